@@ -1,0 +1,1 @@
+"""What things are: tasks, pages, memory, errors, ports. Standard library and pydantic only."""

@@ -1,0 +1,99 @@
+"""What is known of a document before any page of it is read."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pagemill.domain.errors import InvalidPageRange
+
+
+class DocumentKind(StrEnum):
+    """The formats that can be read, told by their bytes and never by their name."""
+
+    PDF = "pdf"
+    PNG = "png"
+    JPEG = "jpeg"
+    TIFF = "tiff"
+    WEBP = "webp"
+    BMP = "bmp"
+
+
+class OcrMode(StrEnum):
+    """When a page is recognised.
+
+    `auto` uses a page's text layer where it has one that can be trusted, `force` recognises every page, `never` takes
+    text layers only.
+    """
+
+    AUTO = "auto"
+    FORCE = "force"
+    NEVER = "never"
+
+
+@dataclass(frozen=True)
+class PageSize:
+    """A stored page's size: PDF points (1/72 inch) for PDF, pixels for images."""
+
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class DocumentInfo:
+    """What the reader found at the door.
+
+    Attributes:
+        kind: Sniffed from the bytes.
+        page_count: Pages (PDF), frames (TIFF) or 1.
+        page_sizes: Sizes of the first pages (at most 64), for the memory estimate.
+    """
+
+    kind: DocumentKind
+    page_count: int
+    page_sizes: tuple[PageSize, ...] = ()
+
+
+_PART = re.compile(r"(?P<first>-?[0-9]{1,9})(?:\s*-\s*(?P<last>-?[0-9]{1,9})?)?")
+_HELP = 'Write ranges such as "1-3,7,-1": 1-based, "-1" is the last page, "5-" runs to the end.'
+
+
+def parse_page_range(text: str, page_count: int) -> tuple[int, ...]:
+    """Turn `"1-3,7,-1"` into sorted distinct 1-based page numbers.
+
+    Negative numbers count from the end (`-1` is the last page); `5-` runs to the last page; `3--2` from the third to
+    the last but one. An empty text means every page.
+
+    Raises:
+        InvalidPageRange: It does not parse, runs backwards, or names a page the document does not have.
+    """
+    if not text.strip():
+        return tuple(range(1, page_count + 1))
+    numbers: set[int] = set()
+    for part in text.split(","):
+        numbers.update(_numbers(part.strip(), page_count))
+    return tuple(sorted(numbers))
+
+
+def _numbers(part: str, page_count: int) -> range:
+    match = _PART.fullmatch(part)
+    if match is None:
+        raise InvalidPageRange(f"The page range {part!r} cannot be understood. {_HELP}")
+    first = _absolute(match["first"], part, page_count)
+    if match["last"] is not None:
+        last = _absolute(match["last"], part, page_count)
+    else:
+        open_ended = part.endswith("-")
+        last = page_count if open_ended else first
+    if last < first:
+        raise InvalidPageRange(f"The page range {part!r} runs backwards. {_HELP}")
+    return range(first, last + 1)
+
+
+def _absolute(number: str, part: str, page_count: int) -> int:
+    value = int(number)
+    page = page_count + 1 + value if value < 0 else value
+    if value == 0 or not 1 <= page <= page_count:
+        raise InvalidPageRange(
+            f"The page range {part!r} names page {value}, but the document has pages 1 to {page_count}."
+        )
+    return page

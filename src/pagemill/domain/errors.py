@@ -1,0 +1,235 @@
+r"""Every error Pagemill raises on purpose, and every reason a task can fail for.
+
+PagemillError
+├── InvalidRequest
+│   ├── InvalidPageRange
+│   └── UnknownEngine
+├── DocumentError
+│   ├── UnsupportedFormat
+│   ├── InvalidDocument
+│   ├── EncryptedDocument
+│   └── DocumentTooLarge
+├── PageError
+│   ├── PageUnreadable
+│   └── EngineFailed
+├── NotFound
+├── Conflict
+│   ├── IllegalTransition
+│   └── StaleLease
+├── QueueFull
+├── MemoryShortage
+│   ├── OutOfMemory
+│   ├── MemoryLimitExceeded
+│   └── NeverFits
+├── PoolExhausted
+├── DeviceUnavailable
+├── WorkerLost
+└── TimedOut
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class TaskFailureReason(StrEnum):
+    """Why a task or a page failed; stored with it and shown to people."""
+
+    INVALID_REQUEST = "INVALID_REQUEST"
+    UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
+    INVALID_DOCUMENT = "INVALID_DOCUMENT"
+    ENCRYPTED_DOCUMENT = "ENCRYPTED_DOCUMENT"
+    DOCUMENT_TOO_LARGE = "DOCUMENT_TOO_LARGE"
+    PAGE_UNREADABLE = "PAGE_UNREADABLE"
+    ENGINE_ERROR = "ENGINE_ERROR"
+    WORKER_CRASHED = "WORKER_CRASHED"
+    TIMEOUT = "TIMEOUT"
+    QUEUE_TIMEOUT = "QUEUE_TIMEOUT"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    CANCELLED = "CANCELLED"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    POOL_EXHAUSTED = "POOL_EXHAUSTED"
+    DEVICE_UNAVAILABLE = "DEVICE_UNAVAILABLE"
+    MEMORY_LIMIT_EXCEEDED = "MEMORY_LIMIT_EXCEEDED"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+class PagemillError(Exception):
+    """Base of all errors raised on purpose. The message is one sentence that says what to do.
+
+    Attributes:
+        code: Stable name of the kind, part of the API ("queue_full").
+        reason: What a task or page that ends by it is marked with.
+        retryable: Whether the same request may succeed later without being changed.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    reason: ClassVar[TaskFailureReason] = TaskFailureReason.INTERNAL_ERROR
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, **details: str | int | float | None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+class InvalidRequest(PagemillError):
+    """What was asked cannot be understood."""
+
+    code = "invalid_request"
+    reason = TaskFailureReason.INVALID_REQUEST
+
+
+class InvalidPageRange(InvalidRequest):
+    """A page range such as "1-3,7,-1" does not parse, or names no page of the document."""
+
+    code = "invalid_page_range"
+
+
+class UnknownEngine(InvalidRequest):
+    """The engine, profile or language asked for is not there."""
+
+    code = "unknown_engine"
+
+
+class DocumentError(PagemillError):
+    """The document itself is at fault; sending it again will not help."""
+
+    code = "invalid_document"
+    reason = TaskFailureReason.INVALID_DOCUMENT
+
+
+class UnsupportedFormat(DocumentError):
+    """The bytes are none of the kinds that can be read."""
+
+    code = "unsupported_format"
+    reason = TaskFailureReason.UNSUPPORTED_FORMAT
+
+
+class InvalidDocument(DocumentError):
+    """The kind is known, but the file is damaged beyond opening."""
+
+
+class EncryptedDocument(DocumentError):
+    """The document needs a password."""
+
+    code = "encrypted_document"
+    reason = TaskFailureReason.ENCRYPTED_DOCUMENT
+
+
+class DocumentTooLarge(DocumentError):
+    """More bytes, pages or pixels than the settings allow."""
+
+    code = "document_too_large"
+    reason = TaskFailureReason.DOCUMENT_TOO_LARGE
+
+
+class PageError(PagemillError):
+    """One page could not be read; the others are delivered."""
+
+    code = "page_unreadable"
+    reason = TaskFailureReason.PAGE_UNREADABLE
+
+
+class PageUnreadable(PageError):
+    """The page cannot be rendered or its image decoded."""
+
+
+class EngineFailed(PageError):
+    """The engine raised on this page."""
+
+    code = "engine_error"
+    reason = TaskFailureReason.ENGINE_ERROR
+    retryable = True
+
+
+class NotFound(PagemillError):
+    """There is no such task, page or result."""
+
+    code = "not_found"
+    reason = TaskFailureReason.INVALID_REQUEST
+
+
+class Conflict(PagemillError):
+    """The thing is not in a state that allows this."""
+
+    code = "conflict"
+    reason = TaskFailureReason.INVALID_REQUEST
+
+
+class IllegalTransition(Conflict):
+    """A task cannot go from its present status to the one asked for."""
+
+    code = "illegal_transition"
+
+
+class StaleLease(Conflict):
+    """The lease under which a page was worked has been given to another worker."""
+
+    code = "stale_lease"
+
+
+class QueueFull(PagemillError):
+    """The queue holds all it may; `details["retry_after_s"]` says when to come back."""
+
+    code = "queue_full"
+    retryable = True
+
+
+class MemoryShortage(PagemillError):
+    """Memory is what is missing."""
+
+    code = "memory"
+    reason = TaskFailureReason.OUT_OF_MEMORY
+    retryable = True
+
+
+class OutOfMemory(MemoryShortage):
+    """An allocation failed, or the kernel killed the worker for memory."""
+
+    code = "out_of_memory"
+
+
+class MemoryLimitExceeded(MemoryShortage):
+    """A worker used more than was reserved for it and was ended."""
+
+    code = "memory_limit_exceeded"
+    reason = TaskFailureReason.MEMORY_LIMIT_EXCEEDED
+
+
+class NeverFits(MemoryShortage):
+    """The work needs more memory than the device could ever give."""
+
+    code = "never_fits"
+    reason = TaskFailureReason.MEMORY_LIMIT_EXCEEDED
+    retryable = False
+
+
+class PoolExhausted(PagemillError):
+    """No service became free in time."""
+
+    code = "pool_exhausted"
+    reason = TaskFailureReason.POOL_EXHAUSTED
+    retryable = True
+
+
+class DeviceUnavailable(PagemillError):
+    """The device asked for is not on any machine that takes part."""
+
+    code = "device_unavailable"
+    reason = TaskFailureReason.DEVICE_UNAVAILABLE
+
+
+class WorkerLost(PagemillError):
+    """A worker process died or hung; `details["cause"]` says how."""
+
+    code = "worker_lost"
+    reason = TaskFailureReason.WORKER_CRASHED
+    retryable = True
+
+
+class TimedOut(PagemillError):
+    """The work took longer than its limit."""
+
+    code = "timed_out"
+    reason = TaskFailureReason.TIMEOUT
+    retryable = True

@@ -1,0 +1,92 @@
+"""Memory as values: readings, needs, reservations and levels. All sizes are bytes."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NewType
+
+DeviceId = NewType("DeviceId", str)
+"""`"cpu"` (host memory) or `"cuda:N"` (GPU N and, for what stays on the host, host memory too)."""
+
+CPU = DeviceId("cpu")
+MIB = 1024 * 1024
+
+
+class MemoryLevel(IntEnum):
+    """How close a device is to its limit, mildest first."""
+
+    NORMAL = 0
+    SOFT = 1
+    HARD = 2
+    EMERGENCY = 3
+
+
+@dataclass(frozen=True)
+class MemoryReading:
+    """What a probe measured of one device at one moment.
+
+    Attributes:
+        device: Whose memory it is.
+        limit_bytes: The most that may be in use: the tightest of the machine and every cgroup above us.
+        used_bytes: In use by anybody under that limit, reclaimable file cache not counted.
+        source: Where the tightest limit was found ("MemAvailable", a cgroup path, "NVML").
+    """
+
+    device: DeviceId
+    limit_bytes: int
+    used_bytes: int
+    source: str
+
+    @property
+    def free_bytes(self) -> int:
+        """What could still be taken, never below zero."""
+        return max(0, self.limit_bytes - self.used_bytes)
+
+
+@dataclass(frozen=True)
+class MemoryNeed:
+    """What a piece of work takes: host memory, and GPU memory apart."""
+
+    ram_bytes: int
+    gpu_bytes: int = 0
+
+    def __add__(self, other: "MemoryNeed") -> "MemoryNeed":
+        """Both together."""
+        return MemoryNeed(self.ram_bytes + other.ram_bytes, self.gpu_bytes + other.gpu_bytes)
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """Bytes the ledger has promised to one owner (a worker), until released."""
+
+    reservation_id: str
+    owner: str
+    device: DeviceId
+    need: MemoryNeed
+
+
+@dataclass(frozen=True)
+class MemorySeed:
+    """An engine's memory before anything was learned: `base + fixed + per_pixel · pixels · batch`.
+
+    Attributes:
+        base: A loaded, idle, trimmed worker.
+        fixed: What a page costs whatever its size.
+        ram_per_pixel: Host bytes for each pixel of the page image as the engine works on it.
+        gpu_per_pixel: GPU bytes for each such pixel.
+    """
+
+    base: MemoryNeed
+    fixed: MemoryNeed = field(default_factory=lambda: MemoryNeed(0))
+    ram_per_pixel: float = 0.0
+    gpu_per_pixel: float = 0.0
+
+
+@dataclass(frozen=True)
+class DeviceMemory:
+    """One device as people are shown it."""
+
+    device: DeviceId
+    limit_bytes: int
+    used_bytes: int
+    reserved_bytes: int
+    level: MemoryLevel

@@ -1,0 +1,131 @@
+"""The canonical page model: page → block → line → word.
+
+Every engine and every text layer ends in a `Page`, and every writer starts from one.
+
+Coordinates are pixels of the page *as it was rendered and turned upright*: x to the right, y down,
+origin at the top left corner, at `Page.dpi`. Confidences are 0 … 1, or None where the source knows none
+(a text layer).
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Point = tuple[float, float]
+Polygon = Annotated[tuple[Point, ...], Field(min_length=3)]
+Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class PageSource(StrEnum):
+    """Where a page's words come from."""
+
+    OCR = "ocr"
+    TEXT_LAYER = "text_layer"
+
+
+class BlockKind(StrEnum):
+    """What a block is on its page."""
+
+    TEXT = "text"
+    TITLE = "title"
+    LIST = "list"
+    TABLE = "table"
+    FIGURE = "figure"
+    CAPTION = "caption"
+    HEADER = "header"
+    FOOTER = "footer"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class Word(_Model):
+    """A run of characters without a space (for Chinese and Japanese: what the engine gives as one)."""
+
+    text: str
+    polygon: Polygon
+    confidence: Confidence | None = None
+
+
+class Line(_Model):
+    """One line of text in reading direction. `text` is the line as read, spaces included."""
+
+    text: str
+    polygon: Polygon
+    confidence: Confidence | None = None
+    words: tuple[Word, ...] = ()
+
+
+class Block(_Model):
+    """Lines that belong together: a paragraph, a heading, a cell."""
+
+    polygon: Polygon
+    lines: tuple[Line, ...] = ()
+    kind: BlockKind = BlockKind.TEXT
+
+    @property
+    def text(self) -> str:
+        """The block's lines, one to a row."""
+        return "\n".join(line.text for line in self.lines)
+
+
+class Page(_Model):
+    """One page as it was read. Blocks stand in reading order.
+
+    Attributes:
+        number: 1-based position in the document.
+        width_px: Width of the upright page image, pixels.
+        height_px: Height of the upright page image, pixels.
+        dpi: Pixels per inch of that image; None where the document states none (a photo).
+        rotation: Degrees clockwise (0, 90, 180, 270) by which the stored page was turned to stand upright.
+        source: Recognised, or taken from the document's own text layer.
+        engine: Name of the engine that read it; None for a text layer.
+        profile: The engine's profile ("accurate", "fast"); None for a text layer.
+        blocks: What stands on it, in reading order.
+        warnings: What a reader of the result should know, one sentence each.
+    """
+
+    number: Annotated[int, Field(ge=1)]
+    width_px: Annotated[int, Field(ge=1)]
+    height_px: Annotated[int, Field(ge=1)]
+    dpi: float | None
+    rotation: int = 0
+    source: PageSource
+    engine: str | None = None
+    profile: str | None = None
+    blocks: tuple[Block, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All lines in reading order, blocks parted by an empty line."""
+        return "\n\n".join(block.text for block in self.blocks if block.lines)
+
+    @property
+    def lines(self) -> Iterator[Line]:
+        """All lines in reading order."""
+        return (line for block in self.blocks for line in block.lines)
+
+    @property
+    def words(self) -> Iterator[Word]:
+        """All words in reading order."""
+        return (word for line in self.lines for word in line.words)
+
+    @property
+    def confidence(self) -> float | None:
+        """Mean confidence of the lines, weighted by their characters; None where no line has one."""
+        scored = [(line.confidence, len(line.text)) for line in self.lines if line.confidence is not None]
+        weight = sum(length for _, length in scored)
+        return sum(score * length for score, length in scored) / weight if weight else None
+
+    @classmethod
+    def from_json(cls, payload: bytes) -> Self:
+        """Read what `to_json` wrote."""
+        return cls.model_validate_json(payload)
+
+    def to_json(self) -> bytes:
+        """UTF-8 JSON of the whole page, the form in which pages cross processes and are stored."""
+        return self.model_dump_json().encode()

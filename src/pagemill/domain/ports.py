@@ -1,0 +1,364 @@
+"""The sockets between the rooms: what each part asks of others, and nothing of how it is done.
+
+`tasks` speaks to the store, the pool and the memory through these; `pool` speaks to the memory through these.
+Fakes that pass the same conformance suites live in `pagemill.testing`.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from pagemill.domain.documents import DocumentInfo
+from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.events import Details, EventRecord, TaskEvent
+from pagemill.domain.memory import (
+    DeviceId,
+    DeviceMemory,
+    MemoryLevel,
+    MemoryNeed,
+    MemoryReading,
+    Reservation,
+)
+from pagemill.domain.outcomes import (
+    BatchOutcome,
+    LossCause,
+    PageFailed,
+    PageNeedsOcr,
+    PageOutcome,
+    PageRead,
+)
+from pagemill.domain.recognition import BatchParams, ModelSetKey, Stage
+from pagemill.domain.snapshot import PoolSnapshot, WatchedWorker
+from pagemill.domain.tasks import Backlog, NewTask, PageLease, Task, TaskPage, TaskStatus
+
+OnPage = Callable[[PageOutcome], Awaitable[None]]
+
+
+class Clock(Protocol):
+    """Time, handed in so that tests can turn it."""
+
+    def now(self) -> datetime:
+        """Aware UTC time, for what is stored."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards, for local waiting."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+# --- what survives a crash -------------------------------------------------------------------------------------------
+
+
+class TaskQueue(Protocol):
+    """Durable priority queue of tasks; pages are leased from the tasks it has let in (`PageQueue`)."""
+
+    async def add_task(self, task: Task, priority: int = 0) -> Task:
+        """Queue a task that is `created` (or final, when its failed pages are to be retried).
+
+        Raises:
+            QueueFull: `max_queue_size` tasks wait already.
+            IllegalTransition: The task is neither created nor retriable.
+        """
+        ...
+
+    async def get_next_task(self, device: DeviceId) -> Task | None:
+        """Take the next waiting task assigned to `device` and mark it running; None where none waits.
+
+        Higher priority first, older first among equals; waiting raises a task's standing (ageing).
+        """
+        ...
+
+    async def requeue_task(self, task: Task) -> Task:
+        """Put a running task back in the queue with its priority lowered by one."""
+        ...
+
+    async def size(self) -> int:
+        """Tasks that wait."""
+        ...
+
+
+class TaskStore(Protocol):
+    """Tasks, their pages and their results."""
+
+    async def create(self, new: NewTask) -> Task:
+        """Store a task (`created`) and its page rows in one transaction."""
+        ...
+
+    async def get(self, task_id: str) -> Task:
+        """The task, with its page counts.
+
+        Raises:
+            NotFound: There is none of that id.
+        """
+        ...
+
+    async def list_tasks(
+        self, *, status: TaskStatus | None = None, before: str | None = None, limit: int = 50
+    ) -> Sequence[Task]:
+        """Tasks, newest first; `before` is the last task_id of the page before (keyset paging)."""
+        ...
+
+    async def pages(self, task_id: str) -> Sequence[TaskPage]:
+        """All pages of the task by number."""
+        ...
+
+    def results(self, task_id: str) -> AsyncIterator[bytes]:
+        """`Page.to_json()` of every finished page by number, read from the database a few at a time."""
+        ...
+
+    async def transition(
+        self,
+        task_id: str,
+        status: TaskStatus,
+        *,
+        reason: TaskFailureReason | None = None,
+        message: str | None = None,
+    ) -> Task:
+        """Change the status, note the event, and set the times that belong to it, in one transaction.
+
+        Cancelling a task also cancels its queued pages. A status the task already has is no error and no event.
+
+        Raises:
+            IllegalTransition: The state machine has no such step.
+        """
+        ...
+
+    async def track(
+        self,
+        task_id: str,
+        *,
+        device: DeviceId | None = None,
+        service_instance_id: str | None = None,
+        peak_memory_mb: int | None = None,
+        cleanup_completed: bool | None = None,
+    ) -> None:
+        """Update the resource columns; what is None stays. `peak_memory_mb` only ever raises `actual_memory_mb`."""
+        ...
+
+    async def delete(self, task_id: str) -> Task:
+        """Remove a final or never started task with all rows that belong to it; returns what it was.
+
+        Raises:
+            Conflict: It is still queued or running.
+        """
+        ...
+
+
+class PageQueue(Protocol):
+    """Leases on pages of running tasks. Every write checks the lease's token: a stale one raises `StaleLease`."""
+
+    async def backlog(self, limit: int = 256) -> Sequence[Backlog]:
+        """Running tasks with pages that can be worked on now, in order of admission."""
+        ...
+
+    async def claim_pages(
+        self, task_id: str, stage: Stage, *, limit: int, owner: str, lease_for: timedelta
+    ) -> PageLease | None:
+        """Lease up to `limit` waiting pages, lowest numbers first; a page that has killed a worker is leased alone."""
+        ...
+
+    async def commit_page(
+        self, lease: PageLease, outcome: PageRead | PageNeedsOcr, *, confidence: float | None = None
+    ) -> None:
+        """Store a page's result and mark it done, once; or move it from the text stage to the OCR stage."""
+        ...
+
+    async def fail_page(
+        self,
+        lease: PageLease,
+        failure: PageFailed,
+        *,
+        retry_in: timedelta | None,
+        crashed: bool = False,
+    ) -> None:
+        """Count the failure; queue the page again after `retry_in`, or give it up where that is None."""
+        ...
+
+    async def give_back(self, lease: PageLease, pages: Sequence[int]) -> None:
+        """Return pages that were not worked; costs them nothing."""
+        ...
+
+    async def renew(self, lease: PageLease, lease_for: timedelta) -> PageLease:
+        """Extend the lease."""
+        ...
+
+    async def rescue(self, *, owner: str | None = None) -> int:
+        """Queue again the pages of expired leases, and of all leases of `owner` (a server that is no more)."""
+        ...
+
+    async def finish_completed(self, task_id: str | None = None) -> Sequence[Task]:
+        """End every running or cancelling task (or the one named) none of whose pages is left to do.
+
+        All done: succeeded. Some failed: partially_succeeded. None done: failed, with the commonest reason. Cancelling:
+        cancelled.
+        """
+        ...
+
+
+class EventLog(Protocol):
+    """The durable log of what happened to tasks."""
+
+    async def append(self, task_id: str, event: TaskEvent, details: Details | None = None) -> None:
+        """Write one entry."""
+        ...
+
+    async def read(self, task_id: str, *, after: int = 0, limit: int = 500) -> Sequence[EventRecord]:
+        """Entries of one task with a higher sequence than `after`, oldest first."""
+        ...
+
+
+# --- where work runs -------------------------------------------------------------------------------------------------
+
+
+class Service(Protocol):
+    """The right to use one resident model set, until released."""
+
+    @property
+    def service_instance_id(self) -> str:
+        """Recorded on the tasks it works for."""
+        ...
+
+    @property
+    def key(self) -> ModelSetKey:
+        """The model set it uses."""
+        ...
+
+    async def process(self, task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:
+        """Read a batch; `on_page` is awaited for every page as it ends, before the next one's outcome is taken.
+
+        A lost worker is an outcome, not an exception. Cancelling the call stops the work within a page.
+        """
+        ...
+
+
+class ServicePool(Protocol):
+    """Bounded right to services: one shared pool for every device."""
+
+    async def acquire(
+        self,
+        *,
+        device: DeviceId,
+        engine: str,
+        profile: str = "",
+        languages: Sequence[str] = (),
+        wait: timedelta | None = None,
+    ) -> Service:
+        """Wait for a free place and a loaded model set.
+
+        Raises:
+            PoolExhausted: None became free within `wait` (None: the settings' limit).
+            DeviceUnavailable: There is no such device.
+            NeverFits: The model set is larger than the device's memory.
+            WorkerLost: The model set could not be loaded.
+        """
+        ...
+
+    async def release(self, service: Service) -> None:
+        """Give it back; giving back twice is no error."""
+        ...
+
+    def snapshot(self) -> PoolSnapshot:
+        """Places, services in use and resident model sets at this moment."""
+        ...
+
+
+class DocumentInspector(Protocol):
+    """Looks at uploads, in a worker and never in the server."""
+
+    async def inspect(self, path: str) -> DocumentInfo:
+        """What the document is.
+
+        Raises:
+            DocumentError: It cannot be read, and why.
+            PoolExhausted: No reader became free in time.
+            TimedOut: It took longer than the limit for inspection.
+        """
+        ...
+
+
+# --- how much memory is left -----------------------------------------------------------------------------------------
+
+
+class MemoryProbe(Protocol):
+    """Measures devices. Reading is cheap (under a millisecond) and never loads a GPU context."""
+
+    def read(self) -> Sequence[MemoryReading]:
+        """One reading for each device that is there."""
+        ...
+
+
+class MemoryEstimator(Protocol):
+    """What work will need at its peak, from shipped seeds and observed peaks."""
+
+    def base(self, key: ModelSetKey) -> MemoryNeed:
+        """A loaded, idle worker."""
+        ...
+
+    def batch(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
+        """A worker, base included, at the peak of reading a page image of so many pixels."""
+        ...
+
+    def observe(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, peak: MemoryNeed) -> None:
+        """Learn from a page that was read. Failed pages are told to `observe_failure`."""
+        ...
+
+    def observe_failure(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, reached: MemoryNeed) -> None:
+        """Learn a lower bound: this much was not enough."""
+        ...
+
+
+class MemoryAdmission(Protocol):
+    """The ledger as the pool sees it: reserve before use, release after the memory is back."""
+
+    def reserve(self, owner: str, device: DeviceId, need: MemoryNeed) -> Reservation | None:
+        """Promise memory, atomically on host and GPU; None where it does not fit now.
+
+        Raises:
+            NeverFits: It would not fit on an empty machine, with the numbers.
+            DeviceUnavailable: There is no such device.
+        """
+        ...
+
+    def resize(self, reservation: Reservation, need: MemoryNeed) -> Reservation | None:
+        """Change what was promised; shrinking always succeeds, growing may be refused with None."""
+        ...
+
+    def release(self, reservation: Reservation) -> None:
+        """Take the promise back; twice is no error."""
+        ...
+
+    def level(self, device: DeviceId) -> MemoryLevel:
+        """How close the device is to its limit."""
+        ...
+
+    def devices(self) -> Sequence[DeviceMemory]:
+        """Every device with limit, use, promises and level."""
+        ...
+
+
+class WatchedWorkers(Protocol):
+    """What the guard may see and do of workers."""
+
+    def workers(self) -> Sequence[WatchedWorker]:
+        """Every live worker."""
+        ...
+
+    async def evict_idle(self, device: DeviceId, *, at_least_bytes: int | None = None) -> int:
+        """Unload idle model sets, cheapest first, until so many bytes are back (None: all).
+
+        Returns:
+            Bytes measured back, not assumed.
+        """
+        ...
+
+    async def trim_idle(self, device: DeviceId) -> None:
+        """Have idle workers give their allocator's free memory back."""
+        ...
+
+    async def kill(self, worker_id: str, cause: LossCause) -> None:
+        """End a worker now; its batch ends with that cause."""
+        ...

@@ -1,0 +1,71 @@
+"""Frozen pictures of the running parts, for metrics, the dashboard and the guard."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pagemill.domain.memory import DeviceId, MemoryNeed
+from pagemill.domain.recognition import ModelSetKey
+
+
+@dataclass(frozen=True)
+class ModelSetSnapshot:
+    """One resident model set.
+
+    Attributes:
+        worker_id: Its process among ours.
+        pid: Its process on the machine.
+        references: Uses at this moment; it is unloaded only at zero.
+        idle_for: Since its last use; zero while in use.
+        rss_bytes: Resident size now.
+        reserved: What the ledger promised it.
+    """
+
+    worker_id: str
+    key: ModelSetKey
+    pid: int
+    references: int
+    idle_for: timedelta
+    rss_bytes: int
+    reserved: MemoryNeed
+
+
+@dataclass(frozen=True)
+class LaneSnapshot:
+    """Places for services of one kind: a device's, or the readers'."""
+
+    name: str
+    device: DeviceId
+    capacity: int
+    in_use: int
+
+
+@dataclass(frozen=True)
+class PoolSnapshot:
+    """The pool at one moment."""
+
+    lanes: tuple[LaneSnapshot, ...]
+    model_sets: tuple[ModelSetSnapshot, ...]
+
+    @property
+    def utilization(self) -> float:
+        """Places in use over places there are, 0 … 1."""
+        capacity = sum(lane.capacity for lane in self.lanes)
+        return sum(lane.in_use for lane in self.lanes) / capacity if capacity else 0.0
+
+
+@dataclass(frozen=True)
+class WatchedWorker:
+    """A worker as the memory guard sees it.
+
+    Attributes:
+        reserved: What the ledger promised it.
+        busy_since: Monotonic seconds at which its present batch began; None while idle.
+        task_id: The task of its present batch.
+    """
+
+    worker_id: str
+    pid: int
+    key: ModelSetKey
+    reserved: MemoryNeed
+    busy_since: float | None
+    task_id: str | None

@@ -1,0 +1,1 @@
+"""How much memory is left, and who was promised it."""

@@ -1,0 +1,1 @@
+"""Where work runs: model sets as processes, and the pool that hands them out."""

@@ -1,0 +1,1 @@
+"""What should happen: task management, dispatching, retries, events."""
