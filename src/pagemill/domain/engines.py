@@ -1,0 +1,115 @@
+"""What an engine is: how it is described to the server, and what it does in a worker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pagemill.domain.image import PageImage
+from pagemill.domain.memory import MemorySeed
+from pagemill.domain.page import Page
+
+
+@dataclass(frozen=True)
+class EngineProfile:
+    """One way to run an engine.
+
+    Attributes:
+        name: "accurate", "fast", …; the first of an engine is its default.
+        seed: Memory before anything was learned.
+        languages: ISO 639 codes it reads; empty where that is not known before it is loaded.
+        max_pixels: Page images are rendered so that they have no more pixels than this.
+    """
+
+    name: str
+    seed: MemorySeed
+    languages: tuple[str, ...] = ()
+    max_pixels: int = 40_000_000
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """An engine as the server knows it, without importing it.
+
+    Attributes:
+        name: Its name in requests.
+        factory: Where a worker finds it: `"package.module:attribute"`, an `EngineFactory`.
+        profiles: The ways to run it, default first.
+        device_kinds: "cpu", "cuda".
+        requires: Import names that must be installed for it, checked without importing them.
+        interpreter: Python of the environment it lives in; None for ours.
+    """
+
+    name: str
+    factory: str
+    profiles: tuple[EngineProfile, ...]
+    device_kinds: tuple[str, ...] = ("cpu",)
+    requires: tuple[str, ...] = ()
+    interpreter: str | None = None
+
+    def profile(self, name: str) -> EngineProfile | None:
+        """The profile of that name; the default for an empty name."""
+        if not name:
+            return self.profiles[0]
+        return next((profile for profile in self.profiles if profile.name == name), None)
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """What an engine is made with, in its worker.
+
+    Attributes:
+        profile: One of its profiles.
+        languages: ISO 639 codes; empty for the default models.
+        device: "cpu" or "cuda:N".
+        threads: Threads it may compute with.
+        options: Further settings of this engine, from `engines.<name>` in the configuration.
+    """
+
+    profile: str
+    languages: tuple[str, ...] = ()
+    device: str = "cpu"
+    threads: int = 1
+    options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """A loaded model set: turns page images into pages. Runs in a worker, on one thread at a time."""
+
+    def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
+        """Recognise one page.
+
+        Args:
+            image: The page as stored, not yet turned upright.
+            number: 1-based page number, for the result.
+            rotation: Degrees clockwise to turn it by first; None to find out.
+            batch_size: Most text lines in one run of the recognition model; None for the engine's own.
+
+        Returns:
+            The page in coordinates of the upright image, blocks in reading order. No text is no error.
+
+        Raises:
+            OutOfMemory: An allocation failed, in whatever words the engine's libraries say that.
+            EngineFailed: Anything else went wrong with this page.
+        """
+        ...
+
+    def trim(self) -> None:
+        """Give the allocator's free memory back to the system; called after every page."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the models."""
+        ...
+
+
+class EngineFactory(Protocol):
+    """Makes a loaded engine: models read and one small image recognised, so that READY means ready."""
+
+    def __call__(self, config: EngineConfig) -> Engine:
+        """Load.
+
+        Raises:
+            EngineFailed: A model or a library is missing; the message says which and how to get it.
+            OutOfMemory: It did not fit.
+        """
+        ...
