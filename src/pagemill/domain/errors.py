@@ -91,6 +91,12 @@ class UnknownEngine(InvalidRequest):
     code = "unknown_engine"
 
 
+class InvalidSettings(PagemillError):
+    """A setting is unknown or has a value that cannot be used."""
+
+    code = "invalid_settings"
+
+
 class DocumentError(PagemillError):
     """The document itself is at fault; sending it again will not help."""
 
