@@ -16,6 +16,7 @@ class PageRead:
         seconds: Time the worker spent on it.
         peak_bytes: The worker's highest resident size while it did.
         pixels: Pixels of the image the engine worked on; 0 for a text layer.
+        confidence: `Page.confidence` of it.
     """
 
     number: int
@@ -23,6 +24,7 @@ class PageRead:
     seconds: float
     peak_bytes: int
     pixels: int = 0
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)

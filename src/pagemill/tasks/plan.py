@@ -1,0 +1,117 @@
+"""Which pages are worked next: a pure decision.
+
+Fair shares come from start-time fair queueing (Goyal, Vin, Chen 1996): every task has a virtual time that a batch moves
+on by pages ÷ weight, and the task furthest behind is served first. A newcomer starts where the furthest behind of the
+others stands, so it neither waits for their past nor is paid for its own absence.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pagemill.domain.memory import DeviceId
+from pagemill.domain.recognition import Stage
+from pagemill.domain.tasks import Backlog
+
+READER_LANE = "reader"
+
+
+def lane_of(stage: Stage, device: DeviceId) -> str:
+    """The lane whose places a batch takes: the readers' for text layers, else its device's."""
+    return READER_LANE if stage is Stage.TEXT else device
+
+
+@dataclass(frozen=True)
+class BatchLimits:
+    """Most pages of one batch, by stage. Taking a text layer costs a hundredth of recognising a page."""
+
+    text: int = 32
+    ocr: int = 4
+
+    def of(self, stage: Stage) -> int:
+        """The limit of a stage."""
+        return self.text if stage is Stage.TEXT else self.ocr
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Some pages of a task, for one place in a lane."""
+
+    task_id: str
+    stage: Stage
+    lane: str
+    pages: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to start now, and the virtual times after it."""
+
+    assignments: tuple[Assignment, ...]
+    virtual_times: Mapping[str, float]
+
+
+def weight_of(priority: int) -> float:
+    """A task's share against others: ten points of priority double it, so that nothing is starved outright."""
+    return float(2 ** (priority / 10))
+
+
+def plan(
+    backlogs: Sequence[Backlog],
+    free: Mapping[str, int],
+    *,
+    capacity: Mapping[str, int],
+    limits: BatchLimits,
+    virtual_times: Mapping[str, float],
+) -> Plan:
+    """Fill the free places of every lane.
+
+    Args:
+        backlogs: Running tasks with pages that can be worked on now.
+        free: Free places by lane.
+        capacity: All places by lane; a long document is cut so that every place gets some of it.
+        limits: Most pages of one batch.
+        virtual_times: Where each task stands, from the plan before; tasks no longer running drop out.
+
+    Returns:
+        Assignments in the order they are to be started.
+    """
+    times = _admitted(backlogs, virtual_times)
+    waiting = {backlog.task_id: backlog for backlog in backlogs}
+    assignments: list[Assignment] = []
+    for lane, places in free.items():
+        for _ in range(places):
+            chosen = _furthest_behind(waiting.values(), lane, times)
+            if chosen is None:
+                break
+            assignment = _cut(*chosen, lane=lane, places=capacity[lane], limits=limits)
+            assignments.append(assignment)
+            backlog = chosen[0]
+            times[backlog.task_id] += assignment.pages / weight_of(backlog.priority)
+            waiting[backlog.task_id] = _without(backlog, assignment)
+    return Plan(tuple(assignments), times)
+
+
+def _admitted(backlogs: Sequence[Backlog], before: Mapping[str, float]) -> dict[str, float]:
+    known = [before[backlog.task_id] for backlog in backlogs if backlog.task_id in before]
+    start = min(known, default=0.0)
+    return {backlog.task_id: before.get(backlog.task_id, start) for backlog in backlogs}
+
+
+def _furthest_behind(waiting: Iterable[Backlog], lane: str, times: Mapping[str, float]) -> tuple[Backlog, Stage] | None:
+    candidates = (
+        (backlog, stage)
+        for backlog in waiting
+        for stage, pages in backlog.queued.items()
+        if pages > 0 and lane_of(stage, backlog.device) == lane
+    )
+    return min(candidates, key=lambda candidate: (times[candidate[0].task_id], candidate[0].sequence), default=None)
+
+
+def _cut(backlog: Backlog, stage: Stage, *, lane: str, places: int, limits: BatchLimits) -> Assignment:
+    fair_cut = -(-backlog.queued[stage] // places)
+    return Assignment(backlog.task_id, stage, lane, max(1, min(fair_cut, limits.of(stage))))
+
+
+def _without(backlog: Backlog, assignment: Assignment) -> Backlog:
+    left = backlog.queued[assignment.stage] - assignment.pages
+    return replace(backlog, queued={**backlog.queued, assignment.stage: left}, leased=backlog.leased + assignment.pages)
