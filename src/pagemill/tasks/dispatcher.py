@@ -1,0 +1,146 @@
+"""Brings pages and services together.
+
+    queue ──get_next_task──▶ running tasks ──backlog──▶ plan() ──▶ one batch per free place
+                                                                      │
+         page rows ◀──commit / fail / give back── lease ◀── claim ────┤
+                                                                      │
+                                                 pool ──acquire──▶ service.process ──release──▶ pool
+
+One loop decides (`run_once`); every batch runs on its own and ends by releasing what it held, however it ends.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pagemill.domain.memory import DeviceId, MemoryLevel
+from pagemill.domain.ports import MemoryAdmission, PageQueue, ServicePool, TaskQueue
+from pagemill.domain.tasks import Backlog, Task
+from pagemill.tasks.batches import BatchRunner
+from pagemill.tasks.duty import Duty
+from pagemill.tasks.plan import READER_LANE, Assignment, BatchLimits, plan
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DispatcherConfig:
+    """How much is worked on at the same time.
+
+    Attributes:
+        capacity: Places by lane: each device, and the readers.
+        max_running: Tasks whose pages are worked in turns.
+        limits: Most pages of one batch.
+        interval: Longest until pages whose retry time has come, or another server's work, are noticed.
+    """
+
+    capacity: Mapping[str, int]
+    max_running: int = 64
+    limits: BatchLimits = field(default_factory=BatchLimits)
+    interval: timedelta = timedelta(milliseconds=500)
+
+
+class Dispatcher:
+    """Lets tasks in, decides what runs, and starts it. Runs in the server process."""
+
+    def __init__(
+        self,
+        config: DispatcherConfig,
+        *,
+        queue: TaskQueue,
+        pages: PageQueue,
+        pool: ServicePool,
+        memory: MemoryAdmission,
+        batches: BatchRunner,
+        on_admitted: Callable[[Task], Awaitable[None]],
+    ) -> None:
+        self._config = config
+        self._queue = queue
+        self._pages = pages
+        self._pool = pool
+        self._memory = memory
+        self._batches = batches
+        self._on_admitted = on_admitted
+        self._virtual_times: Mapping[str, float] = {}
+        self._working: dict[asyncio.Task[None], Assignment] = {}
+        self._stopping = False
+        self._duty = Duty("dispatcher", self.run_once, interval=config.interval)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._stopping = False
+        self._duty.start()
+
+    def wake(self) -> None:
+        """There may be something new to do."""
+        self._duty.wake()
+
+    async def stop(self) -> None:
+        """Start nothing more; give unfinished pages back, which costs them no attempt."""
+        self._stopping = True
+        await self._duty.stop()
+        await self._end(list(self._working))
+
+    async def cancel(self, task_id: str) -> None:
+        """End all work on one task; its unfinished pages are given back."""
+        await self._end([work for work, assignment in self._working.items() if assignment.task_id == task_id])
+
+    def holds(self, task_id: str) -> bool:
+        """Whether any batch of the task is in work here."""
+        return any(assignment.task_id == task_id for assignment in self._working.values())
+
+    async def run_once(self) -> None:
+        """Let in what may come, plan, and start the plan."""
+        if self._stopping:
+            return
+        backlogs = await self._pages.backlog()
+        if await self._admit(self._config.max_running - len(backlogs)):
+            backlogs = await self._pages.backlog()
+        for assignment in self._plan(backlogs):
+            self._begin(assignment)
+
+    async def _admit(self, room: int) -> int:
+        admitted = 0
+        for device in (memory.device for memory in self._memory.devices()):
+            while admitted < room and (task := await self._queue.get_next_task(device)) is not None:
+                admitted += 1
+                await self._on_admitted(task)
+        return admitted
+
+    def _plan(self, backlogs: Sequence[Backlog]) -> Sequence[Assignment]:
+        planned = plan(
+            backlogs,
+            self._free(),
+            capacity=self._config.capacity,
+            limits=self._config.limits,
+            virtual_times=self._virtual_times,
+        )
+        self._virtual_times = planned.virtual_times
+        return planned.assignments
+
+    def _free(self) -> dict[str, int]:
+        busy = Counter(assignment.lane for assignment in self._working.values())
+        return {
+            lane: places - busy[lane]
+            for lane, places in self._config.capacity.items()
+            if lane == READER_LANE or self._memory.level(DeviceId(lane)) < MemoryLevel.HARD
+        }
+
+    def _begin(self, assignment: Assignment) -> None:
+        work = asyncio.create_task(self._batches.run(assignment), name=f"batch of {assignment.task_id}")
+        self._working[work] = assignment
+        work.add_done_callback(self._ended)
+
+    def _ended(self, work: asyncio.Task[None]) -> None:
+        assignment = self._working.pop(work)
+        if not work.cancelled() and (error := work.exception()) is not None:
+            logger.error("A batch of task %s ended by a fault of ours", assignment.task_id, exc_info=error)
+        self.wake()
+
+    async def _end(self, works: Sequence[asyncio.Task[None]]) -> None:
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)

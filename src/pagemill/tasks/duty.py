@@ -1,0 +1,57 @@
+"""The one shape of a background duty: run once, wait, run again, until stopped."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+
+logger = logging.getLogger(__name__)
+
+
+class Duty:
+    """Runs `run_once` every `interval`, and at once when woken. A failure is logged and the duty goes on.
+
+    `stop` waits for the run in progress; stopping twice is no error.
+    """
+
+    def __init__(self, name: str, run_once: Callable[[], Awaitable[None]], *, interval: timedelta) -> None:
+        self._name = name
+        self._run_once = run_once
+        self._interval = interval.total_seconds()
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._loop: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; the first run is at once."""
+        self._stopping = False
+        self._loop = asyncio.create_task(self._run(), name=self._name)
+
+    def wake(self) -> None:
+        """Do not wait for the interval to pass."""
+        self._woken.set()
+
+    async def stop(self) -> None:
+        """End after the run in progress."""
+        self._stopping = True
+        self._woken.set()
+        if self._loop is not None:
+            await self._loop
+            self._loop = None
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            self._woken.clear()
+            try:
+                await self._run_once()
+            except Exception:
+                logger.exception("%s failed; it runs again in %s s", self._name, self._interval)
+                await self._pause()
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), self._interval)
+
+    async def _pause(self) -> None:
+        if not self._stopping:
+            await asyncio.sleep(min(1.0, self._interval))

@@ -1,0 +1,48 @@
+"""Waiting for something to change on a task, within this server."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+
+class Change:
+    """Something to wait for that stays noticed until it is waited for."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def notice(self) -> None:
+        """It happened."""
+        self._event.set()
+
+    async def wait(self, within: timedelta) -> None:
+        """Return when it has happened since the last wait, or after `within`."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._event.wait(), within.total_seconds())
+        self._event.clear()
+
+
+class TaskWatch:
+    """Wakes those who wait for a task. Changes made by other servers are not seen: wait a bounded time and look again."""
+
+    def __init__(self) -> None:
+        self._watching: defaultdict[str, set[Change]] = defaultdict(set)
+
+    def notify(self, task_id: str) -> None:
+        """Something on the task changed."""
+        for change in self._watching.get(task_id, ()):
+            change.notice()
+
+    @contextmanager
+    def watching(self, task_id: str) -> Iterator[Change]:
+        """Notice changes from now on; look at the task inside, so that none falls between looking and waiting."""
+        change = Change()
+        self._watching[task_id].add(change)
+        try:
+            yield change
+        finally:
+            self._watching[task_id].discard(change)
+            if not self._watching[task_id]:
+                del self._watching[task_id]
