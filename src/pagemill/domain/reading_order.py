@@ -1,0 +1,274 @@
+"""In which order a person would read the lines of a page.
+
+The page is cut by gutters (a recursive XY-cut): a gutter is a strip that no line enters, save those that run right
+across it. Lines that run across (headings, full-width text) part the page into bands from top to bottom. What stands
+left and right of the gutter in a band is read column by column if it is running text, and row by row if it is a table:
+see `_reads_by_column`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+from pagemill.domain.geometry import Box, typical_size, upright_boxes
+from pagemill.domain.page import Block, Line
+from pagemill.domain.paragraphs import Row, blocks_of_rows
+
+NARROWEST_GUTTER = 0.5
+"""In heights of the writing."""
+
+PROSE_WIDTH = 9.0
+"""Running text is set at least this wide, in heights of the writing."""
+
+PROSE_FILL = 0.8
+"""A typical line of running text fills at least this share of its column."""
+
+MOST_GUTTERS = 12
+"""Candidates looked at in one region, the deepest first."""
+
+
+def blocks_in_reading_order(lines: Sequence[Line], *, width_px: int, height_px: int) -> tuple[Block, ...]:
+    """Sort lines into paragraphs, and paragraphs into reading order.
+
+    Columns of running text are read one after the other, headings that span them before them; tables and receipts
+    (short cells that share a baseline) are read row by row. A small skew of the page does no harm. Every line comes out
+    exactly once; the order they came in does not matter.
+
+    Args:
+        lines: The page's lines, pixels, origin top left; quadrilaterals start at the top left corner, clockwise.
+        width_px: Width of the page.
+        height_px: Height of the page.
+    """
+    boxes = upright_boxes(lines, width_px=width_px, height_px=height_px)
+    boxes.sort(key=_canonical)
+    return blocks_of_rows(_ordered(boxes)) if boxes else ()
+
+
+def rows_of_lines(lines: Sequence[Line], *, width_px: int, height_px: int) -> list[list[Line]]:
+    """Group lines of one block by the visual row they stand in, rows from the top, each from left to right."""
+    boxes = sorted(upright_boxes(lines, width_px=width_px, height_px=height_px), key=_canonical)
+    return [[box.line for box in row] for row in _rows(boxes)]
+
+
+def _canonical(box: Box) -> tuple[float, float, float, float, str]:
+    return box.y0, box.x0, box.y1, box.x1, box.line.text
+
+
+# --- cutting ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Gutter:
+    left: float
+    right: float
+    depth: int
+
+    def crossed_by(self, box: Box) -> bool:
+        return box.x0 < self.right and box.x1 > self.left
+
+
+@dataclass(frozen=True, slots=True)
+class _Band:
+    """What stands between two lines that cross the gutter, or (`across`) a run of such lines."""
+
+    left: list[Box]
+    right: list[Box]
+    across: list[Box]
+
+
+def _ordered(boxes: list[Box]) -> list[Row]:
+    if len(boxes) < 4:
+        return _rows(boxes)
+    size = typical_size(boxes)
+    best, tangled = _best_cut(boxes, size)
+    if best is not None:
+        return [row for band in best for row in _band_rows(band, size)]
+    if tangled and (halves := _cut_across(boxes, size)):
+        return [*_ordered(halves[0]), *_ordered(halves[1])]
+    return _rows(boxes)
+
+
+def _band_rows(band: _Band, size: float) -> list[Row]:
+    if band.across:
+        return _rows(band.across)
+    if not (band.left and band.right):
+        return _ordered(band.left or band.right)
+    if _reads_by_row(band, size):
+        return _ordered(sorted([*band.left, *band.right], key=_canonical))
+    return [*_ordered(band.left), *_ordered(band.right)]
+
+
+def _best_cut(boxes: list[Box], size: float) -> tuple[list[_Band] | None, bool]:
+    """The bands of the gutter crossed by fewest lines; and whether one was refused only for lines beside crossers."""
+    best: tuple[int, float, list[_Band]] | None = None
+    tangled = False
+    for gutter in _gutters(boxes, size):
+        bands = _bands(boxes, gutter)
+        if not any(_reads_by_column(band, size) for band in bands):
+            continue
+        if _is_tangled(boxes, gutter):
+            tangled = True
+            continue
+        crossing = sum(len(band.across) for band in bands)
+        rank = (crossing, gutter.left - gutter.right)
+        if best is None or rank < best[:2]:
+            best = (*rank, bands)
+    return (best[2] if best else None), tangled
+
+
+def _gutters(boxes: list[Box], size: float) -> list[_Gutter]:
+    """Strips that fewer lines cross than stand to either side: the valleys of the projection onto x."""
+    steps: Counter[float] = Counter()
+    for box in boxes:
+        steps[box.x0] += 1
+        steps[box.x1] -= 1
+    edges = sorted(steps)
+    heights = _running_sum(steps[edge] for edge in edges)
+    highest_left = _running_max(heights)
+    highest_right = _running_max(heights[::-1])[::-1]
+    found = []
+    for index in range(1, len(edges) - 1):
+        is_valley = heights[index] < heights[index - 1] and heights[index] < heights[index + 1]
+        depth = min(highest_left[index], highest_right[index]) - heights[index]
+        if is_valley and depth > 1 and edges[index + 1] - edges[index] >= NARROWEST_GUTTER * size:
+            found.append(_Gutter(edges[index], edges[index + 1], depth))
+    return sorted(found, key=lambda gutter: -gutter.depth)[:MOST_GUTTERS]
+
+
+def _running_sum(steps: Iterable[int]) -> list[int]:
+    total, sums = 0, []
+    for step in steps:
+        total += step
+        sums.append(total)
+    return sums
+
+
+def _running_max(values: Iterable[int]) -> list[int]:
+    highest, seen = 0, []
+    for value in values:
+        highest = max(highest, value)
+        seen.append(highest)
+    return seen
+
+
+def _bands(boxes: list[Box], gutter: _Gutter) -> list[_Band]:
+    bands = [_Band([], [], [])]
+    for box in sorted(boxes, key=lambda box: box.middle):
+        crosses = gutter.crossed_by(box)
+        if crosses != bool(bands[-1].across) or not crosses:
+            bands = bands if crosses == bool(bands[-1].across) else [*bands, _Band([], [], [])]
+        band = bands[-1]
+        side = band.across if crosses else band.left if box.x1 <= gutter.left else band.right
+        side.append(box)
+    return [band for band in bands if band.left or band.right or band.across]
+
+
+def _is_tangled(boxes: list[Box], gutter: _Gutter) -> bool:
+    """Whether lines that cross have others beside them: then they are no headings, and the gutter none of ours."""
+    across = [box for box in boxes if gutter.crossed_by(box)]
+    beside = [box for box in boxes if not gutter.crossed_by(box)]
+    conflicts = sum(any(box.shares_row(other) for other in beside) for box in across)
+    return conflicts > len(boxes) // 20
+
+
+def _cut_across(boxes: list[Box], size: float) -> tuple[list[Box], list[Box]] | None:
+    """Above and below the widest strip, at least a line high, that is empty from side to side."""
+    ordered = sorted(boxes, key=lambda box: box.y0)
+    bottom, widest, at = ordered[0].y1, size, 0
+    for index, box in enumerate(ordered):
+        if box.y0 - bottom >= widest:
+            widest, at = box.y0 - bottom, index
+        bottom = max(bottom, box.y1)
+    return (ordered[:at], ordered[at:]) if at else None
+
+
+# --- columns or rows -------------------------------------------------------------------------------------------------
+
+
+def _reads_by_column(band: _Band, size: float) -> bool:
+    """Whether a band alone is reason enough to cut here."""
+    left, right = _beside_gutter(band.left, last=True), _beside_gutter(band.right, last=False)
+    fewer, more = sorted((len(left), len(right)))
+    if fewer < 2 or more < 3:
+        return False
+    return not _reads_by_row(band, size)
+
+
+def _reads_by_row(band: _Band, size: float) -> bool:
+    """Whether what faces each other across the gutter are cells of rows rather than lines of columns.
+
+    Columns of running text are wide and filled, whether or not their baselines agree (a grid makes them agree). Cells
+    are short and share baselines. Long lists of short lines (an index) are columns of like width that stand close.
+    Prices and amounts belong to what is left of them even where the paper is curled.
+    """
+    left, right = _beside_gutter(band.left, last=True), _beside_gutter(band.right, last=False)
+    if _is_prose(left, size) and _is_prose(right, size):
+        return False
+    if _is_numeric(right):
+        return True
+    return _aligned_share(left, right) >= 0.7 and not _is_index(left, right, size)
+
+
+def _beside_gutter(side: list[Box], *, last: bool) -> list[Box]:
+    """The boxes next to the gutter, one for each row."""
+    return [row[-1 if last else 0] for row in _rows(sorted(side, key=_canonical))]
+
+
+def _is_prose(column: list[Box], size: float) -> bool:
+    typical = median(box.width for box in column)
+    return typical >= PROSE_WIDTH * size and typical >= PROSE_FILL * _column_width(column)
+
+
+def _column_width(column: list[Box]) -> float:
+    widths = [box.width for box in column]
+    return quantiles(widths, n=10)[-1] if len(widths) > 4 else max(widths)
+
+
+def _aligned_share(left: list[Box], right: list[Box]) -> float:
+    """Share of the shorter column's lines that have a line level with them on the other side."""
+    fewer, more = (left, right) if len(left) <= len(right) else (right, left)
+    level = sum(any(_is_level(box, other) for other in more) for box in fewer)
+    return level / len(fewer)
+
+
+def _is_level(box: Box, other: Box) -> bool:
+    return abs(box.middle - other.middle) <= 0.4 * min(box.height, other.height)
+
+
+def _is_numeric(column: list[Box]) -> bool:
+    return 2 * sum(_looks_numeric(box.line.text) for box in column) >= len(column)
+
+
+def _looks_numeric(text: str) -> bool:
+    characters = [character for character in text if not character.isspace()]
+    return 2 * sum(map(str.isalpha, characters)) < len(characters) <= 20
+
+
+def _is_index(left: list[Box], right: list[Box], size: float) -> bool:
+    narrow, wide = sorted((_column_width(left), _column_width(right)))
+    gap = min(box.x0 for box in right) - max(box.x1 for box in left)
+    return min(len(left), len(right)) >= 12 and narrow >= 0.7 * wide and gap <= 3 * size
+
+
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+
+def _rows(boxes: list[Box]) -> list[Row]:
+    """Group boxes that stand side by side; a row may drift, so each box is held against its nearest neighbour."""
+    rows: list[list[Box]] = []
+    for box in sorted(boxes, key=lambda box: box.middle):
+        row = next((row for row in rows[-3:] if _belongs(box, row)), None)
+        if row is None:
+            rows.append([box])
+        else:
+            row.append(box)
+    for row in rows:
+        row.sort(key=lambda box: box.x0)
+    return [tuple(row) for row in rows]
+
+
+def _belongs(box: Box, row: list[Box]) -> bool:
+    nearest = min(row, key=lambda other: max(other.x0 - box.x1, box.x0 - other.x1))
+    gap = max(nearest.x0 - box.x1, box.x0 - nearest.x1)
+    return gap > -0.5 * min(box.width, nearest.width) and box.shares_row(nearest)
