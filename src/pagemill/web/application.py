@@ -1,0 +1,121 @@
+"""What the web asks of the tasks: the one port between HTTP and everything behind it."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from pagemill.domain.events import EventRecord
+from pagemill.domain.status import TaskHealth, TaskMetrics
+from pagemill.domain.tasks import Task, TaskCreateRequest, TaskPage, TaskStartRequest, TaskStatus
+
+
+class TaskCommands(Protocol):
+    """What people may do to tasks. Runs in the server process."""
+
+    async def create_task(self, request: TaskCreateRequest) -> Task:
+        """Inspect, estimate, place and store a task, and queue it unless `start=false` was asked.
+
+        The document is the task's once this returns. Where it raises, nothing of the task is kept and the caller
+        removes the document.
+
+        Raises:
+            InvalidRequest: A page range, engine, profile or language cannot be used with this document.
+            DocumentError: The document cannot be read.
+            DeviceUnavailable: The device asked for is not there.
+            NeverFits: It needs more memory than there could ever be.
+            QueueFull: Too many tasks wait; `details["retry_after_s"]`.
+            PoolExhausted: No reader became free to look at the document in time.
+        """
+        ...
+
+    async def start_task(self, task_id: str, request: TaskStartRequest) -> Task:
+        """Queue a task that is `created`, or queue a final one's failed pages again.
+
+        Raises:
+            NotFound: There is no such task.
+            IllegalTransition: It is queued or running already, or has no page left to do.
+            DeviceUnavailable: The device asked for is not there.
+            NeverFits: The device asked for is too small for it.
+            QueueFull: Too many tasks wait; `details["retry_after_s"]`.
+        """
+        ...
+
+    async def cancel_task(self, task_id: str) -> Task:
+        """Stop a task within a page; finished pages are kept. Cancelling twice is no error.
+
+        Raises:
+            NotFound: There is no such task.
+            IllegalTransition: It has ended already.
+        """
+        ...
+
+    async def delete_task(self, task_id: str) -> None:
+        """Remove a task that is `created` or final, with its document and results.
+
+        Raises:
+            NotFound: There is no such task.
+            Conflict: It is queued or running; cancel it first.
+        """
+        ...
+
+
+class TaskReads(Protocol):
+    """What people may know of tasks. Runs in the server process."""
+
+    async def get_task(self, task_id: str) -> Task:
+        """The task, with its page counts.
+
+        Raises:
+            NotFound: There is none of that id.
+        """
+        ...
+
+    async def list_tasks(
+        self, *, status: TaskStatus | None = None, before: str | None = None, limit: int = 50
+    ) -> Sequence[Task]:
+        """Tasks, newest first; `before` is the last task_id of the page before."""
+        ...
+
+    async def pages(self, task_id: str) -> Sequence[TaskPage]:
+        """All pages of the task by number.
+
+        Raises:
+            NotFound: There is no such task.
+        """
+        ...
+
+    def results(self, task_id: str) -> AsyncIterator[bytes]:
+        """`Page.to_json()` of every finished page by number, a few in memory at a time; none for an unknown task."""
+        ...
+
+    async def wait(self, task_id: str, timeout: timedelta) -> Task:  # noqa: ASYNC109 - running out is no error here
+        """The task as it is once it is final, the time is over or the service is stopping, whichever comes first.
+
+        Raises:
+            NotFound: There is no such task, or it was deleted meanwhile.
+        """
+        ...
+
+    async def events(self, task_id: str, *, after: int = 0, limit: int = 500) -> Sequence[EventRecord]:
+        """What happened to the task after that sequence number, oldest first.
+
+        Raises:
+            NotFound: There is no such task.
+        """
+        ...
+
+    async def health(self, task_id: str) -> TaskHealth:
+        """How the task is doing.
+
+        Raises:
+            NotFound: There is no such task.
+        """
+        ...
+
+    async def metrics(self) -> TaskMetrics:
+        """How the service is doing."""
+        ...
+
+
+class TaskApplication(TaskCommands, TaskReads, Protocol):
+    """All that the web needs of the tasks."""
