@@ -82,7 +82,7 @@ class TaskQueue(Protocol):
 
 
 class TaskStore(Protocol):
-    """Tasks, their pages and their results."""
+    """Tasks and their pages."""
 
     async def create(self, new: NewTask) -> Task:
         """Store a task (`created`) and its page rows in one transaction."""
@@ -106,8 +106,8 @@ class TaskStore(Protocol):
         """All pages of the task by number."""
         ...
 
-    def results(self, task_id: str) -> AsyncIterator[bytes]:
-        """`Page.to_json()` of every finished page by number, read from the database a few at a time."""
+    async def uncleaned(self, limit: int = 100) -> Sequence[Task]:
+        """Final tasks whose `resource_cleanup_completed` is still false, oldest first."""
         ...
 
     async def transition(
@@ -145,6 +145,14 @@ class TaskStore(Protocol):
         Raises:
             Conflict: It is still queued or running.
         """
+        ...
+
+
+class ResultStore(Protocol):
+    """What finished pages read as."""
+
+    def results(self, task_id: str) -> AsyncIterator[bytes]:
+        """`Page.to_json()` of every finished page by number, read from the database a few at a time."""
         ...
 
 
@@ -306,16 +314,37 @@ class MemoryEstimator(Protocol):
         """Learn from a page that was read. Failed pages are told to `observe_failure`."""
         ...
 
+    def observe_base(self, key: ModelSetKey, *, settled: MemoryNeed) -> None:
+        """Learn from a worker that is loaded, idle and trimmed."""
+        ...
+
     def observe_failure(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, reached: MemoryNeed) -> None:
         """Learn a lower bound: this much was not enough."""
         ...
 
 
 class MemoryAdmission(Protocol):
-    """The ledger as the pool sees it: reserve before use, release after the memory is back."""
+    """The ledger as the pool sees it: reserve before use, release after the memory is back.
+
+    The owner of a reservation is the `worker_id` of the worker it is for: so the part of it that is already in use,
+    and measured, is not counted twice.
+    """
 
     def reserve(self, owner: str, device: DeviceId, need: MemoryNeed) -> Reservation | None:
         """Promise memory, atomically on host and GPU; None where it does not fit now.
+
+        Raises:
+            NeverFits: It would not fit on an empty machine, with the numbers.
+            DeviceUnavailable: There is no such device.
+        """
+        ...
+
+    async def reserve_when_free(
+        self, owner: str, device: DeviceId, need: MemoryNeed, *, wait: timedelta
+    ) -> Reservation | None:
+        """Promise memory as soon as it fits; None where `wait` passed first.
+
+        Smaller requests may pass one that does not fit yet, a bounded number of times; then they queue behind it.
 
         Raises:
             NeverFits: It would not fit on an empty machine, with the numbers.
@@ -344,7 +373,7 @@ class WatchedWorkers(Protocol):
     """What the guard may see and do of workers."""
 
     def workers(self) -> Sequence[WatchedWorker]:
-        """Every live worker."""
+        """Every live worker. Called from the guard's thread: copy the collection first, then look at its members."""
         ...
 
     async def evict_idle(self, device: DeviceId, *, at_least_bytes: int | None = None) -> int:

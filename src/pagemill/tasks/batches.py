@@ -6,21 +6,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from typing import assert_never
 
 from pagemill.domain.errors import PagemillError, PoolExhausted, StaleLease
-from pagemill.domain.memory import MIB, DeviceId
-from pagemill.domain.outcomes import BatchOutcome, PageFailed, PageNeedsOcr, PageOutcome, PageRead, WorkerLoss
-from pagemill.domain.ports import PageQueue, Service, ServicePool, TaskStore
+from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
+from pagemill.domain.ports import PageQueue, Service, ServicePool
 from pagemill.domain.recognition import READER, BatchParams, Stage
-from pagemill.domain.tasks import PageLease, Task
+from pagemill.domain.tasks import PageLease
 from pagemill.tasks.error_handler import TaskErrorHandler
 from pagemill.tasks.handlers import TaskEventHandlers
 from pagemill.tasks.plan import Assignment
-from pagemill.tasks.watch import TaskWatch
 
 logger = logging.getLogger(__name__)
+
+RENEWALS_PER_LEASE = 3
 
 
 @dataclass(frozen=True)
@@ -38,3 +38,156 @@ class BatchConfig:
     lease_for: timedelta = timedelta(seconds=30)
     page_timeout: timedelta = timedelta(seconds=120)
     acquire_wait: timedelta = timedelta(seconds=60)
+
+
+@dataclass
+class _Batch:
+    """A claimed batch and what is still open of it."""
+
+    assignment: Assignment
+    lease: PageLease
+    open_pages: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.open_pages = set(self.lease.pages)
+
+    @property
+    def device(self) -> DeviceId:
+        return CPU if self.lease.stage is Stage.TEXT else DeviceId(self.assignment.lane)
+
+
+class BatchRunner:
+    """Works assignments. Whatever happens, the service is released and no page stays leased."""
+
+    def __init__(
+        self,
+        config: BatchConfig,
+        *,
+        pages: PageQueue,
+        pool: ServicePool,
+        errors: TaskErrorHandler,
+        handlers: TaskEventHandlers,
+    ) -> None:
+        self._config = config
+        self._pages = pages
+        self._pool = pool
+        self._errors = errors
+        self._handlers = handlers
+
+    async def run(self, assignment: Assignment) -> None:
+        """Claim pages, have them read, and settle every one of them."""
+        lease = await self._pages.claim_pages(
+            assignment.task_id,
+            assignment.stage,
+            limit=assignment.pages,
+            owner=self._config.owner,
+            lease_for=self._config.lease_for,
+        )
+        if lease is None:
+            return
+        batch = _Batch(assignment, lease)
+        try:
+            await self._work(batch)
+        finally:
+            await self._give_back(batch)
+            await self._handlers.pages_settled(assignment.task_id)
+
+    async def _work(self, batch: _Batch) -> None:
+        try:
+            async with self._renewed(batch.lease), self._service(batch) as service:
+                await self._process(batch, service)
+        except StaleLease:
+            logger.warning("Task %s: the lease of %s was given away", batch.lease.task_id, batch.lease.pages)
+            batch.open_pages.clear()
+        except PoolExhausted as error:
+            logger.info("Task %s waits: %s", batch.lease.task_id, error)
+        except PagemillError as error:
+            await self._fail_open_pages(batch, error)
+
+    async def _process(self, batch: _Batch, service: Service) -> None:
+        async def on_page(outcome: PageOutcome) -> None:
+            await self._settle(batch, outcome)
+
+        outcome = await service.process(batch.lease.task_id, self._params(batch.lease), on_page)
+        if outcome.loss is not None and outcome.loss.page in batch.open_pages:
+            await self._errors.worker_lost(batch.lease, outcome.loss)
+            batch.open_pages.discard(outcome.loss.page)
+
+    async def _settle(self, batch: _Batch, outcome: PageOutcome) -> None:
+        match outcome:
+            case PageRead():
+                await self._pages.commit_page(batch.lease, outcome, confidence=outcome.confidence)
+            case PageNeedsOcr():
+                await self._pages.commit_page(batch.lease, outcome)
+            case PageFailed():
+                await self._errors.page_failed(batch.lease, outcome)
+            case _:
+                assert_never(outcome)
+        batch.open_pages.discard(outcome.number)
+        self._handlers.page_settled(batch.lease.task_id)
+
+    def _params(self, lease: PageLease) -> BatchParams:
+        return BatchParams(
+            document=lease.document.path,
+            pages=lease.pages,
+            stage=lease.stage,
+            options=lease.options,
+            page_timeout_s=self._config.page_timeout.total_seconds(),
+        )
+
+    async def _fail_open_pages(self, batch: _Batch, error: PagemillError) -> None:
+        for number in sorted(batch.open_pages):
+            failure = PageFailed(number, error.reason, error.message, retryable=error.retryable)
+            await self._errors.page_failed(batch.lease, failure)
+        batch.open_pages.clear()
+
+    async def _give_back(self, batch: _Batch) -> None:
+        if not batch.open_pages:
+            return
+        try:
+            await self._pages.give_back(batch.lease, sorted(batch.open_pages))
+        except StaleLease:
+            logger.info("Task %s: its pages were rescued before they were given back", batch.lease.task_id)
+
+    @asynccontextmanager
+    async def _service(self, batch: _Batch) -> AsyncIterator[Service]:
+        options = batch.lease.options
+        of_engine = batch.lease.stage is Stage.OCR
+        service = await self._pool.acquire(
+            device=batch.device,
+            engine=options.engine if of_engine else READER,
+            profile=options.profile if of_engine else "",
+            languages=options.languages if of_engine else (),
+            wait=self._config.acquire_wait,
+        )
+        try:
+            await self._handlers.on_task_resource_acquired(batch.lease.task_id, service.service_instance_id)
+            yield service
+        finally:
+            await self._pool.release(service)
+            await self._handlers.on_task_resource_released(batch.lease.task_id, service.service_instance_id)
+
+    @asynccontextmanager
+    async def _renewed(self, lease: PageLease) -> AsyncIterator[None]:
+        """Renew the lease in the background; when it turns out to be stale, end the work under it with `StaleLease`."""
+        limit = asyncio.timeout(None)
+        try:
+            async with limit:
+                renewal = asyncio.create_task(self._keep_renewing(lease, limit))
+                try:
+                    yield
+                finally:
+                    renewal.cancel()
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise StaleLease(f"The lease of task {lease.task_id} was given to another worker.") from error
+
+    async def _keep_renewing(self, lease: PageLease, limit: asyncio.Timeout) -> None:
+        while True:
+            await asyncio.sleep(self._config.lease_for.total_seconds() / RENEWALS_PER_LEASE)
+            try:
+                lease = await self._pages.renew(lease, self._config.lease_for)
+            except StaleLease:
+                limit.reschedule(asyncio.get_running_loop().time())
+                return

@@ -12,15 +12,16 @@ One loop decides (`run_once`); every batch runs on its own and ends by releasing
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pagemill.domain.memory import DeviceId, MemoryLevel
-from pagemill.domain.ports import MemoryAdmission, PageQueue, ServicePool, TaskQueue
-from pagemill.domain.tasks import Backlog, Task
+from pagemill.domain.ports import MemoryAdmission, PageQueue, TaskQueue
+from pagemill.domain.tasks import Backlog
 from pagemill.tasks.batches import BatchRunner
 from pagemill.tasks.duty import Duty
+from pagemill.tasks.following import TaskFollower
 from pagemill.tasks.plan import READER_LANE, Assignment, BatchLimits, plan
 
 logger = logging.getLogger(__name__)
@@ -52,18 +53,16 @@ class Dispatcher:
         *,
         queue: TaskQueue,
         pages: PageQueue,
-        pool: ServicePool,
         memory: MemoryAdmission,
         batches: BatchRunner,
-        on_admitted: Callable[[Task], Awaitable[None]],
+        follower: TaskFollower,
     ) -> None:
         self._config = config
         self._queue = queue
         self._pages = pages
-        self._pool = pool
         self._memory = memory
         self._batches = batches
-        self._on_admitted = on_admitted
+        self._follower = follower
         self._virtual_times: Mapping[str, float] = {}
         self._working: dict[asyncio.Task[None], Assignment] = {}
         self._stopping = False
@@ -107,7 +106,7 @@ class Dispatcher:
         for device in (memory.device for memory in self._memory.devices()):
             while admitted < room and (task := await self._queue.get_next_task(device)) is not None:
                 admitted += 1
-                await self._on_admitted(task)
+                self._follower.follow(task.task_id)
         return admitted
 
     def _plan(self, backlogs: Sequence[Backlog]) -> Sequence[Assignment]:

@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
+from pagemill.domain.ports import TaskStore
+from pagemill.domain.tasks import Task
+
+LOOK_AGAIN = timedelta(seconds=5)
+
 
 class Change:
     """Something to wait for that stays noticed until it is waited for."""
@@ -25,9 +30,13 @@ class Change:
 
 
 class TaskWatch:
-    """Wakes those who wait for a task. Changes made by other servers are not seen: wait a bounded time and look again."""
+    """Wakes those who wait for a task.
 
-    def __init__(self) -> None:
+    Changes made by other servers are not noticed: who waits looks again after a while.
+    """
+
+    def __init__(self, store: TaskStore) -> None:
+        self._store = store
         self._watching: defaultdict[str, set[Change]] = defaultdict(set)
 
     def notify(self, task_id: str) -> None:
@@ -46,3 +55,10 @@ class TaskWatch:
             self._watching[task_id].discard(change)
             if not self._watching[task_id]:
                 del self._watching[task_id]
+
+    async def until_final(self, task_id: str) -> Task:
+        """Wait, however long, until the task is over. Raises NotFound where it is gone."""
+        with self.watching(task_id) as change:
+            while not (task := await self._store.get(task_id)).status.is_final:
+                await change.wait(LOOK_AGAIN)
+        return task

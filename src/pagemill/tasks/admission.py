@@ -1,0 +1,73 @@
+"""Whether a document can be taken, what it will need and where it is to run. Pure decisions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize
+from pagemill.domain.engines import EngineProfile, EngineSpec
+from pagemill.domain.errors import DocumentTooLarge, UnknownEngine
+from pagemill.domain.recognition import RecognitionOptions, Stage
+
+POINTS_PER_INCH = 72
+
+
+def find_profile(engines: Mapping[str, EngineSpec], options: RecognitionOptions) -> tuple[EngineSpec, EngineProfile]:
+    """The engine and profile that were asked for.
+
+    Raises:
+        UnknownEngine: There is no such engine, profile or language; the message names those there are.
+    """
+    spec = engines.get(options.engine)
+    if spec is None:
+        raise UnknownEngine(f"There is no engine {options.engine!r}; there are: {_names(engines)}.")
+    profile = spec.profile(options.profile)
+    if profile is None:
+        names = _names(profile.name for profile in spec.profiles)
+        raise UnknownEngine(f"The engine {spec.name} has no profile {options.profile!r}; it has: {names}.")
+    unread = sorted(set(options.languages) - set(profile.languages)) if profile.languages else []
+    if unread:
+        able = [other.name for other in engines.values() if _reads(other, unread)]
+        raise UnknownEngine(
+            f"{spec.name}/{profile.name} does not read {', '.join(unread)}; "
+            f"it reads {_names(profile.languages)}. Engines that do: {_names(able)}."
+        )
+    return spec, profile
+
+
+def check_page_count(info: DocumentInfo, max_pages: int) -> None:
+    """Refuse a document of more pages than the settings allow.
+
+    Raises:
+        DocumentTooLarge: With both numbers.
+    """
+    if info.page_count > max_pages:
+        raise DocumentTooLarge(
+            f"The document has {info.page_count} pages; {max_pages} are allowed. Send it in parts.",
+            pages=info.page_count,
+            max_pages=max_pages,
+        )
+
+
+def largest_page_pixels(info: DocumentInfo, *, dpi: int, max_pixels: int) -> int:
+    """Pixels of the largest page image an engine will be given, judged by the page sizes that are known."""
+    pixels = (_pixels(size, info.kind, dpi) for size in info.page_sizes)
+    return min(max_pixels, max(pixels, default=max_pixels))
+
+
+def first_stage(kind: DocumentKind, mode: OcrMode) -> Stage:
+    """Where pages begin: PDF pages are looked at for a text layer first, unless recognition is forced."""
+    if mode is OcrMode.NEVER or (kind is DocumentKind.PDF and mode is OcrMode.AUTO):
+        return Stage.TEXT
+    return Stage.OCR
+
+
+def _pixels(size: PageSize, kind: DocumentKind, dpi: int) -> int:
+    scale = dpi / POINTS_PER_INCH if kind is DocumentKind.PDF else 1.0
+    return int(size.width * scale * size.height * scale)
+
+
+def _reads(spec: EngineSpec, languages: Sequence[str]) -> bool:
+    return any(set(languages) <= set(profile.languages) for profile in spec.profiles)
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

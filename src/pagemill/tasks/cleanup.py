@@ -1,0 +1,67 @@
+"""Cleanup after a task, however it ended: nothing held, temporary files deleted, verified, and said so."""
+
+import asyncio
+import logging
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+from pagemill.domain.events import TaskEvent
+from pagemill.domain.ports import TaskStore
+from pagemill.tasks.handlers import TaskEventHandlers
+from pagemill.tasks.watch import TaskWatch
+
+logger = logging.getLogger(__name__)
+
+
+class TaskCleaner:
+    """Cleans up after tasks, within a time limit each. Runs in the server process.
+
+    A task's temporary files lie in a folder of its own, `work_dir / task_id`.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: TaskStore,
+        handlers: TaskEventHandlers,
+        watch: TaskWatch,
+        work_dir: Path,
+        limit: timedelta = timedelta(seconds=30),
+    ) -> None:
+        self._store = store
+        self._handlers = handlers
+        self._watch = watch
+        self._work_dir = work_dir
+        self._limit = limit
+
+    async def cleanup_task_resources(self, task_id: str) -> bool:
+        """Wait until its services are released, delete its temporary files, verify, and mark the task.
+
+        Returns:
+            Whether the cleanup was verified within the limit. Where it was not, the rescuer tries again.
+        """
+        await self._handlers.record(task_id, TaskEvent.CLEANUP_STARTED)
+        try:
+            async with asyncio.timeout(self._limit.total_seconds()):
+                await self._until_nothing_is_held(task_id)
+                await asyncio.to_thread(self._delete_files, task_id)
+                return await self._handlers.on_task_cleanup_completed(task_id)
+        except TimeoutError:
+            logger.warning("Cleanup of task %s took longer than %s and is tried again", task_id, self._limit)
+            return False
+
+    async def sweep(self) -> None:
+        """Clean up after every final task that was not cleaned up; at the start and now and then."""
+        for task in await self._store.uncleaned():
+            await self.cleanup_task_resources(task.task_id)
+
+    async def _until_nothing_is_held(self, task_id: str) -> None:
+        with self._watch.watching(task_id) as change:
+            while self._handlers.held(task_id):
+                await change.wait(self._limit)
+
+    def _delete_files(self, task_id: str) -> None:
+        folder = self._work_dir / task_id
+        if folder.exists():
+            shutil.rmtree(folder)

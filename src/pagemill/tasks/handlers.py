@@ -1,0 +1,69 @@
+"""What is done when something happened to a task."""
+
+import logging
+from collections import defaultdict
+
+from pagemill.domain.events import Details, TaskEvent
+from pagemill.domain.ports import EventLog, PageQueue, TaskStore
+from pagemill.domain.tasks import PageState
+from pagemill.tasks.watch import TaskWatch
+
+logger = logging.getLogger(__name__)
+
+
+class TaskEventHandlers:
+    """Handlers of task events: they log, track, and wake who waits. One per server process."""
+
+    def __init__(self, *, store: TaskStore, pages: PageQueue, events: EventLog, watch: TaskWatch) -> None:
+        self._store = store
+        self._pages = pages
+        self._events = events
+        self._watch = watch
+        self._held: defaultdict[str, list[str]] = defaultdict(list)
+
+    def held(self, task_id: str) -> tuple[str, ...]:
+        """Services the task holds now."""
+        return tuple(self._held.get(task_id, ()))
+
+    async def record(self, task_id: str, event: TaskEvent, details: Details | None = None) -> None:
+        """Write an event to the task's log and wake who waits for the task."""
+        await self._events.append(task_id, event, details)
+        self._watch.notify(task_id)
+
+    async def on_task_resource_acquired(self, task_id: str, resource: str) -> None:
+        """A service works for the task from now on: log it, and record it on the task."""
+        self._held[task_id].append(resource)
+        await self._store.track(task_id, service_instance_id=resource)
+        await self.record(task_id, TaskEvent.RESOURCE_ACQUIRED, {"resource": resource})
+
+    async def on_task_resource_released(self, task_id: str, resource: str) -> None:
+        """The service is free again."""
+        self._held[task_id].remove(resource)
+        if not self._held[task_id]:
+            del self._held[task_id]
+        await self.record(task_id, TaskEvent.RESOURCE_RELEASED, {"resource": resource})
+
+    async def on_task_cleanup_completed(self, task_id: str) -> bool:
+        """Verify that the task holds nothing any more, and only then say so on the task.
+
+        Returns:
+            Whether it was verified; a task that still holds something is cleaned up again later.
+        """
+        left = self.held(task_id)
+        leased = [page.number for page in await self._store.pages(task_id) if page.state is PageState.LEASED]
+        if left or leased:
+            logger.warning("Task %s still holds services %s and pages %s after its cleanup", task_id, left, leased)
+            return False
+        await self._store.track(task_id, cleanup_completed=True)
+        await self.record(task_id, TaskEvent.CLEANUP_COMPLETED)
+        return True
+
+    def page_settled(self, task_id: str) -> None:
+        """One page has an outcome."""
+        self._watch.notify(task_id)
+
+    async def pages_settled(self, task_id: str) -> None:
+        """A batch is over: end the task if nothing of it is left to do."""
+        for task in await self._pages.finish_completed(task_id):
+            logger.info("Task %s %s", task.task_id, task.status)
+        self._watch.notify(task_id)

@@ -1,0 +1,204 @@
+"""What people can do with tasks: the application behind the API, the command line and the library."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from pagemill.domain.documents import DocumentInfo, parse_page_range
+from pagemill.domain.engines import EngineSpec
+from pagemill.domain.errors import QueueFull
+from pagemill.domain.events import EventRecord, TaskEvent
+from pagemill.domain.memory import CPU, MIB, MemoryNeed
+from pagemill.domain.ports import (
+    Clock,
+    DocumentInspector,
+    EventLog,
+    MemoryAdmission,
+    MemoryEstimator,
+    PageQueue,
+    ResultStore,
+    TaskQueue,
+    TaskStore,
+)
+from pagemill.domain.recognition import ModelSetKey, RecognitionOptions
+from pagemill.domain.tasks import NewTask, Task, TaskCreateRequest, TaskPage, TaskStartRequest, TaskStatus
+from pagemill.tasks.admission import check_page_count, find_profile, first_stage, largest_page_pixels
+from pagemill.tasks.dispatcher import Dispatcher
+from pagemill.tasks.handlers import TaskEventHandlers
+from pagemill.tasks.ids import new_task_id
+from pagemill.tasks.placement import select_device
+from pagemill.tasks.watch import TaskWatch
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TaskManagerConfig:
+    """What is accepted.
+
+    Attributes:
+        max_pages: Pages a document may have.
+    """
+
+    max_pages: int = 5000
+
+
+class TaskManager:
+    """Creates, starts, follows, cancels and deletes tasks. Runs in the server process."""
+
+    def __init__(
+        self,
+        config: TaskManagerConfig,
+        *,
+        engines: Mapping[str, EngineSpec],
+        inspector: DocumentInspector,
+        estimator: MemoryEstimator,
+        memory: MemoryAdmission,
+        queue: TaskQueue,
+        store: TaskStore,
+        pages: PageQueue,
+        events: EventLog,
+        handlers: TaskEventHandlers,
+        results: ResultStore,
+        dispatcher: Dispatcher,
+        watch: TaskWatch,
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._engines = engines
+        self._inspector = inspector
+        self._estimator = estimator
+        self._memory = memory
+        self._queue = queue
+        self._store = store
+        self._pages = pages
+        self._events = events
+        self._results = results
+        self._handlers = handlers
+        self._watch = watch
+        self._clock = clock
+        self._dispatcher = dispatcher
+
+    async def create_task(self, request: TaskCreateRequest) -> Task:
+        """Inspect the document, estimate its memory, choose its device, store the task; queue it unless told not to.
+
+        The document's file belongs to the task from the return on; on an error it stays the caller's.
+
+        Raises:
+            DocumentError: It cannot be read.
+            InvalidRequest: Pages, engine, profile or language are not there.
+            NeverFits: No device could ever hold it.
+            DeviceUnavailable: The device asked for is not there.
+            QueueFull: Too many tasks wait.
+        """
+        options = request.options
+        spec, profile = find_profile(self._engines, options.recognition)
+        info = await self._inspector.inspect(request.document.path)
+        check_page_count(info, self._config.max_pages)
+        numbers = parse_page_range(options.pages, info.page_count)
+        need = self._estimate(options.recognition, info, profile.max_pixels)
+        device = select_device(options.device, spec, self._memory.devices(), need)
+        task = await self._store.create(
+            NewTask(
+                task_id=new_task_id(self._clock.now()),
+                request=request,
+                info=info,
+                pages=numbers,
+                first_stage=first_stage(info.kind, options.recognition.ocr),
+                estimated_memory_mb=-(-max(need.ram_bytes, need.gpu_bytes) // MIB),
+                assigned_device=device,
+            )
+        )
+        return await self._enqueue_new(task) if options.start else task
+
+    async def start_task(self, task_id: str, request: TaskStartRequest) -> Task:
+        """Queue a task that was created with `start=false`; may name another device.
+
+        Raises:
+            IllegalTransition: It was started before.
+            DeviceUnavailable: The device is not there.
+        """
+        task = await self._store.get(task_id)
+        if request.device is not None:
+            spec, _ = find_profile(self._engines, task.options.recognition)
+            need = MemoryNeed((task.estimated_memory_mb or 0) * MIB)
+            device = select_device(request.device, spec, self._memory.devices(), need)
+            await self._store.track(task_id, device=device)
+        task = await self._queue.add_task(task, task.priority)
+        self._noticed(task_id)
+        return task
+
+    async def get_task(self, task_id: str) -> Task:
+        """The task as it stands. Raises NotFound."""
+        return await self._store.get(task_id)
+
+    async def list_tasks(
+        self, *, status: TaskStatus | None = None, before: str | None = None, limit: int = 50
+    ) -> Sequence[Task]:
+        """Tasks, newest first."""
+        return await self._store.list_tasks(status=status, before=before, limit=limit)
+
+    async def pages(self, task_id: str) -> Sequence[TaskPage]:
+        """The task's pages by number. Raises NotFound."""
+        await self._store.get(task_id)
+        return await self._store.pages(task_id)
+
+    def results(self, task_id: str) -> AsyncIterator[bytes]:
+        """`Page.to_json()` of every finished page by number."""
+        return self._results.results(task_id)
+
+    async def events(self, task_id: str, *, after: int = 0, limit: int = 500) -> Sequence[EventRecord]:
+        """What happened to the task, oldest first. Raises NotFound."""
+        await self._store.get(task_id)
+        return await self._events.read(task_id, after=after, limit=limit)
+
+    async def wait(self, task_id: str, within: timedelta) -> Task:
+        """The task once it is final, or as it stands after `within`."""
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                return await self._watch.until_final(task_id)
+        except TimeoutError:
+            return await self._store.get(task_id)
+
+    async def cancel_task(self, task_id: str) -> Task:
+        """Stop the task: at once where it waits, within a page where it runs. A final task stays as it is."""
+        task = await self._store.get(task_id)
+        if task.status.is_final or task.status is TaskStatus.CANCELLING:
+            return task
+        running = task.status is TaskStatus.RUNNING
+        await self._handlers.record(task_id, TaskEvent.CANCEL_REQUESTED)
+        await self._store.transition(task_id, TaskStatus.CANCELLING if running else TaskStatus.CANCELLED)
+        await self._dispatcher.cancel(task_id)
+        await self._pages.finish_completed(task_id)
+        self._noticed(task_id)
+        return await self._store.get(task_id)
+
+    async def delete_task(self, task_id: str) -> None:
+        """Remove a task that is over or was never started, with its document and results.
+
+        Raises:
+            NotFound: There is no such task.
+            Conflict: It is queued or running; cancel it first.
+        """
+        task = await self._store.delete(task_id)
+        await asyncio.to_thread(Path(task.document.path).unlink, missing_ok=True)
+
+    async def _enqueue_new(self, task: Task) -> Task:
+        try:
+            task = await self._queue.add_task(task, task.priority)
+        except QueueFull:
+            await self._store.delete(task.task_id)
+            raise
+        self._noticed(task.task_id)
+        return task
+
+    def _estimate(self, options: RecognitionOptions, info: DocumentInfo, max_pixels: int) -> MemoryNeed:
+        pixels = largest_page_pixels(info, dpi=options.dpi, max_pixels=max_pixels)
+        return self._estimator.batch(ModelSetKey.of(options, CPU), pixels=pixels)
+
+    def _noticed(self, task_id: str) -> None:
+        self._watch.notify(task_id)
+        self._dispatcher.wake()
