@@ -1,1 +1,1 @@
-"""Page image to page model: one file and one registry line for each engine."""
+"""Page image → `Page`. The registry is for the server; everything else is loaded in workers only."""

@@ -1,0 +1,42 @@
+"""What the engines' libraries say when they fail, in the words of the domain. Runs in a worker."""
+
+from pagemill.domain.errors import EngineFailed, OutOfMemory, PagemillError
+
+_OUT_OF_MEMORY = (
+    "bad_alloc",
+    "bad allocation",
+    "insufficient memory",
+    "failed to allocate",
+    "out of memory",
+    "cannot allocate memory",
+    "unable to allocate",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, or one it was raised from, is a failed allocation.
+
+    numpy and Pillow raise MemoryError; OpenCV (`Insufficient memory`) and ONNX Runtime (`bad_alloc`, `Failed to
+    allocate`) raise errors of their own that can only be told by their text, and wrappers keep that text or the cause.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, MemoryError | OutOfMemory) or any(words in str(seen).lower() for words in _OUT_OF_MEMORY):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def engine_error(error: Exception, *, doing: str) -> PagemillError:
+    """The domain error to raise for whatever a library raised.
+
+    Args:
+        error: What was caught.
+        doing: What failed, as the subject of a sentence ("Reading page 3").
+    """
+    if is_out_of_memory(error):
+        return OutOfMemory(f"{doing} ran out of memory.")
+    if isinstance(error, PagemillError):
+        return error
+    first_line = next(iter(str(error).splitlines()), "")
+    return EngineFailed(f"{doing} failed: {type(error).__name__}: {first_line[:200]}")

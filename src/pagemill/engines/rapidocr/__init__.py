@@ -1,0 +1,12 @@
+"""RapidOCR's PP-OCR models on ONNX Runtime. Loaded in workers only.
+
+    page image ── Detector ── line quads ── upright? ── Recogniser ── lines ── assembly ── Page
+                  (models, tiles)          (orientation)  (batches)
+
+The models, the post-processing of the detection map, the rectifying of line crops and the CTC decoding are RapidOCR's;
+sessions, sizes, batches and the page's orientation are ours, because they decide memory and speed.
+"""
+
+from pagemill.engines.rapidocr.engine import load
+
+__all__ = ["load"]

@@ -1,0 +1,141 @@
+"""What the text lines say."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rapidocr.ch_ppocr_rec.typings import WordInfo
+from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
+
+from pagemill.engines.rapidocr.models import Network, Tensor
+from pagemill.engines.rapidocr.pixels import Pixels, as_bgr, normalised, resized
+
+_HEIGHT = 48
+_NARROWEST = 32
+_WIDEST = 4096
+_COLUMNS_PER_RUN = 512
+
+
+@dataclass(frozen=True)
+class ReadWord:
+    """A word and where it stands along its line: 0 is the line's start, 1 its end."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class ReadLine:
+    """A line's text, its mean confidence and its words."""
+
+    text: str
+    confidence: float
+    words: tuple[ReadWord, ...]
+
+
+class Recogniser:
+    """Reads line crops with RapidOCR's recognition model.
+
+    A run's time is that of its columns, padding included, so that lines are only batched with lines about as wide;
+    wide lines gain nothing by company and are read alone.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._decode = CTCLabelDecode(character=network.characters())
+
+    def read(self, crops: Sequence[Pixels], *, most_lines: int | None) -> list[ReadLine]:
+        """Read lines, in the order given.
+
+        Args:
+            crops: One line each, laid level.
+            most_lines: Most lines in one run of the model; None for as many as pay.
+        """
+        widths = [_input_width(crop) for crop in crops]
+        lines: dict[int, ReadLine] = {}
+        for batch in _batches(widths, most_lines=most_lines):
+            read = self._run([crops[index] for index in batch], [widths[index] for index in batch])
+            lines.update(zip(batch, read, strict=True))
+        return [lines[index] for index in range(len(crops))]
+
+    def _run(self, crops: Sequence[Pixels], widths: Sequence[int]) -> list[ReadLine]:
+        widest = max(widths)
+        batch: Tensor = np.zeros((len(crops), 3, _HEIGHT, widest), dtype=np.float32)
+        for slot, crop, width in zip(batch, crops, widths, strict=True):
+            slot[:, :, :width] = normalised(as_bgr(resized(crop, width, _HEIGHT)))[0]
+        texts, infos = self._decode(
+            self._network(batch), return_word_box=True, wh_ratio_list=widths, max_wh_ratio=widest
+        )
+        return [
+            ReadLine(text, min(1.0, confidence), _words(text, info))
+            for (text, confidence), info in zip(texts, infos, strict=True)
+        ]
+
+
+def _input_width(crop: Pixels) -> int:
+    height, width = map(int, crop.shape[:2])
+    return min(_WIDEST, max(_NARROWEST, math.ceil(width * _HEIGHT / height)))
+
+
+def _batches(widths: Sequence[int], *, most_lines: int | None) -> Iterator[list[int]]:
+    """Indices of the lines of each run, widest lines first, so that the peak comes early."""
+    batch: list[int] = []
+    for index in sorted(range(len(widths)), key=lambda index: -widths[index]):
+        columns = (len(batch) + 1) * widths[batch[0]] if batch else 0
+        padding = widths[batch[0]] - widths[index] if batch else 0
+        if batch and (columns > _COLUMNS_PER_RUN or len(batch) == most_lines or padding > widths[index] // 8):
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _words(text: str, info: WordInfo) -> tuple[ReadWord, ...]:
+    confidences = [
+        confidence for character, confidence in zip(text, info.confs, strict=False) if not character.isspace()
+    ]
+    columns = [column for word in info.word_cols for column in word]
+    if not columns:
+        return ()
+    edges = _edges(columns, [len(word) for word in info.word_cols])
+    words, first = [], 0
+    for word, (start, end) in zip(info.words, edges, strict=True):
+        last = first + len(word)
+        confidence = sum(confidences[first:last]) / len(word)
+        words.append(
+            ReadWord("".join(word), start / info.line_txt_len, min(end / info.line_txt_len, 1.0), min(confidence, 1.0))
+        )
+        first = last
+    return tuple(words)
+
+
+def _edges(columns: Sequence[int], lengths: Sequence[int]) -> list[tuple[float, float]]:
+    """Where words begin and end, in columns: half a character around their outer characters, never into a neighbour."""
+    half = _character_width(columns, lengths) / 2
+    edges, first = [], 0
+    for length in lengths:
+        last = first + length - 1
+        left = columns[first] + 0.5 - half
+        right = columns[last] + 0.5 + half
+        if first:
+            left = max(left, (columns[first - 1] + columns[first] + 1) / 2)
+        if last + 1 < len(columns):
+            right = min(right, (columns[last] + columns[last + 1] + 1) / 2)
+        edges.append((max(0.0, left), right))
+        first = last + 1
+    return edges
+
+
+def _character_width(columns: Sequence[int], lengths: Sequence[int]) -> float:
+    steps = len(columns) - len(lengths)
+    if not steps:
+        return 2.0
+    spans, first = 0, 0
+    for length in lengths:
+        spans += columns[first + length - 1] - columns[first]
+        first += length
+    return spans / steps
