@@ -28,7 +28,7 @@ from pagemill.domain.outcomes import (
     PageRead,
 )
 from pagemill.domain.recognition import BatchParams, ModelSetKey, Stage
-from pagemill.domain.snapshot import PoolSnapshot, WatchedWorker
+from pagemill.domain.snapshot import PoolSnapshot, QueueSnapshot, WatchedWorker
 from pagemill.domain.tasks import Backlog, NewTask, PageLease, Task, TaskPage, TaskStatus
 
 OnPage = Callable[[PageOutcome], Awaitable[None]]
@@ -216,6 +216,14 @@ class EventLog(Protocol):
 
     async def read(self, task_id: str, *, after: int = 0, limit: int = 500) -> Sequence[EventRecord]:
         """Entries of one task with a higher sequence than `after`, oldest first."""
+        ...
+
+
+class QueueStatistics(Protocol):
+    """Numbers about the queue, for people."""
+
+    async def statistics(self) -> QueueSnapshot:
+        """The queue at this moment."""
         ...
 
 

@@ -18,6 +18,7 @@ class ModelSetSnapshot:
         idle_for: Since its last use; zero while in use.
         rss_bytes: Resident size now.
         reserved: What the ledger promised it.
+        service_instance_id: The service that uses it now; None while idle.
     """
 
     worker_id: str
@@ -27,6 +28,7 @@ class ModelSetSnapshot:
     idle_for: timedelta
     rss_bytes: int
     reserved: MemoryNeed
+    service_instance_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,3 +71,22 @@ class WatchedWorker:
     reserved: MemoryNeed
     busy_since: float | None
     task_id: str | None
+
+
+@dataclass(frozen=True)
+class QueueSnapshot:
+    """The queue at one moment.
+
+    Attributes:
+        active_tasks: Tasks that run, wait for a retry or are being cancelled.
+        queued_tasks: Tasks that wait to be let in.
+        waiting_pages: Pages of all those that are not done yet.
+        average_wait: Mean time from queued to started, of the tasks started in the last hour.
+        page_seconds: Mean time a worker spent on a page, of the pages finished in the last hour; None without any.
+    """
+
+    active_tasks: int
+    queued_tasks: int
+    waiting_pages: int
+    average_wait: timedelta
+    page_seconds: float | None

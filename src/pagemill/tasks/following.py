@@ -27,8 +27,9 @@ class TaskFollower:
 
         A shutdown cancels this and cleans nothing up: the task goes on after the next start.
         """
-        await self._watch.until_final(task_id)
-        await self._cleaner.cleanup_task_resources(task_id)
+        task = await self._watch.until_final(task_id)
+        if task.status.is_final:
+            await self._cleaner.cleanup_task_resources(task_id)
 
     def follow(self, task_id: str) -> None:
         """Run `process_document_task` in the background; once, however often it is asked."""

@@ -1,31 +1,34 @@
-"""What people can do with tasks: the application behind the API, the command line and the library."""
+"""What people may do to tasks: the commands behind the API, the command line and the library."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from pagemill.domain.documents import DocumentInfo, parse_page_range
 from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import QueueFull
-from pagemill.domain.events import EventRecord, TaskEvent
+from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU, MIB, MemoryNeed
 from pagemill.domain.ports import (
     Clock,
     DocumentInspector,
-    EventLog,
     MemoryAdmission,
     MemoryEstimator,
     PageQueue,
-    ResultStore,
     TaskQueue,
     TaskStore,
 )
 from pagemill.domain.recognition import ModelSetKey, RecognitionOptions
-from pagemill.domain.tasks import NewTask, Task, TaskCreateRequest, TaskPage, TaskStartRequest, TaskStatus
-from pagemill.tasks.admission import check_page_count, find_profile, first_stage, largest_page_pixels
+from pagemill.domain.tasks import NewTask, Task, TaskCreateRequest, TaskStartRequest, TaskStatus, check_transition
+from pagemill.tasks.admission import (
+    check_page_count,
+    find_profile,
+    first_stage,
+    largest_page_pixels,
+    retry_after_seconds,
+)
 from pagemill.tasks.dispatcher import Dispatcher
 from pagemill.tasks.handlers import TaskEventHandlers
 from pagemill.tasks.ids import new_task_id
@@ -41,13 +44,15 @@ class TaskManagerConfig:
 
     Attributes:
         max_pages: Pages a document may have.
+        places: Services that recognise pages at the same time, for the Retry-After of a full queue.
     """
 
     max_pages: int = 5000
+    places: int = 1
 
 
 class TaskManager:
-    """Creates, starts, follows, cancels and deletes tasks. Runs in the server process."""
+    """Creates, starts, cancels and deletes tasks. Runs in the server process."""
 
     def __init__(
         self,
@@ -60,9 +65,8 @@ class TaskManager:
         queue: TaskQueue,
         store: TaskStore,
         pages: PageQueue,
-        events: EventLog,
+        statistics: QueueStatistics,
         handlers: TaskEventHandlers,
-        results: ResultStore,
         dispatcher: Dispatcher,
         watch: TaskWatch,
         clock: Clock,
@@ -75,8 +79,7 @@ class TaskManager:
         self._queue = queue
         self._store = store
         self._pages = pages
-        self._events = events
-        self._results = results
+        self._statistics = statistics
         self._handlers = handlers
         self._watch = watch
         self._clock = clock
@@ -131,43 +134,17 @@ class TaskManager:
         self._noticed(task_id)
         return task
 
-    async def get_task(self, task_id: str) -> Task:
-        """The task as it stands. Raises NotFound."""
-        return await self._store.get(task_id)
-
-    async def list_tasks(
-        self, *, status: TaskStatus | None = None, before: str | None = None, limit: int = 50
-    ) -> Sequence[Task]:
-        """Tasks, newest first."""
-        return await self._store.list_tasks(status=status, before=before, limit=limit)
-
-    async def pages(self, task_id: str) -> Sequence[TaskPage]:
-        """The task's pages by number. Raises NotFound."""
-        await self._store.get(task_id)
-        return await self._store.pages(task_id)
-
-    def results(self, task_id: str) -> AsyncIterator[bytes]:
-        """`Page.to_json()` of every finished page by number."""
-        return self._results.results(task_id)
-
-    async def events(self, task_id: str, *, after: int = 0, limit: int = 500) -> Sequence[EventRecord]:
-        """What happened to the task, oldest first. Raises NotFound."""
-        await self._store.get(task_id)
-        return await self._events.read(task_id, after=after, limit=limit)
-
-    async def wait(self, task_id: str, within: timedelta) -> Task:
-        """The task once it is final, or as it stands after `within`."""
-        try:
-            async with asyncio.timeout(within.total_seconds()):
-                return await self._watch.until_final(task_id)
-        except TimeoutError:
-            return await self._store.get(task_id)
-
     async def cancel_task(self, task_id: str) -> Task:
-        """Stop the task: at once where it waits, within a page where it runs. A final task stays as it is."""
+        """Stop the task: at once where it waits, within a page where it runs. Cancelling twice is no error.
+
+        Raises:
+            NotFound: There is no such task.
+            IllegalTransition: It has ended already.
+        """
         task = await self._store.get(task_id)
-        if task.status.is_final or task.status is TaskStatus.CANCELLING:
+        if task.status in (TaskStatus.CANCELLING, TaskStatus.CANCELLED):
             return task
+        check_transition(task_id, task.status, TaskStatus.CANCELLED)
         running = task.status is TaskStatus.RUNNING
         await self._handlers.record(task_id, TaskEvent.CANCEL_REQUESTED)
         await self._store.transition(task_id, TaskStatus.CANCELLING if running else TaskStatus.CANCELLED)
@@ -189,11 +166,14 @@ class TaskManager:
     async def _enqueue_new(self, task: Task) -> Task:
         try:
             task = await self._queue.add_task(task, task.priority)
-        except QueueFull:
+        except QueueFull as full:
             await self._store.delete(task.task_id)
-            raise
+            raise QueueFull(full.message, **(full.details | {"retry_after_s": await self._retry_after()})) from full
         self._noticed(task.task_id)
         return task
+
+    async def _retry_after(self) -> int:
+        return retry_after_seconds(await self._statistics.statistics(), self._config.places)
 
     def _estimate(self, options: RecognitionOptions, info: DocumentInfo, max_pixels: int) -> MemoryNeed:
         pixels = largest_page_pixels(info, dpi=options.dpi, max_pixels=max_pixels)

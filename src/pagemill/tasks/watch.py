@@ -37,6 +37,7 @@ class TaskWatch:
 
     def __init__(self, store: TaskStore) -> None:
         self._store = store
+        self._closed = False
         self._watching: defaultdict[str, set[Change]] = defaultdict(set)
 
     def notify(self, task_id: str) -> None:
@@ -56,9 +57,24 @@ class TaskWatch:
             if not self._watching[task_id]:
                 del self._watching[task_id]
 
-    async def until_final(self, task_id: str) -> Task:
-        """Wait, however long, until the task is over. Raises NotFound where it is gone."""
+    async def until_final(self, task_id: str, *, within: timedelta | None = None) -> Task:
+        """The task once it is over, or as it stands after `within` or when the watch is closed.
+
+        Raises:
+            NotFound: There is no such task, or it was deleted meanwhile.
+        """
+        until = asyncio.timeout(None if within is None else within.total_seconds())
         with self.watching(task_id) as change:
-            while not (task := await self._store.get(task_id)).status.is_final:
-                await change.wait(LOOK_AGAIN)
+            task = await self._store.get(task_id)
+            with suppress(TimeoutError):
+                async with until:
+                    while not (task.status.is_final or self._closed):
+                        await change.wait(LOOK_AGAIN)
+                        task = await self._store.get(task_id)
         return task
+
+    def close(self) -> None:
+        """The service stops: who waits for a task is answered now."""
+        self._closed = True
+        for task_id in list(self._watching):
+            self.notify(task_id)

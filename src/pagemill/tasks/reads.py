@@ -1,0 +1,125 @@
+"""What people may know of tasks: answers only, nothing is changed."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+
+from pagemill.domain.events import EventRecord
+from pagemill.domain.memory import MIB, DeviceMemory, MemoryLevel
+from pagemill.domain.ports import Clock, EventLog, MemoryAdmission, QueueStatistics, ResultStore, ServicePool, TaskStore
+from pagemill.domain.snapshot import PoolSnapshot
+from pagemill.domain.status import TaskHealth, TaskMetrics
+from pagemill.domain.tasks import Task, TaskPage, TaskStatus
+from pagemill.tasks.handlers import TaskEventHandlers
+from pagemill.tasks.watch import TaskWatch
+
+SLOW_PAGE = timedelta(seconds=60)
+
+
+class TaskReader:
+    """Reads tasks, their pages, results, events and health. Runs in the server process."""
+
+    def __init__(
+        self,
+        *,
+        store: TaskStore,
+        results: ResultStore,
+        events: EventLog,
+        statistics: QueueStatistics,
+        pool: ServicePool,
+        memory: MemoryAdmission,
+        handlers: TaskEventHandlers,
+        watch: TaskWatch,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._results = results
+        self._events = events
+        self._statistics = statistics
+        self._pool = pool
+        self._memory = memory
+        self._handlers = handlers
+        self._watch = watch
+        self._clock = clock
+
+    async def get_task(self, task_id: str) -> Task:
+        """The task as it stands. Raises NotFound."""
+        return await self._store.get(task_id)
+
+    async def list_tasks(
+        self, *, status: TaskStatus | None = None, before: str | None = None, limit: int = 50
+    ) -> Sequence[Task]:
+        """Tasks, newest first; `before` is the last task_id of the page before."""
+        return await self._store.list_tasks(status=status, before=before, limit=limit)
+
+    async def pages(self, task_id: str) -> Sequence[TaskPage]:
+        """The task's pages by number. Raises NotFound."""
+        await self._store.get(task_id)
+        return await self._store.pages(task_id)
+
+    def results(self, task_id: str) -> AsyncIterator[bytes]:
+        """`Page.to_json()` of every finished page by number, a few in memory at a time."""
+        return self._results.results(task_id)
+
+    async def wait(self, task_id: str, within: timedelta) -> Task:
+        """The task once it is final, the time is over or the service stops. Raises NotFound."""
+        return await self._watch.until_final(task_id, within=within)
+
+    async def events(self, task_id: str, *, after: int = 0, limit: int = 500) -> Sequence[EventRecord]:
+        """What happened to the task after that sequence number, oldest first. Raises NotFound."""
+        await self._store.get(task_id)
+        return await self._events.read(task_id, after=after, limit=limit)
+
+    async def metrics(self) -> TaskMetrics:
+        """How the service is doing."""
+        queue = await self._statistics.statistics()
+        return TaskMetrics(
+            active_tasks=queue.active_tasks,
+            queued_tasks=queue.queued_tasks,
+            memory_by_device={device.device: device for device in self._memory.devices()},
+            pool_utilization=self._pool.snapshot().utilization,
+            average_wait_time=queue.average_wait,
+        )
+
+    async def health(self, task_id: str) -> TaskHealth:
+        """How one task is doing. Raises NotFound."""
+        task = await self._store.get(task_id)
+        pages = await self._store.pages(task_id)
+        usage = _usage_mb(self._pool.snapshot(), self._handlers.held(task_id))
+        devices = [device for device in self._memory.devices() if device.device == task.assigned_device]
+        return TaskHealth(
+            status=task.status,
+            memory_usage_mb=usage,
+            processing_time_s=_processing_seconds(task, self._clock.now()),
+            device=task.assigned_device,
+            warnings=tuple(_warnings(task, pages, usage, devices)),
+        )
+
+
+def _usage_mb(pool: PoolSnapshot, held: Sequence[str]) -> int | None:
+    sizes = [models.rss_bytes for models in pool.model_sets if models.service_instance_id in held]
+    return -(-sum(sizes) // MIB) if sizes else None
+
+
+def _processing_seconds(task: Task, now: datetime) -> float | None:
+    return ((task.finished_at or now) - task.started_at).total_seconds() if task.started_at else None
+
+
+def _warnings(
+    task: Task, pages: Sequence[TaskPage], usage_mb: int | None, devices: Sequence[DeviceMemory]
+) -> list[str]:
+    used = max(usage_mb or 0, task.actual_memory_mb or 0)
+    retried = sum(page.attempts + page.crashes for page in pages)
+    slow = [page.number for page in pages if page.seconds is not None and page.seconds > SLOW_PAGE.total_seconds()]
+    warnings = []
+    if task.estimated_memory_mb is not None and used > task.estimated_memory_mb:
+        warnings.append(f"Uses {used} MiB, over the estimate of {task.estimated_memory_mb} MiB.")
+    if slow:
+        warnings.append(f"Slow: {len(slow)} pages took longer than {SLOW_PAGE.total_seconds():.0f} s.")
+    if retried:
+        warnings.append(f"Pages were tried again {retried} times.")
+    warnings += [
+        f"{device.device} is near its memory limit ({device.used_bytes // MIB} of {device.limit_bytes // MIB} MiB)."
+        for device in devices
+        if device.level > MemoryLevel.NORMAL
+    ]
+    return warnings
