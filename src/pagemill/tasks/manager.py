@@ -17,6 +17,7 @@ from pagemill.domain.ports import (
     MemoryAdmission,
     MemoryEstimator,
     PageQueue,
+    QueueStatistics,
     TaskQueue,
     TaskStore,
 )

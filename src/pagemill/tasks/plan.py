@@ -5,6 +5,7 @@ on by pages ÷ weight, and the task furthest behind is served first. A newcomer 
 others stands, so it neither waits for their past nor is paid for its own absence.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -108,8 +109,8 @@ def _furthest_behind(waiting: Iterable[Backlog], lane: str, times: Mapping[str, 
 
 
 def _cut(backlog: Backlog, stage: Stage, *, lane: str, places: int, limits: BatchLimits) -> Assignment:
-    fair_cut = -(-backlog.queued[stage] // places)
-    return Assignment(backlog.task_id, stage, lane, max(1, min(fair_cut, limits.of(stage))))
+    fair_cut = math.ceil((backlog.queued[stage] + backlog.leased) / places)
+    return Assignment(backlog.task_id, stage, lane, min(fair_cut, backlog.queued[stage], limits.of(stage)))
 
 
 def _without(backlog: Backlog, assignment: Assignment) -> Backlog:
