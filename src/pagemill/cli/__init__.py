@@ -1,0 +1,8 @@
+"""The command line: `pagemill`.
+
+Results are on stdout, errors are one sentence on stderr, progress shows on a terminal only. Exit codes: `exits.ExitCode`.
+"""
+
+from pagemill.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,81 @@
+"""How the command line ends; stable, documented in docs/reference/cli.md."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from enum import IntEnum
+from typing import NoReturn
+
+from pagemill.domain.errors import (
+    DeviceUnavailable,
+    DocumentError,
+    InvalidRequest,
+    InvalidSettings,
+    MemoryShortage,
+    PagemillError,
+    PoolExhausted,
+)
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command."""
+
+    OK = 0
+    """Everything asked for was done; every page was read."""
+    FAULT = 1
+    """A fault of Pagemill's own; please report it."""
+    USAGE = 2
+    """The command line or the settings cannot be used."""
+    PARTLY_READ = 3
+    """Some pages or files could not be read; the others were delivered."""
+    NOTHING_READ = 4
+    """The input could not be read at all."""
+    NO_ROOM = 5
+    """Memory, a device or a free service was missing."""
+    INTERRUPTED = 130
+    """Ended by Ctrl-C."""
+
+
+_BY_ERROR: tuple[tuple[type[PagemillError], ExitCode], ...] = (
+    (InvalidSettings, ExitCode.USAGE),
+    (InvalidRequest, ExitCode.USAGE),
+    (DocumentError, ExitCode.NOTHING_READ),
+    (MemoryShortage, ExitCode.NO_ROOM),
+    (PoolExhausted, ExitCode.NO_ROOM),
+    (DeviceUnavailable, ExitCode.NO_ROOM),
+)
+
+
+def exit_code_of(error: PagemillError) -> ExitCode:
+    """What a command that fails by this error ends with."""
+    return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), ExitCode.FAULT)
+
+
+def complain(message: str) -> None:
+    """Say one sentence on stderr."""
+    print(f"pagemill: {message}", file=sys.stderr)  # noqa: T201 - this is the command line
+
+
+def run_command(work: Coroutine[None, None, ExitCode]) -> NoReturn:
+    """Run a command to its end and leave with its exit code; errors become one sentence."""
+    try:
+        code = asyncio.run(_until_signal(work))
+    except PagemillError as error:
+        complain(error.message)
+        code = exit_code_of(error)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        complain("interrupted.")
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = ExitCode.OK
+    sys.exit(code)
+
+
+async def _until_signal(work: Coroutine[None, None, ExitCode]) -> ExitCode:
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    return await task

@@ -1,0 +1,94 @@
+"""The commands and their options."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pagemill import __version__
+from pagemill.cli.exits import complain, exit_code_of, run_command
+from pagemill.cli.ocr import OcrRequest, recognise_files
+from pagemill.cli.serve import serve_http
+from pagemill.domain.documents import OcrMode
+from pagemill.domain.errors import PagemillError
+from pagemill.domain.recognition import RecognitionOptions
+from pagemill.domain.tasks import TaskOptions
+from pagemill.settings import Settings, load_settings
+
+cli = typer.Typer(
+    name="pagemill",
+    help="Document OCR that never takes on more than its memory can carry.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Settings file; else $PAGEMILL_CONFIG, else ./pagemill.yaml.")
+]
+
+
+def main() -> None:
+    """Entry point of the `pagemill` command."""
+    cli()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pagemill {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def root(
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where database, uploads and working files live.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Serve the HTTP API."""
+    server = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = _settings(config, {"server": server} | ({"data_dir": data_dir} if data_dir else {}))
+    run_command(serve_http(settings))
+
+
+@cli.command()
+def ocr(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="PDFs and images.")],
+    output_format: Annotated[str, typer.Option("--format", "-f", help="text, markdown or json.")] = "text",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File, or folder for several documents; else stdout.")
+    ] = None,
+    pages: Annotated[str, typer.Option(help='Pages such as "1-3,7,-1"; all if left out.')] = "",
+    mode: Annotated[OcrMode, typer.Option("--ocr", help="Recognise always, never, or where no text is.")] = OcrMode.AUTO,
+    engine: Annotated[str, typer.Option(help="Recognition engine.")] = "rapidocr",
+    profile: Annotated[str, typer.Option(help="The engine's profile.")] = "accurate",
+    languages: Annotated[list[str] | None, typer.Option("--language", "-l", help="ISO 639 code; repeatable.")] = None,
+    dpi: Annotated[int, typer.Option(help="Resolution PDF pages are rendered at.", min=50, max=600)] = 200,
+    device: Annotated[str | None, typer.Option(help='"cpu" or "cuda:0".')] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Read documents here and now, without a server."""
+    recognition = RecognitionOptions(
+        ocr=mode, engine=engine, profile=profile, languages=tuple(languages or ()), dpi=dpi
+    )
+    options = TaskOptions(pages=pages, recognition=recognition, device=device)
+    request = OcrRequest(tuple(files), options, output_format, output)
+    run_command(recognise_files(request, _settings(config, {"log_level": "error"})))
+
+
+def _settings(config: Path | None, overrides: dict[str, object]) -> Settings:
+    try:
+        return load_settings(config, overrides=overrides)
+    except PagemillError as error:
+        complain(error.message)
+        raise typer.Exit(exit_code_of(error)) from None

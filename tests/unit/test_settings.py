@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+
+from pagemill.domain.errors import InvalidSettings
+from pagemill.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No configuration file lies here, and no variable is set."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_tasks_section_has_the_names_and_defaults_of_the_specification() -> None:
+    tasks = load_settings().tasks
+    assert (tasks.max_queue_size, tasks.queue_timeout_seconds) == (100, 300)
+    assert (tasks.enable_priority_queue, tasks.enable_resource_tracking) == (True, True)
+    assert tasks.cleanup_timeout_seconds == 30
+    retry = tasks.retry
+    assert (retry.max_attempts, retry.backoff_multiplier, retry.memory_reduction_factor) == (3, 2, 0.5)
+
+
+def test_file_environment_and_command_line_rise_in_that_order(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (elsewhere / "pagemill.yaml").write_text("tasks: {max_queue_size: 1, max_running: 1, pages_per_batch: 1}\n")
+    monkeypatch.setenv("PAGEMILL_TASKS__MAX_RUNNING", "2")
+    monkeypatch.setenv("PAGEMILL_TASKS__PAGES_PER_BATCH", "2")
+    tasks = load_settings(overrides={"tasks": {"pages_per_batch": 3}}).tasks
+    assert (tasks.max_queue_size, tasks.max_running, tasks.pages_per_batch) == (1, 2, 3)
+
+
+def test_a_named_file_is_read_from_the_variable(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (elsewhere / "other.yaml").write_text("server: {port: 1234}\n")
+    monkeypatch.setenv("PAGEMILL_CONFIG", str(elsewhere / "other.yaml"))
+    assert load_settings().server.port == 1234
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (
+            "tasks: {max_queu_size: 1}",
+            r"tasks\.max_queu_size: there is no such setting\. Did you mean tasks\.max_queue_size",
+        ),
+        ("task: {}", r"task: there is no such setting\. Did you mean tasks"),
+        ("tasks: {max_queue_size: many}", r"tasks\.max_queue_size: .*integer"),
+        ("tasks: {retry: {memory_reduction_factor: 1.5}}", r"memory_reduction_factor: .*less than 1"),
+        ("tasks: [1, 2", r"pagemill\.yaml"),
+        ("just words", r"pagemill\.yaml"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_the_name_of_the_key(elsewhere: Path, text: str, complaint: str) -> None:
+    (elsewhere / "pagemill.yaml").write_text(text)
+    with pytest.raises(InvalidSettings, match=complaint):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "complaint"),
+    [
+        ("PAGEMILL_TASK__MAX_QUEUE_SIZE", "Did you mean PAGEMILL_TASKS"),
+        ("PAGEMILL_TASKS__MAX_QUEUE", r"tasks\.max_queue: there is no such setting"),
+        ("PAGEMILL_COLOUR", "is no setting"),
+    ],
+)
+def test_a_wrong_variable_is_refused_by_its_name(
+    variable: str, complaint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(InvalidSettings, match=complaint):
+        load_settings()
+
+
+def test_a_missing_named_file_is_said() -> None:
+    with pytest.raises(InvalidSettings, match=r"There is no configuration file nowhere\.yaml"):
+        load_settings(Path("nowhere.yaml"))
+
+
+def test_every_setting_says_what_it_is() -> None:
+    def undescribed(schema: dict[str, object]) -> list[str]:
+        properties = schema.get("properties")
+        assert isinstance(properties, dict)
+        return [name for name, field in properties.items() if "description" not in field and "$ref" not in field]
+
+    schema = Settings.model_json_schema()
+    assert undescribed(schema) == []
+    assert [name for name, section in schema["$defs"].items() if undescribed(section)] == []
