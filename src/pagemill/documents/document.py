@@ -1,0 +1,72 @@
+"""What an open document can do, whatever its kind."""
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from pagemill.domain.documents import DocumentInfo, OcrMode
+from pagemill.domain.errors import PageUnreadable
+from pagemill.domain.image import PageImage
+from pagemill.domain.page import Page
+
+
+class Document(Protocol):
+    """An open document. Lives in a worker, on one thread; pages are numbered from 1.
+
+    Leaving its `with` block closes the file.
+    """
+
+    def info(self) -> DocumentInfo:
+        """Kind, number of pages and the first sizes."""
+        ...
+
+    def render(self, number: int, *, dpi: int, max_pixels: int) -> PageImage:
+        """The page as pixels, upright as far as the document says (a PDF's page rotation, a photo's EXIF orientation).
+
+        Args:
+            number: 1-based page number.
+            dpi: Resolution for pages that have no pixels of their own (PDF).
+            max_pixels: The image has no more; resolution is lowered until it does. `PageImage.dpi` says the true one.
+
+        Raises:
+            PageUnreadable: The page is damaged, or takes too many pixels to decode; the message has the numbers.
+        """
+        ...
+
+    def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:
+        """What the page's own text layer says, in pixels at `dpi`; None where the page is to be recognised.
+
+        Under `never` there is always a page, with a warning where the text layer is missing or doubtful; under `force`
+        there is none.
+
+        Raises:
+            PageUnreadable: The page is damaged.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the file; twice is no error."""
+        ...
+
+    def __enter__(self) -> Self:
+        """The document itself."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        ...
+
+
+SIZES_TOLD = 64
+"""How many page sizes `DocumentInfo` holds at most."""
+
+
+def check_page_number(number: int, page_count: int) -> None:
+    """Refuse a page the document does not have.
+
+    Raises:
+        PageUnreadable: `number` is not in 1 … `page_count`.
+    """
+    if not 1 <= number <= page_count:
+        raise PageUnreadable(f"There is no page {number}: the document has pages 1 to {page_count}.")

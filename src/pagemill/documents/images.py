@@ -1,0 +1,170 @@
+"""Images as documents, through Pillow. Runs in workers only."""
+
+import math
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from PIL import Image, ImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from pagemill.documents.document import SIZES_TOLD, check_page_number
+from pagemill.documents.pixels import page_image, reduction
+from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize
+from pagemill.domain.errors import DocumentTooLarge, InvalidDocument, PageUnreadable
+from pagemill.domain.image import PageImage
+from pagemill.domain.page import Page, PageSource
+
+DECODED_PER_PIXEL = 4
+"""An image is decoded whole before it is reduced; it may have this many times the pixels it is reduced to."""
+
+_READERS: dict[DocumentKind, type[ImageFile.ImageFile]] = {
+    DocumentKind.PNG: PngImageFile,
+    DocumentKind.JPEG: JpegImageFile,
+    DocumentKind.TIFF: TiffImageFile,
+    DocumentKind.WEBP: WebPImageFile,
+    DocumentKind.BMP: BmpImageFile,
+}
+"""Only the decoder of the kind that was sniffed is tried. Made directly, they leave the limit on pixels to us."""
+
+_DECODER_FAULTS = (
+    OSError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    SyntaxError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's decoders raise on damaged files."""
+
+_THUMBNAIL_TAG = 254
+_THUMBNAIL_BIT = 1
+
+
+class ImageDocument:
+    """A document of one image, or of several (TIFF); see `Document`."""
+
+    def __init__(self, path: Path, kind: DocumentKind) -> None:
+        """Read the file's header.
+
+        Raises:
+            InvalidDocument: It is damaged.
+            DocumentTooLarge: Its canvas alone would take too much memory (WebP).
+        """
+        self._path, self._kind = path, kind
+        with _faults_as(InvalidDocument, f"The {kind.upper()} image is damaged and cannot be opened"):
+            self._image = _READERS[kind](path)
+        with _faults_as(InvalidDocument, f"The {kind.upper()} image is damaged and its pages cannot be counted"):
+            self._frames = _page_frames(self._image)
+
+    def info(self) -> DocumentInfo:
+        """Kind, frames and their sizes in pixels."""
+        sizes = []
+        for frame in self._frames[:SIZES_TOLD]:
+            with _faults_as(InvalidDocument, "The image is damaged"):
+                self._image.seek(frame)
+            sizes.append(PageSize(*map(float, self._image.size)))
+        return DocumentInfo(self._kind, len(self._frames), tuple(sizes))
+
+    def render(self, number: int, *, dpi: int, max_pixels: int) -> PageImage:
+        """The frame's own pixels, reduced where there are more than `max_pixels`; `dpi` changes nothing."""
+        del dpi
+        image = self._frame(number)
+        width, height = image.size
+        scale = reduction(image.size, max_pixels)
+        if isinstance(image, JpegImageFile) and scale < 1:
+            image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
+        _check_decodable(number, image.size, max_pixels)
+        with _faults_as(PageUnreadable, f"The image of page {number} is damaged"):
+            image.load()
+            return page_image(image, stored_size=(width, height), max_pixels=max_pixels)
+
+    def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:
+        """Images have no text layer: None, or under `never` an empty page that says so."""
+        del dpi
+        if mode is not OcrMode.NEVER:
+            return None
+        width, height = self._frame(number).size
+        return Page(
+            number=number,
+            width_px=width,
+            height_px=height,
+            dpi=None,
+            source=PageSource.TEXT_LAYER,
+            warnings=("This page is an image without a text layer; it was not recognised because OCR is off.",),
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._image.close()
+
+    def __enter__(self) -> Self:
+        """The document itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def _frame(self, number: int) -> ImageFile.ImageFile:
+        check_page_number(number, len(self._frames))
+        with _faults_as(PageUnreadable, f"The image of page {number} is damaged"):
+            if self._kind is not DocumentKind.TIFF:
+                self._image.close()
+                self._image = _READERS[self._kind](self._path)
+            self._image.seek(self._frames[number - 1])
+        return self._image
+
+
+def _page_frames(image: ImageFile.ImageFile) -> tuple[int, ...]:
+    """Frames that are pages: of a TIFF all that are no thumbnails, of an animation the first."""
+    if not isinstance(image, TiffImageFile):
+        return (0,)
+    pages = []
+    for frame in range(image.n_frames):
+        image.seek(frame)
+        if not int(image.tag_v2.get(_THUMBNAIL_TAG, 0)) & _THUMBNAIL_BIT:
+            pages.append(frame)
+    return tuple(pages) or (0,)
+
+
+def _check_decodable(number: int, size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    most = DECODED_PER_PIXEL * max_pixels
+    if width * height > most:
+        raise PageUnreadable(
+            f"The image of page {number} has {width} x {height} = {width * height:,} pixels, and at most {most:,} can"
+            " be decoded: scan it at a lower resolution or cut it into parts.",
+            pixels=width * height,
+            limit=most,
+        )
+
+
+@contextmanager
+def _faults_as(error: type[InvalidDocument | PageUnreadable], message: str) -> Iterator[None]:
+    """Turn what decoders raise into an error of ours, and keep their warnings (they speak to developers) quiet."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except Image.DecompressionBombError as fault:
+        too_large = DocumentTooLarge if error is InvalidDocument else PageUnreadable
+        raise too_large(f"{fault} Send the image at a lower resolution or cut into parts.") from fault
+    except _DECODER_FAULTS as fault:
+        raise error(f"{message} ({fault}): save or scan it again.") from fault

@@ -1,0 +1,40 @@
+"""Open documents of any kind. Runs in workers only: the bytes are not to be trusted."""
+
+from pathlib import Path
+from typing import assert_never
+
+from pagemill.documents.document import Document
+from pagemill.documents.images import ImageDocument
+from pagemill.documents.pdf import PdfFile
+from pagemill.documents.sniffing import HEAD_BYTES, sniff
+from pagemill.domain.documents import DocumentInfo, DocumentKind
+
+
+def open_document(path: Path) -> Document:
+    """Open a document of the kind its bytes tell, whatever its name; close it by leaving its `with` block.
+
+    Raises:
+        UnsupportedFormat: It is of no kind that can be read; the message says which it is.
+        InvalidDocument: The file is empty, or damaged beyond opening.
+        EncryptedDocument: It needs a password.
+    """
+    kind = sniff_file(path)
+    match kind:
+        case DocumentKind.PDF:
+            return PdfFile(path)
+        case DocumentKind.PNG | DocumentKind.JPEG | DocumentKind.TIFF | DocumentKind.WEBP | DocumentKind.BMP:
+            return ImageDocument(path, kind)
+        case _:
+            assert_never(kind)
+
+
+def inspect_document(path: Path) -> DocumentInfo:
+    """Kind, page count and first sizes, without decoding a page. Raises as `open_document` does."""
+    with open_document(path) as document:
+        return document.info()
+
+
+def sniff_file(path: Path) -> DocumentKind:
+    """The kind of the file at `path`. Raises as `sniff` does."""
+    with path.open("rb") as file:
+        return sniff(file.read(HEAD_BYTES))

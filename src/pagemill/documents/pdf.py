@@ -1,0 +1,166 @@
+"""PDF documents, through pdfium. Runs in workers only."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
+
+from pagemill.documents.document import SIZES_TOLD, check_page_number
+from pagemill.documents.page_frame import PageFrame
+from pagemill.documents.text_layer import read_text_layer
+from pagemill.documents.trust import distrust
+from pagemill.documents.user_units import user_units
+from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize
+from pagemill.domain.errors import EncryptedDocument, InvalidDocument, PageUnreadable
+from pagemill.domain.image import PageImage
+from pagemill.domain.page import Page
+
+POINTS_PER_INCH = 72
+
+_LOCKED = frozenset({pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY})
+_WRITTEN_ANNOTATIONS = frozenset({pdfium_c.FPDF_ANNOT_FREETEXT, pdfium_c.FPDF_ANNOT_STAMP, pdfium_c.FPDF_ANNOT_WIDGET})
+"""Annotations whose text stands on the page: filled-in forms, typed notes, stamps."""
+
+
+class PdfFile:
+    """An open PDF; see `Document`."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file and read its page tree.
+
+        Raises:
+            InvalidDocument: It is damaged, or has no page.
+            EncryptedDocument: It needs a password.
+        """
+        self._path = path
+        self._pdf = _open(path)
+        if len(self._pdf) == 0:
+            self._pdf.close()
+            raise InvalidDocument("The PDF has no pages: check that it was written completely.")
+        self._pdf.init_forms()
+
+    def info(self) -> DocumentInfo:
+        """Page count and sizes in points, as the pages are shown (rotated, cropped)."""
+        told = range(min(len(self._pdf), SIZES_TOLD))
+        return DocumentInfo(DocumentKind.PDF, len(self._pdf), tuple(self._size(index + 1) for index in told))
+
+    def render(self, number: int, *, dpi: int, max_pixels: int) -> PageImage:
+        """The page with its annotations and form fields, RGB on white."""
+        with self._page(number) as page:
+            scale = self._unit(number) * dpi / POINTS_PER_INCH
+            width, height = page.get_size()
+            if min(width, height) <= 0:
+                raise PageUnreadable(
+                    f"Page {number} of the PDF is {width:g} x {height:g} points in size: nothing to see."
+                )
+            fitting = scale * _fit(width * scale, height * scale, max_pixels)
+            bitmap = page.render(scale=fitting, rev_byteorder=True)
+            return PageImage(
+                data=memoryview(bitmap.buffer),
+                width_px=bitmap.width,
+                height_px=bitmap.height,
+                channels=bitmap.n_channels,
+                dpi=dpi * fitting / scale,
+            )
+
+    def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:
+        """The page's text layer where it can be trusted, or is all that is wanted."""
+        if mode is OcrMode.FORCE:
+            return None
+        with self._page(number, flat=True) as page:
+            layer = read_text_layer(page, self._frame(page, number, dpi))
+            doubt = distrust(layer.facts)
+            if doubt is None:
+                return layer.page(number, dpi=dpi)
+            if mode is OcrMode.AUTO:
+                return None
+            return layer.page(
+                number, dpi=dpi, warnings=(f"Parts of this page may be missing: {doubt}, and OCR is off.",)
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._pdf.close()
+
+    def __enter__(self) -> Self:
+        """The document itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    @cached_property
+    def _units(self) -> dict[int, float]:
+        return user_units(self._path)
+
+    def _unit(self, number: int) -> float:
+        return self._units.get(number, 1.0)
+
+    def _size(self, number: int) -> PageSize:
+        width, height = self._pdf.get_page_size(number - 1)
+        return PageSize(width * self._unit(number), height * self._unit(number))
+
+    def _frame(self, page: pdfium.PdfPage, number: int, dpi: int) -> PageFrame:
+        left, bottom, right, top = page.get_bbox()
+        scale = self._unit(number) * dpi / POINTS_PER_INCH
+        return PageFrame(left, bottom, right, top, page.get_rotation() // 90, scale)
+
+    @contextmanager
+    def _page(self, number: int, *, flat: bool = False) -> Iterator[pdfium.PdfPage]:
+        check_page_number(number, len(self._pdf))
+        try:
+            page = self._pdf[number - 1]
+            if flat and _flattened(page):
+                page.close()
+                page = self._pdf[number - 1]
+            try:
+                yield page
+            finally:
+                page.close()
+        except pdfium.PdfiumError as error:
+            raise PageUnreadable(
+                f"Page {number} of the PDF is damaged ({error}): print the document to a new PDF and send that."
+            ) from error
+
+
+def _open(path: Path) -> pdfium.PdfDocument:
+    try:
+        return pdfium.PdfDocument(path)
+    except pdfium.PdfiumError as error:
+        if error.err_code in _LOCKED:
+            raise EncryptedDocument(
+                "The PDF is protected by a password: remove the protection (open it, print it to a new PDF) and send"
+                " it again."
+            ) from error
+        raise InvalidDocument(
+            f"The PDF is damaged and cannot be opened ({error}): print it to a new PDF and send that."
+        ) from error
+
+
+def _fit(width: float, height: float, max_pixels: int) -> float:
+    """Factor for both sides after which they, rounded up, have no more than `max_pixels`."""
+    factor = 1.0
+    while (pixels := math.ceil(width * factor) * math.ceil(height * factor)) > max_pixels and factor > 1e-9:
+        factor *= min(math.sqrt(max_pixels / pixels), 0.999)
+    return factor
+
+
+def _flattened(page: pdfium.PdfPage) -> bool:
+    """Make what is written in form fields and notes part of the page's text, where there is any."""
+    kinds = set()
+    for index in range(pdfium_c.FPDFPage_GetAnnotCount(page)):
+        annotation = pdfium_c.FPDFPage_GetAnnot(page, index)
+        kinds.add(pdfium_c.FPDFAnnot_GetSubtype(annotation))
+        pdfium_c.FPDFPage_CloseAnnot(annotation)
+    if page.formenv is None or not kinds & _WRITTEN_ANNOTATIONS:
+        return False
+    return bool(page.flatten() == pdfium_c.FLATTEN_SUCCESS)

@@ -1,0 +1,129 @@
+"""Placed words to lines of text. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from statistics import median
+from typing import NamedTuple
+
+from pagemill.domain.page import Line, Polygon, Word
+
+WIDEST_SPACE = 1.2
+"""In heights of the writing: what stands farther apart on a baseline is of different lines (cells, columns)."""
+
+DEEPEST_OVERLAP = 0.6
+"""In heights: how far a word may reach back over the one before it (kerning, slanted type)."""
+
+
+class PlacedWord(NamedTuple):
+    """A word and where it stands.
+
+    `turns` are the clockwise quarter turns by which its writing is turned on the upright page.
+    """
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+    turns: int = 0
+
+
+def lines_of_words(words: Sequence[PlacedWord]) -> tuple[Line, ...]:
+    """Join words to lines, whatever order they are stored in. Every word comes out once.
+
+    Words that stand next to each other on one baseline make a line; a wide gap ends it.
+    """
+    lines = []
+    for turns in sorted({word.turns for word in words}):
+        level = [_turned_back(word, turns) for word in words if word.turns == turns]
+        lines += [_line(run, turns) for run in _joined(list(_stored_runs(level)))]
+    return tuple(lines)
+
+
+def _stored_runs(words: Iterable[PlacedWord]) -> Iterator[list[PlacedWord]]:
+    run: list[PlacedWord] = []
+    for word in words:
+        if run and not _continues(run[-1], word):
+            yield run
+            run = []
+        run.append(word)
+    if run:
+        yield run
+
+
+def _continues(before: PlacedWord, word: PlacedWord) -> bool:
+    low, high = _heights(before, word)
+    overlap = min(before.bottom, word.bottom) - max(before.top, word.top)
+    gap = word.left - before.right
+    return overlap > 0.5 * low and -DEEPEST_OVERLAP * high < gap < WIDEST_SPACE * high
+
+
+def _heights(first: PlacedWord, second: PlacedWord) -> tuple[float, float]:
+    heights = (first.bottom - first.top, second.bottom - second.top)
+    return min(heights), max(heights)
+
+
+def _joined(runs: list[list[PlacedWord]]) -> list[list[PlacedWord]]:
+    """Join runs of one baseline that were stored apart, such as words placed one by one in any order."""
+    if len(runs) < 2:
+        return runs
+    size = median(run[0].bottom - run[0].top for run in runs) or 1.0
+    by_row = sorted(runs, key=lambda run: run[0].top + run[0].bottom)
+    joined: list[list[PlacedWord]] = []
+    for row in _rows(by_row, size):
+        row.sort(key=lambda run: run[0].left)
+        start = len(joined)
+        for run in row:
+            if len(joined) > start and _continues(joined[-1][-1], run[0]):
+                joined[-1].extend(run)
+            else:
+                joined.append(list(run))
+    return joined
+
+
+def _rows(by_middle: Sequence[list[PlacedWord]], size: float) -> Iterator[list[list[PlacedWord]]]:
+    row: list[list[PlacedWord]] = []
+    for run in by_middle:
+        if row and run[0].top + run[0].bottom - row[0][0].top - row[0][0].bottom > 0.6 * size:
+            yield row
+            row = []
+        row.append(run)
+    if row:
+        yield row
+
+
+def _turned_back(word: PlacedWord, turns: int) -> PlacedWord:
+    """The word in a frame in which its writing runs from left to right."""
+    left, top, right, bottom = word.left, word.top, word.right, word.bottom
+    match turns:
+        case 1:
+            return word._replace(left=top, right=bottom, top=-right, bottom=-left)
+        case 2:
+            return word._replace(left=-right, right=-left, top=-bottom, bottom=-top)
+        case 3:
+            return word._replace(left=-bottom, right=-top, top=left, bottom=right)
+        case _:
+            return word
+
+
+def _polygon(words: Sequence[PlacedWord], turns: int) -> Polygon:
+    """Rectangle around words of a turned-back frame, on the page: from the writing's top left corner, clockwise."""
+    left, right = min(word.left for word in words), max(word.right for word in words)
+    top, bottom = min(word.top for word in words), max(word.bottom for word in words)
+    corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+    match turns:
+        case 1:
+            return tuple((-y, x) for x, y in corners)
+        case 2:
+            return tuple((-x, -y) for x, y in corners)
+        case 3:
+            return tuple((y, -x) for x, y in corners)
+        case _:
+            return corners
+
+
+def _line(words: Sequence[PlacedWord], turns: int) -> Line:
+    return Line(
+        text=" ".join(word.text for word in words),
+        polygon=_polygon(words, turns),
+        words=tuple(Word(text=word.text, polygon=_polygon([word], turns)) for word in words),
+    )
