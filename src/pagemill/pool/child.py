@@ -1,0 +1,202 @@
+"""A worker process: `python -m pagemill.pool.child SOCKET_FD`.
+
+    server ══ socketpair ══ listener thread ──▶ requests ──▶ main thread: one request at a time ──▶ replies
+                                │
+                                ├─ Cancel: no further page of that batch
+                                └─ end of file: the server is gone, so the whole process group ends at once
+
+It is executed, never forked, and imports no engine before it is told which. Standard output and error both lead to the
+server's log, so a library that prints cannot break the protocol.
+"""
+
+import faulthandler
+import logging
+import os
+import socket
+import sys
+import threading
+from importlib import import_module
+from queue import SimpleQueue
+from typing import assert_never, cast
+
+from pagemill.domain.documents import DocumentInfo
+from pagemill.domain.engines import Engine, EngineConfig, EngineFactory
+from pagemill.domain.errors import EngineFailed, InvalidDocument, PagemillError, TaskFailureReason
+from pagemill.domain.outcomes import PageFailed, PageOutcome
+from pagemill.pool import procfs
+from pagemill.pool.messages import (
+    LENGTHS,
+    BatchEnded,
+    Cancel,
+    Failed,
+    Inspect,
+    Inspected,
+    Load,
+    PageEnded,
+    PageStarted,
+    Process,
+    ProtocolError,
+    Ready,
+    Reply,
+    Request,
+    Stop,
+    Trim,
+    Trimmed,
+    check_lengths,
+    pack,
+    parse_request,
+)
+from pagemill.pool.page_reader import PageReader, raising
+
+logger = logging.getLogger(__name__)
+
+Work = Load | Process | Inspect | Trim | Stop
+
+
+class Inbox:
+    """Requests in the order they came.
+
+    A thread of its own listens, so that cancelling and the server's death are seen while the main thread computes.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._waiting: SimpleQueue[Work] = SimpleQueue()
+        self._cancelled = -1
+        self._stopping = False
+
+    def listen(self) -> None:
+        """Begin to listen."""
+        threading.Thread(target=self._listen, name="listener", daemon=True).start()
+
+    def next(self) -> Work:
+        """Wait for the next request."""
+        return self._waiting.get()
+
+    def is_called_off(self, batch: int) -> bool:
+        """Whether no further page of the batch is wanted."""
+        return self._stopping or self._cancelled >= batch
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                self._take(self._receive())
+        except (EOFError, OSError, ProtocolError):
+            procfs.end_own_group()
+
+    def _take(self, request: Request) -> None:
+        if isinstance(request, Cancel):
+            self._cancelled = request.batch
+            return
+        self._stopping = self._stopping or isinstance(request, Stop)
+        self._waiting.put(request)
+
+    def _receive(self) -> Request:
+        head, payload = LENGTHS.unpack(self._exactly(LENGTHS.size))
+        check_lengths(head, payload)
+        request = parse_request(self._exactly(head))
+        self._exactly(payload)
+        return request
+
+    def _exactly(self, size: int) -> bytes:
+        received = bytearray()
+        while len(received) < size:
+            part = self._connection.recv(size - len(received))
+            if not part:
+                raise EOFError
+            received += part
+        return bytes(received)
+
+
+class Child:
+    """Does what it is asked, one request after the other, on the main thread."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._inbox = Inbox(connection)
+        self._reader: PageReader | None = None
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        self._inbox.listen()
+        while not isinstance(request := self._inbox.next(), Stop):
+            try:
+                self._serve(request)
+            except PagemillError as error:
+                self._send(Failed.of(error))
+        if self._reader is not None:
+            self._reader.close()
+
+    def _serve(self, request: Load | Process | Inspect | Trim) -> None:
+        match request:
+            case Load():
+                self._reader = _load(request)
+                self._send(Ready(rss_bytes=procfs.rss_bytes()))
+            case Process():
+                self._process(request)
+            case Inspect():
+                self._send(Inspected(info=_inspect(self._loaded, request.path)))
+            case Trim():
+                self._loaded.trim()
+                self._send(Trimmed(rss_bytes=procfs.rss_bytes()))
+            case _:
+                assert_never(request)
+
+    @property
+    def _loaded(self) -> PageReader:
+        if self._reader is None:
+            raise EngineFailed("The worker was asked to work before it was told what to load.")
+        return self._reader
+
+    def _process(self, request: Process) -> None:
+        exhausted = False
+        for number in request.params.pages:
+            if self._inbox.is_called_off(request.batch):
+                break
+            self._send(PageStarted(number=number))
+            outcome = self._loaded.read(number, request.params)
+            self._send(PageEnded(outcome=outcome))
+            if exhausted := _is_exhausted(outcome):
+                break
+        self._send(BatchEnded(batch=request.batch, exhausted=exhausted))
+
+    def _send(self, reply: Reply) -> None:
+        self._connection.sendall(pack(reply))
+
+
+def _is_exhausted(outcome: PageOutcome) -> bool:
+    return isinstance(outcome, PageFailed) and outcome.reason is TaskFailureReason.OUT_OF_MEMORY
+
+
+def _load(request: Load) -> PageReader:
+    from pagemill.documents.opening import open_document
+
+    engine = None if request.factory is None else _make_engine(request.factory, request.config)
+    if request.data_limit_bytes is not None:
+        procfs.limit_data(request.data_limit_bytes)
+    return PageReader(engine, max_pixels=request.max_pixels, open_document=open_document)
+
+
+def _make_engine(factory: str, config: EngineConfig) -> Engine:
+    with raising(EngineFailed(f"The engine {factory} could not be loaded; the worker's log says why.")):
+        module, _, attribute = factory.partition(":")
+        make = cast("EngineFactory", getattr(import_module(module), attribute))
+        return make(config)
+
+
+def _inspect(reader: PageReader, path: str) -> DocumentInfo:
+    with raising(InvalidDocument("The document cannot be opened: its data is damaged.")):
+        return reader.inspect(path)
+
+
+def main(arguments: list[str]) -> None:
+    """Become a worker that serves the socket whose file descriptor is the one argument."""
+    procfs.prefer_for_oom_kill()
+    faulthandler.enable()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    Child(socket.socket(fileno=int(arguments[0]))).run()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

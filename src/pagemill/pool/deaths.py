@@ -1,0 +1,74 @@
+"""Why a worker died: a pure reading of the signs."""
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pagemill.domain.outcomes import LossCause, WorkerLoss
+
+_FATAL = "Fatal Python error"
+"""How `faulthandler` begins its report; a stack follows that people are better without."""
+_LONGEST_WORDS = 300
+
+_SENTENCES = {
+    LossCause.KERNEL_OOM: "The kernel ended the worker because memory had run out",
+    LossCause.OVER_RESERVATION: "The worker used more memory than was reserved for it and was ended",
+    LossCause.MEMORY_PRESSURE: "The worker was ended to make room when memory was nearly full",
+    LossCause.HANG: "The worker did not answer in time and was ended",
+    LossCause.PROTOCOL: "The worker sent what could not be understood and was ended",
+    LossCause.LOAD_FAILED: "The worker could not load its models",
+    LossCause.NODE: "The machine the worker ran on is gone",
+}
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What was seen of a death.
+
+    Attributes:
+        code: Exit code; negative for the signal that ended it.
+        asked: Why we ended it ourselves; None where we did not.
+        oom_killed: The kernel counted a kill for lack of memory while it lived.
+        last_words: The end of what it printed.
+        page: The page it was working on.
+        peak_bytes: The highest resident size seen.
+    """
+
+    code: int
+    asked: LossCause | None = None
+    oom_killed: bool = False
+    last_words: str = ""
+    page: int | None = None
+    peak_bytes: int = 0
+
+
+def explain(signs: Signs) -> WorkerLoss:
+    """Tell our own kill from the kernel's and from a crash."""
+    cause = _cause(signs)
+    where = f" while reading page {signs.page}" if signs.page is not None else ""
+    words = f"; its last words: {signs.last_words}" if signs.last_words else ""
+    sentence = _SENTENCES.get(cause) or f"The worker {_ending(signs.code)}"
+    return WorkerLoss(cause, f"{sentence}{where}{words}.", page=signs.page, peak_bytes=signs.peak_bytes)
+
+
+def last_words(lines: Sequence[str]) -> str:
+    """The line of a dead process's output that says most about its end."""
+    fatal = next((line for line in reversed(lines) if line.startswith(_FATAL)), None)
+    return (fatal or (lines[-1] if lines else ""))[:_LONGEST_WORDS]
+
+
+def _cause(signs: Signs) -> LossCause:
+    if signs.asked is not None:
+        return signs.asked
+    if signs.code == -signal.SIGKILL and signs.oom_killed:
+        return LossCause.KERNEL_OOM
+    return LossCause.CRASH
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"

@@ -1,0 +1,217 @@
+"""What crosses between the server and a worker, and how it is framed.
+
+    server ── Load · Process · Cancel · Inspect · Trim · Stop ──────────────────────────▶ worker
+    server ◀── Ready · PageStarted · PageEnded · BatchEnded · Inspected · Trimmed · Failed ── worker
+
+One frame: two big-endian 32-bit lengths, the message as UTF-8 JSON, then raw bytes (the page a `PageEnded` carries).
+"""
+
+import struct
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from pagemill.domain.documents import DocumentInfo
+from pagemill.domain.engines import EngineConfig
+from pagemill.domain.errors import PagemillError
+from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
+from pagemill.domain.recognition import BatchParams
+
+MAX_HEAD_BYTES = 1 << 20
+MAX_PAYLOAD_BYTES = 1 << 26
+LENGTHS = struct.Struct(">II")
+
+
+class ProtocolError(Exception):
+    """What came through the pipe is no message of ours. Private to the pool: seen as a lost worker."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Load(_Message):
+    """Make the engine, then answer `Ready` or `Failed`; without a factory the worker is a reader.
+
+    Attributes:
+        factory: `"package.module:attribute"`, an `EngineFactory`.
+        max_pixels: Pages are rendered with no more pixels than this.
+        data_limit_bytes: `RLIMIT_DATA`, set once the models are loaded; None sets no limit.
+    """
+
+    kind: Literal["load"] = "load"
+    factory: str | None = None
+    config: EngineConfig = EngineConfig(profile="")
+    max_pixels: int = 40_000_000
+    data_limit_bytes: int | None = None
+
+
+class Process(_Message):
+    """Read these pages one by one; the answers are `PageStarted`, `PageEnded` for each, and one `BatchEnded`."""
+
+    kind: Literal["process"] = "process"
+    batch: int
+    params: BatchParams
+
+
+class Cancel(_Message):
+    """Start no further page of that batch. A batch that has ended already is not meant."""
+
+    kind: Literal["cancel"] = "cancel"
+    batch: int
+
+
+class Inspect(_Message):
+    """Say what the document is: `Inspected` or `Failed`."""
+
+    kind: Literal["inspect"] = "inspect"
+    path: str
+
+
+class Trim(_Message):
+    """Close the document, give free memory back, answer `Trimmed`."""
+
+    kind: Literal["trim"] = "trim"
+
+
+class Stop(_Message):
+    """Finish the page at hand, let go of the models, exit."""
+
+    kind: Literal["stop"] = "stop"
+
+
+class Ready(_Message):
+    """The models are loaded."""
+
+    kind: Literal["ready"] = "ready"
+    rss_bytes: int
+
+
+class PageStarted(_Message):
+    """From now on, this is the page to blame."""
+
+    kind: Literal["page_started"] = "page_started"
+    number: int
+
+
+class PageEnded(_Message):
+    """A page's outcome. On the wire the payload of a `PageRead` is the frame's raw part."""
+
+    kind: Literal["page_ended"] = "page_ended"
+    outcome: PageRead | PageNeedsOcr | PageFailed
+
+
+class BatchEnded(_Message):
+    """No further page of that batch will be read.
+
+    Attributes:
+        exhausted: An allocation failed; what follows in this process would fail too.
+    """
+
+    kind: Literal["batch_ended"] = "batch_ended"
+    batch: int
+    exhausted: bool = False
+
+
+class Inspected(_Message):
+    """What the document is."""
+
+    kind: Literal["inspected"] = "inspected"
+    info: DocumentInfo
+
+
+class Trimmed(_Message):
+    """Free memory was given back."""
+
+    kind: Literal["trimmed"] = "trimmed"
+    rss_bytes: int
+
+
+class Failed(_Message):
+    """A request other than `Process` raised; `to_error` makes the same error again."""
+
+    kind: Literal["failed"] = "failed"
+    error: str
+    message: str
+    details: dict[str, str | int | float | None] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: PagemillError) -> "Failed":
+        """Describe an error of ours."""
+        return cls(error=type(error).__name__, message=error.message, details=error.details)
+
+    def to_error(self) -> PagemillError:
+        """The error, as the class it had in the worker; `PagemillError` where there is no such class."""
+        return _error_classes().get(self.error, PagemillError)(self.message, **self.details)
+
+
+Request = Load | Process | Cancel | Inspect | Trim | Stop
+Reply = Ready | PageStarted | PageEnded | BatchEnded | Inspected | Trimmed | Failed
+
+_REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])
+_REPLIES: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])
+
+
+def pack(message: Request | Reply) -> bytes:
+    """The message as one frame."""
+    payload = b""
+    if isinstance(message, PageEnded) and isinstance(message.outcome, PageRead):
+        payload = message.outcome.payload
+        message = PageEnded(outcome=_with_payload(message.outcome, b""))
+    head = message.model_dump_json().encode()
+    check_lengths(len(head), len(payload))
+    return LENGTHS.pack(len(head), len(payload)) + head + payload
+
+
+def check_lengths(head: int, payload: int) -> None:
+    """Refuse a frame that no message of ours would have.
+
+    Raises:
+        ProtocolError: A length is out of bounds.
+    """
+    if not 0 < head <= MAX_HEAD_BYTES or payload > MAX_PAYLOAD_BYTES:
+        raise ProtocolError(f"A frame of {head} + {payload} bytes is none of ours.")
+
+
+def parse_request(head: bytes) -> Request:
+    """A request from a frame's JSON.
+
+    Raises:
+        ProtocolError: It is none.
+    """
+    try:
+        return _REQUESTS.validate_json(head)
+    except ValidationError as error:
+        raise ProtocolError(f"Not a request: {head[:80]!r}") from error
+
+
+def parse_reply(head: bytes, payload: bytes) -> Reply:
+    """A reply from a frame's JSON and raw part.
+
+    Raises:
+        ProtocolError: It is none.
+    """
+    try:
+        reply = _REPLIES.validate_json(head)
+    except ValidationError as error:
+        raise ProtocolError(f"Not a reply: {head[:80]!r}") from error
+    if isinstance(reply, PageEnded):
+        return PageEnded(outcome=_with_payload(reply.outcome, payload))
+    return reply
+
+
+def _with_payload(outcome: PageOutcome, payload: bytes) -> PageOutcome:
+    if not isinstance(outcome, PageRead):
+        return outcome
+    return replace(outcome, payload=payload)
+
+
+def _error_classes() -> dict[str, type[PagemillError]]:
+    found: dict[str, type[PagemillError]] = {}
+    waiting = [PagemillError]
+    while waiting:
+        error = waiting.pop()
+        found[error.__name__] = error
+        waiting.extend(error.__subclasses__())
+    return found

@@ -1,0 +1,122 @@
+"""Reads pages one by one. Runs in a worker."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from pagemill.documents.document import Document
+from pagemill.domain.documents import DocumentInfo
+from pagemill.domain.engines import Engine
+from pagemill.domain.errors import EngineFailed, OutOfMemory, PagemillError, PageUnreadable
+from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
+from pagemill.domain.page import Page
+from pagemill.domain.recognition import BatchParams, Stage
+from pagemill.pool.procfs import peak_rss_bytes, reset_peak
+
+logger = logging.getLogger(__name__)
+
+_NO_MEMORY = "There was not enough memory for this."
+_UNREADABLE = "This page cannot be opened: its data is damaged or of a kind that is not supported."
+_ENGINE = "The engine failed on this page; the worker's log says how."
+
+
+class PageReader:
+    """Opens documents, renders their pages and has the engine read them; the last document stays open."""
+
+    def __init__(self, engine: Engine | None, *, max_pixels: int, open_document: Callable[[Path], Document]) -> None:
+        self._engine = engine
+        self._max_pixels = max_pixels
+        self._open_document = open_document
+        self._closing = ExitStack()
+        self._opened: tuple[str, Document] | None = None
+
+    def read(self, number: int, params: BatchParams) -> PageOutcome:
+        """What became of the page; whatever was raised is told as a `PageFailed`."""
+        reset_peak()
+        try:
+            with raising(EngineFailed(_ENGINE)):
+                return self._read(number, params)
+        except PagemillError as error:
+            logger.warning("Page %s of %s failed: %s", number, params.document, error.message)
+            return PageFailed(number, error.reason, error.message, error.retryable, peak_rss_bytes())
+        finally:
+            self._trim_engine()
+
+    def inspect(self, path: str) -> DocumentInfo:
+        """What the document is; it stays open, for the batch that may follow.
+
+        Raises:
+            DocumentError: It cannot be read, and why.
+        """
+        return self._document(path).info()
+
+    def trim(self) -> None:
+        """Close the document and give free memory back."""
+        self._close_document()
+        self._trim_engine()
+
+    def close(self) -> None:
+        """Let go of the document and the models."""
+        self._close_document()
+        if self._engine is not None:
+            self._engine.close()
+
+    def _read(self, number: int, params: BatchParams) -> PageOutcome:
+        started = time.perf_counter()
+        page, pixels = (
+            self._recognised(number, params) if params.stage is Stage.OCR else (self._text(number, params), 0)
+        )
+        if page is None:
+            return PageNeedsOcr(number)
+        return PageRead(
+            number,
+            payload=page.to_json(),
+            seconds=time.perf_counter() - started,
+            peak_bytes=peak_rss_bytes(),
+            pixels=pixels,
+            confidence=page.confidence,
+        )
+
+    def _text(self, number: int, params: BatchParams) -> Page | None:
+        with raising(PageUnreadable(_UNREADABLE)):
+            document = self._document(params.document)
+            return document.text_page(number, dpi=params.options.dpi, mode=params.options.ocr)
+
+    def _recognised(self, number: int, params: BatchParams) -> tuple[Page, int]:
+        if self._engine is None:
+            raise EngineFailed("This worker has no engine; only one that has can recognise a page.")
+        with raising(PageUnreadable(_UNREADABLE)):
+            document = self._document(params.document)
+            image = document.render(number, dpi=params.options.dpi, max_pixels=self._max_pixels)
+        rotation = params.options.rotation
+        return self._engine.read(image, number=number, rotation=rotation, batch_size=params.batch_size), image.pixels
+
+    def _document(self, path: str) -> Document:
+        if self._opened is None or self._opened[0] != path:
+            self._close_document()
+            self._opened = path, self._closing.enter_context(self._open_document(Path(path)))
+        return self._opened[1]
+
+    def _close_document(self) -> None:
+        self._opened = None
+        self._closing.close()
+
+    def _trim_engine(self) -> None:
+        if self._engine is not None:
+            self._engine.trim()
+
+
+@contextmanager
+def raising(otherwise: PagemillError) -> Iterator[None]:
+    """Turn what a step raises into an error of ours, with the whole story in the log."""
+    try:
+        yield
+    except PagemillError:
+        raise
+    except MemoryError as error:
+        raise OutOfMemory(_NO_MEMORY) from error
+    except Exception as error:
+        logger.exception("A step on a page failed")
+        raise otherwise from error

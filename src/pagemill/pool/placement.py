@@ -1,0 +1,204 @@
+"""Where worker processes run.
+
+LocalPlacement.start ─▶ Popen(own session, no inherited files but the socket)
+                         ├─ socketpair ─ frames ─▶ WorkerProcess.receive / send
+                         ├─ pipe ─ stdout and stderr ─▶ WorkerProcess.log
+                         └─ pidfd ─ readable at death ─▶ kill what is left of the group, reap ─▶ exited()
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from asyncio import IncompleteReadError, StreamReader, StreamReaderProtocol
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from pagemill.pool import procfs
+from pagemill.pool.messages import LENGTHS, Reply, Request, check_lengths, pack, parse_reply
+
+
+@dataclass(frozen=True)
+class ExitStatus:
+    """How a process ended.
+
+    Attributes:
+        code: Exit code; negative for the signal that ended it.
+        peak_bytes: Highest resident size before it ended; 0 where that is not known.
+    """
+
+    code: int
+    peak_bytes: int = 0
+
+
+class WorkerProcess(Protocol):
+    """A started worker, wherever it runs."""
+
+    @property
+    def pid(self) -> int:
+        """Its process on its machine."""
+        ...
+
+    async def send(self, request: Request) -> None:
+        """Hand it a request; one that is gone takes it silently."""
+        ...
+
+    async def receive(self) -> Reply | None:
+        """Its next reply; None once it has ended. Cancelling the call loses nothing.
+
+        Raises:
+            ProtocolError: What came is no reply; nothing more can be read.
+        """
+        ...
+
+    async def log(self) -> bytes:
+        """Some of what it printed; empty once it has ended."""
+        ...
+
+    async def exited(self) -> ExitStatus:
+        """Wait for its confirmed end."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the pipes to it; for a worker that lives, that is the end. Twice is no error."""
+        ...
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Signal it and all it has started; one that has ended is left alone."""
+        ...
+
+    def rss_bytes(self) -> int:
+        """Resident size now; 0 once it has ended."""
+        ...
+
+    def peak_bytes(self) -> int:
+        """Highest resident size since its present page began; 0 once it has ended."""
+        ...
+
+
+class Placement(Protocol):
+    """Starts workers."""
+
+    async def start(self, *, interpreter: str | None = None) -> WorkerProcess:
+        """Start a worker that waits for `Load`.
+
+        Raises:
+            OSError: It could not be started.
+        """
+        ...
+
+
+class LocalPlacement:
+    """Workers as child processes on this machine (Linux 5.3 or newer)."""
+
+    def __init__(self, *, environment: Mapping[str, str] | None = None) -> None:
+        """Take the workers' environment; None lets them inherit ours."""
+        self._environment = environment
+
+    async def start(self, *, interpreter: str | None = None) -> WorkerProcess:
+        """Start a worker; another interpreter's environment has pagemill installed too."""
+        ours, theirs = socket.socketpair()
+        log, printed = os.pipe()
+        try:
+            process = _LocalProcess(self._execute(interpreter or sys.executable, theirs.fileno(), printed))
+        except OSError:
+            ours.close()
+            os.close(log)
+            raise
+        finally:
+            theirs.close()
+            os.close(printed)
+        await process.connect(ours, log)
+        return process
+
+    def _execute(self, interpreter: str, socket_fd: int, output_fd: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [interpreter, "-P", "-u", "-m", "pagemill.pool.child", str(socket_fd)],
+            stdin=subprocess.DEVNULL,
+            stdout=output_fd,
+            stderr=output_fd,
+            pass_fds=(socket_fd,),
+            env=self._environment,
+            start_new_session=True,
+        )
+
+
+class _LocalProcess:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        loop = asyncio.get_running_loop()
+        self._process = process
+        self._exit: asyncio.Future[ExitStatus] = loop.create_future()
+        self._pidfd = os.pidfd_open(process.pid)
+        self._closing = ExitStack()
+        self._reader, self._log = StreamReader(), StreamReader()
+        self._lengths: tuple[int, int] | None = None
+        loop.add_reader(self._pidfd, self._bury)
+
+    async def connect(self, ours: socket.socket, log_fd: int) -> None:
+        """Attach the pipes; a process that cannot be spoken to is ended."""
+        self._closing.callback(ours.close)
+        printed = self._closing.enter_context(os.fdopen(log_fd, "rb", buffering=0))
+        try:
+            self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
+            self._closing.callback(self._writer.close)
+            protocol = StreamReaderProtocol(self._log)
+            transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, printed)
+            self._closing.callback(transport.close)
+        except BaseException:
+            self.signal_group(signal.SIGKILL)
+            self.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def send(self, request: Request) -> None:
+        with suppress(ConnectionError):
+            self._writer.write(pack(request))
+            await self._writer.drain()
+
+    async def receive(self) -> Reply | None:
+        try:
+            if self._lengths is None:
+                self._lengths = LENGTHS.unpack(await self._reader.readexactly(LENGTHS.size))
+            head, payload = self._lengths
+            check_lengths(head, payload)
+            frame = await self._reader.readexactly(head + payload)
+        except (IncompleteReadError, ConnectionError):
+            return None
+        self._lengths = None
+        return parse_reply(frame[:head], frame[head:])
+
+    async def log(self) -> bytes:
+        return await self._log.read(4096)
+
+    async def exited(self) -> ExitStatus:
+        return await asyncio.shield(self._exit)
+
+    def close(self) -> None:
+        self._closing.close()
+
+    def signal_group(self, number: signal.Signals) -> None:
+        if not self._exit.done():
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
+
+    def rss_bytes(self) -> int:
+        return 0 if self._exit.done() else procfs.rss_bytes(self.pid)
+
+    def peak_bytes(self) -> int:
+        return 0 if self._exit.done() else procfs.peak_rss_bytes(self.pid)
+
+    def _bury(self) -> None:
+        """The process is dead but not reaped, so its number and its group's cannot belong to anybody else yet."""
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self.signal_group(signal.SIGKILL)
+        _, status, usage = os.wait4(self.pid, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        self._exit.set_result(ExitStatus(self._process.returncode, procfs.exit_peak_bytes(usage)))

@@ -1,0 +1,71 @@
+"""What Linux says of a process's memory. Where a file cannot be read, the figure is 0 or None: "not known"."""
+
+import os
+import resource
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+_KIB = 1024
+
+
+def rss_bytes(pid: int | str = "self") -> int:
+    """Resident size now (`VmRSS`); 0 for a process that is no more."""
+    return _status_bytes(f"/proc/{pid}/status", "VmRSS:")
+
+
+def peak_rss_bytes(pid: int | str = "self") -> int:
+    """Highest resident size (`VmHWM`) since the start or the last `reset_peak`."""
+    return _status_bytes(f"/proc/{pid}/status", "VmHWM:")
+
+
+def reset_peak() -> None:
+    """Begin to measure this process's peak anew (see `clear_refs` in proc(5))."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def prefer_for_oom_kill() -> None:
+    """Have the kernel, when out of memory, end this process before any other; needs no privilege."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def limit_data(limit_bytes: int) -> None:
+    """Let allocations of this process fail beyond so many bytes of private data (`RLIMIT_DATA`)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, hard))
+
+
+def kernel_oom_kills() -> int | None:
+    """How often this kernel has killed for lack of memory, in whatever cgroup (`oom_kill` in /proc/vmstat)."""
+    with suppress(OSError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill":
+                return int(count)
+    return None
+
+
+def exit_peak_bytes(usage: resource.struct_rusage) -> int:
+    """A dead child's highest resident size; 0 where it is not known.
+
+    A child begins with the resident size of the process it was started from, so a figure below our own says nothing.
+    """
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return usage.ru_maxrss * _KIB if usage.ru_maxrss > own else 0
+
+
+def end_own_group() -> None:
+    """End this process at once, and all it has started where it leads a group of its own."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os._exit(1)
+
+
+def _status_bytes(path: str, field: str) -> int:
+    try:
+        lines = Path(path).read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * _KIB for line in lines if line.startswith(field)), 0)

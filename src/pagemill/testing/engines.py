@@ -1,0 +1,150 @@
+"""An engine that does as it is told, faults included. Runs in a worker; needs nothing but the standard library.
+
+Its options name faults by page number, by `every` (page) or by `load`:
+
+    EngineConfig(profile="plain", options={"3": "sigkill", "every": "leak:20"})
+"""
+
+import ctypes
+import os
+import signal
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from pagemill.domain.engines import EngineConfig, EngineProfile, EngineSpec
+from pagemill.domain.errors import EngineFailed
+from pagemill.domain.image import PageImage
+from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
+from pagemill.domain.page import Block, Line, Page, PageSource
+
+FAULTY = EngineSpec(
+    name="faulty",
+    factory="pagemill.testing.engines:FaultyEngine",
+    profiles=(
+        EngineProfile("plain", MemorySeed(MemoryNeed(50 * MIB), MemoryNeed(10 * MIB)), max_pixels=1_000_000),
+        EngineProfile("other", MemorySeed(MemoryNeed(50 * MIB), MemoryNeed(10 * MIB)), max_pixels=1_000_000),
+    ),
+    device_kinds=("cpu", "cuda"),
+)
+"""How the server knows `FaultyEngine`."""
+
+
+class FaultyEngine:
+    """Reads every page as "page N", after doing what its options say for that page.
+
+    Faults: `sigkill`, `sigsegv`, `exit:CODE`, `hang`, `memory_error`, `allocate` (without end), `leak:MIB`, `raise`,
+    `fail:MESSAGE` (an `EngineFailed`), `print` (junk on standard output), `junk` (on the pipe to the server), and
+    `wait:PATH`, which makes PATH.reached and goes on once PATH exists.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._faults = {name: str(value) for name, value in config.options.items()}
+        self._profile = config.profile
+        self._leaked: list[bytearray] = []
+        self._suffer("load")
+
+    def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
+        """The page, if its fault lets it live."""
+        del rotation, batch_size
+        self._suffer("every")
+        self._suffer(str(number))
+        return _page(number, image, self._profile)
+
+    def trim(self) -> None:
+        """Give the allocator's free memory back."""
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+    def close(self) -> None:
+        """Let go of what it leaked."""
+        self._leaked.clear()
+
+    def _suffer(self, occasion: str) -> None:
+        name, _, argument = self._faults.get(occasion, "").partition(":")
+        if name == "leak":
+            self._leaked.append(bytearray(b"x") * (int(argument) * MIB))
+        elif name:
+            _FAULTS[name](argument)
+
+
+def _page(number: int, image: PageImage, profile: str) -> Page:
+    corners = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+    line = Line(text=f"page {number}", polygon=corners, confidence=0.5)
+    return Page(
+        number=number,
+        width_px=image.width_px,
+        height_px=image.height_px,
+        dpi=image.dpi,
+        source=PageSource.OCR,
+        engine=FAULTY.name,
+        profile=profile,
+        blocks=(Block(polygon=corners, lines=(line,)),),
+    )
+
+
+def _die(number: signal.Signals) -> NoReturn:
+    os.kill(os.getpid(), number)
+    _hang()
+
+
+def _hang() -> NoReturn:
+    while True:
+        threading.Event().wait()
+
+
+def _memory_error() -> NoReturn:
+    raise MemoryError
+
+
+def _raise() -> NoReturn:
+    raise ZeroDivisionError("an engine's own bug")
+
+
+def _fail(message: str) -> NoReturn:
+    raise EngineFailed(message)
+
+
+def _allocate() -> NoReturn:
+    taken: list[bytearray] = []
+    while True:
+        taken.append(bytearray(b"x") * (8 * MIB))
+        time.sleep(0.001)
+
+
+def _print() -> None:
+    sys.stdout.write("junk of a library\n")
+    os.write(1, b"\x00\x01 junk below the standard library\n")
+
+
+def _junk() -> None:
+    for descriptor in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                os.write(descriptor, b"GET / HTTP/1.1\r\n\r\n")
+
+
+def _wait(path: str) -> None:
+    Path(f"{path}.reached").touch()
+    while not Path(path).exists():
+        time.sleep(0.005)
+
+
+_FAULTS: Mapping[str, Callable[[str], None]] = {
+    "sigkill": lambda _: _die(signal.SIGKILL),
+    "sigsegv": lambda _: _die(signal.SIGSEGV),
+    "exit": lambda code: os._exit(int(code)),
+    "hang": lambda _: _hang(),
+    "memory_error": lambda _: _memory_error(),
+    "allocate": lambda _: _allocate(),
+    "raise": lambda _: _raise(),
+    "fail": _fail,
+    "print": lambda _: _print(),
+    "junk": lambda _: _junk(),
+    "wait": _wait,
+}
