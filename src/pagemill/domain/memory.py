@@ -90,3 +90,20 @@ class DeviceMemory:
     used_bytes: int
     reserved_bytes: int
     level: MemoryLevel
+
+
+@dataclass(frozen=True)
+class LevelChanged:
+    """The memory guard's notice that a device came nearer to its limit, or went further from it.
+
+    Attributes:
+        device: Whose memory it is.
+        before: Its level until now.
+        level: Its level from now on.
+        reading: What was measured.
+    """
+
+    device: DeviceId
+    before: MemoryLevel
+    level: MemoryLevel
+    reading: MemoryReading

@@ -1,0 +1,141 @@
+"""Whether memory may be promised: functions from values to values.
+
+For one device, `L` is its limit, `U` what anybody uses of it now, `F` the least that others than our workers were ever
+seen to use (this server itself included), `m` the margin that is never promised. Worker `i` was promised `N_i` and uses
+`u_i` by itself now. A promise is sound as long as both of these hold:
+
+    U + Σ max(0, N_i - u_i) ≤ L - m     what is measured, and what our workers may still take of their promises, fit.
+                                        Counting only the part not yet taken counts nothing twice; use by others, and by
+                                        workers beyond their promise, is in U.
+    F + Σ N_i               ≤ L - m     the promises fit by themselves, whatever is measured: a reading that is too low
+                                        or too old never lets more be promised than there is.
+
+`u_i` is anonymous memory: libraries shared by several workers are in U once, so a smaller u_i errs to the safe side.
+Where a driver does not say what a process uses (a GPU in a container), the use beyond F is taken as ours up to what was
+promised, which makes the first line max(U, F + Σ N_i) ≤ L - m.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from pagemill.domain.memory import CPU, DeviceId, MemoryLevel, MemoryNeed, MemoryReading
+
+
+@dataclass(frozen=True)
+class WorkerUse:
+    """What one worker holds.
+
+    Attributes:
+        device: Where it works.
+        rss_bytes: Resident, shared libraries included: what its reservation is held against.
+        anonymous_bytes: Of that, its alone.
+        gpu_bytes: Of its GPU; None where the driver does not say.
+    """
+
+    device: DeviceId
+    rss_bytes: int
+    anonymous_bytes: int
+    gpu_bytes: int | None = 0
+
+    def alone(self, device: DeviceId) -> int | None:
+        """What it alone holds of that device."""
+        if device == CPU:
+            return self.anonymous_bytes
+        return self.gpu_bytes if device == self.device else 0
+
+
+@dataclass(frozen=True)
+class Account:
+    """The books of one device at one moment. All bytes; promises and use by owner.
+
+    Attributes:
+        limit_bytes: L.
+        used_bytes: U.
+        floor_bytes: F.
+        margin_bytes: m.
+        promised: N.
+        held: u; an owner that is missing holds nothing (its worker is not there yet, or gone), None is not known.
+    """
+
+    limit_bytes: int
+    used_bytes: int
+    floor_bytes: int = 0
+    margin_bytes: int = 0
+    promised: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, int | None] = field(default_factory=dict)
+
+    @property
+    def capacity_bytes(self) -> int:
+        """The most that could be promised on an empty machine."""
+        return max(0, self.limit_bytes - self.margin_bytes - self.floor_bytes)
+
+    @property
+    def promised_bytes(self) -> int:
+        """What is promised altogether."""
+        return sum(self.promised.values())
+
+    @property
+    def untaken_bytes(self) -> int:
+        """What our workers may still take of their promises."""
+        known = {owner: self.held.get(owner, 0) for owner in self.promised}
+        untaken = sum(max(0, self.promised[owner] - held) for owner, held in known.items() if held is not None)
+        unknown = sum(self.promised[owner] for owner, held in known.items() if held is None)
+        seen = max(0, self.used_bytes - self.floor_bytes - sum(held for held in known.values() if held is not None))
+        return untaken + unknown - min(unknown, seen)
+
+    @property
+    def free_bytes(self) -> int:
+        """What can be promised to a new owner now."""
+        measured = self.limit_bytes - self.margin_bytes - self.used_bytes - self.untaken_bytes
+        return max(0, min(measured, self.capacity_bytes - self.promised_bytes))
+
+    def with_promise(self, owner: str, more_bytes: int) -> "Account":
+        """The books after promising so many bytes more (or fewer) to that owner."""
+        return replace(self, promised={**self.promised, owner: self.promised.get(owner, 0) + more_bytes})
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether both promises of this module's first lines are kept."""
+        measured = self.used_bytes + self.untaken_bytes <= self.limit_bytes - self.margin_bytes
+        return measured and self.promised_bytes <= self.capacity_bytes
+
+
+def admits(account: Account, owner: str, more_bytes: int) -> bool:
+    """Whether that owner may be promised so much more. Nothing, or less than before, always may."""
+    return more_bytes <= 0 or account.with_promise(owner, more_bytes).is_sound
+
+
+def floor_after(before: int | None, account: Account) -> int | None:
+    """F after another look: the least use by others seen so far; None until it could be told."""
+    known = [held for held in account.held.values() if held is not None]
+    if len(known) < len(account.held):
+        return before
+    others = max(0, account.used_bytes - sum(known))
+    return others if before is None else min(before, others)
+
+
+def demands(device: DeviceId, need: MemoryNeed) -> Mapping[DeviceId, int]:
+    """What a need asks of which device: GPU memory of its own, host memory of the host."""
+    asked = {CPU: need.ram_bytes}
+    if device != CPU:
+        asked[device] = need.gpu_bytes
+    return asked
+
+
+def capped(reading: MemoryReading, cap_bytes: int, own_bytes: int) -> MemoryReading:
+    """The reading of a device of which Pagemill itself may use no more than `cap_bytes`, and uses `own_bytes` now."""
+    limit = min(reading.limit_bytes, cap_bytes)
+    free = min(reading.free_bytes, max(0, cap_bytes - own_bytes))
+    source = reading.source if reading.free_bytes <= free else "settings"
+    return MemoryReading(reading.device, limit, limit - min(limit, free), source)
+
+
+def level_admits(level: MemoryLevel, *, is_load: bool, holds_nothing: bool) -> bool:
+    """Whether a level lets a promise be made at all.
+
+    Soft: no new loads, unless nothing of ours is loaded (a machine that others fill to four fifths must still do some
+    work). Hard and above: nothing is started.
+    """
+    if level >= MemoryLevel.HARD:
+        return False
+    return level < MemoryLevel.SOFT or not is_load or holds_nothing

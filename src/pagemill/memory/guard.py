@@ -1,0 +1,303 @@
+"""The memory guard: admits work by the ledger, watches the machine, and acts before the kernel does.
+
+    event loop                                  guard's own thread
+    reserve, resize, release ──▶ ledger ◀────── look: workers, devices
+    trim, evict, kill (pool) ◀── orders ──────── watch(): levels, reliefs, kills
+                                                 └─ a kill the loop has not carried out within 50 ms: SIGKILL
+
+It watches from a thread because the moment memory runs out is the moment an event loop is likely to be late (paging,
+a long callback, a garbage collection): a blocked loop delays evictions, never the kill.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pagemill.domain.memory import (
+    CPU,
+    DeviceId,
+    DeviceMemory,
+    LevelChanged,
+    MemoryLevel,
+    MemoryNeed,
+    MemoryReading,
+    Reservation,
+)
+from pagemill.domain.ports import Clock, WatchedWorkers
+from pagemill.memory.admission import Account, WorkerUse, capped
+from pagemill.memory.ledger import Measurement, MemoryLedger
+from pagemill.memory.probes.machine import Killable, Machine
+from pagemill.memory.waiting import WaitingLine
+from pagemill.memory.watch import Kill, Look, Memory, Orders, Relief, WatchRules, watch
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class GuardConfig:
+    """What can be set of the guard.
+
+    Attributes:
+        rules: Levels, polling and kills.
+        caps: The most that Pagemill itself may use of a device, where that is less than there is.
+        most_passes: How often a request that waits for memory may be passed by smaller ones.
+    """
+
+    rules: WatchRules = field(default_factory=WatchRules)
+    caps: Mapping[DeviceId, int] = field(default_factory=dict)
+    most_passes: int = 8
+
+    @property
+    def margin(self) -> float:
+        """The share of a limit that is never promised: promises end where the hard level begins."""
+        return 1.0 - self.rules.levels.hard
+
+
+def _ignore(_change: LevelChanged) -> None:
+    return None
+
+
+class MemoryGuard:
+    """`MemoryAdmission` that is true: measured, watched, enforced. Runs in the server process.
+
+    Everything but `run_once`, `level` and `devices` is to be called from the event loop. It admits as soon as it is
+    made; it watches from `start` to `stop`.
+    """
+
+    def __init__(
+        self,
+        config: GuardConfig,
+        *,
+        machine: Machine,
+        clock: Clock,
+        on_level: Callable[[LevelChanged], None] = _ignore,
+    ) -> None:
+        """Put it together.
+
+        Args:
+            config: What was set.
+            machine: The probes.
+            clock: Monotonic time of looks.
+            on_level: Told of every change of level, on the event loop.
+        """
+        self._config = config
+        self._machine = machine
+        self._clock = clock
+        self._on_level = on_level
+        self._workers: WatchedWorkers | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._memory = Memory()
+        self._held: dict[str, Killable] = {}
+        self._ledger = MemoryLedger(self._measure, level=self.level, margin=config.margin)
+        self._line = WaitingLine(self._ledger.reserve, self._ledger.release, most_passes=config.most_passes)
+        self._thread: threading.Thread | None = None
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        self._asked: set[Future[None]] = set()
+        self._relieving: set[DeviceId] = set()
+
+    # --- admission ---------------------------------------------------------------------------------------------------
+
+    def reserve(self, owner: str, device: DeviceId, need: MemoryNeed) -> Reservation | None:
+        """Promise memory now, or None; see `MemoryAdmission`. Nobody passes a request that has waited its turns."""
+        reservation = self._line.try_now(owner, device, need)
+        self._woken.set()
+        return reservation
+
+    async def reserve_when_free(
+        self, owner: str, device: DeviceId, need: MemoryNeed, *, wait: timedelta
+    ) -> Reservation | None:
+        """Promise memory as soon as it fits and is this request's turn; see `MemoryAdmission`."""
+        reservation = await self._line.wait(owner, device, need, wait=wait)
+        self._woken.set()
+        return reservation
+
+    def resize(self, reservation: Reservation, need: MemoryNeed) -> Reservation | None:
+        """Change a promise; see `MemoryAdmission`."""
+        resized = self._ledger.resize(reservation, need)
+        self._woken.set()
+        self._line.serve()
+        return resized
+
+    def release(self, reservation: Reservation) -> None:
+        """Take a promise back, and serve those who wait."""
+        self._ledger.release(reservation)
+        self._line.serve()
+
+    def level(self, device: DeviceId) -> MemoryLevel:
+        """The level at the last look; `HARD` for a device that is not there (any more)."""
+        absent = MemoryLevel.HARD if self._memory.levels else MemoryLevel.NORMAL
+        return self._memory.levels.get(device, absent)
+
+    def devices(self) -> Sequence[DeviceMemory]:
+        """Every device that is there, measured now."""
+        return [
+            DeviceMemory(device, account.limit_bytes, account.used_bytes, account.promised_bytes, self.level(device))
+            for device, account in self._ledger.accounts().items()
+        ]
+
+    def accounts(self) -> Mapping[DeviceId, Account]:
+        """The books of every device that is there, measured now: what could be promised, and why not more."""
+        return self._ledger.accounts()
+
+    # --- service -----------------------------------------------------------------------------------------------------
+
+    async def start(self, workers: WatchedWorkers) -> None:
+        """Watch these workers from now on; the first look is taken before this returns. Twice is no error."""
+        if self._thread is not None:
+            return
+        self._workers = workers
+        self._loop = asyncio.get_running_loop()
+        self._stopping.clear()
+        first_wait = self.run_once()
+        self._thread = threading.Thread(target=self._run, args=(first_wait,), name="memory-guard", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Watch no more; twice is no error. Promises stay, and can be released."""
+        self._stopping.set()
+        self._woken.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            await asyncio.to_thread(thread.join)
+        for asked in list(self._asked):
+            asked.cancel()
+        for handle in self._held.values():
+            handle.close()
+        self._held.clear()
+
+    def run_once(self) -> float:
+        """Look once and act on it.
+
+        Returns:
+            Seconds after which to look again.
+        """
+        self._memory, orders = watch(self._memory, self._look(), self._config.rules)
+        self._carry_out(orders)
+        return orders.wait_s
+
+    def _run(self, wait_s: float) -> None:
+        while not self._stopping.is_set():
+            self._woken.wait(wait_s)
+            self._woken.clear()
+            if self._stopping.is_set():
+                return
+            try:
+                wait_s = self.run_once()
+            except Exception:
+                wait_s = self._config.rules.polling.longest_s
+                logger.exception("the memory guard could not look; it looks again in %s s", wait_s)
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    def _look(self) -> Look:
+        alive = list(self._workers.workers()) if self._workers is not None else []
+        known = {worker.worker_id for worker in alive}
+        dying = [kill.worker for kill in self._memory.kills if kill.worker.worker_id not in known]
+        uses = self._machine.uses(alive + dying)
+        return Look(self._clock.monotonic(), self._readings(uses), alive, uses)
+
+    def _measure(self) -> Measurement:
+        workers = list(self._workers.workers()) if self._workers is not None else []
+        uses = self._machine.uses(workers)
+        return Measurement(self._readings(uses), uses)
+
+    def _readings(self, uses: Mapping[str, WorkerUse]) -> Mapping[DeviceId, MemoryReading]:
+        readings = {reading.device: reading for reading in self._machine.read()}
+        for device, cap_bytes in self._config.caps.items():
+            if device in readings:
+                own = sum(use.alone(device) or 0 for use in uses.values())
+                own += self._machine.own_bytes() if device == CPU else 0
+                readings[device] = capped(readings[device], cap_bytes, own)
+        return readings
+
+    # --- acting ------------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, orders: Orders) -> None:
+        for change in orders.changes:
+            _log_change(change)
+            self._tell(self._on_level, change)
+        for kill in orders.kills:
+            self._kill(kill)
+        for kill in orders.insist:
+            self._insist(kill)
+        for relief in orders.reliefs:
+            self._relieve(relief)
+        self._forget_settled()
+        if len(self._line):
+            self._tell(self._serve)
+
+    def _kill(self, kill: Kill) -> None:
+        worker = kill.worker
+        logger.warning("memory guard ends worker %s (pid %d): %s", worker.worker_id, worker.pid, kill.cause)
+        handle = self._machine.hold(worker.pid)
+        if handle is not None:
+            self._held[worker.worker_id] = handle
+        if self._workers is not None:
+            self._ask(self._workers.kill(worker.worker_id, kill.cause))
+
+    def _insist(self, kill: Kill) -> None:
+        handle = self._held.get(kill.worker.worker_id)
+        if handle is not None:
+            handle.kill()
+
+    def _forget_settled(self) -> None:
+        pending = {kill.worker.worker_id for kill in self._memory.kills}
+        for worker_id in [worker_id for worker_id in self._held if worker_id not in pending]:
+            self._held.pop(worker_id).close()
+
+    def _relieve(self, relief: Relief) -> None:
+        if self._workers is not None and relief.device not in self._relieving:
+            self._relieving.add(relief.device)
+            self._ask(self._give_back(self._workers, relief))
+
+    async def _give_back(self, workers: WatchedWorkers, relief: Relief) -> None:
+        try:
+            if relief.level >= MemoryLevel.HARD:
+                await workers.evict_idle(relief.device)
+                return
+            await workers.trim_idle(relief.device)
+            reading = self._measure().readings.get(relief.device)
+            excess = self._config.rules.levels.soft_excess(reading) if reading is not None else 0
+            if excess:
+                await workers.evict_idle(relief.device, at_least_bytes=excess)
+        finally:
+            self._relieving.discard(relief.device)
+
+    def _serve(self) -> None:
+        self._line.serve()
+
+    def _ask(self, request: Coroutine[object, object, None]) -> None:
+        if self._loop is None or self._loop.is_closed():
+            request.close()
+            return
+        future = asyncio.run_coroutine_threadsafe(request, self._loop)
+        self._asked.add(future)
+        future.add_done_callback(self._answered)
+
+    def _answered(self, future: Future[None]) -> None:
+        self._asked.discard(future)
+        if not future.cancelled() and (error := future.exception()) is not None:
+            logger.error("a request of the memory guard failed", exc_info=error)
+
+    def _tell(self, callback: Callable[..., None], *args: LevelChanged) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(callback, *args)
+
+
+def _log_change(change: LevelChanged) -> None:
+    log = logger.warning if change.level > change.before else logger.info
+    reading = change.reading
+    log(
+        "memory of %s: %s, was %s (%d of %d MiB used; %s)",
+        change.device,
+        change.level.name.lower(),
+        change.before.name.lower(),
+        reading.used_bytes >> 20,
+        reading.limit_bytes >> 20,
+        reading.source,
+    )

@@ -1,0 +1,177 @@
+"""Who was promised which bytes. The promises are kept here; whether one may be made is decided in `admission`."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from pagemill.domain.errors import DeviceUnavailable, NeverFits
+from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryLevel, MemoryNeed, MemoryReading, Reservation
+from pagemill.memory.admission import Account, WorkerUse, admits, demands, floor_after, level_admits
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """All devices and all workers, measured together: workers first, so that growth in between errs to the safe side.
+
+    Attributes:
+        readings: By device.
+        uses: By owner (worker_id).
+    """
+
+    readings: Mapping[DeviceId, MemoryReading]
+    uses: Mapping[str, WorkerUse] = field(default_factory=dict)
+
+
+def _always_normal(_device: DeviceId) -> MemoryLevel:
+    return MemoryLevel.NORMAL
+
+
+class MemoryLedger:
+    """Reservations by owner, host and GPU memory apart, atomic over both. May be called from any thread.
+
+    Runs in the server process. `measure` and `level` are called for every decision; `margin` is the share of every
+    limit that is never promised.
+    """
+
+    def __init__(
+        self,
+        measure: Callable[[], Measurement],
+        *,
+        level: Callable[[DeviceId], MemoryLevel] = _always_normal,
+        margin: float = 0.1,
+    ) -> None:
+        self._measure = measure
+        self._level = level
+        self._margin = margin
+        self._reservations: dict[str, Reservation] = {}
+        self._floors: dict[DeviceId, int] = {}
+        self._numbers = count(1)
+        self._lock = threading.RLock()
+
+    def reserve(self, owner: str, device: DeviceId, need: MemoryNeed) -> Reservation | None:
+        """Promise memory, on the host and the GPU or on neither; None where it does not fit now.
+
+        Raises:
+            NeverFits: It would not fit on an empty machine, with the numbers.
+            DeviceUnavailable: There is no such device.
+        """
+        with self._lock:
+            accounts = self._accounts()
+            _check_ever_fits(accounts, device, need)
+            if not self._admits(accounts, owner, demands(device, need)):
+                return None
+            reservation = Reservation(f"reservation-{next(self._numbers)}", owner, device, need)
+            self._reservations[reservation.reservation_id] = reservation
+            return reservation
+
+    def resize(self, reservation: Reservation, need: MemoryNeed) -> Reservation | None:
+        """Change what was promised; shrinking always succeeds.
+
+        Returns:
+            The reservation as it is now; None where growth does not fit now, or it was released before.
+        """
+        with self._lock:
+            held = self._reservations.get(reservation.reservation_id)
+            if held is None:
+                return None
+            more = MemoryNeed(need.ram_bytes - held.need.ram_bytes, need.gpu_bytes - held.need.gpu_bytes)
+            grows = max(more.ram_bytes, more.gpu_bytes) > 0
+            if grows and not self._admits(self._accounts(), held.owner, demands(held.device, more)):
+                return None
+            resized = replace(held, need=need)
+            self._reservations[held.reservation_id] = resized
+            return resized
+
+    def release(self, reservation: Reservation) -> None:
+        """Take the promise back; twice is no error."""
+        with self._lock:
+            self._reservations.pop(reservation.reservation_id, None)
+
+    def check_ever_fits(self, device: DeviceId, need: MemoryNeed) -> None:
+        """Say whether it would fit on an empty machine.
+
+        Raises:
+            NeverFits: It would not, with the numbers.
+            DeviceUnavailable: There is no such device.
+        """
+        _check_ever_fits(self.accounts(), device, need)
+
+    def accounts(self) -> Mapping[DeviceId, Account]:
+        """The books of every device that is there, measured now."""
+        with self._lock:
+            return self._accounts()
+
+    def owners(self, device: DeviceId) -> frozenset[str]:
+        """Who was promised anything of that device."""
+        with self._lock:
+            return frozenset(self._promised(device))
+
+    def promised_bytes(self, device: DeviceId) -> int:
+        """What was promised of that device altogether."""
+        with self._lock:
+            return sum(self._promised(device).values())
+
+    def _admits(self, accounts: Mapping[DeviceId, Account], owner: str, more: Mapping[DeviceId, int]) -> bool:
+        return all(
+            device in accounts and self._level_admits(device, owner) and admits(accounts[device], owner, more_bytes)
+            for device, more_bytes in more.items()
+            if more_bytes > 0
+        )
+
+    def _level_admits(self, device: DeviceId, owner: str) -> bool:
+        owners = self._promised(device)
+        return level_admits(self._level(device), is_load=owner not in owners, holds_nothing=not owners)
+
+    def _accounts(self) -> dict[DeviceId, Account]:
+        measured = self._measure()
+        return {device: self._account(reading, measured) for device, reading in measured.readings.items()}
+
+    def _account(self, reading: MemoryReading, measured: Measurement) -> Account:
+        held = {owner: use.alone(reading.device) for owner, use in measured.uses.items()}
+        account = Account(
+            limit_bytes=reading.limit_bytes,
+            used_bytes=reading.used_bytes,
+            margin_bytes=round(reading.limit_bytes * self._margin),
+            promised=self._promised(reading.device),
+            held=held,
+        )
+        floor = floor_after(self._floors.get(reading.device), account)
+        if floor is None:
+            return account
+        self._floors[reading.device] = floor
+        return replace(account, floor_bytes=floor)
+
+    def _promised(self, device: DeviceId) -> dict[str, int]:
+        promised: dict[str, int] = {}
+        for reservation in self._reservations.values():
+            asked = demands(reservation.device, reservation.need).get(device, 0)
+            if asked:
+                promised[reservation.owner] = promised.get(reservation.owner, 0) + asked
+        return promised
+
+
+def _check_ever_fits(accounts: Mapping[DeviceId, Account], device: DeviceId, need: MemoryNeed) -> None:
+    if device not in accounts:
+        known = ", ".join(sorted(accounts))
+        raise DeviceUnavailable(f"There is no device {device!r} now; there is {known}.", device=device)
+    for name, asked in demands(device, need).items():
+        capacity = accounts[name].capacity_bytes
+        if asked > capacity:
+            raise NeverFits(
+                f"This needs {_mib(asked)} MiB of {_name(name)}, but at most {_mib(capacity)} MiB of it can ever be "
+                f"promised ({_mib(accounts[name].limit_bytes)} MiB in all, less a margin and the use by others). "
+                "Choose a smaller engine profile or resolution, or give the service more memory.",
+                device=name,
+                needed_bytes=asked,
+                capacity_bytes=capacity,
+                limit_bytes=accounts[name].limit_bytes,
+            )
+
+
+def _name(device: DeviceId) -> str:
+    return "host memory" if device == CPU else f"the memory of {device}"
+
+
+def _mib(size_bytes: int) -> int:
+    return round(size_bytes / MIB)

@@ -1,0 +1,1 @@
+"""What the machine says of its memory: host and cgroups, processes, GPUs."""

@@ -1,0 +1,119 @@
+"""Memory cgroups, version 1 and 2, as the kernel shows them below a given root."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+_MOUNTED_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True)
+class MemoryCgroup:
+    """One memory cgroup, v1 or v2; every reading is taken anew.
+
+    Attributes:
+        path: Its directory.
+        version: 1 or 2.
+    """
+
+    path: Path
+    version: int
+
+    def limit_bytes(self) -> int | None:
+        """The most it may hold; None for no limit.
+
+        In v2 `memory.high` counts as well: above it the kernel slows every process of the cgroup to a crawl.
+        """
+        if self.version == 1:
+            return self._number("memory.limit_in_bytes")
+        limits = [self._number("memory.max"), self._number("memory.high")]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def used_bytes(self) -> int | None:
+        """Usage without the page cache the kernel drops first (`usage - inactive_file`); None where it cannot be read.
+
+        In v1 only the `total_` figures include the cgroups below, as usage does.
+        """
+        v1 = self.version == 1
+        usage = self._number("memory.usage_in_bytes" if v1 else "memory.current")
+        if usage is None:
+            return None
+        return max(0, usage - (self._field("memory.stat", "total_inactive_file" if v1 else "inactive_file") or 0))
+
+    def oom_kills(self) -> int | None:
+        """Processes the kernel has killed in it for memory; None where this kernel does not count them."""
+        return self._field("memory.oom_control" if self.version == 1 else "memory.events", "oom_kill")
+
+    def kills_as_group(self) -> bool:
+        """Whether an out-of-memory kill takes the whole cgroup at once (v2 `memory.oom.group`)."""
+        return self.version == 2 and self._number("memory.oom.group") == 1
+
+    def _number(self, name: str) -> int | None:
+        text = _text(self.path / name).strip()
+        return int(text) if text.isdigit() else None
+
+    def _field(self, name: str, field: str) -> int | None:
+        for line in _text(self.path / name).splitlines():
+            key, _, value = line.partition(" ")
+            if key == field:
+                return int(value)
+        return None
+
+
+def locate(root: Path, pid: int | str = "self") -> tuple[MemoryCgroup, ...]:
+    """The memory cgroup of a process and every ancestor that can be seen, its own first; empty where there is none.
+
+    In a container the process's path often lies outside of what is mounted: then the mount point is its cgroup.
+    """
+    groups = _text(root / "proc" / str(pid) / "cgroup").splitlines()
+    mounts = _text(root / "proc" / "self" / "mountinfo").splitlines()
+    for version, path in _memory_paths(groups):
+        mounted = _memory_mount(mounts, version)
+        if mounted is not None:
+            mount_root, mount_point = mounted
+            top = root / mount_point.relative_to("/")
+            return _chain(top, _below(path, mount_root), version)
+    return ()
+
+
+def _memory_paths(lines: list[str]) -> list[tuple[int, PurePosixPath]]:
+    """(version, path) of the memory controller; on a hybrid machine v1 has it, and comes first."""
+    fields = [line.split(":", 2) for line in lines if line.count(":") >= 2]
+    v1 = [(1, PurePosixPath(path)) for _, controllers, path in fields if "memory" in controllers.split(",")]
+    return v1 + [(2, PurePosixPath(path)) for number, controllers, path in fields if number == "0" and not controllers]
+
+
+def _memory_mount(lines: list[str], version: int) -> tuple[PurePosixPath, PurePosixPath] | None:
+    """(root of the mount within the hierarchy, mount point), from proc_pid_mountinfo(5)."""
+    for line in lines:
+        left, _, right = line.partition(" - ")
+        kind, _, options = right.partition(" ")
+        if (kind == "cgroup2" and version == 2) or (
+            kind == "cgroup" and version == 1 and "memory" in options.split()[-1].split(",")
+        ):
+            fields = left.split()
+            return _unescaped(fields[3]), _unescaped(fields[4])
+    return None
+
+
+def _below(path: PurePosixPath, mount_root: PurePosixPath) -> PurePosixPath:
+    inside = path.is_relative_to(mount_root) and ".." not in path.parts
+    return path.relative_to(mount_root) if inside else PurePosixPath()
+
+
+def _chain(top: Path, below: PurePosixPath, version: int) -> tuple[MemoryCgroup, ...]:
+    if not (top / below).is_dir():
+        below = PurePosixPath()
+    steps = [below, *below.parents] if below.parts else [below]
+    return tuple(MemoryCgroup(top / step, version) for step in steps)
+
+
+def _unescaped(field: str) -> PurePosixPath:
+    return PurePosixPath(_MOUNTED_OCTAL.sub(lambda code: chr(int(code[1], 8)), field))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,96 @@
+"""The whole machine as the memory guard sees it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from pagemill.domain.memory import CPU, DeviceId, MemoryReading
+from pagemill.domain.snapshot import WatchedWorker
+from pagemill.memory.admission import WorkerUse
+from pagemill.memory.probes.host import HostProbe
+from pagemill.memory.probes.nvml import NvmlProbe
+from pagemill.memory.probes.process import ProcessHandle, ProcessProbe
+
+
+class Killable(Protocol):
+    """One process that can be ended."""
+
+    def kill(self) -> None:
+        """End it now; one that is gone is no error."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class Machine(Protocol):
+    """What the guard measures, and what it can do without the event loop."""
+
+    def read(self) -> Sequence[MemoryReading]:
+        """One reading for each device that is there."""
+        ...
+
+    def uses(self, workers: Sequence[WatchedWorker]) -> Mapping[str, WorkerUse]:
+        """What each worker holds, by worker_id; a process that holds nothing any more is left out."""
+        ...
+
+    def own_bytes(self) -> int:
+        """What this server process holds itself."""
+        ...
+
+    def hold(self, pid: int) -> Killable | None:
+        """Take hold of a process; None where it is gone."""
+        ...
+
+
+class MachineProbe:
+    """The real machine: host and cgroups, processes, GPUs. Also a `MemoryProbe`."""
+
+    def __init__(self, host: HostProbe, processes: ProcessProbe, gpus: NvmlProbe) -> None:
+        self._host = host
+        self._processes = processes
+        self._gpus = gpus
+
+    @classmethod
+    def of_this_machine(cls) -> "MachineProbe":
+        """All the probes as they come."""
+        return cls(HostProbe(), ProcessProbe(), NvmlProbe())
+
+    @property
+    def gpus(self) -> NvmlProbe:
+        """The GPUs, for their UUIDs."""
+        return self._gpus
+
+    def read(self) -> Sequence[MemoryReading]:
+        """The host, then every GPU that answers."""
+        return [self._host.read(), *self._gpus.read()]
+
+    def uses(self, workers: Sequence[WatchedWorker]) -> Mapping[str, WorkerUse]:
+        """What each worker's process holds of the host and of its GPU."""
+        devices = {worker.key.device for worker in workers} - {CPU}
+        held = {device: self._gpus.held_by_processes(device) for device in devices}
+        found = ((worker.worker_id, self._use(worker, held)) for worker in workers)
+        return {worker_id: use for worker_id, use in found if use is not None}
+
+    def own_bytes(self) -> int:
+        """What this process holds."""
+        use = self._processes.use("self")
+        return use.anonymous_bytes if use is not None else 0
+
+    def hold(self, pid: int) -> ProcessHandle | None:
+        """Take hold of a process; None where it is gone."""
+        try:
+            return ProcessHandle(pid)
+        except OSError:
+            return None
+
+    def close(self) -> None:
+        """Let the GPU library go."""
+        self._gpus.close()
+
+    def _use(self, worker: WatchedWorker, held: Mapping[DeviceId, Mapping[int, int]]) -> WorkerUse | None:
+        use = self._processes.use(worker.pid)
+        if use is None:
+            return None
+        on_gpu = 0 if worker.key.device == CPU else held[worker.key.device].get(worker.pid)
+        return WorkerUse(worker.key.device, use.rss_bytes, use.anonymous_bytes, on_gpu)

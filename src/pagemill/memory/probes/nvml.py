@@ -1,0 +1,160 @@
+"""GPU memory through NVML, which, unlike a framework's own query, makes no CUDA context and so costs no memory."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import pynvml
+
+from pagemill.domain.memory import DeviceId, MemoryReading
+
+logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+GpuError = pynvml.NVMLError
+"""What NVML raises for a lost GPU, a missing driver or a missing permission."""
+
+
+class Nvml(Protocol):
+    """What we ask of NVML. Every call may raise `GpuError`."""
+
+    def start(self) -> None:
+        """Load the driver's library."""
+        ...
+
+    def stop(self) -> None:
+        """Let it go."""
+        ...
+
+    def count(self) -> int:
+        """GPUs in the machine."""
+        ...
+
+    def uuid(self, index: int) -> str:
+        """The GPU's name for ever, whatever its place."""
+        ...
+
+    def memory(self, index: int) -> tuple[int, int]:
+        """(total, free) bytes."""
+        ...
+
+    def processes(self, index: int) -> Mapping[int, int | None]:
+        """Bytes held by each process with a context there, by its number; None where the driver does not say."""
+        ...
+
+
+class NvmlLibrary:
+    """The real NVML, by nvidia-ml-py. Handles are looked up for each call: one taken before a reset would be stale."""
+
+    def start(self) -> None:
+        """Load libnvidia-ml."""
+        pynvml.nvmlInit()
+
+    def stop(self) -> None:
+        """Let it go."""
+        pynvml.nvmlShutdown()
+
+    def count(self) -> int:
+        """GPUs in the machine."""
+        return int(pynvml.nvmlDeviceGetCount())
+
+    def uuid(self, index: int) -> str:
+        """The "GPU-…" form."""
+        return str(pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetHandleByIndex(index)))
+
+    def memory(self, index: int) -> tuple[int, int]:
+        """(total, free) bytes; what the driver keeps for itself counts as used."""
+        info = pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(index))
+        return int(info.total), int(info.free)
+
+    def processes(self, index: int) -> Mapping[int, int | None]:
+        """Compute processes; empty in a container that hides the host's process numbers."""
+        running = pynvml.nvmlDeviceGetComputeRunningProcesses(pynvml.nvmlDeviceGetHandleByIndex(index))
+        return {process.pid: process.usedGpuMemory for process in running}
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU that was found at the start.
+
+    Attributes:
+        device: What it is called here, "cuda:N" by NVML's order (PCI bus).
+        index: N.
+        uuid: What to put into a worker's CUDA_VISIBLE_DEVICES: CUDA's own order may differ from NVML's.
+    """
+
+    device: DeviceId
+    index: int
+    uuid: str
+
+
+class NvmlProbe:
+    """Reads every GPU. Without a driver there are none, and the log says so once.
+
+    A GPU that cannot be read is left out of that reading, with one warning until it is back.
+    """
+
+    def __init__(self, nvml: Nvml | None = None) -> None:
+        self._nvml = nvml or NvmlLibrary()
+        self._silent: set[DeviceId] = set()
+        self._started = False
+        self._gpus = self._find()
+
+    @property
+    def gpus(self) -> Sequence[Gpu]:
+        """The GPUs found at the start."""
+        return self._gpus
+
+    def read(self) -> Sequence[MemoryReading]:
+        """One reading for each GPU that answers."""
+        return [reading for gpu in self._gpus if (reading := self._read(gpu)) is not None]
+
+    def held_by_processes(self, device: DeviceId) -> Mapping[int, int]:
+        """Bytes of the device by process number; a process that is not listed is not known, which is not zero."""
+        gpu = next((gpu for gpu in self._gpus if gpu.device == device), None)
+        known = self._ask(gpu, self._nvml.processes) if gpu is not None else None
+        return {pid: used for pid, used in (known or {}).items() if used is not None}
+
+    def close(self) -> None:
+        """Let NVML go; twice is no error."""
+        if self._started:
+            self._started = False
+            self._gpus = ()
+            self._nvml.stop()
+
+    def _find(self) -> Sequence[Gpu]:
+        try:
+            self._nvml.start()
+            self._started = True
+            indexes = range(self._nvml.count())
+        except GpuError as error:
+            logger.info("no GPU devices: NVML says %r", str(error))
+            return ()
+        return [gpu for index in indexes if (gpu := self._identify(index)) is not None]
+
+    def _identify(self, index: int) -> Gpu | None:
+        device = DeviceId(f"cuda:{index}")
+        try:
+            return Gpu(device, index, self._nvml.uuid(index))
+        except GpuError as error:
+            logger.warning("%s is left out: NVML says %r", device, str(error))
+            return None
+
+    def _read(self, gpu: Gpu) -> MemoryReading | None:
+        memory = self._ask(gpu, self._nvml.memory)
+        if memory is None:
+            return None
+        self._silent.discard(gpu.device)
+        total, free = memory
+        return MemoryReading(gpu.device, total, total - free, "NVML")
+
+    def _ask(self, gpu: Gpu, question: Callable[[int], Answer]) -> Answer | None:
+        try:
+            return question(gpu.index)
+        except GpuError as error:
+            if gpu.device not in self._silent:
+                self._silent.add(gpu.device)
+                logger.warning("%s cannot be read and is left out: NVML says %r", gpu.device, str(error))
+            return None
