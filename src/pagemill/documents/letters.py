@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 LINE_END_HYPHEN = "\x02"
 """pdfium's mark for a hyphen at the end of a line."""
@@ -11,16 +13,20 @@ SOFT_HYPHEN = "\u00ad"
 REPLACEMENT = "\ufffd"
 FILLERS = frozenset(".·…-–—_")
 
-_LIGATURES = re.compile("[\ufb00-\ufb06]")
-_FAULTY_CATEGORIES = frozenset({"Cc", "Cn", "Co", "Cs"})
-_HIGHEST = 0x10FFFF
+_LIGATURE = re.compile("[\ufb00-\ufb06]")
+_FAULTY = re.compile(
+    "[\\x00\\x01\\x03-\\x08\\x0e-\\x1f\\x7f-\\x9f\ue000-\uf8ff\ufdd0-\ufdef\ufff0-\uffff\U000f0000-\U0010ffff]"
+)
+"""No letters for people: controls (not those that are white space), private use, specials with the replacement
+character. `LINE_END_HYPHEN` is counted with the letters."""
+
+_ODD = re.compile(f"{_LIGATURE.pattern}|{_FAULTY.pattern}|[{SOFT_HYPHEN}{LINE_END_HYPHEN}]")
+_NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 
 
-def character(code: int) -> str:
-    """The character of a code from a text layer; `REPLACEMENT` for what is none (NUL, half a surrogate pair)."""
-    if code == 0 or 0xD800 <= code <= 0xDFFF or code > _HIGHEST:
-        return REPLACEMENT
-    return chr(code)
+def text_of_codes(codes: Iterable[int]) -> str:
+    """One character for each code; `REPLACEMENT` for what is none (NUL, half a surrogate pair)."""
+    return _NO_CHARACTER.sub(REPLACEMENT, "".join(map(chr, codes)))
 
 
 def plain(text: str) -> str:
@@ -30,26 +36,30 @@ def plain(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    if text.endswith((LINE_END_HYPHEN, SOFT_HYPHEN)):
-        text = text[:-1] + "-"
-    expanded = _LIGATURES.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
-    kept = "".join(letter for letter in expanded if not is_faulty(letter) and letter != SOFT_HYPHEN)
-    return unicodedata.normalize("NFC", kept)
+    if _ODD.search(text):
+        if text.endswith((LINE_END_HYPHEN, SOFT_HYPHEN)):
+            text = text[:-1] + "-"
+        expanded = _LIGATURE.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
+        text = _ODD.sub("", expanded)
+    return unicodedata.normalize("NFC", text)
 
 
-def is_faulty(letter: str) -> bool:
-    """Whether it is no letter for people: control, private use, unassigned, replacement."""
-    if letter.isalnum() or letter == LINE_END_HYPHEN:
-        return False
-    return letter == REPLACEMENT or unicodedata.category(letter) in _FAULTY_CATEGORIES
+@dataclass(frozen=True)
+class Tally:
+    """Characters counted, white space apart: all, letters and digits, fillers (leaders, rules), faulty ones."""
+
+    characters: int
+    alphanumeric: int
+    fillers: int
+    faulty: int
 
 
-def tally(letters: Iterable[str]) -> tuple[int, int, int, int]:
-    """How many are characters (white space not counted), letters or digits, fillers, faulty."""
-    seen = [letter for letter in letters if not letter.isspace()]
-    return (
-        len(seen),
-        sum(map(str.isalnum, seen)),
-        sum(letter in FILLERS for letter in seen),
-        sum(map(is_faulty, seen)),
+def tally(text: str) -> Tally:
+    """Count what a text layer is made of."""
+    times = Counter(letter for letter in text if not letter.isspace())
+    return Tally(
+        characters=times.total(),
+        alphanumeric=sum(times[letter] for letter in times if letter.isalnum()),
+        fillers=sum(times[letter] for letter in FILLERS),
+        faulty=sum(times[letter] for letter in times if _FAULTY.match(letter)),
     )

@@ -2,8 +2,7 @@
 
 import math
 from dataclasses import dataclass
-
-from pagemill.domain.page import Point
+from functools import cached_property
 
 Rect = tuple[float, float, float, float]
 """Left, top, right, bottom; y down."""
@@ -29,12 +28,12 @@ class PageFrame:
     quarter_turns: int
     scale: float
 
-    @property
+    @cached_property
     def width_px(self) -> int:
         """Columns of the upright page."""
         return max(1, math.ceil(self._extent(self.quarter_turns) * self.scale))
 
-    @property
+    @cached_property
     def height_px(self) -> int:
         """Rows of the upright page."""
         return max(1, math.ceil(self._extent(self.quarter_turns + 1) * self.scale))
@@ -42,20 +41,28 @@ class PageFrame:
     def _extent(self, turns: int) -> float:
         return self.top - self.bottom if turns % 2 else self.right - self.left
 
-    def pixels(self, x: float, y: float) -> Point:
-        """The point of the upright page, origin top left, y down."""
+    @cached_property
+    def _matrix(self) -> tuple[float, float, float, float, float, float]:
+        """Six numbers a … f of x' = a·x + c·y + e and y' = b·x + d·y + f."""
+        s = self.scale
         match self.quarter_turns % 4:
             case 0:
-                across, down = x - self.left, self.top - y
+                return s, 0, 0, -s, -s * self.left, s * self.top
             case 1:
-                across, down = y - self.bottom, x - self.left
+                return 0, s, s, 0, -s * self.bottom, -s * self.left
             case 2:
-                across, down = self.right - x, y - self.bottom
+                return -s, 0, 0, s, s * self.right, -s * self.bottom
             case _:
-                across, down = self.top - y, self.right - x
-        return across * self.scale, down * self.scale
+                return 0, -s, -s, 0, s * self.top, s * self.right
 
     def rect(self, left: float, bottom: float, right: float, top: float) -> Rect:
-        """The upright rectangle around a rectangle of page space."""
-        (ax, ay), (bx, by) = self.pixels(left, bottom), self.pixels(right, top)
-        return min(ax, bx), min(ay, by), max(ax, bx), max(ay, by)
+        """The upright rectangle of the page around a rectangle of page space; origin top left, y down."""
+        a, b, c, d, e, f = self._matrix
+        ax, ay = a * left + c * bottom + e, b * left + d * bottom + f
+        bx, by = a * right + c * top + e, b * right + d * top + f
+        return (ax, ay, bx, by) if ax <= bx and ay <= by else (min(ax, bx), min(ay, by), max(ax, bx), max(ay, by))
+
+    def shows(self, rect: Rect) -> bool:
+        """Whether the rectangle's centre is on the page."""
+        left, top, right, bottom = rect
+        return 0 <= left + right <= 2 * self.width_px and 0 <= top + bottom <= 2 * self.height_px

@@ -5,13 +5,15 @@ comfortable one takes several times as long.
 """
 
 import ctypes
-from collections.abc import Iterator, Sequence
+import math
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
-from pagemill.documents.letters import character, plain, tally
+from pagemill.documents.letters import LINE_END_HYPHEN, plain, tally, text_of_codes
 from pagemill.documents.page_frame import PageFrame
 from pagemill.documents.page_objects import count_objects
 from pagemill.documents.text_lines import PlacedWord, lines_of_words
@@ -19,8 +21,13 @@ from pagemill.documents.trust import LayerFacts
 from pagemill.domain.page import Line, Page, PageSource
 from pagemill.domain.reading_order import blocks_in_reading_order
 
+QUARTER_TURN = math.pi / 2
+
 SAMPLED = 60
 """Characters looked at more closely, spread over the page."""
+
+
+_RUN = re.compile(rf"[^\s{LINE_END_HYPHEN}]+{LINE_END_HYPHEN}?")
 
 
 @dataclass(frozen=True)
@@ -60,63 +67,48 @@ def read_text_layer(page: pdfium.PdfPage, frame: PageFrame) -> TextLayer:
     text_page = page.get_textpage()
     try:
         handle = text_page.raw
-        letters = _letters(handle)
-        words = tuple(_placed_words(handle, letters, frame))
-        return TextLayer(lines_of_words(words), _facts(page, handle, letters), frame)
+        text = _text(handle)
+        words = tuple(_placed_words(handle, text, frame))
+        return TextLayer(lines_of_words(words), _facts(page, handle, text), frame)
     finally:
         text_page.close()
 
 
-def _letters(handle: object) -> list[str]:
+def _text(handle: object) -> str:
+    """One character for each that pdfium counts, so that positions agree."""
     count = pdfium_c.FPDFText_CountChars(handle)
-    codes = map(pdfium_c.FPDFText_GetUnicode, [handle] * count, range(count))
-    return list(map(character, codes))
+    return text_of_codes(map(pdfium_c.FPDFText_GetUnicode, [handle] * count, range(count)))
 
 
-def _placed_words(handle: object, letters: Sequence[str], frame: PageFrame) -> Iterator[PlacedWord]:
+def _placed_words(handle: object, text: str, frame: PageFrame) -> Iterator[PlacedWord]:
     """Words in stored order that show something and stand on the visible part of the page."""
     box = pdfium_c.FS_RECTF()
     pointer = ctypes.byref(box)
-
-    def rect(index: int) -> tuple[float, float, float, float]:
-        pdfium_c.FPDFText_GetLooseCharBox(handle, index, pointer)
-        return frame.rect(box.left, box.bottom, box.right, box.top)
-
-    for first, last in _runs(letters):
-        text = plain("".join(letters[first : last + 1]))
-        left, top, right, bottom = rect(first)
+    for run in _RUN.finditer(text):
+        word = plain(run[0])
+        first, last = run.start(), run.end() - 1
+        pdfium_c.FPDFText_GetLooseCharBox(handle, first, pointer)
+        left, bottom, right, top = box.left, box.bottom, box.right, box.top
         if last > first:
-            l2, t2, r2, b2 = rect(last)
-            left, top, right, bottom = min(left, l2), min(top, t2), max(right, r2), max(bottom, b2)
-        is_visible = 0 <= left + right <= 2 * frame.width_px and 0 <= top + bottom <= 2 * frame.height_px
-        if text and is_visible:
-            turns = round(pdfium_c.FPDFText_GetCharAngle(handle, first) / 1.5707963) + frame.quarter_turns
-            yield PlacedWord(text, left, top, right, bottom, turns % 4)
+            pdfium_c.FPDFText_GetLooseCharBox(handle, last, pointer)
+            left, bottom = min(left, box.left), min(bottom, box.bottom)
+            right, top = max(right, box.right), max(top, box.top)
+        rect = frame.rect(left, bottom, right, top)
+        if word and frame.shows(rect):
+            turns = round(pdfium_c.FPDFText_GetCharAngle(handle, first) / QUARTER_TURN)
+            yield PlacedWord(word, *rect, (turns + frame.quarter_turns) % 4)
 
 
-def _runs(letters: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """First and last index of every run of characters without white space."""
-    first: int | None = None
-    for index, letter in enumerate(letters):
-        if not letter.isspace():
-            first = index if first is None else first
-        elif first is not None:
-            yield first, index - 1
-            first = None
-    if first is not None:
-        yield first, len(letters) - 1
-
-
-def _facts(page: pdfium.PdfPage, handle: object, letters: Sequence[str]) -> LayerFacts:
-    characters, alphanumeric, fillers, faulty = tally(letters)
-    inked = [index for index, letter in enumerate(letters) if not letter.isspace()]
+def _facts(page: pdfium.PdfPage, handle: object, text: str) -> LayerFacts:
+    counted = tally(text)
+    inked = [index for index, letter in enumerate(text) if not letter.isspace()]
     sample = inked[:: max(1, len(inked) // SAMPLED)]
     drawn = count_objects(page)
     return LayerFacts(
-        characters=characters,
-        alphanumeric=alphanumeric,
-        fillers=fillers,
-        faulty=faulty,
+        characters=counted.characters,
+        alphanumeric=counted.alphanumeric,
+        fillers=counted.fillers,
+        faulty=counted.faulty,
         unmapped_share=_share(pdfium_c.FPDFText_HasUnicodeMapError(handle, index) == 1 for index in sample),
         hidden_share=_share(_is_hidden(handle, index) for index in sample),
         image_coverage=drawn.image_coverage,

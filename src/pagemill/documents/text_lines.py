@@ -9,6 +9,9 @@ from pagemill.domain.page import Line, Polygon, Word
 WIDEST_SPACE = 1.2
 """In heights of the writing: what stands farther apart on a baseline is of different lines (cells, columns)."""
 
+WORD_SPACE = 0.5
+"""In heights: what was not stored one after the other is of one line only when no farther apart than this."""
+
 DEEPEST_OVERLAP = 0.6
 """In heights: how far a word may reach back over the one before it (kerning, slanted type)."""
 
@@ -42,7 +45,7 @@ def lines_of_words(words: Sequence[PlacedWord]) -> tuple[Line, ...]:
 def _stored_runs(words: Iterable[PlacedWord]) -> Iterator[list[PlacedWord]]:
     run: list[PlacedWord] = []
     for word in words:
-        if run and not _continues(run[-1], word):
+        if run and not _continues(run[-1], word, WIDEST_SPACE):
             yield run
             run = []
         run.append(word)
@@ -50,11 +53,11 @@ def _stored_runs(words: Iterable[PlacedWord]) -> Iterator[list[PlacedWord]]:
         yield run
 
 
-def _continues(before: PlacedWord, word: PlacedWord) -> bool:
+def _continues(before: PlacedWord, word: PlacedWord, widest_space: float) -> bool:
     low, high = _heights(before, word)
     overlap = min(before.bottom, word.bottom) - max(before.top, word.top)
     gap = word.left - before.right
-    return overlap > 0.5 * low and -DEEPEST_OVERLAP * high < gap < WIDEST_SPACE * high
+    return overlap > 0.5 * low and -DEEPEST_OVERLAP * high < gap < widest_space * high
 
 
 def _heights(first: PlacedWord, second: PlacedWord) -> tuple[float, float]:
@@ -73,7 +76,7 @@ def _joined(runs: list[list[PlacedWord]]) -> list[list[PlacedWord]]:
         row.sort(key=lambda run: run[0].left)
         start = len(joined)
         for run in row:
-            if len(joined) > start and _continues(joined[-1][-1], run[0]):
+            if len(joined) > start and _continues(joined[-1][-1], run[0], WORD_SPACE):
                 joined[-1].extend(run)
             else:
                 joined.append(list(run))

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import pairwise, zip_longest
 from statistics import median
 
 from pagemill.domain.geometry import Box, enclosing_polygon
@@ -14,70 +15,89 @@ Row = tuple[Box, ...]
 LIST_MARK = re.compile(r"\s*(?:[•‣◦▪●○■□◆·∙–—*-]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s+\S")
 """A bullet or a number, and then the item."""
 
+WIDEST_PITCH = 2.2
+"""From row to row within a paragraph, in heights of the writing: double spacing, not more."""
+
 LARGE = 1.4
 """A row this many times as high as another is of another kind."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A row and its measures: `size` is the height of its writing."""
+
+    row: Row
+    left: float
+    right: float
+    middle: float
+    size: float
+
+    @property
+    def is_item(self) -> bool:
+        return LIST_MARK.match(self.row[0].line.text) is not None
+
+
 def blocks_of_rows(rows: Sequence[Row]) -> tuple[Block, ...]:
     """Part rows, already in reading order, where a new paragraph, heading or list item begins."""
-    pitch = _typical_pitch(rows)
-    body = median(_size(row) for row in rows) or 1.0
-    paragraphs: list[list[Row]] = [[rows[0]]]
-    for index, (above, below) in enumerate(pairwise(rows)):
-        following = rows[index + 2] if index + 2 < len(rows) else None
-        if _parts(above, below, pitch) or _is_indented(above, below, following):
+    measured = [_measure(row) for row in rows]
+    pitch = _typical_pitch(measured)
+    body = median(row.size for row in measured)
+    paragraphs = [[measured[0]]]
+    for above, below, following in zip_longest(measured, measured[1:], measured[2:]):
+        if below is None:
+            break
+        if _parts(above, below, pitch) or _is_first_line(above, below, following):
             paragraphs.append([])
         paragraphs[-1].append(below)
     return tuple(_block(paragraph, body) for paragraph in paragraphs)
 
 
-def _typical_pitch(rows: Sequence[Row]) -> float:
+def _measure(row: Row) -> _Measured:
+    if len(row) == 1:
+        middle, size = row[0].middle, row[0].size
+    else:
+        middle, size = median(box.middle for box in row), median(box.size for box in row)
+    return _Measured(row, row[0].x0, row[-1].x1, middle, size or 1.0)
+
+
+def _typical_pitch(rows: Sequence[_Measured]) -> float:
     """Median distance from one row to the next, in heights of the writing."""
-    pitches = [_pitch(above, below) for above, below in pairwise(rows) if below[0].middle > above[0].middle]
-    return min(median(pitches), 2.2) if pitches else 1.5
+    pitches = [_pitch(above, below) for above, below in pairwise(rows) if below.middle > above.middle]
+    return min(median(pitches), WIDEST_PITCH) if pitches else WIDEST_PITCH
 
 
-def _pitch(above: Row, below: Row) -> float:
-    return (_middle(below) - _middle(above)) / max(_size(above), _size(below))
+def _pitch(above: _Measured, below: _Measured) -> float:
+    return (below.middle - above.middle) / max(above.size, below.size)
 
 
-def _middle(row: Row) -> float:
-    return median(box.middle for box in row)
-
-
-def _size(row: Row) -> float:
-    return median(box.size for box in row) or 1.0
-
-
-def _parts(above: Row, below: Row, pitch: float) -> bool:
+def _parts(above: _Measured, below: _Measured, pitch: float) -> bool:
     """Whether two neighbouring rows cannot be of one paragraph."""
-    small, large = sorted((_size(above), _size(below)))
-    is_apart = below[0].x0 > above[-1].x1 or above[0].x0 > below[-1].x1
+    small, large = sorted((above.size, below.size))
     return (
-        _middle(below) <= _middle(above)
-        or is_apart
+        below.middle <= above.middle
+        or below.left > above.right
+        or above.left > below.right
         or _pitch(above, below) > 1.4 * pitch
         or large > LARGE * small
-        or LIST_MARK.match(below[0].line.text) is not None
+        or below.is_item
     )
 
 
-def _is_indented(above: Row, below: Row, following: Row | None) -> bool:
-    """Whether `below` is a first line: it starts further in than the lines before and after it."""
-    if following is None:
+def _is_first_line(above: _Measured, below: _Measured, following: _Measured | None) -> bool:
+    """Whether `below` is indented: it starts further in than the rows before and after it."""
+    if following is None or above.is_item:
         return False
-    size = _size(below)
-    margin = above[0].x0
-    return size < below[0].x0 - margin < 6 * size and abs(following[0].x0 - margin) < 0.5 * size
+    indent = (below.left - above.left) / below.size
+    return 1 < indent < 6 and abs(following.left - above.left) < 0.5 * below.size
 
 
-def _block(paragraph: Sequence[Row], body: float) -> Block:
-    lines = tuple(box.line for row in paragraph for box in row)
+def _block(paragraph: Sequence[_Measured], body: float) -> Block:
+    lines = tuple(box.line for measured in paragraph for box in measured.row)
     return Block(lines=lines, polygon=enclosing_polygon(lines), kind=_kind(paragraph, body))
 
 
-def _kind(paragraph: Sequence[Row], body: float) -> BlockKind:
-    if LIST_MARK.match(paragraph[0][0].line.text):
+def _kind(paragraph: Sequence[_Measured], body: float) -> BlockKind:
+    if paragraph[0].is_item:
         return BlockKind.LIST
-    is_large = len(paragraph) <= 3 and min(_size(row) for row in paragraph) > LARGE * body
+    is_large = len(paragraph) <= 3 and min(row.size for row in paragraph) > LARGE * body
     return BlockKind.TITLE if is_large else BlockKind.TEXT

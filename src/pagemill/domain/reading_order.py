@@ -60,8 +60,11 @@ def _canonical(box: Box) -> tuple[float, float, float, float, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Gutter:
+    """A strip from `left` to `right`, `crossed` by so many lines, `depth` fewer than stand to its poorer side."""
+
     left: float
     right: float
+    crossed: int
     depth: int
 
     def crossed_by(self, box: Box) -> bool:
@@ -101,24 +104,22 @@ def _band_rows(band: _Band, size: float) -> list[Row]:
 
 def _best_cut(boxes: list[Box], size: float) -> tuple[list[_Band] | None, bool]:
     """The bands of the gutter crossed by fewest lines; and whether one was refused only for lines beside crossers."""
-    best: tuple[int, float, list[_Band]] | None = None
     tangled = False
     for gutter in _gutters(boxes, size):
         bands = _bands(boxes, gutter)
         if not any(_reads_by_column(band, size) for band in bands):
             continue
-        if _is_tangled(boxes, gutter):
-            tangled = True
-            continue
-        crossing = sum(len(band.across) for band in bands)
-        rank = (crossing, gutter.left - gutter.right)
-        if best is None or rank < best[:2]:
-            best = (*rank, bands)
-    return (best[2] if best else None), tangled
+        if not _is_tangled(boxes, gutter):
+            return bands, tangled
+        tangled = True
+    return None, tangled
 
 
 def _gutters(boxes: list[Box], size: float) -> list[_Gutter]:
-    """Strips that fewer lines cross than stand to either side: the valleys of the projection onto x."""
+    """Strips that fewer lines cross than stand to either side: the valleys of the projection onto x.
+
+    Those that fewest lines cross come first, the wider first among equals.
+    """
     steps: Counter[float] = Counter()
     for box in boxes:
         steps[box.x0] += 1
@@ -132,8 +133,9 @@ def _gutters(boxes: list[Box], size: float) -> list[_Gutter]:
         is_valley = heights[index] < heights[index - 1] and heights[index] < heights[index + 1]
         depth = min(highest_left[index], highest_right[index]) - heights[index]
         if is_valley and depth > 1 and edges[index + 1] - edges[index] >= NARROWEST_GUTTER * size:
-            found.append(_Gutter(edges[index], edges[index + 1], depth))
-    return sorted(found, key=lambda gutter: -gutter.depth)[:MOST_GUTTERS]
+            found.append(_Gutter(edges[index], edges[index + 1], crossed=heights[index], depth=depth))
+    deepest = sorted(found, key=lambda gutter: -gutter.depth)[:MOST_GUTTERS]
+    return sorted(deepest, key=lambda gutter: (gutter.crossed, gutter.left - gutter.right))
 
 
 def _running_sum(steps: Iterable[int]) -> list[int]:
