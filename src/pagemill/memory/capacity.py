@@ -1,0 +1,74 @@
+"""How many services of each kind fit on each device, and why not more: for `pagemill doctor`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pagemill.domain.engines import EngineSpec
+from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
+from pagemill.domain.ports import MemoryEstimator
+from pagemill.domain.recognition import ModelSetKey
+from pagemill.memory.admission import Account, demands
+
+A4_PIXELS = 1654 * 2339
+"""An A4 page at 200 dpi."""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How many services of one kind fit on one device.
+
+    Attributes:
+        key: Engine, profile and device.
+        pixels: The page they are counted for.
+        need: What one of them takes at its peak on such a page.
+        now: How many more could be started now.
+        at_most: How many could run if nothing of ours did.
+        reason: The arithmetic behind it, one sentence.
+    """
+
+    key: ModelSetKey
+    pixels: int
+    need: MemoryNeed
+    now: int
+    at_most: int
+    reason: str
+
+
+def capacities(
+    specs: Iterable[EngineSpec],
+    accounts: Mapping[DeviceId, Account],
+    estimator: MemoryEstimator,
+    *,
+    pixels: int = A4_PIXELS,
+) -> Sequence[Capacity]:
+    """One entry for each profile of each engine on each device it can use."""
+    return [
+        _capacity(
+            ModelSetKey(spec.name, profile.name, (), device), accounts, estimator, min(pixels, profile.max_pixels)
+        )
+        for spec in specs
+        for profile in spec.profiles
+        for device in accounts
+        if device.partition(":")[0] in spec.device_kinds
+    ]
+
+
+def _capacity(
+    key: ModelSetKey, accounts: Mapping[DeviceId, Account], estimator: MemoryEstimator, pixels: int
+) -> Capacity:
+    need = estimator.batch(key, pixels=pixels)
+    asked = {device: size for device, size in demands(key.device, need).items() if size}
+    at_most = min(accounts[device].capacity_bytes // size for device, size in asked.items())
+    now = min(accounts[device].free_bytes // size for device, size in asked.items())
+    narrowest = min(asked, key=lambda device: accounts[device].capacity_bytes // asked[device])
+    return Capacity(key, pixels, need, now, at_most, _reason(narrowest, accounts[narrowest], asked[narrowest]))
+
+
+def _reason(device: DeviceId, account: Account, size_bytes: int) -> str:
+    name = "host memory" if device == CPU else f"memory of {device}"
+    sizes = (account.capacity_bytes, account.limit_bytes, account.margin_bytes, account.floor_bytes, size_bytes)
+    capacity, limit, margin, floor, need = (round(size / MIB) for size in sizes)
+    return (
+        f"{capacity} MiB of {name} can be promised ({limit} less {margin} kept free and {floor} used by others), "
+        f"and one service takes up to {need} MiB."
+    )

@@ -1,0 +1,303 @@
+"""What a page will need at its peak: shipped seeds first, then what was observed.
+
+    need(x) = base + fixed + per_pixel · x   until a few pages were read; x = pixels · (batch size ÷ the engine's own)
+    need(x) = line(x) · (1 + margin)         line = the lowest above all peaks seen, but one in a hundred
+
+Peaks, not settled sizes, since only peaks are stable. A failed run says what was *not* enough: it is a lower bound for
+all pages as large, until enough of these have been read with less.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from pagemill.domain.engines import EngineSpec
+from pagemill.domain.errors import UnknownEngine
+from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemorySeed
+from pagemill.domain.recognition import ModelSetKey
+from pagemill.memory.envelope import Line, Point, envelope
+
+_WINDOW = 256
+_READER_SEED = MemorySeed(base=MemoryNeed(60 * MIB), fixed=MemoryNeed(100 * MIB))
+
+
+@dataclass(frozen=True)
+class EstimatorConfig:
+    """How cautious the estimate is.
+
+    Attributes:
+        margin: Share added to what was learned: peaks of the same page vary by five per cent.
+        few: With fewer pages than this the seed still counts.
+        own_batch_size: Lines in a run where nobody said how many; seeds are meant for it.
+        base_margin: Share added to the largest loaded, idle size seen.
+        after_failure: What a failed run reached is multiplied by this to get the least that may be enough.
+        refuted_by: So many pages as large, read with less, and a failure no longer counts.
+    """
+
+    margin: float = 0.05
+    few: int = 8
+    own_batch_size: int = 8
+    base_margin: float = 0.1
+    after_failure: float = 1.25
+    refuted_by: int = 20
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Observed peaks over the estimates made before them: 1 is exact, above 1 was not covered.
+
+    Attributes:
+        pages: How many pages p50 and p99 are of.
+    """
+
+    last: float
+    p50: float
+    p99: float
+    pages: int
+
+
+class _State(BaseModel):
+    """What was learned of one model set; the form in which it is stored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    engine: str
+    profile: str
+    languages: tuple[str, ...]
+    device: str
+    ram: list[Point] = []
+    gpu: list[Point] = []
+    ram_failures: list[tuple[float, float, int]] = []
+    gpu_failures: list[tuple[float, float, int]] = []
+    base_ram: list[int] = []
+    base_gpu: list[int] = []
+    ratios: list[float] = []
+
+
+class _Snapshot(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = 1
+    model_sets: list[_State] = []
+
+
+@dataclass
+class _Failure:
+    """At size `x`, `reached` bytes were not enough; `refutations` pages have said otherwise since."""
+
+    x: float
+    reached: float
+    refutations: int = 0
+
+
+class _Curve:
+    """Peaks of one kind of memory by size of work."""
+
+    def __init__(self, seed: Line, config: EstimatorConfig) -> None:
+        self._seed = seed
+        self._config = config
+        self.points: deque[Point] = deque(maxlen=_WINDOW)
+        self.failures: list[_Failure] = []
+        self._line: Line | None = None
+
+    def at(self, x: float) -> int:
+        learned = self._learned(x)
+        seeded = self._seed.at(x) if len(self.points) < self._config.few else 0.0
+        return ceil(max(learned, seeded, self._least(x)))
+
+    def add(self, x: float, peak: float) -> None:
+        self.points.append((x, peak))
+        self._line = None
+        for failure in self.failures:
+            failure.refutations += x >= failure.x and peak < failure.reached
+        self.failures = [failure for failure in self.failures if failure.refutations < self._config.refuted_by]
+
+    def add_failure(self, x: float, reached: float) -> None:
+        """Keep it, unless a smaller size is known to have needed as much; forget those it makes needless."""
+        if any(known.x <= x and known.reached >= reached for known in self.failures):
+            return
+        kept = [known for known in self.failures if known.x < x or known.reached > reached]
+        self.failures = [*kept, _Failure(x, reached)]
+
+    def restore(self, points: Iterable[Point], failures: Iterable[tuple[float, float, int]]) -> None:
+        self.points.clear()
+        self.points.extend(points)
+        self.failures = [_Failure(*failure) for failure in failures]
+        self._line = None
+
+    def _learned(self, x: float) -> float:
+        """The line, raised by a margin that shrinks with 1 ÷ (n + 1): the chance that the next page beats all n before.
+
+        Beyond the largest page seen it rises at least as the seed does.
+        """
+        if not self.points:
+            return 0.0
+        line = self._fitted()
+        largest = max(seen for seen, _ in self.points)
+        unseen = max(0.0, x - largest) * max(0.0, self._seed.slope - line.slope)
+        return line.at(x) * (1 + self._config.margin + 1 / (len(self.points) + 1)) + unseen
+
+    def _fitted(self) -> Line:
+        if self._line is None:
+            self._line = envelope(tuple(self.points), exceptions=len(self.points) // 100)
+        return self._line
+
+    def _least(self, x: float) -> float:
+        reached = max((failure.reached for failure in self.failures if failure.x <= x), default=0.0)
+        return reached * self._config.after_failure
+
+
+@dataclass
+class _Learned:
+    """Everything learned of one model set."""
+
+    ram: _Curve
+    gpu: _Curve
+    bases: deque[MemoryNeed] = field(default_factory=lambda: deque(maxlen=32))
+    ratios: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW))
+
+
+def seeds_of(specs: Iterable[EngineSpec]) -> Callable[[ModelSetKey], MemorySeed]:
+    """The shipped seed of every model set of these engines, and of the reader.
+
+    The function raises `UnknownEngine` for an engine or profile that is not among them.
+    """
+    by_name = {spec.name: spec for spec in specs}
+
+    def seed(key: ModelSetKey) -> MemorySeed:
+        if key.is_reader:
+            return _READER_SEED
+        spec = by_name.get(key.engine)
+        profile = spec.profile(key.profile) if spec is not None else None
+        if profile is None:
+            raise UnknownEngine(f"There is no engine {key.engine!r} with a profile {key.profile!r}.")
+        return profile.seed
+
+    return seed
+
+
+class LearningEstimator:
+    """`MemoryEstimator` that learns. Runs in the server process, on the event loop only."""
+
+    def __init__(self, seed: Callable[[ModelSetKey], MemorySeed], config: EstimatorConfig = EstimatorConfig()) -> None:
+        self._seed = seed
+        self._config = config
+        self._learned: dict[ModelSetKey, _Learned] = {}
+
+    def base(self, key: ModelSetKey) -> MemoryNeed:
+        """A loaded, idle, trimmed worker: the largest of the last ones seen and a margin; the seed before.
+
+        Raises:
+            UnknownEngine: There is no such engine or profile.
+        """
+        bases = self._of(key).bases
+        if not bases:
+            return _on_device(key.device, self._seed(key).base)
+        factor = 1 + self._config.base_margin
+        ram, gpu = (max(sizes) for sizes in zip(*((base.ram_bytes, base.gpu_bytes) for base in bases), strict=True))
+        return MemoryNeed(ceil(ram * factor), ceil(gpu * factor))
+
+    def batch(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
+        """A worker, base included, at its peak; never less with more pixels or a larger batch.
+
+        Raises:
+            UnknownEngine: There is no such engine or profile.
+        """
+        learned, base, x = self._of(key), self.base(key), self._size(pixels, batch_size)
+        gpu = 0 if key.device == CPU else max(base.gpu_bytes, learned.gpu.at(x))
+        return MemoryNeed(max(base.ram_bytes, learned.ram.at(x)), gpu)
+
+    def observe(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, peak: MemoryNeed) -> None:
+        """Learn from a page that was read. A figure of 0 was not measured and teaches nothing."""
+        learned, x = self._of(key), self._size(pixels, batch_size)
+        if peak.ram_bytes > 0:
+            estimate = self.batch(key, pixels=pixels, batch_size=batch_size)
+            learned.ratios.append(peak.ram_bytes / estimate.ram_bytes)
+            learned.ram.add(x, peak.ram_bytes)
+        if peak.gpu_bytes > 0:
+            learned.gpu.add(x, peak.gpu_bytes)
+
+    def observe_base(self, key: ModelSetKey, *, settled: MemoryNeed) -> None:
+        """Learn from a worker that is loaded, idle and trimmed."""
+        if settled.ram_bytes > 0:
+            self._of(key).bases.append(settled)
+
+    def observe_failure(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, reached: MemoryNeed) -> None:
+        """Learn that so much was not enough for work of this size, nor then for any larger."""
+        learned, x = self._of(key), self._size(pixels, batch_size)
+        for curve, size_bytes in ((learned.ram, reached.ram_bytes), (learned.gpu, reached.gpu_bytes)):
+            if size_bytes > 0:
+                curve.add_failure(x, size_bytes)
+
+    def drifts(self) -> Mapping[ModelSetKey, Drift]:
+        """How well the estimates of each model set held lately; those without a page are left out."""
+        return {key: _drift(learned.ratios) for key, learned in self._learned.items() if learned.ratios}
+
+    def snapshot(self) -> dict[str, JsonValue]:
+        """All that was learned, as plain values to be stored."""
+        states = [_state(key, learned) for key, learned in sorted(self._learned.items())]
+        return _Snapshot(model_sets=states).model_dump(mode="json")
+
+    def restore(self, snapshot: Mapping[str, JsonValue]) -> None:
+        """Take over what `snapshot` gave, in place of what was learned so far. Engines that are gone are passed over.
+
+        Raises:
+            ValueError: It is not such a snapshot, or of another version; nothing is changed.
+        """
+        stored = _Snapshot.model_validate(snapshot)
+        if stored.version != 1:
+            raise ValueError(f"What was learned is stored in version {stored.version}; this program knows version 1.")
+        self._learned = {}
+        for state in stored.model_sets:
+            self._restore(state)
+
+    def _restore(self, state: _State) -> None:
+        key = ModelSetKey(state.engine, state.profile, state.languages, DeviceId(state.device))
+        try:
+            learned = self._of(key)
+        except UnknownEngine:
+            return
+        learned.ram.restore(state.ram, state.ram_failures)
+        learned.gpu.restore(state.gpu, state.gpu_failures)
+        learned.bases.extend(map(MemoryNeed, state.base_ram, state.base_gpu))
+        learned.ratios.extend(state.ratios)
+
+    def _of(self, key: ModelSetKey) -> _Learned:
+        if key not in self._learned:
+            seed = self._seed(key)
+            ram = Line(seed.base.ram_bytes + seed.fixed.ram_bytes, seed.ram_per_pixel)
+            gpu = Line(seed.base.gpu_bytes + seed.fixed.gpu_bytes, seed.gpu_per_pixel)
+            self._learned[key] = _Learned(_Curve(ram, self._config), _Curve(gpu, self._config))
+        return self._learned[key]
+
+    def _size(self, pixels: int, batch_size: int | None) -> float:
+        return pixels if batch_size is None else pixels * batch_size / self._config.own_batch_size
+
+
+def _on_device(device: DeviceId, need: MemoryNeed) -> MemoryNeed:
+    return MemoryNeed(need.ram_bytes) if device == CPU else need
+
+
+def _drift(ratios: Sequence[float]) -> Drift:
+    ranked = sorted(ratios)
+    p50, p99 = (ranked[ceil(share * len(ranked)) - 1] for share in (0.5, 0.99))
+    return Drift(ratios[-1], p50, p99, len(ranked))
+
+
+def _state(key: ModelSetKey, learned: _Learned) -> _State:
+    return _State(
+        engine=key.engine,
+        profile=key.profile,
+        languages=key.languages,
+        device=key.device,
+        ram=list(learned.ram.points),
+        gpu=list(learned.gpu.points),
+        ram_failures=[(failure.x, failure.reached, failure.refutations) for failure in learned.ram.failures],
+        gpu_failures=[(failure.x, failure.reached, failure.refutations) for failure in learned.gpu.failures],
+        base_ram=[base.ram_bytes for base in learned.bases],
+        base_gpu=[base.gpu_bytes for base in learned.bases],
+        ratios=list(learned.ratios),
+    )
