@@ -90,6 +90,8 @@ class ServerSettings(_Section):
     """Longest a `Prefer: wait=N` is honoured."""
     api_keys: tuple[str, ...] = ()
     """Bearer tokens that may use the API; none leaves it open."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names the service is reached by, beside IP addresses and names without a dot; "*" for any."""
 
 
 class PoolSettings(_Section):
@@ -119,11 +121,9 @@ class MemorySettings(_Section):
     soft_percent: Percent = 80
     """From here on nothing new is loaded, and idle models go."""
     hard_percent: Percent = 90
-    """From here on no work is started."""
+    """From here on no work is started; promises end here too."""
     emergency_percent: Percent = 95
     """From here on the newest retriable worker is ended, one at a time."""
-    margin_mb: Annotated[int, Field(ge=0)] = 64
-    """Kept free beside every promise, MiB."""
 
 
 class DocumentSettings(_Section):

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from pagemill.domain.events import EventRecord
 from pagemill.domain.memory import MIB, DeviceMemory, MemoryLevel
 from pagemill.domain.ports import Clock, EventLog, MemoryAdmission, QueueStatistics, ResultStore, ServicePool, TaskStore
+from pagemill.domain.results import ResultWriter
 from pagemill.domain.snapshot import PoolSnapshot
 from pagemill.domain.status import TaskHealth, TaskMetrics
 from pagemill.domain.tasks import Task, TaskPage, TaskStatus
 from pagemill.tasks.handlers import TaskEventHandlers
+from pagemill.tasks.results import write_result
 from pagemill.tasks.watch import TaskWatch
 
 SLOW_PAGE = timedelta(seconds=60)
@@ -59,6 +61,22 @@ class TaskReader:
     def results(self, task_id: str) -> AsyncIterator[bytes]:
         """`Page.to_json()` of every finished page by number, a few in memory at a time."""
         return self._results.results(task_id)
+
+    async def write(self, task_id: str, writer: ResultWriter) -> AsyncIterator[bytes]:
+        """The result in one form, a piece at a time; of a running task, the pages finished so far. Raises NotFound."""
+        task = await self._store.get(task_id)
+        pages = await self._store.pages(task_id)
+        async for piece in write_result(task, pages, self._results.results(task_id), writer):
+            yield piece
+
+    async def progress(self, task_id: str) -> AsyncIterator[Task]:
+        """The task as it stands, and again after every change, until it is final or the service stops.
+
+        Raises:
+            NotFound: There is no such task.
+        """
+        async for task in self._watch.changes(task_id):
+            yield task
 
     async def wait(self, task_id: str, within: timedelta) -> Task:
         """The task once it is final, the time is over or the service stops. Raises NotFound."""

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager, suppress
 from datetime import timedelta
 
 from pagemill.domain.ports import TaskStore
@@ -63,15 +63,27 @@ class TaskWatch:
         Raises:
             NotFound: There is no such task, or it was deleted meanwhile.
         """
-        until = asyncio.timeout(None if within is None else within.total_seconds())
-        with self.watching(task_id) as change:
-            task = await self._store.get(task_id)
+        async with aclosing(self.changes(task_id)) as changes:
+            task = await anext(changes)
             with suppress(TimeoutError):
-                async with until:
-                    while not (task.status.is_final or self._closed):
-                        await change.wait(LOOK_AGAIN)
-                        task = await self._store.get(task_id)
+                async with asyncio.timeout(None if within is None else within.total_seconds()):
+                    async for task in changes:  # noqa: B007 - the last one counts
+                        pass
         return task
+
+    async def changes(self, task_id: str) -> AsyncGenerator[Task, None]:
+        """The task as it stands, and again whenever something on it changed, until it is final or the watch closes.
+
+        Raises:
+            NotFound: There is no such task, or it was deleted meanwhile.
+        """
+        with self.watching(task_id) as change:
+            while True:
+                task = await self._store.get(task_id)
+                yield task
+                if task.status.is_final or self._closed:
+                    return
+                await change.wait(LOOK_AGAIN)
 
     def close(self) -> None:
         """The service stops: who waits for a task is answered now."""

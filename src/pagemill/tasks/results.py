@@ -1,0 +1,39 @@
+"""A task's result, written page by page: never more than one page in memory."""
+
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.page import Page
+from pagemill.domain.results import ResultHeader, ResultWriter
+from pagemill.domain.tasks import PageState, Task, TaskPage
+
+
+async def write_result(
+    task: Task, pages: Sequence[TaskPage], payloads: AsyncIterator[bytes], writer: ResultWriter
+) -> AsyncIterator[bytes]:
+    """Write finished pages, and name the unread ones in their places.
+
+    Args:
+        task: The task as it stands.
+        pages: Its pages by number.
+        payloads: `Page.to_json()` of the finished ones by number.
+        writer: The form.
+    """
+    unread = deque(page for page in pages if page.state is PageState.FAILED)
+    yield writer.begin(ResultHeader(task_id=task.task_id, document=task.document.name, pages_total=task.pages_total))
+    async for payload in payloads:
+        page = Page.from_json(payload)
+        for piece in _unread_before(page.number, unread, writer):
+            yield piece
+        yield writer.page(page)
+    for piece in _unread_before(None, unread, writer):
+        yield piece
+    yield writer.end()
+
+
+def _unread_before(number: int | None, unread: deque[TaskPage], writer: ResultWriter) -> Iterator[bytes]:
+    while unread and (number is None or unread[0].number < number):
+        page = unread.popleft()
+        reason = page.failure_reason or TaskFailureReason.INTERNAL_ERROR
+        yield writer.unread(page.number, reason, page.failure_message or "The page could not be read.")
