@@ -160,7 +160,7 @@ class PageQueue(Protocol):
     """Leases on pages of running tasks. Every write checks the lease's token: a stale one raises `StaleLease`."""
 
     async def backlog(self, limit: int = 256) -> Sequence[Backlog]:
-        """Running tasks with pages that can be worked on now, in order of admission."""
+        """Running tasks with unfinished pages, in order of admission; `queued` counts those workable now."""
         ...
 
     async def claim_pages(

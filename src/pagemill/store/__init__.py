@@ -1,1 +1,1 @@
-"""What survives a crash: tables, migrations, the SQL task queue."""
+"""What survives a crash: tables, migrations and the SQL queue, on SQLite and PostgreSQL alike."""

@@ -1,0 +1,162 @@
+"""How a task's row is changed: locked first, its status only along the state machine, and never without its event.
+
+These functions run inside a write transaction of their caller.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import RowMapping, ScalarSelect, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pagemill.domain.errors import NotFound, TaskFailureReason
+from pagemill.domain.events import Details, TaskEvent
+from pagemill.domain.tasks import PageState, Task, TaskStatus, check_transition
+from pagemill.store.records import Values, task_of
+from pagemill.store.tables import task_events, task_pages, tasks
+
+EVENT_OF_STATUS = {
+    TaskStatus.CREATED: TaskEvent.CREATED,
+    TaskStatus.QUEUED: TaskEvent.QUEUED,
+    TaskStatus.RUNNING: TaskEvent.STARTED,
+    TaskStatus.RETRYING: TaskEvent.RETRYING,
+    TaskStatus.CANCELLING: TaskEvent.CANCEL_REQUESTED,
+    TaskStatus.SUCCEEDED: TaskEvent.SUCCEEDED,
+    TaskStatus.PARTIALLY_SUCCEEDED: TaskEvent.PARTIALLY_SUCCEEDED,
+    TaskStatus.FAILED: TaskEvent.FAILED,
+    TaskStatus.CANCELLED: TaskEvent.CANCELLED,
+    TaskStatus.EXPIRED: TaskEvent.EXPIRED,
+}
+
+OPEN = (PageState.QUEUED, PageState.LEASED)
+"""Pages that are left to do."""
+
+RELEASED: Values = {"lease_owner": None, "lease_until": None}
+"""The lease of a page that its holder has settled; the token stays as a mark of that."""
+
+REVOKED: Values = {**RELEASED, "lease_token": None}
+"""The lease of a page that was taken from its holder."""
+
+
+def no_such_task(task_id: str) -> NotFound:
+    """The error for a task that is not there."""
+    return NotFound(f"There is no task {task_id}; it may have been deleted.")
+
+
+async def lock_task(connection: AsyncConnection, task_id: str) -> Task:
+    """The task, kept from changing until the transaction ends.
+
+    Raises:
+        NotFound: There is none of that id.
+    """
+    return task_of(await lock_row(connection, task_id))
+
+
+async def lock_row(connection: AsyncConnection, task_id: str) -> RowMapping:
+    """The task's row, kept from changing until the transaction ends.
+
+    Raises:
+        NotFound: There is none of that id.
+    """
+    query = select(tasks).where(tasks.c.task_id == task_id).with_for_update(key_share=True)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise no_such_task(task_id)
+    return row
+
+
+async def note(
+    connection: AsyncConnection, task_id: str, event: TaskEvent, *, now: datetime, details: Details | None = None
+) -> None:
+    """Write an event. The task's row must be locked: so sequences become visible in their order."""
+    await connection.execute(
+        insert(task_events), {"task_id": task_id, "event_type": event, "timestamp": now, "details": details or {}}
+    )
+
+
+async def change_status(
+    connection: AsyncConnection,
+    task: Task,
+    after: TaskStatus,
+    *,
+    now: datetime,
+    reason: TaskFailureReason | None = None,
+    message: str | None = None,
+    values: Values | None = None,
+) -> Task:
+    """Take a locked task one step along the state machine: its row, its pages and its event.
+
+    Raises:
+        IllegalTransition: There is no such step.
+    """
+    check_transition(task.task_id, task.status, after)
+    changes = {
+        "status": after,
+        "failure_reason": reason,
+        "failure_message": message,
+        **_times(task, after, now),
+        **(values or {}),
+    }
+    statement = update(tasks).where(tasks.c.task_id == task.task_id).values(changes).returning(tasks)
+    changed = task_of((await connection.execute(statement)).mappings().one())
+    await _settle_pages(connection, task, after)
+    await note(connection, task.task_id, _event(task, after), now=now, details=_details(changed))
+    return changed
+
+
+def _times(task: Task, after: TaskStatus, now: datetime) -> Values:
+    """The columns that belong to being in a status."""
+    if after is TaskStatus.QUEUED:
+        fresh: Values = {"queued_at": now, "started_at": None, "finished_at": None, "resource_cleanup_completed": False}
+        place = func.coalesce(tasks.c.queue_order, now)
+        return fresh | {"queue_order": place} | ({"pages_failed": 0} if task.status.is_final else {})
+    if after is TaskStatus.RUNNING and task.status is TaskStatus.QUEUED:
+        return {"started_at": now, "admission": _next_admission()}
+    return {"finished_at": now} if after.is_final else {}
+
+
+def _next_admission() -> ScalarSelect[int]:
+    return select(func.coalesce(func.max(tasks.c.admission), 0) + 1).scalar_subquery()
+
+
+def _event(task: Task, after: TaskStatus) -> TaskEvent:
+    comes_back = after is TaskStatus.QUEUED and task.status in (TaskStatus.RUNNING, TaskStatus.RETRYING)
+    return TaskEvent.REQUEUED if comes_back else EVENT_OF_STATUS[after]
+
+
+def _details(task: Task) -> Details:
+    details: Details = {}
+    if task.status is TaskStatus.QUEUED:
+        details["priority"] = task.priority
+    if task.status is TaskStatus.RUNNING:
+        details["device"] = task.assigned_device
+    if task.failure_reason is not None:
+        details["reason"] = task.failure_reason.value
+    if task.failure_message is not None:
+        details["message"] = task.failure_message
+    return details
+
+
+async def _settle_pages(connection: AsyncConnection, task: Task, after: TaskStatus) -> None:
+    if after is TaskStatus.CANCELLING:
+        await _move_pages(connection, task, (PageState.QUEUED,), {"state": PageState.CANCELLED})
+    elif after.is_final:
+        await _move_pages(connection, task, OPEN, {"state": PageState.CANCELLED, **REVOKED})
+    elif after is TaskStatus.QUEUED and task.status.is_final:
+        await _move_pages(connection, task, (PageState.FAILED, PageState.CANCELLED), _anew())
+
+
+def _anew() -> Values:
+    return {
+        "state": PageState.QUEUED,
+        "attempts": 0,
+        "crashes": 0,
+        "retry_at": None,
+        "failure_reason": None,
+        "failure_message": None,
+        "finished_at": None,
+    }
+
+
+async def _move_pages(connection: AsyncConnection, task: Task, states: tuple[PageState, ...], values: Values) -> None:
+    pages = update(task_pages).where(task_pages.c.task_id == task.task_id, task_pages.c.state.in_(states))
+    await connection.execute(pages.values(values))

@@ -1,0 +1,46 @@
+"""The constraints that Alembic cannot compare: values of enums, and the allowed changes of status."""
+
+import re
+from collections.abc import Iterable, Set
+
+from sqlalchemy import Connection, Enum, Table, inspect, select
+
+from pagemill.domain.tasks import TRANSITIONS
+from pagemill.store.tables import metadata, task_transitions
+
+_QUOTED = re.compile(r"'([^']*)'")
+
+
+def allowed_transitions() -> set[tuple[str, str]]:
+    """Pairs of status before and after, as the domain allows them."""
+    return {(before.value, after.value) for before, allowed in TRANSITIONS.items() for after in allowed}
+
+
+def constraint_differences(connection: Connection) -> list[str]:
+    """Where the database's constraints say something else than the domain does, one sentence each."""
+    stored = {(row.status_before, row.status_after) for row in connection.execute(select(task_transitions))}
+    differences = _difference("task_transitions", allowed_transitions(), stored)
+    for table in metadata.tables.values():
+        differences += _enum_differences(connection, table)
+    return differences
+
+
+def _enum_differences(connection: Connection, table: Table) -> list[str]:
+    texts = {check["name"]: check["sqltext"] for check in inspect(connection).get_check_constraints(table.name)}
+    differences = []
+    for column in table.columns:
+        if isinstance(column.type, Enum):
+            name = f"ck_{table.name}_{column.type.name}"
+            stored = set(_QUOTED.findall(texts.get(name, "")))
+            differences += _difference(name, set(column.type.enums), stored)
+    return differences
+
+
+def _difference(name: str, expected: Set[object], stored: Set[object]) -> list[str]:
+    return [f"{name} lacks {value}." for value in _sorted(expected - stored)] + [
+        f"{name} has {value} in excess." for value in _sorted(stored - expected)
+    ]
+
+
+def _sorted(values: Iterable[object]) -> list[object]:
+    return sorted(values, key=str)

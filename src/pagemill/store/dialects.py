@@ -1,0 +1,122 @@
+"""All that differs between SQLite and PostgreSQL."""
+
+import sqlite3
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from pagemill.domain.errors import InvalidSettings
+
+BUSY_TIMEOUT_MS = 30_000
+"""How long SQLite waits for another process that writes (a migration, a command of the CLI)."""
+
+
+class Backend(StrEnum):
+    """The databases the store runs on."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+
+
+class Lock(StrEnum):
+    """What whole transactions may be serialised by; on PostgreSQL the names of advisory locks."""
+
+    MIGRATION = "pagemill.migration"
+    QUEUE_SIZE = "pagemill.queue_size"
+    ADMISSION = "pagemill.admission"
+
+
+def parse_url(url: str) -> URL:
+    """Read the setting `database.url`: `sqlite:///path/to/file.db` or `postgresql://user@host/name`.
+
+    Raises:
+        InvalidSettings: It names another database, or SQLite without a file.
+    """
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend not in (Backend.SQLITE, Backend.POSTGRESQL):
+        raise InvalidSettings(f"The database {backend!r} is not supported; use sqlite:///FILE or postgresql://…")
+    if backend == Backend.SQLITE and parsed.database in (None, "", ":memory:"):
+        raise InvalidSettings("SQLite needs a file, so that tasks survive a restart; write sqlite:///path/to/file.db")
+    return parsed
+
+
+def async_url(url: URL) -> URL:
+    """The same database through its asynchronous driver."""
+    return url.set(drivername="sqlite+aiosqlite" if is_sqlite(url) else "postgresql+psycopg")
+
+
+def sync_url(url: URL) -> URL:
+    """The same database through its synchronous driver."""
+    return url.set(drivername="sqlite+pysqlite" if is_sqlite(url) else "postgresql+psycopg")
+
+
+def is_sqlite(url: URL) -> bool:
+    """Whether the database is a file of ours."""
+    return url.get_backend_name() == Backend.SQLITE
+
+
+def make_parent_folder(url: URL) -> None:
+    """Make the folder an SQLite file is to lie in."""
+    if is_sqlite(url) and url.database is not None:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+
+
+def prepare_sqlite(engine: Engine, *, writes: bool) -> None:
+    """Make transactions real, and tune connections.
+
+    Python's sqlite3 begins transactions late and only before some statements, so that a reader may see two states and
+    two writers may deadlock; we turn that off and send BEGIN ourselves. Writers begin IMMEDIATE: they wait for their
+    turn at the start, where waiting is harmless, and never fail with "database is locked" in the middle.
+
+    WAL with `synchronous=NORMAL`: what was committed survives a crash of the process, since it is in the system's
+    cache; a power failure may cost the last moments before it but never the database's consistency. FULL would pay an
+    fsync for each page that is committed, to save pages that can simply be read again.
+    """
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            "cache_size=-8000",
+            f"query_only={'OFF' if writes else 'ON'}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def serialise_sync(connection: Connection, lock: Lock) -> None:
+    """Let only one transaction with this lock run at a time, in all processes. SQLite's writers are alone anyway."""
+    if connection.dialect.name == Backend.POSTGRESQL:
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": lock.value})
+
+
+async def serialise(connection: AsyncConnection, lock: Lock) -> None:
+    """Let only one transaction with this lock run at a time, in all processes. SQLite's writers are alone anyway."""
+    await connection.run_sync(serialise_sync, lock)
+
+
+def check_sqlite_version() -> None:
+    """Refuse an SQLite that knows no RETURNING (before 3.35).
+
+    Raises:
+        InvalidSettings: It is too old.
+    """
+    if sqlite3.sqlite_version_info < (3, 35):
+        raise InvalidSettings(
+            f"This Python comes with SQLite {sqlite3.sqlite_version}, but 3.35 or newer is needed; use another Python."
+        )

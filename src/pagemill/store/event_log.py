@@ -1,0 +1,45 @@
+"""The durable log of what happened to tasks, in SQL."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from pagemill.domain.events import Details, EventRecord, TaskEvent
+from pagemill.domain.ports import Clock
+from pagemill.store.changes import lock_row, note
+from pagemill.store.database import Database
+from pagemill.store.records import event_of
+from pagemill.store.tables import task_events
+
+
+class SqlEventLog:
+    """`EventLog` on SQLite and PostgreSQL. Runs in the server process.
+
+    A reader that goes on after the last sequence it saw misses nothing: entries of one task are written under the lock
+    of its row, so they become visible in the order of their sequences.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def append(self, task_id: str, event: TaskEvent, details: Details | None = None) -> None:
+        """Write one entry.
+
+        Raises:
+            NotFound: There is no such task.
+        """
+        async with self._database.write() as connection:
+            await lock_row(connection, task_id)
+            await note(connection, task_id, event, now=self._clock.now(), details=details)
+
+    async def read(self, task_id: str, *, after: int = 0, limit: int = 500) -> Sequence[EventRecord]:
+        """Entries of one task with a higher sequence than `after`, oldest first."""
+        query = (
+            select(task_events)
+            .where(task_events.c.task_id == task_id, task_events.c.sequence > after)
+            .order_by(task_events.c.sequence)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return [event_of(row) for row in (await connection.execute(query)).mappings()]

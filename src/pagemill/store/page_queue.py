@@ -1,0 +1,366 @@
+"""Leases on pages of running tasks, in SQL.
+
+    queued ──claim──▶ leased ──commit──▶ done
+      ▲                 │ ├───────fail──▶ failed        every arrow away from `leased` names its fencing token;
+      └──fail (retry), give back, rescue, text → OCR    a stale token changes nothing
+
+In a task that is being cancelled, what would be queued again is cancelled instead.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import takewhile
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pagemill.domain.errors import NotFound, StaleLease
+from pagemill.domain.events import Details, TaskEvent
+from pagemill.domain.memory import MIB
+from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageRead
+from pagemill.domain.ports import Clock
+from pagemill.domain.recognition import Stage
+from pagemill.domain.tasks import FINAL_STATUSES, Backlog, PageLease, PageState, Task, TaskStatus
+from pagemill.store.changes import OPEN, RELEASED, REVOKED, lock_row, note
+from pagemill.store.completion import completed_tasks, finish_task
+from pagemill.store.database import Database
+from pagemill.store.payload import pack
+from pagemill.store.records import Values, document_of, options_of, task_of
+from pagemill.store.tables import page_results, task_pages, tasks
+from pagemill.store.task_store import raised_peak
+
+UNFINISHED = tuple(status for status in TaskStatus if status not in FINAL_STATUSES)
+
+
+class SqlPageQueue:
+    """`PageQueue` on SQLite and PostgreSQL. Runs in the server process."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def backlog(self, limit: int = 256) -> Sequence[Backlog]:
+        """Running tasks with unfinished pages, in order of admission; `queued` counts what can be worked on now."""
+        async with self._database.read() as connection:
+            rows = (await connection.execute(_backlog_query(self._clock.now(), limit))).mappings().all()
+        return [
+            Backlog(
+                task_id=row["task_id"],
+                priority=row["priority"],
+                sequence=row["admission"],
+                device=row["assigned_device"],
+                options=options_of(row).recognition,
+                queued={stage: row[stage] for stage in Stage if row[stage]},
+                leased=row["leased"],
+            )
+            for row in rows
+        ]
+
+    async def claim_pages(
+        self, task_id: str, stage: Stage, *, limit: int, owner: str, lease_for: timedelta
+    ) -> PageLease | None:
+        """Lease up to `limit` waiting pages, lowest numbers first; a page that has killed a worker is leased alone.
+
+        None where the task does not run or no page of that stage can be worked on now.
+        """
+        now = self._clock.now()
+        waiting = select(task_pages.c.number, task_pages.c.attempts, task_pages.c.crashes).where(
+            task_pages.c.task_id == task_id, task_pages.c.stage == stage, _workable(now)
+        )
+        async with self._database.write() as connection:
+            try:
+                row = await lock_row(connection, task_id)
+            except NotFound:
+                return None
+            found = (await connection.execute(waiting.order_by(task_pages.c.number).limit(limit))).all()
+            pages = _first_batch(found)
+            if row["status"] is not TaskStatus.RUNNING or not pages:
+                return None
+            lease = PageLease(
+                task_id=task_id,
+                token=row["lease_token"] + 1,
+                stage=stage,
+                pages=tuple(page.number for page in pages),
+                attempts=tuple(page.attempts for page in pages),
+                crashes=tuple(page.crashes for page in pages),
+                document=document_of(row),
+                options=options_of(row).recognition,
+                until=now + lease_for,
+            )
+            await _write_lease(connection, lease, owner)
+        return lease
+
+    async def commit_page(
+        self, lease: PageLease, outcome: PageRead | PageNeedsOcr, *, confidence: float | None = None
+    ) -> None:
+        """Store a page's result and mark it done, once; or move it from the text stage to the OCR stage.
+
+        Raises:
+            StaleLease: The page is no longer this lease's; nothing was written.
+        """
+        now = self._clock.now()
+        async with self._database.write() as connection:
+            status = await _lock_status(connection, lease)
+            if isinstance(outcome, PageNeedsOcr):
+                again: Values = {"state": _waiting_state(status), "stage": Stage.OCR, "retry_at": None}
+                await _settle(connection, lease, (outcome.number,), again)
+            else:
+                await _commit(connection, lease, outcome, confidence=confidence, now=now)
+
+    async def fail_page(
+        self,
+        lease: PageLease,
+        failure: PageFailed,
+        *,
+        retry_in: timedelta | None,
+        crashed: bool = False,
+    ) -> None:
+        """Count the failure; queue the page again after `retry_in`, or give it up where that is None.
+
+        A crash is counted apart: it is no attempt.
+
+        Raises:
+            StaleLease: The page is no longer this lease's; nothing was written.
+        """
+        now = self._clock.now()
+        event = TaskEvent.PAGE_FAILED if retry_in is None else TaskEvent.PAGE_RETRIED
+        details: Details = {"page": failure.number, "reason": failure.reason.value, "message": failure.message}
+        async with self._database.write() as connection:
+            status = await _lock_status(connection, lease)
+            fate: Values = {"state": PageState.FAILED, "finished_at": now}
+            if retry_in is not None:
+                fate = {"state": _waiting_state(status), "retry_at": now + retry_in}
+                details["retry_in_s"] = retry_in.total_seconds()
+            await _settle(connection, lease, (failure.number,), {**_counted(failure, crashed=crashed), **fate})
+            await _count(connection, lease, failed=int(retry_in is None), peak_bytes=failure.peak_bytes)
+            await note(connection, lease.task_id, event, now=now, details=details)
+
+    async def give_back(self, lease: PageLease, pages: Sequence[int]) -> None:
+        """Return pages that were not worked; costs them nothing.
+
+        Raises:
+            StaleLease: One of them is no longer this lease's; none was returned.
+        """
+        async with self._database.write() as connection:
+            status = await _lock_status(connection, lease)
+            await _settle(connection, lease, pages, {"state": _waiting_state(status)})
+
+    async def renew(self, lease: PageLease, lease_for: timedelta) -> PageLease:
+        """Extend the lease, for those of its pages that are not settled yet.
+
+        Raises:
+            StaleLease: Its pages were taken away: it ended, or the task did.
+        """
+        until = self._clock.now() + lease_for
+        async with self._database.write() as connection:
+            await _lock_status(connection, lease)
+            held = update(task_pages).where(*_held(lease, lease.pages))
+            renewed = await connection.execute(held.values(lease_until=until))
+            if renewed.rowcount == 0 and await _was_revoked(connection, lease):
+                raise _stale(lease)
+        return replace(lease, until=until)
+
+    async def rescue(self, *, owner: str | None = None) -> int:
+        """Queue again the pages of expired leases, and of all leases of `owner` (a server that is no more).
+
+        Returns:
+            How many pages that were.
+        """
+        now = self._clock.now()
+        lost = _lost(now, owner)
+        affected = _unfinished_tasks_with(lost)
+        async with self._database.read() as connection:
+            if (await connection.execute(affected.limit(1))).first() is None:
+                return 0
+        async with self._database.write() as connection:
+            locked = affected.order_by(tasks.c.task_id).with_for_update(key_share=True)
+            rows = (await connection.execute(locked)).all()
+            return sum([await _rescue_pages(connection, row.task_id, row.status, lost=lost, now=now) for row in rows])
+
+    async def finish_completed(self, task_id: str | None = None) -> Sequence[Task]:
+        """End every running or cancelling task (or the one named) none of whose pages is left to do.
+
+        All done: succeeded. Some failed: partially_succeeded. None done: failed, with the commonest reason. Cancelling:
+        cancelled.
+        """
+        now = self._clock.now()
+        completed = completed_tasks(task_id)
+        async with self._database.read() as connection:
+            if (await connection.execute(completed.limit(1))).first() is None:
+                return []
+        async with self._database.write() as connection:
+            locked = completed.order_by(tasks.c.task_id).with_for_update(key_share=True)
+            rows = (await connection.execute(locked)).mappings().all()
+            return [await finish_task(connection, task_of(row), now) for row in rows]
+
+
+# --- claiming --------------------------------------------------------------------------------------------------------
+
+
+def _workable(now: datetime) -> ColumnElement[bool]:
+    due = or_(task_pages.c.retry_at.is_(None), task_pages.c.retry_at <= now)
+    return and_(task_pages.c.state == PageState.QUEUED, due)
+
+
+def _backlog_query(now: datetime, limit: int) -> Select[*tuple[object, ...]]:
+    running = (
+        select(tasks.c.task_id)
+        .where(tasks.c.status == TaskStatus.RUNNING)
+        .order_by(tasks.c.admission, tasks.c.task_id)
+        .limit(limit)
+    )
+    pages = (
+        select(
+            task_pages.c.task_id,
+            func.count().filter(task_pages.c.state == PageState.LEASED).label("leased"),
+            *(func.count().filter(_workable(now), task_pages.c.stage == stage).label(stage) for stage in Stage),
+        )
+        .where(task_pages.c.task_id.in_(running), task_pages.c.state.in_(OPEN))
+        .group_by(task_pages.c.task_id)
+        .subquery()
+    )
+    columns = (tasks.c.task_id, tasks.c.priority, tasks.c.admission, tasks.c.assigned_device, tasks.c.options)
+    return (
+        select(*columns, pages.c.leased, *(pages.c[stage] for stage in Stage))
+        .join(pages, pages.c.task_id == tasks.c.task_id)
+        .order_by(tasks.c.admission, tasks.c.task_id)
+    )
+
+
+def _first_batch(pages: Sequence[Row[int, int, int]]) -> Sequence[Row[int, int, int]]:
+    """The pages to lease together: suspects go alone, so that a crash blames nobody else."""
+    if pages and pages[0].crashes:
+        return pages[:1]
+    return list(takewhile(lambda page: page.crashes == 0, pages))
+
+
+async def _write_lease(connection: AsyncConnection, lease: PageLease, owner: str) -> None:
+    await connection.execute(update(tasks).where(tasks.c.task_id == lease.task_id).values(lease_token=lease.token))
+    claimed = update(task_pages).where(task_pages.c.task_id == lease.task_id, task_pages.c.number.in_(lease.pages))
+    await connection.execute(
+        claimed.values(
+            state=PageState.LEASED, lease_token=lease.token, lease_owner=owner, lease_until=lease.until, retry_at=None
+        )
+    )
+
+
+# --- settling --------------------------------------------------------------------------------------------------------
+
+
+def _stale(lease: PageLease) -> StaleLease:
+    return StaleLease(
+        f"Lease {lease.token} of task {lease.task_id} no longer holds the page; its work is dropped.",
+        task_id=lease.task_id,
+        token=lease.token,
+    )
+
+
+async def _lock_status(connection: AsyncConnection, lease: PageLease) -> TaskStatus:
+    """Lock the task of the lease: always before its pages, so that no two transactions wait for each other."""
+    query = select(tasks.c.status).where(tasks.c.task_id == lease.task_id).with_for_update(key_share=True)
+    status: TaskStatus | None = (await connection.execute(query)).scalar_one_or_none()
+    if status is None:
+        raise _stale(lease)
+    return status
+
+
+def _waiting_state(status: TaskStatus) -> PageState:
+    """Where a page goes that is to be worked again: nowhere, if its task is being cancelled."""
+    return PageState.CANCELLED if status is TaskStatus.CANCELLING else PageState.QUEUED
+
+
+def _held(lease: PageLease, pages: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
+    return (
+        task_pages.c.task_id == lease.task_id,
+        task_pages.c.number.in_(pages),
+        task_pages.c.state == PageState.LEASED,
+        task_pages.c.lease_token == lease.token,
+    )
+
+
+async def _settle(connection: AsyncConnection, lease: PageLease, pages: Sequence[int], values: Values) -> None:
+    statement = update(task_pages).where(*_held(lease, pages)).values({**RELEASED, **values})
+    if (await connection.execute(statement)).rowcount != len(set(pages)):
+        raise _stale(lease)
+
+
+async def _commit(
+    connection: AsyncConnection, lease: PageLease, read: PageRead, *, confidence: float | None, now: datetime
+) -> None:
+    done: Values = {
+        "state": PageState.DONE,
+        "seconds": read.seconds,
+        "peak_bytes": read.peak_bytes,
+        "confidence": confidence,
+        "failure_reason": None,
+        "failure_message": None,
+        "finished_at": now,
+    }
+    codec, payload = pack(read.payload)
+    result: Values = {
+        "task_id": lease.task_id,
+        "page_number": read.number,
+        "fingerprint": lease.options.fingerprint,
+        "codec": codec,
+        "payload": payload,
+        "created_at": now,
+    }
+    details: Details = {"page": read.number, "seconds": read.seconds, "confidence": confidence}
+    await _settle(connection, lease, (read.number,), done)
+    await connection.execute(insert(page_results), result)
+    await _count(connection, lease, done=1, peak_bytes=read.peak_bytes)
+    await note(connection, lease.task_id, TaskEvent.PAGE_DONE, now=now, details=details)
+
+
+def _counted(failure: PageFailed, *, crashed: bool) -> Values:
+    counter = task_pages.c.crashes if crashed else task_pages.c.attempts
+    return {counter.name: counter + 1, "failure_reason": failure.reason, "failure_message": failure.message}
+
+
+async def _count(
+    connection: AsyncConnection, lease: PageLease, *, done: int = 0, failed: int = 0, peak_bytes: int
+) -> None:
+    """Bring the task's counters and its peak up to date with one page."""
+    counters: Values = {"pages_done": tasks.c.pages_done + done, "pages_failed": tasks.c.pages_failed + failed}
+    if peak_bytes:
+        counters["actual_memory_mb"] = raised_peak(-(-peak_bytes // MIB))
+    await connection.execute(update(tasks).where(tasks.c.task_id == lease.task_id).values(counters))
+
+
+async def _was_revoked(connection: AsyncConnection, lease: PageLease) -> bool:
+    taken = task_pages.c.lease_token.is_distinct_from(lease.token)
+    query = select(task_pages.c.number).where(
+        task_pages.c.task_id == lease.task_id, task_pages.c.number.in_(lease.pages), taken
+    )
+    return (await connection.execute(query.limit(1))).first() is not None
+
+
+# --- rescuing --------------------------------------------------------------------------------------------------------
+
+
+def _lost(now: datetime, owner: str | None) -> ColumnElement[bool]:
+    expired = task_pages.c.lease_until <= now
+    given_up = expired if owner is None else or_(expired, task_pages.c.lease_owner == owner)
+    return and_(task_pages.c.state == PageState.LEASED, given_up)
+
+
+def _unfinished_tasks_with(lost: ColumnElement[bool]) -> Select[str, TaskStatus]:
+    has_lost_pages = select(task_pages.c.number).where(task_pages.c.task_id == tasks.c.task_id, lost).exists()
+    return select(tasks.c.task_id, tasks.c.status).where(tasks.c.status.in_(UNFINISHED), has_lost_pages)
+
+
+async def _rescue_pages(
+    connection: AsyncConnection, task_id: str, status: TaskStatus, *, lost: ColumnElement[bool], now: datetime
+) -> int:
+    statement = (
+        update(task_pages)
+        .where(task_pages.c.task_id == task_id, lost)
+        .values({**REVOKED, "state": _waiting_state(status)})
+        .returning(task_pages.c.number)
+    )
+    numbers = sorted((await connection.execute(statement)).scalars())
+    for number in numbers:
+        details: Details = {"page": number, "cause": "lease_lost"}
+        await note(connection, task_id, TaskEvent.PAGE_RETRIED, now=now, details=details)
+    return len(numbers)

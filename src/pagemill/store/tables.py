@@ -1,0 +1,156 @@
+"""The tables, as they are after the newest migration.
+
+    tasks ──┬── task_pages ── the unit of work: state, lease, fate of each page
+            ├── page_results ── what finished pages read as, once for each set of options
+            ├── task_events ── what happened, in order
+            └── task_metrics ── memory over time
+    task_transitions ── the allowed changes of `tasks.status`; a trigger refuses all others
+
+Queries lock a task's row before rows of its pages, so that two servers on one PostgreSQL never wait in a circle.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+)
+
+from pagemill.domain.documents import DocumentKind
+from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.events import TaskEvent
+from pagemill.domain.recognition import Stage
+from pagemill.domain.tasks import PageState, TaskStatus
+from pagemill.store.columns import Json, Sequence, UtcDateTime, enum_column
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+_TASK_ID = String(64)
+
+
+def _owning_task(*, primary_key: bool = False) -> Column[str]:
+    owner = ForeignKey("tasks.task_id", ondelete="CASCADE")
+    return Column("task_id", _TASK_ID, owner, primary_key=primary_key, nullable=False)
+
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("task_id", _TASK_ID, primary_key=True),
+    Column("status", enum_column(TaskStatus, "status"), nullable=False),
+    Column("document_path", Text, nullable=False),
+    Column("document_name", Text, nullable=False),
+    Column("document_size_bytes", BigInteger, nullable=False),
+    Column("document_sha256", String(64), nullable=False),
+    Column("kind", enum_column(DocumentKind, "kind"), nullable=False),
+    Column("page_count", Integer, nullable=False),
+    Column("options", Json, nullable=False),
+    Column("fingerprint", String(16), nullable=False, comment="of the recognition options"),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("queued_at", UtcDateTime),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("queue_order", UtcDateTime, comment="the moment it counts as queued, priority and ageing considered"),
+    Column("admission", BigInteger, comment="rises with every task that is let in"),
+    Column("lease_token", BigInteger, nullable=False, server_default="0", comment="the newest fencing token given out"),
+    Column("failure_reason", enum_column(TaskFailureReason, "failure_reason")),
+    Column("failure_message", Text),
+    Column("pages_total", Integer, nullable=False, server_default="0"),
+    Column("pages_done", Integer, nullable=False, server_default="0"),
+    Column("pages_failed", Integer, nullable=False, server_default="0"),
+    Column("estimated_memory_mb", Integer),
+    Column("actual_memory_mb", Integer),
+    Column("assigned_device", String(64)),
+    Column("service_instance_id", String(255)),
+    Column("resource_cleanup_completed", Boolean, nullable=False, server_default=false()),
+    CheckConstraint("pages_done + pages_failed <= pages_total", name="page_counts"),
+)
+Index(None, tasks.c.status, tasks.c.task_id)
+Index(None, tasks.c.status, tasks.c.assigned_device, tasks.c.queue_order, tasks.c.task_id)
+Index(None, tasks.c.admission)
+Index(None, tasks.c.resource_cleanup_completed, tasks.c.status)
+
+task_transitions = Table(
+    "task_transitions",
+    metadata,
+    Column("status_before", String(32), primary_key=True),
+    Column("status_after", String(32), primary_key=True),
+)
+
+task_pages = Table(
+    "task_pages",
+    metadata,
+    _owning_task(primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("state", enum_column(PageState, "state"), nullable=False),
+    Column("stage", enum_column(Stage, "stage"), nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("retry_at", UtcDateTime),
+    Column("lease_token", BigInteger),
+    Column("lease_owner", String(255)),
+    Column("lease_until", UtcDateTime),
+    Column("failure_reason", enum_column(TaskFailureReason, "failure_reason")),
+    Column("failure_message", Text),
+    Column("seconds", Float),
+    Column("peak_bytes", BigInteger),
+    Column("confidence", Float),
+    Column("finished_at", UtcDateTime),
+    CheckConstraint("(state = 'leased') = (lease_owner IS NOT NULL)", name="lease"),
+    sqlite_with_rowid=False,
+)
+Index(None, task_pages.c.task_id, task_pages.c.state, task_pages.c.stage, task_pages.c.retry_at)
+Index(None, task_pages.c.finished_at, task_pages.c.seconds)
+
+page_results = Table(
+    "page_results",
+    metadata,
+    _owning_task(primary_key=True),
+    Column("page_number", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint", String(16), primary_key=True),
+    Column("codec", String(16), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+task_events = Table(
+    "task_events",
+    metadata,
+    Column("sequence", Sequence, primary_key=True),
+    _owning_task(),
+    Column("event_type", enum_column(TaskEvent, "event_type"), nullable=False),
+    Column("timestamp", UtcDateTime, nullable=False),
+    Column("details", Json, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index(None, task_events.c.task_id, task_events.c.sequence)
+
+task_metrics = Table(
+    "task_metrics",
+    metadata,
+    Column("metric_id", Sequence, primary_key=True),
+    _owning_task(),
+    Column("timestamp", UtcDateTime, nullable=False),
+    Column("memory_usage_mb", Integer, nullable=False),
+    Column("device", String(64), nullable=False),
+    Column("processing_stage", String(32), nullable=False),
+)
+Index(None, task_metrics.c.task_id, task_metrics.c.timestamp)

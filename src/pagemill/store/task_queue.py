@@ -1,0 +1,186 @@
+"""The durable priority queue of tasks, in SQL.
+
+Ageing without ever touching a waiting row: a task with priority p counts as if it had been queued p ageing intervals
+earlier, and the task that counts as queued first is next. That order does not change while tasks wait, so it is one
+indexed column, `queue_order`. The bound: a task is overtaken only by tasks queued less than (their priority - its own)
+intervals after it; with priorities -100 … 100 and one minute nothing is overtaken by what comes 200 minutes later.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pagemill.domain.errors import QueueFull
+from pagemill.domain.memory import DeviceId
+from pagemill.domain.ports import Clock
+from pagemill.domain.snapshot import QueueSnapshot
+from pagemill.domain.tasks import Task, TaskStatus
+from pagemill.store.changes import change_status, lock_task
+from pagemill.store.database import Database
+from pagemill.store.dialects import Lock, serialise
+from pagemill.store.records import task_of
+from pagemill.store.tables import task_pages, tasks
+
+ACTIVE = (TaskStatus.RUNNING, TaskStatus.RETRYING, TaskStatus.CANCELLING)
+LATELY = timedelta(hours=1)
+MOST_ADMISSIONS = 20
+"""Latest admissions from which the pace of the queue is told."""
+UNKNOWN_PACE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class QueueConfig:
+    """The settings `tasks.*` that concern the queue.
+
+    Attributes:
+        max_queue_size: Most tasks that may wait.
+        enable_priority_queue: Whether priorities count; if not, first come first served.
+        ageing_interval: Waiting so long raises a task's standing by one priority.
+    """
+
+    max_queue_size: int = 100
+    enable_priority_queue: bool = True
+    ageing_interval: timedelta = timedelta(minutes=1)
+
+
+class SqlTaskQueue:
+    """`TaskQueue` and `QueueStatistics` on SQLite and PostgreSQL. Runs in the server process."""
+
+    def __init__(self, database: Database, clock: Clock, *, config: QueueConfig | None = None) -> None:
+        self._database = database
+        self._clock = clock
+        self._config = config or QueueConfig()
+
+    async def add_task(self, task: Task, priority: int = 0) -> Task:
+        """Queue a task that is `created` (or final, when its failed pages are to be retried).
+
+        Raises:
+            NotFound: The task is no more.
+            QueueFull: `max_queue_size` tasks wait already; `details` hold `queued_tasks`, `max_queue_size` and
+                `retry_after_s`.
+            IllegalTransition: The task is neither created nor retriable.
+        """
+        now = self._clock.now()
+        async with self._database.write() as connection:
+            await serialise(connection, Lock.QUEUE_SIZE)
+            await self._check_room(connection, now)
+            stored = await lock_task(connection, task.task_id)
+            return await self._enqueue(connection, stored, priority, now=now)
+
+    async def get_next_task(self, device: DeviceId) -> Task | None:
+        """Take the next waiting task assigned to `device` and mark it running; None where none waits.
+
+        Tasks that another server is taking at this moment are passed over.
+        """
+        now = self._clock.now()
+        query = (
+            select(tasks)
+            .where(tasks.c.status == TaskStatus.QUEUED, tasks.c.assigned_device == device)
+            .order_by(tasks.c.queue_order, tasks.c.task_id)
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            if (await connection.execute(query)).first() is None:
+                return None
+        async with self._database.write() as connection:
+            await serialise(connection, Lock.ADMISSION)
+            locked = query.with_for_update(skip_locked=True, key_share=True)
+            row = (await connection.execute(locked)).mappings().one_or_none()
+            return None if row is None else await change_status(connection, task_of(row), TaskStatus.RUNNING, now=now)
+
+    async def requeue_task(self, task: Task) -> Task:
+        """Put a running task back in the queue with its priority lowered by one; a full queue is no hindrance.
+
+        Pages that workers hold stay theirs until they are settled or given back.
+
+        Raises:
+            NotFound: The task is no more.
+            IllegalTransition: It is neither running nor waiting for a retry.
+        """
+        now = self._clock.now()
+        async with self._database.write() as connection:
+            stored = await lock_task(connection, task.task_id)
+            return await self._enqueue(connection, stored, stored.priority - 1, now=now)
+
+    async def size(self) -> int:
+        """Tasks that wait."""
+        async with self._database.read() as connection:
+            return await _count_queued(connection)
+
+    async def statistics(self) -> QueueSnapshot:
+        """The queue at this moment."""
+        since = self._clock.now() - LATELY
+        async with self._database.read() as connection:
+            queued = await _count_queued(connection)
+            active = (await connection.execute(_counting(*ACTIVE))).scalar_one()
+            waiting = (await connection.execute(_waiting_pages())).scalar_one()
+            waits = (await connection.execute(_started_since(since))).all()
+            seconds = (await connection.execute(_page_seconds(since))).scalar_one()
+        return QueueSnapshot(
+            active_tasks=active,
+            queued_tasks=queued,
+            waiting_pages=waiting,
+            average_wait=_mean([row.started_at - row.queued_at for row in waits]),
+            page_seconds=seconds,
+        )
+
+    async def _enqueue(self, connection: AsyncConnection, task: Task, priority: int, *, now: datetime) -> Task:
+        order = queue_order(now, priority, config=self._config)
+        values = {"priority": priority, "queue_order": order}
+        return await change_status(connection, task, TaskStatus.QUEUED, now=now, values=values)
+
+    async def _check_room(self, connection: AsyncConnection, now: datetime) -> None:
+        queued = await _count_queued(connection)
+        if queued < self._config.max_queue_size:
+            return
+        lately = select(tasks.c.started_at).where(tasks.c.admission.is_not(None), tasks.c.started_at.is_not(None))
+        query = lately.order_by(tasks.c.admission.desc()).limit(MOST_ADMISSIONS)
+        wait = retry_after((await connection.execute(query)).scalars().all(), now)
+        raise QueueFull(
+            f"The queue holds {queued} tasks, which is all it may; try again in {wait} s.",
+            queued_tasks=queued,
+            max_queue_size=self._config.max_queue_size,
+            retry_after_s=wait,
+        )
+
+
+def queue_order(now: datetime, priority: int, *, config: QueueConfig) -> datetime:
+    """The moment from which a task counts as queued: earlier by one ageing interval for each point of priority."""
+    return now - priority * config.ageing_interval if config.enable_priority_queue else now
+
+
+def retry_after(started: Sequence[datetime | None], now: datetime) -> int:
+    """Seconds until a place is likely to be free: the mean time between the latest admissions, 1 … 3600."""
+    known = [moment for moment in started if moment is not None]
+    pace = (now - min(known)) / len(known) if known else UNKNOWN_PACE
+    return min(max(math.ceil(pace.total_seconds()), 1), 3600)
+
+
+async def _count_queued(connection: AsyncConnection) -> int:
+    return (await connection.execute(_counting(TaskStatus.QUEUED))).scalar_one()
+
+
+def _counting(*statuses: TaskStatus) -> Select[int]:
+    return select(func.count()).select_from(tasks).where(tasks.c.status.in_(statuses))
+
+
+def _waiting_pages() -> Select[int]:
+    left = func.coalesce(func.sum(tasks.c.pages_total - tasks.c.pages_done - tasks.c.pages_failed), 0)
+    return select(left).where(tasks.c.status.in_((TaskStatus.QUEUED, *ACTIVE)))
+
+
+def _started_since(since: datetime) -> Select[datetime | None, datetime | None]:
+    latest = select(tasks.c.started_at, tasks.c.queued_at).order_by(tasks.c.admission.desc()).limit(1000)
+    return latest.where(tasks.c.admission.is_not(None), tasks.c.started_at >= since)
+
+
+def _page_seconds(since: datetime) -> Select[float | None]:
+    return select(func.avg(task_pages.c.seconds)).where(task_pages.c.finished_at >= since)
+
+
+def _mean(waits: Sequence[timedelta]) -> timedelta:
+    return sum(waits, timedelta()) / len(waits) if waits else timedelta()

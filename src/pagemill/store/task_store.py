@@ -1,0 +1,204 @@
+"""Tasks, their pages and what those read as, in SQL."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from sqlalchemy import ColumnElement, and_, case, delete, insert, or_, select, update
+
+from pagemill.domain.errors import Conflict, TaskFailureReason
+from pagemill.domain.events import TaskEvent
+from pagemill.domain.memory import DeviceId
+from pagemill.domain.ports import Clock
+from pagemill.domain.tasks import FINAL_STATUSES, NewTask, PageState, Task, TaskPage, TaskStatus
+from pagemill.store.changes import change_status, lock_task, no_such_task, note
+from pagemill.store.database import Database
+from pagemill.store.payload import unpack
+from pagemill.store.records import Values, page_of, task_of
+from pagemill.store.tables import page_results, task_pages, tasks
+
+RESULTS_AT_ONCE = 16
+"""Packed page results held in memory at a time while a result is read."""
+
+
+class SqlTaskStore:
+    """`TaskStore` and `ResultStore` on SQLite and PostgreSQL. Runs in the server process."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create(self, new: NewTask) -> Task:
+        """Store a task (`created`) and its page rows in one transaction."""
+        now = self._clock.now()
+        pages: list[Values] = [
+            {"task_id": new.task_id, "number": number, "state": PageState.QUEUED, "stage": new.first_stage}
+            for number in new.pages
+        ]
+        statement = insert(tasks).values(**_columns(new), created_at=now).returning(tasks)
+        async with self._database.write() as connection:
+            task = task_of((await connection.execute(statement)).mappings().one())
+            await connection.execute(insert(task_pages), pages)
+            await note(connection, new.task_id, TaskEvent.CREATED, now=now, details={"pages": len(pages)})
+        return task
+
+    async def get(self, task_id: str) -> Task:
+        """The task, with its page counts.
+
+        Raises:
+            NotFound: There is none of that id.
+        """
+        async with self._database.read() as connection:
+            result = await connection.execute(select(tasks).where(tasks.c.task_id == task_id))
+            row = result.mappings().one_or_none()
+        if row is None:
+            raise no_such_task(task_id)
+        return task_of(row)
+
+    async def list_tasks(
+        self, *, status: TaskStatus | None = None, before: str | None = None, limit: int = 50
+    ) -> Sequence[Task]:
+        """Tasks, newest first; `before` is the last task_id of the page before (keyset paging)."""
+        query = select(tasks).order_by(tasks.c.task_id.desc()).limit(limit)
+        if status is not None:
+            query = query.where(tasks.c.status == status)
+        if before is not None:
+            query = query.where(tasks.c.task_id < before)
+        async with self._database.read() as connection:
+            return [task_of(row) for row in (await connection.execute(query)).mappings()]
+
+    async def pages(self, task_id: str) -> Sequence[TaskPage]:
+        """All pages of the task by number."""
+        query = select(task_pages).where(task_pages.c.task_id == task_id).order_by(task_pages.c.number)
+        async with self._database.read() as connection:
+            return [page_of(row) for row in (await connection.execute(query)).mappings()]
+
+    async def uncleaned(self, limit: int = 100) -> Sequence[Task]:
+        """Final tasks whose `resource_cleanup_completed` is still false, oldest first."""
+        query = (
+            select(tasks)
+            .where(tasks.c.resource_cleanup_completed.is_(False), tasks.c.status.in_(FINAL_STATUSES))
+            .order_by(tasks.c.task_id)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return [task_of(row) for row in (await connection.execute(query)).mappings()]
+
+    async def transition(
+        self,
+        task_id: str,
+        status: TaskStatus,
+        *,
+        reason: TaskFailureReason | None = None,
+        message: str | None = None,
+    ) -> Task:
+        """Change the status, note the event, and set the times that belong to it, in one transaction.
+
+        Cancelling cancels the queued pages; any final status cancels all unfinished ones, and leases on them are stale
+        from then on. A status the task already has is no error and no event.
+
+        Raises:
+            NotFound: There is no such task.
+            IllegalTransition: The state machine has no such step.
+        """
+        now = self._clock.now()
+        async with self._database.write() as connection:
+            task = await lock_task(connection, task_id)
+            if task.status is status:
+                return task
+            return await change_status(connection, task, status, now=now, reason=reason, message=message)
+
+    async def track(
+        self,
+        task_id: str,
+        *,
+        device: DeviceId | None = None,
+        service_instance_id: str | None = None,
+        peak_memory_mb: int | None = None,
+        cleanup_completed: bool | None = None,
+    ) -> None:
+        """Update the resource columns; what is None stays. `peak_memory_mb` only ever raises `actual_memory_mb`.
+
+        Raises:
+            NotFound: There is no such task.
+        """
+        given: Values = {
+            "assigned_device": device,
+            "service_instance_id": service_instance_id,
+            "resource_cleanup_completed": cleanup_completed,
+            "actual_memory_mb": None if peak_memory_mb is None else raised_peak(peak_memory_mb),
+        }
+        values = {name: value for name, value in given.items() if value is not None}
+        if not values:
+            return
+        async with self._database.write() as connection:
+            changed = await connection.execute(update(tasks).where(tasks.c.task_id == task_id).values(values))
+            if changed.rowcount == 0:
+                raise no_such_task(task_id)
+
+    async def delete(self, task_id: str) -> Task:
+        """Remove a final or never started task with all rows that belong to it; returns what it was.
+
+        Raises:
+            NotFound: There is no such task.
+            Conflict: It is still queued or running.
+        """
+        async with self._database.write() as connection:
+            task = await lock_task(connection, task_id)
+            if not (task.status.is_final or task.status is TaskStatus.CREATED):
+                raise Conflict(f"Task {task_id} is {task.status}; cancel it before deleting it.")
+            await connection.execute(delete(tasks).where(tasks.c.task_id == task_id))
+        return task
+
+    async def results(self, task_id: str) -> AsyncIterator[bytes]:
+        """`Page.to_json()` of every finished page by number, read from the database a few at a time.
+
+        Raises:
+            NotFound: There is no such task.
+        """
+        await self.get(task_id)
+        last, full = 0, True
+        while full:
+            found = await self._results_after(task_id, last)
+            for number, codec, payload in found:
+                yield unpack(codec, payload)
+                last = number
+            full = len(found) == RESULTS_AT_ONCE
+
+    async def _results_after(self, task_id: str, number: int) -> Sequence[tuple[int, str, bytes]]:
+        same_options = and_(
+            tasks.c.task_id == page_results.c.task_id, tasks.c.fingerprint == page_results.c.fingerprint
+        )
+        query = (
+            select(page_results.c.page_number, page_results.c.codec, page_results.c.payload)
+            .join(tasks, same_options)
+            .where(page_results.c.task_id == task_id, page_results.c.page_number > number)
+            .order_by(page_results.c.page_number)
+            .limit(RESULTS_AT_ONCE)
+        )
+        async with self._database.read() as connection:
+            return [(row.page_number, row.codec, row.payload) for row in await connection.execute(query)]
+
+
+def raised_peak(peak_mb: int) -> ColumnElement[int]:
+    """`actual_memory_mb` raised to a peak, MiB; never lowered."""
+    known = tasks.c.actual_memory_mb
+    return case((or_(known.is_(None), known < peak_mb), peak_mb), else_=known)
+
+
+def _columns(new: NewTask) -> Values:
+    document, options = new.request.document, new.request.options
+    return {
+        "task_id": new.task_id,
+        "status": TaskStatus.CREATED,
+        "document_path": document.path,
+        "document_name": document.name,
+        "document_size_bytes": document.size_bytes,
+        "document_sha256": document.sha256,
+        "kind": new.info.kind,
+        "page_count": new.info.page_count,
+        "options": options.model_dump(mode="json"),
+        "fingerprint": options.recognition.fingerprint,
+        "priority": options.priority,
+        "pages_total": len(new.pages),
+        "estimated_memory_mb": new.estimated_memory_mb,
+        "assigned_device": new.assigned_device,
+    }
