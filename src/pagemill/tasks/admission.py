@@ -1,17 +1,13 @@
 """Whether a document can be taken, what it will need and where it is to run. Pure decisions."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize
 from pagemill.domain.engines import EngineProfile, EngineSpec
 from pagemill.domain.errors import DocumentTooLarge, UnknownEngine
 from pagemill.domain.recognition import RecognitionOptions, Stage
-from pagemill.domain.snapshot import QueueSnapshot
 
 POINTS_PER_INCH = 72
-TYPICAL_PAGE_SECONDS = 1.0
-"""Taken until a page was read."""
 
 
 def find_profile(engines: Mapping[str, EngineSpec], options: RecognitionOptions) -> tuple[EngineSpec, EngineProfile]:
@@ -62,15 +58,6 @@ def first_stage(kind: DocumentKind, mode: OcrMode) -> Stage:
     if mode is OcrMode.NEVER or (kind is DocumentKind.PDF and mode is OcrMode.AUTO):
         return Stage.TEXT
     return Stage.OCR
-
-
-def retry_after_seconds(queue: QueueSnapshot, places: int) -> int:
-    """When it is worth asking again: the time until the backlog is worked off, 1 second to 1 hour.
-
-    Waiting pages × mean seconds a page ÷ places that work them.
-    """
-    seconds = queue.waiting_pages * (queue.page_seconds or TYPICAL_PAGE_SECONDS) / max(1, places)
-    return int(min(3600, max(1, math.ceil(seconds))))
 
 
 def _pixels(size: PageSize, kind: DocumentKind, dpi: int) -> int:

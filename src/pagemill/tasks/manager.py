@@ -17,7 +17,6 @@ from pagemill.domain.ports import (
     MemoryAdmission,
     MemoryEstimator,
     PageQueue,
-    QueueStatistics,
     TaskQueue,
     TaskStore,
 )
@@ -45,11 +44,9 @@ class TaskManagerConfig:
 
     Attributes:
         max_pages: Pages a document may have.
-        places: Services that recognise pages at the same time, for the Retry-After of a full queue.
     """
 
     max_pages: int = 5000
-    places: int = 1
 
 
 class TaskManager:
@@ -66,7 +63,6 @@ class TaskManager:
         queue: TaskQueue,
         store: TaskStore,
         pages: PageQueue,
-        statistics: QueueStatistics,
         handlers: TaskEventHandlers,
         dispatcher: Dispatcher,
         watch: TaskWatch,
@@ -80,7 +76,6 @@ class TaskManager:
         self._queue = queue
         self._store = store
         self._pages = pages
-        self._statistics = statistics
         self._handlers = handlers
         self._watch = watch
         self._clock = clock
@@ -167,14 +162,11 @@ class TaskManager:
     async def _enqueue_new(self, task: Task) -> Task:
         try:
             task = await self._queue.add_task(task, task.priority)
-        except QueueFull as full:
+        except QueueFull:
             await self._store.delete(task.task_id)
-            raise QueueFull(full.message, **(full.details | {"retry_after_s": await self._retry_after()})) from full
+            raise
         self._noticed(task.task_id)
         return task
-
-    async def _retry_after(self) -> int:
-        return retry_after_seconds(await self._statistics.statistics(), self._config.places)
 
     def _estimate(self, options: RecognitionOptions, info: DocumentInfo, max_pixels: int) -> MemoryNeed:
         pixels = largest_page_pixels(info, dpi=options.dpi, max_pixels=max_pixels)
