@@ -43,7 +43,9 @@ class Detector:
         scale = min(1.0, (self._limits.pixels / (width * height)) ** 0.5)
         small_width, small_height = max(1, round(width * scale)), max(1, round(height * scale))
         canvas = _padded(as_bgr(resized(pixels, small_width, small_height)))
-        boxes, _ = self._boxes_from_map(self._network(normalised(canvas)), canvas.shape[:2])
+        text_map = self._network(normalised(canvas))
+        self._network.shrink()
+        boxes, _ = self._boxes_from_map(text_map, canvas.shape[:2])
         return [
             _onto_page(np.asarray(box, dtype=np.float32), width / small_width, height / small_height, width, height)
             for box in boxes

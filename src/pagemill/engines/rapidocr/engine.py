@@ -49,8 +49,10 @@ class RapidOcrEngine:
         cv2.setNumThreads(config.threads)
         self._profile = config.profile
         self._trim = allocator_trim()
-        self._detector: Detector | None = Detector(Network(files.detection, threads=config.threads), DetectionLimits())
-        self._recogniser: Recogniser | None = Recogniser(Network(files.recognition, threads=config.threads))
+        detection = Network(files.detection, threads=config.threads, smallest=(32, 32))
+        recognition = Network(files.recognition, threads=config.threads, smallest=(48, 32))
+        self._detector: Detector | None = Detector(detection, DetectionLimits())
+        self._recogniser: Recogniser | None = Recogniser(recognition)
 
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
         """Recognise one page; see `Engine.read`."""
@@ -60,7 +62,9 @@ class RapidOcrEngine:
             raise engine_error(error, doing=f"Reading page {number}") from error
 
     def trim(self) -> None:
-        """Give the allocator's free memory back to the system."""
+        """Give the arena's and the allocator's free memory back to the system."""
+        if self._recogniser is not None:
+            self._recogniser.shrink()
         self._trim()
 
     def close(self) -> None:

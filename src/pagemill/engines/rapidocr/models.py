@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession, SessionOptions
+from onnxruntime import InferenceSession, RunOptions, SessionOptions
 
 from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import EngineFailed
@@ -60,24 +60,38 @@ def _package_folder() -> Path:
 class Network:
     """One ONNX model: a batch of images in, one tensor out.
 
-    Memory is predictable because the arena and the memory pattern are off: ONNX Runtime then takes what a run needs and
-    frees it, and the allocator's trim gives it back.
+    ONNX Runtime's arena extends by what is asked for, and `shrink` frees it. It re-uses its blocks so well that peaks
+    are a third lower, and runs faster, than with the C library's allocator in its place.
     """
 
-    def __init__(self, path: Path, *, threads: int) -> None:
+    def __init__(self, path: Path, *, threads: int, smallest: tuple[int, int]) -> None:
+        """Load a model.
+
+        Args:
+            path: The ONNX file.
+            threads: Threads of one run.
+            smallest: Height and width of the smallest image it takes.
+        """
         options = SessionOptions()
-        options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _QUIET
-        self._session = InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        provider = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})
+        self._session = InferenceSession(str(path), options, providers=[provider])
         self._input = self._session.get_inputs()[0].name
+        self._shrinking = RunOptions()
+        self._shrinking.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        self._smallest: Tensor = np.zeros((1, 3, *smallest), dtype=np.float32)
 
     def __call__(self, batch: Tensor) -> Tensor:
         """Run `batch`, float32 of shape (images, 3, height, width)."""
         (output,) = self._session.run(None, {self._input: batch})
         return np.asarray(output, dtype=np.float32)
+
+    def shrink(self) -> None:
+        """Free the arena's unused blocks. ONNX Runtime does that at the end of a run only, so one is made."""
+        self._session.run(None, {self._input: self._smallest}, self._shrinking)
 
     def characters(self) -> list[str]:
         """The alphabet a recognition model was exported with.

@@ -61,6 +61,10 @@ class Recogniser:
             lines.update(zip(batch, read, strict=True))
         return [lines[index] for index in range(len(crops))]
 
+    def shrink(self) -> None:
+        """Free what the last page needed; called between pages."""
+        self._network.shrink()
+
     def _run(self, crops: Sequence[Pixels], widths: Sequence[int]) -> list[ReadLine]:
         widest = max(widths)
         batch: Tensor = np.zeros((len(crops), 3, _HEIGHT, widest), dtype=np.float32)
