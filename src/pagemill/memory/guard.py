@@ -54,7 +54,7 @@ class GuardConfig:
     @property
     def margin(self) -> float:
         """The share of a limit that is never promised: promises end where the hard level begins."""
-        return 1.0 - self.rules.levels.hard
+        return 1 - self.rules.levels.hard / 100
 
 
 def _ignore(_change: LevelChanged) -> None:

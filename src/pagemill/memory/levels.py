@@ -8,18 +8,18 @@ from pagemill.domain.memory import MIB, MemoryLevel, MemoryReading
 
 @dataclass(frozen=True)
 class Levels:
-    """Shares of a device's limit at which each level is entered; each is left `hysteresis` below."""
+    """Per cent of a device's limit at which each level is entered; each is left `hysteresis` points below."""
 
-    soft: float = 0.80
-    hard: float = 0.90
-    emergency: float = 0.95
-    hysteresis: float = 0.05
+    soft: int = 80
+    hard: int = 90
+    emergency: int = 95
+    hysteresis: int = 5
 
-    def entry(self, level: MemoryLevel) -> float:
-        """The share at which the level is entered."""
+    def entry(self, level: MemoryLevel) -> int:
+        """The per cent at which the level is entered."""
         match level:
             case MemoryLevel.NORMAL:
-                return 0.0
+                return 0
             case MemoryLevel.SOFT:
                 return self.soft
             case MemoryLevel.HARD:
@@ -29,7 +29,7 @@ class Levels:
 
     def soft_excess(self, reading: MemoryReading) -> int:
         """Bytes that must come back for the soft level to be left."""
-        return max(0, reading.used_bytes - int((self.soft - self.hysteresis) * reading.limit_bytes))
+        return max(0, reading.used_bytes - reading.limit_bytes * (self.soft - self.hysteresis) // 100)
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,19 @@ def next_level(
 ) -> MemoryLevel:
     """The level after a reading.
 
-    A level is entered at its share of the limit and left `hysteresis` below that. The emergency is also entered where
+    A level is entered at its per cent of the limit and left `hysteresis` below that. The emergency is also entered where
     the present rate reaches the limit within two polls, even of the shortest.
     """
     runway = Runway(reading.free_bytes, bytes_per_s)
     if runway.seconds <= 2 * polling.shortest_s:
         return MemoryLevel.EMERGENCY
-    share = reading.used_bytes / reading.limit_bytes if reading.limit_bytes else 1.0
-    return max(level for level in MemoryLevel if _is_on(level, share, previous, levels))
+    return max(level for level in MemoryLevel if _is_on(level, reading, previous, levels))
 
 
-def _is_on(level: MemoryLevel, share: float, previous: MemoryLevel, levels: Levels) -> bool:
-    entry = levels.entry(level)
-    return share >= entry or (previous >= level and share > entry - levels.hysteresis)
+def _is_on(level: MemoryLevel, reading: MemoryReading, previous: MemoryLevel, levels: Levels) -> bool:
+    used, entry = reading.used_bytes * 100, levels.entry(level)
+    entered = used >= reading.limit_bytes * entry
+    return entered or (previous >= level and used > reading.limit_bytes * (entry - levels.hysteresis))
 
 
 def poll_interval(runways: Iterable[Runway], polling: Polling) -> float:
