@@ -108,25 +108,23 @@ def _turned_back(word: PlacedWord, turns: int) -> PlacedWord:
             return word
 
 
-def _polygon(words: Sequence[PlacedWord], turns: int) -> Polygon:
-    """Rectangle around words of a turned-back frame, on the page: from the writing's top left corner, clockwise."""
-    left, right = min(word.left for word in words), max(word.right for word in words)
-    top, bottom = min(word.top for word in words), max(word.bottom for word in words)
-    corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+def _polygon(left: float, top: float, right: float, bottom: float, turns: int) -> Polygon:
+    """A rectangle of a turned-back frame, on the page: from the writing's top left corner, clockwise."""
     match turns:
         case 1:
-            return tuple((-y, x) for x, y in corners)
+            return ((-top, left), (-top, right), (-bottom, right), (-bottom, left))
         case 2:
-            return tuple((-x, -y) for x, y in corners)
+            return ((-left, -top), (-right, -top), (-right, -bottom), (-left, -bottom))
         case 3:
-            return tuple((y, -x) for x, y in corners)
+            return ((top, -left), (top, -right), (bottom, -right), (bottom, -left))
         case _:
-            return corners
+            return ((left, top), (right, top), (right, bottom), (left, bottom))
 
 
-def _line(words: Sequence[PlacedWord], turns: int) -> Line:
+def _line(placed: Sequence[PlacedWord], turns: int) -> Line:
+    texts, lefts, tops, rights, bottoms, _ = zip(*placed, strict=True)
     return Line(
-        text=" ".join(word.text for word in words),
-        polygon=_polygon(words, turns),
-        words=tuple(Word(text=word.text, polygon=_polygon([word], turns)) for word in words),
+        text=" ".join(texts),
+        polygon=_polygon(min(lefts), min(tops), max(rights), max(bottoms), turns),
+        words=tuple(Word(text=word[0], polygon=_polygon(*word[1:5], turns)) for word in placed),
     )

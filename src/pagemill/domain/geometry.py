@@ -46,6 +46,10 @@ class Box:
         overlap = min(self.y1, other.y1) - max(self.y0, other.y0)
         return overlap > 0.5 * min(self.height, other.height)
 
+    def gap_beside(self, other: "Box") -> float:
+        """White space between the two along x; negative where they overlap."""
+        return max(other.x0 - self.x1, self.x0 - other.x1)
+
 
 def typical_size(boxes: Iterable[Box]) -> float:
     """Median height of the writing, never zero."""

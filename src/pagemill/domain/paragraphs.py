@@ -12,8 +12,11 @@ from pagemill.domain.page import Block, BlockKind
 Row = tuple[Box, ...]
 """Boxes that stand side by side, from left to right; at least one."""
 
-LIST_MARK = re.compile(r"\s*(?:[•‣◦▪●○■□◆·∙–—*-]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s+\S")
-"""A bullet or a number, and then the item."""
+BULLET = re.compile(r"\s*[•‣◦▪●○■□◆·∙–—*-]\s+(?=\S)")
+"""A bullet, up to its item."""
+
+NUMBER = re.compile(r"\s*(?:(?P<markdown>\d{1,3}[.)])|\((?:\d{1,3}|[a-zA-Z])\)|[a-zA-Z][.)])\s+(?=\S)")
+"""A number or letter, up to its item; `markdown` where Markdown numbers items so."""
 
 WIDEST_PITCH = 2.2
 """From row to row within a paragraph, in heights of the writing: double spacing, not more."""
@@ -34,7 +37,8 @@ class _Measured:
 
     @property
     def is_item(self) -> bool:
-        return LIST_MARK.match(self.row[0].line.text) is not None
+        text = self.row[0].line.text
+        return (BULLET.match(text) or NUMBER.match(text)) is not None
 
 
 def blocks_of_rows(rows: Sequence[Row]) -> tuple[Block, ...]:

@@ -46,9 +46,14 @@ def blocks_in_reading_order(lines: Sequence[Line], *, width_px: int, height_px: 
 
 
 def rows_of_lines(lines: Sequence[Line], *, width_px: int, height_px: int) -> list[list[Line]]:
-    """Group lines of one block by the visual row they stand in, rows from the top, each from left to right."""
-    boxes = sorted(upright_boxes(lines, width_px=width_px, height_px=height_px), key=_canonical)
-    return [[box.line for box in row] for row in _rows(boxes)]
+    """Group lines, which stand in reading order, by the visual row they stand in: cells side by side, or one line."""
+    rows: list[list[Box]] = []
+    for box in upright_boxes(lines, width_px=width_px, height_px=height_px):
+        if rows and box.shares_row(rows[-1][-1]) and box.x0 > rows[-1][-1].x0:
+            rows[-1].append(box)
+        else:
+            rows.append([box])
+    return [[box.line for box in row] for row in rows]
 
 
 def _canonical(box: Box) -> tuple[float, float, float, float, str]:
@@ -271,6 +276,5 @@ def _rows(boxes: list[Box]) -> list[Row]:
 
 
 def _belongs(box: Box, row: list[Box]) -> bool:
-    nearest = min(row, key=lambda other: max(other.x0 - box.x1, box.x0 - other.x1))
-    gap = max(nearest.x0 - box.x1, box.x0 - nearest.x1)
-    return gap > -0.5 * min(box.width, nearest.width) and box.shares_row(nearest)
+    nearest = row[0] if len(row) == 1 else min(row, key=box.gap_beside)
+    return box.shares_row(nearest) and box.gap_beside(nearest) > -0.5 * min(box.width, nearest.width)

@@ -1,0 +1,29 @@
+"""Results as files. Pure Python, so that the server can write them: nothing here opens a document.
+
+A new format is one module and one line in `_WRITERS`; the conformance suite runs over all of them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from pagemill.documents.writers.json_object import JsonWriter
+from pagemill.documents.writers.markdown import MarkdownWriter
+from pagemill.documents.writers.text import TextWriter
+from pagemill.domain.results import ResultWriter
+
+_WRITERS: tuple[Callable[[], ResultWriter], ...] = (TextWriter, MarkdownWriter, JsonWriter)
+
+
+class ResultWriters(Mapping[str, ResultWriter]):
+    """The writers by name, default first. Every look-up makes a new one, for a writer holds its result's state."""
+
+    def __init__(self) -> None:
+        self._makers = {make().name: make for make in _WRITERS}
+
+    def __getitem__(self, name: str) -> ResultWriter:
+        return self._makers[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)

@@ -1,0 +1,58 @@
+"""JSON: one object with the document and its pages, in the canonical page model."""
+
+import json
+
+from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.page import Page
+from pagemill.domain.results import ResultHeader
+
+SCHEMA = "pagemill/result/1"
+"""Names the layout of the file; it changes when a reader of the old layout could go wrong."""
+
+
+class JsonWriter:
+    """One object: `schema`, `document`, and `pages`, each as `Page` has it, with `status` "read" or "unread"."""
+
+    name = "json"
+    media_type = "application/json"
+    extension = ".json"
+
+    def __init__(self) -> None:
+        self._separator = b""
+
+    def begin(self, header: ResultHeader) -> bytes:
+        """Schema, document, and the opening of the list of pages."""
+        self._separator = b"\n"
+        document = {
+            "task_id": header.task_id,
+            "name": header.document,
+            "page_count": header.page_count,
+            "pages_total": header.pages_total,
+            "status": header.status,
+            "created_at": header.created_at and header.created_at.isoformat(),
+            "finished_at": header.finished_at and header.finished_at.isoformat(),
+            "pagemill_version": header.pagemill_version,
+        }
+        return b'{"schema":%s,"document":%s,"pages":[' % (_encoded(SCHEMA), _encoded(document))
+
+    def page(self, page: Page) -> bytes:
+        """The page, its blocks, lines and words."""
+        return self._item(b'{"status":"read",' + page.to_json().removeprefix(b"{"))
+
+    def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
+        """An entry that says why the page is missing."""
+        return self._item(
+            _encoded({"status": "unread", "number": page_number, "reason": reason.value, "message": message})
+        )
+
+    def end(self) -> bytes:
+        """The closing brackets."""
+        return b"\n]}\n"
+
+    def _item(self, item: bytes) -> bytes:
+        separator, self._separator = self._separator, b",\n"
+        return separator + item
+
+
+def _encoded(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")

@@ -1,0 +1,87 @@
+"""Markdown (CommonMark): headings, paragraphs and lists, each page under a mark that does not show."""
+
+import re
+from typing import assert_never
+
+from pagemill.documents.writers.rows import block_rows, one_line
+from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.page import Block, BlockKind, Page
+from pagemill.domain.paragraphs import BULLET, NUMBER
+from pagemill.domain.results import ResultHeader
+
+_SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$]")
+"""Characters that mean something wherever they stand; & starts an entity, ~ and | and $ belong to common extensions."""
+
+_AT_START = re.compile(r"(?P<digits>\d{1,9})?(?P<mark>#{1,6}(?=\s|$)|[+=-]|(?<=\d)[.)](?=\s|$))")
+"""What means something at the start of a line only: headings, bullets, underlines and rules, numbered items."""
+
+HARD_BREAK = "\\\n"
+
+
+class MarkdownWriter:
+    """CommonMark; page marks are HTML comments, titles are headings of the second level, items are list items."""
+
+    name = "markdown"
+    media_type = "text/markdown; charset=utf-8"
+    extension = ".md"
+
+    def begin(self, header: ResultHeader) -> bytes:
+        """The document's name as its heading."""
+        return f"# {escaped(one_line(header.document))}\n".encode(errors="replace")
+
+    def page(self, page: Page) -> bytes:
+        """The page's mark and its blocks."""
+        blocks = (_written(block, page) for block in page.blocks if block.lines)
+        return "".join(f"\n{part}\n" for part in (f"<!-- page {page.number} -->", *blocks)).encode()
+
+    def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
+        """The page's mark and a quoted note in its place."""
+        note = f"> **Page {page_number} could not be read:** {escaped(one_line(message))} ({escaped(reason)})"
+        return f"\n<!-- page {page_number} -->\n\n{note}\n".encode(errors="replace")
+
+    def end(self) -> bytes:
+        """Nothing."""
+        return b""
+
+
+def escaped(text: str) -> str:
+    """Text that reads in Markdown as it stands, wherever a line of it begins."""
+    inline = _SPECIAL.sub(r"\\\g<0>", text)
+    return _AT_START.sub(r"\g<digits>\\\g<mark>", inline, count=1) if _AT_START.match(inline) else inline
+
+
+def _written(block: Block, page: Page) -> str:
+    rows = list(block_rows(block, page))
+    match block.kind:
+        case BlockKind.TITLE:
+            return f"## {escaped(' '.join(rows))}"
+        case BlockKind.LIST:
+            return _item(rows)
+        case (
+            BlockKind.TABLE
+            | BlockKind.TEXT
+            | BlockKind.FIGURE
+            | BlockKind.CAPTION
+            | BlockKind.HEADER
+            | BlockKind.FOOTER
+        ):
+            return _paragraph(rows, has_cells=len(rows) < len(block.lines))
+        case _:
+            assert_never(block.kind)
+
+
+def _paragraph(rows: list[str], *, has_cells: bool) -> str:
+    """Lines flow together, but rows of several cells stay rows."""
+    return (HARD_BREAK if has_cells else "\n").join(map(escaped, rows))
+
+
+def _item(rows: list[str]) -> str:
+    """A list item, its own bullet or number made Markdown's; a paragraph where Markdown has no such mark ("(a)")."""
+    first, *rest = rows
+    bullet, number = BULLET.match(first), NUMBER.match(first)
+    mark = "-" if bullet else number["markdown"] if number else None
+    match = bullet or number
+    if match is None or mark is None:
+        return _paragraph(rows, has_cells=False)
+    indent = " " * (len(mark) + 1)
+    return "\n".join((f"{mark} {escaped(first[match.end() :])}", *(indent + escaped(row) for row in rest)))

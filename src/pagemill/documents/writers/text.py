@@ -1,0 +1,36 @@
+"""Plain text: what stands in one row of the page stands in one row of the file."""
+
+from pagemill.documents.writers.rows import block_rows, one_line
+from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.page import Page
+from pagemill.domain.results import ResultHeader
+
+FORM_FEED = "\f"
+
+
+class TextWriter:
+    """UTF-8 text; blocks are parted by an empty line, every page ends with a form feed (as `pdftotext` has it)."""
+
+    name = "text"
+    media_type = "text/plain; charset=utf-8"
+    extension = ".txt"
+
+    def begin(self, header: ResultHeader) -> bytes:
+        """Nothing: the file is the pages' text."""
+        del header
+        return b""
+
+    def page(self, page: Page) -> bytes:
+        """The page's text."""
+        blocks = ("".join(f"{row}\n" for row in block_rows(block, page)) for block in page.blocks)
+        return ("\n".join(filter(None, blocks)) + FORM_FEED).encode()
+
+    def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
+        """A line in brackets in the page's place."""
+        return f"[Page {page_number} could not be read: {one_line(message)} ({reason})]\n{FORM_FEED}".encode(
+            errors="replace"
+        )
+
+    def end(self) -> bytes:
+        """Nothing."""
+        return b""

@@ -1,0 +1,73 @@
+"""What a task gives back, and how that is written to a file."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.page import Page
+from pagemill.domain.tasks import TaskStatus
+
+
+@dataclass(frozen=True)
+class ResultHeader:
+    """What is known of a result before its pages.
+
+    Attributes:
+        task_id: The task.
+        document: The document's name as its sender gave it; shown to people, never trusted.
+        pages_total: Pages asked for.
+        page_count: Pages of the document.
+        status: Where the task stood when the result was written.
+        created_at: When the task was submitted.
+        finished_at: When it ended; None while it runs.
+        pagemill_version: The program that wrote it.
+    """
+
+    task_id: str
+    document: str
+    pages_total: int
+    page_count: int | None = None
+    status: TaskStatus | None = None
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+    pagemill_version: str | None = None
+
+
+class ResultWriter(Protocol):
+    """Writes results in one format, page by page, so that a long one needs the memory of one page.
+
+    Called in this order: `begin`, then `page` or `unread` for each page by ascending number, then `end`. What they
+    return, one after the other, is the file. `begin` starts afresh; two results at the same time take two writers.
+    """
+
+    @property
+    def name(self) -> str:
+        """Of the format, in requests ("text", "markdown", "json")."""
+        ...
+
+    @property
+    def media_type(self) -> str:
+        """With its parameters, for the Content-Type header."""
+        ...
+
+    @property
+    def extension(self) -> str:
+        """Of files in this format, with its dot."""
+        ...
+
+    def begin(self, header: ResultHeader) -> bytes:
+        """The file's start."""
+        ...
+
+    def page(self, page: Page) -> bytes:
+        """A page that was read."""
+        ...
+
+    def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
+        """A page that could not be read, marked as such: a result never leaves a page out in silence."""
+        ...
+
+    def end(self) -> bytes:
+        """The file's end."""
+        ...
