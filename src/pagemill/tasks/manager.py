@@ -27,7 +27,6 @@ from pagemill.tasks.admission import (
     find_profile,
     first_stage,
     largest_page_pixels,
-    retry_after_seconds,
 )
 from pagemill.tasks.dispatcher import Dispatcher
 from pagemill.tasks.handlers import TaskEventHandlers

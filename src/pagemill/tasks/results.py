@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 
+from pagemill import __version__
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.page import Page
 from pagemill.domain.results import ResultHeader, ResultWriter
@@ -21,7 +22,7 @@ async def write_result(
         writer: The form.
     """
     unread = deque(page for page in pages if page.state is PageState.FAILED)
-    yield writer.begin(ResultHeader(task_id=task.task_id, document=task.document.name, pages_total=task.pages_total))
+    yield writer.begin(_header(task, pages))
     async for payload in payloads:
         page = Page.from_json(payload)
         for piece in _unread_before(page.number, unread, writer):
@@ -30,6 +31,19 @@ async def write_result(
     for piece in _unread_before(None, unread, writer):
         yield piece
     yield writer.end()
+
+
+def _header(task: Task, pages: Sequence[TaskPage]) -> ResultHeader:
+    return ResultHeader(
+        task_id=task.task_id,
+        document=task.document.name,
+        page_count=task.page_count,
+        pages=tuple(page.number for page in pages),
+        status=task.status,
+        created_at=task.created_at,
+        finished_at=task.finished_at,
+        pagemill_version=__version__,
+    )
 
 
 def _unread_before(number: int | None, unread: deque[TaskPage], writer: ResultWriter) -> Iterator[bytes]:
