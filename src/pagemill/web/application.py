@@ -1,10 +1,11 @@
-"""What the web asks of the tasks: the one port between HTTP and everything behind it."""
+"""What the web asks of the tasks: the two ports between HTTP and everything behind it."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Protocol
 
 from pagemill.domain.events import EventRecord
+from pagemill.domain.results import ResultWriter
 from pagemill.domain.status import TaskHealth, TaskMetrics
 from pagemill.domain.tasks import Task, TaskCreateRequest, TaskPage, TaskStartRequest, TaskStatus
 
@@ -84,11 +85,17 @@ class TaskReads(Protocol):
         """
         ...
 
-    def results(self, task_id: str) -> AsyncIterator[bytes]:
-        """`Page.to_json()` of every finished page by number, a few in memory at a time; none for an unknown task."""
+    def write(self, task_id: str, writer: ResultWriter) -> AsyncIterator[bytes]:
+        """The finished pages by number in the writer's form, a few in memory at a time.
+
+        Pages that could not be read are marked as such; pages still to come are left out.
+
+        Raises:
+            NotFound: There is no such task.
+        """
         ...
 
-    async def wait(self, task_id: str, timeout: timedelta) -> Task:  # noqa: ASYNC109 - running out is no error here
+    async def wait(self, task_id: str, within: timedelta) -> Task:
         """The task as it is once it is final, the time is over or the service is stopping, whichever comes first.
 
         Raises:
@@ -115,7 +122,3 @@ class TaskReads(Protocol):
     async def metrics(self) -> TaskMetrics:
         """How the service is doing."""
         ...
-
-
-class TaskApplication(TaskCommands, TaskReads, Protocol):
-    """All that the web needs of the tasks."""

@@ -1,0 +1,67 @@
+"""The HTTP API, put together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+
+from pagemill import __version__
+from pagemill.domain.results import ResultWriter
+from pagemill.web.application import TaskCommands, TaskReads
+from pagemill.web.config import WebConfig
+from pagemill.web.frame import RequestFrame
+from pagemill.web.guards import Guard
+from pagemill.web.openapi import openapi_document
+from pagemill.web.problems import install_problem_handlers
+from pagemill.web.service import ReadinessCheck, ServiceEndpoints
+from pagemill.web.task_endpoints import TaskEndpoints
+from pagemill.web.task_routes import task_router
+
+DESCRIPTION = "Documents in, text out. Every error is a problem detail (RFC 9457)."
+
+
+class PagemillApi(FastAPI):
+    """FastAPI with an OpenAPI document that says what is really sent."""
+
+    with_keys: bool = False
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document; made when it is first asked for."""
+        if self.openapi_schema is None:
+            self.openapi_schema = openapi_document(self, with_keys=self.with_keys)
+        return self.openapi_schema
+
+
+def create_api(
+    commands: TaskCommands,
+    reads: TaskReads,
+    *,
+    writers: Mapping[str, ResultWriter],
+    config: WebConfig,
+    checks: Mapping[str, ReadinessCheck] | None = None,
+) -> FastAPI:
+    """The ASGI application of the server process.
+
+    Args:
+        commands: What can be done to tasks.
+        reads: What can be known of them.
+        writers: Forms of results by name, the default first; every look-up makes a writer for one result.
+        config: Limits, keys and names.
+        checks: What must work for `/readyz` to say so, by name; each raises where its part does not.
+    """
+    # the interactive pages of the framework load scripts from another host; an offline service has its own
+    api = PagemillApi(
+        title="Pagemill",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    api.with_keys = bool(config.api_keys)
+    install_problem_handlers(api)
+    api.include_router(ServiceEndpoints(checks or {}).router())
+    endpoints = TaskEndpoints(commands, reads, writers=writers, config=config)
+    api.include_router(task_router(endpoints, result_types=[writer.media_type for writer in writers.values()]))
+    api.add_middleware(RequestFrame, guard=Guard(api_keys=config.api_keys, allowed_hosts=config.allowed_hosts))
+    return api

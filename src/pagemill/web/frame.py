@@ -1,0 +1,81 @@
+"""What every request goes through: an id, the guard, security headers, and a neutral end for unknown errors."""
+
+import logging
+import re
+import uuid
+from collections.abc import Mapping
+
+from fastapi import Request
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pagemill.web.guards import Guard
+from pagemill.web.problems import REQUEST_ID, RequestRefused, problem_response
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Set on every response that does not set them itself."""
+
+_GOOD_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class RequestFrame:
+    """ASGI middleware around the whole API. Takes the caller's `X-Request-Id` where it is well-formed."""
+
+    def __init__(self, app: ASGIApp, *, guard: Guard) -> None:
+        self._app = app
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        name = _request_id(request)
+        scope[REQUEST_ID] = name
+        framed = _FramedSend(send, name)
+        try:
+            self._guard.check(request)
+            await self._app(scope, receive, framed)
+        except RequestRefused as error:
+            await problem_response(request, error)(scope, receive, framed)
+        except ClientDisconnect:
+            logger.info("request %s: the client went away during %s %s", name, request.method, request.url.path)
+        except Exception:
+            logger.exception("request %s: %s %s failed", name, request.method, request.url.path)
+            if framed.started:
+                raise
+            message = f"Something went wrong on our side. The service's log tells more under the request id {name}."
+            await problem_response(request, RequestRefused("internal_error", message))(scope, receive, framed)
+
+
+class _FramedSend:
+    """Adds the headers that every response has."""
+
+    def __init__(self, send: Send, name: str) -> None:
+        self._send = send
+        self._name = name
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self._name
+            for name, value in DEFAULT_HEADERS.items():
+                headers.setdefault(name, value)
+        await self._send(message)
+
+
+def _request_id(request: Request) -> str:
+    given = request.headers.get("x-request-id", "")
+    return given if _GOOD_ID.fullmatch(given) else uuid.uuid4().hex

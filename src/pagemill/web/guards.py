@@ -1,0 +1,84 @@
+"""Who may ask: API keys, and the two ways a web page could use a browser against a service on its machine."""
+
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from fastapi import Request
+
+from pagemill.web.problems import RequestRefused
+
+OPEN_PATHS = frozenset({"/livez", "/readyz"})
+"""Probes come without a key and under any name."""
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Guard:
+    """Refuses requests before anything looks at them.
+
+    Args:
+        api_keys: Bearer tokens that are let in; none lets everybody in.
+        allowed_hosts: Names the service may be reached by, beside IP addresses and names without a dot.
+    """
+
+    def __init__(self, *, api_keys: Collection[str], allowed_hosts: Collection[str]) -> None:
+        self._digests = tuple(_digest(key) for key in api_keys)
+        self._hosts = frozenset(host.lower() for host in allowed_hosts)
+
+    def check(self, request: Request) -> None:
+        """Let the request pass.
+
+        Raises:
+            RequestRefused: `unauthorized`, `host_not_allowed` or `cross_site_request`.
+        """
+        if request.scope["path"] in OPEN_PATHS:
+            return
+        if self._digests:
+            self._check_key(request.headers.get("authorization", ""))
+        else:
+            self._check_host(request.headers.get("host", ""))
+        if request.method not in SAFE_METHODS:
+            _check_origin(request)
+
+    def _check_key(self, authorization: str) -> None:
+        scheme, _, token = authorization.partition(" ")
+        presented = _digest(token.strip())
+        matches = [hmac.compare_digest(presented, known) for known in self._digests]
+        if scheme.lower() != "bearer" or not any(matches):
+            message = 'Send one of the service\'s API keys as "Authorization: Bearer KEY".'
+            raise RequestRefused("unauthorized", message, headers={"WWW-Authenticate": 'Bearer realm="pagemill"'})
+
+    def _check_host(self, host: str) -> None:
+        """A page can have its own name point to 127.0.0.1, but never an address or a name without a dot."""
+        name = urlsplit(f"//{host}").hostname or ""
+        if "*" in self._hosts or name in self._hosts or "." not in name or _is_address(name):
+            return
+        message = f"The service does not answer to {name!r}; add the name to its allowed hosts, or set API keys."
+        raise RequestRefused("host_not_allowed", message)
+
+
+def _check_origin(request: Request) -> None:
+    """Forms of other sites reach a service without asking; browsers say where they come from, others say nothing."""
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if site is not None:
+        own = site in ("same-origin", "none")
+    else:
+        own = origin is None or urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
+    if not own:
+        message = "A page of another web site may not do this; send it from a program, or from the service's own pages."
+        raise RequestRefused("cross_site_request", message)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,99 @@
+"""The parts of the OpenAPI document that annotations cannot say: problems, uploads and results."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from pagemill.web.options import option_schemas
+from pagemill.web.problems import MEDIA_TYPE, PROBLEMS, Problem
+from pagemill.web.receiving import FILE_PART, FORM, RAW_TYPES
+
+PROBLEM_REFERENCE = {"$ref": "#/components/schemas/Problem"}
+ANYWHERE = ("internal_error", "unauthorized", "host_not_allowed")
+"""Problems that every endpoint but the probes may answer with."""
+CHANGES = ("cross_site_request",)
+"""Problems that every request that changes something may answer with."""
+
+
+def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an endpoint that may answer with these problems."""
+    by_status = defaultdict(list)
+    for code in codes:
+        by_status[PROBLEMS[code][0]].append(code)
+    return {
+        int(status): {
+            "description": "; ".join(f"`{code}`: {PROBLEMS[code][1]}" for code in of_status),
+            "content": {MEDIA_TYPE: {"schema": PROBLEM_REFERENCE}},
+        }
+        for status, of_status in sorted(by_status.items())
+    }
+
+
+def upload_operation() -> dict[str, Any]:
+    """The request of `POST /tasks`: options in the query or the form, the document in the form or the body."""
+    schemas = option_schemas()
+    file = {"type": "string", "format": "binary", "description": "The document."}
+    form = {"type": "object", "required": [FILE_PART], "properties": {FILE_PART: file, **schemas}}
+    raw = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "required": False, "schema": schema} for name, schema in schemas.items()
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {FORM: {"schema": form}, **dict.fromkeys(RAW_TYPES, raw)},
+        },
+    }
+
+
+def wait_parameter() -> dict[str, Any]:
+    """The header by which a client waits for the end of a task."""
+    return {
+        "name": "Prefer",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "example": "wait=30",
+        "description": "wait=N: answer when the task is final, at the latest after N seconds (RFC 7240).",
+    }
+
+
+def result_response(media_types: Iterable[str]) -> dict[str, Any]:
+    """The success response of a result, in every form it can be had."""
+    status = {"schema": {"type": "string"}, "description": "The task's status."}
+    complete = {
+        "schema": {"type": "string", "enum": ["true", "false"]},
+        "description": "Whether every page asked for is in it.",
+    }
+    return {
+        "description": "The finished pages by number.",
+        "headers": {"Pagemill-Complete": complete, "Pagemill-Task-Status": status},
+        "content": {media_type: {"schema": {"type": "string"}} for media_type in media_types},
+    }
+
+
+def openapi_document(api: FastAPI, *, with_keys: bool) -> dict[str, Any]:
+    """The OpenAPI document of the API as it really answers."""
+    document = get_openapi(title=api.title, version=api.version, description=api.description, routes=api.routes)
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    problem = Problem.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs", {}), Problem=problem)
+    _forget_framework_errors(document)
+    if with_keys:
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"key": []}]
+    return document
+
+
+def _forget_framework_errors(document: dict[str, Any]) -> None:
+    """The framework announces its own form of error for every operation with parameters; we send problems."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)

@@ -1,0 +1,104 @@
+"""A task's options as people send them: flat text fields, in a form or in a query, under the domain's own names."""
+
+import json
+from collections.abc import Iterable, Mapping
+
+from pydantic import ValidationError
+
+from pagemill.domain.recognition import RecognitionOptions
+from pagemill.domain.tasks import TaskOptions
+from pagemill.web.problems import FieldProblem, RequestRefused, field_problems
+
+NAME = "name"
+_RECOGNITION = frozenset(RecognitionOptions.model_fields)
+_TASK = frozenset(TaskOptions.model_fields) - {"recognition"}
+FIELD_NAMES = _RECOGNITION | _TASK | {NAME}
+"""Every field a task can be sent with, beside the document itself."""
+
+_DESCRIPTIONS: Mapping[str, str] = {
+    NAME: "What to call the document; left out, the name of the file that was sent.",
+    "pages": 'Page range such as "1-3,7,-1", 1-based, -1 is the last; left out, all pages.',
+    "ocr": "auto: recognise the pages without a text layer; force: all pages; never: take text layers only.",
+    "engine": "The engine that recognises.",
+    "profile": "The engine's trade between accuracy and speed.",
+    "languages": "ISO 639 codes parted by commas; left out, the engine's default models.",
+    "dpi": "Resolution PDF pages are rendered at.",
+    "rotation": "Degrees clockwise to turn every page by; left out, each page's own upright is found.",
+    "device": '"cpu" or "cuda:N"; left out, the least loaded that fits.',
+    "priority": "Higher goes first.",
+    "start": "false: store the task and wait for POST /tasks/{task_id}/start.",
+    "labels": 'JSON object of strings such as {"customer": "17"}.',
+}
+
+
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Refuse fields that mean nothing, by name.
+
+    Raises:
+        RequestRefused: `invalid_request`.
+    """
+    unknown = sorted(set(names) - FIELD_NAMES)
+    if unknown:
+        known = ", ".join(sorted(FIELD_NAMES))
+        problems = [FieldProblem(field=name, message="there is no such field") for name in unknown]
+        problems[-1].message += f"; these there are: {known}"
+        raise RequestRefused.for_fields(problems)
+
+
+def parse_options(fields: Mapping[str, str]) -> TaskOptions:
+    """Text fields to options; a blank field counts as left out, as web forms send it.
+
+    Raises:
+        RequestRefused: `invalid_request`, with every field that cannot be used.
+    """
+    given = {name: text.strip() for name, text in fields.items() if text.strip() and name != NAME}
+    _refuse_unstorable(given)
+    values: dict[str, object] = dict(given)
+    if "languages" in given:
+        values["languages"] = [code.strip() for code in given["languages"].split(",") if code.strip()]
+    if "labels" in given:
+        values["labels"] = _labels(given["labels"])
+    recognition = {name: values.pop(name) for name in _RECOGNITION & values.keys()}
+    try:
+        return TaskOptions.model_validate({**values, "recognition": recognition})
+    except ValidationError as error:
+        errors = [{**each, "loc": _flat(each["loc"])} for each in error.errors()]
+        raise RequestRefused.for_fields(field_problems(errors)) from error
+
+
+def _flat(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    return location[1:] if location[0] == "recognition" else location
+
+
+def _labels(text: str) -> dict[str, str]:
+    try:
+        labels = json.loads(text)
+    except ValueError as error:
+        raise _refused("labels", f"this is no JSON ({error})") from error
+    if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
+        raise _refused("labels", 'write a JSON object of strings such as {"customer": "17"}')
+    _refuse_unstorable({"labels": "".join([*labels, *labels.values()])})
+    return labels
+
+
+def _refuse_unstorable(fields: Mapping[str, str]) -> None:
+    """No database keeps a NUL or half a surrogate pair in a text."""
+    for name, text in fields.items():
+        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise _refused(name, "it holds a character that is none (NUL or half a surrogate pair)")
+
+
+def _refused(field: str, message: str) -> RequestRefused:
+    return RequestRefused.for_fields([FieldProblem(field=field, message=message)])
+
+
+def option_schemas() -> dict[str, dict[str, object]]:
+    """JSON schema of every field, for the OpenAPI document."""
+    properties = {
+        **TaskOptions.model_json_schema()["properties"],
+        **RecognitionOptions.model_json_schema()["properties"],
+        **{name: {"type": "string"} for name in (NAME, "languages")},
+        "ocr": {"type": "string", "enum": ["auto", "force", "never"], "default": "auto"},
+        "labels": {"type": "string", "contentMediaType": "application/json"},
+    }
+    return {name: {**properties[name], "description": _DESCRIPTIONS[name]} for name in sorted(FIELD_NAMES)}

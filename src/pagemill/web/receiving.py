@@ -1,0 +1,152 @@
+"""The body of `POST /tasks`: a multipart form with the document in it, or the document itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from fastapi import Request
+
+from pagemill.domain.tasks import TaskCreateRequest
+from pagemill.web.multipart import MultipartEvent, MultipartReader, PartBegun, PartData, PartEnded
+from pagemill.web.options import NAME, parse_options, refuse_unknown
+from pagemill.web.problems import FieldProblem, RequestRefused
+from pagemill.web.uploads import UNNAMED, IncomingFile, UploadStore, too_large
+
+FILE_PART = "file"
+FORM = "multipart/form-data"
+RAW_TYPES = ("application/pdf", "application/octet-stream", "image/*")
+MAX_FIELD_BYTES = 64 * 1024
+MAX_FORM_OVERHEAD_BYTES = 1024 * 1024
+
+
+async def receive_task(request: Request, uploads: UploadStore, *, stall_timeout: timedelta) -> TaskCreateRequest:
+    """Store the document that the request carries, and understand its options.
+
+    What can be refused without the body is refused before a byte of it is read.
+
+    Raises:
+        DocumentTooLarge: More bytes than are taken.
+        InvalidDocument: No bytes at all.
+        RequestRefused: `unsupported_media_type`, `malformed_body`, `invalid_request`, `too_many_uploads`,
+            `upload_stalled`, `storage_full`.
+        ClientDisconnect: The sender went away; nothing is kept.
+    """
+    fields = _query_fields(request)
+    is_form = _is_form(request)
+    _check_declared_size(request, uploads.max_bytes)
+    async with uploads.incoming() as file:
+        chunks = _chunks(request, stall_timeout)
+        if is_form:
+            form = FormReceiver(file, fields)
+            await form.receive(chunks, request.headers["content-type"])
+            name = form.filename
+        else:
+            async for chunk in chunks:
+                await file.write(chunk)
+            name = UNNAMED
+        options = parse_options(fields)
+        document = await file.finish(fields.get(NAME, name))
+    return TaskCreateRequest(document, options)
+
+
+class FormReceiver:
+    """Takes a form apart: the document to its file, every other part to `fields`."""
+
+    def __init__(self, file: IncomingFile, fields: dict[str, str]) -> None:
+        self.filename = ""
+        self._file = file
+        self._fields = fields
+        self._part = ""
+        self._text = bytearray()
+        self._has_file = False
+
+    async def receive(self, chunks: AsyncIterator[bytes], content_type: str) -> None:
+        """Read the form to its end.
+
+        Raises:
+            RequestRefused: `malformed_body` or `invalid_request`.
+        """
+        reader = MultipartReader(content_type)
+        async for chunk in chunks:
+            for event in reader.feed(chunk):
+                await self._take(event)
+        reader.close()
+        if not self._has_file:
+            raise _refused(FILE_PART, 'the form has no document; send it as the part named "file"')
+
+    async def _take(self, event: MultipartEvent) -> None:
+        match event:
+            case PartBegun():
+                self._begin(event)
+            case PartData() if self._part == FILE_PART:
+                await self._file.write(event.data)
+            case PartData():
+                self._text += event.data
+                if len(self._text) > MAX_FIELD_BYTES:
+                    raise _refused(self._part, f"it is longer than {MAX_FIELD_BYTES} bytes")
+            case PartEnded() if self._part != FILE_PART:
+                self._fields[self._part] = self._decoded()
+
+    def _begin(self, part: PartBegun) -> None:
+        self._part = part.name
+        if part.name == FILE_PART:
+            if self._has_file:
+                raise _refused(FILE_PART, "there are two; send a task for each document")
+            self._has_file, self.filename = True, part.filename or UNNAMED
+            return
+        refuse_unknown([part.name])
+        if part.name in self._fields:
+            raise _refused(part.name, "it is there twice")
+
+    def _decoded(self) -> str:
+        text, self._text = self._text, bytearray()
+        try:
+            return text.decode()
+        except UnicodeDecodeError as error:
+            raise _refused(self._part, "it is not UTF-8") from error
+
+
+def _refused(field: str, message: str) -> RequestRefused:
+    return RequestRefused.for_fields([FieldProblem(field=field, message=message)])
+
+
+def _query_fields(request: Request) -> dict[str, str]:
+    """The options in the query, checked as far as they go."""
+    pairs = request.query_params.multi_items()
+    fields = dict(pairs)
+    refuse_unknown(fields)
+    if len(fields) < len(pairs):
+        raise RequestRefused("invalid_request", "A query parameter is there twice; give each once.")
+    parse_options(fields)
+    return fields
+
+
+def _is_form(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != FORM and kind not in RAW_TYPES and not kind.startswith("image/"):
+        message = (
+            f'Send the document as the part "file" of a {FORM} form, or as the body itself '
+            f"with one of the types {', '.join(RAW_TYPES)}."
+        )
+        raise RequestRefused("unsupported_media_type", message, headers={"Accept-Post": ", ".join((FORM, *RAW_TYPES))})
+    return kind == FORM
+
+
+def _check_declared_size(request: Request, max_bytes: int) -> None:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > max_bytes + MAX_FORM_OVERHEAD_BYTES:
+        raise too_large(int(declared), max_bytes)
+
+
+async def _chunks(request: Request, stall_timeout: timedelta) -> AsyncIterator[bytes]:
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(stall_timeout.total_seconds()):
+                chunk = await anext(stream)
+        except TimeoutError as error:
+            message = f"Nothing of the upload came for {stall_timeout.total_seconds():.0f} s; send it again."
+            raise RequestRefused("upload_stalled", message, retryable=True) from error
+        if not chunk:
+            return
+        yield chunk

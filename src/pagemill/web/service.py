@@ -1,0 +1,75 @@
+"""The service itself: what it offers, whether it lives, whether it can work, and what its problems mean."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from fastapi import APIRouter, Request
+
+from pagemill import __version__
+from pagemill.domain.errors import NotFound
+from pagemill.web.openapi import problem_responses
+from pagemill.web.problems import PROBLEMS, RequestRefused, problem_type
+from pagemill.web.wire import ProblemKindWire, ServiceWire, StateWire
+
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS = 5
+ReadinessCheck = Callable[[], Awaitable[None]]
+"""Raises where the part it looks at cannot work now."""
+
+
+class ServiceEndpoints:
+    """Endpoints that are about no task.
+
+    Args:
+        checks: What must be in order for the service to take work, by name.
+    """
+
+    def __init__(self, checks: Mapping[str, ReadinessCheck]) -> None:
+        self._checks = checks
+
+    def router(self) -> APIRouter:
+        """The endpoints at their paths."""
+        router = APIRouter(tags=["service"])
+        router.add_api_route("/", self.describe, summary="What there is")
+        router.add_api_route("/livez", self.live, summary="Is the process alive?")
+        router.add_api_route(
+            "/readyz", self.ready, summary="Can it take work?", responses=problem_responses("not_ready")
+        )
+        router.add_api_route(
+            "/problems/{name}", self.problem, summary="What a problem means", responses=problem_responses("not_found")
+        )
+        return router
+
+    async def describe(self, request: Request) -> ServiceWire:
+        """Name, version and where to go from here."""
+        root = request.scope.get("root_path", "")
+        paths = {"tasks": "/tasks", "metrics": "/tasks/metrics", "openapi": "/openapi.json", "ready": "/readyz"}
+        return ServiceWire(
+            service="pagemill", version=__version__, links={name: root + path for name, path in paths.items()}
+        )
+
+    async def live(self) -> StateWire:
+        """Answers as long as the process does."""
+        return StateWire(status="alive")
+
+    async def ready(self) -> StateWire:
+        """Looks at every part that work needs."""
+        for name, check in self._checks.items():
+            try:
+                async with asyncio.timeout(CHECK_SECONDS):
+                    await check()
+            except Exception as error:
+                logger.warning("not ready: %s", name, exc_info=error)
+                message = f"Not ready: {name} cannot work now; the service's log tells more."
+                raise RequestRefused("not_ready", message, retryable=True, part=name) from error
+        return StateWire(status="ready")
+
+    async def problem(self, name: str) -> ProblemKindWire:
+        """One kind of problem; `type` of a problem points here."""
+        code = name.replace("-", "_")
+        if code not in PROBLEMS:
+            raise NotFound(f"There is no kind of problem {name!r}.")
+        status, title = PROBLEMS[code]
+        return ProblemKindWire(type=problem_type(code), title=title, status=status, code=code)

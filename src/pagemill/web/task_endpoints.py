@@ -1,0 +1,164 @@
+"""The task endpoints: one method each, from the request to the ports and back."""
+
+from collections.abc import Mapping
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import Depends, Query, Request, Response
+
+from pagemill.domain.errors import Conflict, NotFound
+from pagemill.domain.results import ResultWriter
+from pagemill.domain.tasks import Task, TaskStartRequest, TaskStatus
+from pagemill.web.application import TaskCommands, TaskReads
+from pagemill.web.config import WebConfig
+from pagemill.web.delivering import choose_writer, result_response
+from pagemill.web.negotiation import preferred_wait
+from pagemill.web.receiving import receive_task
+from pagemill.web.uploads import UploadStore
+from pagemill.web.wire import (
+    EventListWire,
+    HealthWire,
+    MetricsWire,
+    PageListWire,
+    PageWire,
+    TaskListWire,
+    TaskWire,
+    task_path,
+)
+
+ID_CHARACTERS = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
+MAX_ID_LENGTH = 64
+
+
+def known_form(task_id: str) -> str:
+    """The id in the path if it can be one; nothing else reaches the database."""
+    if len(task_id) > MAX_ID_LENGTH or not ID_CHARACTERS.issuperset(task_id):
+        raise NotFound("There is no such task: a task's id has only letters, digits and dashes.")
+    return task_id
+
+
+TaskId = Annotated[str, Depends(known_form)]
+Cursor = Annotated[
+    str | None,
+    Query(pattern=r"^[0-9A-Za-z_-]{1,64}$", description="The last task_id of the page before; newest first."),
+]
+PageSize = Annotated[int, Query(ge=1, le=200, description="Most tasks in one answer.")]
+After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only events with a higher sequence number.")]
+EventCount = Annotated[int, Query(ge=1, le=1000, description="Most events in one answer.")]
+Format = Annotated[str | None, Query(description="Name of a form; goes before the Accept header.")]
+
+
+class TaskEndpoints:
+    """What can be asked of tasks over HTTP; `task_routes` says at which paths."""
+
+    def __init__(
+        self,
+        commands: TaskCommands,
+        reads: TaskReads,
+        *,
+        writers: Mapping[str, ResultWriter],
+        config: WebConfig,
+    ) -> None:
+        self._commands = commands
+        self._reads = reads
+        self._writers = writers
+        self._config = config
+        self._uploads = UploadStore(
+            config.uploads, max_bytes=config.max_upload_bytes, max_concurrent=config.max_concurrent_uploads
+        )
+
+    async def create(self, request: Request, response: Response) -> TaskWire:
+        """Send a document: as the part `file` of a form, or as the body itself. It is queued unless `start=false`."""
+        wanted = await receive_task(request, self._uploads, stall_timeout=self._config.upload_stall_timeout)
+        try:
+            task = await self._commands.create_task(wanted)
+        except Exception:
+            await self._uploads.remove(wanted.document)
+            raise
+        response.headers["Location"] = task_path(task.task_id, root=_root(request))
+        return await self._settled(task, request, response)
+
+    async def list_(
+        self,
+        request: Request,
+        response: Response,
+        status: TaskStatus | None = None,
+        before: Cursor = None,
+        limit: PageSize = 50,
+    ) -> TaskListWire:
+        """Tasks, newest first, a page at a time."""
+        found = await self._reads.list_tasks(status=status, before=before, limit=limit + 1)
+        shown = found[:limit]
+        following = None
+        if len(found) > limit:
+            query = {"status": status, "before": shown[-1].task_id, "limit": limit}
+            following = f"{_root(request)}/tasks?{urlencode({k: v for k, v in query.items() if v is not None})}"
+            response.headers["Link"] = f'<{following}>; rel="next"'
+        return TaskListWire(tasks=[TaskWire.of(task, root=_root(request)) for task in shown], next=following)
+
+    async def metrics(self) -> MetricsWire:
+        """How the service is doing."""
+        return MetricsWire.of(await self._reads.metrics())
+
+    async def get(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
+        """The task as it stands; with `Prefer: wait=N`, once it is final or N seconds are over."""
+        task = await self._waited(await self._reads.get_task(task_id), request, response)
+        return TaskWire.of(task, root=_root(request))
+
+    async def pages(self, task_id: TaskId) -> PageListWire:
+        """Where every page of the task stands."""
+        pages = await self._reads.pages(task_id)
+        return PageListWire(task_id=task_id, pages=[PageWire.of(page) for page in pages])
+
+    async def result(self, task_id: TaskId, request: Request, format: Format = None) -> Response:  # noqa: A002 - its name on the wire
+        """The finished pages, while the task runs too; `Pagemill-Complete` says whether these are all."""
+        writer = choose_writer(self._writers, format, request.headers.get("accept", ""))
+        task = await self._reads.get_task(task_id)
+        return result_response(task, writer, self._reads.write(task_id, writer))
+
+    async def events(self, task_id: TaskId, after: After = 0, limit: EventCount = 500) -> EventListWire:
+        """What happened to the task, oldest first."""
+        return EventListWire.of(task_id, await self._reads.events(task_id, after=after, limit=limit), after=after)
+
+    async def health(self, task_id: TaskId) -> HealthWire:
+        """How the task is doing."""
+        return HealthWire.of(await self._reads.health(task_id))
+
+    async def start(
+        self, task_id: TaskId, request: Request, response: Response, body: TaskStartRequest | None = None
+    ) -> TaskWire:
+        """Queue a task that was created with `start=false`, or the failed pages of one that is over."""
+        task = await self._commands.start_task(task_id, body or TaskStartRequest())
+        return await self._settled(task, request, response)
+
+    async def cancel(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
+        """Stop the task within a page; what is finished is kept."""
+        return await self._settled(await self._commands.cancel_task(task_id), request, response)
+
+    async def delete(self, task_id: TaskId, request: Request, response: Response) -> TaskWire | None:
+        """Remove a task that is over or was never started (204); cancel it if it is under way (202)."""
+        try:
+            await self._commands.delete_task(task_id)
+        except Conflict:
+            response.status_code = 202
+            return TaskWire.of(await self._commands.cancel_task(task_id), root=_root(request))
+        response.status_code = 204
+        return None
+
+    async def _settled(self, task: Task, request: Request, response: Response) -> TaskWire:
+        """The answer to a command: 200 if its end was waited for and came, else 202."""
+        waited = await self._waited(task, request, response)
+        is_over = "Preference-Applied" in response.headers and waited.status.is_final
+        response.status_code = 200 if is_over else 202
+        return TaskWire.of(waited, root=_root(request))
+
+    async def _waited(self, task: Task, request: Request, response: Response) -> Task:
+        wait = preferred_wait(request.headers.getlist("prefer"), longest=self._config.max_wait)
+        if wait is None or task.status is TaskStatus.CREATED:
+            return task
+        response.headers["Preference-Applied"] = f"wait={wait.total_seconds():.0f}"
+        return task if task.status.is_final else await self._reads.wait(task.task_id, wait)
+
+
+def _root(request: Request) -> str:
+    return str(request.scope.get("root_path", ""))

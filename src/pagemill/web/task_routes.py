@@ -1,0 +1,130 @@
+"""At which paths the task endpoints are found, and what each may answer."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import APIRouter
+
+from pagemill.web.openapi import (
+    ANYWHERE,
+    CHANGES,
+    problem_responses,
+    result_response,
+    upload_operation,
+    wait_parameter,
+)
+from pagemill.web.task_endpoints import TaskEndpoints
+from pagemill.web.wire import TaskWire
+
+_UPLOAD = (
+    "malformed_body",
+    "upload_stalled",
+    "document_too_large",
+    "unsupported_media_type",
+    "unsupported_format",
+    "invalid_request",
+    "invalid_page_range",
+    "unknown_engine",
+    "invalid_document",
+    "encrypted_document",
+    "device_unavailable",
+    "queue_full",
+    "too_many_uploads",
+    "pool_exhausted",
+    "worker_lost",
+    "timed_out",
+    "never_fits",
+    "storage_full",
+)
+_START = ("not_found", "illegal_transition", "invalid_request", "device_unavailable", "queue_full", "never_fits")
+_RESULT = ("not_found", "not_acceptable", "result_not_ready", "no_result", "invalid_request")
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def task_router(endpoints: TaskEndpoints, *, result_types: Iterable[str]) -> APIRouter:
+    """The task endpoints at their paths."""
+    router = APIRouter(prefix="/tasks", tags=["tasks"], responses=problem_responses(*ANYWHERE))
+    _add_collection(router, endpoints)
+    _add_commands(router, endpoints)
+    _add_reads(router, endpoints, result_types)
+    return router
+
+
+def _add_collection(router: APIRouter, endpoints: TaskEndpoints) -> None:
+    upload = upload_operation()
+    router.add_api_route(
+        "",
+        endpoints.create,
+        methods=["POST"],
+        status_code=202,
+        summary="Send a document",
+        openapi_extra={**upload, "parameters": [*upload["parameters"], wait_parameter()]},
+        responses={
+            200: {"model": TaskWire, "description": "`Prefer: wait` was asked for, and the task is final."},
+            **problem_responses(*CHANGES, *_UPLOAD),
+        },
+    )
+    router.add_api_route("", endpoints.list_, summary="List tasks", responses=problem_responses("invalid_request"))
+    router.add_api_route("/metrics", endpoints.metrics, summary="How the service is doing")
+
+
+def _add_commands(router: APIRouter, endpoints: TaskEndpoints) -> None:
+    over: Responses = {200: {"model": TaskWire, "description": "`Prefer: wait` was asked for, and the task is final."}}
+    waits = {"parameters": [wait_parameter()]}
+    router.add_api_route(
+        "/{task_id}/start",
+        endpoints.start,
+        methods=["POST"],
+        status_code=202,
+        summary="Start a task",
+        openapi_extra=waits,
+        responses={**over, **problem_responses(*CHANGES, *_START)},
+    )
+    router.add_api_route(
+        "/{task_id}/cancel",
+        endpoints.cancel,
+        methods=["POST"],
+        status_code=202,
+        summary="Cancel a task",
+        openapi_extra=waits,
+        responses={**over, **problem_responses(*CHANGES, "not_found", "illegal_transition")},
+    )
+    router.add_api_route(
+        "/{task_id}",
+        endpoints.delete,
+        methods=["DELETE"],
+        status_code=204,
+        response_model=None,
+        summary="Remove a task, or cancel it if it is under way",
+        responses={
+            202: {"model": TaskWire, "description": "It was under way and is being cancelled."},
+            **problem_responses(*CHANGES, "not_found", "illegal_transition"),
+        },
+    )
+
+
+def _add_reads(router: APIRouter, endpoints: TaskEndpoints, result_types: Iterable[str]) -> None:
+    missing = problem_responses("not_found")
+    router.add_api_route(
+        "/{task_id}",
+        endpoints.get,
+        summary="Look at a task",
+        openapi_extra={"parameters": [wait_parameter()]},
+        responses=missing,
+    )
+    router.add_api_route("/{task_id}/pages", endpoints.pages, summary="Where each page stands", responses=missing)
+    router.add_api_route("/{task_id}/health", endpoints.health, summary="How a task is doing", responses=missing)
+    router.add_api_route(
+        "/{task_id}/events",
+        endpoints.events,
+        summary="What happened to a task",
+        responses=problem_responses("not_found", "invalid_request"),
+    )
+    router.add_api_route(
+        "/{task_id}/result",
+        endpoints.result,
+        response_model=None,
+        summary="Fetch the result",
+        responses={200: result_response(result_types), **problem_responses(*_RESULT)},
+    )

@@ -1,0 +1,198 @@
+"""Documents on their way in: from the socket to a synced file, never whole in memory.
+
+    chunk ─► MultipartReader ─► IncomingFile ─► <directory>/<id>.part ─fsync, rename─► <directory>/<id>
+
+Files are named by an id of our own; what a sender calls a document is only ever shown.
+"""
+
+import asyncio
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import threading
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from pagemill.domain.errors import DocumentTooLarge, InvalidDocument
+from pagemill.domain.tasks import StoredDocument
+from pagemill.web.problems import RequestRefused
+
+PART_SUFFIX = ".part"
+FLUSH_BYTES = 1024 * 1024
+MAX_NAME_LENGTH = 255
+UNNAMED = "document"
+
+
+class UploadStore:
+    """A directory that receives documents, a bounded number at a time. Runs in the server process.
+
+    Args:
+        directory: Where they go; made when it is first needed.
+        max_bytes: The largest document.
+        max_concurrent: Documents received at the same time.
+    """
+
+    def __init__(self, directory: Path, *, max_bytes: int, max_concurrent: int) -> None:
+        self._directory = directory
+        self._max_bytes = max_bytes
+        self._places = asyncio.Semaphore(max_concurrent)
+
+    @property
+    def max_bytes(self) -> int:
+        """The largest document that is taken."""
+        return self._max_bytes
+
+    @contextlib.asynccontextmanager
+    async def incoming(self) -> AsyncIterator["IncomingFile"]:
+        """A place for one document; whatever of it was not finished is removed at the end.
+
+        Raises:
+            RequestRefused: `too_many_uploads`: all places are taken; nobody is kept waiting with a body to send.
+        """
+        if self._places.locked():
+            message = "As many uploads as may be are being received; send it again in a moment."
+            raise RequestRefused("too_many_uploads", message, retryable=True, retry_after_s=2)
+        async with self._places:
+            file = IncomingFile(self._directory / secrets.token_hex(16), max_bytes=self._max_bytes)
+            try:
+                yield file
+            finally:
+                await asyncio.to_thread(file.abandon)
+
+    async def remove(self, document: StoredDocument) -> None:
+        """Remove a document that no task took; twice is no error."""
+        await asyncio.to_thread(Path(document.path).unlink, missing_ok=True)
+
+
+class IncomingFile:
+    """One document being received. Disk and digest work is done on threads, a mebibyte at a time."""
+
+    def __init__(self, path: Path, *, max_bytes: int) -> None:
+        self._path = path
+        self._part = path.with_name(path.name + PART_SUFFIX)
+        self._max_bytes = max_bytes
+        self._size = 0
+        self._buffer = bytearray()
+        self._digest = hashlib.sha256()
+        self._file: BinaryIO | None = None
+        # a cancelled caller leaves its thread at work: abandoning waits for it, and what comes later does nothing
+        self._lock = threading.Lock()
+        self._abandoned = False
+
+    async def write(self, data: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            DocumentTooLarge: There are more than may be.
+            RequestRefused: `storage_full`.
+        """
+        self._size += len(data)
+        if self._size > self._max_bytes:
+            raise too_large(self._size, self._max_bytes)
+        self._buffer += data
+        if len(self._buffer) >= FLUSH_BYTES:
+            await asyncio.to_thread(self._flush)
+
+    async def finish(self, name: str) -> StoredDocument:
+        """Sync the complete document and give it its place.
+
+        Args:
+            name: What its sender calls it.
+
+        Raises:
+            InvalidDocument: It is empty.
+            RequestRefused: `storage_full`.
+        """
+        if self._size == 0:
+            raise InvalidDocument("The document is empty (0 bytes); was the right file sent?")
+        await asyncio.to_thread(self._keep)
+        return StoredDocument(
+            path=str(self._path),
+            name=display_name(name),
+            size_bytes=self._size,
+            sha256=self._digest.hexdigest(),
+        )
+
+    def abandon(self) -> None:
+        """Close and remove what is not finished; after `finish`, nothing."""
+        with self._lock:
+            self._abandoned = True
+            if self._file is not None:
+                # what could not be written for want of room cannot be flushed either
+                with contextlib.suppress(OSError):
+                    self._file.close()
+            self._part.unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        with self._lock, _disk_errors():
+            if self._abandoned:
+                return
+            if self._file is None:
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._file = open(self._part, "xb", opener=_private)  # noqa: SIM115 - open across calls
+            self._file.write(self._buffer)
+            self._digest.update(self._buffer)
+            self._buffer.clear()
+
+    def _keep(self) -> None:
+        self._flush()
+        with self._lock, _disk_errors():
+            if self._abandoned or self._file is None:
+                return
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._part.rename(self._path)
+            _sync_directory(self._path.parent)
+
+
+def too_large(size_bytes: int, limit_bytes: int) -> DocumentTooLarge:
+    """The refusal of a document of (at least) that size."""
+    return DocumentTooLarge(
+        f"The document has {size_bytes:,} bytes or more; the most that is taken is {limit_bytes:,} bytes.",
+        size_bytes=size_bytes,
+        limit_bytes=limit_bytes,
+    )
+
+
+def display_name(name: str) -> str:
+    """A sender's file name, fit to be shown: the last part of a path, printable, of bounded length."""
+    last = name.replace("\\", "/").rsplit("/", maxsplit=1)[-1]
+    printable = "".join(character for character in last if character.isprintable()).strip()
+    return printable[:MAX_NAME_LENGTH] or UNNAMED
+
+
+def remove_abandoned(directory: Path, *, now: datetime, older_than: timedelta = timedelta(hours=1)) -> int:
+    """Remove uploads that a dead server left half received; returns how many."""
+    oldest = (now - older_than).timestamp()
+    abandoned = [part for part in directory.glob(f"*{PART_SUFFIX}") if part.stat().st_mtime < oldest]
+    for part in abandoned:
+        part.unlink(missing_ok=True)
+    return len(abandoned)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            message = "There is no room left on the disk for this document; make room, or ask who runs the service."
+            raise RequestRefused("storage_full", message, retryable=True) from error
+        raise

@@ -1,0 +1,335 @@
+"""What goes over the wire: the JSON forms of tasks, pages, events, health and metrics, made here and nowhere else.
+
+Sizes are MiB where the name says so, durations seconds, times ISO 8601 in UTC.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from pagemill.domain.documents import DocumentKind, OcrMode
+from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.events import Details, EventRecord, TaskEvent
+from pagemill.domain.memory import MIB, DeviceMemory
+from pagemill.domain.recognition import Stage
+from pagemill.domain.status import TaskHealth, TaskMetrics
+from pagemill.domain.tasks import PageState, Task, TaskOptions, TaskPage, TaskStatus
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class DocumentWire(_Wire):
+    """The document that was sent."""
+
+    name: str
+    """What its sender calls it."""
+    size_bytes: int
+    sha256: str
+    kind: DocumentKind
+    """Told by its bytes."""
+    page_count: int
+    """Pages it has; a task may ask for fewer."""
+
+
+class OptionsWire(_Wire):
+    """How it is to be read, under the names it is asked for by."""
+
+    pages: str
+    ocr: OcrMode
+    engine: str
+    profile: str
+    languages: list[str]
+    dpi: int
+    rotation: int | None
+    device: str | None
+    priority: int
+    start: bool
+    labels: dict[str, str]
+
+    @classmethod
+    def of(cls, options: TaskOptions) -> Self:
+        """The options, flat."""
+        return cls(**options.model_dump(exclude={"recognition"}), **options.recognition.model_dump())
+
+
+class ProgressWire(_Wire):
+    """How far it is."""
+
+    pages_total: int
+    """Pages asked for."""
+    pages_done: int
+    """Of these, read."""
+    pages_failed: int
+    """Of these, given up."""
+
+
+class FailureWire(_Wire):
+    """Why it failed."""
+
+    reason: TaskFailureReason
+    message: str
+
+    @classmethod
+    def of(cls, reason: TaskFailureReason | None, message: str | None) -> Self | None:
+        """None where nothing failed."""
+        return cls(reason=reason, message=message or "") if reason else None
+
+
+class LinksWire(_Wire):
+    """Where to go from here."""
+
+    self: str
+    pages: str
+    result: str
+    events: str
+    health: str
+    start: str
+    cancel: str
+
+    @classmethod
+    def of(cls, task_id: str, *, root: str) -> Self:
+        """Paths of everything that belongs to the task."""
+        task = task_path(task_id, root=root)
+        parts = ("pages", "result", "events", "health", "start", "cancel")
+        return cls.model_validate({"self": task, **{part: f"{task}/{part}" for part in parts}})
+
+
+class TaskWire(_Wire):
+    """One document and its fate."""
+
+    task_id: str
+    status: TaskStatus
+    created_at: datetime
+    queued_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    document: DocumentWire
+    options: OptionsWire
+    priority: int
+    """Its present one; a requeued task sinks."""
+    progress: ProgressWire
+    failure: FailureWire | None
+    estimated_memory_mb: int | None
+    """Peak expected before it ran."""
+    actual_memory_mb: int | None
+    """Highest peak of any worker on any of its pages so far."""
+    assigned_device: str | None
+    service_instance_id: str | None
+    """The pooled service that last worked on it."""
+    resource_cleanup_completed: bool
+    """All it held was released, and that was checked."""
+    links: LinksWire
+
+    @classmethod
+    def of(cls, task: Task, *, root: str) -> Self:
+        """The task as it is shown, with links below `root`, the path under which the service is mounted."""
+        return cls(
+            task_id=task.task_id,
+            status=task.status,
+            created_at=task.created_at,
+            queued_at=task.queued_at,
+            started_at=task.started_at,
+            finished_at=task.finished_at,
+            document=DocumentWire(
+                name=task.document.name,
+                size_bytes=task.document.size_bytes,
+                sha256=task.document.sha256,
+                kind=task.kind,
+                page_count=task.page_count,
+            ),
+            options=OptionsWire.of(task.options),
+            priority=task.priority,
+            progress=ProgressWire(
+                pages_total=task.pages_total, pages_done=task.pages_done, pages_failed=task.pages_failed
+            ),
+            failure=FailureWire.of(task.failure_reason, task.failure_message),
+            estimated_memory_mb=task.estimated_memory_mb,
+            actual_memory_mb=task.actual_memory_mb,
+            assigned_device=task.assigned_device,
+            service_instance_id=task.service_instance_id,
+            resource_cleanup_completed=task.resource_cleanup_completed,
+            links=LinksWire.of(task.task_id, root=root),
+        )
+
+
+class TaskListWire(_Wire):
+    """Tasks, newest first."""
+
+    tasks: list[TaskWire]
+    next: str | None
+    """Where the older ones are; also in the Link header."""
+
+
+class PageWire(_Wire):
+    """One page of a task."""
+
+    number: int
+    """1-based position in the document."""
+    state: PageState
+    stage: Stage
+    """What is done for it: its text layer is looked for, or its image recognised."""
+    attempts: int
+    """Times its own work failed."""
+    crashes: int
+    """Times a worker died while it held this page."""
+    failure: FailureWire | None
+    seconds: float | None
+    confidence: float | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, page: TaskPage) -> Self:
+        """The page as it is shown."""
+        return cls(
+            number=page.number,
+            state=page.state,
+            stage=page.stage,
+            attempts=page.attempts,
+            crashes=page.crashes,
+            failure=FailureWire.of(page.failure_reason, page.failure_message),
+            seconds=page.seconds,
+            confidence=page.confidence,
+            finished_at=page.finished_at,
+        )
+
+
+class PageListWire(_Wire):
+    """All pages of a task by number."""
+
+    task_id: str
+    pages: list[PageWire]
+
+
+class EventWire(_Wire):
+    """One thing that happened to a task."""
+
+    sequence: int
+    event_type: TaskEvent
+    timestamp: datetime
+    details: Details
+
+    @classmethod
+    def of(cls, event: EventRecord) -> Self:
+        """The event as it is shown."""
+        return cls(
+            sequence=event.sequence,
+            event_type=event.event_type,
+            timestamp=event.timestamp,
+            details=event.details,
+        )
+
+
+class EventListWire(_Wire):
+    """What happened to a task, oldest first."""
+
+    task_id: str
+    events: list[EventWire]
+    last_sequence: int
+    """Ask again with `after` set to this."""
+
+    @classmethod
+    def of(cls, task_id: str, events: Sequence[EventRecord], *, after: int) -> Self:
+        """The events after a sequence number."""
+        last = events[-1].sequence if events else after
+        return cls(task_id=task_id, events=[EventWire.of(event) for event in events], last_sequence=last)
+
+
+class HealthWire(_Wire):
+    """How a task is doing."""
+
+    status: TaskStatus
+    memory_usage_mb: int | None
+    """What its workers hold now; null while none works on it."""
+    processing_time_s: float | None
+    device: str | None
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, health: TaskHealth) -> Self:
+        """The health as it is shown."""
+        return cls(
+            status=health.status,
+            memory_usage_mb=health.memory_usage_mb,
+            processing_time_s=health.processing_time_s,
+            device=health.device,
+            warnings=list(health.warnings),
+        )
+
+
+class DeviceMemoryWire(_Wire):
+    """One device's memory."""
+
+    limit_mb: int
+    used_mb: int
+    """In use by anybody."""
+    reserved_mb: int
+    """Promised to our workers."""
+    level: str
+    """normal, soft, hard or emergency."""
+
+    @classmethod
+    def of(cls, memory: DeviceMemory) -> Self:
+        """The device as it is shown."""
+        return cls(
+            limit_mb=memory.limit_bytes // MIB,
+            used_mb=memory.used_bytes // MIB,
+            reserved_mb=memory.reserved_bytes // MIB,
+            level=memory.level.name.lower(),
+        )
+
+
+class MetricsWire(_Wire):
+    """How the service is doing."""
+
+    active_tasks: int
+    queued_tasks: int
+    memory_by_device: dict[str, DeviceMemoryWire]
+    pool_utilization: float
+    """Services in use over services there may be, 0 … 1."""
+    average_wait_time: float
+    """Seconds from queued to started."""
+
+    @classmethod
+    def of(cls, metrics: TaskMetrics) -> Self:
+        """The metrics as they are shown."""
+        return cls(
+            active_tasks=metrics.active_tasks,
+            queued_tasks=metrics.queued_tasks,
+            memory_by_device={
+                device: DeviceMemoryWire.of(memory) for device, memory in metrics.memory_by_device.items()
+            },
+            pool_utilization=metrics.pool_utilization,
+            average_wait_time=metrics.average_wait_time.total_seconds(),
+        )
+
+
+def task_path(task_id: str, *, root: str) -> str:
+    """Where a task is found."""
+    return f"{root}/tasks/{task_id}"
+
+
+class ServiceWire(_Wire):
+    """What answers here."""
+
+    service: str
+    version: str
+    links: dict[str, str]
+
+
+class StateWire(_Wire):
+    """How the process is."""
+
+    status: Literal["alive", "ready"]
+
+
+class ProblemKindWire(_Wire):
+    """One kind of problem."""
+
+    type: str
+    title: str
+    status: int
+    code: str
