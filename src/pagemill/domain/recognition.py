@@ -94,6 +94,8 @@ class BatchParams:
         options: How.
         batch_size: Most text lines recognised in one run of the engine; the memory lever of the OOM ladder.
         page_timeout_s: Longest one page may take before its worker counts as hung.
+        pixels: Pixels of the largest page image to be expected, for the memory reservation; None reserves for the
+            largest the engine's profile allows.
     """
 
     document: str
@@ -102,3 +104,4 @@ class BatchParams:
     options: RecognitionOptions
     batch_size: int | None = None
     page_timeout_s: float = 120.0
+    pixels: int | None = None

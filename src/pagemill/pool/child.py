@@ -193,7 +193,7 @@ def main(arguments: list[str]) -> None:
     """Become a worker that serves the socket whose file descriptor is the one argument."""
     procfs.prefer_for_oom_kill()
     faulthandler.enable()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     Child(socket.socket(fileno=int(arguments[0]))).run()
     os._exit(0)
 

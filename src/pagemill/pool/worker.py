@@ -20,6 +20,7 @@ from pagemill.domain.errors import TimedOut, WorkerLost
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageNeedsOcr, PageOutcome, WorkerLoss
 from pagemill.domain.ports import OnPage
 from pagemill.domain.recognition import BatchParams
+from pagemill.pool.config import WorkerConfig
 from pagemill.pool.deaths import Signs, explain, last_words
 from pagemill.pool.messages import (
     BatchEnded,
@@ -48,29 +49,6 @@ _Answer = TypeVar("_Answer", Ready, Inspected, Trimmed)
 _Result = TypeVar("_Result")
 _LINGER = timedelta(seconds=1)
 _LONGEST_LINE = 8192
-
-
-@dataclass(frozen=True)
-class WorkerConfig:
-    """Limits of one worker.
-
-    Attributes:
-        start_limit: From launch until its models are loaded.
-        cancel_grace: A cancelled batch may take so long to finish the page at hand, then the worker is ended.
-        stop_grace: The same for a worker told to stop.
-        kill_limit: Until a killed process must be confirmed dead.
-        trim_limit: Giving free memory back may take so long.
-        data_limit_bytes: `RLIMIT_DATA` of the worker once its models are loaded; None sets no limit.
-        tail_lines: Lines of what it printed that are kept for the report of its death.
-    """
-
-    start_limit: timedelta = timedelta(seconds=120)
-    cancel_grace: timedelta = timedelta(seconds=10)
-    stop_grace: timedelta = timedelta(seconds=5)
-    kill_limit: timedelta = timedelta(seconds=5)
-    trim_limit: timedelta = timedelta(seconds=10)
-    data_limit_bytes: int | None = None
-    tail_lines: int = 20
 
 
 @dataclass
@@ -193,15 +171,15 @@ class Worker:
         self._end(cause)
         await self._is_gone_within(self._config.kill_limit)
 
-    async def stop(self) -> bool:
-        """End it: politely first, by force where that takes too long. Twice is no error.
+    async def stop(self, *, grace: timedelta | None = None) -> bool:
+        """End it: politely first, by force where that takes longer than `grace`. Twice is no error.
 
         Returns:
             Whether its end is confirmed.
         """
         self._stopping = True
         await self._process.send(Stop())
-        if await self._is_gone_within(self._config.stop_grace):
+        if await self._is_gone_within(self._config.stop_grace if grace is None else grace):
             return True
         self._process.signal_group(signal.SIGTERM)
         if await self._is_gone_within(self._config.kill_limit / 5):

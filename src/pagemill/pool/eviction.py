@@ -1,0 +1,99 @@
+"""Which idle model sets are to go, decided from values without a clock or a process; and what that gave back."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pagemill.domain.memory import DeviceId
+from pagemill.domain.recognition import ModelSetKey
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An idle model set.
+
+    Attributes:
+        gives_back_bytes: What its exit is expected to free of the device in need.
+        reload_s: Seconds it took to load.
+        demand: How much it was asked for lately (`Demand.of`).
+        idle_s: Seconds since its last use.
+    """
+
+    worker_id: str
+    gives_back_bytes: int
+    reload_s: float
+    demand: float
+    idle_s: float
+
+    @property
+    def cost(self) -> float:
+        """Seconds of reloading to be expected if it goes."""
+        return self.reload_s * self.demand
+
+
+def choose_evictions(candidates: Iterable[Candidate], at_least_bytes: int | None) -> Sequence[Candidate]:
+    """The cheapest that together give back enough; all of them where `at_least_bytes` is None or they do not suffice.
+
+    Cheapest first until there is enough, then whichever of these turned out not to be needed stay, dearest first.
+    """
+    by_cost = sorted(candidates, key=lambda candidate: (candidate.cost, -candidate.idle_s, candidate.worker_id))
+    if at_least_bytes is None:
+        return by_cost
+    chosen: list[Candidate] = []
+    for candidate in by_cost:
+        if _bytes(chosen) >= at_least_bytes:
+            break
+        chosen.append(candidate)
+    for candidate in reversed(tuple(chosen)):
+        if _bytes(chosen) - candidate.gives_back_bytes >= at_least_bytes:
+            chosen.remove(candidate)
+    return chosen
+
+
+def _bytes(candidates: Iterable[Candidate]) -> int:
+    return sum(candidate.gives_back_bytes for candidate in candidates)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """How often model sets were asked for, each use counting half after every `half_life_s`.
+
+    Attributes:
+        counts: For each key, its count and the monotonic seconds at which it was true.
+    """
+
+    half_life_s: float = 300.0
+    counts: Mapping[ModelSetKey, tuple[float, float]] = field(default_factory=dict)
+
+    def of(self, key: ModelSetKey, at: float) -> float:
+        """The count at that time."""
+        count, since = self.counts.get(key, (0.0, at))
+        return float(count * 0.5 ** ((at - since) / self.half_life_s))
+
+    def after_use(self, key: ModelSetKey, at: float) -> "Demand":
+        """The counts with one use more."""
+        return replace(self, counts={**self.counts, key: (self.of(key, at) + 1.0, at)})
+
+
+@dataclass(frozen=True)
+class EvictionRecord:
+    """What unloading gave back, measured.
+
+    Attributes:
+        keys: The model sets that went.
+        rss_bytes: What their processes held just before.
+        used_before_bytes: Use of the device before; None where nothing measures it.
+        used_after_bytes: Use of it once every process was seen dead.
+    """
+
+    device: DeviceId
+    keys: tuple[ModelSetKey, ...]
+    rss_bytes: int
+    used_before_bytes: int | None
+    used_after_bytes: int | None
+
+    @property
+    def returned_bytes(self) -> int:
+        """Bytes back; what the dead processes held, where nothing measures the device."""
+        if self.used_before_bytes is None or self.used_after_bytes is None:
+            return self.rss_bytes
+        return max(0, self.used_before_bytes - self.used_after_bytes)

@@ -1,0 +1,114 @@
+"""A resident model set and what is known of it. Only `ModelManager` changes one."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from pagemill.domain.memory import MemoryNeed, Reservation
+from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.snapshot import ModelSetSnapshot, WatchedWorker
+from pagemill.pool.worker import Worker
+
+
+def _future() -> asyncio.Future[None]:
+    """One whose error, if nobody waits for it any more, is no news."""
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return future
+
+
+class ResidentState(StrEnum):
+    """Where a model set stands, in this order."""
+
+    RESERVING = "reserving"
+    LOADING = "loading"
+    READY = "ready"
+    UNLOADING = "unloading"
+
+
+@dataclass(eq=False)
+class Resident:
+    """One model set in one worker process.
+
+    Attributes:
+        references: Uses at this moment; it is unloaded only at zero.
+        ready: Done once the models are loaded, or with the error of loading them.
+        leaving: The effort to end its process, under way or failed.
+        turn: Held by the one batch that the worker works on.
+        ended: Its reservation is released, because its process was seen dead.
+        idle_since: Monotonic seconds of its last use.
+        base_rss_bytes: Resident size when its models were loaded.
+        trimmed: It gave its free memory back since its last use.
+    """
+
+    worker_id: str
+    key: ModelSetKey
+    idle_since: float
+    ready: asyncio.Future[None] = field(default_factory=_future)
+    ended: asyncio.Future[None] = field(default_factory=_future)
+    state: ResidentState = ResidentState.RESERVING
+    references: int = 0
+    reservation: Reservation | None = None
+    worker: Worker | None = None
+    leaving: asyncio.Task[None] | None = None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    load_s: float = 0.0
+    loaded_at: float = 0.0
+    base_rss_bytes: int = 0
+    trimmed: bool = False
+    busy_since: float | None = None
+    task_id: str | None = None
+
+    @property
+    def reserved(self) -> MemoryNeed:
+        """What the ledger promised it."""
+        return self.reservation.need if self.reservation else MemoryNeed(0)
+
+    @property
+    def rss_bytes(self) -> int:
+        """Resident size now."""
+        return self.worker.rss_bytes if self.worker else 0
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether another use of it may begin, now or once it is loaded."""
+        if self.state is ResidentState.READY:
+            return self.worker is not None and self.worker.is_usable
+        return self.state is ResidentState.LOADING
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it may be unloaded."""
+        return self.state is ResidentState.READY and self.references == 0
+
+    def idle_for(self, now: float) -> float:
+        """Seconds since its last use; zero while in use."""
+        return now - self.idle_since if self.is_idle else 0.0
+
+    def snapshot(self, now: float) -> ModelSetSnapshot | None:
+        """The picture for metrics; None before it has a process."""
+        if self.worker is None:
+            return None
+        return ModelSetSnapshot(
+            worker_id=self.worker_id,
+            key=self.key,
+            pid=self.worker.pid,
+            references=self.references,
+            idle_for=timedelta(seconds=self.idle_for(now)),
+            rss_bytes=self.rss_bytes,
+            reserved=self.reserved,
+        )
+
+    def watched(self) -> WatchedWorker | None:
+        """The picture for the memory guard; None where there is no live process."""
+        if self.worker is None or self.worker.is_gone:
+            return None
+        return WatchedWorker(
+            worker_id=self.worker_id,
+            pid=self.worker.pid,
+            key=self.key,
+            reserved=self.reserved,
+            busy_since=self.busy_since,
+            task_id=self.task_id,
+        )

@@ -1,0 +1,207 @@
+"""Every model set that is there, on its way in, or on its way out.
+
+    enlist ─▶ reserving ─▶ launch ─▶ loading ─▶ ready ─▶ end ─▶ unloading ─▶ process seen dead ─▶ struck off
+
+A reservation is released where the process was seen dead and nowhere else (`_see_off`), whatever it died of.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from itertools import count
+
+from pagemill.domain.engines import EngineConfig, EngineProfile, EngineSpec
+from pagemill.domain.errors import PagemillError, UnknownEngine, WorkerLost
+from pagemill.domain.outcomes import LossCause
+from pagemill.domain.ports import Clock, MemoryAdmission
+from pagemill.domain.recognition import ModelSetKey
+from pagemill.pool.config import ModelManagerConfig
+from pagemill.pool.messages import Load
+from pagemill.pool.placement import Placement
+from pagemill.pool.residents import Resident, ResidentState
+from pagemill.pool.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+_LOOK_AGAIN = timedelta(milliseconds=500)
+"""Memory may become free without our doing, so those who wait for a change look this often."""
+
+
+class Roster:
+    """Brings model sets up and sees them off; wakes those who wait for either. Runs in the server's event loop."""
+
+    def __init__(
+        self,
+        specs: Mapping[str, EngineSpec],
+        config: ModelManagerConfig,
+        *,
+        placement: Placement,
+        admission: MemoryAdmission,
+        clock: Clock,
+        oom_kills: Callable[[], int | None],
+    ) -> None:
+        self._specs = specs
+        self._config = config
+        self._placement = placement
+        self._admission = admission
+        self._clock = clock
+        self._oom_kills = oom_kills
+        self._residents: dict[str, Resident] = {}
+        self._numbers = count(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.changed = asyncio.Event()
+
+    def __iter__(self) -> Iterator[Resident]:
+        """All residents as they are now."""
+        return iter(tuple(self._residents.values()))
+
+    def get(self, worker_id: str) -> Resident | None:
+        """The resident of that id, unless it is gone."""
+        return self._residents.get(worker_id)
+
+    def profile(self, key: ModelSetKey) -> EngineProfile:
+        """The engine profile of a key that is no reader's.
+
+        Raises:
+            UnknownEngine: There is no such engine or profile.
+        """
+        spec = self._specs.get(key.engine)
+        profile = spec.profile(key.profile) if spec else None
+        if profile is None:
+            known = ", ".join(
+                f"{spec.name}/{profile.name}" for spec in self._specs.values() for profile in spec.profiles
+            )
+            raise UnknownEngine(f"There is no engine {key.engine}/{key.profile}; there is: {known or 'none'}.")
+        return profile
+
+    def enlist(self, key: ModelSetKey) -> Resident:
+        """A place on the roster for a model set that is about to be reserved for."""
+        resident = Resident(f"{key.engine}-{next(self._numbers)}", key, idle_since=self._clock.monotonic())
+        self._residents[resident.worker_id] = resident
+        return resident
+
+    def strike(self, resident: Resident) -> None:
+        """It has no process (any more): release its reservation and tell everybody."""
+        self._residents.pop(resident.worker_id, None)
+        if resident.reservation is not None:
+            self._admission.release(resident.reservation)
+        if not resident.ended.done():
+            resident.ended.set_result(None)
+        self.notify()
+
+    def launch(self, resident: Resident) -> None:
+        """Start its process and load its models; `resident.ready` tells how that went."""
+        resident.state = ResidentState.LOADING
+        self.spawn(self._launch(resident))
+
+    async def end(self, resident: Resident, *, grace: timedelta | None = None) -> None:
+        """Unload it; returns once its process was seen dead, or could not be ended (then the next look tries again).
+
+        Once begun it goes on, even where the caller is cancelled.
+        """
+        resident.state = ResidentState.UNLOADING
+        if resident.leaving is None or resident.leaving.done():
+            resident.leaving = self.spawn(self._end(resident, grace))
+        await asyncio.shield(resident.leaving)
+
+    def notify(self) -> None:
+        """Something changed that somebody may wait for."""
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()
+
+    async def change(self, since: asyncio.Event) -> None:
+        """Wait for a change since that event was `changed`, but not for long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_AGAIN.total_seconds()):
+                await since.wait()
+
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Have something done beside; its failure is a fault of ours and is logged."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def clear(self) -> None:
+        """End everything that is on the roster, and wait for it."""
+        while self._residents:
+            await asyncio.gather(*(self.end(resident, grace=_grace(resident)) for resident in self))
+            if self._residents:
+                await self.change(self.changed)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _end(self, resident: Resident, grace: timedelta | None) -> None:
+        if resident.worker is None:
+            return
+        if await resident.worker.stop(grace=grace):
+            await asyncio.shield(resident.ended)
+        else:
+            logger.error("Worker %s does not end; its memory stays reserved", resident.worker_id)
+
+    async def _launch(self, resident: Resident) -> None:
+        started = self._clock.monotonic()
+        try:
+            resident.base_rss_bytes = await self._start(resident)
+        except PagemillError as error:
+            resident.ready.set_exception(_load_error(resident.key, error))
+            await self._give_up(resident)
+        else:
+            if resident.state is ResidentState.LOADING:
+                resident.state = ResidentState.READY
+            resident.loaded_at = resident.idle_since = self._clock.monotonic()
+            resident.load_s = resident.loaded_at - started
+            resident.ready.set_result(None)
+        self.notify()
+
+    async def _start(self, resident: Resident) -> int:
+        key = resident.key
+        spec = None if key.is_reader else self._specs[key.engine]
+        try:
+            process = await self._placement.start(interpreter=spec.interpreter if spec else None)
+        except OSError as error:
+            raise WorkerLost(f"No process could be started for it: {error}.") from error
+        resident.worker = Worker(resident.worker_id, process, self._config.worker, oom_kills=self._oom_kills)
+        self.spawn(self._see_off(resident, resident.worker))
+        return await resident.worker.load(self._load_request(key, spec))
+
+    def _load_request(self, key: ModelSetKey, spec: EngineSpec | None) -> Load:
+        limit = self._config.worker.data_limit_bytes
+        if spec is None:
+            return Load(data_limit_bytes=limit)
+        config = EngineConfig(
+            profile=key.profile,
+            languages=key.languages,
+            device=key.device,
+            threads=self._config.threads,
+            options=self._config.engine_options.get(key.engine, {}),
+        )
+        max_pixels = self.profile(key).max_pixels
+        return Load(factory=spec.factory, config=config, max_pixels=max_pixels, data_limit_bytes=limit)
+
+    async def _give_up(self, resident: Resident) -> None:
+        if resident.worker is None:
+            self.strike(resident)
+        else:
+            await self.end(resident)
+
+    async def _see_off(self, resident: Resident, worker: Worker) -> None:
+        await worker.gone()
+        self.strike(resident)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("A duty of the model manager failed", exc_info=error)
+
+
+def _grace(resident: Resident) -> timedelta | None:
+    """One that is still loading cannot answer, so it is not asked twice."""
+    return None if resident.ready.done() else timedelta(0)
+
+
+def _load_error(key: ModelSetKey, error: PagemillError) -> WorkerLost:
+    cause = error.details.get("cause", LossCause.LOAD_FAILED)
+    return WorkerLost(f"{key} could not be loaded: {error.message}", cause=cause, reason=error.reason)

@@ -1,0 +1,218 @@
+"""The right to use a model set: bounded by places, waited for in order, given back whatever happens."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+
+from pagemill.domain.documents import DocumentInfo
+from pagemill.domain.engines import EngineSpec
+from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngine
+from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.outcomes import BatchOutcome
+from pagemill.domain.ports import OnPage, Service
+from pagemill.domain.recognition import READER, BatchParams, ModelSetKey
+from pagemill.domain.snapshot import LaneSnapshot, PoolSnapshot
+from pagemill.pool.config import PoolConfig
+from pagemill.pool.model_manager import ModelManager
+from pagemill.pool.residents import Resident
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Places:
+    """So many places of one kind; who waits for one is served in order of arrival."""
+
+    name: str
+    device: DeviceId
+    capacity: int
+    free: asyncio.Semaphore = field(init=False)
+    in_use: int = 0
+
+    def __post_init__(self) -> None:
+        self.free = asyncio.Semaphore(self.capacity)
+
+    async def take(self) -> None:
+        """Wait for a place."""
+        await self.free.acquire()
+        self.in_use += 1
+
+    def give_back(self) -> None:
+        """Let the next one have it."""
+        self.in_use -= 1
+        self.free.release()
+
+
+class OCRService:
+    """A pooled right to one resident model set, until it is released. Made by `OCRServicePool.acquire`."""
+
+    def __init__(self, service_instance_id: str, resident: Resident, models: ModelManager) -> None:
+        self._id = service_instance_id
+        self._resident = resident
+        self._models = models
+
+    @property
+    def service_instance_id(self) -> str:
+        """Unique among all services of this server's life; names the worker too."""
+        return self._id
+
+    @property
+    def key(self) -> ModelSetKey:
+        """The model set it uses."""
+        return self._resident.key
+
+    async def process(self, task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:
+        """Read a batch; see `Service.process`.
+
+        Pages that are unsettled in an outcome without a loss go back at no cost: there was no memory for them now, or
+        the worker ran out of memory and is replaced by the next `acquire`.
+        """
+        return await self._models.process(self._resident, task_id, params, on_page)
+
+    async def inspect(self, path: str, *, limit: timedelta) -> DocumentInfo:
+        """What the document is; raises `DocumentError`, `TimedOut`, `WorkerLost`."""
+        return await self._models.inspect(self._resident, path, limit=limit)
+
+
+@dataclass(frozen=True)
+class _Held:
+    resident: Resident
+    lane: Places
+
+
+class OCRServicePool:
+    """One shared pool for every device. Runs in the server's event loop.
+
+    A service needs a place on its lane (its device's, or the readers'), a place in total, and a use of a model set.
+    """
+
+    def __init__(self, config: PoolConfig, specs: Mapping[str, EngineSpec], models: ModelManager) -> None:
+        self._config = config
+        self._specs = specs
+        self._models = models
+        self._lanes = {str(device): Places(str(device), device, places) for device, places in config.services.items()}
+        self._readers = Places(READER, CPU, config.readers)
+        everything = sum(config.services.values()) + config.readers
+        self._total = Places("all", CPU, everything if config.services_total is None else config.services_total)
+        self._held: dict[str, _Held] = {}
+        self._numbers = count(1)
+        self._given_back = asyncio.Event()
+        self._draining = False
+
+    def start(self) -> None:
+        """Begin to hand out services."""
+        self._draining = False
+        self._models.start()
+
+    async def drain(self) -> None:
+        """Hand out no more services, and wait until all are given back."""
+        self._draining = True
+        while self._held:
+            self._given_back.clear()
+            await self._given_back.wait()
+
+    async def stop(self) -> None:
+        """End every worker; batches in work end early. Twice is no error."""
+        self._draining = True
+        await self._models.stop()
+
+    async def acquire(
+        self,
+        *,
+        device: DeviceId,
+        engine: str,
+        profile: str = "",
+        languages: Sequence[str] = (),
+        wait: timedelta | None = None,
+    ) -> OCRService:
+        """Wait for a place and a loaded model set; see `ServicePool.acquire`.
+
+        Raises:
+            UnknownEngine: There is no such engine or profile, beside what the port says.
+        """
+        key, lane = self._key(device, engine, profile, languages), self._lane(device, engine)
+        limit = self._config.acquire_wait if wait is None else wait
+        try:
+            async with asyncio.timeout(limit.total_seconds()):
+                return await self._acquire(key, lane)
+        except TimeoutError as error:
+            raise PoolExhausted(self._exhausted(key, lane, limit), in_use=lane.in_use, places=lane.capacity) from error
+
+    async def release(self, service: Service) -> None:
+        """Give it back; giving back twice is no error."""
+        held = self._held.pop(service.service_instance_id, None)
+        if held is None:
+            return
+        try:
+            self._models.release(held.resident)
+        finally:
+            self._total.give_back()
+            held.lane.give_back()
+            self._given_back.set()
+
+    def snapshot(self) -> PoolSnapshot:
+        """Places, services in use and resident model sets at this moment."""
+        lanes = tuple(
+            LaneSnapshot(lane.name, lane.device, lane.capacity, lane.in_use)
+            for lane in (*self._lanes.values(), self._readers)
+        )
+        return PoolSnapshot(lanes, self._models.snapshot())
+
+    async def _acquire(self, key: ModelSetKey, lane: Places) -> OCRService:
+        async with _kept(lane), _kept(self._total):
+            if self._draining:
+                raise PoolExhausted("The service is shutting down; send the request again later.")
+            resident = await self._models.acquire(key)
+            service = OCRService(f"{resident.worker_id}/{next(self._numbers)}", resident, self._models)
+            self._held[service.service_instance_id] = _Held(resident, lane)
+            return service
+
+    def _key(self, device: DeviceId, engine: str, profile: str, languages: Sequence[str]) -> ModelSetKey:
+        if engine == READER:
+            return ModelSetKey.reader(CPU)
+        spec = self._specs.get(engine)
+        found = spec.profile(profile) if spec else None
+        if spec is None or found is None:
+            known = ", ".join(f"{one.name}/{way.name}" for one in self._specs.values() for way in one.profiles)
+            raise UnknownEngine(f"There is no engine {engine}/{profile}; there is: {known or 'none'}.")
+        if device.partition(":")[0] not in spec.device_kinds:
+            kinds = ", ".join(spec.device_kinds)
+            raise DeviceUnavailable(f"The engine {engine} cannot run on {device}; it runs on: {kinds}.", device=device)
+        return ModelSetKey(engine, found.name, tuple(sorted(languages)), device)
+
+    def _lane(self, device: DeviceId, engine: str) -> Places:
+        if engine == READER:
+            return self._readers
+        lane = self._lanes.get(device)
+        if lane is None or lane.capacity == 0:
+            there = ", ".join(name for name, lane in self._lanes.items() if lane.capacity) or "none"
+            raise DeviceUnavailable(f"There is no device {device}; there is: {there}.", device=device)
+        return lane
+
+    def _exhausted(self, key: ModelSetKey, lane: Places, limit: timedelta) -> str:
+        waited = f"within {limit.total_seconds():g} s"
+        if lane.in_use >= lane.capacity:
+            return (
+                f"All {lane.capacity} services on {lane.name} are busy and none became free {waited}; try again later."
+            )
+        if self._total.in_use >= self._total.capacity:
+            return f"All {self._total.capacity} services are busy and none became free {waited}; try again later."
+        return (
+            f"There was no memory for {key} {waited} ({lane.in_use} of {lane.capacity} services on {lane.name} are "
+            "busy); try again later."
+        )
+
+
+@asynccontextmanager
+async def _kept(places: Places) -> AsyncIterator[None]:
+    """Take a place and keep it, unless what follows fails."""
+    await places.take()
+    try:
+        yield
+    except BaseException:
+        places.give_back()
+        raise

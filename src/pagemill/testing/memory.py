@@ -1,0 +1,146 @@
+"""Memory as a test wants it: a ledger with a limit that can be set, and an estimator that always says the same."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+from pagemill.domain.errors import DeviceUnavailable, NeverFits
+from pagemill.domain.memory import (
+    CPU,
+    MIB,
+    DeviceId,
+    DeviceMemory,
+    MemoryLevel,
+    MemoryNeed,
+    MemoryReading,
+    Reservation,
+)
+from pagemill.domain.recognition import ModelSetKey
+
+
+class FakeAdmission:
+    """`MemoryAdmission` that promises up to a limit for each device and measures nothing.
+
+    Attributes:
+        limits: Bytes by device; may be changed at any time.
+        levels: Level by device; normal where none is set.
+    """
+
+    def __init__(self, limits: Mapping[DeviceId, int] | None = None) -> None:
+        self.limits = dict(limits or {CPU: 1024 * MIB})
+        self.levels: dict[DeviceId, MemoryLevel] = {}
+        self._promised: dict[str, Reservation] = {}
+        self._numbers = count(1)
+
+    @property
+    def reservations(self) -> Sequence[Reservation]:
+        """What is promised now."""
+        return tuple(self._promised.values())
+
+    def reserve(self, owner: str, device: DeviceId, need: MemoryNeed) -> Reservation | None:
+        """Promise memory, atomically on host and GPU; None where it does not fit now."""
+        self._check(device, need)
+        reservation = Reservation(f"reservation-{next(self._numbers)}", owner, device, need)
+        return self._promise(reservation)
+
+    def resize(self, reservation: Reservation, need: MemoryNeed) -> Reservation | None:
+        """Change what was promised; None where growth does not fit now, or it was released before."""
+        held = self._promised.get(reservation.reservation_id)
+        if held is None:
+            return None
+        self._check(held.device, need)
+        return self._promise(replace(held, need=need), instead_of=held)
+
+    def release(self, reservation: Reservation) -> None:
+        """Take the promise back; twice is no error."""
+        self._promised.pop(reservation.reservation_id, None)
+
+    def level(self, device: DeviceId) -> MemoryLevel:
+        """What was set."""
+        return self.levels.get(device, MemoryLevel.NORMAL)
+
+    def devices(self) -> Sequence[DeviceMemory]:
+        """Every device, with promises counted as use."""
+        return [
+            DeviceMemory(device, limit, self._taken(device), self._taken(device), self.level(device))
+            for device, limit in self.limits.items()
+        ]
+
+    def _promise(self, wanted: Reservation, *, instead_of: Reservation | None = None) -> Reservation | None:
+        before = instead_of.need if instead_of else MemoryNeed(0)
+        grown = {device: size - _asked(wanted.device, before)[device] for device, size in _wanted(wanted).items()}
+        if any(more > 0 and self._taken(device) + more > self.limits[device] for device, more in grown.items()):
+            return None
+        self._promised[wanted.reservation_id] = wanted
+        return wanted
+
+    def _check(self, device: DeviceId, need: MemoryNeed) -> None:
+        if device not in self.limits:
+            raise DeviceUnavailable(f"There is no device {device}.", device=device)
+        for name, size in _asked(device, need).items():
+            if size > self.limits[name]:
+                raise NeverFits(f"{size // MIB} MiB never fit in the {self.limits[name] // MIB} MiB of {name}.")
+
+    def _taken(self, device: DeviceId) -> int:
+        return sum(_wanted(reservation).get(device, 0) for reservation in self._promised.values())
+
+
+def _wanted(reservation: Reservation) -> Mapping[DeviceId, int]:
+    return _asked(reservation.device, reservation.need)
+
+
+def _asked(device: DeviceId, need: MemoryNeed) -> dict[DeviceId, int]:
+    return {CPU: need.ram_bytes} if device == CPU else {CPU: need.ram_bytes, device: need.gpu_bytes}
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What an estimator was told."""
+
+    key: ModelSetKey
+    pixels: int
+    batch_size: int | None
+    peak: MemoryNeed
+    failed: bool
+
+
+class FakeEstimator:
+    """`MemoryEstimator` that says what it was made with, and keeps what it is told.
+
+    Attributes:
+        observations: What it was told, oldest first.
+    """
+
+    def __init__(self, *, idle_mib: int = 50, working_mib: int = 80) -> None:
+        self.idle = MemoryNeed(idle_mib * MIB)
+        self.working = MemoryNeed(working_mib * MIB)
+        self.observations: list[Observation] = []
+
+    def base(self, key: ModelSetKey) -> MemoryNeed:
+        """`idle`, whatever the key."""
+        del key
+        return self.idle
+
+    def batch(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
+        """`working`, whatever the batch."""
+        del key, pixels, batch_size
+        return self.working
+
+    def observe(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, peak: MemoryNeed) -> None:
+        """Keep it."""
+        self.observations.append(Observation(key, pixels, batch_size, peak, failed=False))
+
+    def observe_failure(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, reached: MemoryNeed) -> None:
+        """Keep it."""
+        self.observations.append(Observation(key, pixels, batch_size, reached, failed=True))
+
+
+class FakeProbe:
+    """`MemoryProbe` whose readings are set."""
+
+    def __init__(self, *readings: MemoryReading) -> None:
+        self.readings = list(readings)
+
+    def read(self) -> Sequence[MemoryReading]:
+        """What was set."""
+        return tuple(self.readings)

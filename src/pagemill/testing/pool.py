@@ -1,0 +1,129 @@
+"""A pool without processes, for those who build on one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from itertools import count
+
+from pagemill.domain.engines import EngineSpec
+from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngine
+from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.outcomes import BatchOutcome, PageNeedsOcr, PageOutcome, PageRead
+from pagemill.domain.page import Page, PageSource
+from pagemill.domain.ports import OnPage, Service
+from pagemill.domain.recognition import READER, BatchParams, ModelSetKey, Stage
+from pagemill.domain.snapshot import LaneSnapshot, PoolSnapshot
+
+Script = Callable[[str, BatchParams, OnPage], Awaitable[BatchOutcome]]
+"""What becomes of a batch of a task; calls `on_page` for every page that it settles."""
+
+
+class FakeService:
+    """`Service` that does what a script says."""
+
+    def __init__(self, service_instance_id: str, key: ModelSetKey, script: Script) -> None:
+        self._id = service_instance_id
+        self._key = key
+        self._script = script
+
+    @property
+    def service_instance_id(self) -> str:
+        """Unique within its pool."""
+        return self._id
+
+    @property
+    def key(self) -> ModelSetKey:
+        """What was asked for."""
+        return self._key
+
+    async def process(self, task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:
+        """Run the script."""
+        return await self._script(task_id, params, on_page)
+
+
+class FakeServicePool:
+    """`ServicePool` in memory: places are counted and waited for as in the real one, but nothing is loaded."""
+
+    def __init__(
+        self,
+        specs: Mapping[str, EngineSpec],
+        places: Mapping[DeviceId, int],
+        *,
+        readers: int = 1,
+        script: Script | None = None,
+        default_wait: timedelta = timedelta(seconds=60),
+    ) -> None:
+        self._specs = specs
+        self._capacity = {str(device): count_ for device, count_ in places.items()} | {READER: readers}
+        self._free = {lane: asyncio.Semaphore(count_) for lane, count_ in self._capacity.items()}
+        self._held: dict[str, str] = {}
+        self._script = script or read_every_page
+        self._default_wait = default_wait
+        self._numbers = count(1)
+
+    @property
+    def held(self) -> int:
+        """Services that were not released yet."""
+        return len(self._held)
+
+    async def acquire(
+        self,
+        *,
+        device: DeviceId,
+        engine: str,
+        profile: str = "",
+        languages: Sequence[str] = (),
+        wait: timedelta | None = None,
+    ) -> FakeService:
+        """Wait for a free place."""
+        key = self._key(device, engine, profile, languages)
+        lane = READER if key.is_reader else device
+        if self._capacity.get(lane, 0) == 0:
+            raise DeviceUnavailable(f"There is no device {device}.", device=device)
+        try:
+            async with asyncio.timeout((self._default_wait if wait is None else wait).total_seconds()):
+                await self._free[lane].acquire()
+        except TimeoutError as error:
+            raise PoolExhausted(f"All {self._capacity[lane]} services on {lane} are busy.") from error
+        service = FakeService(f"{key.engine}-{next(self._numbers)}", key, self._script)
+        self._held[service.service_instance_id] = lane
+        return service
+
+    async def release(self, service: Service) -> None:
+        """Give it back; giving back twice is no error."""
+        lane = self._held.pop(service.service_instance_id, None)
+        if lane is not None:
+            self._free[lane].release()
+
+    def snapshot(self) -> PoolSnapshot:
+        """Places and how many of them are taken; no model sets."""
+        in_use = list(self._held.values())
+        lanes = (
+            LaneSnapshot(lane, CPU if lane == READER else DeviceId(lane), capacity, in_use.count(lane))
+            for lane, capacity in self._capacity.items()
+        )
+        return PoolSnapshot(tuple(lanes), ())
+
+    def _key(self, device: DeviceId, engine: str, profile: str, languages: Sequence[str]) -> ModelSetKey:
+        if engine == READER:
+            return ModelSetKey.reader(CPU)
+        spec = self._specs.get(engine)
+        found = spec.profile(profile) if spec else None
+        if found is None:
+            raise UnknownEngine(f"There is no engine {engine}/{profile}.")
+        return ModelSetKey(engine, found.name, tuple(sorted(languages)), device)
+
+
+async def read_every_page(task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:
+    """The script of a pool in which nothing goes wrong: an empty page for each, no text layers."""
+    del task_id
+    for number in params.pages:
+        await on_page(_outcome(number, params.stage))
+    return BatchOutcome(params.pages)
+
+
+def _outcome(number: int, stage: Stage) -> PageOutcome:
+    if stage is Stage.TEXT:
+        return PageNeedsOcr(number)
+    page = Page(number=number, width_px=1, height_px=1, dpi=None, source=PageSource.OCR, engine="fake")
+    return PageRead(number, page.to_json(), seconds=0.0, peak_bytes=0, pixels=1)
