@@ -199,7 +199,9 @@ class MemoryGuard:
         known = {worker.worker_id for worker in alive}
         dying = [kill.worker for kill in self._memory.kills if kill.worker.worker_id not in known]
         uses = self._machine.uses(alive + dying)
-        return Look(self._clock.monotonic(), self._readings(uses), alive, uses)
+        readings = self._readings(uses)
+        self._ledger.note(Measurement(readings, uses))
+        return Look(self._clock.monotonic(), readings, alive, uses)
 
     def _measure(self) -> Measurement:
         workers = list(self._workers.workers()) if self._workers is not None else []

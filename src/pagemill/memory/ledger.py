@@ -102,10 +102,10 @@ class MemoryLedger:
         with self._lock:
             return self._accounts()
 
-    def owners(self, device: DeviceId) -> frozenset[str]:
-        """Who was promised anything of that device."""
+    def note(self, measured: Measurement) -> None:
+        """Take notice of a measurement made for another purpose: it may show the least use by others so far."""
         with self._lock:
-            return frozenset(self._promised(device))
+            self._accounts(measured)
 
     def promised_bytes(self, device: DeviceId) -> int:
         """What was promised of that device altogether."""
@@ -123,8 +123,8 @@ class MemoryLedger:
         owners = self._promised(device)
         return level_admits(self._level(device), is_load=owner not in owners, holds_nothing=not owners)
 
-    def _accounts(self) -> dict[DeviceId, Account]:
-        measured = self._measure()
+    def _accounts(self, measured: Measurement | None = None) -> dict[DeviceId, Account]:
+        measured = measured or self._measure()
         return {device: self._account(reading, measured) for device, reading in measured.readings.items()}
 
     def _account(self, reading: MemoryReading, measured: Measurement) -> Account:

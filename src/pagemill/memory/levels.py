@@ -66,8 +66,8 @@ def next_level(
 ) -> MemoryLevel:
     """The level after a reading.
 
-    A level is entered at its per cent of the limit and left `hysteresis` below that. The emergency is also entered where
-    the present rate reaches the limit within two polls, even of the shortest.
+    A level is entered at its per cent of the limit and left `hysteresis` points below. The emergency is also entered
+    where the present rate reaches the limit within two polls, even of the shortest.
     """
     runway = Runway(reading.free_bytes, bytes_per_s)
     if runway.seconds <= 2 * polling.shortest_s:
