@@ -101,8 +101,8 @@ class SqlPageQueue:
         """
         now = self._clock.now()
         async with self._database.write() as connection:
-            status = await _lock_status(connection, lease)
             if isinstance(outcome, PageNeedsOcr):
+                status = await _lock_status(connection, lease)
                 again: Values = {"state": _waiting_state(status), "stage": Stage.OCR, "retry_at": None}
                 await _settle(connection, lease, (outcome.number,), again)
             else:
@@ -307,9 +307,9 @@ async def _commit(
         "created_at": now,
     }
     details: Details = {"page": read.number, "seconds": read.seconds, "confidence": confidence}
+    await _count(connection, lease, done=1, peak_bytes=read.peak_bytes)
     await _settle(connection, lease, (read.number,), done)
     await connection.execute(insert(page_results), result)
-    await _count(connection, lease, done=1, peak_bytes=read.peak_bytes)
     await note(connection, lease.task_id, TaskEvent.PAGE_DONE, now=now, details=details)
 
 
@@ -321,11 +321,13 @@ def _counted(failure: PageFailed, *, crashed: bool) -> Values:
 async def _count(
     connection: AsyncConnection, lease: PageLease, *, done: int = 0, failed: int = 0, peak_bytes: int
 ) -> None:
-    """Bring the task's counters and its peak up to date with one page."""
+    """Bring the task's counters and its peak up to date with one page, and lock it."""
     counters: Values = {"pages_done": tasks.c.pages_done + done, "pages_failed": tasks.c.pages_failed + failed}
     if peak_bytes:
         counters["actual_memory_mb"] = raised_peak(-(-peak_bytes // MIB))
-    await connection.execute(update(tasks).where(tasks.c.task_id == lease.task_id).values(counters))
+    counted = await connection.execute(update(tasks).where(tasks.c.task_id == lease.task_id).values(counters))
+    if counted.rowcount == 0:
+        raise _stale(lease)
 
 
 async def _was_revoked(connection: AsyncConnection, lease: PageLease) -> bool:

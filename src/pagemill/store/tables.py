@@ -81,7 +81,6 @@ tasks = Table(
     Column("assigned_device", String(64)),
     Column("service_instance_id", String(255)),
     Column("resource_cleanup_completed", Boolean, nullable=False, server_default=false()),
-    CheckConstraint("pages_done + pages_failed <= pages_total", name="page_counts"),
 )
 Index(None, tasks.c.status, tasks.c.task_id)
 Index(None, tasks.c.status, tasks.c.assigned_device, tasks.c.queue_order, tasks.c.task_id)

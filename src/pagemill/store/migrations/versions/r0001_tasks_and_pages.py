@@ -118,7 +118,6 @@ def _create_tasks() -> None:
         _one_of("tasks", "status", TASK_STATUSES),
         _one_of("tasks", "kind", KINDS),
         _one_of("tasks", "failure_reason", FAILURE_REASONS),
-        sa.CheckConstraint("pages_done + pages_failed <= pages_total", name=op.f("ck_tasks_page_counts")),
     )
     op.create_index("ix_tasks_status_task_id", "tasks", ["status", "task_id"])
     op.create_index("ix_tasks_admission", "tasks", ["admission"])
