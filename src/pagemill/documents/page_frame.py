@@ -1,7 +1,7 @@
 """The frame of a PDF page: from points in page space to pixels of the upright page. Pure."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 Rect = tuple[float, float, float, float]
@@ -61,6 +61,10 @@ class PageFrame:
         ax, ay = a * left + c * bottom + e, b * left + d * bottom + f
         bx, by = a * right + c * top + e, b * right + d * top + f
         return (ax, ay, bx, by) if ax <= bx and ay <= by else (min(ax, bx), min(ay, by), max(ax, bx), max(ay, by))
+
+    def turned(self, quarter_turns: int) -> "PageFrame":
+        """The same page, turned further clockwise."""
+        return replace(self, quarter_turns=(self.quarter_turns + quarter_turns) % 4)
 
     def shows(self, rect: Rect) -> bool:
         """Whether the rectangle's centre is on the page."""

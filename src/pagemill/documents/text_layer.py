@@ -16,7 +16,7 @@ import pypdfium2.raw as pdfium_c
 from pagemill.documents.letters import LINE_END_HYPHEN, plain, tally, text_of_codes
 from pagemill.documents.page_frame import PageFrame
 from pagemill.documents.page_objects import count_objects
-from pagemill.documents.text_lines import PlacedWord, lines_of_words
+from pagemill.documents.text_lines import PlacedWord, lines_of_words, main_direction
 from pagemill.documents.trust import LayerFacts
 from pagemill.domain.page import Line, Page, PageSource
 from pagemill.domain.reading_order import blocks_in_reading_order
@@ -37,12 +37,14 @@ class TextLayer:
     Attributes:
         lines: In pixels of the frame, in the order they are stored.
         facts: What tells whether they can be trusted.
-        frame: Where the page lies.
+        frame: Where the page lies, upright.
+        rotation: Degrees clockwise by which the page was turned to bring its writing upright.
     """
 
     lines: tuple[Line, ...]
     facts: LayerFacts
     frame: PageFrame
+    rotation: int
 
     def page(self, number: int, *, dpi: int, warnings: tuple[str, ...] = ()) -> Page:
         """The lines in reading order, as a page."""
@@ -52,6 +54,7 @@ class TextLayer:
             width_px=width_px,
             height_px=height_px,
             dpi=dpi,
+            rotation=self.rotation,
             source=PageSource.TEXT_LAYER,
             blocks=blocks_in_reading_order(self.lines, width_px=width_px, height_px=height_px),
             warnings=warnings,
@@ -69,7 +72,11 @@ def read_text_layer(page: pdfium.PdfPage, frame: PageFrame) -> TextLayer:
         handle = text_page.raw
         text = _text(handle)
         words = tuple(_placed_words(handle, text, frame))
-        return TextLayer(lines_of_words(words), _facts(page, handle, text), frame)
+        turns = -main_direction(words) % 4
+        if turns:
+            frame = frame.turned(turns)
+            words = tuple(_placed_words(handle, text, frame))
+        return TextLayer(lines_of_words(words), _facts(page, handle, text), frame, rotation=90 * turns)
     finally:
         text_page.close()
 

@@ -1,5 +1,6 @@
 """Placed words to lines of text. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 from typing import NamedTuple
@@ -40,6 +41,14 @@ def lines_of_words(words: Sequence[PlacedWord]) -> tuple[Line, ...]:
         level = [_turned_back(word, turns) for word in words if word.turns == turns]
         lines += [_line(run, turns) for run in _joined(list(_stored_runs(level)))]
     return tuple(lines)
+
+
+def main_direction(words: Iterable[PlacedWord]) -> int:
+    """The quarter turns by which most of the writing is turned."""
+    letters = Counter[int]()
+    for word in words:
+        letters[word.turns] += len(word.text)
+    return max(sorted(letters), key=letters.__getitem__, default=0)
 
 
 def _stored_runs(words: Iterable[PlacedWord]) -> Iterator[list[PlacedWord]]:

@@ -41,6 +41,16 @@ class Box:
         """The height of the writing: for a line that runs up or down the page, its width."""
         return min(self.width, self.height) if len(self.line.text) > 1 else self.height
 
+    @property
+    def is_upended(self) -> bool:
+        """Whether the line runs up or down the page."""
+        return self.height > 2 * self.width and len(self.line.text) > 1
+
+    @property
+    def runs_up(self) -> bool:
+        """Whether an upended line is read from the bottom to the top."""
+        return self.line.polygon[1][1] < self.line.polygon[0][1] - self.width
+
     def shares_row(self, other: "Box") -> bool:
         """Whether the two stand side by side: they overlap by half of the lower one's height."""
         overlap = min(self.y1, other.y1) - max(self.y0, other.y0)

@@ -15,7 +15,7 @@ Row = tuple[Box, ...]
 BULLET = re.compile(r"\s*[•‣◦▪●○■□◆·∙–—*-]\s+(?=\S)")
 """A bullet, up to its item."""
 
-NUMBER = re.compile(r"\s*(?:(?P<markdown>\d{1,3}[.)])|\((?:\d{1,3}|[a-zA-Z])\)|[a-zA-Z][.)])\s+(?=\S)")
+NUMBER = re.compile(r"\s*(?:(?P<markdown>\d{1,3}[.)])|\((?:\d{1,3}|[a-zA-Z])\)|[a-zA-Z]\))\s+(?=\S)")
 """A number or letter, up to its item; `markdown` where Markdown numbers items so."""
 
 WIDEST_PITCH = 2.2
@@ -43,6 +43,8 @@ class _Measured:
 
 def blocks_of_rows(rows: Sequence[Row]) -> tuple[Block, ...]:
     """Part rows, already in reading order, where a new paragraph, heading or list item begins."""
+    if not rows:
+        return ()
     measured = [_measure(row) for row in rows]
     pitch = _typical_pitch(measured)
     body = median(row.size for row in measured)

@@ -21,7 +21,7 @@ NARROWEST_GUTTER = 0.5
 PROSE_WIDTH = 9.0
 """Running text is set at least this wide, in heights of the writing."""
 
-PROSE_FILL = 0.8
+PROSE_FILL = 0.9
 """A typical line of running text fills at least this share of its column."""
 
 MOST_GUTTERS = 12
@@ -32,8 +32,9 @@ def blocks_in_reading_order(lines: Sequence[Line], *, width_px: int, height_px: 
     """Sort lines into paragraphs, and paragraphs into reading order.
 
     Columns of running text are read one after the other, headings that span them before them; tables and receipts
-    (short cells that share a baseline) are read row by row. A small skew of the page does no harm. Every line comes out
-    exactly once; the order they came in does not matter.
+    (short cells that share a baseline) are read row by row. Lines that run up or down the page (margin notes, vertical
+    Chinese) come last. A small skew of the page does no harm. Every line comes out exactly once; the order they came in
+    does not matter.
 
     Args:
         lines: The page's lines, pixels, origin top left; quadrilaterals start at the top left corner, clockwise.
@@ -42,7 +43,9 @@ def blocks_in_reading_order(lines: Sequence[Line], *, width_px: int, height_px: 
     """
     boxes = upright_boxes(lines, width_px=width_px, height_px=height_px)
     boxes.sort(key=_canonical)
-    return blocks_of_rows(_ordered(boxes)) if boxes else ()
+    level = _ordered([box for box in boxes if not box.is_upended])
+    upended = sorted((box for box in boxes if box.is_upended), key=_upended_order)
+    return (*blocks_of_rows(level), *blocks_of_rows([(box,) for box in upended]))
 
 
 def rows_of_lines(lines: Sequence[Line], *, width_px: int, height_px: int) -> list[list[Line]]:
@@ -54,6 +57,11 @@ def rows_of_lines(lines: Sequence[Line], *, width_px: int, height_px: int) -> li
         else:
             rows.append([box])
     return [[box.line for box in row] for row in rows]
+
+
+def _upended_order(box: Box) -> tuple[float, float]:
+    """Lines that run down follow from right to left (as in vertical Chinese), those that run up from left to right."""
+    return (box.x0, -box.y1) if box.runs_up else (-box.x1, box.y0)
 
 
 def _canonical(box: Box) -> tuple[float, float, float, float, str]:
@@ -228,8 +236,9 @@ def _is_prose(column: list[Box], size: float) -> bool:
 
 
 def _column_width(column: list[Box]) -> float:
+    """Upper quartile of the lines' widths: a heading that reaches into the next column does not count."""
     widths = [box.width for box in column]
-    return quantiles(widths, n=10)[-1] if len(widths) > 4 else max(widths)
+    return quantiles(widths)[-1] if len(widths) > 4 else max(widths)
 
 
 def _aligned_share(left: list[Box], right: list[Box]) -> float:
