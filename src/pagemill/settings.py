@@ -8,10 +8,10 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -29,7 +29,7 @@ DEFAULT_FILE = Path("pagemill.yaml")
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-Percent = Annotated[float, Field(gt=0, le=100)]
+Percent = Annotated[int, Field(ge=6, le=100)]
 
 
 class _Section(BaseModel):
@@ -124,6 +124,12 @@ class MemorySettings(_Section):
     """From here on no work is started; promises end here too."""
     emergency_percent: Percent = 95
     """From here on the newest retriable worker is ended, one at a time."""
+
+    @model_validator(mode="after")
+    def _levels_rise(self) -> Self:
+        if not self.soft_percent < self.hard_percent < self.emergency_percent:
+            raise ValueError("soft_percent < hard_percent < emergency_percent must hold")
+        return self
 
 
 class DocumentSettings(_Section):

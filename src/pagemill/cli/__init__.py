@@ -1,6 +1,7 @@
 """The command line: `pagemill`.
 
-Results are on stdout, errors are one sentence on stderr, progress shows on a terminal only. Exit codes: `exits.ExitCode`.
+Results are on stdout, errors are one sentence on stderr, progress shows on a terminal only. How it ends:
+`exits.ExitCode`.
 """
 
 from pagemill.cli.main import main

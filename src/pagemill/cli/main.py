@@ -58,7 +58,7 @@ def serve(
     """Serve the HTTP API."""
     server = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = _settings(config, {"server": server} | ({"data_dir": data_dir} if data_dir else {}))
-    run_command(serve_http(settings))
+    serve_http(settings)
 
 
 @cli.command()
@@ -69,7 +69,9 @@ def ocr(
         Path | None, typer.Option("--output", "-o", help="File, or folder for several documents; else stdout.")
     ] = None,
     pages: Annotated[str, typer.Option(help='Pages such as "1-3,7,-1"; all if left out.')] = "",
-    mode: Annotated[OcrMode, typer.Option("--ocr", help="Recognise always, never, or where no text is.")] = OcrMode.AUTO,
+    mode: Annotated[
+        OcrMode, typer.Option("--ocr", help="Recognise always, never, or where no text is.")
+    ] = OcrMode.AUTO,
     engine: Annotated[str, typer.Option(help="Recognition engine.")] = "rapidocr",
     profile: Annotated[str, typer.Option(help="The engine's profile.")] = "accurate",
     languages: Annotated[list[str] | None, typer.Option("--language", "-l", help="ISO 639 code; repeatable.")] = None,

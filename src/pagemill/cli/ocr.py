@@ -11,7 +11,7 @@ from typing import IO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pagemill.app import Application, running
+from pagemill.app import Application
 from pagemill.cli.exits import ExitCode, complain, exit_code_of
 from pagemill.domain.errors import InvalidRequest, PagemillError
 from pagemill.domain.results import ResultWriter
@@ -40,7 +40,8 @@ async def recognise_files(request: OcrRequest, settings: Settings) -> ExitCode:
     """Read every file as the service would, on a temporary data folder; deliver each as soon as it is read."""
     with tempfile.TemporaryDirectory(prefix="pagemill-") as folder:
         local = settings.model_copy(update={"data_dir": Path(folder), "database_url": None})
-        async with running(local) as application:
+        application = Application(local)
+        async with application.running():
             return await _OcrRun(request, application).run()
 
 

@@ -2,7 +2,7 @@
 
 import uvicorn
 
-from pagemill.app import build_application, http_api
+from pagemill.app import Application, http_api
 from pagemill.logs import configure_logging
 from pagemill.settings import Settings
 
@@ -13,7 +13,7 @@ SHUTDOWN_SECONDS = 10
 def serve_http(settings: Settings) -> None:
     """Serve until a signal ends it; starting and stopping the parts belongs to the server's lifespan."""
     configure_logging(settings.log_level, settings.log_format)
-    api = http_api(build_application(settings))
+    api = http_api(Application(settings))
     server = uvicorn.Config(
         api,
         host=settings.server.host,

@@ -22,7 +22,7 @@ async def write_result(
         writer: The form.
     """
     unread = deque(page for page in pages if page.state is PageState.FAILED)
-    yield writer.begin(_header(task, pages))
+    yield writer.begin(_header(task))
     async for payload in payloads:
         page = Page.from_json(payload)
         for piece in _unread_before(page.number, unread, writer):
@@ -33,12 +33,12 @@ async def write_result(
     yield writer.end()
 
 
-def _header(task: Task, pages: Sequence[TaskPage]) -> ResultHeader:
+def _header(task: Task) -> ResultHeader:
     return ResultHeader(
         task_id=task.task_id,
         document=task.document.name,
         page_count=task.page_count,
-        pages=tuple(page.number for page in pages),
+        pages_total=task.pages_total,
         status=task.status,
         created_at=task.created_at,
         finished_at=task.finished_at,
