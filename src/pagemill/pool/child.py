@@ -1,9 +1,9 @@
-"""A worker process: `python -m pagemill.pool.child SOCKET_FD`.
+"""A worker process: `python -m pagemill.pool.child SOCKET_FD LIFELINE_FD`.
 
     server ══ socketpair ══ listener thread ──▶ requests ──▶ main thread: one request at a time ──▶ replies
                                 │
-                                ├─ Cancel: no further page of that batch
-                                └─ end of file: the server is gone, so the whole process group ends at once
+                                └─ Cancel: no further page of that batch
+    server ══ lifeline pipe ══ kernel: when the server is gone, the whole process group ends at once
 
 It is executed, never forked, and imports no engine before it is told which. Standard output and error both lead to the
 server's log, so a library that prints cannot break the protocol.
@@ -23,7 +23,7 @@ from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.engines import Engine, EngineConfig, EngineFactory
 from pagemill.domain.errors import EngineFailed, InvalidDocument, PagemillError, TaskFailureReason
 from pagemill.domain.outcomes import PageFailed, PageOutcome
-from pagemill.pool import procfs
+from pagemill.pool import linux
 from pagemill.pool.messages import (
     LENGTHS,
     BatchEnded,
@@ -56,7 +56,7 @@ Work = Load | Process | Inspect | Trim | Stop
 class Inbox:
     """Requests in the order they came.
 
-    A thread of its own listens, so that cancelling and the server's death are seen while the main thread computes.
+    A thread of its own listens, so that cancelling is seen while the main thread computes.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -82,7 +82,8 @@ class Inbox:
             while True:
                 self._take(self._receive())
         except (EOFError, OSError, ProtocolError):
-            procfs.end_own_group()
+            logger.exception("The server cannot be understood any more")
+            os._exit(1)
 
     def _take(self, request: Request) -> None:
         if isinstance(request, Cancel):
@@ -131,14 +132,14 @@ class Child:
         match request:
             case Load():
                 self._reader = _load(request)
-                self._send(Ready(rss_bytes=procfs.rss_bytes()))
+                self._send(Ready(rss_bytes=linux.rss_bytes()))
             case Process():
                 self._process(request)
             case Inspect():
                 self._send(Inspected(info=_inspect(self._loaded, request.path)))
             case Trim():
                 self._loaded.trim()
-                self._send(Trimmed(rss_bytes=procfs.rss_bytes()))
+                self._send(Trimmed(rss_bytes=linux.rss_bytes()))
             case _:
                 assert_never(request)
 
@@ -173,7 +174,7 @@ def _load(request: Load) -> PageReader:
 
     engine = None if request.factory is None else _make_engine(request.factory, request.config)
     if request.data_limit_bytes is not None:
-        procfs.limit_data(request.data_limit_bytes)
+        linux.limit_data(request.data_limit_bytes)
     return PageReader(engine, max_pixels=request.max_pixels, open_document=open_document)
 
 
@@ -190,8 +191,9 @@ def _inspect(reader: PageReader, path: str) -> DocumentInfo:
 
 
 def main(arguments: list[str]) -> None:
-    """Become a worker that serves the socket whose file descriptor is the one argument."""
-    procfs.prefer_for_oom_kill()
+    """Become a worker; the arguments are the file descriptors of the socket to serve and of the lifeline."""
+    linux.prefer_for_oom_kill()
+    linux.tie_group_to(int(arguments[1]))
     faulthandler.enable()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     Child(socket.socket(fileno=int(arguments[0]))).run()

@@ -15,7 +15,9 @@ class WorkerConfig:
         start_limit: From launch until its models are loaded.
         cancel_grace: A cancelled batch may take so long to finish the page at hand, then the worker is ended.
         stop_grace: The same for a worker told to stop.
-        kill_limit: Until a killed process must be confirmed dead.
+        term_grace: After SIGTERM, until SIGKILL.
+        term_grace: timedelta = timedelta(seconds=1)
+    kill_limit: Until a killed process must be confirmed dead.
         trim_limit: Giving free memory back may take so long.
         data_limit_bytes: `RLIMIT_DATA` of the worker once its models are loaded; None sets no limit.
         tail_lines: Lines of what it printed that are kept for the report of its death.
@@ -24,6 +26,7 @@ class WorkerConfig:
     start_limit: timedelta = timedelta(seconds=120)
     cancel_grace: timedelta = timedelta(seconds=10)
     stop_grace: timedelta = timedelta(seconds=5)
+    term_grace: timedelta = timedelta(seconds=1)
     kill_limit: timedelta = timedelta(seconds=5)
     trim_limit: timedelta = timedelta(seconds=10)
     data_limit_bytes: int | None = None

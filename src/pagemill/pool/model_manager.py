@@ -28,8 +28,8 @@ from pagemill.domain.recognition import BatchParams, ModelSetKey, Stage
 from pagemill.domain.snapshot import ModelSetSnapshot, WatchedWorker
 from pagemill.pool.config import ModelManagerConfig
 from pagemill.pool.eviction import Candidate, Demand, EvictionRecord, choose_evictions
+from pagemill.pool.linux import kernel_oom_kills
 from pagemill.pool.placement import Placement
-from pagemill.pool.procfs import kernel_oom_kills
 from pagemill.pool.residents import Resident, ResidentState
 from pagemill.pool.roster import Roster
 
@@ -132,7 +132,7 @@ class ModelManager:
         resident.idle_since = self._clock.monotonic()
         resident.trimmed = False
         if resident.is_idle and not resident.is_usable:
-            self._roster.spawn(self._unload([resident], resident.key.device))
+            self._roster.spawn(self._replace(resident))
         self._roster.notify()
 
     async def process(self, resident: Resident, task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:
@@ -183,11 +183,7 @@ class ModelManager:
 
     async def evict_idle(self, device: DeviceId, *, at_least_bytes: int | None = None) -> int:
         """Unload idle model sets, cheapest first, until so many bytes are back (None: all); returns bytes measured."""
-        chosen = self._choose(self._evictable(device), device, at_least_bytes)
-        if not chosen:
-            return 0
-        await self._unload(chosen, device)
-        return self.last_eviction.returned_bytes if self.last_eviction else 0
+        return await self._unload(self._choose(self._evictable(device), device, at_least_bytes), device)
 
     async def trim_idle(self, device: DeviceId) -> None:
         """Have idle workers give their allocator's free memory back."""
@@ -355,17 +351,18 @@ class ModelManager:
         )
         return [by_id[chosen.worker_id] for chosen in choose_evictions(candidates, at_least_bytes)]
 
-    async def _unload(self, residents: Sequence[Resident], device: DeviceId) -> None:
-        """End their processes and measure what that gave back."""
+    async def _unload(self, residents: Sequence[Resident], device: DeviceId) -> int:
+        """End their processes and measure what that gave back, bytes."""
         if not residents:
-            return
+            return 0
         for resident in residents:
             resident.state = ResidentState.UNLOADING
         held, before = sum(resident.rss_bytes for resident in residents), self._used_bytes(device)
         await asyncio.gather(*(self._roster.end(resident) for resident in residents))
         keys = tuple(resident.key for resident in residents)
-        self.last_eviction = EvictionRecord(device, keys, held, before, self._used_bytes(device))
-        logger.info("Unloaded %s: %d MiB back", ", ".join(map(str, keys)), self.last_eviction.returned_bytes // MIB)
+        self.last_eviction = record = EvictionRecord(device, keys, held, before, self._used_bytes(device))
+        logger.info("Unloaded %s: %d MiB back", ", ".join(map(str, keys)), record.returned_bytes // MIB)
+        return record.returned_bytes
 
     def _used_bytes(self, device: DeviceId) -> int | None:
         readings = self._probe.read() if self._probe else ()
@@ -384,8 +381,12 @@ class ModelManager:
             base = resident.base_rss_bytes
             limit = max(base * self._config.growth_factor, base + self._config.growth_floor_bytes)
             if rss_bytes > limit and resident.is_idle:
-                logger.info("Worker %s holds %d MiB and is replaced", resident.worker_id, rss_bytes // MIB)
-                await self._unload([resident], resident.key.device)
+                await self._replace(resident)
+
+    async def _replace(self, resident: Resident) -> None:
+        """Unload one that is spent; the next use loads another."""
+        logger.info("Worker %s holds %d MiB and is replaced", resident.worker_id, resident.rss_bytes // MIB)
+        await self._unload([resident], resident.key.device)
 
 
 async def _refuse(pages: Sequence[int], error: NeverFits, on_page: OnPage) -> BatchOutcome:

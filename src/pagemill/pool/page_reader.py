@@ -13,7 +13,7 @@ from pagemill.domain.errors import EngineFailed, OutOfMemory, PagemillError, Pag
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
 from pagemill.domain.page import Page
 from pagemill.domain.recognition import BatchParams, Stage
-from pagemill.pool.procfs import peak_rss_bytes, reset_peak
+from pagemill.pool.linux import peak_rss_bytes, reset_peak
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from pagemill.pool import procfs
+from pagemill.pool import linux
 from pagemill.pool.messages import LENGTHS, Reply, Request, check_lengths, pack, parse_reply
 
 
@@ -103,48 +103,50 @@ class LocalPlacement:
         """Start a worker; another interpreter's environment has pagemill installed too."""
         ours, theirs = socket.socketpair()
         log, printed = os.pipe()
-        try:
-            process = _LocalProcess(self._execute(interpreter or sys.executable, theirs.fileno(), printed))
-        except OSError:
-            ours.close()
-            os.close(log)
-            raise
-        finally:
-            theirs.close()
-            os.close(printed)
+        tied, lifeline = os.pipe()
+        with ExitStack() as kept, ExitStack() as handed:
+            kept.callback(ours.close)
+            handed.callback(theirs.close)
+            for stack, descriptor in ((kept, log), (kept, lifeline), (handed, printed), (handed, tied)):
+                stack.callback(os.close, descriptor)
+            process = _LocalProcess(
+                self._execute(interpreter or sys.executable, output=printed, handed=(theirs.fileno(), tied)),
+                kept.pop_all(),
+            )
         await process.connect(ours, log)
         return process
 
-    def _execute(self, interpreter: str, socket_fd: int, output_fd: int) -> subprocess.Popen[bytes]:
+    def _execute(self, interpreter: str, *, output: int, handed: tuple[int, int]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [interpreter, "-P", "-u", "-m", "pagemill.pool.child", str(socket_fd)],
+            [interpreter, "-P", "-u", "-m", "pagemill.pool.child", *map(str, handed)],
             stdin=subprocess.DEVNULL,
-            stdout=output_fd,
-            stderr=output_fd,
-            pass_fds=(socket_fd,),
+            stdout=output,
+            stderr=output,
+            pass_fds=handed,
             env=self._environment,
             start_new_session=True,
         )
 
 
 class _LocalProcess:
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    """A child of ours. `closing` closes our ends of its pipes; `close` may be called twice."""
+
+    def __init__(self, process: subprocess.Popen[bytes], closing: ExitStack) -> None:
         loop = asyncio.get_running_loop()
         self._process = process
+        self._closing = closing
         self._exit: asyncio.Future[ExitStatus] = loop.create_future()
         self._pidfd = os.pidfd_open(process.pid)
-        self._closing = ExitStack()
         self._reader, self._log = StreamReader(), StreamReader()
         self._lengths: tuple[int, int] | None = None
         loop.add_reader(self._pidfd, self._bury)
 
     async def connect(self, ours: socket.socket, log_fd: int) -> None:
         """Attach the pipes; a process that cannot be spoken to is ended."""
-        self._closing.callback(ours.close)
-        printed = self._closing.enter_context(os.fdopen(log_fd, "rb", buffering=0))
         try:
             self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
-            self._closing.callback(self._writer.close)
+            self._closing.callback(self._writer.transport.abort)
+            printed = os.fdopen(log_fd, "rb", buffering=0, closefd=False)
             protocol = StreamReaderProtocol(self._log)
             transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, printed)
             self._closing.callback(transport.close)
@@ -189,10 +191,10 @@ class _LocalProcess:
                 os.killpg(self.pid, number)
 
     def rss_bytes(self) -> int:
-        return 0 if self._exit.done() else procfs.rss_bytes(self.pid)
+        return 0 if self._exit.done() else linux.rss_bytes(self.pid)
 
     def peak_bytes(self) -> int:
-        return 0 if self._exit.done() else procfs.peak_rss_bytes(self.pid)
+        return 0 if self._exit.done() else linux.peak_rss_bytes(self.pid)
 
     def _bury(self) -> None:
         """The process is dead but not reaped, so its number and its group's cannot belong to anybody else yet."""
@@ -201,4 +203,4 @@ class _LocalProcess:
         self.signal_group(signal.SIGKILL)
         _, status, usage = os.wait4(self.pid, 0)
         self._process.returncode = os.waitstatus_to_exitcode(status)
-        self._exit.set_result(ExitStatus(self._process.returncode, procfs.exit_peak_bytes(usage)))
+        self._exit.set_result(ExitStatus(self._process.returncode, linux.exit_peak_bytes(usage)))

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import count
 
@@ -160,7 +160,12 @@ class OCRServicePool:
             LaneSnapshot(lane.name, lane.device, lane.capacity, lane.in_use)
             for lane in (*self._lanes.values(), self._readers)
         )
-        return PoolSnapshot(lanes, self._models.snapshot())
+        users = {held.resident.worker_id: service for service, held in self._held.items()}
+        models = (
+            replace(model_set, service_instance_id=users.get(model_set.worker_id))
+            for model_set in self._models.snapshot()
+        )
+        return PoolSnapshot(lanes, tuple(models))
 
     async def _acquire(self, key: ModelSetKey, lane: Places) -> OCRService:
         async with _kept(lane), _kept(self._total):

@@ -179,13 +179,14 @@ class Worker:
         """
         self._stopping = True
         await self._process.send(Stop())
-        if await self._is_gone_within(self._config.stop_grace if grace is None else grace):
-            return True
-        self._process.signal_group(signal.SIGTERM)
-        if await self._is_gone_within(self._config.kill_limit / 5):
-            return True
-        self._process.signal_group(signal.SIGKILL)
-        return await self._is_gone_within(self._config.kill_limit)
+        if not await self._is_gone_within(self._config.stop_grace if grace is None else grace):
+            self._process.signal_group(signal.SIGTERM)
+        if not await self._is_gone_within(self._config.term_grace):
+            self._process.signal_group(signal.SIGKILL)
+        if not await self._is_gone_within(self._config.kill_limit):
+            return False
+        await asyncio.wait([self._watching], timeout=_LINGER.total_seconds())
+        return True
 
     async def _follow(self, batch: _Batch, params: BatchParams, on_page: OnPage) -> WorkerLoss | None:
         await self._process.send(Process(batch=batch.number, params=params))
@@ -218,6 +219,8 @@ class Worker:
                     if isinstance(reply, BatchEnded):
                         self.exhausted = reply.exhausted
                         return
+                await self._lost()
+                return
         await self.kill(LossCause.HANG)
 
     async def _ask(self, request: Request, expected: type[_Answer], limit: timedelta) -> _Answer:

@@ -1,5 +1,9 @@
-"""What Linux says of a process's memory. Where a file cannot be read, the figure is 0 or None: "not known"."""
+"""What Linux does for us: memory of processes, who is killed first, and dying with one's parent.
 
+Where a figure cannot be read it is 0 or None: "not known".
+"""
+
+import fcntl
 import os
 import resource
 import signal
@@ -56,11 +60,18 @@ def exit_peak_bytes(usage: resource.struct_rusage) -> int:
     return usage.ru_maxrss * _KIB if usage.ru_maxrss > own else 0
 
 
-def end_own_group() -> None:
-    """End this process at once, and all it has started where it leads a group of its own."""
-    if os.getpgrp() == os.getpid():
-        os.killpg(os.getpgrp(), signal.SIGKILL)
-    os._exit(1)
+def tie_group_to(lifeline_fd: int) -> None:
+    """Have the kernel kill our process group when the other end of this pipe is closed, by whatever death.
+
+    No thread of ours takes part in it, so it holds while a library computes with the interpreter locked. (See F_SETSIG
+    and O_ASYNC in fcntl(2). PR_SET_PDEATHSIG will not do: it fires when the *thread* ends that started us.)
+    """
+    fcntl.fcntl(lifeline_fd, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(lifeline_fd, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(lifeline_fd, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        if not os.read(lifeline_fd, 1):
+            os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def _status_bytes(path: str, field: str) -> int:
