@@ -1,18 +1,19 @@
 """`EventLog`: everything that happens is read once, in order, by who resumes from the last sequence it saw."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
+from tests.fixtures.stores import Stores, failed_page, new_task, read_page
 
 from pagemill.domain.errors import NotFound
-from pagemill.domain.events import TaskEvent
+from pagemill.domain.events import Details, EventRecord, TaskEvent
 from pagemill.domain.tasks import TaskStatus
-from tests.fixtures.stores import Stores, failed_page, new_task, read_page
 
 
 async def test_entries_are_read_as_they_were_written(stores: Stores) -> None:
     await stores.tasks.create(new_task("a", pages=2))
-    details = {"text": "ä", "count": 3, "share": 0.5, "yes": True, "none": None}
+    details: Details = {"text": "ä", "count": 3, "share": 0.5, "yes": True, "none": None}
     await stores.events.append("a", TaskEvent.MEMORY_WARNING, details)
     created, warning = await stores.events.read("a")
     assert (created.event_type, created.details) == (TaskEvent.CREATED, {"pages": 2})
@@ -26,7 +27,8 @@ async def test_reading_goes_on_after_the_last_sequence(stores: Stores) -> None:
     for number in range(5):
         await stores.events.append("a", TaskEvent.PROGRESS, {"number": number})
         await stores.events.append("b", TaskEvent.PROGRESS)
-    seen, after = [], 0
+    seen: list[EventRecord] = []
+    after = 0
     while entries := await stores.events.read("a", after=after, limit=2):
         seen += entries
         after = entries[-1].sequence
@@ -64,7 +66,7 @@ async def test_a_task_s_life_is_told_by_its_events(stores: Stores) -> None:
     await stores.running("a", pages=2)
     lease = await stores.claim("a")
     await stores.pages.commit_page(lease, read_page(1), confidence=0.9)
-    await stores.pages.fail_page(lease, failed_page(2), retry_in=stores.clock.now() - stores.clock.now())
+    await stores.pages.fail_page(lease, failed_page(2), retry_in=timedelta())
     await stores.pages.fail_page(await stores.claim("a"), failed_page(2), retry_in=None)
     (ended,) = await stores.pages.finish_completed()
     await stores.queue.add_task(ended, 2)

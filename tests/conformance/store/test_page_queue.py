@@ -1,17 +1,18 @@
 """`PageQueue`: a page is in one pair of hands at a time, is done once, and is never lost."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.fixtures.stores import LEASE, MINUTE, Stores, failed_page, new_task, read_page
 
 from pagemill.domain.errors import StaleLease, TaskFailureReason
 from pagemill.domain.memory import CPU, MIB
 from pagemill.domain.outcomes import PageNeedsOcr
 from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import PageLease, PageState, Task, TaskStatus
-from tests.fixtures.stores import LEASE, MINUTE, Stores, failed_page, new_task, read_page
 
 NOW = timedelta()
 
@@ -178,7 +179,7 @@ async def test_a_stale_lease_changes_nothing(stores: Stores, deed: str) -> None:
     fresh = await stores.claim("a")
     before = (await stores.tasks.get("a"), await stores.tasks.pages("a"), await stores.events.read("a"))
     pages = stores.pages
-    deeds = {
+    deeds: dict[str, Callable[[], Awaitable[object]]] = {
         "read": lambda: pages.commit_page(stale, read_page(1, peak_bytes=MIB)),
         "needs ocr": lambda: pages.commit_page(stale, PageNeedsOcr(1)),
         "fail": lambda: pages.fail_page(stale, failed_page(1), retry_in=None),

@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.fixtures.stores import MINUTE, Stores, failed_page, new_task, read_page
 
 from pagemill.domain.errors import IllegalTransition, NotFound, QueueFull
 from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.tasks import PageState, Task, TaskStatus
 from pagemill.store.task_queue import QueueConfig
-from tests.fixtures.stores import MINUTE, Stores, failed_page, new_task, read_page
 
 
 async def _order(stores: Stores) -> list[str]:

@@ -3,13 +3,13 @@
 import json
 
 import pytest
+from tests.fixtures.stores import Stores, new_task, read_page
 
 from pagemill.domain.errors import Conflict, IllegalTransition, NotFound, TaskFailureReason
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.recognition import RecognitionOptions, Stage
 from pagemill.domain.tasks import TRANSITIONS, PageState, TaskOptions, TaskStatus
 from pagemill.store.task_store import RESULTS_AT_ONCE
-from tests.fixtures.stores import Stores, new_task, read_page
 
 OPTIONS = TaskOptions(
     pages="1-2", recognition=RecognitionOptions(languages=("zh", "en"), rotation=90), priority=7, labels={"käse": "→"}
