@@ -106,11 +106,14 @@ def admits(account: Account, owner: str, more_bytes: int) -> bool:
 
 
 def floor_after(before: int | None, account: Account) -> int | None:
-    """F after another look: the least use by others seen so far; None until it could be told."""
-    known = [held for held in account.held.values() if held is not None]
-    if len(known) < len(account.held):
+    """F after another look: the least use by others seen so far; None until it could be told.
+
+    Once it is known, only looks at which none of our workers holds anything count: one that exits between its own
+    measurement and the device's would make the others seem smaller than they are, for good.
+    """
+    if account.held and (before is not None or None in account.held.values()):
         return before
-    others = max(0, account.used_bytes - sum(known))
+    others = max(0, account.used_bytes - sum(held or 0 for held in account.held.values()))
     return others if before is None else min(before, others)
 
 

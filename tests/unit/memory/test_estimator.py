@@ -1,0 +1,165 @@
+import json
+
+import pytest
+from pydantic import JsonValue
+
+from pagemill.domain.engines import EngineProfile, EngineSpec
+from pagemill.domain.errors import UnknownEngine
+from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemorySeed
+from pagemill.domain.recognition import ModelSetKey
+from pagemill.memory.estimator import Drift, LearningEstimator, seeds_of
+
+SEED = MemorySeed(MemoryNeed(100 * MIB, 50 * MIB), MemoryNeed(200 * MIB, 10 * MIB), ram_per_pixel=10, gpu_per_pixel=4)
+SPEC = EngineSpec("echo", "nowhere:nothing", (EngineProfile("accurate", SEED), EngineProfile("fast", SEED)))
+KEY = ModelSetKey("echo", "accurate", (), CPU)
+GPU_KEY = ModelSetKey("echo", "accurate", (), DeviceId("cuda:0"))
+PAGE = 1_000_000
+
+
+@pytest.fixture
+def estimator() -> LearningEstimator:
+    return LearningEstimator(seeds_of([SPEC]))
+
+
+def learn(
+    estimator: LearningEstimator, pages: int, peak_mib: int, *, key: ModelSetKey = KEY, pixels: int = PAGE
+) -> None:
+    for _ in range(pages):
+        estimator.observe(key, pixels=pixels, batch_size=None, peak=MemoryNeed(peak_mib * MIB))
+
+
+def ram_mib(estimator: LearningEstimator, pixels: int = PAGE, batch_size: int | None = None) -> float:
+    return estimator.batch(KEY, pixels=pixels, batch_size=batch_size).ram_bytes / MIB
+
+
+def test_before_anything_is_learned_the_seed_counts(estimator: LearningEstimator) -> None:
+    assert estimator.base(KEY) == MemoryNeed(100 * MIB)
+    assert estimator.batch(KEY, pixels=PAGE) == MemoryNeed(300 * MIB + 10 * PAGE)
+    assert estimator.batch(GPU_KEY, pixels=PAGE) == MemoryNeed(300 * MIB + 10 * PAGE, 60 * MIB + 4 * PAGE)
+
+
+def test_a_smaller_batch_needs_less_and_none_is_the_engines_own(estimator: LearningEstimator) -> None:
+    assert estimator.batch(KEY, pixels=PAGE, batch_size=4).ram_bytes == 300 * MIB + 10 * PAGE // 2
+    assert ram_mib(estimator, batch_size=8) == ram_mib(estimator)
+
+
+def test_few_pages_can_raise_the_estimate_but_not_lower_it(estimator: LearningEstimator) -> None:
+    learn(estimator, 1, 50)
+    assert ram_mib(estimator) == pytest.approx(300 + 10 * PAGE / MIB)
+    learn(estimator, 1, 900)
+    assert ram_mib(estimator) > 900
+
+
+def test_after_some_pages_what_was_seen_counts(estimator: LearningEstimator) -> None:
+    learn(estimator, 30, 150)
+    assert 150 * 1.05 < ram_mib(estimator) < 150 * 1.1
+
+
+def test_beyond_the_largest_page_seen_it_rises_as_the_seed_does(estimator: LearningEstimator) -> None:
+    learn(estimator, 30, 150)
+    assert ram_mib(estimator, 3 * PAGE) == pytest.approx(ram_mib(estimator) + 10 * 2 * PAGE / MIB)
+
+
+def test_a_batch_needs_no_less_than_its_base(estimator: LearningEstimator) -> None:
+    learn(estimator, 30, 150)
+    estimator.observe_base(KEY, settled=MemoryNeed(400 * MIB))
+    assert estimator.base(KEY).ram_bytes == pytest.approx(440 * MIB, abs=1)
+    assert ram_mib(estimator) == pytest.approx(440)
+
+
+def test_the_base_is_the_largest_seen_lately(estimator: LearningEstimator) -> None:
+    for mib in [300, *[80] * 31]:
+        estimator.observe_base(KEY, settled=MemoryNeed(mib * MIB))
+    assert estimator.base(KEY).ram_bytes == pytest.approx(330 * MIB, abs=1)
+    estimator.observe_base(KEY, settled=MemoryNeed(80 * MIB))
+    assert estimator.base(KEY).ram_bytes == pytest.approx(88 * MIB, abs=1)
+
+
+def test_a_failure_is_a_bound_for_larger_pages_only_and_no_sample(estimator: LearningEstimator) -> None:
+    learn(estimator, 30, 150)
+    estimator.observe_failure(KEY, pixels=2 * PAGE, batch_size=None, reached=MemoryNeed(800 * MIB))
+    assert ram_mib(estimator) < 150 * 1.1
+    assert ram_mib(estimator, 2 * PAGE) == 1000
+    assert ram_mib(estimator, 3 * PAGE) == 1000
+    assert ram_mib(estimator, 2 * PAGE, batch_size=4) < 150 * 1.1
+
+
+def test_a_failure_is_outvoted_by_pages_as_large_that_needed_less(estimator: LearningEstimator) -> None:
+    estimator.observe_failure(KEY, pixels=PAGE, batch_size=None, reached=MemoryNeed(800 * MIB))
+    learn(estimator, 19, 150)
+    learn(estimator, 30, 150, pixels=PAGE // 2)
+    assert ram_mib(estimator) == 1000
+    learn(estimator, 1, 150)
+    assert ram_mib(estimator) < 300
+
+
+def test_figures_of_zero_were_not_measured(estimator: LearningEstimator) -> None:
+    before = estimator.batch(GPU_KEY, pixels=PAGE)
+    for _ in range(30):
+        estimator.observe(GPU_KEY, pixels=PAGE, batch_size=None, peak=MemoryNeed(200 * MIB))
+    after = estimator.batch(GPU_KEY, pixels=PAGE)
+    assert after.ram_bytes < before.ram_bytes
+    assert after.gpu_bytes == before.gpu_bytes
+    learn(estimator, 30, 0)
+    assert estimator.batch(KEY, pixels=PAGE).ram_bytes == 300 * MIB + 10 * PAGE
+
+
+def test_gpu_peaks_are_learned_apart(estimator: LearningEstimator) -> None:
+    for _ in range(30):
+        estimator.observe(GPU_KEY, pixels=PAGE, batch_size=None, peak=MemoryNeed(200 * MIB, 900 * MIB))
+    assert 900 * MIB < estimator.batch(GPU_KEY, pixels=PAGE).gpu_bytes < 1000 * MIB
+
+
+def test_profiles_and_devices_are_learned_apart(estimator: LearningEstimator) -> None:
+    learn(estimator, 30, 150)
+    assert estimator.batch(GPU_KEY, pixels=PAGE).ram_bytes == 300 * MIB + 10 * PAGE
+
+
+def test_drift_is_observed_over_estimated(estimator: LearningEstimator) -> None:
+    assert estimator.drifts() == {}
+    estimate = estimator.batch(KEY, pixels=0).ram_bytes
+    for peak in (estimate // 2, estimate // 4, estimate // 2):
+        estimator.observe(KEY, pixels=0, batch_size=None, peak=MemoryNeed(peak))
+    assert estimator.drifts() == {KEY: Drift(last=0.5, p50=0.5, p99=0.5, pages=3)}
+
+
+def test_what_was_learned_survives_as_plain_values(estimator: LearningEstimator) -> None:
+    learn(estimator, 30, 150)
+    estimator.observe_base(KEY, settled=MemoryNeed(80 * MIB))
+    estimator.observe_failure(KEY, pixels=2 * PAGE, batch_size=None, reached=MemoryNeed(800 * MIB))
+    estimator.observe(GPU_KEY, pixels=PAGE, batch_size=2, peak=MemoryNeed(200 * MIB, 900 * MIB))
+    stored = json.loads(json.dumps(estimator.snapshot()))
+    other = LearningEstimator(seeds_of([SPEC]))
+    learn(other, 30, 999)
+    other.restore(stored)
+    assert other.snapshot() == estimator.snapshot()
+    assert other.batch(KEY, pixels=2 * PAGE) == estimator.batch(KEY, pixels=2 * PAGE)
+    assert other.batch(GPU_KEY, pixels=PAGE) == estimator.batch(GPU_KEY, pixels=PAGE)
+    assert other.drifts() == estimator.drifts()
+
+
+def test_an_engine_that_is_gone_is_passed_over(estimator: LearningEstimator) -> None:
+    learn(estimator, 5, 150)
+    other = LearningEstimator(seeds_of([]))
+    other.restore(estimator.snapshot())
+    assert other.snapshot() == {"version": 1, "model_sets": []}
+
+
+@pytest.mark.parametrize("stored", [{"version": 2, "model_sets": []}, {"something": "else"}])
+def test_what_is_not_a_snapshot_changes_nothing(estimator: LearningEstimator, stored: dict[str, JsonValue]) -> None:
+    learn(estimator, 5, 150)
+    before = estimator.snapshot()
+    with pytest.raises(ValueError, match=r"version|something"):
+        estimator.restore(stored)
+    assert estimator.snapshot() == before
+
+
+def test_an_unknown_engine_is_said(estimator: LearningEstimator) -> None:
+    for engine, profile in [("nobody", ""), ("echo", "slow")]:
+        with pytest.raises(UnknownEngine, match=engine):
+            estimator.batch(ModelSetKey(engine, profile, (), CPU), pixels=PAGE)
+
+
+def test_the_reader_has_a_seed_of_its_own(estimator: LearningEstimator) -> None:
+    reader = ModelSetKey.reader(CPU)
+    assert 0 < estimator.base(reader).ram_bytes < estimator.batch(reader, pixels=0).ram_bytes
