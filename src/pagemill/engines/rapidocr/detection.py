@@ -4,14 +4,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from rapidocr.ch_ppocr_det.utils import DBPostProcess
 
 from pagemill.engines.rapidocr.models import Network
 from pagemill.engines.rapidocr.pixels import Pixels, as_bgr, normalised, resized
-
-Quad = NDArray[np.float32]
-"""Corners of a line, shape (4, 2), clockwise from the top left, in pixels of the image given."""
+from pagemill.engines.rapidocr.strips import Quad
 
 _STRIDE = 32  # the network halves its input five times
 

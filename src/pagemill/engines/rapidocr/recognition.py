@@ -9,7 +9,8 @@ from rapidocr.ch_ppocr_rec.typings import WordInfo
 from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
 
 from pagemill.engines.rapidocr.models import Network, Tensor
-from pagemill.engines.rapidocr.pixels import Pixels, as_bgr, normalised, resized
+from pagemill.engines.rapidocr.pixels import as_bgr, normalised, resized
+from pagemill.engines.rapidocr.strips import LineStrip
 
 _HEIGHT = 48
 _NARROWEST = 32
@@ -37,7 +38,7 @@ class ReadLine:
 
 
 class Recogniser:
-    """Reads line crops with RapidOCR's recognition model.
+    """Reads lines with RapidOCR's recognition model.
 
     A run's time is that of its columns, padding included, so that lines are only batched with lines about as wide;
     wide lines gain nothing by company and are read alone.
@@ -47,29 +48,29 @@ class Recogniser:
         self._network = network
         self._decode = CTCLabelDecode(character=network.characters())
 
-    def read(self, crops: Sequence[Pixels], *, most_lines: int | None) -> list[ReadLine]:
+    def read(self, strips: Sequence[LineStrip], *, most_lines: int | None) -> list[ReadLine]:
         """Read lines, in the order given.
 
         Args:
-            crops: One line each, laid level.
+            strips: Where they stand.
             most_lines: Most lines in one run of the model; None for as many as pay.
         """
-        widths = [_input_width(crop) for crop in crops]
+        widths = [_input_width(strip) for strip in strips]
         lines: dict[int, ReadLine] = {}
         for batch in _batches(widths, most_lines=most_lines):
-            read = self._run([crops[index] for index in batch], [widths[index] for index in batch])
+            read = self._run([strips[index] for index in batch], [widths[index] for index in batch])
             lines.update(zip(batch, read, strict=True))
-        return [lines[index] for index in range(len(crops))]
+        return [lines[index] for index in range(len(strips))]
 
     def shrink(self) -> None:
         """Free what the last page needed; called between pages."""
         self._network.shrink()
 
-    def _run(self, crops: Sequence[Pixels], widths: Sequence[int]) -> list[ReadLine]:
+    def _run(self, strips: Sequence[LineStrip], widths: Sequence[int]) -> list[ReadLine]:
         widest = max(widths)
-        batch: Tensor = np.zeros((len(crops), 3, _HEIGHT, widest), dtype=np.float32)
-        for slot, crop, width in zip(batch, crops, widths, strict=True):
-            slot[:, :, :width] = normalised(as_bgr(resized(crop, width, _HEIGHT)))[0]
+        batch: Tensor = np.zeros((len(strips), 3, _HEIGHT, widest), dtype=np.float32)
+        for slot, strip, width in zip(batch, strips, widths, strict=True):
+            slot[:, :, :width] = normalised(as_bgr(resized(strip.picture(), width, _HEIGHT)))[0]
         texts, infos = self._decode(
             self._network(batch), return_word_box=True, wh_ratio_list=widths, max_wh_ratio=widest
         )
@@ -79,9 +80,8 @@ class Recogniser:
         ]
 
 
-def _input_width(crop: Pixels) -> int:
-    height, width = map(int, crop.shape[:2])
-    return min(_WIDEST, max(_NARROWEST, math.ceil(width * _HEIGHT / height)))
+def _input_width(strip: LineStrip) -> int:
+    return min(_WIDEST, max(_NARROWEST, math.ceil(strip.aspect * _HEIGHT)))
 
 
 def _batches(widths: Sequence[int], *, most_lines: int | None) -> Iterator[list[int]]:

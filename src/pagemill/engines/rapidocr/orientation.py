@@ -1,0 +1,51 @@
+"""Which way up a page stands, decided once for the page and by the recognition model itself.
+
+Text that stands on its head is read with little confidence, text the right way up with much; the two never met on the
+pages we measured (docs/decisions/0005-page-orientation.md). So the lines read first serve as the sample, and an upright
+page, by far the most frequent, costs nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from statistics import fmean
+
+from pagemill.engines.rapidocr.recognition import ReadLine
+from pagemill.engines.rapidocr.strips import LineStrip
+
+SAMPLE_LINES = 5
+
+_LONG = 2.5  # from this aspect on, a strip is a line and not a single letter, which may well be taller than wide
+_CLEARLY_READ = 0.85
+_JUST_READ = 0.75
+_CLEARLY_BETTER = 0.1
+
+
+def turn_to_upright(
+    sample: Sequence[LineStrip],
+    read: Sequence[ReadLine],
+    read_again: Callable[[Sequence[LineStrip]], Sequence[ReadLine]],
+) -> int:
+    """Degrees clockwise (0, 90, 180, 270) to turn the page by.
+
+    Args:
+        sample: The page's longest lines.
+        read: What they were read as.
+        read_again: Reads strips; called only on suspicion.
+    """
+    lines = [(strip, line) for strip, line in zip(sample, read, strict=True) if strip.aspect >= _LONG]
+    if not lines:
+        return 0
+    sideways = 2 * sum(strip.runs_down for strip, _ in lines) > len(lines)
+    as_is = fmean(line.confidence for _, line in lines)
+    if as_is >= _CLEARLY_READ:
+        return 270 if sideways else 0
+    flipped = fmean(line.confidence for line in read_again([strip.flipped() for strip, _ in lines]))
+    if sideways:
+        return _sideways_turn(as_is, flipped)
+    return 180 if flipped >= max(_JUST_READ, as_is + _CLEARLY_BETTER) else 0
+
+
+def _sideways_turn(as_is: float, flipped: float) -> int:
+    """A strip that runs down is read with its top to the left: read well, the page must be turned to the left."""
+    if max(as_is, flipped) < _JUST_READ:
+        return 0  # upright characters set in columns, as in Chinese and Japanese books
+    return 270 if as_is >= flipped else 90
