@@ -1,8 +1,9 @@
 """From an image in any mode Pillow knows to an upright `PageImage` on white. Runs in workers only."""
 
 import math
+from typing import cast
 
-from PIL import Image, ImageOps, ImageStat
+from PIL import Image, ImageOps
 
 from pagemill.domain.image import PageImage
 
@@ -57,7 +58,7 @@ def _plain(image: Image.Image) -> Image.Image:
 def _scaled_gray(image: Image.Image) -> Image.Image:
     """Samples of more than 8 bits, or fractions of one, as 8 bits: white is the least common depth that holds all."""
     samples = image.convert("F")
-    highest = max(ImageStat.Stat(samples).extrema[0])
+    _, highest = cast("tuple[float, float]", samples.getextrema())
     is_fraction = image.mode == "F" and highest <= 1
     white = 1 if is_fraction else next(white for white in _WHITES if highest <= white)
     return samples.point(lambda sample: sample * (255 / white)).convert("L")

@@ -1,0 +1,27 @@
+import pytest
+
+from pagemill.documents.page_frame import PageFrame
+
+
+@pytest.mark.parametrize(
+    ("quarter_turns", "size", "rect"),
+    [
+        (0, (200, 400), (20, 360, 60, 380)),
+        (1, (400, 200), (20, 20, 40, 60)),
+        (2, (200, 400), (140, 20, 180, 40)),
+        (3, (400, 200), (360, 140, 380, 180)),
+    ],
+)
+def test_a_rectangle_lands_where_the_turned_page_shows_it(
+    quarter_turns: int, size: tuple[int, int], rect: tuple[float, ...]
+) -> None:
+    frame = PageFrame(left=50, bottom=30, right=150, top=230, quarter_turns=quarter_turns, scale=2)
+    assert (frame.width_px, frame.height_px) == size
+    assert frame.rect(60, 40, 80, 50) == rect
+
+
+def test_what_stands_off_the_page_is_not_shown() -> None:
+    frame = PageFrame(left=0, bottom=0, right=100, top=100, quarter_turns=0, scale=1)
+    assert frame.shows((90, 90, 105, 105))
+    assert not frame.shows((96, 50, 110, 60))
+    assert not frame.shows((-30, 50, -10, 60))

@@ -1,0 +1,111 @@
+"""Images of every mode become gray or RGB on white, upright, within the limit."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from pagemill.documents.pixels import page_image
+
+LIMIT = 1_000_000
+
+
+def first_pixel(image: Image.Image) -> tuple[int, ...]:
+    made = page_image(image, stored_size=image.size, max_pixels=LIMIT)
+    return tuple(made.data[: made.channels])
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "expected"),
+    [
+        ("1", 1, (255,)),
+        ("1", 0, (0,)),
+        ("L", 90, (90,)),
+        ("LA", (0, 0), (255,)),
+        ("LA", (0, 255), (0,)),
+        ("RGB", (10, 20, 30), (10, 20, 30)),
+        ("RGBA", (10, 20, 30, 0), (255, 255, 255)),
+        ("RGBA", (0, 0, 0, 51), (204, 204, 204)),
+        ("CMYK", (0, 255, 255, 0), (255, 0, 0)),
+        ("CMYK", (0, 0, 0, 255), (0, 0, 0)),
+        ("YCbCr", (76, 85, 255), (254, 0, 0)),
+        ("LAB", (255, 128, 128), (255, 255, 255)),
+        ("I;16", 65535, (255,)),
+        ("I;16", 4095, (255,)),
+        ("I;16", 0, (0,)),
+        ("I", 65535, (255,)),
+        ("I", 2**31 - 1, (127,)),
+        ("F", 1.0, (255,)),
+        ("F", 255.0, (255,)),
+    ],
+)
+def test_colours_come_out_right(mode: str, colour: float | tuple[int, ...], expected: tuple[int, ...]) -> None:
+    assert first_pixel(Image.new(mode, (4, 3), colour)) == pytest.approx(expected, abs=1)
+
+
+def test_a_transparent_palette_entry_is_white() -> None:
+    image = Image.new("P", (4, 3), 1)
+    image.putpalette([0, 0, 0, 200, 0, 0])
+    assert first_pixel(image) == (200, 0, 0)
+    image.info["transparency"] = 1
+    assert first_pixel(image) == (255, 255, 255)
+
+
+def test_sixteen_bits_keep_their_order() -> None:
+    image = Image.frombytes("I;16", (3, 1), b"\0\0\0\x80\xff\xff")
+    made = page_image(image, stored_size=image.size, max_pixels=LIMIT)
+    assert list(made.data) == [0, 127, 255]
+
+
+@pytest.mark.parametrize("size", [(300, 200), (10_000, 1), (1, 10_000), (101, 99)])
+@pytest.mark.parametrize("limit", [1, 50, 9_999, 60_000])
+def test_no_more_pixels_than_allowed(size: tuple[int, int], limit: int) -> None:
+    made = page_image(Image.new("L", size, 200), stored_size=size, max_pixels=limit)
+    assert made.pixels <= limit
+    assert len(made.data) == made.pixels
+    assert set(made.data) == {200}
+
+
+@pytest.mark.parametrize(
+    ("stated", "size", "dpi"),
+    [
+        ((300, 300), (200, 100), 300),
+        ((300, 299), (200, 100), 300),
+        ((72, 72), (600, 800), 72),
+        ((72, 72), (4000, 3000), None),
+        ((1, 1), (200, 100), None),
+        ((300, 72), (200, 100), None),
+        ((0, 0), (200, 100), None),
+        (None, (200, 100), None),
+        ("300", (200, 100), None),
+    ],
+)
+def test_a_stated_resolution_is_believed_where_it_can_be_true(
+    stated: object, size: tuple[int, int], dpi: float | None
+) -> None:
+    image = Image.new("L", size)
+    image.info["dpi"] = stated
+    assert page_image(image, stored_size=size, max_pixels=20_000_000).dpi == dpi
+
+
+def test_the_resolution_shrinks_with_the_image() -> None:
+    image = Image.new("L", (400, 200))
+    image.info["dpi"] = (300, 300)
+    assert page_image(image, stored_size=(400, 200), max_pixels=20_000).dpi == 150
+
+
+@pytest.mark.parametrize(
+    ("orientation", "corner"),
+    [(1, "top left"), (3, "bottom right"), (6, "top right"), (8, "bottom left"), (2, "top right"), (5, "top left")],
+)
+def test_exif_orientation_turns_the_image(orientation: int, corner: str) -> None:
+    stored = Image.new("L", (4, 2), 255)
+    stored.putpixel((0, 0), 0)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    stored.save(file, "PNG", exif=exif)
+    made = page_image(Image.open(file), stored_size=(4, 2), max_pixels=LIMIT)
+    row, column = divmod(bytes(made.data).index(0), made.width_px)
+    assert f"{'bottom' if row else 'top'} {'right' if column else 'left'}" == corner
+    assert (made.width_px, made.height_px) == ((2, 4) if orientation > 4 else (4, 2))
