@@ -18,12 +18,14 @@ class EngineProfile:
         seed: Memory before anything was learned.
         languages: ISO 639 codes it reads; empty where that is not known before it is loaded.
         max_pixels: Page images are rendered so that they have no more pixels than this.
+        batch_size: Text lines in one run of its recognition model, where nobody says otherwise.
     """
 
     name: str
     seed: MemorySeed
     languages: tuple[str, ...] = ()
     max_pixels: int = 40_000_000
+    batch_size: int = 8
 
 
 @dataclass(frozen=True)

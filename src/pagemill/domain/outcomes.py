@@ -102,7 +102,9 @@ class BatchOutcome:
     Attributes:
         settled: Pages that had an outcome of their own, in the order they came.
         loss: How the worker was lost, if it was.
+        reserved_bytes: What the ledger promised the batch on its device.
     """
 
     settled: tuple[int, ...]
     loss: WorkerLoss | None = None
+    reserved_bytes: int = 0

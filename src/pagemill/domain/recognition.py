@@ -32,6 +32,8 @@ class RecognitionOptions(BaseModel):
         languages: ISO 639 codes the text is in; empty leaves it to the engine's default models.
         dpi: Resolution PDF pages are rendered at.
         rotation: Degrees clockwise to turn every page by; None finds each page's own upright.
+        allow_lower_resolution: A page that runs out of memory whatever else is tried may be read at half the dpi; it
+            then says so in its warnings.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +44,7 @@ class RecognitionOptions(BaseModel):
     languages: tuple[str, ...] = ()
     dpi: Annotated[int, Field(ge=50, le=600)] = 200
     rotation: Annotated[int, Field(ge=0, le=270, multiple_of=90)] | None = None
+    allow_lower_resolution: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -96,6 +99,7 @@ class BatchParams:
         page_timeout_s: Longest one page may take before its worker counts as hung.
         pixels: Pixels of the largest page image to be expected, for the memory reservation; None reserves for the
             largest the engine's profile allows.
+        notes: Put among the warnings of every page read, for those who read the result.
     """
 
     document: str
@@ -105,3 +109,4 @@ class BatchParams:
     batch_size: int | None = None
     page_timeout_s: float = 120.0
     pixels: int | None = None
+    notes: tuple[str, ...] = ()

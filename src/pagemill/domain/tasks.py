@@ -201,6 +201,7 @@ class NewTask:
     first_stage: Stage
     estimated_memory_mb: int
     assigned_device: DeviceId
+    page_pixels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -236,6 +237,8 @@ class PageLease:
         attempts: For each of `pages`, how often its own work has failed before.
         crashes: For each of `pages`, how often a worker died with it.
         until: When the lease ends unless renewed.
+        rungs: For each of `pages`, how far it has climbed the out-of-memory ladder.
+        pixels: Pixels of the document's largest page image, where that is known.
     """
 
     task_id: str
@@ -247,6 +250,8 @@ class PageLease:
     document: StoredDocument
     options: RecognitionOptions
     until: datetime
+    rungs: tuple[int, ...] = ()
+    pixels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -257,6 +262,7 @@ class Backlog:
         sequence: Order of admission; lower came first.
         queued: Pages that wait, by stage.
         leased: Pages in the hands of workers now, all stages together.
+        solitary: Of the pages that wait for recognition, how many must have the device to themselves.
     """
 
     task_id: str
@@ -266,6 +272,7 @@ class Backlog:
     options: RecognitionOptions
     queued: dict[Stage, int]
     leased: int
+    solitary: int = 0
 
 
 @dataclass(frozen=True)

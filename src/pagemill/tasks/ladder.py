@@ -3,7 +3,8 @@
     usual ─▶ smaller batch ─▶ fresh process ─▶ alone on the device ─▶ another device ─▶ lower resolution ─▶ quarantine
 
 Every failure for want of memory climbs to the next rung that can change anything for this page; endless retries are a
-trap. Each rung keeps what the ones below it changed.
+trap. Each rung keeps what the ones below it changed. How much memory is promised is not decided here: the estimator learns
+from every failure that more is needed.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,6 @@ from pagemill.domain.memory import CPU, DeviceId
 
 LOWEST_DPI = 100
 """Below this, print of the usual size is no longer read."""
-RESERVE_OVER_REACHED = 1.25
-"""A page that failed at some size needs more than that; how much more is promised to it."""
 
 
 class Rung(IntEnum):
@@ -56,7 +55,6 @@ class Footing:
         alone: With no other work on the device.
         device: Where.
         dpi: Resolution to render at; None as it is.
-        at_least_bytes: Promise it no less than this.
     """
 
     batch_size: int
@@ -64,7 +62,6 @@ class Footing:
     alone: bool
     device: DeviceId
     dpi: int | None
-    at_least_bytes: int
 
 
 def next_rung(rung: Rung, situation: Situation) -> Rung | None:
@@ -72,7 +69,7 @@ def next_rung(rung: Rung, situation: Situation) -> Rung | None:
     return next((above for above in Rung if above > rung and _helps(above, situation)), None)
 
 
-def footing(rung: Rung, situation: Situation, *, batch_size: int, reduction: float, reached_bytes: int) -> Footing:
+def footing(rung: Rung, situation: Situation, *, batch_size: int, reduction: float) -> Footing:
     """How to work a page on a rung.
 
     Args:
@@ -80,7 +77,6 @@ def footing(rung: Rung, situation: Situation, *, batch_size: int, reduction: flo
         situation: As it was planned at first.
         batch_size: The engine's usual batch.
         reduction: What a batch is multiplied by for every rung climbed.
-        reached_bytes: The most that was seen in use when it failed; 0 where it never did.
     """
     return Footing(
         batch_size=max(1, int(batch_size * reduction**rung)),
@@ -88,7 +84,6 @@ def footing(rung: Rung, situation: Situation, *, batch_size: int, reduction: flo
         alone=rung >= Rung.ALONE,
         device=_device(rung, situation),
         dpi=_dpi(rung, situation),
-        at_least_bytes=int(reached_bytes * RESERVE_OVER_REACHED) if rung >= Rung.FRESH_PROCESS else 0,
     )
 
 
