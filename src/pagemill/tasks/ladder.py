@@ -3,8 +3,8 @@
     usual ─▶ smaller batch ─▶ fresh process ─▶ alone on the device ─▶ another device ─▶ lower resolution ─▶ quarantine
 
 Every failure for want of memory climbs to the next rung that can change anything for this page; endless retries are a
-trap. Each rung keeps what the ones below it changed. How much memory is promised is not decided here: the estimator learns
-from every failure that more is needed.
+trap. Each rung keeps what the ones below it changed. How much memory is promised is not decided here: the estimator
+learns from every failure that more is needed.
 """
 
 from collections.abc import Sequence

@@ -35,12 +35,13 @@ class BatchLimits:
 
 @dataclass(frozen=True)
 class Assignment:
-    """Some pages of a task, for one place in a lane."""
+    """Some pages of a task, for one place in a lane; or one page, for the whole of it (`solitary`)."""
 
     task_id: str
     stage: Stage
     lane: str
     pages: int
+    solitary: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,9 @@ def plan(
 ) -> Plan:
     """Fill the free places of every lane.
 
+    A page that must have its device to itself is started once the lane is empty; when its task's turn has come, nothing
+    else is started there until then.
+
     Args:
         backlogs: Running tasks with pages that can be worked on now.
         free: Free places by lane.
@@ -80,15 +84,20 @@ def plan(
     waiting = {backlog.task_id: backlog for backlog in backlogs}
     assignments: list[Assignment] = []
     for lane, places in free.items():
-        for _ in range(places):
+        for place in range(places):
             chosen = _furthest_behind(waiting.values(), lane, times)
             if chosen is None:
                 break
-            assignment = _cut(*chosen, lane=lane, places=capacity[lane], limits=limits)
+            backlog, stage = chosen
+            solitary = _only_solitary(backlog, stage)
+            if solitary and not (place == 0 and places == capacity[lane]):
+                break
+            assignment = _cut(backlog, stage, lane=lane, places=capacity[lane], limits=limits)
             assignments.append(assignment)
-            backlog = chosen[0]
-            times[backlog.task_id] += assignment.pages / weight_of(backlog.priority)
             waiting[backlog.task_id] = _without(backlog, assignment)
+            times[backlog.task_id] += assignment.pages / weight_of(backlog.priority)
+            if solitary:
+                break
     return Plan(tuple(assignments), times)
 
 
@@ -108,9 +117,16 @@ def _furthest_behind(waiting: Iterable[Backlog], lane: str, times: Mapping[str, 
     return min(candidates, key=lambda candidate: (times[candidate[0].task_id], candidate[0].sequence), default=None)
 
 
+def _only_solitary(backlog: Backlog, stage: Stage) -> bool:
+    return stage is Stage.OCR and backlog.queued[stage] <= backlog.solitary
+
+
 def _cut(backlog: Backlog, stage: Stage, *, lane: str, places: int, limits: BatchLimits) -> Assignment:
-    fair_cut = math.ceil((backlog.queued[stage] + backlog.leased) / places)
-    return Assignment(backlog.task_id, stage, lane, min(fair_cut, backlog.queued[stage], limits.of(stage)))
+    if _only_solitary(backlog, stage):
+        return Assignment(backlog.task_id, stage, lane, 1, solitary=True)
+    queued = backlog.queued[stage] - (backlog.solitary if stage is Stage.OCR else 0)
+    fair_cut = math.ceil((queued + backlog.leased) / places)
+    return Assignment(backlog.task_id, stage, lane, min(fair_cut, queued, limits.of(stage)))
 
 
 def _without(backlog: Backlog, assignment: Assignment) -> Backlog:

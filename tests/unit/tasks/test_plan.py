@@ -10,9 +10,11 @@ from pagemill.tasks.plan import READER_LANE, BatchLimits, plan
 LIMITS = BatchLimits(text=32, ocr=4)
 
 
-def backlog(task_id: str, *, ocr: int = 0, text: int = 0, priority: int = 0, sequence: int = 0) -> Backlog:
+def backlog(
+    task_id: str, *, ocr: int = 0, text: int = 0, priority: int = 0, sequence: int = 0, solitary: int = 0
+) -> Backlog:
     queued = {Stage.OCR: ocr, Stage.TEXT: text}
-    return Backlog(task_id, priority, sequence, CPU, RecognitionOptions(), queued, leased=0)
+    return Backlog(task_id, priority, sequence, CPU, RecognitionOptions(), queued, leased=0, solitary=solitary)
 
 
 def served(backlogs: list[Backlog], *, places: int, rounds: int) -> dict[str, int]:
@@ -83,6 +85,25 @@ def test_a_lane_that_is_not_free_gets_nothing() -> None:
 def test_tasks_that_are_over_leave_no_virtual_time_behind() -> None:
     planned = plan([backlog("a", ocr=1)], {}, capacity={}, limits=LIMITS, virtual_times={"gone": 7.0, "a": 1.0})
     assert dict(planned.virtual_times) == {"a": 1.0}
+
+
+def test_a_solitary_page_starts_only_when_its_device_is_empty_and_then_alone() -> None:
+    hungry, other = backlog("hungry", ocr=2, solitary=2), backlog("other", ocr=50, sequence=1)
+    times = {"hungry": 0.0, "other": 1.0}
+
+    def starts(free: int) -> list[tuple[str, int, bool]]:
+        planned = plan([hungry, other], {CPU: free}, capacity={CPU: 2}, limits=LIMITS, virtual_times=times)
+        return [(a.task_id, a.pages, a.solitary) for a in planned.assignments]
+
+    assert starts(free=2) == [("hungry", 1, True)]
+    assert starts(free=1) == []
+
+
+def test_a_solitary_page_waits_for_its_turn_and_its_task_s_other_pages_do_not_wait_for_it() -> None:
+    hungry, other = backlog("hungry", ocr=5, solitary=1), backlog("other", ocr=50, sequence=1)
+    times = {"hungry": 0.0, "other": 0.5}
+    planned = plan([hungry, other], {CPU: 2}, capacity={CPU: 2}, limits=LIMITS, virtual_times=times)
+    assert [(a.task_id, a.solitary) for a in planned.assignments] == [("hungry", False), ("other", False)]
 
 
 small = st.integers(0, 5)
