@@ -52,10 +52,10 @@ class Guard:
 
     def _check_host(self, host: str) -> None:
         """A page can have its own name point to 127.0.0.1, but never an address or a name without a dot."""
-        name = urlsplit(f"//{host}").hostname or ""
-        if "*" in self._hosts or name in self._hosts or "." not in name or _is_address(name):
+        name = _host_name(host)
+        if "*" in self._hosts or name in self._hosts or _is_out_of_reach(name):
             return
-        message = f"The service does not answer to {name!r}; add the name to its allowed hosts, or set API keys."
+        message = f"The service does not answer to {host!r}; add the name to its allowed hosts, or set API keys."
         raise RequestRefused("host_not_allowed", message)
 
 
@@ -66,18 +66,25 @@ def _check_origin(request: Request) -> None:
     if site is not None:
         own = site in ("same-origin", "none")
     else:
-        own = origin is None or urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
+        own = origin is None or origin.lower().partition("://")[2] == request.headers.get("host", "").lower()
     if not own:
         message = "A page of another web site may not do this; send it from a program, or from the service's own pages."
         raise RequestRefused("cross_site_request", message)
 
 
-def _is_address(name: str) -> bool:
+def _host_name(host: str) -> str | None:
     try:
-        ipaddress.ip_address(name)
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return None
+
+
+def _is_out_of_reach(name: str | None) -> bool:
+    """Whether nobody outside can have that name: it has no dot, or is an address."""
+    try:
+        return name is not None and ("." not in name or bool(ipaddress.ip_address(name)))
     except ValueError:
         return False
-    return True
 
 
 def _digest(token: str) -> bytes:

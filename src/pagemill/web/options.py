@@ -24,6 +24,7 @@ _DESCRIPTIONS: Mapping[str, str] = {
     "languages": "ISO 639 codes parted by commas; left out, the engine's default models.",
     "dpi": "Resolution PDF pages are rendered at.",
     "rotation": "Degrees clockwise to turn every page by; left out, each page's own upright is found.",
+    "allow_lower_resolution": "true: a page that runs out of memory in every other way may be read at half the dpi.",
     "device": '"cpu" or "cuda:N"; left out, the least loaded that fits.',
     "priority": "Higher goes first.",
     "start": "false: store the task and wait for POST /tasks/{task_id}/start.",
@@ -101,4 +102,4 @@ def option_schemas() -> dict[str, dict[str, object]]:
         "ocr": {"type": "string", "enum": ["auto", "force", "never"], "default": "auto"},
         "labels": {"type": "string", "contentMediaType": "application/json"},
     }
-    return {name: {**properties[name], "description": _DESCRIPTIONS[name]} for name in sorted(FIELD_NAMES)}
+    return {name: {**properties[name], "description": _DESCRIPTIONS.get(name, "")} for name in sorted(FIELD_NAMES)}

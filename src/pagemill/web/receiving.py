@@ -45,7 +45,7 @@ async def receive_task(request: Request, uploads: UploadStore, *, stall_timeout:
                 await file.write(chunk)
             name = UNNAMED
         options = parse_options(fields)
-        document = await file.finish(fields.get(NAME, name))
+        document = await file.finish(fields.get(NAME, "").strip() or name)
     return TaskCreateRequest(document, options)
 
 

@@ -45,6 +45,7 @@ class OptionsWire(_Wire):
     languages: list[str]
     dpi: int
     rotation: int | None
+    allow_lower_resolution: bool
     device: str | None
     priority: int
     start: bool

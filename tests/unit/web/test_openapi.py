@@ -1,0 +1,216 @@
+"""What `/openapi.json` says is what is sent."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from tests.fixtures.tasks_in_memory import TasksInMemory
+from tests.unit.web.conftest import MakeApi, client_of
+
+from pagemill.domain.tasks import TaskStatus
+from pagemill.web.config import WebConfig
+from pagemill.web.options import FIELD_NAMES
+
+PDF = b"%PDF-1.7\n"
+TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+    "array": (list,),
+    "object": (dict,),
+}
+
+
+def mismatch(value: object, schema: Mapping[str, Any], document: Mapping[str, Any], where: str = "$") -> str | None:
+    """Where a value departs from its schema; None where it does not. Unknown members count."""
+    if "$ref" in schema:
+        return mismatch(value, _resolved(schema["$ref"], document), document, where)
+    if "anyOf" in schema:
+        wrong = [mismatch(value, choice, document, where) for choice in schema["anyOf"]]
+        return None if None in wrong else f"{where}: none of the choices ({wrong})"
+    if "enum" in schema and value not in schema["enum"]:
+        return f"{where}: {value!r} is none of {schema['enum']}"
+    kind = schema.get("type")
+    if kind and (not isinstance(value, TYPES[kind]) or (isinstance(value, bool) and kind != "boolean")):
+        return f"{where}: {value!r} is no {kind}"
+    if isinstance(value, dict) and kind == "object":
+        return _object_mismatch(value, schema, document, where)
+    if isinstance(value, list) and "items" in schema:
+        found = (mismatch(item, schema["items"], document, f"{where}[{i}]") for i, item in enumerate(value))
+        return next((each for each in found if each), None)
+    return None
+
+
+def _object_mismatch(
+    value: dict[str, object], schema: Mapping[str, Any], document: Mapping[str, Any], where: str
+) -> str | None:
+    properties = schema.get("properties", {})
+    other = schema.get("additionalProperties", False)
+    missing = set(schema.get("required", ())) - value.keys()
+    if missing:
+        return f"{where}: lacks {sorted(missing)}"
+    for name, member in value.items():
+        if name not in properties and other is False:
+            return f"{where}: {name} is not in the schema"
+        told = properties.get(name, other if isinstance(other, dict) else {})
+        found = mismatch(member, told, document, f"{where}.{name}")
+        if found:
+            return found
+    return None
+
+
+def _resolved(reference: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    part: Any = document
+    for step in reference.removeprefix("#/").split("/"):
+        part = part[step]
+    assert isinstance(part, dict)
+    return part
+
+
+def _template(path: str, document: Mapping[str, Any]) -> str:
+    """The documented path that a real one is an instance of; literal ones first."""
+    steps = path.split("/")
+    for template in sorted(document["paths"], key=lambda each: each.count("{")):
+        wanted = template.split("/")
+        if len(wanted) == len(steps) and all(
+            want.startswith("{") or want == step for want, step in zip(wanted, steps, strict=True)
+        ):
+            return str(template)
+    raise AssertionError(f"{path} is not in the document")
+
+
+def check_documented(response: httpx.Response, document: Mapping[str, Any]) -> None:
+    """The response's status, media type and body are what the document says."""
+    request = response.request
+    operation = document["paths"][_template(request.url.path, document)][request.method.lower()]
+    told = operation["responses"].get(str(response.status_code))
+    assert told is not None, f"{request.method} {request.url.path}: {response.status_code} is not documented"
+    if response.status_code == 204:
+        assert "content" not in told
+        return
+    media_type = response.headers["content-type"]
+    assert media_type in told["content"], f"{media_type} is not among {list(told['content'])}"
+    if media_type.endswith("json") and not request.url.path.endswith("/result"):
+        schema = told["content"][media_type]["schema"]
+        assert mismatch(response.json(), schema, document) is None
+    for header in told.get("headers", {}):
+        assert header in response.headers
+
+
+@pytest.fixture
+async def document(client: httpx.AsyncClient) -> Mapping[str, Any]:
+    found = (await client.get("/openapi.json")).json()
+    assert isinstance(found, dict)
+    return found
+
+
+async def test_every_answer_is_a_documented_one(
+    client: httpx.AsyncClient, tasks: TasksInMemory, document: Mapping[str, Any]
+) -> None:
+    sent = [
+        await client.get("/"),
+        await client.get("/livez"),
+        await client.get("/readyz"),
+        await client.get("/problems/queue-full"),
+        await client.get("/problems/none"),
+        await client.post("/tasks", files={"file": PDF}, data={"labels": '{"a": "b"}'}),
+        await client.post("/tasks", files={"file": PDF}, data={"dpi": "1"}),
+        await client.post("/tasks", files={"file": b"GIF"}),
+        await client.post("/tasks", files={"file": PDF}, data={"pages": "9"}),
+        await client.post("/tasks", files={"file": bytes(200_000)}),
+        await client.post("/tasks", content=b"x", headers={"content-type": "text/plain"}),
+        await client.post("/tasks", files={"file": PDF}, headers={"origin": "http://evil.example"}),
+        await client.get("/tasks"),
+        await client.get("/tasks?limit=0"),
+        await client.get("/tasks", headers={"host": "evil.example"}),
+        await client.get("/tasks/metrics"),
+        await client.get("/tasks/none"),
+        await client.get("/tasks/task-0001/result"),
+        await client.post("/tasks/task-0001/start"),
+        await client.post("/tasks/task-0001/start", json={"x": 1}),
+    ]
+    await tasks.finish_page("task-0001", 1)
+    await tasks.finish_page("task-0001", 2, failure="The page's image is damaged.")
+    sent += [
+        await client.get("/tasks/task-0001"),
+        await client.get("/tasks/task-0001/pages"),
+        await client.get("/tasks/task-0001/health"),
+        await client.get("/tasks/task-0001/events"),
+        await client.get("/tasks/task-0001/events?after=x"),
+        await client.get("/tasks/task-0001/result"),
+        await client.get("/tasks/task-0001/result?format=json"),
+        await client.get("/tasks/task-0001/result?format=docx"),
+        await client.get("/tasks/task-0001/result", headers={"accept": "image/png"}),
+        await client.post("/tasks/task-0001/cancel"),
+        await client.delete("/tasks/task-0001"),
+    ]
+    await tasks.move("task-0001", TaskStatus.CANCELLED)
+    sent += [
+        await client.post("/tasks", files={"file": PDF}, headers={"prefer": "wait=0"}),
+        await client.post("/tasks/task-0001/cancel", headers={"prefer": "wait=1"}),
+        await client.delete("/tasks/task-0001"),
+        await client.delete("/tasks/task-0001"),
+    ]
+    for response in sent:
+        check_documented(response, document)
+
+
+async def test_every_endpoint_was_asked(document: Mapping[str, Any]) -> None:
+    """Fails where a new endpoint is added without a line in the test above."""
+    operations = {(method, path) for path, item in document["paths"].items() for method in item}
+    assert operations == {
+        ("get", "/"),
+        ("get", "/livez"),
+        ("get", "/readyz"),
+        ("get", "/problems/{name}"),
+        ("get", "/tasks"),
+        ("post", "/tasks"),
+        ("get", "/tasks/metrics"),
+        ("get", "/tasks/{task_id}"),
+        ("delete", "/tasks/{task_id}"),
+        ("get", "/tasks/{task_id}/pages"),
+        ("get", "/tasks/{task_id}/result"),
+        ("get", "/tasks/{task_id}/events"),
+        ("get", "/tasks/{task_id}/health"),
+        ("post", "/tasks/{task_id}/start"),
+        ("post", "/tasks/{task_id}/cancel"),
+    }
+
+
+async def test_every_reference_leads_somewhere(document: Mapping[str, Any]) -> None:
+    def references(part: object) -> list[str]:
+        if isinstance(part, dict):
+            own = [part["$ref"]] if isinstance(part.get("$ref"), str) else []
+            return own + [each for member in part.values() for each in references(member)]
+        if isinstance(part, list):
+            return [each for member in part for each in references(member)]
+        return []
+
+    found = set(references(document))
+    assert "#/components/schemas/Problem" in found
+    for reference in found:
+        assert _resolved(reference, document)
+
+
+async def test_every_option_is_described_in_form_and_query(document: Mapping[str, Any]) -> None:
+    upload = document["paths"]["/tasks"]["post"]
+    form = upload["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+    query = {each["name"]: each for each in upload["parameters"] if each["in"] == "query"}
+    assert form.keys() == FIELD_NAMES | {"file"}
+    assert query.keys() == FIELD_NAMES
+    assert all(schema["description"] for schema in form.values())
+    assert document["components"]["schemas"]["OptionsWire"]["properties"].keys() == FIELD_NAMES - {"name"}
+    assert "application/pdf" in upload["requestBody"]["content"]
+
+
+async def test_keys_are_documented_where_they_are_needed(make_api: MakeApi, api: FastAPI, uploads: Path) -> None:
+    assert "security" not in api.openapi()
+    with_keys = make_api(WebConfig(uploads=uploads, api_keys=("k",)))
+    async with client_of(with_keys) as client:
+        document = (await client.get("/openapi.json", headers={"authorization": "Bearer k"})).json()
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
