@@ -22,10 +22,14 @@ from pagemill.documents.pixels import page_image, reduction
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize
 from pagemill.domain.errors import DocumentTooLarge, InvalidDocument, PageUnreadable
 from pagemill.domain.image import PageImage
+from pagemill.domain.memory import MIB
 from pagemill.domain.page import Page, PageSource
 
-DECODED_PER_PIXEL = 4
-"""An image is decoded whole before it is reduced; it may have this many times the pixels it is reduced to."""
+MOST_DECODED_BYTES = 384 * MIB
+"""An image is decoded whole before it is reduced: an A3 page in colour at 600 dpi, an A0 plan in black at 300."""
+
+_BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
+"""What Pillow holds a pixel in; of all other modes in 4."""
 
 _READERS: dict[DocumentKind, type[ImageFile.ImageFile]] = {
     DocumentKind.PNG: PngImageFile,
@@ -88,7 +92,7 @@ class ImageDocument:
         scale = reduction(image.size, max_pixels)
         if isinstance(image, JpegImageFile) and scale < 1:
             image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
-        _check_decodable(number, image.size, max_pixels)
+        _check_decodable(number, image)
         with _faults_as(PageUnreadable, f"The image of page {number} is damaged"):
             image.load()
             return page_image(image, stored_size=(width, height), max_pixels=max_pixels)
@@ -144,15 +148,15 @@ def _page_frames(image: ImageFile.ImageFile) -> tuple[int, ...]:
     return tuple(pages) or (0,)
 
 
-def _check_decodable(number: int, size: tuple[int, int], max_pixels: int) -> None:
-    width, height = size
-    most = DECODED_PER_PIXEL * max_pixels
-    if width * height > most:
+def _check_decodable(number: int, image: Image.Image) -> None:
+    width, height = image.size
+    needed = width * height * _BYTES_PER_PIXEL.get(image.mode, 4)
+    if needed > MOST_DECODED_BYTES:
         raise PageUnreadable(
-            f"The image of page {number} has {width} x {height} = {width * height:,} pixels, and at most {most:,} can"
-            " be decoded: scan it at a lower resolution or cut it into parts.",
-            pixels=width * height,
-            limit=most,
+            f"The image of page {number} has {width} x {height} pixels and takes {needed // MIB:,} MiB decoded, where"
+            f" {MOST_DECODED_BYTES // MIB} MiB are allowed: scan it at a lower resolution or cut it into parts.",
+            needed_bytes=needed,
+            limit_bytes=MOST_DECODED_BYTES,
         )
 
 

@@ -1,6 +1,8 @@
 """PDF documents, through pdfium. Runs in workers only."""
 
+import ctypes
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -22,6 +24,7 @@ from pagemill.domain.image import PageImage
 from pagemill.domain.page import Page
 
 POINTS_PER_INCH = 72
+RGB = 3
 
 _LOCKED = frozenset({pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY})
 _WRITTEN_ANNOTATIONS = frozenset({pdfium_c.FPDF_ANNOT_FREETEXT, pdfium_c.FPDF_ANNOT_STAMP, pdfium_c.FPDF_ANNOT_WIDGET})
@@ -60,14 +63,7 @@ class PdfFile:
                     f"Page {number} of the PDF is {width:g} x {height:g} points in size: nothing to see."
                 )
             fitting = scale * _fit(width * scale, height * scale, max_pixels)
-            bitmap = page.render(scale=fitting, rev_byteorder=True)
-            return PageImage(
-                data=memoryview(bitmap.buffer),
-                width_px=bitmap.width,
-                height_px=bitmap.height,
-                channels=bitmap.n_channels,
-                dpi=dpi * fitting / scale,
-            )
+            return _drawn(page, scale=fitting, dpi=dpi * fitting / scale)
 
     def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:
         """The page's text layer where it can be trusted, or is all that is wanted."""
@@ -133,17 +129,16 @@ class PdfFile:
 
 
 def _open(path: Path) -> pdfium.PdfDocument:
-    try:
-        return pdfium.PdfDocument(path)
-    except pdfium.PdfiumError as error:
-        if error.err_code in _LOCKED:
-            raise EncryptedDocument(
-                "The PDF is protected by a password: remove the protection (open it, print it to a new PDF) and send"
-                " it again."
-            ) from error
-        raise InvalidDocument(
-            f"The PDF is damaged and cannot be opened ({error}): print it to a new PDF and send that."
-        ) from error
+    """Load through the C interface: pypdfium2 mistakes a document without pages for the failure before it."""
+    handle = pdfium_c.FPDF_LoadDocument(os.fsencode(path), None)
+    if handle:
+        return pdfium.PdfDocument(handle)
+    if pdfium_c.FPDF_GetLastError() in _LOCKED:
+        raise EncryptedDocument(
+            "The PDF is protected by a password: remove the protection (open it, print it to a new PDF) and send it"
+            " again."
+        )
+    raise InvalidDocument("The PDF is damaged and cannot be opened: print it to a new PDF and send that.")
 
 
 def _fit(width: float, height: float, max_pixels: int) -> float:
@@ -154,6 +149,22 @@ def _fit(width: float, height: float, max_pixels: int) -> float:
     return factor
 
 
+def _drawn(page: pdfium.PdfPage, *, scale: float, dpi: float) -> PageImage:
+    """Let pdfium draw into memory of ours: what it gives itself is of a type that cannot be shaped."""
+    samples = bytearray()
+
+    def canvas(width: int, height: int, **kinds: int) -> pdfium.PdfBitmap:
+        samples.extend(bytes(width * height * RGB))
+        shared = (ctypes.c_ubyte * len(samples)).from_buffer(samples)
+        return pdfium.PdfBitmap.new_native(width, height, buffer=shared, **kinds)
+
+    bitmap = page.render(scale=scale, rev_byteorder=True, bitmap_maker=canvas)
+    width, height = bitmap.width, bitmap.height
+    bitmap.close()
+    data = memoryview(samples).cast("B", (height, width, RGB))
+    return PageImage(data=data, width_px=width, height_px=height, channels=RGB, dpi=dpi)
+
+
 def _flattened(page: pdfium.PdfPage) -> bool:
     """Make what is written in form fields and notes part of the page's text, where there is any."""
     kinds = set()
@@ -161,6 +172,6 @@ def _flattened(page: pdfium.PdfPage) -> bool:
         annotation = pdfium_c.FPDFPage_GetAnnot(page, index)
         kinds.add(pdfium_c.FPDFAnnot_GetSubtype(annotation))
         pdfium_c.FPDFPage_CloseAnnot(annotation)
-    if page.formenv is None or not kinds & _WRITTEN_ANNOTATIONS:
+    if not kinds & _WRITTEN_ANNOTATIONS:
         return False
-    return bool(page.flatten() == pdfium_c.FLATTEN_SUCCESS)
+    return bool(pdfium_c.FPDFPage_Flatten(page, pdfium_c.FLAT_NORMALDISPLAY) == pdfium_c.FLATTEN_SUCCESS)

@@ -35,11 +35,12 @@ def page_image(image: Image.Image, *, stored_size: Size, max_pixels: int) -> Pag
     ImageOps.exif_transpose(image, in_place=True)
     flat = _flattened(_shrunk(_plain(image), max_pixels))
     width, height = flat.size
+    channels = len(flat.getbands())
     return PageImage(
-        data=memoryview(flat.tobytes()),
+        data=memoryview(flat.tobytes()).cast("B", (height, width, channels)),
         width_px=width,
         height_px=height,
-        channels=len(flat.getbands()),
+        channels=channels,
         dpi=dpi and dpi * max(flat.size) / max(stored_size),
     )
 

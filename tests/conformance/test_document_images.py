@@ -1,0 +1,84 @@
+"""What images alone can be: many frames, thumbnails, orientations, sizes beyond memory."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pagemill.documents.opening import inspect_document, open_document
+from pagemill.domain.documents import PageSize
+from pagemill.domain.errors import DocumentTooLarge, PageUnreadable
+from pagemill.domain.image import PageImage
+
+LIMIT = 1_000_000
+
+
+def rendered(path: Path, number: int = 1, *, max_pixels: int = LIMIT) -> PageImage:
+    with open_document(path) as document:
+        return document.render(number, dpi=200, max_pixels=max_pixels)
+
+
+def test_every_frame_of_a_tiff_is_a_page(tmp_path: Path) -> None:
+    frames = [Image.new(mode, (10 + at, 5), 40 * at) for at, mode in enumerate(["L", "1", "L"])]
+    path = tmp_path / "fax"
+    frames[0].save(path, "TIFF", save_all=True, append_images=frames[1:])
+    info = inspect_document(path)
+    assert info.page_sizes == (PageSize(10, 5), PageSize(11, 5), PageSize(12, 5))
+    with open_document(path) as document:
+        pages = [document.render(number, dpi=200, max_pixels=LIMIT) for number in (3, 1, 2, 3)]
+    assert [(page.width_px, page.data.tobytes()[0]) for page in pages] == [(12, 80), (10, 0), (11, 255), (12, 80)]
+
+
+def test_thumbnails_in_a_tiff_are_no_pages(tmp_path: Path) -> None:
+    path = tmp_path / "scan"
+    page, thumbnail = Image.new("L", (100, 50), 9), Image.new("L", (10, 5), 99)
+    thumbnail.encoderinfo = {"tiffinfo": {254: 1}}
+    page.save(path, "TIFF", save_all=True, append_images=[thumbnail])
+    assert inspect_document(path).page_count == 1
+
+
+def test_an_animation_is_its_first_picture(tmp_path: Path) -> None:
+    path = tmp_path / "moving"
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(path, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    assert inspect_document(path).page_count == 1
+    assert tuple(rendered(path).data.tobytes()[:3]) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_photo_stands_as_it_was_held(tmp_path: Path, form: str) -> None:
+    image = Image.new("RGB", (64, 32), "white")
+    image.paste((0, 0, 0), (0, 0, 16, 16))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "photo"
+    image.save(path, form, exif=exif)
+    page = rendered(path)
+    assert (page.width_px, page.height_px) == (32, 64)
+    assert page.data.tobytes()[3 * 28] < 50
+    assert page.data.tobytes()[0] > 200
+
+
+def test_a_large_jpeg_is_reduced_while_it_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "scan"
+    Image.new("L", (4000, 3000), 200).save(path, "JPEG", dpi=(400, 400))
+    page = rendered(path, max_pixels=187_500)
+    assert (page.width_px, page.height_px, page.dpi) == (500, 375, 50)
+
+
+def test_an_image_too_large_to_decode_is_refused_with_the_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "plan"
+    path.write_bytes(bytes.fromhex("424d") + bytes(8) + (26).to_bytes(4, "little") + (12).to_bytes(4, "little"))
+    with path.open("ab") as file:
+        file.write((60_000).to_bytes(2, "little") * 2 + b"\1\0\1\0" + bytes(6))
+    assert inspect_document(path).page_sizes == (PageSize(60_000, 60_000),)
+    with pytest.raises(PageUnreadable, match="60000 x 60000 pixels and takes 3,433 MiB decoded, where 384 MiB"):
+        rendered(path)
+
+
+def test_a_canvas_that_is_made_on_opening_is_refused_on_opening(tmp_path: Path) -> None:
+    path = tmp_path / "canvas"
+    vp8x = b"VP8X" + (10).to_bytes(4, "little") + bytes(4) + (16_000).to_bytes(3, "little") * 2
+    path.write_bytes(b"RIFF" + (4 + len(vp8x)).to_bytes(4, "little") + b"WEBP" + vp8x)
+    with pytest.raises(DocumentTooLarge, match="pixels"):
+        inspect_document(path)

@@ -1,0 +1,174 @@
+"""What PDFs alone can be: locked, turned, cropped, filled in, written over, in other units."""
+
+from pathlib import Path
+
+import pikepdf
+import pytest
+from pikepdf import Array, Dictionary, Name
+from tests.data.pdfs import PdfPageSpec, image_at, make_pdf, text_at
+
+from pagemill.documents.opening import inspect_document, open_document
+from pagemill.domain.documents import OcrMode, PageSize
+from pagemill.domain.errors import EncryptedDocument, InvalidDocument
+from pagemill.domain.image import PageImage
+from pagemill.domain.page import Page, PageSource
+
+LIMIT = 4_000_000
+WHITE_SCAN = (10, 10, b"\xff" * 100)
+LOREM = ("Lorem ipsum dolor sit amet", "consectetur adipiscing elit", "sed do eiusmod tempor")
+LINES = "".join(text_at(72, 700 - 15 * at, text) for at, text in enumerate(LOREM))
+
+
+def text_page(path: Path, number: int = 1, *, dpi: int = 72, mode: OcrMode = OcrMode.AUTO) -> Page | None:
+    with open_document(path) as document:
+        return document.text_page(number, dpi=dpi, mode=mode)
+
+
+def read(path: Path, number: int = 1, *, dpi: int = 72) -> Page:
+    page = text_page(path, number, dpi=dpi)
+    assert page is not None
+    return page
+
+
+def rendered(path: Path, *, dpi: int = 72, max_pixels: int = LIMIT) -> PageImage:
+    with open_document(path) as document:
+        return document.render(1, dpi=dpi, max_pixels=max_pixels)
+
+
+def ink(image: PageImage) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what is not white."""
+    stride = image.width_px * image.channels
+    samples = image.data.tobytes()
+    rows = [samples[start : start + stride] for start in range(0, len(samples), stride)]
+    down = [at for at, row in enumerate(rows) if min(row) < 128]
+    across = [at // image.channels for row in rows for at, value in enumerate(row) if value < 128]
+    return min(across), down[0], max(across) + 1, down[-1] + 1
+
+
+def test_text_is_read_with_its_places(tmp_path: Path) -> None:
+    page = read(make_pdf(tmp_path / "a", [PdfPageSpec(LINES)]), dpi=144)
+    assert page.text == "\n".join(LOREM)
+    assert (page.width_px, page.height_px, page.dpi, page.rotation) == (1224, 1584, 144, 0)
+    assert page.source is PageSource.TEXT_LAYER
+    assert page.warnings == ()
+    first = next(page.words)
+    assert first.text == "Lorem"
+    (left, top), _, (right, bottom), _ = first.polygon
+    assert (left, right) == pytest.approx((144, 216), abs=6)
+    assert top < (792 - 700 - 8) * 2 < (792 - 700) * 2 < bottom
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+@pytest.mark.parametrize("crop", [(0, 0, 612, 792), (50, 600, 300, 780)])
+def test_words_stand_where_the_page_shows_them(tmp_path: Path, turn: int, crop: tuple[int, int, int, int]) -> None:
+    spec = PdfPageSpec(text_at(90, 690, "HHHHHHHHHHHHHHHHHHHHHHHH"), keys={"/Rotate": turn, "/CropBox": Array([*crop])})
+    path = make_pdf(tmp_path / "a", [spec])
+    image = rendered(path)
+    shown = ink(image)
+    with open_document(path) as document:
+        page = document.text_page(1, dpi=72, mode=OcrMode.AUTO)
+    assert page is not None
+    assert (page.rotation + turn) % 360 == 0
+    assert page.text == "H" * 24
+    upright = (page.width_px, page.height_px)
+    assert upright == ((image.width_px, image.height_px) if turn % 180 == 0 else (image.height_px, image.width_px))
+    if turn == 0:
+        (left, top), _, (right, bottom), _ = next(page.words).polygon
+        assert (left, right) == pytest.approx((shown[0], shown[2]), abs=3)
+        assert top <= shown[1]
+        assert bottom >= shown[3]
+
+
+def test_text_outside_the_visible_part_is_left_out(tmp_path: Path) -> None:
+    spec = PdfPageSpec(LINES + text_at(72, 100, "below"), keys={"/CropBox": Array([0, 300, 612, 792])})
+    assert "below" not in read(make_pdf(tmp_path / "a", [spec])).text
+
+
+def test_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
+    left = [f"left column line {at} of running text" for at in range(8)]
+    right = [f"right column line {at} of running text" for at in range(8)]
+    rows = zip(left, right, strict=True)
+    content = "".join(text_at(72, 700 - 15 * at, a) + text_at(310, 700 - 15 * at, b) for at, (a, b) in enumerate(rows))
+    page = read(make_pdf(tmp_path / "a", [PdfPageSpec(content)]))
+    assert [line.text for line in page.lines] == [*left, *right]
+
+
+def test_an_empty_page_needs_no_recognition(tmp_path: Path) -> None:
+    page = read(make_pdf(tmp_path / "a", [PdfPageSpec()]))
+    assert (page.blocks, page.warnings) == ((), ())
+
+
+def test_a_stamped_scan_is_recognised_and_an_earlier_recognition_trusted(tmp_path: Path) -> None:
+    scan = image_at(0, 0, 612, 792)
+    hidden = "".join(text_at(72, 700 - 15 * at, text, mode=3) for at, text in enumerate(LOREM))
+    path = make_pdf(
+        tmp_path / "a",
+        [
+            PdfPageSpec(scan + text_at(250, 30, "Page 1"), images=(WHITE_SCAN,)),
+            PdfPageSpec(scan + hidden, images=(WHITE_SCAN,)),
+        ],
+    )
+    assert text_page(path, 1) is None
+    assert read(path, 2).text == "\n".join(LOREM)
+    kept = text_page(path, 1, mode=OcrMode.NEVER)
+    assert kept is not None
+    assert kept.text == "Page 1"
+    assert "scan" in kept.warnings[0]
+
+
+def test_what_was_filled_in_is_read_and_drawn(tmp_path: Path) -> None:
+    path = make_pdf(tmp_path / "a", [PdfPageSpec(LINES)])
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        look = pdf.make_stream(text_at(2, 2, "filled in by hand").encode())
+        look.Type, look.Subtype, look.BBox = Name.XObject, Name.Form, Array([0, 0, 200, 20])
+        look.Resources = pdf.pages[0].Resources
+        note = Dictionary(
+            Type=Name.Annot,
+            Subtype=Name.FreeText,
+            Rect=Array([72, 400, 272, 420]),
+            DA=pikepdf.String("/F1 12 Tf 0 g"),
+            Contents=pikepdf.String("filled in by hand"),
+            F=4,
+            AP=Dictionary(N=look),
+        )
+        pdf.pages[0].Annots = Array([pdf.make_indirect(note)])
+        pdf.save(path)
+    assert read(path).text.endswith("filled in by hand")
+    assert ink(rendered(path))[3] > 792 - 420
+
+
+def test_a_page_may_be_measured_in_other_units(tmp_path: Path) -> None:
+    path = make_pdf(tmp_path / "a", [PdfPageSpec(LINES, keys={"/UserUnit": 2}), PdfPageSpec(LINES)])
+    assert inspect_document(path).page_sizes == (PageSize(1224, 1584), PageSize(612, 792))
+    assert (rendered(path).width_px, read(path).width_px, read(path, 2).width_px) == (1224, 1224, 612)
+
+
+@pytest.mark.parametrize("size", [(14_400, 14_400), (14_400, 3), (3, 14_400)])
+def test_a_huge_page_is_rendered_at_the_resolution_that_fits(tmp_path: Path, size: tuple[int, int]) -> None:
+    image = rendered(make_pdf(tmp_path / "a", [PdfPageSpec(size=size)]), dpi=600, max_pixels=100_000)
+    assert 0 < image.pixels <= 100_000
+    assert image.dpi is not None
+    assert max(image.width_px, image.height_px) == pytest.approx(14_400 / 72 * image.dpi, abs=1)
+
+
+def test_a_locked_document_says_what_to_do(tmp_path: Path) -> None:
+    path = make_pdf(tmp_path / "a", [PdfPageSpec(LINES)], user_password=tmp_path.name)
+    with pytest.raises(EncryptedDocument, match="remove the protection"):
+        inspect_document(path)
+
+
+def test_a_document_locked_against_changes_only_is_read(tmp_path: Path) -> None:
+    assert read(make_pdf(tmp_path / "a", [PdfPageSpec(LINES)], user_password="")).text == "\n".join(LOREM)
+
+
+def test_a_document_without_pages_is_refused_as_such_even_after_a_locked_one(tmp_path: Path) -> None:
+    locked = make_pdf(tmp_path / "locked", [PdfPageSpec(LINES)], user_password=tmp_path.name)
+    with pytest.raises(EncryptedDocument):
+        inspect_document(locked)
+    with pytest.raises(InvalidDocument, match="no pages"):
+        inspect_document(make_pdf(tmp_path / "a", []))
+
+
+def test_at_most_64_sizes_are_told(tmp_path: Path) -> None:
+    info = inspect_document(make_pdf(tmp_path / "a", [PdfPageSpec()] * 70))
+    assert (info.page_count, len(info.page_sizes)) == (70, 64)
