@@ -6,8 +6,10 @@ from collections.abc import Iterable, Set
 from sqlalchemy import Connection, Enum, Table, inspect, select
 
 from pagemill.domain.tasks import TRANSITIONS
+from pagemill.store.dialects import has_trigger
 from pagemill.store.tables import metadata, task_transitions
 
+STATUS_TRIGGER = "tr_tasks_status"
 _QUOTED = re.compile(r"'([^']*)'")
 
 
@@ -20,6 +22,8 @@ def constraint_differences(connection: Connection) -> list[str]:
     """Where the database's constraints say something else than the domain does, one sentence each."""
     stored = {(row.status_before, row.status_after) for row in connection.execute(select(task_transitions))}
     differences = _difference("task_transitions", allowed_transitions(), stored)
+    if not has_trigger(connection, STATUS_TRIGGER):
+        differences.append(f"The trigger {STATUS_TRIGGER} is missing: changes of status are not checked.")
     for table in metadata.tables.values():
         differences += _enum_differences(connection, table)
     return differences

@@ -110,6 +110,15 @@ async def serialise(connection: AsyncConnection, lock: Lock) -> None:
     await connection.run_sync(serialise_sync, lock)
 
 
+def has_trigger(connection: Connection, name: str) -> bool:
+    """Whether the database has a trigger of that name."""
+    catalogue = {
+        Backend.SQLITE: "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = :name",
+        Backend.POSTGRESQL: "SELECT 1 FROM pg_trigger WHERE tgname = :name",
+    }
+    return connection.execute(text(catalogue[Backend(connection.dialect.name)]), {"name": name}).first() is not None
+
+
 def check_sqlite_version() -> None:
     """Refuse an SQLite that knows no RETURNING (before 3.35).
 

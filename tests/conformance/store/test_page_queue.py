@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.fixtures.stores import LEASE, MINUTE, Stores, failed_page, new_task, read_page
+from tests.fixtures.stores import LEASE, MINUTE, Stores, failed_page, new_task, read_page, started
 
 from pagemill.domain.errors import StaleLease, TaskFailureReason
 from pagemill.domain.memory import CPU, MIB
 from pagemill.domain.outcomes import PageNeedsOcr
 from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import PageLease, PageState, Task, TaskStatus
+from pagemill.store.database import Database
+from pagemill.store.page_queue import SqlPageQueue
 
 NOW = timedelta()
 
@@ -90,19 +93,20 @@ async def test_a_page_waits_for_its_next_try(stores: Stores) -> None:
     assert (lease.pages, lease.attempts) == ((1,), (1,))
 
 
-async def test_four_claimers_never_get_the_same_page(stores: Stores) -> None:
+async def test_four_claimers_never_get_the_same_page(stores: Stores, database_url: str) -> None:
     await stores.running("a", pages=40)
 
-    async def claim_all() -> list[int]:
-        pages: list[int] = []
-        while (
-            lease := await stores.pages.claim_pages("a", Stage.OCR, limit=3, owner="x", lease_for=LEASE)
-        ) is not None:
-            pages += lease.pages
-            await stores.pages.commit_page(lease, read_page(lease.pages[0]))
-        return pages
+    async def claim_all(database: Database) -> list[int]:
+        queue = SqlPageQueue(database, stores.clock)
+        claimed: list[int] = []
+        while (lease := await queue.claim_pages("a", Stage.OCR, limit=3, owner="x", lease_for=LEASE)) is not None:
+            claimed += lease.pages
+            await queue.commit_page(lease, read_page(lease.pages[0]))
+        return claimed
 
-    claimed = await asyncio.gather(*(claim_all() for _ in range(4)))
+    async with AsyncExitStack() as stack:
+        servers = [await stack.enter_async_context(started(database_url)) for _ in range(4)]
+        claimed = await asyncio.gather(*map(claim_all, servers))
     assert sorted(page for pages in claimed for page in pages) == list(range(1, 41))
 
 

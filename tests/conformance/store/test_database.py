@@ -1,0 +1,89 @@
+"""`Database`: transactions that are whole or not at all, whatever ends them."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
+from tests.fixtures.stores import Stores, new_task, read_page
+
+from pagemill.domain.tasks import PageState
+from pagemill.store.database import Database
+from pagemill.store.tables import tasks
+
+
+class Fault(Exception):
+    """Something went wrong of which the database knows nothing."""
+
+
+async def test_an_error_rolls_everything_back(stores: Stores) -> None:
+    await stores.tasks.create(new_task("a"))
+
+    async def fail() -> None:
+        async with stores.database.write() as connection:
+            await connection.execute(text("DELETE FROM tasks"))
+            raise Fault
+
+    with pytest.raises(Fault):
+        await fail()
+    assert (await stores.tasks.get("a")).task_id == "a"
+
+
+async def test_cancelling_at_any_moment_leaves_pages_done_or_not_done(stores: Stores) -> None:
+    await stores.running("a", pages=40)
+    lease = await stores.claim("a", limit=40)
+    for number in lease.pages:
+        commit = asyncio.create_task(stores.pages.commit_page(lease, read_page(number)))
+        for _ in range(number):
+            await asyncio.sleep(0)
+        commit.cancel()
+        await asyncio.wait([commit])
+    async with asyncio.timeout(20):
+        done = [page.number for page in await stores.tasks.pages("a") if page.state is PageState.DONE]
+        results = [result async for result in stores.tasks.results("a")]
+        assert len(results) == len(done) == (await stores.tasks.get("a")).pages_done
+        for number in set(lease.pages) - set(done):
+            await stores.pages.commit_page(lease, read_page(number))
+    assert len(await stores.pages.finish_completed()) == 1
+
+
+async def test_a_reader_sees_what_was_before_a_writer_commits(stores: Stores) -> None:
+    async with stores.database.write() as connection:
+        await connection.execute(
+            text("INSERT INTO task_transitions (status_before, status_after) VALUES ('here', 'there')")
+        )
+        async with asyncio.timeout(10), stores.database.read() as reader:
+            seen = await reader.execute(text("SELECT 1 FROM task_transitions WHERE status_before = 'here'"))
+            assert seen.first() is None
+        await connection.rollback()
+
+
+async def test_a_stopped_database_says_so_and_can_be_started_again(database_url: str) -> None:
+    database = Database(database_url)
+    with pytest.raises(RuntimeError, match="start"):
+        async with database.read():
+            pass
+    for _ in range(2):
+        await database.start()
+        async with database.read() as connection:
+            assert (await connection.execute(select(tasks))).all() == []
+        await database.stop()
+        await database.stop()
+
+
+async def test_sqlite_is_set_up_for_crashes_of_the_process(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'new folder' / 'a.db'}")
+    await database.start()
+    async with database.write() as connection:
+        for pragma, value in (
+            ("journal_mode", "wal"),
+            ("synchronous", 1),
+            ("foreign_keys", 1),
+            ("busy_timeout", 30000),
+        ):
+            assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one() == value
+    async with database.read() as connection:
+        with pytest.raises(DBAPIError, match="readonly"):
+            await connection.exec_driver_sql("CREATE TABLE a (b)")
+    await database.stop()

@@ -1,0 +1,200 @@
+"""Schema changes with data in place, up and down, on both databases."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import NullPool
+from tests.fixtures.stores import Stores, TurnedClock, read_page, started
+
+from pagemill.domain.errors import InvalidSettings
+from pagemill.domain.memory import CPU
+from pagemill.domain.tasks import TRANSITIONS, TaskStatus
+from pagemill.store import migrate
+from pagemill.store.dialects import parse_url, sync_url
+
+RESOURCE_COLUMNS = {
+    "estimated_memory_mb": None,
+    "actual_memory_mb": None,
+    "assigned_device": None,
+    "service_instance_id": None,
+    "resource_cleanup_completed": False,
+}
+ADD_TASK = """
+INSERT INTO tasks (task_id, status, document_path, document_name, document_size_bytes, document_sha256, kind,
+                   page_count, options, fingerprint, created_at, queue_order, pages_total, pages_done)
+VALUES (:id, :status, '/in/a', 'ä.pdf', 7, 'ab', 'pdf', 2, '{"priority": 3}', 'f00', :time, :time, 2, 1)
+"""
+ADD_PAGE = "INSERT INTO task_pages (task_id, number, state, stage) VALUES (:id, :number, :state, 'ocr')"
+ADD_RESULT = "INSERT INTO page_results VALUES (:id, 1, 'f00', 'raw', :payload, :time)"
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Connection]:
+    engine = create_engine(sync_url(parse_url(url)), poolclass=NullPool)
+    with engine.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+        yield connection
+    engine.dispose()
+
+
+def _populate(url: str, *statuses: TaskStatus) -> None:
+    time = datetime(2025, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    with _connected(url) as connection:
+        moment = time if connection.dialect.name == "postgresql" else time.replace(tzinfo=None).isoformat(" ")
+        for status in statuses:
+            values = {"id": f"old-{status}", "status": status.value, "time": moment, "payload": b"\x00page"}
+            connection.execute(text(ADD_TASK), values)
+            for number, state in ((1, "done"), (2, "queued")):
+                connection.execute(text(ADD_PAGE), {**values, "number": number, "state": state})
+            connection.execute(text(ADD_RESULT), values)
+
+
+def _rows(url: str, table: str) -> list[dict[str, object]]:
+    with _connected(url) as connection:
+        rows = connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2")).mappings()  # noqa: S608
+        return [dict(row) for row in rows]
+
+
+def _tables(url: str) -> set[str]:
+    with _connected(url) as connection:
+        return set(inspect(connection).get_table_names())
+
+
+def test_an_older_schema_goes_up_and_down_with_its_data(empty_database: str) -> None:
+    migrate.upgrade(empty_database, migrate.OLDER_SCHEMA)
+    assert _tables(empty_database).isdisjoint({"task_events", "task_metrics"})
+    _populate(empty_database, *TaskStatus)
+    older = {table: _rows(empty_database, table) for table in ("tasks", "task_pages", "page_results")}
+    assert not set(RESOURCE_COLUMNS) & set(older["tasks"][0])
+
+    migrate.upgrade(empty_database)
+    assert _tables(empty_database) >= {"task_events", "task_metrics"}
+    for before, after in zip(older["tasks"], _rows(empty_database, "tasks"), strict=True):
+        device = None if TaskStatus(str(before["status"])).is_final else "cpu"
+        assert after == {**before, **RESOURCE_COLUMNS, "assigned_device": device}
+    assert [_rows(empty_database, table) for table in ("task_pages", "page_results")] == [
+        older["task_pages"],
+        older["page_results"],
+    ]
+
+    migrate.downgrade(empty_database, migrate.OLDER_SCHEMA)
+    assert {table: _rows(empty_database, table) for table in older} == older
+    assert _tables(empty_database).isdisjoint({"task_events", "task_metrics"})
+
+
+async def test_work_of_an_older_schema_goes_on_where_it_stood(empty_database: str) -> None:
+    migrate.upgrade(empty_database, migrate.OLDER_SCHEMA)
+    _populate(empty_database, TaskStatus.QUEUED)
+    migrate.upgrade(empty_database)
+    async with started(empty_database) as database:
+        stores = Stores(database, TurnedClock())
+        task = await stores.queue.get_next_task(CPU)
+        assert task is not None
+        lease = await stores.claim(task.task_id)
+        assert lease.pages == (2,)
+        await stores.pages.commit_page(lease, read_page(2))
+        assert [task.status for task in await stores.pages.finish_completed()] == [TaskStatus.SUCCEEDED]
+
+
+def test_the_models_are_the_migrated_schema(empty_database: str) -> None:
+    migrate.upgrade(empty_database)
+    assert migrate.check(empty_database) == []
+
+
+def test_a_difference_is_told(empty_database: str) -> None:
+    assert migrate.current(empty_database) is None
+    migrate.upgrade(empty_database)
+    with _connected(empty_database) as connection:
+        connection.execute(text("DELETE FROM task_transitions WHERE status_before = 'cancelling'"))
+    assert migrate.check(empty_database) == ["task_transitions lacks ('cancelling', 'cancelled')."]
+    with _connected(empty_database) as connection:
+        on_table = " ON tasks" if connection.dialect.name == "postgresql" else ""
+        connection.execute(text(f"DROP TRIGGER tr_tasks_status{on_table}"))
+    assert "tr_tasks_status" in migrate.check(empty_database)[1]
+    with _connected(empty_database) as connection:
+        connection.execute(text("DROP INDEX ix_tasks_admission"))
+    (difference,) = migrate.check(empty_database)
+    assert "ix_tasks_admission" in difference
+
+
+def test_going_down_to_the_base_leaves_nothing_and_up_again_everything(empty_database: str) -> None:
+    migrate.upgrade(empty_database)
+    _populate(empty_database, TaskStatus.QUEUED)
+    migrate.downgrade(empty_database, "base")
+    assert _tables(empty_database) == {"alembic_version"}
+    migrate.upgrade(empty_database)
+    migrate.upgrade(empty_database)
+    assert (migrate.current(empty_database), migrate.check(empty_database)) == ("0002", [])
+
+
+def test_migrating_from_several_places_at_once_is_safe(empty_database: str) -> None:
+    failures: list[BaseException] = []
+    together = threading.Barrier(4)
+
+    def upgrade() -> None:
+        together.wait(timeout=20)
+        try:
+            migrate.upgrade(empty_database)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the test tells it
+            failures.append(error)
+
+    threads = [threading.Thread(target=upgrade) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert failures == []
+    assert migrate.check(empty_database) == []
+
+
+def test_the_database_itself_refuses_what_the_state_machine_lacks(database_url: str) -> None:
+    for before in TaskStatus:
+        for after in TaskStatus:
+            with _connected(database_url) as connection:
+                connection.execute(text("DELETE FROM tasks"))
+            _populate(database_url, before)
+            allowed = after is before or after in TRANSITIONS[before]
+            assert _is_accepted(database_url, _set_status(after)) is allowed, (before, after)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE tasks SET kind = 'doc'",
+        "UPDATE tasks SET failure_reason = 'BAD_LUCK'",
+        "UPDATE task_pages SET state = 'lost'",
+        "UPDATE task_pages SET stage = 'dream'",
+        "UPDATE task_pages SET state = 'leased'",
+        "UPDATE task_pages SET task_id = 'nobody'",
+        "UPDATE tasks SET status = 'paused'",
+        "INSERT INTO task_events VALUES (1, 'old-queued', 'exploded', '2026-01-01', '{}')",
+    ],
+)
+def test_the_database_itself_refuses_values_that_are_not_of_the_domain(database_url: str, statement: str) -> None:
+    _populate(database_url, TaskStatus.QUEUED)
+    assert not _is_accepted(database_url, statement)
+
+
+def _set_status(status: TaskStatus) -> str:
+    return f"UPDATE tasks SET status = '{status}'"  # noqa: S608
+
+
+def _is_accepted(url: str, statement: str) -> bool:
+    try:
+        with _connected(url) as connection:
+            connection.execute(text(statement))
+    except IntegrityError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "sqlite://", "sqlite:///:memory:"])
+def test_other_databases_are_refused_with_advice(url: str) -> None:
+    with pytest.raises(InvalidSettings, match="sqlite:///"):
+        migrate.upgrade(url)
