@@ -42,6 +42,7 @@ async def test_cancelling_at_any_moment_leaves_pages_done_or_not_done(stores: St
     async with asyncio.timeout(20):
         done = [page.number for page in await stores.tasks.pages("a") if page.state is PageState.DONE]
         results = [result async for result in stores.tasks.results("a")]
+        assert set(done) < set(lease.pages)
         assert len(results) == len(done) == (await stores.tasks.get("a")).pages_done
         for number in set(lease.pages) - set(done):
             await stores.pages.commit_page(lease, read_page(number))
@@ -75,13 +76,9 @@ async def test_a_stopped_database_says_so_and_can_be_started_again(database_url:
 async def test_sqlite_is_set_up_for_crashes_of_the_process(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'new folder' / 'a.db'}")
     await database.start()
+    expected = {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 30_000}
     async with database.write() as connection:
-        for pragma, value in (
-            ("journal_mode", "wal"),
-            ("synchronous", 1),
-            ("foreign_keys", 1),
-            ("busy_timeout", 30000),
-        ):
+        for pragma, value in expected.items():
             assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one() == value
     async with database.read() as connection:
         with pytest.raises(DBAPIError, match="readonly"):

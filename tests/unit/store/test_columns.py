@@ -1,17 +1,16 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import Dialect
-from sqlalchemy.dialects.postgresql.base import PGDialect
-from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+from sqlalchemy import Dialect, make_url
 
 from pagemill.store.columns import UtcDateTime
 
+SQLITE, POSTGRESQL = (make_url(url).get_dialect()() for url in ("sqlite://", "postgresql+psycopg://"))
 BERLIN = timezone(timedelta(hours=1))
 MOMENT = datetime(2026, 1, 1, 0, 30, tzinfo=BERLIN)
 
 
-@pytest.mark.parametrize("dialect", [SQLiteDialect(), PGDialect()])
+@pytest.mark.parametrize("dialect", [SQLITE, POSTGRESQL])
 def test_a_moment_comes_back_as_the_same_moment_in_utc(dialect: Dialect) -> None:
     column = UtcDateTime()
     read = column.process_result_value(column.process_bind_param(MOMENT, dialect), dialect)
@@ -22,4 +21,4 @@ def test_a_moment_comes_back_as_the_same_moment_in_utc(dialect: Dialect) -> None
 
 def test_a_time_without_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
-        UtcDateTime().process_bind_param(datetime(2026, 1, 1), SQLiteDialect())  # noqa: DTZ001  # that is the point
+        UtcDateTime().process_bind_param(datetime(2026, 1, 1), SQLITE)  # noqa: DTZ001  # that is the point
