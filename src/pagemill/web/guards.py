@@ -1,4 +1,4 @@
-"""Who may ask: API keys, and the two ways a web page could use a browser against a service on its machine."""
+"""Who may ask: API keys, the two ways a web page could use a browser against a service on its machine, big bodies."""
 
 import hashlib
 import hmac
@@ -12,6 +12,9 @@ from pagemill.web.problems import RequestRefused
 
 OPEN_PATHS = frozenset({"/livez", "/readyz"})
 """Probes come without a key and under any name."""
+UPLOAD_PATH = "/tasks"
+"""Takes bodies of any length, a piece at a time; all others are read whole."""
+MAX_BODY_BYTES = 64 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -31,9 +34,13 @@ class Guard:
         """Let the request pass.
 
         Raises:
-            RequestRefused: `unauthorized`, `host_not_allowed` or `cross_site_request`.
+            RequestRefused: `unauthorized`, `host_not_allowed`, `cross_site_request`, `length_required` or
+                `body_too_large`.
         """
-        if request.scope["path"] in OPEN_PATHS:
+        path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+        if path != UPLOAD_PATH:
+            _check_body(request)
+        if path in OPEN_PATHS:
             return
         if self._digests:
             self._check_key(request.headers.get("authorization", ""))
@@ -70,6 +77,15 @@ def _check_origin(request: Request) -> None:
     if not own:
         message = "A page of another web site may not do this; send it from a program, or from the service's own pages."
         raise RequestRefused("cross_site_request", message)
+
+
+def _check_body(request: Request) -> None:
+    declared = request.headers.get("content-length", "0")
+    if "transfer-encoding" in request.headers:
+        raise RequestRefused("length_required", "Say the length of the body in a Content-Length header.")
+    if not declared.isdecimal() or int(declared) > MAX_BODY_BYTES:
+        message = f"The body may have {MAX_BODY_BYTES:,} bytes here; documents go to POST {UPLOAD_PATH}."
+        raise RequestRefused("body_too_large", message, limit_bytes=MAX_BODY_BYTES)
 
 
 def _host_name(host: str) -> str | None:

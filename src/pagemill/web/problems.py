@@ -54,6 +54,8 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "result_not_ready": (HTTPStatus.CONFLICT, "No page is finished yet"),
     "no_result": (HTTPStatus.CONFLICT, "No page could be read"),
     "upload_stalled": (HTTPStatus.REQUEST_TIMEOUT, "The upload came to a stop"),
+    "length_required": (HTTPStatus.LENGTH_REQUIRED, "The length of the body is needed"),
+    "body_too_large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than allowed"),
     "unsupported_media_type": (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A body of that kind is not taken"),
     "host_not_allowed": (HTTPStatus.MISDIRECTED_REQUEST, "The service is not known under that name"),
     "too_many_uploads": (HTTPStatus.SERVICE_UNAVAILABLE, "Too many uploads are being received"),

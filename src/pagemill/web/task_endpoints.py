@@ -30,7 +30,7 @@ ID_CHARACTERS = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ
 MAX_ID_LENGTH = 64
 
 
-def known_form(task_id: str) -> str:
+async def known_form(task_id: str) -> str:
     """The id in the path if it can be one; nothing else reaches the database."""
     if len(task_id) > MAX_ID_LENGTH or not ID_CHARACTERS.issuperset(task_id):
         raise NotFound("There is no such task: a task's id has only letters, digits and dashes.")

@@ -36,7 +36,16 @@ _UPLOAD = (
     "never_fits",
     "storage_full",
 )
-_START = ("not_found", "illegal_transition", "invalid_request", "device_unavailable", "queue_full", "never_fits")
+_START = (
+    "not_found",
+    "illegal_transition",
+    "length_required",
+    "body_too_large",
+    "invalid_request",
+    "device_unavailable",
+    "queue_full",
+    "never_fits",
+)
 _RESULT = ("not_found", "not_acceptable", "result_not_ready", "no_result", "invalid_request")
 
 Responses = dict[int | str, dict[str, Any]]

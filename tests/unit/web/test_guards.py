@@ -4,6 +4,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from tests.fixtures.asgi import AsgiRequest
 from tests.fixtures.tasks_in_memory import TasksInMemory
 from tests.unit.web.conftest import MakeApi, client_of
 
@@ -121,6 +123,25 @@ async def test_an_upload_without_a_key_is_refused_unread(
         assert (await client.post("/tasks", files={"file": PDF})).status_code == 401
     assert tasks.requests == []
     assert not (tmp_path / "uploads").exists()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [([("transfer-encoding", "chunked")], 411), ([("content-length", "99999999999")], 413)],
+)
+async def test_only_uploads_may_be_long(api: FastAPI, headers: list[tuple[str, str]], status: int) -> None:
+    request = AsgiRequest(api, "POST", "/tasks/task-0001/start", [("content-type", "application/json"), *headers])
+    await request.end()
+    assert request.status == status
+    assert not request.was_read
+
+
+async def test_probes_are_open_below_another_path_too(make_api: MakeApi, tmp_path: Path) -> None:
+    api = make_api(WebConfig(uploads=tmp_path, api_keys=("key",)))
+    mounted = httpx.ASGITransport(api, root_path="/ocr")
+    async with httpx.AsyncClient(transport=mounted, base_url="http://localhost") as client:
+        assert (await client.get("/ocr/livez")).status_code == 200
+        assert (await client.get("/ocr/tasks")).status_code == 401
 
 
 async def test_every_answer_has_the_security_headers(client: httpx.AsyncClient) -> None:

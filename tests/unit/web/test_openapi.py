@@ -133,6 +133,7 @@ async def test_every_answer_is_a_documented_one(
         await client.get("/tasks/task-0001/result"),
         await client.post("/tasks/task-0001/start"),
         await client.post("/tasks/task-0001/start", json={"x": 1}),
+        await client.post("/tasks/task-0001/start", content=bytes(100_000)),
     ]
     await tasks.finish_page("task-0001", 1)
     await tasks.finish_page("task-0001", 2, failure="The page's image is damaged.")
