@@ -1,52 +1,95 @@
 """Where the text lines stand."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from rapidocr.ch_ppocr_det.utils import DBPostProcess
 
-from pagemill.engines.rapidocr.models import Network
+from pagemill.engines.rapidocr.models import Network, Tensor
 from pagemill.engines.rapidocr.pixels import Pixels, as_bgr, normalised, resized
 from pagemill.engines.rapidocr.strips import Quad
+from pagemill.engines.rapidocr.tiles import tiles
 
 _STRIDE = 32  # the network halves its input five times
+_MOST_LINES = 5000
 
 
 @dataclass(frozen=True)
 class DetectionLimits:
-    """How large an image the detection network is given.
+    """How large the page image is when lines are looked for.
 
     Attributes:
-        pixels: Most pixels after resizing; what bounds its memory, whatever the page's shape.
+        pixels: At first it has no more pixels than this, whatever its shape; nor has any run of the network.
+        fine_pixels: It has no more than this when a second look at small print is taken.
+        small_print: From this height of its lowest quarter of lines on, in pixels, the writing is large enough.
     """
 
     pixels: int = 960 * 704
+    fine_pixels: int = 4 * 960 * 704
+    small_print: float = 14.0
 
 
 class Detector:
-    """Finds lines of text with RapidOCR's detection model."""
+    """Finds lines of text with RapidOCR's detection model.
+
+    A page is looked at small, which suits print of ordinary size; where the lines found are low, it is looked at again
+    as large as their height asks for. A large image is cut into tiles and their maps are joined before lines are made
+    of them: memory is that of one tile.
+    """
 
     def __init__(self, network: Network, limits: DetectionLimits) -> None:
         self._network = network
         self._limits = limits
-        self._boxes_from_map = DBPostProcess(
-            thresh=0.3, box_thresh=0.5, max_candidates=1000, unclip_ratio=1.6, score_mode="fast", use_dilation=True
+        self._quads_from_map = DBPostProcess(
+            thresh=0.3,
+            box_thresh=0.5,
+            max_candidates=_MOST_LINES,
+            unclip_ratio=1.6,
+            score_mode="fast",
+            use_dilation=True,
         )
 
     def lines(self, pixels: Pixels) -> list[Quad]:
-        """The quadrilaterals around the lines of text, in no particular order."""
+        """The quadrilaterals around the lines of text, in no particular order, in pixels of the image."""
+        area = pixels.shape[0] * pixels.shape[1]
+        scale = min(1.0, math.sqrt(self._limits.pixels / area))
+        quads = self._at_scale(pixels, scale)
+        finer = min(1.0, math.sqrt(self._limits.fine_pixels / area))
+        if finer > scale and 0 < _low_height(quads) * scale < self._limits.small_print:
+            quads = self._at_scale(pixels, finer)
+        self._network.shrink()
+        return quads
+
+    def _at_scale(self, pixels: Pixels, scale: float) -> list[Quad]:
         height, width = pixels.shape[:2]
-        scale = min(1.0, (self._limits.pixels / (width * height)) ** 0.5)
         small_width, small_height = max(1, round(width * scale)), max(1, round(height * scale))
         canvas = _padded(as_bgr(resized(pixels, small_width, small_height)))
-        text_map = self._network(normalised(canvas))
-        self._network.shrink()
-        boxes, _ = self._boxes_from_map(text_map, canvas.shape[:2])
-        return [
-            _onto_page(np.asarray(box, dtype=np.float32), width / small_width, height / small_height, width, height)
-            for box in boxes
-        ]
+        quads, _ = self._quads_from_map(self._text_map(canvas)[None, None], canvas.shape[:2])
+        enlarged = np.array([width / small_width, height / small_height], dtype=np.float32)
+        corner = np.array([width, height], dtype=np.float32)
+        return [np.clip(np.asarray(quad, dtype=np.float32) * enlarged, 0, corner) for quad in quads]
+
+    def _text_map(self, canvas: Pixels) -> Tensor:
+        """How likely each pixel of the canvas belongs to a line."""
+        joined: Tensor = np.zeros(canvas.shape[:2], dtype=np.float32)
+        for columns, rows in tiles(canvas.shape[1], canvas.shape[0], most_pixels=self._limits.pixels):
+            tile = _padded(canvas[rows.start : rows.stop, columns.start : columns.stop])
+            part = self._network(normalised(tile))[0, 0]
+            kept = part[
+                rows.keep_from - rows.start : rows.keep_to - rows.start,
+                columns.keep_from - columns.start : columns.keep_to - columns.start,
+            ]
+            joined[rows.keep_from : rows.keep_to, columns.keep_from : columns.keep_to] = kept
+        return joined
+
+
+def _low_height(quads: Sequence[Quad]) -> float:
+    """The height that three quarters of the lines exceed; 0 where there are none."""
+    heights = [min(np.linalg.norm(quad[0] - quad[1]), np.linalg.norm(quad[1] - quad[2])) for quad in quads]
+    return float(np.quantile(heights, 0.25)) if heights else 0.0
 
 
 def _padded(bgr: Pixels) -> Pixels:
@@ -54,8 +97,3 @@ def _padded(bgr: Pixels) -> Pixels:
     height, width = bgr.shape[:2]
     below, right = -height % _STRIDE, -width % _STRIDE
     return np.asarray(cv2.copyMakeBorder(bgr, 0, below, 0, right, cv2.BORDER_REPLICATE), dtype=np.uint8)
-
-
-def _onto_page(box: Quad, scale_x: float, scale_y: float, width: int, height: int) -> Quad:
-    scaled = box * np.array([scale_x, scale_y], dtype=np.float32)
-    return np.minimum(np.maximum(scaled, 0), np.array([width, height], dtype=np.float32))
