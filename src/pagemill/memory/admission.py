@@ -80,7 +80,7 @@ class Account:
         known = {owner: self.held.get(owner, 0) for owner in self.promised}
         untaken = sum(max(0, self.promised[owner] - held) for owner, held in known.items() if held is not None)
         unknown = sum(self.promised[owner] for owner, held in known.items() if held is None)
-        seen = max(0, self.used_bytes - self.floor_bytes - sum(held for held in known.values() if held is not None))
+        seen = max(0, self.used_bytes - self.floor_bytes - sum(held or 0 for held in self.held.values()))
         return untaken + unknown - min(unknown, seen)
 
     @property

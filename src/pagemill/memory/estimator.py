@@ -29,7 +29,7 @@ class EstimatorConfig:
     """How cautious the estimate is.
 
     Attributes:
-        margin: Share added to what was learned: peaks of the same page vary by five per cent.
+        margin: Share added to what was learned, beside the one that shrinks as pages are seen: peaks vary a little.
         few: With fewer pages than this the seed still counts.
         own_batch_size: Lines in a run where nobody said how many; seeds are meant for it.
         base_margin: Share added to the largest loaded, idle size seen.
@@ -37,7 +37,7 @@ class EstimatorConfig:
         refuted_by: So many pages as large, read with less, and a failure no longer counts.
     """
 
-    margin: float = 0.05
+    margin: float = 0.03
     few: int = 8
     own_batch_size: int = 8
     base_margin: float = 0.1
@@ -129,16 +129,18 @@ class _Curve:
         self._line = None
 
     def _learned(self, x: float) -> float:
-        """The line, raised by a margin that shrinks with 1 ÷ (n + 1): the chance that the next page beats all n before.
+        """The line, raised by a margin that shrinks with the pages seen that were at least half as large.
 
-        Beyond the largest page seen it rises at least as the seed does.
+        Of n + 1 pages alike, the last is the largest with a chance of 1 ÷ (n + 1). Beyond the largest page seen the
+        line rises at least as the seed does.
         """
         if not self.points:
             return 0.0
         line = self._fitted()
+        alike = sum(seen >= x / 2 for seen, _ in self.points)
         largest = max(seen for seen, _ in self.points)
         unseen = max(0.0, x - largest) * max(0.0, self._seed.slope - line.slope)
-        return line.at(x) * (1 + self._config.margin + 1 / (len(self.points) + 1)) + unseen
+        return (line.at(x) + unseen) * (1 + self._config.margin + 1 / (alike + 1))
 
     def _fitted(self) -> Line:
         if self._line is None:

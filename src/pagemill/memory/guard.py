@@ -3,7 +3,7 @@
     event loop                                  guard's own thread
     reserve, resize, release ──▶ ledger ◀────── look: workers, devices
     trim, evict, kill (pool) ◀── orders ──────── watch(): levels, reliefs, kills
-                                                 └─ a kill the loop has not carried out within 50 ms: SIGKILL
+                                                 └─ a kill the loop has not carried out within 5 ms: SIGKILL
 
 It watches from a thread because the moment memory runs out is the moment an event loop is likely to be late (paging,
 a long callback, a garbage collection): a blocked loop delays evictions, never the kill.
@@ -14,6 +14,7 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -30,7 +31,7 @@ from pagemill.domain.memory import (
 from pagemill.domain.ports import Clock, WatchedWorkers
 from pagemill.memory.admission import Account, WorkerUse, capped
 from pagemill.memory.ledger import Measurement, MemoryLedger
-from pagemill.memory.probes.machine import Killable, Machine
+from pagemill.memory.probes.machine import Machine
 from pagemill.memory.waiting import WaitingLine
 from pagemill.memory.watch import Kill, Look, Memory, Orders, Relief, WatchRules, watch
 
@@ -91,7 +92,6 @@ class MemoryGuard:
         self._workers: WatchedWorkers | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._memory = Memory()
-        self._held: dict[str, Killable] = {}
         self._ledger = MemoryLedger(self._measure, level=self.level, margin=config.margin)
         self._line = WaitingLine(self._ledger.reserve, self._ledger.release, most_passes=config.most_passes)
         self._thread: threading.Thread | None = None
@@ -166,9 +166,6 @@ class MemoryGuard:
             await asyncio.to_thread(thread.join)
         for asked in list(self._asked):
             asked.cancel()
-        for handle in self._held.values():
-            handle.close()
-        self._held.clear()
 
     def run_once(self) -> float:
         """Look once and act on it.
@@ -225,32 +222,22 @@ class MemoryGuard:
             self._tell(self._on_level, change)
         for kill in orders.kills:
             self._kill(kill)
-        for kill in orders.insist:
-            self._insist(kill)
         for relief in orders.reliefs:
             self._relieve(relief)
-        self._forget_settled()
         if len(self._line):
             self._tell(self._serve)
 
     def _kill(self, kill: Kill) -> None:
+        """Have the pool do it, which so knows the cause; a loop too busy for that is not waited for."""
         worker = kill.worker
         logger.warning("memory guard ends worker %s (pid %d): %s", worker.worker_id, worker.pid, kill.cause)
-        handle = self._machine.hold(worker.pid)
-        if handle is not None:
-            self._held[worker.worker_id] = handle
+        process = self._machine.hold(worker.pid)
         if self._workers is not None:
-            self._ask(self._workers.kill(worker.worker_id, kill.cause))
-
-    def _insist(self, kill: Kill) -> None:
-        handle = self._held.get(kill.worker.worker_id)
-        if handle is not None:
-            handle.kill()
-
-    def _forget_settled(self) -> None:
-        pending = {kill.worker.worker_id for kill in self._memory.kills}
-        for worker_id in [worker_id for worker_id in self._held if worker_id not in pending]:
-            self._held.pop(worker_id).close()
+            asked = self._ask(self._workers.kill(worker.worker_id, kill.cause))
+            wait_for([asked] if asked else [], timeout=self._config.rules.kill_grace_s)
+        if process is not None:
+            process.kill()
+            process.close()
 
     def _relieve(self, relief: Relief) -> None:
         if self._workers is not None and relief.device not in self._relieving:
@@ -273,13 +260,14 @@ class MemoryGuard:
     def _serve(self) -> None:
         self._line.serve()
 
-    def _ask(self, request: Coroutine[object, object, None]) -> None:
+    def _ask(self, request: Coroutine[object, object, None]) -> Future[None] | None:
         if self._loop is None or self._loop.is_closed():
             request.close()
-            return
+            return None
         future = asyncio.run_coroutine_threadsafe(request, self._loop)
         self._asked.add(future)
         future.add_done_callback(self._answered)
+        return future
 
     def _answered(self, future: Future[None]) -> None:
         self._asked.discard(future)

@@ -17,7 +17,7 @@ class WatchRules:
     Attributes:
         over_reservation: A busy worker that holds more than this many times its reservation is ended.
         kill_settles_s: The longest the next kill waits for the memory of the last one to be back.
-        insist_after_s: A worker told to die that still holds memory after this is ended without the event loop.
+        kill_grace_s: How long the event loop has to carry out a kill before it is done without it.
         relief_every_s: The shortest time between two evictions for the same device and level.
     """
 
@@ -25,7 +25,7 @@ class WatchRules:
     polling: Polling = field(default_factory=Polling)
     over_reservation: float = 1.25
     kill_settles_s: float = 2.0
-    insist_after_s: float = 0.05
+    kill_grace_s: float = 0.005
     relief_every_s: float = 1.0
 
 
@@ -83,15 +83,12 @@ class Orders:
     """What is to be done now.
 
     Attributes:
-        kills: To be asked of the pool.
-        insist: Asked for before, and still holding memory: to be ended without the pool.
         wait_s: Seconds to the next look.
     """
 
     changes: tuple[LevelChanged, ...]
     reliefs: tuple[Relief, ...]
     kills: tuple[Kill, ...]
-    insist: tuple[Kill, ...]
     wait_s: float
 
 
@@ -115,7 +112,6 @@ def watch(before: Memory, look: Look, rules: WatchRules) -> tuple[Memory, Orders
         changes=_changes(before.levels, levels, look),
         reliefs=reliefs,
         kills=kills,
-        insist=tuple(kill for kill in pending if look.at - kill.at >= rules.insist_after_s),
         wait_s=rules.polling.shortest_s
         if pending or kills
         else poll_interval(_runways(look, rates, rules), rules.polling),

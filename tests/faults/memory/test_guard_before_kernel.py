@@ -1,0 +1,93 @@
+"""In a cgroup too small for a greedy worker, the guard ends it; the kernel never has to."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from pagemill.domain.memory import MIB
+from pagemill.memory.probes.cgroup import MemoryCgroup, locate
+
+LIMIT = 400 * MIB
+SERVER = Path(__file__).with_name("guarded_server.py")
+
+
+def make_cgroup() -> MemoryCgroup:
+    """A limited cgroup beside our own.
+
+    Raises:
+        OSError: It cannot be made here.
+    """
+    own = locate(Path("/"))
+    if not own:
+        raise OSError("there is no memory cgroup")
+    path = own[-1].path / f"pagemill-test-{uuid4().hex[:8]}"
+    path.mkdir()
+    try:
+        (path / ("memory.limit_in_bytes" if own[0].version == 1 else "memory.max")).write_text(str(LIMIT))
+    except OSError:
+        path.rmdir()
+        raise
+    return MemoryCgroup(path, own[0].version)
+
+
+@pytest.fixture
+def cgroup() -> Iterator[MemoryCgroup]:
+    try:
+        made = make_cgroup()
+    except OSError as error:
+        pytest.skip(f"no memory cgroup can be made here: {error}")
+    yield made
+    made.path.rmdir()
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What the little server told, and the kernel's count."""
+
+    code: int
+    causes: list[str]
+    levels: list[str]
+    limit_bytes: int
+    oom_kills: int | None
+    peak_bytes: int
+
+
+def serve(cgroup: MemoryCgroup, reserved_mib: int, manner: str) -> Ending:
+    shell = shutil.which("sh")
+    assert shell is not None
+    enter = f'echo $$ > "{cgroup.path}/cgroup.procs" && exec "$@"'
+    command = [shell, "-c", enter, "sh", sys.executable, str(SERVER), str(reserved_mib), manner]
+    done = subprocess.run(command, check=False, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr.decode()
+    peak = cgroup.path / ("memory.max_usage_in_bytes" if cgroup.version == 1 else "memory.peak")
+    return Ending(
+        **json.loads(done.stdout),
+        oom_kills=cgroup.oom_kills(),
+        peak_bytes=int(peak.read_text()) if peak.exists() else 0,
+    )
+
+
+def test_a_flood_within_its_reservation_is_stopped_by_pressure(cgroup: MemoryCgroup) -> None:
+    ending = serve(cgroup, 10_000, "served")
+    assert ending.limit_bytes == LIMIT
+    assert (ending.code, ending.causes, ending.oom_kills) == (-9, ["memory_pressure"], 0)
+    assert "EMERGENCY" in ending.levels
+
+
+def test_a_worker_over_its_reservation_is_stopped_long_before_pressure(cgroup: MemoryCgroup) -> None:
+    ending = serve(cgroup, 100, "served")
+    assert (ending.code, ending.causes, ending.oom_kills) == (-9, ["over_reservation"], 0)
+    assert "EMERGENCY" not in ending.levels
+
+
+@pytest.mark.parametrize(("reserved_mib", "cause"), [(100, "over_reservation"), (10_000, "memory_pressure")])
+def test_a_blocked_event_loop_does_not_stop_the_kill(cgroup: MemoryCgroup, reserved_mib: int, cause: str) -> None:
+    ending = serve(cgroup, reserved_mib, "blocked")
+    assert (ending.code, ending.causes, ending.oom_kills) == (-9, [cause], 0)
