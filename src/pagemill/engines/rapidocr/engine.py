@@ -20,7 +20,7 @@ from pagemill.engines.rapidocr.models import Network, model_files
 from pagemill.engines.rapidocr.orientation import SAMPLE_LINES, turn_to_upright
 from pagemill.engines.rapidocr.pixels import Pixels, pixels_of, turned
 from pagemill.engines.rapidocr.recognition import ReadLine, Recogniser
-from pagemill.engines.rapidocr.strips import LineStrip
+from pagemill.engines.rapidocr.strips import LineStrip, pieces
 
 NAME = "rapidocr"
 
@@ -97,7 +97,8 @@ class RapidOcrEngine:
         return _page_lines(strips, self._read_strips(strips, batch_size))
 
     def _strips(self, pixels: Pixels) -> list[LineStrip]:
-        return [LineStrip(pixels, quad) for quad in self._models().detector.lines(pixels)]
+        strips = (LineStrip(pixels, quad) for quad in self._models().detector.lines(pixels))
+        return [piece for strip in strips for piece in pieces(strip)]
 
     def _read_strips(self, strips: Sequence[LineStrip], batch_size: int | None) -> list[ReadLine]:
         return self._models().recogniser.read(strips, most_lines=batch_size)

@@ -10,11 +10,11 @@ from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
 
 from pagemill.engines.rapidocr.models import Network, Tensor
 from pagemill.engines.rapidocr.pixels import as_bgr, normalised, resized
-from pagemill.engines.rapidocr.strips import LineStrip
+from pagemill.engines.rapidocr.strips import LONGEST, LineStrip
 
 _HEIGHT = 48
 _NARROWEST = 32
-_WIDEST = 4096
+_WIDEST = LONGEST * _HEIGHT
 _COLUMNS_PER_RUN = 512
 
 
