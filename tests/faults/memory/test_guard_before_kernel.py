@@ -85,6 +85,7 @@ def test_a_worker_over_its_reservation_is_stopped_long_before_pressure(cgroup: M
     ending = serve(cgroup, 100, "served")
     assert (ending.code, ending.causes, ending.oom_kills) == (-9, ["over_reservation"], 0)
     assert "EMERGENCY" not in ending.levels
+    assert ending.peak_bytes < LIMIT * 3 // 4
 
 
 @pytest.mark.parametrize(("reserved_mib", "cause"), [(100, "over_reservation"), (10_000, "memory_pressure")])
