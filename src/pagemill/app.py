@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from pagemill.documents.writers import ResultWriters
 from pagemill.domain.clock import SystemClock
+from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import InvalidSettings
 from pagemill.domain.memory import CPU, MIB, DeviceId
 from pagemill.domain.tasks import RetryPolicy, StoredDocument, Task, TaskCreateRequest, TaskOptions
@@ -61,6 +62,10 @@ MOST_AUTOMATIC_THREADS = 4
 class Application:
     """The service without its HTTP side: everything that reads documents.
 
+    Args:
+        settings: All settings.
+        engines: The engines that may be asked for, by name; None for those that come with Pagemill.
+
     Attributes:
         manager: What may be done to tasks.
         reader: What may be known of them.
@@ -69,11 +74,11 @@ class Application:
         guard: How much memory is left.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, engines: Mapping[str, EngineSpec] | None = None) -> None:
         self.settings = settings
         self.writers = ResultWriters()
         clock = SystemClock()
-        specs = engine_specs()
+        specs = engine_specs() if engines is None else engines
         machine = MachineProbe.of_this_machine()
         devices = [reading.device for reading in machine.read()]
         services = _services_by_device(settings, devices)
@@ -152,8 +157,8 @@ class Application:
     async def running(self) -> AsyncIterator[None]:
         """Start every part in order; at the end stop them in the reverse order, giving unfinished pages back."""
         async with AsyncExitStack() as stack:
-            self.uploads.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_only_server(self.settings))
+            self.uploads.mkdir(exist_ok=True)
             await asyncio.to_thread(migrate.upgrade, self.settings.resolved_database_url)
             await self._database.start()
             stack.push_async_callback(self._database.stop)
@@ -167,9 +172,13 @@ class Application:
             stack.push_async_callback(self._rescuer.stop)
             self._dispatcher.start()
             stack.push_async_callback(self._dispatcher.stop)
-            stack.callback(self._watch.close)
+            stack.callback(self.answer_waiting)
             logger.info("Pagemill is ready; its data is in %s", self.settings.data_dir.resolve())
             yield
+
+    def answer_waiting(self) -> None:
+        """Let those who wait for a task know how it stands; for a server that takes no more requests."""
+        self._watch.close()
 
     @property
     def uploads(self) -> Path:
@@ -191,9 +200,9 @@ class Application:
 
 
 def http_api(application: Application) -> FastAPI:
-    """The HTTP side; its lifespan starts and stops the application."""
+    """The HTTP side of an application that is `running`."""
     settings = application.settings
-    api = create_api(
+    return create_api(
         application.manager,
         application.reader,
         writers=application.writers,
@@ -207,14 +216,6 @@ def http_api(application: Application) -> FastAPI:
         ),
         checks={"database": application.check_database},
     )
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with application.running():
-            yield
-
-    api.router.lifespan_context = lifespan
-    return api
 
 
 def _services_by_device(settings: Settings, devices: list[DeviceId]) -> Mapping[DeviceId, int]:
@@ -315,12 +316,19 @@ def _only_server(settings: Settings) -> Iterator[None]:
     """Keep a second server from the same data folder; the lock ends with the process, however that ends.
 
     Raises:
-        InvalidSettings: Another server has it.
+        InvalidSettings: Another server has it, or it cannot be written to.
     """
-    with (settings.data_dir / "server.lock").open("w") as lock:
+    folder = settings.data_dir.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "server.lock").open("w")
+    except OSError as error:
+        message = f"The data folder {folder} cannot be used ({error.strerror}); name another data_dir."
+        raise InvalidSettings(message) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            message = f"Another Pagemill server uses {settings.data_dir.resolve()}; stop it, or name another data_dir."
+            message = f"Another Pagemill server uses {folder}; stop it, or name another data_dir."
             raise InvalidSettings(message) from error
         yield

@@ -1,6 +1,7 @@
 """How the command line ends; stable, documented in docs/reference/cli.md."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -68,9 +69,14 @@ def run_command(work: Coroutine[None, None, ExitCode]) -> NoReturn:
         complain("interrupted.")
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
+        _discard_output()
         code = ExitCode.OK
     sys.exit(code)
+
+
+def _discard_output() -> None:
+    """Whoever read our output has had enough; what is left of it must not fail again when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def _until_signal(work: Coroutine[None, None, ExitCode]) -> ExitCode:

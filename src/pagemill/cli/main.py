@@ -1,19 +1,17 @@
-"""The commands and their options."""
+"""The commands and their options. What a command needs is imported when it runs, so that `--help` comes at once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pagemill import __version__
 from pagemill.cli.exits import complain, exit_code_of, run_command
-from pagemill.cli.ocr import OcrRequest, recognise_files
-from pagemill.cli.serve import serve_http
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.errors import PagemillError
-from pagemill.domain.recognition import RecognitionOptions
-from pagemill.domain.tasks import TaskOptions
-from pagemill.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pagemill.settings import Settings
 
 cli = typer.Typer(
     name="pagemill",
@@ -56,9 +54,11 @@ def serve(
     config: ConfigOption = None,
 ) -> None:
     """Serve the HTTP API."""
+    from pagemill.cli.serve import serve_http
+
     server = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = _settings(config, {"server": server} | ({"data_dir": data_dir} if data_dir else {}))
-    serve_http(settings)
+    run_command(serve_http(settings))
 
 
 @cli.command()
@@ -80,6 +80,10 @@ def ocr(
     config: ConfigOption = None,
 ) -> None:
     """Read documents here and now, without a server."""
+    from pagemill.cli.ocr import OcrRequest, recognise_files
+    from pagemill.domain.recognition import RecognitionOptions
+    from pagemill.domain.tasks import TaskOptions
+
     recognition = RecognitionOptions(
         ocr=mode, engine=engine, profile=profile, languages=tuple(languages or ()), dpi=dpi
     )
@@ -88,7 +92,9 @@ def ocr(
     run_command(recognise_files(request, _settings(config, {"log_level": "error"})))
 
 
-def _settings(config: Path | None, overrides: dict[str, object]) -> Settings:
+def _settings(config: Path | None, overrides: dict[str, object]) -> "Settings":
+    from pagemill.settings import load_settings
+
     try:
         return load_settings(config, overrides=overrides)
     except PagemillError as error:

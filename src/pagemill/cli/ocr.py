@@ -2,8 +2,9 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -16,7 +17,11 @@ from pagemill.cli.exits import ExitCode, complain, exit_code_of
 from pagemill.domain.errors import InvalidRequest, PagemillError
 from pagemill.domain.results import ResultWriter
 from pagemill.domain.tasks import Task, TaskOptions
+from pagemill.logs import configure_logging
 from pagemill.settings import Settings
+
+SUBMITTED_AHEAD = 8
+"""Documents in work at the same time: enough to keep every worker busy with short ones, few enough to copy."""
 
 
 @dataclass(frozen=True)
@@ -37,27 +42,46 @@ class OcrRequest:
 
 
 async def recognise_files(request: OcrRequest, settings: Settings) -> ExitCode:
-    """Read every file as the service would, on a temporary data folder; deliver each as soon as it is read."""
+    """Read every file as the service would, on a temporary data folder; deliver each as soon as it is read.
+
+    Raises:
+        InvalidRequest: There is no such format, or the results cannot go where they are to go.
+    """
+    configure_logging(settings.log_level, settings.log_format)
     with tempfile.TemporaryDirectory(prefix="pagemill-") as folder:
         local = settings.model_copy(update={"data_dir": Path(folder), "database_url": None})
         application = Application(local)
+        writer = _writer(request.format, application)
+        targets = _targets(request, writer.extension)
         async with application.running():
-            return await _OcrRun(request, application).run()
+            return await _OcrRun(request, application, writer=writer, targets=targets).run()
 
 
 class _OcrRun:
-    def __init__(self, request: OcrRequest, application: Application) -> None:
+    def __init__(
+        self,
+        request: OcrRequest,
+        application: Application,
+        *,
+        writer: ResultWriter,
+        targets: Mapping[Path, Path | None],
+    ) -> None:
         self._request = request
         self._application = application
-        self._writer = _writer(request.format, application)
+        self._writer = writer
+        self._targets = targets
         self._codes: list[ExitCode] = []
 
     async def run(self) -> ExitCode:
-        tasks = [(file, await self._submit(file)) for file in self._request.files]
+        submitted: deque[tuple[Path, Task]] = deque()
         with _progress() as progress:
-            for file, task in tasks:
-                if task is not None:
-                    await self._deliver(file, await self._watch(task, file, progress))
+            for file in self._request.files:
+                if len(submitted) == SUBMITTED_AHEAD:
+                    await self._finish(*submitted.popleft(), progress=progress)
+                if (task := await self._submit(file)) is not None:
+                    submitted.append((file, task))
+            while submitted:
+                await self._finish(*submitted.popleft(), progress=progress)
         return _overall(self._codes)
 
     async def _submit(self, file: Path) -> Task | None:
@@ -67,6 +91,10 @@ class _OcrRun:
             complain(f"{file}: {error.message}")
             self._codes.append(exit_code_of(error))
             return None
+
+    async def _finish(self, file: Path, task: Task, *, progress: Progress) -> None:
+        await self._deliver(file, await self._watch(task, file, progress))
+        await self._application.manager.delete_task(task.task_id)
 
     async def _watch(self, task: Task, file: Path, progress: Progress) -> Task:
         bar = progress.add_task(file.name, total=task.pages_total)
@@ -80,7 +108,7 @@ class _OcrRun:
         for page in unread:
             complain(f"{file}: page {page.number} was not read: {page.failure_message}")
         self._codes.append(_code(task))
-        with _destination(self._request, file, self._writer) as out:
+        with _destination(self._targets[file]) as out:
             async for part in self._application.reader.write(task.task_id, self._writer):
                 out.write(part)
 
@@ -103,33 +131,48 @@ def _overall(codes: Sequence[ExitCode]) -> ExitCode:
     return codes[0] if len(set(codes)) == 1 else ExitCode.PARTLY_READ
 
 
-def check_output(files: Sequence[Path], output: Path | None) -> None:
-    """Refuse an output that several files cannot share.
+def _targets(request: OcrRequest, extension: str) -> Mapping[Path, Path | None]:
+    """The file each result goes to; None for stdout.
 
     Raises:
-        InvalidRequest: Several files, and the output is a file.
+        InvalidRequest: Several documents would go to the same file.
     """
-    if output is not None and len(files) > 1 and output.exists() and not output.is_dir():
+    output = request.output
+    if output is None:
+        return dict.fromkeys(request.files)
+    if len(request.files) == 1 and not output.is_dir():
+        return {request.files[0]: output}
+    if output.exists() and not output.is_dir():
         raise InvalidRequest(f"{output} is a file; several documents need a folder.")
+    targets: dict[Path, Path | None] = {file: output / f"{file.stem}{extension}" for file in request.files}
+    for target, times in Counter(targets.values()).items():
+        if times > 1:
+            raise InvalidRequest(f"{times} documents would be written to {target}; read them one by one.")
+    return targets
 
 
 @contextmanager
-def _destination(request: OcrRequest, file: Path, writer: ResultWriter) -> Iterator[IO[bytes]]:
-    """Where a result goes; a file appears under its name only when it is complete."""
-    if request.output is None:
+def _destination(target: Path | None) -> Iterator[IO[bytes]]:
+    """Where a result goes; a file appears under its name only when it is complete.
+
+    Raises:
+        InvalidRequest: The file cannot be written.
+    """
+    if target is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    into_folder = len(request.files) > 1 or request.output.is_dir()
-    path = request.output / f"{file.stem}{writer.extension}" if into_folder else request.output
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
+    part = target.with_name(f".{target.name}.part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as out:
             yield out
-        part.replace(path)
+        part.replace(target)
+    except OSError as error:
+        raise InvalidRequest(f"{target} cannot be written: {error.strerror}.") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _progress() -> Progress:

@@ -1,26 +1,83 @@
 """`pagemill serve`: the HTTP server in this process."""
 
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import uvicorn
 
 from pagemill.app import Application, http_api
+from pagemill.cli.exits import ExitCode
+from pagemill.domain.errors import InvalidSettings
 from pagemill.logs import configure_logging
 from pagemill.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 SHUTDOWN_SECONDS = 10
 """Requests still open at the end get this long; workers' batches are given back after it."""
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
 
 
-def serve_http(settings: Settings) -> None:
-    """Serve until a signal ends it; starting and stopping the parts belongs to the server's lifespan."""
+async def serve_http(settings: Settings) -> ExitCode:
+    """Serve until SIGINT or SIGTERM, then end in order; unfinished pages go on after the next start.
+
+    Raises:
+        InvalidSettings: The address, the data folder or the database cannot be used.
+    """
     configure_logging(settings.log_level, settings.log_format)
-    api = http_api(Application(settings))
-    server = uvicorn.Config(
-        api,
-        host=settings.server.host,
-        port=settings.server.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
-    uvicorn.Server(server).run()
+    with _listening(settings.server.host, settings.server.port) as listener:
+        application = Application(settings)
+        config = uvicorn.Config(
+            http_api(application),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+        async with application.running():
+            await _Server(config, application).serve([listener])
+    return ExitCode.OK
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens, answers those who wait before it ends, and ends without killing itself by the signal."""
+
+    def __init__(self, config: uvicorn.Config, application: Application) -> None:
+        super().__init__(config)
+        self._application = application
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            logger.info("listening on %s", _url(listener))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._application.answer_waiting()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        message = f"Cannot listen on {host} port {port} ({error.strerror}); name another with --host or --port."
+        raise InvalidSettings(message) from error
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
