@@ -5,7 +5,7 @@ These functions run inside a write transaction of their caller.
 
 from datetime import datetime
 
-from sqlalchemy import RowMapping, ScalarSelect, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, ScalarSelect, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pagemill.domain.errors import NotFound, TaskFailureReason
@@ -62,6 +62,12 @@ async def lock_row(connection: AsyncConnection, task_id: str) -> RowMapping:
     if row is None:
         raise no_such_task(task_id)
     return row
+
+
+def raised_peak(peak_mb: ColumnElement[int]) -> ColumnElement[int | None]:
+    """`actual_memory_mb` raised to a peak, MiB; never lowered, and left as it is by NULL."""
+    known = tasks.c.actual_memory_mb
+    return case((or_(known.is_(None), known < peak_mb), peak_mb), else_=known)
 
 
 async def note(

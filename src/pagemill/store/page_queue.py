@@ -12,23 +12,21 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pagemill.domain.errors import NotFound, StaleLease
+from pagemill.domain.errors import NotFound
 from pagemill.domain.events import Details, TaskEvent
-from pagemill.domain.memory import MIB
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.ports import Clock
 from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import FINAL_STATUSES, Backlog, PageLease, PageState, Task, TaskStatus
-from pagemill.store.changes import OPEN, RELEASED, REVOKED, lock_row, note
+from pagemill.store.changes import OPEN, REVOKED, lock_row, note
 from pagemill.store.completion import completed_tasks, finish_task
 from pagemill.store.database import Database
-from pagemill.store.payload import pack
 from pagemill.store.records import Values, document_of, options_of, task_of
-from pagemill.store.tables import page_results, task_pages, tasks
-from pagemill.store.task_store import raised_peak
+from pagemill.store.settling import commit, count, counted, held, lock_status, settle, stale, waiting_state, was_revoked
+from pagemill.store.tables import task_pages, tasks
 
 UNFINISHED = tuple(status for status in TaskStatus if status not in FINAL_STATUSES)
 
@@ -102,11 +100,11 @@ class SqlPageQueue:
         now = self._clock.now()
         async with self._database.write() as connection:
             if isinstance(outcome, PageNeedsOcr):
-                status = await _lock_status(connection, lease)
-                again: Values = {"state": _waiting_state(status), "stage": Stage.OCR, "retry_at": None}
-                await _settle(connection, lease, (outcome.number,), again)
+                status = await lock_status(connection, lease)
+                again: Values = {"state": waiting_state(status), "stage": Stage.OCR, "retry_at": None}
+                await settle(connection, lease, (outcome.number,), again)
             else:
-                await _commit(connection, lease, outcome, confidence=confidence, now=now)
+                await commit(connection, lease, outcome, confidence=confidence, now=now)
 
     async def fail_page(
         self,
@@ -127,13 +125,13 @@ class SqlPageQueue:
         event = TaskEvent.PAGE_FAILED if retry_in is None else TaskEvent.PAGE_RETRIED
         details: Details = {"page": failure.number, "reason": failure.reason.value, "message": failure.message}
         async with self._database.write() as connection:
-            status = await _lock_status(connection, lease)
+            status = await lock_status(connection, lease)
             fate: Values = {"state": PageState.FAILED, "finished_at": now}
             if retry_in is not None:
-                fate = {"state": _waiting_state(status), "retry_at": now + retry_in}
+                fate = {"state": waiting_state(status), "retry_at": now + retry_in}
                 details["retry_in_s"] = retry_in.total_seconds()
-            await _settle(connection, lease, (failure.number,), {**_counted(failure, crashed=crashed), **fate})
-            await _count(connection, lease, failed=int(retry_in is None), peak_bytes=failure.peak_bytes)
+            await settle(connection, lease, (failure.number,), {**counted(failure, crashed=crashed), **fate})
+            await count(connection, lease, failed=int(retry_in is None), peak_bytes=failure.peak_bytes)
             await note(connection, lease.task_id, event, now=now, details=details)
 
     async def give_back(self, lease: PageLease, pages: Sequence[int]) -> None:
@@ -143,8 +141,8 @@ class SqlPageQueue:
             StaleLease: One of them is no longer this lease's; none was returned.
         """
         async with self._database.write() as connection:
-            status = await _lock_status(connection, lease)
-            await _settle(connection, lease, pages, {"state": _waiting_state(status)})
+            status = await lock_status(connection, lease)
+            await settle(connection, lease, pages, {"state": waiting_state(status)})
 
     async def renew(self, lease: PageLease, lease_for: timedelta) -> PageLease:
         """Extend the lease, for those of its pages that are not settled yet.
@@ -154,11 +152,11 @@ class SqlPageQueue:
         """
         until = self._clock.now() + lease_for
         async with self._database.write() as connection:
-            await _lock_status(connection, lease)
-            held = update(task_pages).where(*_held(lease, lease.pages))
-            renewed = await connection.execute(held.values(lease_until=until))
-            if renewed.rowcount == 0 and await _was_revoked(connection, lease):
-                raise _stale(lease)
+            await lock_status(connection, lease)
+            unsettled = update(task_pages).where(*held(lease, lease.pages))
+            renewed = await connection.execute(unsettled.values(lease_until=until))
+            if renewed.rowcount == 0 and await was_revoked(connection, lease):
+                raise stale(lease)
         return replace(lease, until=until)
 
     async def rescue(self, *, owner: str | None = None) -> int:
@@ -245,99 +243,6 @@ async def _write_lease(connection: AsyncConnection, lease: PageLease, owner: str
     )
 
 
-# --- settling --------------------------------------------------------------------------------------------------------
-
-
-def _stale(lease: PageLease) -> StaleLease:
-    return StaleLease(
-        f"Lease {lease.token} of task {lease.task_id} no longer holds the page; its work is dropped.",
-        task_id=lease.task_id,
-        token=lease.token,
-    )
-
-
-async def _lock_status(connection: AsyncConnection, lease: PageLease) -> TaskStatus:
-    """Lock the task of the lease: always before its pages, so that no two transactions wait for each other."""
-    query = select(tasks.c.status).where(tasks.c.task_id == lease.task_id).with_for_update(key_share=True)
-    status: TaskStatus | None = (await connection.execute(query)).scalar_one_or_none()
-    if status is None:
-        raise _stale(lease)
-    return status
-
-
-def _waiting_state(status: TaskStatus) -> PageState:
-    """Where a page goes that is to be worked again: nowhere, if its task is being cancelled."""
-    return PageState.CANCELLED if status is TaskStatus.CANCELLING else PageState.QUEUED
-
-
-def _held(lease: PageLease, pages: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
-    return (
-        task_pages.c.task_id == lease.task_id,
-        task_pages.c.number.in_(pages),
-        task_pages.c.state == PageState.LEASED,
-        task_pages.c.lease_token == lease.token,
-    )
-
-
-async def _settle(connection: AsyncConnection, lease: PageLease, pages: Sequence[int], values: Values) -> None:
-    statement = update(task_pages).where(*_held(lease, pages)).values({**RELEASED, **values})
-    if (await connection.execute(statement)).rowcount != len(set(pages)):
-        raise _stale(lease)
-
-
-async def _commit(
-    connection: AsyncConnection, lease: PageLease, read: PageRead, *, confidence: float | None, now: datetime
-) -> None:
-    done: Values = {
-        "state": PageState.DONE,
-        "seconds": read.seconds,
-        "peak_bytes": read.peak_bytes,
-        "confidence": confidence,
-        "failure_reason": None,
-        "failure_message": None,
-        "finished_at": now,
-    }
-    codec, payload = pack(read.payload)
-    result: Values = {
-        "task_id": lease.task_id,
-        "page_number": read.number,
-        "fingerprint": lease.options.fingerprint,
-        "codec": codec,
-        "payload": payload,
-        "created_at": now,
-    }
-    details: Details = {"page": read.number, "seconds": read.seconds, "confidence": confidence}
-    await _count(connection, lease, done=1, peak_bytes=read.peak_bytes)
-    await _settle(connection, lease, (read.number,), done)
-    await connection.execute(insert(page_results), result)
-    await note(connection, lease.task_id, TaskEvent.PAGE_DONE, now=now, details=details)
-
-
-def _counted(failure: PageFailed, *, crashed: bool) -> Values:
-    counter = task_pages.c.crashes if crashed else task_pages.c.attempts
-    return {counter.name: counter + 1, "failure_reason": failure.reason, "failure_message": failure.message}
-
-
-async def _count(
-    connection: AsyncConnection, lease: PageLease, *, done: int = 0, failed: int = 0, peak_bytes: int
-) -> None:
-    """Bring the task's counters and its peak up to date with one page, and lock it."""
-    counters: Values = {"pages_done": tasks.c.pages_done + done, "pages_failed": tasks.c.pages_failed + failed}
-    if peak_bytes:
-        counters["actual_memory_mb"] = raised_peak(-(-peak_bytes // MIB))
-    counted = await connection.execute(update(tasks).where(tasks.c.task_id == lease.task_id).values(counters))
-    if counted.rowcount == 0:
-        raise _stale(lease)
-
-
-async def _was_revoked(connection: AsyncConnection, lease: PageLease) -> bool:
-    taken = task_pages.c.lease_token.is_distinct_from(lease.token)
-    query = select(task_pages.c.number).where(
-        task_pages.c.task_id == lease.task_id, task_pages.c.number.in_(lease.pages), taken
-    )
-    return (await connection.execute(query.limit(1))).first() is not None
-
-
 # --- rescuing --------------------------------------------------------------------------------------------------------
 
 
@@ -358,7 +263,7 @@ async def _rescue_pages(
     statement = (
         update(task_pages)
         .where(task_pages.c.task_id == task_id, lost)
-        .values({**REVOKED, "state": _waiting_state(status)})
+        .values({**REVOKED, "state": waiting_state(status)})
         .returning(task_pages.c.number)
     )
     numbers = sorted((await connection.execute(statement)).scalars())

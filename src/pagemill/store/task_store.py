@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from sqlalchemy import ColumnElement, and_, case, delete, insert, or_, select, update
+from sqlalchemy import and_, delete, insert, literal, select, update
 
 from pagemill.domain.errors import Conflict, TaskFailureReason
 from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.ports import Clock
 from pagemill.domain.tasks import FINAL_STATUSES, NewTask, PageState, Task, TaskPage, TaskStatus
-from pagemill.store.changes import change_status, lock_task, no_such_task, note
+from pagemill.store.changes import change_status, lock_task, no_such_task, note, raised_peak
 from pagemill.store.database import Database
 from pagemill.store.payload import unpack
 from pagemill.store.records import Values, page_of, task_of
@@ -124,7 +124,7 @@ class SqlTaskStore:
             "assigned_device": device,
             "service_instance_id": service_instance_id,
             "resource_cleanup_completed": cleanup_completed,
-            "actual_memory_mb": None if peak_memory_mb is None else raised_peak(peak_memory_mb),
+            "actual_memory_mb": None if peak_memory_mb is None else raised_peak(literal(peak_memory_mb)),
         }
         values = {name: value for name, value in given.items() if value is not None}
         if not values:
@@ -176,12 +176,6 @@ class SqlTaskStore:
         )
         async with self._database.read() as connection:
             return [(row.page_number, row.codec, row.payload) for row in await connection.execute(query)]
-
-
-def raised_peak(peak_mb: int) -> ColumnElement[int]:
-    """`actual_memory_mb` raised to a peak, MiB; never lowered."""
-    known = tasks.c.actual_memory_mb
-    return case((or_(known.is_(None), known < peak_mb), peak_mb), else_=known)
 
 
 def _columns(new: NewTask) -> Values:

@@ -1,0 +1,154 @@
+"""How leased pages leave their lease: each step checks that the lease still holds the page, in the writing itself.
+
+These functions run inside a write transaction of their caller, which locks the task before its pages.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Integer, bindparam, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pagemill.domain.errors import StaleLease
+from pagemill.domain.events import Details, TaskEvent
+from pagemill.domain.memory import MIB
+from pagemill.domain.outcomes import PageFailed, PageRead
+from pagemill.domain.tasks import PageLease, PageState, TaskStatus
+from pagemill.store.changes import RELEASED, note, raised_peak
+from pagemill.store.payload import pack
+from pagemill.store.records import Values
+from pagemill.store.tables import page_results, task_pages, tasks
+
+# Written once for every page that is read: built here, once, since building them costs as much as running them.
+_COUNT = (
+    update(tasks)
+    .where(tasks.c.task_id == bindparam("of_task"))
+    .values(
+        pages_done=tasks.c.pages_done + bindparam("more_done", type_=Integer),
+        pages_failed=tasks.c.pages_failed + bindparam("more_failed", type_=Integer),
+        actual_memory_mb=raised_peak(bindparam("peak_mb", type_=Integer)),
+    )
+)
+_PAGE_DONE = (
+    update(task_pages)
+    .where(
+        task_pages.c.task_id == bindparam("of_task"),
+        task_pages.c.number == bindparam("of_page"),
+        task_pages.c.state == PageState.LEASED,
+        task_pages.c.lease_token == bindparam("under_token"),
+    )
+    .values(
+        state=PageState.DONE,
+        seconds=bindparam("took_seconds"),
+        peak_bytes=bindparam("took_bytes"),
+        confidence=bindparam("with_confidence"),
+        finished_at=bindparam("at"),
+        failure_reason=None,
+        failure_message=None,
+        **RELEASED,
+    )
+)
+_ADD_RESULT = insert(page_results)
+
+
+def stale(lease: PageLease) -> StaleLease:
+    """The error of a worker that comes too late."""
+    return StaleLease(
+        f"Lease {lease.token} of task {lease.task_id} no longer holds the page; its work is dropped.",
+        task_id=lease.task_id,
+        token=lease.token,
+    )
+
+
+async def lock_status(connection: AsyncConnection, lease: PageLease) -> TaskStatus:
+    """Lock the task of the lease: always before its pages, so that no two transactions wait for each other."""
+    query = select(tasks.c.status).where(tasks.c.task_id == lease.task_id).with_for_update(key_share=True)
+    status: TaskStatus | None = (await connection.execute(query)).scalar_one_or_none()
+    if status is None:
+        raise stale(lease)
+    return status
+
+
+def waiting_state(status: TaskStatus) -> PageState:
+    """Where a page goes that is to be worked again: nowhere, if its task is being cancelled."""
+    return PageState.CANCELLED if status is TaskStatus.CANCELLING else PageState.QUEUED
+
+
+def held(lease: PageLease, pages: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
+    """Those of the pages that this lease still holds."""
+    return (
+        task_pages.c.task_id == lease.task_id,
+        task_pages.c.number.in_(pages),
+        task_pages.c.state == PageState.LEASED,
+        task_pages.c.lease_token == lease.token,
+    )
+
+
+async def settle(connection: AsyncConnection, lease: PageLease, pages: Sequence[int], values: Values) -> None:
+    """Take pages out of the lease.
+
+    Raises:
+        StaleLease: It does not hold all of them.
+    """
+    statement = update(task_pages).where(*held(lease, pages)).values({**RELEASED, **values})
+    if (await connection.execute(statement)).rowcount != len(set(pages)):
+        raise stale(lease)
+
+
+async def commit(
+    connection: AsyncConnection, lease: PageLease, read: PageRead, *, confidence: float | None, now: datetime
+) -> None:
+    """Mark a page done and store what it reads as.
+
+    Raises:
+        StaleLease: The lease does not hold it.
+    """
+    codec, payload = pack(read.payload)
+    done: Values = {
+        "of_task": lease.task_id,
+        "of_page": read.number,
+        "under_token": lease.token,
+        "took_seconds": read.seconds,
+        "took_bytes": read.peak_bytes,
+        "with_confidence": confidence,
+        "at": now,
+    }
+    result: Values = {
+        "task_id": lease.task_id,
+        "page_number": read.number,
+        "fingerprint": lease.options.fingerprint,
+        "codec": codec,
+        "payload": payload,
+        "created_at": now,
+    }
+    details: Details = {"page": read.number, "seconds": read.seconds, "confidence": confidence}
+    await count(connection, lease, done=1, peak_bytes=read.peak_bytes)
+    if (await connection.execute(_PAGE_DONE, done)).rowcount == 0:
+        raise stale(lease)
+    await connection.execute(_ADD_RESULT, result)
+    await note(connection, lease.task_id, TaskEvent.PAGE_DONE, now=now, details=details)
+
+
+def counted(failure: PageFailed, *, crashed: bool) -> Values:
+    """What a failure adds to its page."""
+    counter = task_pages.c.crashes if crashed else task_pages.c.attempts
+    return {counter.name: counter + 1, "failure_reason": failure.reason, "failure_message": failure.message}
+
+
+async def count(
+    connection: AsyncConnection, lease: PageLease, *, done: int = 0, failed: int = 0, peak_bytes: int
+) -> None:
+    """Bring the task's counters and its peak up to date with one page, and lock it."""
+    peak_mb = -(-peak_bytes // MIB) or None
+    values: Values = {"of_task": lease.task_id, "more_done": done, "more_failed": failed, "peak_mb": peak_mb}
+    if (await connection.execute(_COUNT, values)).rowcount == 0:
+        raise stale(lease)
+
+
+async def was_revoked(connection: AsyncConnection, lease: PageLease) -> bool:
+    """Whether any page of the lease was taken from it."""
+    taken = task_pages.c.lease_token.is_distinct_from(lease.token)
+    query = select(task_pages.c.number).where(
+        task_pages.c.task_id == lease.task_id, task_pages.c.number.in_(lease.pages), taken
+    )
+    return (await connection.execute(query.limit(1))).first() is not None
