@@ -39,6 +39,8 @@ from pagemill.store.event_log import SqlEventLog
 from pagemill.store.page_queue import SqlPageQueue
 from pagemill.store.task_queue import QueueConfig, SqlTaskQueue
 from pagemill.store.task_store import SqlTaskStore
+from pagemill.tasks.batch_params import BatchParamsMaker, BatchRules
+from pagemill.tasks.batch_sizes import BatchSizes
 from pagemill.tasks.batches import BatchConfig, BatchRunner
 from pagemill.tasks.cleanup import TaskCleaner
 from pagemill.tasks.dispatcher import Dispatcher, DispatcherConfig
@@ -106,9 +108,17 @@ class Application:
 
         self._watch = TaskWatch(store)
         handlers = TaskEventHandlers(store=store, pages=pages, events=events, watch=self._watch)
-        errors = TaskErrorHandler(_retry_policy(settings), pages=pages, handlers=handlers)
+        errors = TaskErrorHandler(
+            _retry_policy(settings), engines=specs, pages=pages, store=store, memory=self.guard, handlers=handlers
+        )
+        params = BatchParamsMaker(_batch_rules(settings), engines=specs, sizes=BatchSizes())
         batches = BatchRunner(
-            _batch_config(settings, self._owner), pages=pages, pool=self.pool, errors=errors, handlers=handlers
+            _batch_config(settings, self._owner),
+            params=params,
+            pages=pages,
+            pool=self.pool,
+            errors=errors,
+            handlers=handlers,
         )
         cleaner = TaskCleaner(
             store=store,
@@ -287,8 +297,14 @@ def _batch_config(settings: Settings, owner: str) -> BatchConfig:
     return BatchConfig(
         owner=owner,
         lease_for=timedelta(seconds=settings.tasks.lease_seconds),
-        page_timeout=timedelta(seconds=settings.tasks.page_timeout_seconds),
         acquire_wait=timedelta(seconds=settings.pool.acquire_timeout_seconds),
+    )
+
+
+def _batch_rules(settings: Settings) -> BatchRules:
+    return BatchRules(
+        page_timeout=timedelta(seconds=settings.tasks.page_timeout_seconds),
+        reduction=settings.tasks.retry.memory_reduction_factor,
     )
 
 

@@ -73,7 +73,7 @@ def test_an_older_schema_goes_up_and_down_with_its_data(empty_database: str) -> 
     older = {table: _rows(empty_database, table) for table in ("tasks", "task_pages", "page_results")}
     assert not set(RESOURCE_COLUMNS) & set(older["tasks"][0])
 
-    migrate.upgrade(empty_database)
+    migrate.upgrade(empty_database, "0002")
     assert _tables(empty_database) >= {"task_events", "task_metrics"}
     for before, after in zip(older["tasks"], _rows(empty_database, "tasks"), strict=True):
         device = None if TaskStatus(str(before["status"])).is_final else "cpu"
@@ -86,6 +86,21 @@ def test_an_older_schema_goes_up_and_down_with_its_data(empty_database: str) -> 
     migrate.downgrade(empty_database, migrate.OLDER_SCHEMA)
     assert {table: _rows(empty_database, table) for table in older} == older
     assert _tables(empty_database).isdisjoint({"task_events", "task_metrics"})
+
+
+def test_the_memory_of_the_ladder_comes_and_goes_with_all_other_data_in_place(empty_database: str) -> None:
+    migrate.upgrade(empty_database, "0002")
+    _populate(empty_database, *TaskStatus)
+    before = {table: _rows(empty_database, table) for table in ("tasks", "task_pages", "page_results")}
+
+    migrate.upgrade(empty_database, "0003")
+    assert "page_quarantine" in _tables(empty_database)
+    assert {row["rung"] for row in _rows(empty_database, "task_pages")} == {0}
+    assert {row["page_pixels"] for row in _rows(empty_database, "tasks")} == {None}
+
+    migrate.downgrade(empty_database, "0002")
+    assert "page_quarantine" not in _tables(empty_database)
+    assert {table: _rows(empty_database, table) for table in before} == before
 
 
 async def test_work_of_an_older_schema_goes_on_where_it_stood(empty_database: str) -> None:
@@ -130,7 +145,7 @@ def test_going_down_to_the_base_leaves_nothing_and_up_again_everything(empty_dat
     assert _tables(empty_database) == {"alembic_version"}
     migrate.upgrade(empty_database)
     migrate.upgrade(empty_database)
-    assert (migrate.current(empty_database), migrate.check(empty_database)) == ("0002", [])
+    assert (migrate.current(empty_database), migrate.check(empty_database)) == ("0003", [])
 
 
 def test_migrating_from_several_places_at_once_is_safe(empty_database: str) -> None:

@@ -4,6 +4,7 @@ PagemillError
 ├── InvalidRequest
 │   ├── InvalidPageRange
 │   └── UnknownEngine
+├── InvalidSettings
 ├── DocumentError
 │   ├── UnsupportedFormat
 │   ├── InvalidDocument
@@ -51,6 +52,10 @@ class TaskFailureReason(StrEnum):
     DEVICE_UNAVAILABLE = "DEVICE_UNAVAILABLE"
     MEMORY_LIMIT_EXCEEDED = "MEMORY_LIMIT_EXCEEDED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+WANT_OF_MEMORY = frozenset({TaskFailureReason.OUT_OF_MEMORY, TaskFailureReason.MEMORY_LIMIT_EXCEEDED})
+"""The reasons that a smaller batch, another device or a lower resolution may cure."""
 
 
 class PagemillError(Exception):

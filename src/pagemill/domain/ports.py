@@ -29,7 +29,7 @@ from pagemill.domain.outcomes import (
 )
 from pagemill.domain.recognition import BatchParams, ModelSetKey, Stage
 from pagemill.domain.snapshot import PoolSnapshot, QueueSnapshot, WatchedWorker
-from pagemill.domain.tasks import Backlog, NewTask, PageLease, Task, TaskPage, TaskStatus
+from pagemill.domain.tasks import Backlog, NewTask, PageLease, Rung, Task, TaskPage, TaskStatus
 
 OnPage = Callable[[PageOutcome], Awaitable[None]]
 
@@ -164,9 +164,20 @@ class PageQueue(Protocol):
         ...
 
     async def claim_pages(
-        self, task_id: str, stage: Stage, *, limit: int, owner: str, lease_for: timedelta
+        self,
+        task_id: str,
+        stage: Stage,
+        *,
+        limit: int,
+        owner: str,
+        lease_for: timedelta,
+        solitary: bool = False,
     ) -> PageLease | None:
-        """Lease up to `limit` waiting pages, lowest numbers first; a page that has killed a worker is leased alone."""
+        """Lease up to `limit` waiting pages, lowest numbers first.
+
+        A page that has killed a worker, or has climbed the out-of-memory ladder, is leased alone. Pages that must have
+        the device to themselves are leased when `solitary` says so, and then only they.
+        """
         ...
 
     async def commit_page(
@@ -182,8 +193,12 @@ class PageQueue(Protocol):
         *,
         retry_in: timedelta | None,
         crashed: bool = False,
+        rung: Rung | None = None,
     ) -> None:
-        """Count the failure; queue the page again after `retry_in`, or give it up where that is None."""
+        """Count the failure; queue the page again after `retry_in`, or give it up where that is None.
+
+        A crash is no attempt, and neither is a failure that takes the page to a `rung` of the out-of-memory ladder.
+        """
         ...
 
     async def give_back(self, lease: PageLease, pages: Sequence[int]) -> None:

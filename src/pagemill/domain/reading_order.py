@@ -6,6 +6,7 @@ left and right of the gutter in a band is read column by column if it is running
 see `_reads_by_column`.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ PROSE_WIDTH = 9.0
 
 PROSE_FILL = 0.9
 """A typical line of running text fills at least this share of its column."""
+
+DEEPEST = 30
+"""Cuts within cuts; no real page comes near it."""
 
 MOST_GUTTERS = 12
 """Candidates looked at in one region, the deepest first."""
@@ -93,26 +97,26 @@ class _Band:
     across: list[Box]
 
 
-def _ordered(boxes: list[Box]) -> list[Row]:
-    if len(boxes) < 4:
+def _ordered(boxes: list[Box], depth: int = 0) -> list[Row]:
+    if len(boxes) < 4 or depth == DEEPEST:
         return _rows(boxes)
     size = typical_size(boxes)
     best, tangled = _best_cut(boxes, size)
     if best is not None:
-        return [row for band in best for row in _band_rows(band, size)]
+        return [row for band in best for row in _band_rows(band, size, depth + 1)]
     if tangled and (halves := _cut_across(boxes, size)):
-        return [*_ordered(halves[0]), *_ordered(halves[1])]
+        return [*_ordered(halves[0], depth + 1), *_ordered(halves[1], depth + 1)]
     return _rows(boxes)
 
 
-def _band_rows(band: _Band, size: float) -> list[Row]:
+def _band_rows(band: _Band, size: float, depth: int) -> list[Row]:
     if band.across:
         return _rows(band.across)
     if not (band.left and band.right):
-        return _ordered(band.left or band.right)
+        return _ordered(band.left or band.right, depth)
     if _reads_by_row(band, size):
-        return _ordered(sorted([*band.left, *band.right], key=_canonical))
-    return [*_ordered(band.left), *_ordered(band.right)]
+        return _ordered(sorted([*band.left, *band.right], key=_canonical), depth)
+    return [*_ordered(band.left, depth), *_ordered(band.right, depth)]
 
 
 def _best_cut(boxes: list[Box], size: float) -> tuple[list[_Band] | None, bool]:
@@ -181,9 +185,9 @@ def _bands(boxes: list[Box], gutter: _Gutter) -> list[_Band]:
 
 def _is_tangled(boxes: list[Box], gutter: _Gutter) -> bool:
     """Whether lines that cross have others beside them: then they are no headings, and the gutter none of ours."""
+    middles = sorted(box.middle for box in boxes if not gutter.crossed_by(box))
     across = [box for box in boxes if gutter.crossed_by(box)]
-    beside = [box for box in boxes if not gutter.crossed_by(box)]
-    conflicts = sum(any(box.shares_row(other) for other in beside) for box in across)
+    conflicts = sum(bisect_left(middles, box.y0) < bisect_left(middles, box.y1) for box in across)
     return conflicts > len(boxes) // 20
 
 
@@ -226,8 +230,9 @@ def _reads_by_row(band: _Band, size: float) -> bool:
 
 
 def _beside_gutter(side: list[Box], *, last: bool) -> list[Box]:
-    """The boxes next to the gutter, one for each row."""
-    return [row[-1 if last else 0] for row in _rows(sorted(side, key=_canonical))]
+    """The boxes next to the gutter, one for each row, from the top."""
+    beside = [row[-1 if last else 0] for row in _rows(sorted(side, key=_canonical))]
+    return sorted(beside, key=lambda box: box.middle)
 
 
 def _is_prose(column: list[Box], size: float) -> bool:
@@ -244,7 +249,11 @@ def _column_width(column: list[Box]) -> float:
 def _aligned_share(left: list[Box], right: list[Box]) -> float:
     """Share of the shorter column's lines that have a line level with them on the other side."""
     fewer, more = (left, right) if len(left) <= len(right) else (right, left)
-    level = sum(any(_is_level(box, other) for other in more) for box in fewer)
+    middles = [box.middle for box in more]
+    level = 0
+    for box in fewer:
+        at = bisect_left(middles, box.middle)
+        level += any(_is_level(box, other) for other in more[max(0, at - 1) : at + 1])
     return level / len(fewer)
 
 

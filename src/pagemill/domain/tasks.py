@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -100,6 +100,17 @@ class PageState(StrEnum):
     def is_final(self) -> bool:
         """Whether the page needs no more work."""
         return self not in (PageState.QUEUED, PageState.LEASED)
+
+
+class Rung(IntEnum):
+    """How far a page has climbed the out-of-memory ladder; each rung keeps what the ones below it changed."""
+
+    USUAL = 0
+    SMALLER_BATCH = 1
+    FRESH_PROCESS = 2
+    ALONE = 3
+    OTHER_DEVICE = 4
+    LOWER_RESOLUTION = 5
 
 
 class TaskStartRequest(BaseModel):
@@ -250,7 +261,7 @@ class PageLease:
     document: StoredDocument
     options: RecognitionOptions
     until: datetime
-    rungs: tuple[int, ...] = ()
+    rungs: tuple[Rung, ...] = ()
     pixels: int | None = None
 
 

@@ -15,15 +15,16 @@ from itertools import takewhile
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pagemill.domain.errors import NotFound
+from pagemill.domain.errors import WANT_OF_MEMORY, NotFound
 from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.ports import Clock
 from pagemill.domain.recognition import Stage
-from pagemill.domain.tasks import FINAL_STATUSES, Backlog, PageLease, PageState, Task, TaskStatus
+from pagemill.domain.tasks import FINAL_STATUSES, Backlog, PageLease, PageState, Rung, Task, TaskStatus
 from pagemill.store.changes import OPEN, REVOKED, lock_row, note
 from pagemill.store.completion import completed_tasks, finish_task
 from pagemill.store.database import Database
+from pagemill.store.quarantine import quarantine
 from pagemill.store.records import Values, document_of, options_of, task_of
 from pagemill.store.settling import commit, count, counted, held, lock_status, settle, stale, waiting_state, was_revoked
 from pagemill.store.tables import task_pages, tasks
@@ -51,20 +52,29 @@ class SqlPageQueue:
                 options=options_of(row).recognition,
                 queued={stage: row[stage] for stage in Stage if row[stage]},
                 leased=row["leased"],
+                solitary=row["solitary"],
             )
             for row in rows
         ]
 
     async def claim_pages(
-        self, task_id: str, stage: Stage, *, limit: int, owner: str, lease_for: timedelta
+        self,
+        task_id: str,
+        stage: Stage,
+        *,
+        limit: int,
+        owner: str,
+        lease_for: timedelta,
+        solitary: bool = False,
     ) -> PageLease | None:
-        """Lease up to `limit` waiting pages, lowest numbers first; a page that has killed a worker is leased alone.
+        """Lease up to `limit` waiting pages, lowest numbers first; suspects alone; see `PageQueue`.
 
         None where the task does not run or no page of that stage can be worked on now.
         """
         now = self._clock.now()
-        waiting = select(task_pages.c.number, task_pages.c.attempts, task_pages.c.crashes).where(
-            task_pages.c.task_id == task_id, task_pages.c.stage == stage, _workable(now)
+        columns = (task_pages.c.number, task_pages.c.attempts, task_pages.c.crashes, task_pages.c.rung)
+        waiting = select(*columns).where(
+            task_pages.c.task_id == task_id, task_pages.c.stage == stage, _workable(now), _is_solitary(wanted=solitary)
         )
         async with self._database.write() as connection:
             try:
@@ -82,6 +92,8 @@ class SqlPageQueue:
                 pages=tuple(page.number for page in pages),
                 attempts=tuple(page.attempts for page in pages),
                 crashes=tuple(page.crashes for page in pages),
+                rungs=tuple(Rung(page.rung) for page in pages),
+                pixels=row["page_pixels"],
                 document=document_of(row),
                 options=options_of(row).recognition,
                 until=now + lease_for,
@@ -113,10 +125,12 @@ class SqlPageQueue:
         *,
         retry_in: timedelta | None,
         crashed: bool = False,
+        rung: Rung | None = None,
     ) -> None:
         """Count the failure; queue the page again after `retry_in`, or give it up where that is None.
 
-        A crash is counted apart: it is no attempt.
+        A crash is counted apart, and climbing the out-of-memory ladder is not counted. A page given up after crashes,
+        or for want of memory, is quarantined by its document's content.
 
         Raises:
             StaleLease: The page is no longer this lease's; nothing was written.
@@ -130,7 +144,10 @@ class SqlPageQueue:
             if retry_in is not None:
                 fate = {"state": waiting_state(status), "retry_at": now + retry_in}
                 details["retry_in_s"] = retry_in.total_seconds()
-            await settle(connection, lease, (failure.number,), {**counted(failure, crashed=crashed), **fate})
+            why = counted(failure, crashed=crashed, rung=rung)
+            await settle(connection, lease, (failure.number,), {**why, **fate})
+            if retry_in is None and (crashed or failure.reason in WANT_OF_MEMORY):
+                await quarantine(connection, lease.document.sha256, failure, now=now)
             await count(connection, lease, failed=int(retry_in is None), peak_bytes=failure.peak_bytes)
             await note(connection, lease.task_id, event, now=now, details=details)
 
@@ -212,6 +229,7 @@ def _backlog_query(now: datetime, limit: int) -> Select[*tuple[object, ...]]:
         select(
             task_pages.c.task_id,
             func.count().filter(task_pages.c.state == PageState.LEASED).label("leased"),
+            func.count().filter(_workable(now), _is_solitary(wanted=True)).label("solitary"),
             *(func.count().filter(_workable(now), task_pages.c.stage == stage).label(stage) for stage in Stage),
         )
         .where(task_pages.c.task_id.in_(running), task_pages.c.state.in_(OPEN))
@@ -220,17 +238,25 @@ def _backlog_query(now: datetime, limit: int) -> Select[*tuple[object, ...]]:
     )
     columns = (tasks.c.task_id, tasks.c.priority, tasks.c.admission, tasks.c.assigned_device, tasks.c.options)
     return (
-        select(*columns, pages.c.leased, *(pages.c[stage] for stage in Stage))
+        select(*columns, pages.c.leased, pages.c.solitary, *(pages.c[stage] for stage in Stage))
         .join(pages, pages.c.task_id == tasks.c.task_id)
         .order_by(tasks.c.admission, tasks.c.task_id)
     )
 
 
-def _first_batch(pages: Sequence[Row[int, int, int]]) -> Sequence[Row[int, int, int]]:
-    """The pages to lease together: suspects go alone, so that a crash blames nobody else."""
-    if pages and pages[0].crashes:
+def _is_solitary(*, wanted: bool) -> ColumnElement[bool]:
+    return task_pages.c.rung >= Rung.ALONE if wanted else task_pages.c.rung < Rung.ALONE
+
+
+def _first_batch(pages: Sequence[Row[int, int, int, int]]) -> Sequence[Row[int, int, int, int]]:
+    """The pages to lease together: suspects go alone, so that a crash or want of memory blames nobody else."""
+    if pages and _is_suspect(pages[0]):
         return pages[:1]
-    return list(takewhile(lambda page: page.crashes == 0, pages))
+    return list(takewhile(lambda page: not _is_suspect(page), pages))
+
+
+def _is_suspect(page: Row[int, int, int, int]) -> bool:
+    return bool(page.crashes or page.rung)
 
 
 async def _write_lease(connection: AsyncConnection, lease: PageLease, owner: str) -> None:

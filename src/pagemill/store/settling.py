@@ -13,7 +13,7 @@ from pagemill.domain.errors import StaleLease
 from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.memory import MIB
 from pagemill.domain.outcomes import PageFailed, PageRead
-from pagemill.domain.tasks import PageLease, PageState, TaskStatus
+from pagemill.domain.tasks import PageLease, PageState, Rung, TaskStatus
 from pagemill.store.changes import RELEASED, note, raised_peak
 from pagemill.store.payload import pack
 from pagemill.store.records import Values
@@ -129,10 +129,13 @@ async def commit(
     await note(connection, lease.task_id, TaskEvent.PAGE_DONE, now=now, details=details)
 
 
-def counted(failure: PageFailed, *, crashed: bool) -> Values:
-    """What a failure adds to its page."""
+def counted(failure: PageFailed, *, crashed: bool, rung: Rung | None) -> Values:
+    """What a failure adds to its page: an attempt, a crash, or a rung of the out-of-memory ladder."""
+    why: Values = {"failure_reason": failure.reason, "failure_message": failure.message}
+    if rung is not None:
+        return {"rung": rung.value, **why}
     counter = task_pages.c.crashes if crashed else task_pages.c.attempts
-    return {counter.name: counter + 1, "failure_reason": failure.reason, "failure_message": failure.message}
+    return {counter.name: counter + 1, **why}
 
 
 async def count(

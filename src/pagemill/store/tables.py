@@ -81,6 +81,7 @@ tasks = Table(
     Column("assigned_device", String(64)),
     Column("service_instance_id", String(255)),
     Column("resource_cleanup_completed", Boolean, nullable=False, server_default=false()),
+    Column("page_pixels", BigInteger, comment="of the largest page image"),
 )
 Index(None, tasks.c.status, tasks.c.task_id)
 Index(None, tasks.c.status, tasks.c.assigned_device, tasks.c.queue_order, tasks.c.task_id)
@@ -103,6 +104,7 @@ task_pages = Table(
     Column("stage", enum_column(Stage, "stage"), nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("rung", Integer, nullable=False, server_default="0", comment="of the out-of-memory ladder"),
     Column("retry_at", UtcDateTime),
     Column("lease_token", BigInteger),
     Column("lease_owner", String(255)),
@@ -127,6 +129,16 @@ page_results = Table(
     Column("fingerprint", String(16), primary_key=True),
     Column("codec", String(16), nullable=False),
     Column("payload", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+page_quarantine = Table(
+    "page_quarantine",
+    metadata,
+    Column("document_sha256", String(64), primary_key=True),
+    Column("page_number", Integer, primary_key=True, autoincrement=False),
+    Column("reason", enum_column(TaskFailureReason, "reason"), nullable=False),
+    Column("message", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
 

@@ -1,17 +1,19 @@
 """Tasks, their pages and what those read as, in SQL."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from sqlalchemy import and_, delete, insert, literal, select, update
 
 from pagemill.domain.errors import Conflict, TaskFailureReason
-from pagemill.domain.events import TaskEvent
+from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.ports import Clock
 from pagemill.domain.tasks import FINAL_STATUSES, NewTask, PageState, Task, TaskPage, TaskStatus
 from pagemill.store.changes import change_status, lock_task, no_such_task, note, raised_peak
 from pagemill.store.database import Database
 from pagemill.store.payload import unpack
+from pagemill.store.quarantine import give_up_quarantined
 from pagemill.store.records import Values, page_of, task_of
 from pagemill.store.tables import page_results, task_pages, tasks
 
@@ -37,8 +39,12 @@ class SqlTaskStore:
         async with self._database.write() as connection:
             task = task_of((await connection.execute(statement)).mappings().one())
             await connection.execute(insert(task_pages), pages)
-            await note(connection, new.task_id, TaskEvent.CREATED, now=now, details={"pages": len(pages)})
-        return task
+            given_up = await give_up_quarantined(connection, new, now=now)
+            details: Details = {"pages": len(pages)}
+            if given_up:
+                details["quarantined"] = given_up
+            await note(connection, new.task_id, TaskEvent.CREATED, now=now, details=details)
+        return replace(task, pages_failed=given_up)
 
     async def get(self, task_id: str) -> Task:
         """The task, with its page counts.
@@ -195,4 +201,5 @@ def _columns(new: NewTask) -> Values:
         "pages_total": len(new.pages),
         "estimated_memory_mb": new.estimated_memory_mb,
         "assigned_device": new.assigned_device,
+        "page_pixels": new.page_pixels,
     }

@@ -12,8 +12,9 @@ from pagemill.domain.errors import PagemillError, PoolExhausted, StaleLease
 from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
 from pagemill.domain.ports import PageQueue, Service, ServicePool
-from pagemill.domain.recognition import READER, BatchParams, Stage
+from pagemill.domain.recognition import READER, Stage
 from pagemill.domain.tasks import PageLease
+from pagemill.tasks.batch_params import BatchParamsMaker
 from pagemill.tasks.error_handler import TaskErrorHandler
 from pagemill.tasks.handlers import TaskEventHandlers
 from pagemill.tasks.plan import Assignment
@@ -30,13 +31,11 @@ class BatchConfig:
     Attributes:
         owner: This server, as leases name it.
         lease_for: How long a lease lasts unless renewed; it is renewed three times as often.
-        page_timeout: Longest one page may take.
         acquire_wait: Longest wait for a service.
     """
 
     owner: str
     lease_for: timedelta = timedelta(seconds=30)
-    page_timeout: timedelta = timedelta(seconds=120)
     acquire_wait: timedelta = timedelta(seconds=60)
 
 
@@ -63,12 +62,14 @@ class BatchRunner:
         self,
         config: BatchConfig,
         *,
+        params: BatchParamsMaker,
         pages: PageQueue,
         pool: ServicePool,
         errors: TaskErrorHandler,
         handlers: TaskEventHandlers,
     ) -> None:
         self._config = config
+        self._params = params
         self._pages = pages
         self._pool = pool
         self._errors = errors
@@ -82,6 +83,7 @@ class BatchRunner:
             limit=assignment.pages,
             owner=self._config.owner,
             lease_for=self._config.lease_for,
+            solitary=assignment.solitary,
         )
         if lease is None:
             return
@@ -108,37 +110,29 @@ class BatchRunner:
         async def on_page(outcome: PageOutcome) -> None:
             await self._settle(batch, outcome)
 
-        outcome = await service.process(batch.lease.task_id, self._params(batch.lease), on_page)
+        outcome = await service.process(batch.lease.task_id, self._params.make(batch.lease, batch.device), on_page)
         if outcome.loss is not None and outcome.loss.page in batch.open_pages:
-            await self._errors.worker_lost(batch.lease, outcome.loss)
+            await self._errors.worker_lost(batch.lease, outcome.loss, device=batch.device)
             batch.open_pages.discard(outcome.loss.page)
 
     async def _settle(self, batch: _Batch, outcome: PageOutcome) -> None:
         match outcome:
             case PageRead():
                 await self._pages.commit_page(batch.lease, outcome, confidence=outcome.confidence)
+                self._params.learn(batch.lease, batch.device)
             case PageNeedsOcr():
                 await self._pages.commit_page(batch.lease, outcome)
             case PageFailed():
-                await self._errors.page_failed(batch.lease, outcome)
+                await self._errors.page_failed(batch.lease, outcome, device=batch.device)
             case _:
                 assert_never(outcome)
         batch.open_pages.discard(outcome.number)
         self._handlers.page_settled(batch.lease.task_id)
 
-    def _params(self, lease: PageLease) -> BatchParams:
-        return BatchParams(
-            document=lease.document.path,
-            pages=lease.pages,
-            stage=lease.stage,
-            options=lease.options,
-            page_timeout_s=self._config.page_timeout.total_seconds(),
-        )
-
     async def _fail_open_pages(self, batch: _Batch, error: PagemillError) -> None:
         for number in sorted(batch.open_pages):
             failure = PageFailed(number, error.reason, error.message, retryable=error.retryable)
-            await self._errors.page_failed(batch.lease, failure)
+            await self._errors.page_failed(batch.lease, failure, device=batch.device)
         batch.open_pages.clear()
 
     async def _give_back(self, batch: _Batch) -> None:

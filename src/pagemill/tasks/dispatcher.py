@@ -122,11 +122,15 @@ class Dispatcher:
 
     def _free(self) -> dict[str, int]:
         busy = Counter(assignment.lane for assignment in self._working.values())
+        alone = {assignment.lane for assignment in self._working.values() if assignment.solitary}
         return {
             lane: places - busy[lane]
             for lane, places in self._config.capacity.items()
-            if lane == READER_LANE or self._memory.level(DeviceId(lane)) < MemoryLevel.HARD
+            if lane not in alone and self._may_start(lane)
         }
+
+    def _may_start(self, lane: str) -> bool:
+        return lane == READER_LANE or self._memory.level(DeviceId(lane)) < MemoryLevel.HARD
 
     def _begin(self, assignment: Assignment) -> None:
         work = asyncio.create_task(self._batches.run(assignment), name=f"batch of {assignment.task_id}")

@@ -1,46 +1,146 @@
-"""What happens after something failed: decides by `retry`, writes it down, tells people."""
+"""What happens after something failed: decides by `retry` and `ladder`, writes it down, tells people."""
 
 import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
-from pagemill.domain.events import TaskEvent
+from pagemill.domain.documents import DocumentKind
+from pagemill.domain.engines import EngineSpec
+from pagemill.domain.errors import WANT_OF_MEMORY
+from pagemill.domain.events import Details, TaskEvent
+from pagemill.domain.memory import MIB, DeviceId, DeviceMemory
 from pagemill.domain.outcomes import PageFailed, WorkerLoss
-from pagemill.domain.ports import PageQueue
-from pagemill.domain.tasks import PageLease, RetryPolicy
+from pagemill.domain.ports import MemoryAdmission, PageQueue, TaskStore
+from pagemill.domain.tasks import PageLease, RetryPolicy, Rung, Task
 from pagemill.tasks.handlers import TaskEventHandlers
+from pagemill.tasks.ladder import Situation, next_rung
 from pagemill.tasks.retry import Decision, GiveUpPage, RetryPage, ReturnPage, after_failure, after_loss
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class OomFailure:
+    """A page that ran out of memory, as it was being worked.
+
+    Attributes:
+        lease: The lease it was worked under.
+        failure: What is known of it.
+        device: Where that was.
+    """
+
+    lease: PageLease
+    failure: PageFailed
+    device: DeviceId
+
+    @property
+    def rung(self) -> Rung:
+        """How far the page had climbed."""
+        index = self.lease.pages.index(self.failure.number)
+        return self.lease.rungs[index] if self.lease.rungs else Rung.USUAL
+
+
+OnOom = Callable[[Task, OomFailure, Rung | None], Awaitable[None]]
+"""Told of every failure for want of memory and of the rung taken (None: given up), for alerts."""
+
+
+async def _tell_nobody(_task: Task, _oom: OomFailure, _rung: Rung | None) -> None:
+    return None
+
+
 class TaskErrorHandler:
     """Carries out the decisions about failed pages and lost workers. Runs in the server process."""
 
-    def __init__(self, policy: RetryPolicy, *, pages: PageQueue, handlers: TaskEventHandlers) -> None:
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        *,
+        engines: Mapping[str, EngineSpec],
+        pages: PageQueue,
+        store: TaskStore,
+        memory: MemoryAdmission,
+        handlers: TaskEventHandlers,
+        on_oom: OnOom = _tell_nobody,
+    ) -> None:
         self._policy = policy
+        self._engines = engines
         self._pages = pages
+        self._store = store
+        self._memory = memory
         self._handlers = handlers
+        self._on_oom = on_oom
 
-    async def page_failed(self, lease: PageLease, failure: PageFailed) -> None:
+    async def page_failed(self, lease: PageLease, failure: PageFailed, *, device: DeviceId) -> None:
         """A page's own work failed."""
+        logger.warning("Task %s page %s: %s (%s)", lease.task_id, failure.number, failure.message, failure.reason)
+        if failure.reason in WANT_OF_MEMORY and failure.retryable:
+            await self._out_of_memory(OomFailure(lease, failure, device))
+            return
         attempts = lease.attempts[lease.pages.index(failure.number)]
         decision = after_failure(self._policy, failure, attempts=attempts)
-        logger.warning("Task %s page %s: %s (%s)", lease.task_id, failure.number, failure.message, failure.reason)
         await self._carry_out(lease, failure, decision, crashed=False)
 
-    async def worker_lost(self, lease: PageLease, loss: WorkerLoss) -> None:
+    async def worker_lost(self, lease: PageLease, loss: WorkerLoss, *, device: DeviceId) -> None:
         """A worker died while it held a page."""
         if loss.page is None:
             return
+        logger.warning("Task %s page %s: worker lost, %s: %s", lease.task_id, loss.page, loss.cause, loss.message)
+        details: Details = {
+            "page": loss.page,
+            "cause": loss.cause,
+            "message": loss.message,
+            "peak_mb": loss.peak_bytes // MIB,
+        }
+        await self._handlers.record(lease.task_id, TaskEvent.WORKER_LOST, details)
+        failure = PageFailed(loss.page, loss.reason, loss.message, retryable=True, peak_bytes=loss.peak_bytes)
         crashes = lease.crashes[lease.pages.index(loss.page)]
         decision = after_loss(self._policy, loss, crashes=crashes)
-        logger.warning("Task %s page %s: worker lost, %s: %s", lease.task_id, loss.page, loss.cause, loss.message)
-        await self._handlers.record(
-            lease.task_id,
-            TaskEvent.WORKER_LOST,
-            {"page": loss.page, "cause": loss.cause, "message": loss.message, "peak_bytes": loss.peak_bytes},
+        if failure.reason in WANT_OF_MEMORY and not isinstance(decision, ReturnPage):
+            await self._out_of_memory(OomFailure(lease, failure, device))
+        else:
+            await self._carry_out(lease, failure, decision, crashed=True)
+
+    async def handle_oom_error(self, task: Task, oom: OomFailure) -> Rung | None:
+        """Take a page that ran out of memory to its next rung, or give it up.
+
+        The memory state is logged and written to the task's events; the page is queued again with a smaller batch, and
+        on the rungs above that alone, on the CPU, at a lower resolution; whoever is to be alerted is told.
+
+        Returns:
+            The rung it is on now; None where the page was given up (`OUT_OF_MEMORY`) and the others are delivered.
+        """
+        situation = self._situation(task, oom)
+        rung = next_rung(oom.rung, situation)
+        state = "; ".join(_memory_state(device) for device in self._memory.devices())
+        logger.warning(
+            "Task %s page %s ran out of memory on %s (%s): %s. Memory: %s",
+            task.task_id,
+            oom.failure.number,
+            oom.device,
+            oom.rung.name.lower(),
+            f"next, {rung.name.lower()}" if rung is not None else "given up",
+            state,
         )
-        failure = PageFailed(loss.page, loss.reason, loss.message, retryable=True, peak_bytes=loss.peak_bytes)
-        await self._carry_out(lease, failure, decision, crashed=True)
+        await self._handlers.record(task.task_id, TaskEvent.OOM_RECOVERY, _oom_details(oom, rung, state))
+        if rung is Rung.OTHER_DEVICE:
+            await self._store.track(task.task_id, device=situation.fallback)
+        retry_in = None if rung is None else timedelta(0)
+        await self._pages.fail_page(oom.lease, oom.failure, retry_in=retry_in, rung=rung)
+        await self._on_oom(task, oom, rung)
+        return rung
+
+    async def _out_of_memory(self, oom: OomFailure) -> None:
+        await self.handle_oom_error(await self._store.get(oom.lease.task_id), oom)
+
+    def _situation(self, task: Task, oom: OomFailure) -> Situation:
+        options = task.options.recognition
+        return Situation(
+            device=oom.device,
+            devices=_usable(self._engines[options.engine], self._memory.devices()),
+            dpi=options.dpi if task.kind is DocumentKind.PDF else None,
+            may_lower_resolution=options.allow_lower_resolution,
+        )
 
     async def _carry_out(self, lease: PageLease, failure: PageFailed, decision: Decision, *, crashed: bool) -> None:
         match decision:
@@ -50,3 +150,26 @@ class TaskErrorHandler:
                 await self._pages.fail_page(lease, failure, retry_in=None, crashed=crashed)
             case ReturnPage():
                 await self._pages.give_back(lease, (failure.number,))
+
+
+def _usable(spec: EngineSpec, devices: Sequence[DeviceMemory]) -> tuple[DeviceId, ...]:
+    return tuple(device.device for device in devices if device.device.partition(":")[0] in spec.device_kinds)
+
+
+def _memory_state(device: DeviceMemory) -> str:
+    return (
+        f"{device.device} {device.used_bytes // MIB} of {device.limit_bytes // MIB} MiB used, "
+        f"{device.reserved_bytes // MIB} promised, {device.level.name.lower()}"
+    )
+
+
+def _oom_details(oom: OomFailure, rung: Rung | None, state: str) -> Details:
+    return {
+        "page": oom.failure.number,
+        "reason": oom.failure.reason,
+        "device": oom.device,
+        "reached_mb": oom.failure.peak_bytes // MIB,
+        "rung": oom.rung.name.lower(),
+        "next_rung": rung.name.lower() if rung is not None else None,
+        "memory": state,
+    }

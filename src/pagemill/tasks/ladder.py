@@ -9,23 +9,12 @@ learns from every failure that more is needed.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.tasks import Rung
 
 LOWEST_DPI = 100
 """Below this, print of the usual size is no longer read."""
-
-
-class Rung(IntEnum):
-    """How far a page has climbed."""
-
-    USUAL = 0
-    SMALLER_BATCH = 1
-    FRESH_PROCESS = 2
-    ALONE = 3
-    OTHER_DEVICE = 4
-    LOWER_RESOLUTION = 5
 
 
 @dataclass(frozen=True)
@@ -44,24 +33,25 @@ class Situation:
     dpi: int | None
     may_lower_resolution: bool
 
+    @property
+    def fallback(self) -> DeviceId | None:
+        """The CPU, for work that failed on a GPU: host memory is the largest and the last to run out."""
+        return CPU if self.device != CPU and CPU in self.devices else None
+
 
 @dataclass(frozen=True)
 class Footing:
-    """How a page on a rung is to be worked.
+    """How a page on a rung is to be worked; that it runs alone from `Rung.ALONE` on is seen to by the plan.
 
     Attributes:
         batch_size: Most lines in one run of the engine.
         fresh: In a process that has done nothing before.
-        alone: With no other work on the device.
-        device: Where.
-        dpi: Resolution to render at; None as it is.
+        dpi: Resolution to render at.
     """
 
     batch_size: int
     fresh: bool
-    alone: bool
-    device: DeviceId
-    dpi: int | None
+    dpi: int
 
 
 def next_rung(rung: Rung, situation: Situation) -> Rung | None:
@@ -69,43 +59,25 @@ def next_rung(rung: Rung, situation: Situation) -> Rung | None:
     return next((above for above in Rung if above > rung and _helps(above, situation)), None)
 
 
-def footing(rung: Rung, situation: Situation, *, batch_size: int, reduction: float) -> Footing:
+def footing(rung: Rung, *, batch_size: int, reduction: float, dpi: int) -> Footing:
     """How to work a page on a rung.
 
     Args:
         rung: Where it stands.
-        situation: As it was planned at first.
-        batch_size: The engine's usual batch.
+        batch_size: The batch it would have on the lowest rung.
         reduction: What a batch is multiplied by for every rung climbed.
+        dpi: The resolution that was asked for.
     """
     return Footing(
         batch_size=max(1, int(batch_size * reduction**rung)),
         fresh=rung >= Rung.FRESH_PROCESS,
-        alone=rung >= Rung.ALONE,
-        device=_device(rung, situation),
-        dpi=_dpi(rung, situation),
+        dpi=max(min(LOWEST_DPI, dpi), dpi // 2) if rung >= Rung.LOWER_RESOLUTION else dpi,
     )
 
 
 def _helps(rung: Rung, situation: Situation) -> bool:
     if rung is Rung.OTHER_DEVICE:
-        return _other_device(situation) is not None
+        return situation.fallback is not None
     if rung is Rung.LOWER_RESOLUTION:
         return situation.may_lower_resolution and situation.dpi is not None and situation.dpi > LOWEST_DPI
     return True
-
-
-def _other_device(situation: Situation) -> DeviceId | None:
-    """The CPU, for work that failed on a GPU: host memory is the largest and the last to run out."""
-    return CPU if situation.device != CPU and CPU in situation.devices else None
-
-
-def _device(rung: Rung, situation: Situation) -> DeviceId:
-    other = _other_device(situation) if rung >= Rung.OTHER_DEVICE else None
-    return other or situation.device
-
-
-def _dpi(rung: Rung, situation: Situation) -> int | None:
-    if rung < Rung.LOWER_RESOLUTION or situation.dpi is None:
-        return situation.dpi
-    return max(LOWEST_DPI, situation.dpi // 2)
