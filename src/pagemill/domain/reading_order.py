@@ -207,8 +207,7 @@ def _cut_across(boxes: list[Box], size: float) -> tuple[list[Box], list[Box]] | 
 
 def _reads_by_column(band: _Band, size: float) -> bool:
     """Whether a band alone is reason enough to cut here."""
-    left, right = _beside_gutter(band.left, last=True), _beside_gutter(band.right, last=False)
-    fewer, more = sorted((len(left), len(right)))
+    fewer, more = sorted((len(band.left), len(band.right)))
     if fewer < 2 or more < 3:
         return False
     return not _reads_by_row(band, size)
@@ -283,16 +282,16 @@ def _rows(boxes: list[Box]) -> list[Row]:
     """Group boxes that stand side by side; a row may drift, so each box is held against its nearest neighbour."""
     rows: list[list[Box]] = []
     for box in sorted(boxes, key=lambda box: box.middle):
-        row = next((row for row in rows[-3:] if _belongs(box, row)), None)
-        if row is None:
-            rows.append([box])
+        for row in rows[-3:]:
+            at = bisect_left(row, box.x0, key=lambda other: other.x0)
+            if _belongs(box, row[max(0, at - 1) : at + 1]):
+                row.insert(at, box)
+                break
         else:
-            row.append(box)
-    for row in rows:
-        row.sort(key=lambda box: box.x0)
+            rows.append([box])
     return [tuple(row) for row in rows]
 
 
-def _belongs(box: Box, row: list[Box]) -> bool:
-    nearest = row[0] if len(row) == 1 else min(row, key=box.gap_beside)
+def _belongs(box: Box, neighbours: list[Box]) -> bool:
+    nearest = min(neighbours, key=box.gap_beside)
     return box.shares_row(nearest) and box.gap_beside(nearest) > -0.5 * min(box.width, nearest.width)
