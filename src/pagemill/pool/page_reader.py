@@ -91,7 +91,8 @@ class PageReader:
             document = self._document(params.document)
             image = document.render(number, dpi=params.options.dpi, max_pixels=self._max_pixels)
         rotation = params.options.rotation
-        return self._engine.read(image, number=number, rotation=rotation, batch_size=params.batch_size), image.pixels
+        page = self._engine.read(image, number=number, rotation=rotation, batch_size=params.batch_size)
+        return page.model_copy(update={"warnings": page.warnings + params.notes}), image.pixels
 
     def _document(self, path: str) -> Document:
         if self._opened is None or self._opened[0] != path:

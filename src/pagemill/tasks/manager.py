@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pagemill.domain.documents import DocumentInfo, parse_page_range
+from pagemill.domain.documents import parse_page_range
 from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import QueueFull
 from pagemill.domain.events import TaskEvent
@@ -20,7 +20,7 @@ from pagemill.domain.ports import (
     TaskQueue,
     TaskStore,
 )
-from pagemill.domain.recognition import ModelSetKey, RecognitionOptions
+from pagemill.domain.recognition import ModelSetKey
 from pagemill.domain.tasks import NewTask, Task, TaskCreateRequest, TaskStartRequest, TaskStatus, check_transition
 from pagemill.tasks.admission import (
     check_page_count,
@@ -97,7 +97,8 @@ class TaskManager:
         info = await self._inspector.inspect(request.document.path)
         check_page_count(info, self._config.max_pages)
         numbers = parse_page_range(options.pages, info.page_count)
-        need = self._estimate(options.recognition, info, profile.max_pixels)
+        pixels = largest_page_pixels(info, dpi=options.recognition.dpi, max_pixels=profile.max_pixels)
+        need = self._estimator.batch(ModelSetKey.of(options.recognition, CPU), pixels=pixels)
         device = select_device(options.device, spec, self._memory.devices(), need)
         task = await self._store.create(
             NewTask(
@@ -108,6 +109,7 @@ class TaskManager:
                 first_stage=first_stage(info.kind, options.recognition.ocr),
                 estimated_memory_mb=-(-max(need.ram_bytes, need.gpu_bytes) // MIB),
                 assigned_device=device,
+                page_pixels=pixels,
             )
         )
         return await self._enqueue_new(task) if options.start else task
@@ -166,10 +168,6 @@ class TaskManager:
             raise
         self._noticed(task.task_id)
         return task
-
-    def _estimate(self, options: RecognitionOptions, info: DocumentInfo, max_pixels: int) -> MemoryNeed:
-        pixels = largest_page_pixels(info, dpi=options.dpi, max_pixels=max_pixels)
-        return self._estimator.batch(ModelSetKey.of(options, CPU), pixels=pixels)
 
     def _noticed(self, task_id: str) -> None:
         self._watch.notify(task_id)
