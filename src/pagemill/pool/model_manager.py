@@ -120,7 +120,7 @@ class ModelManager:
         self._demand = self._demand.after_use(key, self._clock.monotonic())
         while not self._stopping:
             changed = self._roster.changed
-            resident = self._idle(key) or await self._new(key) or self._shared(key)
+            resident = self._unused(key) or await self._new(key) or self._shared(key)
             if resident is not None:
                 return await self._claim(resident)
             await self._roster.change(changed)
@@ -197,8 +197,9 @@ class ModelManager:
 
     # --- who gets a model set ----------------------------------------------------------------------------------------
 
-    def _idle(self, key: ModelSetKey) -> Resident | None:
-        return next((one for one in self._roster if one.key == key and one.is_idle and one.is_usable), None)
+    def _unused(self, key: ModelSetKey) -> Resident | None:
+        """One that is idle, or that is being loaded for somebody who went away."""
+        return next((one for one in self._roster if one.key == key and one.is_usable and not one.references), None)
 
     def _shared(self, key: ModelSetKey) -> Resident | None:
         usable = (resident for resident in self._roster if resident.key == key and resident.is_usable)
@@ -378,6 +379,8 @@ class ModelManager:
         with suppress(WorkerLost):
             rss_bytes = await resident.worker.trim()
             resident.trimmed = True
+            if resident.key.device == CPU:
+                self._estimator.observe_base(resident.key, settled=MemoryNeed(rss_bytes))
             base = resident.base_rss_bytes
             limit = max(base * self._config.growth_factor, base + self._config.growth_floor_bytes)
             if rss_bytes > limit and resident.is_idle:

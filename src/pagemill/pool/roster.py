@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 _LOOK_AGAIN = timedelta(milliseconds=500)
 """Memory may become free without our doing, so those who wait for a change look this often."""
 
+_TRIES = 4
+
 
 class Roster:
     """Brings model sets up and sees them off; wakes those who wait for either. Runs in the server's event loop."""
@@ -83,13 +85,16 @@ class Roster:
         return resident
 
     def strike(self, resident: Resident) -> None:
-        """It has no process (any more): release its reservation and tell everybody."""
+        """It has no process (any more): release its reservation and tell everybody.
+
+        One that was never promised memory leaves without a word: whoever waits for memory would try again in vain.
+        """
         self._residents.pop(resident.worker_id, None)
-        if resident.reservation is not None:
-            self._admission.release(resident.reservation)
         if not resident.ended.done():
             resident.ended.set_result(None)
-        self.notify()
+        if resident.reservation is not None:
+            self._admission.release(resident.reservation)
+            self.notify()
 
     def launch(self, resident: Resident) -> None:
         """Start its process and load its models; `resident.ready` tells how that went."""
@@ -125,11 +130,14 @@ class Roster:
         return task
 
     async def clear(self) -> None:
-        """End everything that is on the roster, and wait for it."""
-        while self._residents:
+        """End everything that is on the roster; what cannot be ended after some tries is left to its fate."""
+        for _ in range(_TRIES):
             await asyncio.gather(*(self.end(resident, grace=_grace(resident)) for resident in self))
-            if self._residents:
-                await self.change(self.changed)
+            if not self._residents:
+                break
+            await self.change(self.changed)
+        for task in tuple(self._tasks) if self._residents else ():
+            task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
 

@@ -105,6 +105,11 @@ class Worker:
         return not (self.exhausted or self._stopping or self._asked or self.is_gone)
 
     @property
+    def page(self) -> int | None:
+        """The page it works on, 1-based; None while it works on none."""
+        return self._batch.page
+
+    @property
     def rss_bytes(self) -> int:
         """Resident size now; 0 once it is gone."""
         return self._process.rss_bytes()

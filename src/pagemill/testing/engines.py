@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import stat
+import subprocess
 import sys
 import threading
 import time
@@ -39,8 +40,10 @@ class FaultyEngine:
     """Reads every page as "page N", after doing what its options say for that page.
 
     Faults: `sigkill`, `sigsegv`, `exit:CODE`, `hang`, `memory_error`, `allocate` (without end), `leak:MIB`, `raise`,
-    `fail:MESSAGE` (an `EngineFailed`), `print` (junk on standard output), `junk` (on the pipe to the server), and
-    `wait:PATH`, which makes PATH.reached and goes on once PATH exists.
+    `fail:MESSAGE` (an `EngineFailed`), `print` (junk on standard output), `junk` (on the pipe to the server),
+    `spawn:PATH` (a process, its number written to PATH), `stubborn` (hangs and ignores SIGTERM), `wait:PATH` (makes
+    PATH.reached and goes on once PATH exists), `spin:PATH` (makes PATH.reached, then computes for ever with the
+    interpreter locked).
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -135,6 +138,22 @@ def _wait(path: str) -> None:
         time.sleep(0.005)
 
 
+def _spin(path: str) -> NoReturn:
+    Path(f"{path}.reached").touch()
+    while True:
+        sum(range(10**12))
+
+
+def _spawn(path: str) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(path).write_text(str(process.pid))
+
+
+def _stubborn() -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _hang()
+
+
 _FAULTS: Mapping[str, Callable[[str], None]] = {
     "sigkill": lambda _: _die(signal.SIGKILL),
     "sigsegv": lambda _: _die(signal.SIGSEGV),
@@ -147,4 +166,7 @@ _FAULTS: Mapping[str, Callable[[str], None]] = {
     "print": lambda _: _print(),
     "junk": lambda _: _junk(),
     "wait": _wait,
+    "spin": _spin,
+    "spawn": _spawn,
+    "stubborn": lambda _: _stubborn(),
 }

@@ -1,7 +1,10 @@
 """Memory as a test wants it: a ledger with a limit that can be set, and an estimator that always says the same."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import count
 
 from pagemill.domain.errors import DeviceUnavailable, NeverFits
@@ -30,6 +33,7 @@ class FakeAdmission:
         self.limits = dict(limits or {CPU: 1024 * MIB})
         self.levels: dict[DeviceId, MemoryLevel] = {}
         self._promised: dict[str, Reservation] = {}
+        self._changed = asyncio.Event()
         self._numbers = count(1)
 
     @property
@@ -43,6 +47,17 @@ class FakeAdmission:
         reservation = Reservation(f"reservation-{next(self._numbers)}", owner, device, need)
         return self._promise(reservation)
 
+    async def reserve_when_free(
+        self, owner: str, device: DeviceId, need: MemoryNeed, *, wait: timedelta
+    ) -> Reservation | None:
+        """Promise memory as soon as it fits; None where `wait` passed first."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait.total_seconds()):
+                while (reservation := self.reserve(owner, device, need)) is None:
+                    await self._changed.wait()
+                return reservation
+        return None
+
     def resize(self, reservation: Reservation, need: MemoryNeed) -> Reservation | None:
         """Change what was promised; None where growth does not fit now, or it was released before."""
         held = self._promised.get(reservation.reservation_id)
@@ -54,6 +69,7 @@ class FakeAdmission:
     def release(self, reservation: Reservation) -> None:
         """Take the promise back; twice is no error."""
         self._promised.pop(reservation.reservation_id, None)
+        self._notify()
 
     def level(self, device: DeviceId) -> MemoryLevel:
         """What was set."""
@@ -72,7 +88,12 @@ class FakeAdmission:
         if any(more > 0 and self._taken(device) + more > self.limits[device] for device, more in grown.items()):
             return None
         self._promised[wanted.reservation_id] = wanted
+        self._notify()
         return wanted
+
+    def _notify(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     def _check(self, device: DeviceId, need: MemoryNeed) -> None:
         if device not in self.limits:
@@ -95,7 +116,7 @@ def _asked(device: DeviceId, need: MemoryNeed) -> dict[DeviceId, int]:
 
 @dataclass(frozen=True)
 class Observation:
-    """What an estimator was told."""
+    """What an estimator was told of a page."""
 
     key: ModelSetKey
     pixels: int
@@ -108,13 +129,15 @@ class FakeEstimator:
     """`MemoryEstimator` that says what it was made with, and keeps what it is told.
 
     Attributes:
-        observations: What it was told, oldest first.
+        observations: What it was told of pages, oldest first.
+        settled: What it was told of idle workers, oldest first.
     """
 
     def __init__(self, *, idle_mib: int = 50, working_mib: int = 80) -> None:
         self.idle = MemoryNeed(idle_mib * MIB)
         self.working = MemoryNeed(working_mib * MIB)
         self.observations: list[Observation] = []
+        self.settled: list[tuple[ModelSetKey, MemoryNeed]] = []
 
     def base(self, key: ModelSetKey) -> MemoryNeed:
         """`idle`, whatever the key."""
@@ -125,6 +148,10 @@ class FakeEstimator:
         """`working`, whatever the batch."""
         del key, pixels, batch_size
         return self.working
+
+    def observe_base(self, key: ModelSetKey, *, settled: MemoryNeed) -> None:
+        """Keep it."""
+        self.settled.append((key, settled))
 
     def observe(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, peak: MemoryNeed) -> None:
         """Keep it."""

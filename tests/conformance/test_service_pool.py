@@ -1,0 +1,141 @@
+"""What every `ServicePool` does: the real one with its processes, and the fake that others test with."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.fixtures.pool import Outcomes, batch, make_document, make_yard
+
+from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngine
+from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.outcomes import PageNeedsOcr, PageRead
+from pagemill.domain.page import Page
+from pagemill.domain.ports import Service, ServicePool
+from pagemill.domain.recognition import READER, ModelSetKey, Stage
+from pagemill.testing.engines import FAULTY
+from pagemill.testing.pool import FakeServicePool
+
+A_MOMENT = timedelta(milliseconds=50)
+
+
+@dataclass
+class Subject:
+    """A pool with two places on the CPU and one for readers."""
+
+    pool: ServicePool
+
+    async def acquire(self, *, wait: timedelta | None = None) -> Service:
+        return await self.pool.acquire(device=CPU, engine=FAULTY.name, wait=wait)
+
+    def in_use(self) -> dict[str, int]:
+        return {lane.name: lane.in_use for lane in self.pool.snapshot().lanes}
+
+
+@pytest.fixture(params=["real", "fake"])
+async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    if request.param == "fake":
+        yield Subject(FakeServicePool({FAULTY.name: FAULTY}, {CPU: 2}))
+        return
+    yard = make_yard(places={CPU: 2})
+    yard.pool.start()
+    yield Subject(yard.pool)
+    await yard.pool.stop()
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_document(tmp_path_factory.mktemp("documents") / "five-pages.pdf")
+
+
+async def test_a_service_reads_its_pages_in_the_order_asked_for(subject: Subject, document: Path) -> None:
+    service = await subject.acquire()
+    pages = Outcomes()
+    outcome = await service.process("task", batch(document, 2, 1), pages)
+    assert (outcome.settled, outcome.loss) == ((2, 1), None)
+    assert [Page.from_json(one.payload).number for one in pages.seen if isinstance(one, PageRead)] == [2, 1]
+
+
+async def test_a_reader_takes_text_layers_on_a_lane_of_its_own(subject: Subject, document: Path) -> None:
+    for _ in range(2):
+        await subject.acquire()
+    reader = await subject.pool.acquire(device=CPU, engine=READER)
+    pages = Outcomes()
+    await reader.process("task", batch(document, 1, stage=Stage.TEXT), pages)
+    assert pages.seen == [PageNeedsOcr(1)]
+    assert subject.in_use() == {"cpu": 2, READER: 1}
+
+
+async def test_services_are_told_apart_by_their_id(subject: Subject) -> None:
+    seen = set()
+    for _ in range(3):
+        service = await subject.acquire()
+        seen.add(service.service_instance_id)
+        await subject.pool.release(service)
+    assert len(seen) == 3
+
+
+async def test_the_key_is_canonical(subject: Subject) -> None:
+    service = await subject.pool.acquire(device=CPU, engine=FAULTY.name, languages=("eng", "deu"))
+    assert service.key == ModelSetKey(FAULTY.name, "plain", ("deu", "eng"), CPU)
+
+
+async def test_one_too_many_is_told_how_many_are_busy(subject: Subject) -> None:
+    for _ in range(2):
+        await subject.acquire()
+    with pytest.raises(PoolExhausted, match="All 2 services on cpu are busy"):
+        await subject.acquire(wait=A_MOMENT)
+    assert subject.pool.snapshot().utilization == pytest.approx(2 / 3)
+
+
+async def test_a_place_given_back_goes_to_who_waited_longest(subject: Subject) -> None:
+    held = [await subject.acquire(), await subject.acquire()]
+    served: list[str] = []
+
+    async def wait_for_one(name: str) -> Service:
+        service = await subject.acquire()
+        served.append(name)
+        return service
+
+    waiting = [asyncio.create_task(wait_for_one(name)) for name in ("zoe", "adam")]
+    await asyncio.sleep(0)
+    await subject.pool.release(held[0])
+    first = await waiting[0]
+    assert served == ["zoe"]
+    await subject.pool.release(first)
+    await waiting[1]
+    assert served == ["zoe", "adam"]
+
+
+async def test_giving_back_twice_frees_one_place(subject: Subject) -> None:
+    first, _ = await subject.acquire(), await subject.acquire()
+    await subject.pool.release(first)
+    await subject.pool.release(first)
+    await subject.acquire()
+    with pytest.raises(PoolExhausted):
+        await subject.acquire(wait=A_MOMENT)
+
+
+async def test_whoever_stops_waiting_leaves_no_hole(subject: Subject) -> None:
+    held = [await subject.acquire(), await subject.acquire()]
+    waiting = asyncio.create_task(subject.acquire())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    for service in held:
+        await subject.pool.release(service)
+    assert subject.in_use() == {"cpu": 0, READER: 0}
+    assert len([await subject.acquire(), await subject.acquire()]) == 2
+
+
+async def test_what_is_not_there_is_refused(subject: Subject) -> None:
+    with pytest.raises(DeviceUnavailable, match="cuda:7"):
+        await subject.pool.acquire(device=DeviceId("cuda:7"), engine=FAULTY.name)
+    with pytest.raises(UnknownEngine, match="handwriting"):
+        await subject.pool.acquire(device=CPU, engine="handwriting")
+    with pytest.raises(UnknownEngine, match="gothic"):
+        await subject.pool.acquire(device=CPU, engine=FAULTY.name, profile="gothic")
+    assert subject.in_use() == {"cpu": 0, READER: 0}

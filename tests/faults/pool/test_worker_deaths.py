@@ -1,0 +1,224 @@
+"""A worker that dies, hangs or talks nonsense costs one batch, is seen at once, and says how it ended."""
+
+import asyncio
+import os
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.fixtures.pool import Outcomes, WorkerMaker, batch, eventually, faulty_load
+
+from pagemill.domain.errors import EngineFailed, InvalidDocument, OutOfMemory, TaskFailureReason, TimedOut, WorkerLost
+from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageNeedsOcr, PageRead
+from pagemill.domain.page import Page
+from pagemill.domain.recognition import Stage
+from pagemill.pool.messages import Load
+
+
+async def test_reads_every_page_in_order(workers: WorkerMaker, document: Path) -> None:
+    worker = await workers.loaded()
+    pages = Outcomes()
+    outcome = await worker.process(batch(document, 3, 1, 2), pages)
+    assert outcome.settled == (3, 1, 2)
+    assert outcome.loss is None
+    read = [one for one in pages.seen if isinstance(one, PageRead)]
+    assert [Page.from_json(one.payload).text for one in read] == ["page 3", "page 1", "page 2"]
+    assert all(one.peak_bytes > 10_000_000 and one.pixels > 0 and one.confidence == 0.5 for one in read)
+
+
+async def test_a_reader_sends_pages_without_text_on_to_ocr(workers: WorkerMaker, document: Path) -> None:
+    reader = await workers.bare()
+    await reader.load(Load())
+    pages = Outcomes()
+    await reader.process(batch(document, 1, 2, stage=Stage.TEXT), pages)
+    assert pages.seen == [PageNeedsOcr(1), PageNeedsOcr(2)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause", "words"),
+    [
+        ("sigkill", LossCause.CRASH, "SIGKILL"),
+        ("sigsegv", LossCause.CRASH, "SIGSEGV"),
+        ("exit:3", LossCause.CRASH, "code 3"),
+        ("junk", LossCause.PROTOCOL, "could not be understood"),
+    ],
+)
+async def test_a_death_mid_page_is_told_with_its_page(
+    workers: WorkerMaker, document: Path, fault: str, cause: LossCause, words: str
+) -> None:
+    worker = await workers.loaded({"2": fault})
+    pages = Outcomes()
+    outcome = await worker.process(batch(document, 1, 2, 3), pages)
+    assert outcome.settled == (1,)
+    assert pages.numbers == [1]
+    assert outcome.loss is not None
+    assert (outcome.loss.cause, outcome.loss.page) == (cause, 2)
+    assert words in outcome.loss.message
+    assert outcome.loss.peak_bytes > 10_000_000
+    assert worker.is_gone
+
+
+async def test_a_segmentation_fault_leaves_its_last_words(workers: WorkerMaker, document: Path) -> None:
+    worker = await workers.loaded({"1": "sigsegv"})
+    outcome = await worker.process(batch(document, 1), Outcomes())
+    assert outcome.loss is not None
+    assert "Fatal Python error: Segmentation fault" in outcome.loss.message
+
+
+async def test_a_kill_that_the_kernel_counted_is_out_of_memory(workers: WorkerMaker, document: Path) -> None:
+    worker = await workers.loaded({"1": "hang"})
+    reading = asyncio.create_task(worker.process(batch(document, 1), Outcomes()))
+    await eventually(lambda: worker.page == 1)
+    workers.oom_kills += 1
+    os.kill(worker.pid, signal.SIGKILL)
+    outcome = await reading
+    assert outcome.loss is not None
+    assert outcome.loss.cause is LossCause.KERNEL_OOM
+
+
+async def test_a_hang_is_ended_after_the_page_timeout(workers: WorkerMaker, document: Path) -> None:
+    worker = await workers.loaded({"2": "hang"})
+    outcome = await worker.process(batch(document, 1, 2, 3, page_timeout_s=0.3), Outcomes())
+    assert outcome.settled == (1,)
+    assert outcome.loss is not None
+    assert (outcome.loss.cause, outcome.loss.page) == (LossCause.HANG, 2)
+
+
+async def test_our_own_kill_keeps_the_cause_it_was_given(workers: WorkerMaker, document: Path, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    worker = await workers.loaded({"1": f"wait:{gate}"})
+    reading = asyncio.create_task(worker.process(batch(document, 1), Outcomes()))
+    await eventually((tmp_path / "gate.reached").exists)
+    await worker.kill(LossCause.OVER_RESERVATION)
+    outcome = await reading
+    assert outcome.loss is not None
+    assert (outcome.loss.cause, outcome.loss.page) == (LossCause.OVER_RESERVATION, 1)
+    assert outcome.loss.reason is TaskFailureReason.MEMORY_LIMIT_EXCEEDED
+
+
+async def test_printing_does_no_harm(workers: WorkerMaker, document: Path, caplog: pytest.LogCaptureFixture) -> None:
+    worker = await workers.loaded({"every": "print"})
+    with caplog.at_level("INFO", logger="pagemill.worker"):
+        outcome = await worker.process(batch(document, 1, 2), Outcomes())
+        await eventually(lambda: caplog.text.count("junk of a library") == 2)
+    assert outcome.settled == (1, 2)
+    assert f"{worker.name}: junk of a library" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "message"),
+    [
+        ("raise", TaskFailureReason.ENGINE_ERROR, "engine failed"),
+        ("fail:no such glyph", TaskFailureReason.ENGINE_ERROR, "no such glyph"),
+    ],
+)
+async def test_an_engine_that_raises_costs_one_page(
+    workers: WorkerMaker, document: Path, fault: str, reason: TaskFailureReason, message: str
+) -> None:
+    worker = await workers.loaded({"2": fault})
+    pages = Outcomes()
+    outcome = await worker.process(batch(document, 1, 2, 3), pages)
+    assert outcome.settled == (1, 2, 3)
+    failed = pages.seen[1]
+    assert isinstance(failed, PageFailed)
+    assert (failed.reason, failed.retryable) == (reason, True)
+    assert message in failed.message
+    assert "ZeroDivisionError" not in failed.message
+
+
+async def test_out_of_memory_ends_the_batch_and_the_worker_is_not_used_again(
+    workers: WorkerMaker, document: Path
+) -> None:
+    worker = await workers.loaded({"2": "memory_error"})
+    pages = Outcomes()
+    outcome = await worker.process(batch(document, 1, 2, 3), pages)
+    assert (outcome.settled, outcome.loss) == ((1, 2), None)
+    failed = pages.seen[1]
+    assert isinstance(failed, PageFailed)
+    assert failed.reason is TaskFailureReason.OUT_OF_MEMORY
+    assert worker.exhausted
+    assert await worker.process(batch(document, 3), pages) == BatchOutcome(())
+
+
+async def test_a_data_limit_turns_endless_allocation_into_an_error(workers: WorkerMaker, document: Path) -> None:
+    worker = await workers.bare()
+    await worker.load(faulty_load({"1": "allocate"}).model_copy(update={"data_limit_bytes": 300 * 1024 * 1024}))
+    pages = Outcomes()
+    await worker.process(batch(document, 1), pages)
+    failed = pages.seen[0]
+    assert isinstance(failed, PageFailed)
+    assert failed.reason is TaskFailureReason.OUT_OF_MEMORY
+
+
+async def test_a_page_of_a_damaged_document_fails_and_says_so(workers: WorkerMaker, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.pdf"
+    damaged.write_bytes(b"%PDF-1.7 and nothing more")
+    pages = Outcomes()
+    await (await workers.loaded()).process(batch(damaged, 1), pages)
+    failed = pages.seen[0]
+    assert isinstance(failed, PageFailed)
+    assert (failed.reason, failed.retryable) == (TaskFailureReason.INVALID_DOCUMENT, False)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "message"),
+    [
+        ("fail:models are missing: install them", EngineFailed, "models are missing: install them"),
+        ("memory_error", OutOfMemory, "memory"),
+        ("raise", EngineFailed, "could not be loaded"),
+        ("sigkill", WorkerLost, "SIGKILL"),
+    ],
+)
+async def test_a_load_that_fails_says_what_the_engine_said(
+    workers: WorkerMaker, fault: str, error: type[Exception], message: str
+) -> None:
+    worker = await workers.bare()
+    with pytest.raises(error, match=message):
+        await worker.load(faulty_load({"load": fault}))
+
+
+async def test_a_factory_that_is_not_there_is_an_engine_failure(workers: WorkerMaker) -> None:
+    worker = await workers.bare()
+    with pytest.raises(EngineFailed, match="no_such_module"):
+        await worker.load(Load(factory="no_such_module:Engine"))
+
+
+async def test_inspection_tells_good_from_bad(workers: WorkerMaker, document: Path, tmp_path: Path) -> None:
+    reader = await workers.bare()
+    await reader.load(Load())
+    assert (await reader.inspect(str(document), limit=timedelta(seconds=20))).page_count == 5
+    damaged = tmp_path / "damaged.pdf"
+    damaged.write_bytes(b"%PDF-1.7 and nothing more")
+    with pytest.raises(InvalidDocument):
+        await reader.inspect(str(damaged), limit=timedelta(seconds=20))
+    assert (await reader.inspect(str(document), limit=timedelta(seconds=20))).page_count == 5
+
+
+async def test_inspection_that_takes_too_long_ends_the_reader(workers: WorkerMaker, tmp_path: Path) -> None:
+    endless = tmp_path / "endless"
+    os.mkfifo(endless)
+    reader = await workers.bare()
+    await reader.load(Load())
+    with pytest.raises(TimedOut):
+        await reader.inspect(str(endless), limit=timedelta(milliseconds=200))
+    assert reader.is_gone
+
+
+async def test_a_worker_that_died_idle_says_so_and_blames_no_page(workers: WorkerMaker, document: Path) -> None:
+    worker = await workers.loaded()
+    os.kill(worker.pid, signal.SIGKILL)
+    await eventually(lambda: worker.is_gone)
+    outcome = await worker.process(batch(document, 1), Outcomes())
+    assert outcome.settled == ()
+    assert outcome.loss is not None
+    assert outcome.loss.page is None
+    with pytest.raises(WorkerLost):
+        await worker.trim()
+
+
+async def test_trimming_gives_back_what_was_leaked_no_more(workers: WorkerMaker, document: Path) -> None:
+    worker = await workers.loaded({"every": "leak:20"})
+    before = worker.rss_bytes
+    await worker.process(batch(document, 1, 2, 3), Outcomes())
+    assert await worker.trim() > before + 55 * 1024 * 1024

@@ -1,0 +1,130 @@
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode
+from pagemill.domain.engines import EngineConfig
+from pagemill.domain.errors import EncryptedDocument, TaskFailureReason
+from pagemill.domain.image import PageImage
+from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageRead
+from pagemill.domain.page import Page, PageSource
+from pagemill.domain.recognition import BatchParams, RecognitionOptions, Stage
+from pagemill.pool.page_reader import PageReader
+from pagemill.testing.engines import FaultyEngine
+
+
+@dataclass
+class Shelf:
+    """Documents in memory, and which of them are open; `fault` is raised by whatever is done to them."""
+
+    fault: Exception | None = None
+    open: list[str] = field(default_factory=list)
+    opened: int = 0
+    rendered: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def __call__(self, path: Path) -> "Book":
+        if isinstance(self.fault, EncryptedDocument):
+            raise self.fault
+        self.opened += 1
+        return Book(self, path.name)
+
+
+@dataclass
+class Book:
+    shelf: Shelf
+    name: str
+
+    def info(self) -> DocumentInfo:
+        return DocumentInfo(DocumentKind.PDF, 2)
+
+    def render(self, number: int, *, dpi: int, max_pixels: int) -> PageImage:
+        if self.shelf.fault:
+            raise self.shelf.fault
+        self.shelf.rendered.append((number, dpi, max_pixels))
+        return PageImage(memoryview(bytes(6)), 3, 2, 1, dpi)
+
+    def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:
+        if mode is OcrMode.AUTO:
+            return None
+        return Page(number=number, width_px=3, height_px=2, dpi=dpi, source=PageSource.TEXT_LAYER)
+
+    def close(self) -> None:
+        self.shelf.open.remove(self.name)
+
+    def __enter__(self) -> Self:
+        self.shelf.open.append(self.name)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def reader(shelf: Shelf, fault: str = "", *, with_engine: bool = True) -> PageReader:
+    engine = FaultyEngine(EngineConfig("plain", options={"every": fault})) if with_engine else None
+    return PageReader(engine, max_pixels=77, open_document=shelf)
+
+
+def params(name: str = "a", stage: Stage = Stage.OCR, ocr: OcrMode = OcrMode.AUTO) -> BatchParams:
+    return BatchParams(name, (1,), stage, RecognitionOptions(dpi=99, ocr=ocr))
+
+
+def test_a_page_is_rendered_as_asked_and_read() -> None:
+    shelf = Shelf()
+    outcome = reader(shelf).read(2, params())
+    assert isinstance(outcome, PageRead)
+    assert Page.from_json(outcome.payload).text == "page 2"
+    assert (outcome.pixels, outcome.confidence) == (6, 0.5)
+    assert shelf.rendered == [(2, 99, 77)]
+
+
+def test_a_text_layer_is_taken_without_an_engine_and_counts_no_pixels() -> None:
+    outcome = reader(Shelf(), with_engine=False).read(1, params(stage=Stage.TEXT, ocr=OcrMode.NEVER))
+    assert isinstance(outcome, PageRead)
+    assert outcome.pixels == 0
+    assert Page.from_json(outcome.payload).source is PageSource.TEXT_LAYER
+
+
+def test_a_page_without_a_text_layer_needs_ocr() -> None:
+    assert reader(Shelf()).read(1, params(stage=Stage.TEXT)) == PageNeedsOcr(1)
+
+
+def test_a_document_stays_open_until_another_comes_or_it_is_trimmed() -> None:
+    shelf = Shelf()
+    pages = reader(shelf)
+    pages.read(1, params("a"))
+    pages.read(2, params("a"))
+    assert (shelf.open, shelf.opened) == (["a"], 1)
+    pages.read(1, params("b"))
+    assert shelf.open == ["b"]
+    pages.trim()
+    assert shelf.open == []
+    assert pages.inspect("b").page_count == 2
+    pages.close()
+    assert shelf.open == []
+
+
+@pytest.mark.parametrize(
+    ("make", "reason", "retryable"),
+    [
+        (lambda: reader(Shelf(), "memory_error"), TaskFailureReason.OUT_OF_MEMORY, True),
+        (lambda: reader(Shelf(), "raise"), TaskFailureReason.ENGINE_ERROR, True),
+        (lambda: reader(Shelf(), "fail:why"), TaskFailureReason.ENGINE_ERROR, True),
+        (lambda: reader(Shelf(MemoryError())), TaskFailureReason.OUT_OF_MEMORY, True),
+        (lambda: reader(Shelf(ValueError("bits"))), TaskFailureReason.PAGE_UNREADABLE, False),
+        (lambda: reader(Shelf(EncryptedDocument("locked"))), TaskFailureReason.ENCRYPTED_DOCUMENT, False),
+        (lambda: reader(Shelf(), with_engine=False), TaskFailureReason.ENGINE_ERROR, True),
+    ],
+)
+def test_whatever_goes_wrong_is_told_as_a_failed_page(
+    make: Callable[[], PageReader], reason: TaskFailureReason, *, retryable: bool
+) -> None:
+    outcome = make().read(1, params())
+    assert isinstance(outcome, PageFailed)
+    assert (outcome.number, outcome.reason, outcome.retryable) == (1, reason, retryable)
+    assert "bits" not in outcome.message
