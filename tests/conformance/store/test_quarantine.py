@@ -1,11 +1,11 @@
 from datetime import timedelta
 
 import pytest
+from tests.fixtures.stores import Stores
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.outcomes import PageFailed
 from pagemill.domain.tasks import PageState, Rung
-from tests.fixtures.stores import Stores
 
 KILLER = PageFailed(1, TaskFailureReason.WORKER_CRASHED, "killed by SIGSEGV", retryable=True)
 GREEDY = PageFailed(1, TaskFailureReason.OUT_OF_MEMORY, "no memory", retryable=True)
