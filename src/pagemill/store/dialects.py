@@ -28,7 +28,6 @@ class Lock(StrEnum):
 
     MIGRATION = "pagemill.migration"
     QUEUE_SIZE = "pagemill.queue_size"
-    ADMISSION = "pagemill.admission"
 
 
 def parse_url(url: str) -> URL:

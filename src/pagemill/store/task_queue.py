@@ -87,7 +87,6 @@ class SqlTaskQueue:
             if (await connection.execute(query)).first() is None:
                 return None
         async with self._database.write() as connection:
-            await serialise(connection, Lock.ADMISSION)
             locked = query.with_for_update(skip_locked=True, key_share=True)
             row = (await connection.execute(locked)).mappings().one_or_none()
             return None if row is None else await change_status(connection, task_of(row), TaskStatus.RUNNING, now=now)

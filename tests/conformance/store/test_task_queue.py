@@ -10,6 +10,7 @@ from tests.fixtures.stores import MINUTE, Stores, failed_page, new_task, read_pa
 from pagemill.domain.errors import IllegalTransition, NotFound, QueueFull
 from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.tasks import PageState, Task, TaskStatus
+from pagemill.store.changes import lock_row
 from pagemill.store.task_queue import QueueConfig
 
 
@@ -88,6 +89,18 @@ async def test_several_takers_never_get_the_same_task(stores: Stores) -> None:
         await stores.queued(f"{number:02}")
     taken = await asyncio.gather(*(_order(stores) for _ in range(4)))
     assert sorted(name for names in taken for name in names) == [f"{number:02}" for number in range(12)]
+
+
+async def test_a_task_that_another_server_holds_is_passed_over(stores: Stores, backend: str) -> None:
+    if backend == "sqlite":
+        pytest.skip("SQLite has one writer at a time: nobody else can be taking a task.")
+    for name in ("a", "b"):
+        await stores.queued(name)
+    async with asyncio.timeout(10), stores.database.write() as other:
+        await lock_row(other, "a")
+        task = await stores.queue.get_next_task(CPU)
+    assert task is not None
+    assert task.task_id == "b"
 
 
 async def test_a_full_queue_refuses_with_the_numbers(stores: Stores) -> None:
