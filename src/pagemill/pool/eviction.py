@@ -93,7 +93,10 @@ class EvictionRecord:
 
     @property
     def returned_bytes(self) -> int:
-        """Bytes back; what the dead processes held, where nothing measures the device."""
+        """Bytes back; what the dead processes held, where nothing measures the device.
+
+        Others use the device too; what they gave back in the same moment is not counted as ours.
+        """
         if self.used_before_bytes is None or self.used_after_bytes is None:
             return self.rss_bytes
-        return max(0, self.used_before_bytes - self.used_after_bytes)
+        return min(self.rss_bytes, max(0, self.used_before_bytes - self.used_after_bytes))

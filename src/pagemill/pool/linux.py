@@ -18,6 +18,11 @@ def rss_bytes(pid: int | str = "self") -> int:
     return _status_bytes(f"/proc/{pid}/status", "VmRSS:")
 
 
+def anonymous_bytes(pid: int | str = "self") -> int:
+    """Of that, what is in no file (`RssAnon`): the part that no other process shares."""
+    return _status_bytes(f"/proc/{pid}/status", "RssAnon:")
+
+
 def peak_rss_bytes(pid: int | str = "self") -> int:
     """Highest resident size (`VmHWM`) since the start or the last `reset_peak`."""
     return _status_bytes(f"/proc/{pid}/status", "VmHWM:")

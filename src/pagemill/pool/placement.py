@@ -75,6 +75,10 @@ class WorkerProcess(Protocol):
         """Resident size now; 0 once it has ended."""
         ...
 
+    def private_bytes(self) -> int:
+        """Anonymous memory now, of that resident size; 0 once it has ended."""
+        ...
+
     def peak_bytes(self) -> int:
         """Highest resident size since its present page began; 0 once it has ended."""
         ...
@@ -192,6 +196,9 @@ class _LocalProcess:
 
     def rss_bytes(self) -> int:
         return 0 if self._exit.done() else linux.rss_bytes(self.pid)
+
+    def private_bytes(self) -> int:
+        return 0 if self._exit.done() else linux.anonymous_bytes(self.pid)
 
     def peak_bytes(self) -> int:
         return 0 if self._exit.done() else linux.peak_rss_bytes(self.pid)

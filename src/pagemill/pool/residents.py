@@ -27,6 +27,19 @@ class ResidentState(StrEnum):
     UNLOADING = "unloading"
 
 
+@dataclass(frozen=True)
+class Departure:
+    """What was measured just before a worker was told to end.
+
+    Attributes:
+        used_bytes: Use of its device by anybody.
+        held_bytes: Its own part of that.
+    """
+
+    used_bytes: int
+    held_bytes: int
+
+
 @dataclass(eq=False)
 class Resident:
     """One model set in one worker process.
@@ -34,6 +47,7 @@ class Resident:
     Attributes:
         references: Uses at this moment; it is unloaded only at zero.
         ready: Done once the models are loaded, or with the error of loading them.
+        departure: What its end is expected to give back; None where nothing measures its device.
         leaving: The effort to end its process, under way or failed.
         turn: Held by the one batch that the worker works on.
         ended: Its reservation is released, because its process was seen dead.
@@ -51,6 +65,7 @@ class Resident:
     references: int = 0
     reservation: Reservation | None = None
     worker: Worker | None = None
+    departure: Departure | None = None
     leaving: asyncio.Task[None] | None = None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     load_s: float = 0.0

@@ -2,7 +2,8 @@
 
     enlist ─▶ reserving ─▶ launch ─▶ loading ─▶ ready ─▶ end ─▶ unloading ─▶ process seen dead ─▶ struck off
 
-A reservation is released where the process was seen dead and nowhere else (`_see_off`), whatever it died of.
+A reservation is released where the process was seen dead and its memory back, and nowhere else (`_see_off`), whatever
+it died of.
 """
 
 import asyncio
@@ -14,13 +15,14 @@ from itertools import count
 
 from pagemill.domain.engines import EngineConfig, EngineProfile, EngineSpec
 from pagemill.domain.errors import PagemillError, UnknownEngine, WorkerLost
+from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.outcomes import LossCause
-from pagemill.domain.ports import Clock, MemoryAdmission
+from pagemill.domain.ports import Clock, MemoryAdmission, MemoryProbe
 from pagemill.domain.recognition import ModelSetKey
 from pagemill.pool.config import ModelManagerConfig
 from pagemill.pool.messages import Load
 from pagemill.pool.placement import Placement
-from pagemill.pool.residents import Resident, ResidentState
+from pagemill.pool.residents import Departure, Resident, ResidentState
 from pagemill.pool.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -29,6 +31,9 @@ _LOOK_AGAIN = timedelta(milliseconds=500)
 """Memory may become free without our doing, so those who wait for a change look this often."""
 
 _TRIES = 4
+_SEE_BACK = timedelta(milliseconds=250)
+_ENOUGH_BACK = 0.75
+"""The share of a worker's own memory that must be seen back before its reservation is released."""
 
 
 class Roster:
@@ -42,6 +47,7 @@ class Roster:
         placement: Placement,
         admission: MemoryAdmission,
         clock: Clock,
+        probe: MemoryProbe | None,
         oom_kills: Callable[[], int | None],
     ) -> None:
         self._specs = specs
@@ -49,6 +55,7 @@ class Roster:
         self._placement = placement
         self._admission = admission
         self._clock = clock
+        self._probe = probe
         self._oom_kills = oom_kills
         self._residents: dict[str, Resident] = {}
         self._numbers = count(1)
@@ -111,6 +118,11 @@ class Roster:
             resident.leaving = self.spawn(self._end(resident, grace))
         await asyncio.shield(resident.leaving)
 
+    def used_bytes(self, device: DeviceId) -> int | None:
+        """Use of the device by anybody, measured now; None where nothing measures it."""
+        readings = self._probe.read() if self._probe else ()
+        return next((reading.used_bytes for reading in readings if reading.device == device), None)
+
     def notify(self) -> None:
         """Something changed that somebody may wait for."""
         changed, self.changed = self.changed, asyncio.Event()
@@ -144,6 +156,8 @@ class Roster:
     async def _end(self, resident: Resident, grace: timedelta | None) -> None:
         if resident.worker is None:
             return
+        if resident.departure is None:
+            resident.departure = self._departure(resident, resident.worker)
         if await resident.worker.stop(grace=grace):
             await asyncio.shield(resident.ended)
         else:
@@ -197,7 +211,24 @@ class Roster:
 
     async def _see_off(self, resident: Resident, worker: Worker) -> None:
         await worker.gone()
+        if (leaving := resident.departure) is not None:
+            await self._see_back(leaving, resident.key.device)
         self.strike(resident)
+
+    async def _see_back(self, leaving: Departure, device: DeviceId) -> None:
+        """Wait until the device shows that the memory is back; not for long, since others use the device too."""
+        enough = leaving.held_bytes * _ENOUGH_BACK
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SEE_BACK.total_seconds()):
+                while leaving.used_bytes - (self.used_bytes(device) or 0) < enough:  # noqa: ASYNC110 - only a look tells
+                    await asyncio.sleep(0.01)
+
+    def _departure(self, resident: Resident, worker: Worker) -> Departure | None:
+        device = resident.key.device
+        used_bytes = self.used_bytes(device)
+        if used_bytes is None:
+            return None
+        return Departure(used_bytes, worker.private_bytes if device == CPU else resident.reserved.gpu_bytes)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -105,6 +105,12 @@ class Worker:
         return not (self.exhausted or self._stopping or self._asked or self.is_gone)
 
     @property
+    def known_loss(self) -> WorkerLoss | None:
+        """How it was lost, for those whose pages are not to blame; None while it lives or where it was stopped."""
+        loss = self._gone.result() if self._gone.done() else None
+        return replace(loss, page=None) if loss else None
+
+    @property
     def page(self) -> int | None:
         """The page it works on, 1-based; None while it works on none."""
         return self._batch.page
@@ -113,6 +119,11 @@ class Worker:
     def rss_bytes(self) -> int:
         """Resident size now; 0 once it is gone."""
         return self._process.rss_bytes()
+
+    @property
+    def private_bytes(self) -> int:
+        """What it holds now and nobody else does, so that it is back when the worker ends; 0 once it is gone."""
+        return self._process.private_bytes()
 
     async def gone(self) -> WorkerLoss | None:
         """Wait for its confirmed end; None where `stop` asked for that."""
@@ -136,7 +147,7 @@ class Worker:
         """
         async with self._turn:
             if not self.is_usable:
-                return BatchOutcome((), self._known_loss())
+                return BatchOutcome((), self.known_loss)
             self._oom_kills_before = self._oom_kills()
             self._batch = batch = _Batch(self._batch.number + 1)
             try:
@@ -231,7 +242,7 @@ class Worker:
     async def _ask(self, request: Request, expected: type[_Answer], limit: timedelta) -> _Answer:
         """One question, one answer; a caller that is cancelled meanwhile still leaves the pipe in order."""
         if not self.is_usable:
-            raise _lost_error(self._known_loss())
+            raise _lost_error(self.known_loss)
         return await _uninterrupted(self._converse(request, expected, limit))
 
     async def _converse(self, request: Request, expected: type[_Answer], limit: timedelta) -> _Answer:
@@ -262,11 +273,6 @@ class Worker:
         if not await self._is_gone_within(_LINGER):
             self._end(LossCause.PROTOCOL)
         return await self.gone()
-
-    def _known_loss(self) -> WorkerLoss | None:
-        """How it was lost, for those whose pages are not to blame."""
-        loss = self._gone.result() if self._gone.done() else None
-        return replace(loss, page=None) if loss else None
 
     def _end(self, cause: LossCause) -> None:
         if self._asked is None and not self.is_gone:

@@ -125,6 +125,28 @@ async def test_an_idle_model_set_makes_room_for_another() -> None:
         await yard.pool.release(other)
 
 
+async def test_whoever_waits_for_memory_gets_it_once_it_is_there() -> None:
+    async with running(make_yard(limits={CPU: 90 * MIB})) as yard:
+        plain = await acquire(yard, "plain")
+        waiting = asyncio.create_task(acquire(yard, "other"))
+        await eventually(lambda: yard.pool.snapshot().lanes[0].in_use == 2)
+        assert len(pids(yard)) == 1
+        await yard.pool.release(plain)
+        other = await waiting
+        assert [one.key.profile for one in yard.pool.snapshot().model_sets] == ["other"]
+        await yard.pool.release(other)
+
+
+async def test_whoever_stops_waiting_for_memory_leaves_nothing_reserved() -> None:
+    async with running(make_yard(limits={CPU: 90 * MIB})) as yard:
+        plain = await acquire(yard, "plain")
+        with pytest.raises(PoolExhausted, match="no memory for faulty/other@cpu"):
+            await acquire(yard, "other", wait=A_MOMENT)
+        assert len(yard.admission.reservations) == 1
+        await yard.pool.release(plain)
+        await yard.pool.release(await acquire(yard, "other"))
+
+
 async def test_a_newcomer_is_not_evicted_before_it_was_of_use() -> None:
     config = replace(QUICK_MODELS, min_residency=timedelta(seconds=5))
     clock = FakeClock()
@@ -147,7 +169,7 @@ async def test_memory_is_reserved_for_a_batch_and_given_back_after_it(document: 
         assert watched.reserved == MemoryNeed(80 * MIB)
         assert (watched.task_id, watched.busy_since) == ("task", 0.0)
         gate.touch()
-        await reading
+        assert (await reading).reserved_bytes == 80 * MIB
         (watched,) = yard.models.workers()
         assert watched.reserved.ram_bytes == max(50 * MIB, yard.pool.snapshot().model_sets[0].rss_bytes)
         assert (watched.task_id, watched.busy_since) == (None, None)
@@ -158,7 +180,7 @@ async def test_two_that_wait_for_each_others_memory_do_not_wait_for_ever(documen
     async with running(make_yard(limits={CPU: 120 * MIB})) as yard:
         plain, other = await acquire(yard, "plain"), await acquire(yard, "other")
         first = asyncio.create_task(plain.process("one", batch(document, 1), Outcomes()))
-        await eventually(lambda: len(yard.models._growing) == 1)
+        await eventually(lambda: len(yard.models._memory._waiting) == 1)
         second = await other.process("two", batch(document, 2), Outcomes())
         assert second == BatchOutcome(()), "the later one gives way"
         await yard.pool.release(other)
@@ -291,7 +313,8 @@ async def test_stopping_gives_unfinished_pages_back_without_blame(document: Path
         reading = asyncio.create_task(service.process("task", batch(document, 1, 2, 3), Outcomes()))
         await eventually((tmp_path / "gate.reached").exists)
         await yard.pool.stop()
-        assert await reading == BatchOutcome((1,))
+        outcome = await reading
+        assert (outcome.settled, outcome.loss) == ((1,), None)
         with pytest.raises(PoolExhausted, match="shutting down"):
             await acquire(yard)
 
@@ -323,9 +346,13 @@ async def test_what_an_eviction_gave_back_is_measured() -> None:
     async with running(make_yard(probe=probe)) as yard:
         await yard.pool.release(await acquire(yard))
         held = yard.pool.snapshot().model_sets[0].rss_bytes
-        assert await yard.models.evict_idle(CPU) == 7 * MIB
+        back = await yard.models.evict_idle(CPU)
         record = yard.models.last_eviction
         assert record is not None
+        assert record.used_before_bytes is not None
+        assert record.used_after_bytes is not None
+        assert back == record.used_before_bytes - record.used_after_bytes
+        assert held / 4 < back < held + MIB, "it was waited for until most of what it alone held was seen back"
         assert abs(record.rss_bytes - held) < MIB
         assert [str(key) for key in record.keys] == ["faulty/plain@cpu"]
 

@@ -65,7 +65,9 @@ def test_demand_fades_by_half() -> None:
     assert Demand().of(key, 5.0) == 0.0
 
 
-@pytest.mark.parametrize(("before", "after", "returned"), [(100, 60, 40), (100, 130, 0), (None, 60, 7), (100, None, 7)])
+@pytest.mark.parametrize(
+    ("before", "after", "returned"), [(100, 95, 5), (100, 130, 0), (100, 60, 7), (None, 60, 7), (100, None, 7)]
+)
 def test_what_was_measured_counts(before: int | None, after: int | None, returned: int) -> None:
     record = EvictionRecord(CPU, (), rss_bytes=7, used_before_bytes=before, used_after_bytes=after)
     assert record.returned_bytes == returned

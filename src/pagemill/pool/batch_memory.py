@@ -1,0 +1,117 @@
+"""Memory for one batch: promised before it begins, given back after it, learned from as its pages end."""
+
+import logging
+
+from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.memory import CPU, MemoryNeed
+from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageOutcome, PageRead
+from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator
+from pagemill.domain.recognition import BatchParams, ModelSetKey, Stage
+from pagemill.pool.config import ModelManagerConfig
+from pagemill.pool.residents import Resident, ResidentState
+from pagemill.pool.roster import Roster
+from pagemill.pool.unloading import Unloader
+
+logger = logging.getLogger(__name__)
+
+_LACK_OF_MEMORY = (LossCause.KERNEL_OOM, LossCause.OVER_RESERVATION)
+
+
+class BatchMemory:
+    """Raises a model set's reservation for a batch and lowers it again. Runs in the server's event loop."""
+
+    def __init__(
+        self,
+        config: ModelManagerConfig,
+        *,
+        roster: Roster,
+        unloader: Unloader,
+        admission: MemoryAdmission,
+        estimator: MemoryEstimator,
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._roster = roster
+        self._unloader = unloader
+        self._admission = admission
+        self._estimator = estimator
+        self._clock = clock
+        self._waiting: list[Resident] = []
+
+    async def grow(self, resident: Resident, params: BatchParams) -> bool:
+        """Raise its reservation to the batch's need as soon as that is possible; False where it must give way.
+
+        Raises:
+            NeverFits: It would not fit on an empty machine.
+        """
+        need = self._estimator.batch(
+            resident.key, pixels=self._pixels(resident.key, params), batch_size=params.batch_size
+        )
+        until = self._clock.monotonic() + self._config.room_wait.total_seconds()
+        self._waiting.append(resident)
+        try:
+            while resident.is_usable and resident.reservation is not None:
+                changed = self._roster.changed
+                if (grown := self._admission.resize(resident.reservation, need)) is not None:
+                    resident.reservation = grown
+                    return True
+                if await self._unloader.make_room(resident.key.device, _difference(need, resident.reserved)):
+                    continue
+                if self._clock.monotonic() >= until or not self._may_wait(resident):
+                    break
+                await self._roster.change(changed)
+        finally:
+            self._waiting.remove(resident)
+        logger.info("Worker %s begins no batch now; its pages go back", resident.worker_id)
+        return False
+
+    def shrink(self, resident: Resident) -> None:
+        """Keep only what it holds between batches."""
+        if resident.reservation is None:
+            return
+        base = self._estimator.base(resident.key)
+        held = MemoryNeed(max(base.ram_bytes, resident.rss_bytes), base.gpu_bytes)
+        resident.reservation = self._admission.resize(resident.reservation, held) or resident.reservation
+        self._roster.notify()
+
+    def learn(self, key: ModelSetKey, params: BatchParams, outcome: PageOutcome) -> None:
+        """Tell the estimator what a page took."""
+        if not _teaches(key):
+            return
+        if isinstance(outcome, PageRead):
+            peak = MemoryNeed(outcome.peak_bytes)
+            self._estimator.observe(key, pixels=outcome.pixels, batch_size=params.batch_size, peak=peak)
+        elif isinstance(outcome, PageFailed) and outcome.reason is TaskFailureReason.OUT_OF_MEMORY:
+            self._learn_failure(key, params, outcome.peak_bytes)
+
+    def learn_loss(self, key: ModelSetKey, params: BatchParams, outcome: BatchOutcome) -> None:
+        """Tell the estimator what was not enough for a batch."""
+        if _teaches(key) and outcome.loss is not None and outcome.loss.cause in _LACK_OF_MEMORY:
+            self._learn_failure(key, params, outcome.loss.peak_bytes)
+
+    def _learn_failure(self, key: ModelSetKey, params: BatchParams, reached_bytes: int) -> None:
+        pixels, reached = self._pixels(key, params), MemoryNeed(reached_bytes)
+        self._estimator.observe_failure(key, pixels=pixels, batch_size=params.batch_size, reached=reached)
+
+    def _may_wait(self, resident: Resident) -> bool:
+        """Waiting helps while a batch runs or a model set comes or goes; else the first waits and the others give way.
+
+        Without this, model sets that all wait for each other's memory would wait for ever.
+        """
+        others = (other for other in self._roster if other is not resident)
+        moving = any(other.busy_since is not None or other.state is not ResidentState.READY for other in others)
+        return moving or self._waiting[0] is resident
+
+    def _pixels(self, key: ModelSetKey, params: BatchParams) -> int:
+        if params.stage is Stage.TEXT:
+            return 0
+        return self._roster.profile(key).max_pixels if params.pixels is None else params.pixels
+
+
+def _teaches(key: ModelSetKey) -> bool:
+    """A GPU's share of a peak is not measured here, and half an observation would teach that it is nothing."""
+    return key.device == CPU
+
+
+def _difference(need: MemoryNeed, held: MemoryNeed) -> MemoryNeed:
+    return MemoryNeed(need.ram_bytes - held.ram_bytes, need.gpu_bytes - held.gpu_bytes)

@@ -1,0 +1,143 @@
+"""Unloading what is idle: because it has been so for long, because it is spent, or because its memory is wanted."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from pagemill.domain.errors import WorkerLost
+from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
+from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator
+from pagemill.domain.recognition import ModelSetKey
+from pagemill.pool.config import ModelManagerConfig
+from pagemill.pool.eviction import Candidate, Demand, EvictionRecord, choose_evictions
+from pagemill.pool.residents import Resident, ResidentState
+from pagemill.pool.roster import Roster
+
+logger = logging.getLogger(__name__)
+
+
+class Unloader:
+    """Trims and unloads idle model sets, and measures what that gave back. Runs in the server's event loop.
+
+    Attributes:
+        last_eviction: What the last unloading gave back, measured.
+    """
+
+    def __init__(
+        self,
+        config: ModelManagerConfig,
+        *,
+        roster: Roster,
+        admission: MemoryAdmission,
+        estimator: MemoryEstimator,
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._roster = roster
+        self._admission = admission
+        self._estimator = estimator
+        self._clock = clock
+        self._demand = Demand()
+        self.last_eviction: EvictionRecord | None = None
+
+    def note_use(self, key: ModelSetKey) -> None:
+        """A model set was asked for: what is asked for often is dear to unload."""
+        self._demand = self._demand.after_use(key, self._clock.monotonic())
+
+    async def tend(self) -> None:
+        """Unload what has been idle too long or is spent, trim what has just become idle."""
+        now = self._clock.monotonic()
+        idle = [resident for resident in self._roster if resident.is_idle]
+        leaving = [resident for resident in idle if self._is_due(resident, now)]
+        stuck = [resident for resident in self._roster if resident.state is ResidentState.UNLOADING]
+        await self.unload(leaving + stuck, CPU)
+        trim_after = self._config.trim_after.total_seconds()
+        await self.trim(resident for resident in idle if resident.idle_for(now) >= trim_after)
+
+    def evictable(self, device: DeviceId) -> Sequence[Resident]:
+        """The idle ones that hold memory of the device: all hold host memory."""
+        return [resident for resident in self._roster if resident.is_idle and device in (CPU, resident.key.device)]
+
+    async def evict(self, device: DeviceId, *, at_least_bytes: int | None) -> int:
+        """Unload the cheapest idle ones until so many bytes are back (None: all); returns bytes measured."""
+        return await self.unload(self._choose(self.evictable(device), device, at_least_bytes), device)
+
+    async def make_room(self, device: DeviceId, more: MemoryNeed) -> bool:
+        """Unload idle ones that have been there long enough, so that so much more may fit; whether any went."""
+        now = self._clock.monotonic()
+        settled = [
+            resident
+            for resident in self.evictable(device) or self.evictable(CPU)
+            if now - resident.loaded_at >= self._config.min_residency.total_seconds()
+        ]
+        chosen = self._choose(settled, device, self._missing_bytes(device, more))
+        await self.unload(chosen, device)
+        return bool(chosen)
+
+    async def unload(self, residents: Sequence[Resident], device: DeviceId) -> int:
+        """End their processes, whose memory is then seen back; returns bytes measured."""
+        if not residents:
+            return 0
+        for resident in residents:
+            resident.state = ResidentState.UNLOADING
+        held, before = sum(resident.rss_bytes for resident in residents), self._roster.used_bytes(device)
+        await asyncio.gather(*(self._roster.end(resident) for resident in residents))
+        keys = tuple(resident.key for resident in residents)
+        self.last_eviction = record = EvictionRecord(device, keys, held, before, self._roster.used_bytes(device))
+        logger.info("Unloaded %s: %d MiB back", ", ".join(map(str, keys)), record.returned_bytes // MIB)
+        return record.returned_bytes
+
+    async def trim(self, residents: Iterable[Resident]) -> None:
+        """Have those that were used since they last did it give their free memory back."""
+        await asyncio.gather(*(self._trim(resident) for resident in residents if not resident.trimmed))
+
+    async def _trim(self, resident: Resident) -> None:
+        if resident.worker is None or resident.state is not ResidentState.READY:
+            return
+        with suppress(WorkerLost):
+            rss_bytes = await resident.worker.trim()
+            resident.trimmed = True
+            if not self._has_grown(resident, rss_bytes):
+                self._learn_base(resident, rss_bytes)
+            elif resident.is_idle:
+                logger.info("Worker %s has grown to %d MiB and is replaced", resident.worker_id, rss_bytes // MIB)
+                await self.unload([resident], resident.key.device)
+
+    def _has_grown(self, resident: Resident, rss_bytes: int) -> bool:
+        base = resident.base_rss_bytes
+        return rss_bytes > max(base * self._config.growth_factor, base + self._config.growth_floor_bytes)
+
+    def _learn_base(self, resident: Resident, rss_bytes: int) -> None:
+        if resident.key.device == CPU:
+            self._estimator.observe_base(resident.key, settled=MemoryNeed(rss_bytes))
+
+    def _is_due(self, resident: Resident, now: float) -> bool:
+        limit = self._config.idle_timeouts.get(resident.key.engine, self._config.idle_timeout)
+        return not resident.is_usable or resident.idle_for(now) >= limit.total_seconds()
+
+    def _missing_bytes(self, device: DeviceId, more: MemoryNeed) -> int:
+        wanted = more.ram_bytes if device == CPU else more.gpu_bytes
+        free = sum(
+            memory.limit_bytes - max(memory.used_bytes, memory.reserved_bytes)
+            for memory in self._admission.devices()
+            if memory.device == device
+        )
+        return max(1, wanted - free)
+
+    def _choose(
+        self, residents: Iterable[Resident], device: DeviceId, at_least_bytes: int | None
+    ) -> Sequence[Resident]:
+        now = self._clock.monotonic()
+        by_id = {resident.worker_id: resident for resident in residents}
+        candidates = (
+            Candidate(
+                worker_id=resident.worker_id,
+                gives_back_bytes=resident.rss_bytes if device == CPU else resident.reserved.gpu_bytes,
+                reload_s=resident.load_s,
+                demand=self._demand.of(resident.key, now),
+                idle_s=resident.idle_for(now),
+            )
+            for resident in by_id.values()
+        )
+        return [by_id[chosen.worker_id] for chosen in choose_evictions(candidates, at_least_bytes)]
