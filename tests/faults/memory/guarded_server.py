@@ -2,8 +2,8 @@
 
     python guarded_server.py RESERVED_MIB {served|blocked}
 
-It starts a worker that takes 20 MiB at a time without end, and prints how that ended as JSON. `blocked` never lets the
-event loop run while the worker lives.
+It starts a worker that takes 20 MiB at a time without end, as fast as it can read them, and prints how that ended as
+JSON. `blocked` never lets the event loop run while the worker lives.
 """
 
 import asyncio
@@ -23,12 +23,13 @@ from pagemill.memory.guard import GuardConfig, MemoryGuard
 from pagemill.memory.probes.machine import MachineProbe
 
 GREEDY = """
-import sys
+import hashlib, sys
 print("up", flush=True)
 sys.stdin.readline()
 taken = []
 while True:
     taken.append(bytearray(b"x") * (20 << 20))
+    hashlib.sha256(taken[-1])
 """
 
 
