@@ -17,8 +17,9 @@ from pagemill.domain.errors import EngineFailed
 
 Tensor = NDArray[np.float32]
 
-_SHIPPED_DETECTION = "PP-OCRv6_det_small.onnx"
-_SHIPPED_RECOGNITION = "PP-OCRv6_rec_small.onnx"
+FAST = "fast"
+"""The profile that runs on small models its user supplies (docs/decisions/0004-fast-profile.md)."""
+
 _QUIET = 3  # errors only: ONNX Runtime writes its warnings straight to the worker's stderr
 
 
@@ -31,23 +32,36 @@ class ModelFiles:
 
 
 def model_files(config: EngineConfig) -> ModelFiles:
-    """The files a profile runs on: those in RapidOCR's package, or the configured `det_model` and `rec_model`.
+    """The files a profile runs on: those in RapidOCR's package; for `fast` the configured `det_model` and `rec_model`.
 
     Raises:
         EngineFailed: A file is not there; the message says how to get it.
     """
-    shipped = _package_folder() / "models"
-    files = ModelFiles(
-        detection=Path(str(config.options.get("det_model", shipped / _SHIPPED_DETECTION))),
-        recognition=Path(str(config.options.get("rec_model", shipped / _SHIPPED_RECOGNITION))),
-    )
+    return _fast_files(config) if config.profile == FAST else _shipped_files()
+
+
+def _shipped_files() -> ModelFiles:
+    folder = _package_folder() / "models"
+    files = ModelFiles(folder / "PP-OCRv6_det_small.onnx", folder / "PP-OCRv6_rec_small.onnx")
     for path in (files.detection, files.recognition):
         if not path.is_file():
             raise EngineFailed(
-                f"The model file {path} is missing. Reinstall it with `pip install --force-reinstall rapidocr`, "
-                "or correct engines.rapidocr.det_model and rec_model in the settings."
+                f"The model file {path} is missing from the package rapidocr. "
+                "Restore it with `pip install --force-reinstall --no-deps rapidocr`."
             )
     return files
+
+
+def _fast_files(config: EngineConfig) -> ModelFiles:
+    detection, recognition = (Path(str(config.options.get(name, ""))) for name in ("det_model", "rec_model"))
+    if not (detection.is_file() and recognition.is_file()):
+        raise EngineFailed(
+            "The profile fast needs model files that no package ships in a form we can vouch for. Download "
+            "PP-OCRv6_det_tiny.onnx and PP-OCRv6_rec_tiny.onnx from RapidOCR's model list "
+            "(https://rapidai.github.io/RapidOCRDocs/main/model_list/) and name them in the settings "
+            "engines.rapidocr.det_model and engines.rapidocr.rec_model, or use the profile accurate."
+        )
+    return ModelFiles(detection, recognition)
 
 
 def _package_folder() -> Path:
@@ -103,6 +117,6 @@ class Network:
         if alphabet is None:
             raise EngineFailed(
                 "The recognition model carries no alphabet (metadata key `character`). "
-                "Use a model exported for RapidOCR 3 in engines.rapidocr.rec_model."
+                "Name a model from RapidOCR's own model list in engines.rapidocr.rec_model."
             )
         return list(alphabet.splitlines())
