@@ -36,6 +36,7 @@ from pagemill.settings import Settings
 from pagemill.store import migrate
 from pagemill.store.database import Database
 from pagemill.store.event_log import SqlEventLog
+from pagemill.store.notices import SqlTaskNotices
 from pagemill.store.page_queue import SqlPageQueue
 from pagemill.store.task_queue import QueueConfig, SqlTaskQueue
 from pagemill.store.task_store import SqlTaskStore
@@ -45,6 +46,7 @@ from pagemill.tasks.batches import BatchConfig, BatchRunner
 from pagemill.tasks.cleanup import TaskCleaner
 from pagemill.tasks.dispatcher import Dispatcher, DispatcherConfig
 from pagemill.tasks.error_handler import TaskErrorHandler
+from pagemill.tasks.feed import TaskFeed
 from pagemill.tasks.following import TaskFollower
 from pagemill.tasks.handlers import TaskEventHandlers
 from pagemill.tasks.manager import TaskManager, TaskManagerConfig
@@ -71,6 +73,7 @@ class Application:
     Attributes:
         manager: What may be done to tasks.
         reader: What may be known of them.
+        feed: What may be told of them as it happens.
         writers: Forms of results.
         pool: Services and the models behind them.
         guard: How much memory is left.
@@ -163,6 +166,10 @@ class Application:
             clock=clock,
         )
 
+        self.feed = TaskFeed(
+            store=store, events=events, notices=SqlTaskNotices(self._database), watch=self._watch, clock=clock
+        )
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Start every part in order; at the end stop them in the reverse order, giving unfinished pages back."""
@@ -215,6 +222,7 @@ def http_api(application: Application) -> FastAPI:
     return create_api(
         application.manager,
         application.reader,
+        following=application.feed,
         writers=application.writers,
         config=WebConfig(
             uploads=application.uploads,

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from pagemill.domain.tasks import TaskStatus
+
 Details = dict[str, str | int | float | bool | None]
 
 
@@ -43,3 +45,19 @@ class EventRecord:
     event_type: TaskEvent
     timestamp: datetime
     details: Details = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaskNotice:
+    """That something happened to a task, and how far it is now.
+
+    Attributes:
+        sequence: Of the newest event of the task; what readers resume from.
+    """
+
+    sequence: int
+    task_id: str
+    status: TaskStatus
+    pages_total: int
+    pages_done: int
+    pages_failed: int

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.events import Details, EventRecord, TaskEvent
+from pagemill.domain.events import Details, EventRecord, TaskEvent, TaskNotice
 from pagemill.domain.memory import (
     DeviceId,
     DeviceMemory,
@@ -231,6 +231,18 @@ class EventLog(Protocol):
 
     async def read(self, task_id: str, *, after: int = 0, limit: int = 500) -> Sequence[EventRecord]:
         """Entries of one task with a higher sequence than `after`, oldest first."""
+        ...
+
+
+class TaskNotices(Protocol):
+    """The log of all tasks together, thinned out: which tasks something happened to."""
+
+    async def latest(self) -> int:
+        """The highest sequence in the log; 0 where nothing happened yet."""
+        ...
+
+    async def read(self, *, after: int, limit: int = 200) -> Sequence[TaskNotice]:
+        """Tasks with events of a higher sequence than `after`, each once, by the sequence of its newest."""
         ...
 
 

@@ -54,8 +54,10 @@ class TaskEventHandlers:
         if left or leased:
             logger.warning("Task %s still holds services %s and pages %s after its cleanup", task_id, left, leased)
             return False
+        # the mark comes last: of a task that bears it, every event is in the log
+        await self._events.append(task_id, TaskEvent.CLEANUP_COMPLETED)
         await self._store.track(task_id, cleanup_completed=True)
-        await self.record(task_id, TaskEvent.CLEANUP_COMPLETED)
+        self._watch.notify(task_id)
         return True
 
     def page_settled(self, task_id: str) -> None:

@@ -39,10 +39,16 @@ class TaskWatch:
         self._store = store
         self._closed = False
         self._watching: defaultdict[str, set[Change]] = defaultdict(set)
+        self._watching_all: set[Change] = set()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the service stops: who waits is to be answered now."""
+        return self._closed
 
     def notify(self, task_id: str) -> None:
         """Something on the task changed."""
-        for change in self._watching.get(task_id, ()):
+        for change in (*self._watching.get(task_id, ()), *self._watching_all):
             change.notice()
 
     @contextmanager
@@ -56,6 +62,16 @@ class TaskWatch:
             self._watching[task_id].discard(change)
             if not self._watching[task_id]:
                 del self._watching[task_id]
+
+    @contextmanager
+    def watching_all(self) -> Iterator[Change]:
+        """Notice changes of any task from now on."""
+        change = Change()
+        self._watching_all.add(change)
+        try:
+            yield change
+        finally:
+            self._watching_all.discard(change)
 
     async def until_final(self, task_id: str, *, within: timedelta | None = None) -> Task:
         """The task once it is over, or as it stands after `within` or when the watch is closed.
@@ -88,5 +104,5 @@ class TaskWatch:
     def close(self) -> None:
         """The service stops: who waits for a task is answered now."""
         self._closed = True
-        for task_id in list(self._watching):
-            self.notify(task_id)
+        for change in [*self._watching_all, *(each for watching in self._watching.values() for each in watching)]:
+            change.notice()

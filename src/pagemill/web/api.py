@@ -7,8 +7,9 @@ from fastapi import FastAPI
 
 from pagemill import __version__
 from pagemill.domain.results import ResultWriter
-from pagemill.web.application import TaskCommands, TaskReads
+from pagemill.web.application import TaskCommands, TaskFollowing, TaskReads
 from pagemill.web.config import WebConfig
+from pagemill.web.event_endpoints import EventEndpoints
 from pagemill.web.frame import RequestFrame
 from pagemill.web.guards import Guard
 from pagemill.web.openapi import openapi_document
@@ -36,6 +37,7 @@ def create_api(
     commands: TaskCommands,
     reads: TaskReads,
     *,
+    following: TaskFollowing,
     writers: Mapping[str, ResultWriter],
     config: WebConfig,
     checks: Mapping[str, ReadinessCheck] | None = None,
@@ -45,6 +47,7 @@ def create_api(
     Args:
         commands: What can be done to tasks.
         reads: What can be known of them.
+        following: What can be told of them as it happens.
         writers: Forms of results by name, the default first; every look-up makes a writer for one result.
         config: Limits, keys and names.
         checks: What must work for `/readyz` to say so, by name; each raises where its part does not.
@@ -62,6 +65,7 @@ def create_api(
     install_problem_handlers(api)
     api.include_router(ServiceEndpoints(checks or {}).router())
     endpoints = TaskEndpoints(commands, reads, writers=writers, config=config)
+    api.include_router(EventEndpoints(reads, following).router())
     api.include_router(task_router(endpoints, result_types=[writer.media_type for writer in writers.values()]))
     api.add_middleware(RequestFrame, guard=Guard(api_keys=config.api_keys, allowed_hosts=config.allowed_hosts))
     return api

@@ -1,10 +1,10 @@
 """What the web asks of the tasks: the two ports between HTTP and everything behind it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from pagemill.domain.events import EventRecord
+from pagemill.domain.events import EventRecord, TaskNotice
 from pagemill.domain.results import ResultWriter
 from pagemill.domain.status import TaskHealth, TaskMetrics
 from pagemill.domain.tasks import Task, TaskCreateRequest, TaskPage, TaskStartRequest, TaskStatus
@@ -57,6 +57,25 @@ class TaskCommands(Protocol):
             NotFound: There is no such task.
             Conflict: It is queued or running; cancel it first.
         """
+        ...
+
+
+class TaskFollowing(Protocol):
+    """What people may be told of as it happens. Runs in the server process.
+
+    An empty sequence means that nothing happened for a while; the iterators end when the service stops.
+    """
+
+    def follow(self, task_id: str, *, after: int = 0) -> AsyncGenerator[Sequence[EventRecord], None]:
+        """The task's events with a higher sequence than `after`, as they come, until it is over and cleaned up.
+
+        Raises:
+            NotFound: There is no such task.
+        """
+        ...
+
+    def notices(self, *, after: int | None = None) -> AsyncGenerator[Sequence[TaskNotice], None]:
+        """Which tasks changed, after that sequence number or (None) from now on."""
         ...
 
 

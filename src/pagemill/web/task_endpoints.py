@@ -4,19 +4,19 @@ from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import Query, Request, Response
 
-from pagemill.domain.errors import Conflict, NotFound
+from pagemill.domain.errors import Conflict
 from pagemill.domain.results import ResultWriter
 from pagemill.domain.tasks import Task, TaskStartRequest, TaskStatus
 from pagemill.web.application import TaskCommands, TaskReads
 from pagemill.web.config import WebConfig
 from pagemill.web.delivering import choose_writer, result_response
 from pagemill.web.negotiation import preferred_wait
+from pagemill.web.paths import TaskId, root_of
 from pagemill.web.receiving import receive_task
 from pagemill.web.uploads import UploadStore
 from pagemill.web.wire import (
-    EventListWire,
     HealthWire,
     MetricsWire,
     PageListWire,
@@ -26,25 +26,11 @@ from pagemill.web.wire import (
     task_path,
 )
 
-ID_CHARACTERS = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
-MAX_ID_LENGTH = 64
-
-
-async def known_form(task_id: str) -> str:
-    """The id in the path if it can be one; nothing else reaches the database."""
-    if len(task_id) > MAX_ID_LENGTH or not ID_CHARACTERS.issuperset(task_id):
-        raise NotFound("There is no such task: a task's id has only letters, digits and dashes.")
-    return task_id
-
-
-TaskId = Annotated[str, Depends(known_form)]
 Cursor = Annotated[
     str | None,
     Query(pattern=r"^[0-9A-Za-z_-]{1,64}$", description="The last task_id of the page before; newest first."),
 ]
 PageSize = Annotated[int, Query(ge=1, le=200, description="Most tasks in one answer.")]
-After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only events with a higher sequence number.")]
-EventCount = Annotated[int, Query(ge=1, le=1000, description="Most events in one answer.")]
 Format = Annotated[str | None, Query(description="Name of a form; goes before the Accept header.")]
 
 
@@ -75,7 +61,7 @@ class TaskEndpoints:
         except Exception:
             await self._uploads.remove(wanted.document)
             raise
-        response.headers["Location"] = task_path(task.task_id, root=_root(request))
+        response.headers["Location"] = task_path(task.task_id, root=root_of(request))
         return await self._settled(task, request, response)
 
     async def list_(
@@ -92,9 +78,9 @@ class TaskEndpoints:
         following = None
         if len(found) > limit:
             query = {"status": status, "before": shown[-1].task_id, "limit": limit}
-            following = f"{_root(request)}/tasks?{urlencode({k: v for k, v in query.items() if v is not None})}"
+            following = f"{root_of(request)}/tasks?{urlencode({k: v for k, v in query.items() if v is not None})}"
             response.headers["Link"] = f'<{following}>; rel="next"'
-        return TaskListWire(tasks=[TaskWire.of(task, root=_root(request)) for task in shown], next=following)
+        return TaskListWire(tasks=[TaskWire.of(task, root=root_of(request)) for task in shown], next=following)
 
     async def metrics(self) -> MetricsWire:
         """How the service is doing."""
@@ -103,7 +89,7 @@ class TaskEndpoints:
     async def get(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
         """The task as it stands; with `Prefer: wait=N`, once it is final or N seconds are over."""
         task = await self._waited(await self._reads.get_task(task_id), request, response)
-        return TaskWire.of(task, root=_root(request))
+        return TaskWire.of(task, root=root_of(request))
 
     async def pages(self, task_id: TaskId) -> PageListWire:
         """Where every page of the task stands."""
@@ -115,10 +101,6 @@ class TaskEndpoints:
         writer = choose_writer(self._writers, format, request.headers.get("accept", ""))
         task = await self._reads.get_task(task_id)
         return result_response(task, writer, self._reads.write(task_id, writer))
-
-    async def events(self, task_id: TaskId, after: After = 0, limit: EventCount = 500) -> EventListWire:
-        """What happened to the task, oldest first."""
-        return EventListWire.of(task_id, await self._reads.events(task_id, after=after, limit=limit), after=after)
 
     async def health(self, task_id: TaskId) -> HealthWire:
         """How the task is doing."""
@@ -141,7 +123,7 @@ class TaskEndpoints:
             await self._commands.delete_task(task_id)
         except Conflict:
             response.status_code = 202
-            return TaskWire.of(await self._commands.cancel_task(task_id), root=_root(request))
+            return TaskWire.of(await self._commands.cancel_task(task_id), root=root_of(request))
         response.status_code = 204
         return None
 
@@ -150,7 +132,7 @@ class TaskEndpoints:
         waited = await self._waited(task, request, response)
         is_over = "Preference-Applied" in response.headers and waited.status.is_final
         response.status_code = 200 if is_over else 202
-        return TaskWire.of(waited, root=_root(request))
+        return TaskWire.of(waited, root=root_of(request))
 
     async def _waited(self, task: Task, request: Request, response: Response) -> Task:
         wait = preferred_wait(request.headers.getlist("prefer"), longest=self._config.max_wait)
@@ -158,7 +140,3 @@ class TaskEndpoints:
             return task
         response.headers["Preference-Applied"] = f"wait={wait.total_seconds():.0f}"
         return task if task.status.is_final else await self._reads.wait(task.task_id, wait)
-
-
-def _root(request: Request) -> str:
-    return str(request.scope.get("root_path", ""))

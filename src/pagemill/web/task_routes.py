@@ -125,12 +125,6 @@ def _add_reads(router: APIRouter, endpoints: TaskEndpoints, result_types: Iterab
     router.add_api_route("/{task_id}/pages", endpoints.pages, summary="Where each page stands", responses=missing)
     router.add_api_route("/{task_id}/health", endpoints.health, summary="How a task is doing", responses=missing)
     router.add_api_route(
-        "/{task_id}/events",
-        endpoints.events,
-        summary="What happened to a task",
-        responses=problem_responses("not_found", "invalid_request"),
-    )
-    router.add_api_route(
         "/{task_id}/result",
         endpoints.result,
         response_model=None,

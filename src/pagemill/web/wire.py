@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pagemill.domain.documents import DocumentKind, OcrMode
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.events import Details, EventRecord, TaskEvent
+from pagemill.domain.events import Details, EventRecord, TaskEvent, TaskNotice
 from pagemill.domain.memory import MIB, DeviceMemory
 from pagemill.domain.recognition import Stage
 from pagemill.domain.status import TaskHealth, TaskMetrics
@@ -237,6 +237,22 @@ class EventListWire(_Wire):
         """The events after a sequence number."""
         last = events[-1].sequence if events else after
         return cls(task_id=task_id, events=[EventWire.of(event) for event in events], last_sequence=last)
+
+
+class NoticeWire(_Wire):
+    """That something happened to a task, and how far it is."""
+
+    task_id: str
+    status: TaskStatus
+    progress: ProgressWire
+
+    @classmethod
+    def of(cls, notice: TaskNotice) -> Self:
+        """The notice as it is shown."""
+        progress = ProgressWire(
+            pages_total=notice.pages_total, pages_done=notice.pages_done, pages_failed=notice.pages_failed
+        )
+        return cls(task_id=notice.task_id, status=notice.status, progress=progress)
 
 
 class HealthWire(_Wire):

@@ -143,6 +143,7 @@ async def test_every_answer_is_a_documented_one(
         await client.get("/tasks/task-0001/health"),
         await client.get("/tasks/task-0001/events"),
         await client.get("/tasks/task-0001/events?after=x"),
+        await client.get("/events?after=x"),
         await client.get("/tasks/task-0001/result"),
         await client.get("/tasks/task-0001/result?format=json"),
         await client.get("/tasks/task-0001/result?format=docx"),
@@ -151,7 +152,12 @@ async def test_every_answer_is_a_documented_one(
         await client.delete("/tasks/task-0001"),
     ]
     await tasks.move("task-0001", TaskStatus.CANCELLED)
+    await tasks.clean_up("task-0001")
     sent += [
+        await client.get("/events"),
+        await client.get("/tasks/task-0001/events/stream"),
+        await client.get("/tasks/task-0001/events", headers={"accept": "text/event-stream"}),
+        await client.get("/tasks/task-0001/events/stream", headers={"last-event-id": "99"}),
         await client.post("/tasks", files={"file": PDF}, headers={"prefer": "wait=0"}),
         await client.post("/tasks/task-0001/cancel", headers={"prefer": "wait=1"}),
         await client.delete("/tasks/task-0001"),
@@ -177,6 +183,8 @@ async def test_every_endpoint_was_asked(document: Mapping[str, Any]) -> None:
         ("get", "/tasks/{task_id}/pages"),
         ("get", "/tasks/{task_id}/result"),
         ("get", "/tasks/{task_id}/events"),
+        ("get", "/tasks/{task_id}/events/stream"),
+        ("get", "/events"),
         ("get", "/tasks/{task_id}/health"),
         ("post", "/tasks/{task_id}/start"),
         ("post", "/tasks/{task_id}/cancel"),

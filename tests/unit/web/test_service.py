@@ -30,7 +30,12 @@ async def test_it_is_ready_when_every_part_is(tasks: TasksInMemory, tmp_path: Pa
 
     config = WebConfig(uploads=tmp_path)
     api = create_api(
-        tasks, tasks, writers=ResultWriters(), config=config, checks={"workers": fine, "database": database}
+        tasks,
+        tasks,
+        following=tasks,
+        writers=ResultWriters(),
+        config=config,
+        checks={"workers": fine, "database": database},
     )
     async with client_of(api) as client:
         assert (await client.get("/livez")).json() == {"status": "alive"}

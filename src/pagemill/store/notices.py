@@ -1,0 +1,45 @@
+"""Which tasks something happened to lately, from the log of all tasks together."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+
+from pagemill.domain.events import TaskNotice
+from pagemill.store.database import Database
+from pagemill.store.tables import task_events, tasks
+
+
+class SqlTaskNotices:
+    """`TaskNotices` on SQLite and PostgreSQL. Runs in the server process.
+
+    Unlike the log of one task, this one may pass over an event where two servers write to one PostgreSQL at the same
+    moment; the task's next event tells of it. It is for views that are refreshed, not for programs that count.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def latest(self) -> int:
+        """The highest sequence in the log; 0 where nothing happened yet."""
+        async with self._database.read() as connection:
+            newest: int | None = (await connection.execute(select(func.max(task_events.c.sequence)))).scalar_one()
+        return newest or 0
+
+    async def read(self, *, after: int, limit: int = 200) -> Sequence[TaskNotice]:
+        """Tasks with events of a higher sequence than `after`, each once, by the sequence of its newest."""
+        newest = (
+            select(task_events.c.task_id, func.max(task_events.c.sequence).label("sequence"))
+            .where(task_events.c.sequence > after)
+            .group_by(task_events.c.task_id)
+            .order_by(func.max(task_events.c.sequence))
+            .limit(limit)
+            .subquery()
+        )
+        columns = (tasks.c.task_id, tasks.c.status, tasks.c.pages_total, tasks.c.pages_done, tasks.c.pages_failed)
+        query = (
+            select(newest.c.sequence, *columns)
+            .join(tasks, tasks.c.task_id == newest.c.task_id)
+            .order_by(newest.c.sequence)
+        )
+        async with self._database.read() as connection:
+            return [TaskNotice(**row) for row in (await connection.execute(query)).mappings()]

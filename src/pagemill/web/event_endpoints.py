@@ -1,0 +1,100 @@
+"""What happens, over HTTP: a task's events as JSON or as a stream, and a stream of notices about all tasks."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from pagemill.web.application import TaskFollowing, TaskReads
+from pagemill.web.event_stream import MEDIA_TYPE, event_stream, last_event_id, wants_stream
+from pagemill.web.openapi import ANYWHERE, problem_responses
+from pagemill.web.paths import TaskId
+from pagemill.web.wire import EventListWire
+
+After = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="Only what has a higher sequence number.")]
+EventCount = Annotated[int, Query(ge=1, le=1000, description="Most events in one answer.")]
+
+_STREAM = {MEDIA_TYPE: {"schema": {"type": "string"}}}
+_OVER = {"description": "The task is over and the reader has seen all that happened."}
+_RESUME = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "The id of the last message seen; the stream goes on after it.",
+}
+
+
+class EventEndpoints:
+    """What can be asked about what happens."""
+
+    def __init__(self, reads: TaskReads, following: TaskFollowing) -> None:
+        self._reads = reads
+        self._following = following
+
+    def router(self) -> APIRouter:
+        """The endpoints at their paths."""
+        router = APIRouter(responses=problem_responses(*ANYWHERE, "invalid_request"))
+        resume = {"parameters": [_RESUME]}
+        router.add_api_route(
+            "/tasks/{task_id}/events",
+            self.events,
+            tags=["tasks"],
+            summary="What happened to a task",
+            response_model=EventListWire,
+            openapi_extra=resume,
+            responses={200: {"content": _STREAM}, 204: _OVER, **problem_responses("not_found", "invalid_request")},
+        )
+        router.add_api_route(
+            "/tasks/{task_id}/events/stream",
+            self.stream,
+            tags=["tasks"],
+            summary="What happens to a task, as it happens",
+            response_class=StreamingResponse,
+            openapi_extra=resume,
+            responses={
+                200: {"description": "Server-sent events.", "content": _STREAM},
+                204: _OVER,
+                **problem_responses("not_found", "invalid_request"),
+            },
+        )
+        router.add_api_route(
+            "/events",
+            self.notices,
+            tags=["service"],
+            summary="Which tasks change, as they change",
+            response_class=StreamingResponse,
+            openapi_extra=resume,
+            responses={200: {"description": "Server-sent events.", "content": _STREAM}},
+        )
+        return router
+
+    async def events(
+        self, task_id: TaskId, request: Request, after: After = None, limit: EventCount = 500
+    ) -> EventListWire | Response:
+        """What happened to the task, oldest first; as a stream for those who accept `text/event-stream`."""
+        if wants_stream(request):
+            return await self.stream(task_id, request, after)
+        events = await self._reads.events(task_id, after=after or 0, limit=limit)
+        return EventListWire.of(task_id, events, after=after or 0)
+
+    async def stream(self, task_id: TaskId, request: Request, after: After = None) -> Response:
+        """The task's events as they come, until it is over.
+
+        A reader that comes back after the end is told 204, which keeps a browser from coming back again.
+        """
+        seen = last_event_id(request)
+        after = (after or 0) if seen is None else seen
+        task = await self._reads.get_task(task_id)
+        is_over = task.status.is_final and task.resource_cleanup_completed
+        if seen is not None and is_over and not await self._reads.events(task_id, after=after, limit=1):
+            return Response(status_code=204)
+        return event_stream(self._following.follow(task_id, after=after))
+
+    async def notices(self, request: Request, after: After = None) -> Response:
+        """Which tasks change and how far they are, for views of the whole service: light, and each task once at a time.
+
+        Begins with what happens from now on, unless the reader says where it was.
+        """
+        seen = last_event_id(request)
+        return event_stream(self._following.notices(after=after if seen is None else seen))

@@ -1,0 +1,78 @@
+"""Server-sent events: the wire form of what happens, as the HTML standard has it.
+
+A message's `id` is the sequence number that a reader which comes back sends as `Last-Event-ID`. Comment lines keep
+connections open through proxies, and make a reader that has gone away noticed.
+"""
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from pagemill.domain.errors import NotFound
+from pagemill.domain.events import EventRecord, TaskNotice
+from pagemill.web.negotiation import best_match
+from pagemill.web.problems import FieldProblem, RequestRefused
+from pagemill.web.wire import EventWire, NoticeWire
+
+MEDIA_TYPE = "text/event-stream"
+RECONNECT_MS = 2000
+CHANGED = "task_changed"
+"""Name of the messages that are about no single event."""
+KEEP_ALIVE = b": nothing new\n\n"
+
+_SEQUENCE = re.compile(r"[0-9]{1,18}")
+
+
+def wants_stream(request: Request) -> bool:
+    """Whether the client asks for a stream rather than for one JSON answer."""
+    return best_match(request.headers.get("accept", ""), ("application/json", MEDIA_TYPE)) == MEDIA_TYPE
+
+
+def last_event_id(request: Request) -> int | None:
+    """The sequence number a reader that comes back has seen; None where it says none.
+
+    Raises:
+        RequestRefused: `invalid_request`.
+    """
+    given = request.headers.get("last-event-id", "").strip()
+    if not given:
+        return None
+    if not _SEQUENCE.fullmatch(given):
+        problem = FieldProblem(field="Last-Event-ID", message="this is no sequence number; send the last message's id")
+        raise RequestRefused.for_fields([problem])
+    return int(given)
+
+
+def event_stream(batches: AsyncGenerator[Sequence[EventRecord] | Sequence[TaskNotice], None]) -> StreamingResponse:
+    """The response that tells what the batches hold, for as long as they come; an empty one shows life."""
+    headers = {"Content-Type": MEDIA_TYPE, "X-Accel-Buffering": "no"}
+    return StreamingResponse(_messages(batches), headers=headers)
+
+
+async def _messages(
+    batches: AsyncGenerator[Sequence[EventRecord] | Sequence[TaskNotice], None],
+) -> AsyncGenerator[bytes, None]:
+    yield f"retry: {RECONNECT_MS}\n\n".encode()
+    async with aclosing(batches):
+        try:
+            async for batch in batches:
+                yield b"".join(map(_message, batch)) or KEEP_ALIVE
+        except NotFound:
+            return
+
+
+def _message(item: EventRecord | TaskNotice) -> bytes:
+    match item:
+        case EventRecord():
+            return _encoded(item.sequence, item.event_type, EventWire.of(item))
+        case TaskNotice():
+            return _encoded(item.sequence, CHANGED, NoticeWire.of(item))
+
+
+def _encoded(sequence: int, name: str, data: BaseModel) -> bytes:
+    """JSON has no bare line ends, so the data is one line."""
+    return f"id: {sequence}\nevent: {name}\ndata: {data.model_dump_json()}\n\n".encode()
