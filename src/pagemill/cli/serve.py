@@ -4,13 +4,14 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import uvicorn
 
 from pagemill.app import Application, http_api
 from pagemill.cli.exits import ExitCode
+from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import InvalidSettings
 from pagemill.logs import configure_logging
 from pagemill.settings import Settings
@@ -23,15 +24,19 @@ BACKLOG = 2048
 """Connections that may wait to be accepted."""
 
 
-async def serve_http(settings: Settings) -> ExitCode:
+async def serve_http(settings: Settings, *, engines: Mapping[str, EngineSpec] | None = None) -> ExitCode:
     """Serve until SIGINT or SIGTERM, then end in order; unfinished pages go on after the next start.
+
+    Args:
+        settings: All settings.
+        engines: As `Application` takes them.
 
     Raises:
         InvalidSettings: The address, the data folder or the database cannot be used.
     """
     configure_logging(settings.log_level, settings.log_format)
     with _listening(settings.server.host, settings.server.port) as listener:
-        application = Application(settings)
+        application = Application(settings, engines=engines)
         config = uvicorn.Config(
             http_api(application),
             lifespan="off",

@@ -201,6 +201,17 @@ class Task:
     resource_cleanup_completed: bool = False
 
 
+def check_startable(task: Task) -> None:
+    """Allow a task to be put into the queue by people: a new one, or one that is over with pages left to read.
+
+    Raises:
+        IllegalTransition: It is under way, or all its pages were read.
+    """
+    if not (task.status is TaskStatus.CREATED or task.status.is_final):
+        raise IllegalTransition(f"Task {task.task_id} is {task.status}; it was started already.")
+    check_transition(task.task_id, task.status, TaskStatus.QUEUED)
+
+
 @dataclass(frozen=True)
 class NewTask:
     """A task that was inspected, estimated and placed, and now is to be stored."""

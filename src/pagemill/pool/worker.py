@@ -9,7 +9,7 @@ import asyncio
 import logging
 import signal
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import TimedOut, WorkerLost
+from pagemill.domain.finishing import uninterrupted
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageNeedsOcr, PageOutcome, WorkerLoss
 from pagemill.domain.ports import OnPage
 from pagemill.domain.recognition import BatchParams
@@ -46,7 +47,6 @@ logger = logging.getLogger(__name__)
 printed = logging.getLogger("pagemill.worker")
 
 _Answer = TypeVar("_Answer", Ready, Inspected, Trimmed)
-_Result = TypeVar("_Result")
 _LINGER = timedelta(seconds=1)
 _LONGEST_LINE = 8192
 
@@ -153,7 +153,7 @@ class Worker:
             try:
                 loss = await self._follow(batch, params, on_page)
             except BaseException:
-                await _uninterrupted(self._call_off(batch))
+                await uninterrupted(self._call_off(batch))
                 raise
             return BatchOutcome(tuple(batch.settled), loss)
 
@@ -243,7 +243,7 @@ class Worker:
         """One question, one answer; a caller that is cancelled meanwhile still leaves the pipe in order."""
         if not self.is_usable:
             raise _lost_error(self.known_loss)
-        return await _uninterrupted(self._converse(request, expected, limit))
+        return await uninterrupted(self._converse(request, expected, limit))
 
     async def _converse(self, request: Request, expected: type[_Answer], limit: timedelta) -> _Answer:
         await self._process.send(request)
@@ -327,18 +327,3 @@ def _lost_error(loss: WorkerLoss | None) -> WorkerLost:
     if loss is None:
         return WorkerLost("The worker was stopped before it could answer.", cause=None)
     return WorkerLost(loss.message, cause=loss.cause, peak_bytes=loss.peak_bytes)
-
-
-async def _uninterrupted(work: Coroutine[None, None, _Result]) -> _Result:
-    """Finish `work`, which ends within limits of its own, before a cancellation that comes meanwhile is obeyed."""
-    task = asyncio.create_task(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
-        task.exception()
-        raise asyncio.CancelledError
-    return task.result()

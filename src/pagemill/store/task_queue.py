@@ -7,7 +7,7 @@ intervals after it; with priorities -100 … 100 and one minute nothing is overt
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,7 +18,7 @@ from pagemill.domain.errors import QueueFull
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.ports import Clock
 from pagemill.domain.snapshot import QueueSnapshot
-from pagemill.domain.tasks import Task, TaskStatus
+from pagemill.domain.tasks import Task, TaskStatus, check_startable
 from pagemill.store.changes import change_status, lock_task
 from pagemill.store.database import Database
 from pagemill.store.dialects import Lock, serialise
@@ -69,6 +69,7 @@ class SqlTaskQueue:
             await serialise(connection, Lock.QUEUE_SIZE)
             await self._check_room(connection, now)
             stored = await lock_task(connection, task.task_id)
+            check_startable(stored)
             return await self._enqueue(connection, stored, priority, now=now)
 
     async def get_next_task(self, device: DeviceId) -> Task | None:
@@ -112,19 +113,22 @@ class SqlTaskQueue:
 
     async def statistics(self) -> QueueSnapshot:
         """The queue at this moment."""
-        since = self._clock.now() - LATELY
+        now = self._clock.now()
+        since = now - LATELY
         async with self._database.read() as connection:
-            queued = await _count_queued(connection)
-            active = (await connection.execute(_counting(*ACTIVE))).scalar_one()
+            counts = await _count_by_status(connection)
+            oldest = (await connection.execute(_oldest_waiting())).scalar_one()
             waiting = (await connection.execute(_waiting_pages())).scalar_one()
             waits = (await connection.execute(_started_since(since))).all()
             seconds = (await connection.execute(_page_seconds(since))).scalar_one()
         return QueueSnapshot(
-            active_tasks=active,
-            queued_tasks=queued,
+            active_tasks=sum(counts.get(status, 0) for status in ACTIVE),
+            queued_tasks=counts.get(TaskStatus.QUEUED, 0),
             waiting_pages=waiting,
             average_wait=_mean([row.started_at - row.queued_at for row in waits]),
             page_seconds=seconds,
+            oldest_wait=max(now - oldest, timedelta()) if oldest is not None else timedelta(),
+            tasks=counts,
         )
 
     async def _enqueue(self, connection: AsyncConnection, task: Task, priority: int, *, now: datetime) -> Task:
@@ -165,6 +169,15 @@ async def _count_queued(connection: AsyncConnection) -> int:
 
 def _counting(*statuses: TaskStatus) -> Select[int]:
     return select(func.count()).select_from(tasks).where(tasks.c.status.in_(statuses))
+
+
+async def _count_by_status(connection: AsyncConnection) -> Mapping[TaskStatus, int]:
+    query = select(tasks.c.status, func.count()).group_by(tasks.c.status)
+    return {status: count for status, count in await connection.execute(query)}
+
+
+def _oldest_waiting() -> Select[datetime | None]:
+    return select(func.min(tasks.c.queued_at)).where(tasks.c.status == TaskStatus.QUEUED)
 
 
 def _waiting_pages() -> Select[int]:

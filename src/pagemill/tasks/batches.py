@@ -3,14 +3,15 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import assert_never
 
 from pagemill.domain.errors import PagemillError, PoolExhausted, StaleLease
+from pagemill.domain.finishing import uninterrupted
 from pagemill.domain.memory import CPU, DeviceId
-from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
+from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead, WorkerLoss
 from pagemill.domain.ports import PageQueue, Service, ServicePool
 from pagemill.domain.recognition import READER, Stage
 from pagemill.domain.tasks import PageLease
@@ -75,8 +76,20 @@ class BatchRunner:
         self._errors = errors
         self._handlers = handlers
 
-    async def run(self, assignment: Assignment) -> None:
-        """Claim pages, have them read, and settle every one of them."""
+    async def run(self, assignment: Assignment) -> bool:
+        """Claim pages, have them read, and settle every one of them.
+
+        Returns:
+            Whether any page was settled; if not, trying again at once would end the same way.
+        """
+        async with AsyncExitStack() as ending:
+            batch = await uninterrupted(self._claim(assignment, ending))
+            if batch is None:
+                return False
+            await self._work(batch)
+            return len(batch.open_pages) < len(batch.lease.pages)
+
+    async def _claim(self, assignment: Assignment, ending: AsyncExitStack) -> _Batch | None:
         lease = await self._pages.claim_pages(
             assignment.task_id,
             assignment.stage,
@@ -86,40 +99,48 @@ class BatchRunner:
             solitary=assignment.solitary,
         )
         if lease is None:
-            return
+            return None
         batch = _Batch(assignment, lease)
-        try:
-            await self._work(batch)
-        finally:
-            await self._give_back(batch)
-            await self._handlers.pages_settled(assignment.task_id)
+        ending.push_async_callback(lambda: uninterrupted(self._end(batch)))
+        return batch
 
     async def _work(self, batch: _Batch) -> None:
+        try:
+            await self._try(batch)
+        except StaleLease:
+            logger.warning("Task %s: the lease of %s was given away", batch.lease.task_id, batch.lease.pages)
+            batch.open_pages.clear()
+
+    async def _try(self, batch: _Batch) -> None:
         try:
             async with self._renewed(batch.lease), self._service(batch) as service:
                 await self._process(batch, service)
         except StaleLease:
-            logger.warning("Task %s: the lease of %s was given away", batch.lease.task_id, batch.lease.pages)
-            batch.open_pages.clear()
+            raise
         except PoolExhausted as error:
             logger.info("Task %s waits: %s", batch.lease.task_id, error)
         except PagemillError as error:
-            await self._fail_open_pages(batch, error)
+            await uninterrupted(self._fail_open_pages(batch, error))
 
     async def _process(self, batch: _Batch, service: Service) -> None:
         async def on_page(outcome: PageOutcome) -> None:
-            await self._settle(batch, outcome)
+            await uninterrupted(self._settle(batch, outcome))
 
         outcome = await service.process(batch.lease.task_id, self._params.make(batch.lease, batch.device), on_page)
-        if outcome.loss is not None and outcome.loss.page in batch.open_pages:
-            await self._errors.worker_lost(batch.lease, outcome.loss, device=batch.device)
-            batch.open_pages.discard(outcome.loss.page)
+        if outcome.loss is not None:
+            await uninterrupted(self._lose_worker(batch, outcome.loss))
+
+    async def _lose_worker(self, batch: _Batch, loss: WorkerLoss) -> None:
+        await self._errors.worker_lost(batch.lease, loss, device=batch.device)
+        if loss.page is not None:
+            batch.open_pages.discard(loss.page)
 
     async def _settle(self, batch: _Batch, outcome: PageOutcome) -> None:
         match outcome:
             case PageRead():
                 await self._pages.commit_page(batch.lease, outcome, confidence=outcome.confidence)
                 self._params.learn(batch.lease, batch.device)
+                self._handlers.tally.page_read(batch.lease.stage, outcome.seconds)
             case PageNeedsOcr():
                 await self._pages.commit_page(batch.lease, outcome)
             case PageFailed():
@@ -133,7 +154,11 @@ class BatchRunner:
         for number in sorted(batch.open_pages):
             failure = PageFailed(number, error.reason, error.message, retryable=error.retryable)
             await self._errors.page_failed(batch.lease, failure, device=batch.device)
-        batch.open_pages.clear()
+            batch.open_pages.discard(number)
+
+    async def _end(self, batch: _Batch) -> None:
+        await self._give_back(batch)
+        await self._handlers.pages_settled(batch.lease.task_id)
 
     async def _give_back(self, batch: _Batch) -> None:
         if not batch.open_pages:
@@ -154,12 +179,16 @@ class BatchRunner:
             languages=options.languages if of_engine else (),
             wait=self._config.acquire_wait,
         )
+        task_id, resource = batch.lease.task_id, service.service_instance_id
         try:
-            await self._handlers.on_task_resource_acquired(batch.lease.task_id, service.service_instance_id)
+            await uninterrupted(self._handlers.on_task_resource_acquired(task_id, resource))
             yield service
         finally:
-            await self._pool.release(service)
-            await self._handlers.on_task_resource_released(batch.lease.task_id, service.service_instance_id)
+            await uninterrupted(self._release(service, task_id))
+
+    async def _release(self, service: Service, task_id: str) -> None:
+        await self._pool.release(service)
+        await self._handlers.on_task_resource_released(task_id, service.service_instance_id)
 
     @asynccontextmanager
     async def _renewed(self, lease: PageLease) -> AsyncIterator[None]:
@@ -172,6 +201,7 @@ class BatchRunner:
                     yield
                 finally:
                     renewal.cancel()
+                    await asyncio.wait([renewal])
         except TimeoutError as error:
             if not limit.expired():
                 raise
@@ -185,3 +215,5 @@ class BatchRunner:
             except StaleLease:
                 limit.reschedule(asyncio.get_running_loop().time())
                 return
+            except Exception:
+                logger.exception("The lease of task %s could not be renewed; it is tried again", lease.task_id)

@@ -6,6 +6,7 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
+from pagemill.domain.errors import NotFound
 from pagemill.domain.events import TaskEvent
 from pagemill.domain.ports import TaskStore
 from pagemill.tasks.handlers import TaskEventHandlers
@@ -34,27 +35,42 @@ class TaskCleaner:
         self._watch = watch
         self._work_dir = work_dir
         self._limit = limit
+        self._in_cleanup: set[str] = set()
 
     async def cleanup_task_resources(self, task_id: str) -> bool:
         """Wait until its services are released, delete its temporary files, verify, and mark the task.
 
         Returns:
-            Whether the cleanup was verified within the limit. Where it was not, the rescuer tries again.
+            Whether the cleanup was verified within the limit. Where it was not, the rescuer tries again. False too
+            where somebody is at it already.
         """
-        await self._handlers.record(task_id, TaskEvent.CLEANUP_STARTED)
+        if task_id in self._in_cleanup:
+            return False
+        self._in_cleanup.add(task_id)
         try:
             async with asyncio.timeout(self._limit.total_seconds()):
-                await self._until_nothing_is_held(task_id)
-                await asyncio.to_thread(self._delete_files, task_id)
-                return await self._handlers.on_task_cleanup_completed(task_id)
+                return await self._clean_up(task_id)
         except TimeoutError:
             logger.warning("Cleanup of task %s took longer than %s and is tried again", task_id, self._limit)
             return False
+        finally:
+            self._in_cleanup.discard(task_id)
 
     async def sweep(self) -> None:
         """Clean up after every final task that was not cleaned up; at the start and now and then."""
         for task in await self._store.uncleaned():
             await self.cleanup_task_resources(task.task_id)
+
+    async def _clean_up(self, task_id: str) -> bool:
+        try:
+            await self._handlers.record(task_id, TaskEvent.CLEANUP_STARTED)
+            await self._until_nothing_is_held(task_id)
+            await asyncio.to_thread(self._delete_files, task_id)
+            return await self._handlers.on_task_cleanup_completed(task_id)
+        except NotFound:
+            logger.info("Task %s was deleted before it was cleaned up", task_id)
+            await asyncio.to_thread(self._delete_files, task_id)
+            return True
 
     async def _until_nothing_is_held(self, task_id: str) -> None:
         with self._watch.watching(task_id) as change:

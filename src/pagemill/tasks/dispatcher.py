@@ -64,7 +64,7 @@ class Dispatcher:
         self._batches = batches
         self._follower = follower
         self._virtual_times: Mapping[str, float] = {}
-        self._working: dict[asyncio.Task[None], Assignment] = {}
+        self._working: dict[asyncio.Task[bool], Assignment] = {}
         self._stopping = False
         self._duty = Duty("dispatcher", self.run_once, interval=config.interval)
 
@@ -84,8 +84,9 @@ class Dispatcher:
         await self._end(list(self._working))
 
     async def cancel(self, task_id: str) -> None:
-        """End all work on one task; its unfinished pages are given back."""
+        """End all work on one task that was cancelled, and see it cleaned up."""
         await self._end([work for work, assignment in self._working.items() if assignment.task_id == task_id])
+        self._follower.follow(task_id)
 
     def holds(self, task_id: str) -> bool:
         """Whether any batch of the task is in work here."""
@@ -137,13 +138,17 @@ class Dispatcher:
         self._working[work] = assignment
         work.add_done_callback(self._ended)
 
-    def _ended(self, work: asyncio.Task[None]) -> None:
+    def _ended(self, work: asyncio.Task[bool]) -> None:
+        """Fill the place at once where pages were settled; else the next look is soon enough, and no busy loop."""
         assignment = self._working.pop(work)
-        if not work.cancelled() and (error := work.exception()) is not None:
+        if work.cancelled():
+            return
+        if (error := work.exception()) is not None:
             logger.error("A batch of task %s ended by a fault of ours", assignment.task_id, exc_info=error)
-        self.wake()
+        elif work.result():
+            self.wake()
 
-    async def _end(self, works: Sequence[asyncio.Task[None]]) -> None:
+    async def _end(self, works: Sequence[asyncio.Task[bool]]) -> None:
         for work in works:
             work.cancel()
         await asyncio.gather(*works, return_exceptions=True)

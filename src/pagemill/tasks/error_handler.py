@@ -82,9 +82,7 @@ class TaskErrorHandler:
         await self._carry_out(lease, failure, decision, crashed=False)
 
     async def worker_lost(self, lease: PageLease, loss: WorkerLoss, *, device: DeviceId) -> None:
-        """A worker died while it held a page."""
-        if loss.page is None:
-            return
+        """A worker died; the page it held, if any, is tried again or given up."""
         logger.warning("Task %s page %s: worker lost, %s: %s", lease.task_id, loss.page, loss.cause, loss.message)
         details: Details = {
             "page": loss.page,
@@ -92,7 +90,10 @@ class TaskErrorHandler:
             "message": loss.message,
             "peak_mb": loss.peak_bytes // MIB,
         }
+        self._handlers.tally.worker_lost(loss.cause)
         await self._handlers.record(lease.task_id, TaskEvent.WORKER_LOST, details)
+        if loss.page is None:
+            return
         failure = PageFailed(loss.page, loss.reason, loss.message, retryable=True, peak_bytes=loss.peak_bytes)
         crashes = lease.crashes[lease.pages.index(loss.page)]
         decision = after_loss(self._policy, loss, crashes=crashes)
@@ -127,6 +128,8 @@ class TaskErrorHandler:
             await self._store.track(task.task_id, device=situation.fallback)
         retry_in = None if rung is None else timedelta(0)
         await self._pages.fail_page(oom.lease, oom.failure, retry_in=retry_in, rung=rung)
+        self._handlers.tally.out_of_memory(rung)
+        self._handlers.tally.page_failed(given_up=rung is None)
         await self._on_oom(task, oom, rung)
         return rung
 
@@ -146,8 +149,10 @@ class TaskErrorHandler:
         match decision:
             case RetryPage(delay):
                 await self._pages.fail_page(lease, failure, retry_in=delay, crashed=crashed)
+                self._handlers.tally.page_failed(given_up=False)
             case GiveUpPage():
                 await self._pages.fail_page(lease, failure, retry_in=None, crashed=crashed)
+                self._handlers.tally.page_failed(given_up=True)
             case ReturnPage():
                 await self._pages.give_back(lease, (failure.number,))
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from pagemill.domain.errors import NotFound
 from pagemill.domain.ports import TaskStore
 from pagemill.domain.tasks import TaskStatus
 from pagemill.tasks.cleanup import TaskCleaner
@@ -25,9 +26,13 @@ class TaskFollower:
     async def process_document_task(self, task_id: str) -> None:
         """See a task through: wait for its end, success or error alike, and clean up after it.
 
-        A shutdown cancels this and cleans nothing up: the task goes on after the next start.
+        A shutdown cancels this and cleans nothing up: the task goes on after the next start. Of a task that was
+        deleted nothing is left to be cleaned up.
         """
-        task = await self._watch.until_final(task_id)
+        try:
+            task = await self._watch.until_final(task_id)
+        except NotFound:
+            return
         if task.status.is_final:
             await self._cleaner.cleanup_task_resources(task_id)
 

@@ -21,7 +21,15 @@ from pagemill.domain.ports import (
     TaskStore,
 )
 from pagemill.domain.recognition import ModelSetKey
-from pagemill.domain.tasks import NewTask, Task, TaskCreateRequest, TaskStartRequest, TaskStatus, check_transition
+from pagemill.domain.tasks import (
+    NewTask,
+    Task,
+    TaskCreateRequest,
+    TaskStartRequest,
+    TaskStatus,
+    check_startable,
+    check_transition,
+)
 from pagemill.tasks.admission import (
     check_page_count,
     find_profile,
@@ -115,13 +123,17 @@ class TaskManager:
         return await self._enqueue_new(task) if options.start else task
 
     async def start_task(self, task_id: str, request: TaskStartRequest) -> Task:
-        """Queue a task that was created with `start=false`; may name another device.
+        """Queue a task that was created with `start=false`, or the failed pages of one that is over.
+
+        May name another device.
 
         Raises:
-            IllegalTransition: It was started before.
+            NotFound: There is no such task.
+            IllegalTransition: It is under way, or all its pages were read.
             DeviceUnavailable: The device is not there.
         """
         task = await self._store.get(task_id)
+        check_startable(task)
         if request.device is not None:
             spec, _ = find_profile(self._engines, task.options.recognition)
             need = MemoryNeed((task.estimated_memory_mb or 0) * MIB)
@@ -142,9 +154,11 @@ class TaskManager:
         if task.status in (TaskStatus.CANCELLING, TaskStatus.CANCELLED):
             return task
         check_transition(task_id, task.status, TaskStatus.CANCELLED)
-        running = task.status is TaskStatus.RUNNING
-        await self._handlers.record(task_id, TaskEvent.CANCEL_REQUESTED)
-        await self._store.transition(task_id, TaskStatus.CANCELLING if running else TaskStatus.CANCELLED)
+        if task.status is TaskStatus.RUNNING:
+            await self._store.transition(task_id, TaskStatus.CANCELLING)
+        else:
+            await self._handlers.record(task_id, TaskEvent.CANCEL_REQUESTED)
+            await self._store.transition(task_id, TaskStatus.CANCELLED)
         await self._dispatcher.cancel(task_id)
         await self._pages.finish_completed(task_id)
         self._noticed(task_id)

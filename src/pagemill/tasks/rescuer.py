@@ -63,4 +63,6 @@ class Rescuer:
                 try:
                     await self._queue.add_task(task, task.priority)
                 except QueueFull:
-                    logger.warning("Task %s was stored but not queued, and the queue is full; start it by hand", task)
+                    logger.warning(
+                        "Task %s was stored but not queued, and the queue is full; start it by hand", task.task_id
+                    )
