@@ -53,6 +53,7 @@ from pagemill.tasks.manager import TaskManager, TaskManagerConfig
 from pagemill.tasks.plan import READER_LANE, BatchLimits
 from pagemill.tasks.reads import TaskReader
 from pagemill.tasks.rescuer import Rescuer
+from pagemill.tasks.status import StatusReader
 from pagemill.tasks.watch import TaskWatch
 from pagemill.web.api import create_api
 from pagemill.web.config import WebConfig
@@ -158,7 +159,13 @@ class Application:
             store=store,
             results=store,
             events=events,
-            statistics=queue,
+            status=StatusReader(
+                statistics=queue,
+                pool=self.pool,
+                memory=self.guard,
+                tally=handlers.tally,
+                server_bytes=machine.own_bytes,
+            ),
             pool=self.pool,
             memory=self.guard,
             handlers=handlers,

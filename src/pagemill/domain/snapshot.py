@@ -1,10 +1,12 @@
 """Frozen pictures of the running parts, for metrics, the dashboard and the guard."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pagemill.domain.memory import DeviceId, MemoryNeed
 from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.tasks import TaskStatus
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,17 @@ class LaneSnapshot:
 
 @dataclass(frozen=True)
 class PoolSnapshot:
-    """The pool at one moment."""
+    """The pool at one moment.
+
+    Attributes:
+        unloads: Model sets unloaded since the server was started.
+        unloaded_bytes: What that gave back, measured.
+    """
 
     lanes: tuple[LaneSnapshot, ...]
     model_sets: tuple[ModelSetSnapshot, ...]
+    unloads: int = 0
+    unloaded_bytes: int = 0
 
     @property
     def utilization(self) -> float:
@@ -83,6 +92,8 @@ class QueueSnapshot:
         waiting_pages: Pages of all those that are not done yet.
         average_wait: Mean time from queued to started, of the tasks started in the last hour.
         page_seconds: Mean time a worker spent on a page, of the pages finished in the last hour; None without any.
+        oldest_wait: How long the task that waits longest has waited; zero where none waits.
+        tasks: How many tasks there are in each status.
     """
 
     active_tasks: int
@@ -90,3 +101,5 @@ class QueueSnapshot:
     waiting_pages: int
     average_wait: timedelta
     page_seconds: float | None
+    oldest_wait: timedelta = timedelta()
+    tasks: Mapping[TaskStatus, int] = field(default_factory=dict)

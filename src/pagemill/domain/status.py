@@ -1,11 +1,65 @@
 """How the service and a single task are doing, as people and machines are shown it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Self
 
 from pagemill.domain.memory import DeviceId, DeviceMemory
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.outcomes import LossCause
+from pagemill.domain.recognition import Stage
+from pagemill.domain.snapshot import PoolSnapshot, QueueSnapshot
+from pagemill.domain.tasks import Rung, TaskStatus
+
+
+@dataclass(frozen=True)
+class Durations:
+    """How long things took, counted in classes.
+
+    Attributes:
+        bounds: Upper ends of the classes in seconds, ascending; a last class without end follows them.
+        counts: How many fell into each class; one more than there are bounds.
+        total_s: All of them together.
+    """
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    total_s: float
+
+
+@dataclass(frozen=True)
+class WorkDone:
+    """What this server process has seen done since it was started; every number only ever rises.
+
+    Attributes:
+        pages_read: Time the workers spent on the pages they read, by what was done for them.
+        pages_failed: Pages given up.
+        pages_retried: Times a page was queued again after its work failed.
+        oom_recoveries: Failures for want of memory, by the rung taken next; None: given up.
+        worker_losses: Workers lost while they held a page, by cause.
+    """
+
+    pages_read: Mapping[Stage, Durations]
+    pages_failed: int = 0
+    pages_retried: int = 0
+    oom_recoveries: Mapping[Rung | None, int] = field(default_factory=dict)
+    worker_losses: Mapping[LossCause, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """The whole service at one moment; metrics, dashboard and Prometheus all show this one picture.
+
+    Attributes:
+        devices: Every device with its limit, use, promises and level.
+        server_bytes: What the server process itself holds, workers not counted.
+    """
+
+    queue: QueueSnapshot
+    pool: PoolSnapshot
+    devices: tuple[DeviceMemory, ...]
+    work: WorkDone
+    server_bytes: int
 
 
 @dataclass(frozen=True)
@@ -25,6 +79,17 @@ class TaskMetrics:
     memory_by_device: Mapping[DeviceId, DeviceMemory]
     pool_utilization: float
     average_wait_time: timedelta
+
+    @classmethod
+    def of(cls, status: ServiceStatus) -> Self:
+        """What the specification asks for, of the whole picture."""
+        return cls(
+            active_tasks=status.queue.active_tasks,
+            queued_tasks=status.queue.queued_tasks,
+            memory_by_device={device.device: device for device in status.devices},
+            pool_utilization=status.pool.utilization,
+            average_wait_time=status.queue.average_wait,
+        )
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,11 @@ class ModelManager:
         """What the last unloading gave back, measured."""
         return self._unloader.last_eviction
 
+    @property
+    def unloaded(self) -> tuple[int, int]:
+        """Model sets unloaded so far, and the bytes that gave back, measured."""
+        return self._unloader.unloads, self._unloader.unloaded_bytes
+
     # --- service of ours ---------------------------------------------------------------------------------------------
 
     def start(self) -> None:

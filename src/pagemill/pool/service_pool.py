@@ -165,7 +165,7 @@ class OCRServicePool:
             replace(model_set, service_instance_id=users.get(model_set.worker_id))
             for model_set in self._models.snapshot()
         )
-        return PoolSnapshot(lanes, tuple(models))
+        return PoolSnapshot(lanes, tuple(models), *self._models.unloaded)
 
     async def _acquire(self, key: ModelSetKey, lane: Places) -> OCRService:
         async with _kept(lane), _kept(self._total):

@@ -22,6 +22,8 @@ class Unloader:
 
     Attributes:
         last_eviction: What the last unloading gave back, measured.
+        unloads: Model sets unloaded so far.
+        unloaded_bytes: What all of that gave back, measured.
     """
 
     def __init__(
@@ -40,6 +42,8 @@ class Unloader:
         self._clock = clock
         self._demand = Demand()
         self.last_eviction: EvictionRecord | None = None
+        self.unloads = 0
+        self.unloaded_bytes = 0
 
     def note_use(self, key: ModelSetKey) -> None:
         """A model set was asked for: what is asked for often is dear to unload."""
@@ -85,6 +89,8 @@ class Unloader:
         await asyncio.gather(*(self._roster.end(resident) for resident in residents))
         keys = tuple(resident.key for resident in residents)
         self.last_eviction = record = EvictionRecord(device, keys, held, before, self._roster.used_bytes(device))
+        self.unloads += len(keys)
+        self.unloaded_bytes += record.returned_bytes
         logger.info("Unloaded %s: %d MiB back", ", ".join(map(str, keys)), record.returned_bytes // MIB)
         return record.returned_bytes
 

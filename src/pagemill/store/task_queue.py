@@ -172,8 +172,8 @@ def _counting(*statuses: TaskStatus) -> Select[int]:
 
 
 async def _count_by_status(connection: AsyncConnection) -> Mapping[TaskStatus, int]:
-    query = select(tasks.c.status, func.count()).group_by(tasks.c.status)
-    return {status: count for status, count in await connection.execute(query)}
+    query = select(tasks.c.status, func.count().label("total")).group_by(tasks.c.status)
+    return {row.status: row.total for row in await connection.execute(query)}
 
 
 def _oldest_waiting() -> Select[datetime | None]:

@@ -6,19 +6,27 @@ from collections import defaultdict
 from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.ports import EventLog, PageQueue, TaskStore
 from pagemill.domain.tasks import PageState
+from pagemill.tasks.tally import Tally
 from pagemill.tasks.watch import TaskWatch
 
 logger = logging.getLogger(__name__)
 
 
 class TaskEventHandlers:
-    """Handlers of task events: they log, track, and wake who waits. One per server process."""
+    """Handlers of task events: they log, track, count, and wake who waits. One per server process.
 
-    def __init__(self, *, store: TaskStore, pages: PageQueue, events: EventLog, watch: TaskWatch) -> None:
+    Attributes:
+        tally: Where is counted what happens.
+    """
+
+    def __init__(
+        self, *, store: TaskStore, pages: PageQueue, events: EventLog, watch: TaskWatch, tally: Tally | None = None
+    ) -> None:
         self._store = store
         self._pages = pages
         self._events = events
         self._watch = watch
+        self.tally = tally or Tally()
         self._held: defaultdict[str, list[str]] = defaultdict(list)
 
     def held(self, task_id: str) -> tuple[str, ...]:

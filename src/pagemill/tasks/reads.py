@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 
 from pagemill.domain.events import EventRecord
 from pagemill.domain.memory import MIB, DeviceMemory, MemoryLevel
-from pagemill.domain.ports import Clock, EventLog, MemoryAdmission, QueueStatistics, ResultStore, ServicePool, TaskStore
+from pagemill.domain.ports import Clock, EventLog, MemoryAdmission, ResultStore, ServicePool, TaskStore
 from pagemill.domain.results import ResultWriter
 from pagemill.domain.snapshot import PoolSnapshot
-from pagemill.domain.status import TaskHealth, TaskMetrics
+from pagemill.domain.status import ServiceStatus, TaskHealth, TaskMetrics
 from pagemill.domain.tasks import Task, TaskPage, TaskStatus
 from pagemill.tasks.handlers import TaskEventHandlers
 from pagemill.tasks.results import write_result
+from pagemill.tasks.status import StatusReader
 from pagemill.tasks.watch import TaskWatch
 
 SLOW_PAGE = timedelta(seconds=60)
@@ -26,7 +27,7 @@ class TaskReader:
         store: TaskStore,
         results: ResultStore,
         events: EventLog,
-        statistics: QueueStatistics,
+        status: StatusReader,
         pool: ServicePool,
         memory: MemoryAdmission,
         handlers: TaskEventHandlers,
@@ -36,7 +37,7 @@ class TaskReader:
         self._store = store
         self._results = results
         self._events = events
-        self._statistics = statistics
+        self._status = status
         self._pool = pool
         self._memory = memory
         self._handlers = handlers
@@ -89,14 +90,11 @@ class TaskReader:
 
     async def metrics(self) -> TaskMetrics:
         """How the service is doing."""
-        queue = await self._statistics.statistics()
-        return TaskMetrics(
-            active_tasks=queue.active_tasks,
-            queued_tasks=queue.queued_tasks,
-            memory_by_device={device.device: device for device in self._memory.devices()},
-            pool_utilization=self._pool.snapshot().utilization,
-            average_wait_time=queue.average_wait,
-        )
+        return TaskMetrics.of(await self._status.read())
+
+    async def status(self) -> ServiceStatus:
+        """The whole service at this moment."""
+        return await self._status.read()
 
     async def health(self, task_id: str) -> TaskHealth:
         """How one task is doing. Raises NotFound."""

@@ -14,9 +14,11 @@ from pagemill.web.frame import RequestFrame
 from pagemill.web.guards import Guard
 from pagemill.web.openapi import openapi_document
 from pagemill.web.problems import install_problem_handlers
+from pagemill.web.prometheus import PrometheusEndpoint
 from pagemill.web.service import ReadinessCheck, ServiceEndpoints
 from pagemill.web.task_endpoints import TaskEndpoints
 from pagemill.web.task_routes import task_router
+from pagemill.web.uploads import UploadStore
 
 DESCRIPTION = "Documents in, text out. Every error is a problem detail (RFC 9457)."
 
@@ -64,7 +66,11 @@ def create_api(
     api.with_keys = bool(config.api_keys)
     install_problem_handlers(api)
     api.include_router(ServiceEndpoints(checks or {}).router())
-    endpoints = TaskEndpoints(commands, reads, writers=writers, config=config)
+    uploads = UploadStore(
+        config.uploads, max_bytes=config.max_upload_bytes, max_concurrent=config.max_concurrent_uploads
+    )
+    api.include_router(PrometheusEndpoint(reads, uploads).router())
+    endpoints = TaskEndpoints(commands, reads, writers=writers, uploads=uploads, config=config)
     api.include_router(EventEndpoints(reads, following).router())
     api.include_router(task_router(endpoints, result_types=[writer.media_type for writer in writers.values()]))
     api.add_middleware(RequestFrame, guard=Guard(api_keys=config.api_keys, allowed_hosts=config.allowed_hosts))

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pagemill.domain.events import EventRecord, TaskNotice
 from pagemill.domain.results import ResultWriter
-from pagemill.domain.status import TaskHealth, TaskMetrics
+from pagemill.domain.status import ServiceStatus, TaskHealth, TaskMetrics
 from pagemill.domain.tasks import Task, TaskCreateRequest, TaskPage, TaskStartRequest, TaskStatus
 
 
@@ -140,4 +140,8 @@ class TaskReads(Protocol):
 
     async def metrics(self) -> TaskMetrics:
         """How the service is doing."""
+        ...
+
+    async def status(self) -> ServiceStatus:
+        """The whole service at this moment."""
         ...

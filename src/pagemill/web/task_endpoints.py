@@ -43,15 +43,14 @@ class TaskEndpoints:
         reads: TaskReads,
         *,
         writers: Mapping[str, ResultWriter],
+        uploads: UploadStore,
         config: WebConfig,
     ) -> None:
         self._commands = commands
         self._reads = reads
         self._writers = writers
         self._config = config
-        self._uploads = UploadStore(
-            config.uploads, max_bytes=config.max_upload_bytes, max_concurrent=config.max_concurrent_uploads
-        )
+        self._uploads = uploads
 
     async def create(self, request: Request, response: Response) -> TaskWire:
         """Send a document: as the part `file` of a form, or as the body itself. It is queued unless `start=false`."""

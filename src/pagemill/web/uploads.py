@@ -13,6 +13,7 @@ import os
 import secrets
 import threading
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -25,6 +26,21 @@ PART_SUFFIX = ".part"
 FLUSH_BYTES = 1024 * 1024
 MAX_NAME_LENGTH = 255
 UNNAMED = "document"
+
+
+@dataclass(frozen=True)
+class UploadCounts:
+    """Documents received since the server was started.
+
+    Attributes:
+        in_progress: Being received now.
+        finished: Received whole.
+        finished_bytes: Bytes of those.
+    """
+
+    in_progress: int = 0
+    finished: int = 0
+    finished_bytes: int = 0
 
 
 class UploadStore:
@@ -40,6 +56,11 @@ class UploadStore:
         self._directory = directory
         self._max_bytes = max_bytes
         self._places = asyncio.Semaphore(max_concurrent)
+        self._counts = UploadCounts()
+
+    def counts(self) -> UploadCounts:
+        """How many documents came so far."""
+        return self._counts
 
     @property
     def max_bytes(self) -> int:
@@ -58,10 +79,19 @@ class UploadStore:
             raise RequestRefused("too_many_uploads", message, retryable=True, retry_after_s=2)
         async with self._places:
             file = IncomingFile(self._directory / secrets.token_hex(16), max_bytes=self._max_bytes)
+            self._count(in_progress=1)
             try:
                 yield file
+                self._count(finished=1, finished_bytes=file.size_bytes)
             finally:
+                self._count(in_progress=-1)
                 await asyncio.to_thread(file.abandon)
+
+    def _count(self, *, in_progress: int = 0, finished: int = 0, finished_bytes: int = 0) -> None:
+        counts = self._counts
+        self._counts = UploadCounts(
+            counts.in_progress + in_progress, counts.finished + finished, counts.finished_bytes + finished_bytes
+        )
 
     async def remove(self, document: StoredDocument) -> None:
         """Remove a document that no task took; twice is no error."""
@@ -82,6 +112,11 @@ class IncomingFile:
         # a cancelled caller leaves its thread at work: abandoning waits for it, and what comes later does nothing
         self._lock = threading.Lock()
         self._abandoned = False
+
+    @property
+    def size_bytes(self) -> int:
+        """What of it has come so far."""
+        return self._size
 
     async def write(self, data: bytes) -> None:
         """Take the next bytes.

@@ -1,0 +1,45 @@
+"""The one picture of the whole service that everything else is shown from."""
+
+from collections.abc import Callable
+
+from pagemill.domain.ports import MemoryAdmission, QueueStatistics, ServicePool
+from pagemill.domain.status import ServiceStatus
+from pagemill.tasks.tally import Tally
+
+
+class StatusReader:
+    """Takes the picture. Runs in the server process.
+
+    Args:
+        statistics: Numbers about the queue.
+        pool: Services and model sets.
+        memory: Devices.
+        tally: What was done so far.
+        server_bytes: What the server process itself holds.
+    """
+
+    def __init__(
+        self,
+        *,
+        statistics: QueueStatistics,
+        pool: ServicePool,
+        memory: MemoryAdmission,
+        tally: Tally,
+        server_bytes: Callable[[], int],
+    ) -> None:
+        self._statistics = statistics
+        self._pool = pool
+        self._memory = memory
+        self._tally = tally
+        self._server_bytes = server_bytes
+
+    async def read(self) -> ServiceStatus:
+        """The service at this moment."""
+        queue = await self._statistics.statistics()
+        return ServiceStatus(
+            queue=queue,
+            pool=self._pool.snapshot(),
+            devices=tuple(self._memory.devices()),
+            work=self._tally.work_done(),
+            server_bytes=self._server_bytes(),
+        )

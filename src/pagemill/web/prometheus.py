@@ -1,0 +1,174 @@
+"""`GET /metrics`: the status of the service as Prometheus reads it.
+
+Names begin with `pagemill_`, units are base units (seconds, bytes), and no label has values that grow with use: no
+task, worker or caller has a series of its own. Counters begin at zero with the server process.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from pagemill import __version__
+from pagemill.domain.outcomes import LossCause
+from pagemill.domain.status import Durations, ServiceStatus
+from pagemill.domain.tasks import Rung, TaskStatus
+from pagemill.web.application import TaskReads
+from pagemill.web.openapi import ANYWHERE, problem_responses
+from pagemill.web.uploads import UploadCounts, UploadStore
+
+GIVEN_UP = "given_up"
+
+
+class PrometheusEndpoint:
+    """Shows one picture of the service in Prometheus' own form."""
+
+    def __init__(self, reads: TaskReads, uploads: UploadStore) -> None:
+        self._reads = reads
+        self._uploads = uploads
+
+    def router(self) -> APIRouter:
+        """The endpoint at its path."""
+        types = (CONTENT_TYPE_PLAIN_0_0_4, "application/openmetrics-text")
+        text = {
+            "content": {media_type: {"schema": {"type": "string"}} for media_type in types},
+            "description": "Prometheus' text format, or OpenMetrics.",
+        }
+        router = APIRouter(tags=["service"], responses=problem_responses(*ANYWHERE))
+        router.add_api_route(
+            "/metrics", self.metrics, response_class=Response, summary="Metrics for Prometheus", responses={200: text}
+        )
+        return router
+
+    async def metrics(self, request: Request) -> Response:
+        """Every number about the service, in the text format or as OpenMetrics, as the reader prefers."""
+        collector = StatusCollector(await self._reads.status(), self._uploads.counts())
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(collector)
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"Content-Type": content_type})
+
+
+class StatusCollector(Collector):
+    """The metrics of one picture."""
+
+    def __init__(self, status: ServiceStatus, uploads: UploadCounts) -> None:
+        self._status = status
+        self._uploads = uploads
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing to check against: a registry holds this collector alone."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric."""
+        yield InfoMetricFamily("pagemill", "The running version.", {"version": __version__})
+        yield from self._tasks()
+        yield from self._work()
+        yield from self._memory()
+        yield from self._pool()
+        yield from self._received()
+
+    def _tasks(self) -> Iterator[Metric]:
+        queue = self._status.queue
+        counts = {status.value: queue.tasks.get(status, 0) for status in TaskStatus}
+        yield _gauges("pagemill_tasks", "Tasks kept, by status.", "status", counts)
+        yield _gauge("pagemill_backlog_pages", "Pages of unfinished tasks that are not done yet.", queue.waiting_pages)
+        wait_s = queue.oldest_wait.total_seconds()
+        yield _gauge("pagemill_queue_oldest_wait_seconds", "How long the task that waits longest has waited.", wait_s)
+
+    def _work(self) -> Iterator[Metric]:
+        work = self._status.work
+        outcomes = {
+            "read": sum(sum(durations.counts) for durations in work.pages_read.values()),
+            "retried": work.pages_retried,
+            "failed": work.pages_failed,
+        }
+        yield _counters("pagemill_pages", "Pages worked, by outcome; failed: given up.", "outcome", outcomes)
+        durations = HistogramMetricFamily(
+            "pagemill_page_duration_seconds", "Time workers spent on the pages they read, by stage.", labels=["stage"]
+        )
+        for stage, taken in work.pages_read.items():
+            durations.add_metric([stage.value], _buckets(taken), taken.total_s)
+        yield durations
+        rungs = {_rung_name(rung): work.oom_recoveries.get(rung, 0) for rung in (*list(Rung)[1:], None)}
+        yield _counters("pagemill_oom_recoveries", "Pages that ran out of memory, by what came next.", "rung", rungs)
+        losses = {cause.value: work.worker_losses.get(cause, 0) for cause in LossCause}
+        yield _counters("pagemill_worker_losses", "Workers lost while they held a page, by cause.", "cause", losses)
+
+    def _memory(self) -> Iterator[Metric]:
+        devices = self._status.devices
+        limits: dict[str, float] = {each.device: each.limit_bytes for each in devices}
+        used: dict[str, float] = {each.device: each.used_bytes for each in devices}
+        reserved: dict[str, float] = {each.device: each.reserved_bytes for each in devices}
+        levels: dict[str, float] = {each.device: each.level.value for each in devices}
+        yield _gauges("pagemill_memory_limit_bytes", "The most that may be in use.", "device", limits)
+        yield _gauges("pagemill_memory_used_bytes", "In use by anybody.", "device", used)
+        yield _gauges("pagemill_memory_reserved_bytes", "Promised to our workers.", "device", reserved)
+        yield _gauges("pagemill_memory_level", "0 normal, 1 soft, 2 hard, 3 emergency.", "device", levels)
+        server = self._status.server_bytes
+        yield _gauge("pagemill_server_memory_bytes", "Held by the server process itself, without its workers.", server)
+
+    def _pool(self) -> Iterator[Metric]:
+        pool = self._status.pool
+        capacity: dict[str, float] = {lane.name: lane.capacity for lane in pool.lanes}
+        in_use: dict[str, float] = {lane.name: lane.in_use for lane in pool.lanes}
+        yield _gauges("pagemill_services_limit", "Services that may be in use, by lane.", "lane", capacity)
+        yield _gauges("pagemill_services_in_use", "Services in use, by lane.", "lane", in_use)
+        devices = {model_set.key.device for model_set in pool.model_sets} | {lane.device for lane in pool.lanes}
+        resident: dict[str, float] = dict.fromkeys(sorted(devices), 0)
+        held: dict[str, float] = dict.fromkeys(sorted(devices), 0)
+        for model_set in pool.model_sets:
+            resident[model_set.key.device] += 1
+            held[model_set.key.device] += model_set.rss_bytes
+        yield _gauges("pagemill_model_sets", "Model sets that are resident.", "device", resident)
+        yield _gauges("pagemill_workers_memory_bytes", "Host memory held by workers, by their device.", "device", held)
+        yield _counter("pagemill_unloads", "Model sets unloaded.", pool.unloads)
+        yield _counter("pagemill_unloaded_bytes", "Memory that unloading gave back, measured.", pool.unloaded_bytes)
+
+    def _received(self) -> Iterator[Metric]:
+        uploads = self._uploads
+        yield _gauge("pagemill_uploads_in_progress", "Documents being received.", uploads.in_progress)
+        yield _counter("pagemill_uploads", "Documents received whole.", uploads.finished)
+        yield _counter("pagemill_uploaded_bytes", "Bytes of documents received whole.", uploads.finished_bytes)
+
+
+def _gauge(name: str, description: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, description, value)
+
+
+def _counter(name: str, description: str, value: float) -> Metric:
+    return CounterMetricFamily(name, description, value)
+
+
+def _gauges(name: str, description: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, description, labels=[label])
+    for value_of_label, value in values.items():
+        family.add_metric([value_of_label], value)
+    return family
+
+
+def _counters(name: str, description: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(name, description, labels=[label])
+    for value_of_label, value in values.items():
+        family.add_metric([value_of_label], value)
+    return family
+
+
+def _buckets(durations: Durations) -> list[tuple[str, float]]:
+    """Prometheus counts in each class what fell into it or below."""
+    bounds = [*map(str, durations.bounds), "+Inf"]
+    return [(bound, sum(durations.counts[: index + 1])) for index, bound in enumerate(bounds)]
+
+
+def _rung_name(rung: Rung | None) -> str:
+    return GIVEN_UP if rung is None else rung.name.lower()

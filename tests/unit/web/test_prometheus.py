@@ -1,0 +1,113 @@
+"""What Prometheus is shown: well-formed, in base units, bounded, and the same as the service's own metrics."""
+
+import httpx
+import pytest
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from tests.fixtures.tasks_in_memory import TasksInMemory
+
+from pagemill.domain.memory import MIB
+from pagemill.domain.outcomes import LossCause
+from pagemill.domain.recognition import Stage
+from pagemill.domain.tasks import Rung, TaskStatus
+
+PDF = b"%PDF-1.7\n"
+LABELS = {"status", "outcome", "stage", "rung", "cause", "device", "lane", "le", "version"}
+"""Every label has few values, and more documents do not make more of them."""
+NO_BASE_UNITS = ("_ms", "_milliseconds", "_minutes", "_kb", "_mb", "_mib", "_percent")
+
+
+async def families(client: httpx.AsyncClient) -> dict[str, Metric]:
+    response = await client.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    return {family.name: family for family in text_string_to_metric_families(response.text)}
+
+
+def value(families: dict[str, Metric], name: str, **labels: str) -> float:
+    """The one sample of that name and those labels."""
+    samples = [each for family in families.values() for each in family.samples if each.name == name]
+    (found,) = (each.value for each in samples if each.labels == labels)
+    return found
+
+
+async def test_every_family_is_named_typed_and_described_as_it_should_be(client: httpx.AsyncClient) -> None:
+    for name, family in (await families(client)).items():
+        assert name.startswith("pagemill"), name
+        assert family.documentation, name
+        assert family.type in ("gauge", "counter", "histogram"), name
+        assert not name.endswith(NO_BASE_UNITS), name
+        assert family.samples, name
+        for sample in family.samples:
+            assert sample.labels.keys() <= LABELS, sample
+            assert sample.value >= 0, sample
+            if family.type == "counter":
+                assert sample.name == f"{name}_total"
+        if family.type != "counter":
+            assert not name.endswith(("_total", "_count", "_sum", "_bucket")), name
+
+
+async def test_more_tasks_make_no_more_series(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
+    before = {name: len(family.samples) for name, family in (await families(client)).items()}
+    for _ in range(5):
+        task_id = (await client.post("/tasks", files={"file": PDF})).json()["task_id"]
+        tasks.tally.worker_lost(LossCause.CRASH)
+        tasks.tally.out_of_memory(None)
+        tasks.tally.page_read(Stage.OCR, 1.0)
+    assert {name: len(family.samples) for name, family in (await families(client)).items()} == before
+    assert task_id not in (await client.get("/metrics")).text
+
+
+async def test_the_numbers_are_those_of_the_service(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
+    await client.post("/tasks", files={"file": PDF})
+    await client.post("/tasks", files={"file": b"GIF"})
+    tasks.tally.page_failed(given_up=False)
+    tasks.tally.page_failed(given_up=True)
+    tasks.tally.out_of_memory(Rung.SMALLER_BATCH)
+    tasks.tally.worker_lost(LossCause.KERNEL_OOM)
+    found = await families(client)
+    assert value(found, "pagemill_tasks", status="queued") == 1
+    assert value(found, "pagemill_tasks", status="expired") == 0
+    assert value(found, "pagemill_backlog_pages") == 7
+    assert value(found, "pagemill_queue_oldest_wait_seconds") == 9
+    assert value(found, "pagemill_pages_total", outcome="retried") == 1
+    assert value(found, "pagemill_pages_total", outcome="failed") == 1
+    assert value(found, "pagemill_oom_recoveries_total", rung="smaller_batch") == 1
+    assert value(found, "pagemill_oom_recoveries_total", rung="given_up") == 0
+    assert value(found, "pagemill_worker_losses_total", cause="kernel_oom") == 1
+    assert value(found, "pagemill_memory_limit_bytes", device="cpu") == 8192 * MIB
+    assert value(found, "pagemill_memory_level", device="cpu") == 1
+    assert value(found, "pagemill_services_limit", lane="cpu") == 4
+    assert value(found, "pagemill_services_in_use", lane="cpu") == 1
+    assert value(found, "pagemill_model_sets", device="cpu") == 1
+    assert value(found, "pagemill_workers_memory_bytes", device="cpu") == 300 * MIB
+    assert value(found, "pagemill_unloads_total") == 3
+    assert value(found, "pagemill_unloaded_bytes_total") == 900 * MIB
+    assert value(found, "pagemill_uploads_in_progress") == 0
+    assert value(found, "pagemill_uploads_total") == 2
+    assert value(found, "pagemill_uploaded_bytes_total") == len(PDF) + len(b"GIF")
+    metrics = (await client.get("/tasks/metrics")).json()
+    used_bytes = metrics["memory_by_device"]["cpu"]["used_mb"] * MIB
+    assert used_bytes == value(found, "pagemill_memory_used_bytes", device="cpu")
+
+
+async def test_page_durations_are_a_histogram_of_each_stage(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
+    for seconds in (0.01, 0.011, 1.5, 1000.0):
+        tasks.tally.page_read(Stage.OCR, seconds)
+    found = await families(client)
+    name = "pagemill_page_duration_seconds"
+    assert value(found, f"{name}_bucket", stage="ocr", le="0.01") == 1
+    assert value(found, f"{name}_bucket", stage="ocr", le="0.03") == 2
+    assert value(found, f"{name}_bucket", stage="ocr", le="120.0") == 3
+    assert value(found, f"{name}_bucket", stage="ocr", le="+Inf") == 4
+    assert value(found, f"{name}_count", stage="ocr") == 4
+    assert value(found, f"{name}_sum", stage="ocr") == pytest.approx(1001.521)
+    assert value(found, f"{name}_count", stage="text") == 0
+    assert value(found, "pagemill_pages_total", outcome="read") == 4
+
+
+async def test_openmetrics_is_spoken_where_it_is_asked_for(client: httpx.AsyncClient) -> None:
+    response = await client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
+    assert response.headers["content-type"].startswith("application/openmetrics-text")
+    assert response.text.endswith("# EOF\n")
+    for status in TaskStatus:
+        assert f'pagemill_tasks{{status="{status}"}}' in response.text
