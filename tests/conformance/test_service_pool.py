@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.fixtures.pool import Outcomes, batch, make_document, make_yard
+from tests.fixtures.pool import PATIENCE, Outcomes, batch, make_document, make_yard
 
 from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngine
 from pagemill.domain.memory import CPU, DeviceId
@@ -27,7 +27,7 @@ class Subject:
 
     pool: ServicePool
 
-    async def acquire(self, *, wait: timedelta | None = None) -> Service:
+    async def acquire(self, *, wait: timedelta = PATIENCE) -> Service:
         return await self.pool.acquire(device=CPU, engine=FAULTY.name, wait=wait)
 
     def in_use(self) -> dict[str, int]:

@@ -4,22 +4,32 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.fixtures.pool import QUICK_MODELS, Outcomes, Yard, batch, eventually, is_buried, make_yard, open_files
+from tests.fixtures.pool import (
+    PATIENCE,
+    QUICK_MODELS,
+    Outcomes,
+    Yard,
+    batch,
+    eventually,
+    is_buried,
+    make_yard,
+    open_files,
+)
 
 from pagemill.domain.errors import NeverFits, PoolExhausted, TaskFailureReason, WorkerLost
-from pagemill.domain.memory import CPU, MIB, MemoryNeed, MemoryReading
+from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemoryReading, Reservation
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed
 from pagemill.domain.recognition import READER
 from pagemill.pool.placement import ExitStatus, LocalPlacement, WorkerProcess
 from pagemill.pool.service_pool import OCRService
 from pagemill.testing.clock import FakeClock
-from pagemill.testing.memory import FakeProbe
+from pagemill.testing.memory import FakeAdmission, FakeProbe
 
 A_MOMENT = timedelta(milliseconds=100)
 
@@ -36,7 +46,7 @@ async def running(yard: Yard) -> AsyncIterator[Yard]:
         assert yard.admission.reservations == ()
 
 
-async def acquire(yard: Yard, profile: str = "plain", wait: timedelta | None = None) -> OCRService:
+async def acquire(yard: Yard, profile: str = "plain", wait: timedelta = PATIENCE) -> OCRService:
     return await yard.pool.acquire(device=CPU, engine="faulty", profile=profile, wait=wait)
 
 
@@ -145,6 +155,30 @@ async def test_whoever_stops_waiting_for_memory_leaves_nothing_reserved() -> Non
         assert len(yard.admission.reservations) == 1
         await yard.pool.release(plain)
         await yard.pool.release(await acquire(yard, "other"))
+
+
+class LateGrant(FakeAdmission):
+    """One that grants in the very moment at which it is no longer wanted."""
+
+    async def reserve_when_free(
+        self, owner: str, device: DeviceId, need: MemoryNeed, *, wait: timedelta
+    ) -> Reservation | None:
+        """Wait to be cancelled, then grant."""
+        del wait
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        self.limits[device] += need.ram_bytes
+        return self.reserve(owner, device, need)
+
+
+async def test_memory_granted_to_somebody_who_just_left_is_given_back() -> None:
+    admission = LateGrant({CPU: 90 * MIB})
+    async with running(make_yard(admission=admission)) as yard:
+        plain = await acquire(yard, "plain")
+        with pytest.raises(PoolExhausted):
+            await acquire(yard, "other", wait=A_MOMENT)
+        assert [held.owner for held in admission.reservations] == [yard.models.workers()[0].worker_id]
+        await yard.pool.release(plain)
 
 
 async def test_a_newcomer_is_not_evicted_before_it_was_of_use() -> None:
@@ -352,7 +386,7 @@ async def test_what_an_eviction_gave_back_is_measured() -> None:
         assert record.used_before_bytes is not None
         assert record.used_after_bytes is not None
         assert back == record.used_before_bytes - record.used_after_bytes
-        assert held / 4 < back < held + MIB, "it was waited for until most of what it alone held was seen back"
+        assert 3 * 7 * MIB < back < held, "it was looked until most of what it alone held was seen back"
         assert abs(record.rss_bytes - held) < MIB
         assert [str(key) for key in record.keys] == ["faulty/plain@cpu"]
 
@@ -388,12 +422,12 @@ async def test_memory_stays_reserved_until_the_death_is_seen() -> None:
         await eventually(lambda: yard.admission.reservations == ())
 
 
-async def test_ten_loads_and_unloads_leave_nothing_behind() -> None:
+async def test_loads_and_unloads_leave_nothing_behind() -> None:
     async with running(make_yard()) as yard:
         await yard.pool.release(await acquire(yard))
         await yard.models.evict_idle(CPU)
         before = open_files()
-        for _ in range(10):
+        for _ in range(5):
             await yard.pool.release(await acquire(yard))
             (pid,) = pids(yard)
             await yard.models.evict_idle(CPU)

@@ -7,12 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.fixtures.cgroups import limited_cgroup
 from tests.fixtures.pool import Outcomes, WorkerMaker, batch, eventually, faulty_load
 
 from pagemill.domain.errors import EngineFailed, InvalidDocument, OutOfMemory, TaskFailureReason, TimedOut, WorkerLost
+from pagemill.domain.memory import MIB
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.page import Page
 from pagemill.domain.recognition import Stage
+from pagemill.pool.linux import kernel_oom_kills
 from pagemill.pool.messages import Load
 
 
@@ -67,14 +70,29 @@ async def test_a_segmentation_fault_leaves_its_last_words(workers: WorkerMaker, 
 
 
 async def test_a_kill_that_the_kernel_counted_is_out_of_memory(workers: WorkerMaker, document: Path) -> None:
+    oom_kills: list[int] = []
+    workers.count_oom_kills = lambda: len(oom_kills)
     worker = await workers.loaded({"1": "hang"})
     reading = asyncio.create_task(worker.process(batch(document, 1), Outcomes()))
     await eventually(lambda: worker.page == 1)
-    workers.oom_kills += 1
+    oom_kills.append(1)
     os.kill(worker.pid, signal.SIGKILL)
     outcome = await reading
     assert outcome.loss is not None
     assert outcome.loss.cause is LossCause.KERNEL_OOM
+
+
+async def test_a_real_kill_by_the_kernel_is_told_from_others(workers: WorkerMaker, document: Path) -> None:
+    with limited_cgroup(200 * MIB) as cgroup:
+        workers.count_oom_kills = kernel_oom_kills
+        worker = await workers.loaded({"2": "allocate"})
+        (cgroup.path / "cgroup.procs").write_text(str(worker.pid))
+        outcome = await worker.process(batch(document, 1, 2, 3), Outcomes())
+        assert cgroup.oom_kills() == 1
+        assert outcome.loss is not None
+        assert (outcome.settled, outcome.loss.page) == ((1,), 2)
+        assert outcome.loss.cause is LossCause.KERNEL_OOM
+        assert outcome.loss.peak_bytes > 150 * MIB
 
 
 async def test_a_hang_is_ended_after_the_page_timeout(workers: WorkerMaker, document: Path) -> None:
@@ -143,7 +161,7 @@ async def test_out_of_memory_ends_the_batch_and_the_worker_is_not_used_again(
 
 async def test_a_data_limit_turns_endless_allocation_into_an_error(workers: WorkerMaker, document: Path) -> None:
     worker = await workers.bare()
-    await worker.load(faulty_load({"1": "allocate"}).model_copy(update={"data_limit_bytes": 300 * 1024 * 1024}))
+    await worker.load(faulty_load({"1": "allocate"}).model_copy(update={"data_limit_bytes": 300 * MIB}))
     pages = Outcomes()
     await worker.process(batch(document, 1), pages)
     failed = pages.seen[0]
@@ -221,4 +239,4 @@ async def test_trimming_gives_back_what_was_leaked_no_more(workers: WorkerMaker,
     worker = await workers.loaded({"every": "leak:20"})
     before = worker.rss_bytes
     await worker.process(batch(document, 1, 2, 3), Outcomes())
-    assert await worker.trim() > before + 55 * 1024 * 1024
+    assert await worker.trim() > before + 55 * MIB
