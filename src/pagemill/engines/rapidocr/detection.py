@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from rapidocr.ch_ppocr_det.utils import DBPostProcess
 
+from pagemill.engines.rapidocr.marks import marks_outside
 from pagemill.engines.rapidocr.models import Network, Tensor
 from pagemill.engines.rapidocr.pixels import Pixels, as_bgr, normalised, resized
 from pagemill.engines.rapidocr.strips import Quad
@@ -15,6 +16,8 @@ from pagemill.engines.rapidocr.tiles import tiles
 
 _STRIDE = 32  # the network halves its input five times
 _MOST_LINES = 5000
+_FEW_MARKS = 20
+_CERTAIN = 0.6  # text reaches 0.9 and more; an empty tile is undecided all over, at up to 0.48
 
 
 @dataclass(frozen=True)
@@ -23,21 +26,23 @@ class DetectionLimits:
 
     Attributes:
         pixels: At first it has no more pixels than this, whatever its shape; nor has any run of the network.
-        fine_pixels: It has no more than this when a second look at small print is taken.
-        small_print: From this height of its lowest quarter of lines on, in pixels, the writing is large enough.
+        fine_pixels: It has no more than this when a second look is taken.
+        small_print: From this height of the lowest quarter of the lines on, pixels, the writing is large enough.
+        overlooked: From this share of letter-sized marks outside all lines on, lines were overlooked.
     """
 
     pixels: int = 960 * 704
     fine_pixels: int = 4 * 960 * 704
     small_print: float = 14.0
+    overlooked: float = 0.35
 
 
 class Detector:
     """Finds lines of text with RapidOCR's detection model.
 
-    A page is looked at small, which suits print of ordinary size; where the lines found are low, it is looked at again
-    as large as their height asks for. A large image is cut into tiles and their maps are joined before lines are made
-    of them: memory is that of one tile.
+    A page is looked at small, which suits print of ordinary size. Where the lines found are low, or marks like letters
+    lie outside them, it is looked at again larger. A large image is cut into tiles and their maps are joined before
+    lines are made of them: memory is that of one tile.
     """
 
     def __init__(self, network: Network, limits: DetectionLimits) -> None:
@@ -56,12 +61,18 @@ class Detector:
         """The quadrilaterals around the lines of text, in no particular order, in pixels of the image."""
         area = pixels.shape[0] * pixels.shape[1]
         scale = min(1.0, math.sqrt(self._limits.pixels / area))
-        quads = self._at_scale(pixels, scale)
         finer = min(1.0, math.sqrt(self._limits.fine_pixels / area))
-        if finer > scale and 0 < _low_height(quads) * scale < self._limits.small_print:
+        quads = self._at_scale(pixels, scale)
+        if finer > scale and self._too_small(pixels, quads, scale, finer):
             quads = self._at_scale(pixels, finer)
         self._network.shrink()
         return quads
+
+    def _too_small(self, pixels: Pixels, quads: Sequence[Quad], scale: float, finer: float) -> bool:
+        if quads and _low_height(quads) * scale < self._limits.small_print:
+            return True
+        marks, outside = marks_outside(pixels, quads, scale=finer)
+        return outside >= _FEW_MARKS and outside > self._limits.overlooked * marks
 
     def _at_scale(self, pixels: Pixels, scale: float) -> list[Quad]:
         height, width = pixels.shape[:2]
@@ -78,6 +89,8 @@ class Detector:
         for columns, rows in tiles(canvas.shape[1], canvas.shape[0], most_pixels=self._limits.pixels):
             tile = _padded(canvas[rows.start : rows.stop, columns.start : columns.stop])
             part = self._network(normalised(tile))[0, 0]
+            if part.max() < _CERTAIN:
+                continue
             kept = part[
                 rows.keep_from - rows.start : rows.keep_to - rows.start,
                 columns.keep_from - columns.start : columns.keep_to - columns.start,
@@ -87,9 +100,9 @@ class Detector:
 
 
 def _low_height(quads: Sequence[Quad]) -> float:
-    """The height that three quarters of the lines exceed; 0 where there are none."""
+    """The height that three quarters of the lines exceed."""
     heights = [min(np.linalg.norm(quad[0] - quad[1]), np.linalg.norm(quad[1] - quad[2])) for quad in quads]
-    return float(np.quantile(heights, 0.25)) if heights else 0.0
+    return float(np.quantile(heights, 0.25))
 
 
 def _padded(bgr: Pixels) -> Pixels:
