@@ -91,6 +91,8 @@ class Network:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _QUIET
+        # Threads that spin while they wait win 5 % on an idle machine and lose 45 % on one that others use, too.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         provider = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})
         self._session = InferenceSession(str(path), options, providers=[provider])
         self._input = self._session.get_inputs()[0].name
