@@ -11,6 +11,12 @@ CPU = DeviceId("cpu")
 MIB = 1024 * 1024
 
 
+def in_mib(size_bytes: int) -> int:
+    """Whole MiB that hold so many bytes."""
+    return -(-size_bytes // MIB)
+
+
+
 class MemoryLevel(IntEnum):
     """How close a device is to its limit, mildest first."""
 

@@ -4,7 +4,7 @@
 Fakes that pass the same conformance suites live in `pagemill.testing`.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -229,8 +229,10 @@ class EventLog(Protocol):
         """Write one entry."""
         ...
 
-    async def read(self, task_id: str, *, after: int = 0, limit: int = 500) -> Sequence[EventRecord]:
-        """Entries of one task with a higher sequence than `after`, oldest first."""
+    async def read(
+        self, task_id: str, *, after: int = 0, limit: int = 500, kinds: Collection[TaskEvent] = ()
+    ) -> Sequence[EventRecord]:
+        """Entries of one task with a higher sequence than `after`, oldest first; no `kinds` means all of them."""
         ...
 
 

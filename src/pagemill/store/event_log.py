@@ -1,6 +1,6 @@
 """The durable log of what happened to tasks, in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
 
@@ -33,13 +33,17 @@ class SqlEventLog:
             await lock_row(connection, task_id)
             await note(connection, task_id, event, now=self._clock.now(), details=details)
 
-    async def read(self, task_id: str, *, after: int = 0, limit: int = 500) -> Sequence[EventRecord]:
-        """Entries of one task with a higher sequence than `after`, oldest first."""
+    async def read(
+        self, task_id: str, *, after: int = 0, limit: int = 500, kinds: Collection[TaskEvent] = ()
+    ) -> Sequence[EventRecord]:
+        """Entries of one task with a higher sequence than `after`, oldest first; no `kinds` means all of them."""
         query = (
             select(task_events)
             .where(task_events.c.task_id == task_id, task_events.c.sequence > after)
             .order_by(task_events.c.sequence)
             .limit(limit)
         )
+        if kinds:
+            query = query.where(task_events.c.event_type.in_(kinds))
         async with self._database.read() as connection:
             return [event_of(row) for row in (await connection.execute(query)).mappings()]

@@ -17,7 +17,7 @@ from pagemill.domain.recognition import READER, Stage
 from pagemill.domain.tasks import PageLease
 from pagemill.tasks.batch_params import BatchParamsMaker
 from pagemill.tasks.error_handler import TaskErrorHandler
-from pagemill.tasks.handlers import TaskEventHandlers
+from pagemill.tasks.handlers import ResourceUse, TaskEventHandlers
 from pagemill.tasks.plan import Assignment
 
 logger = logging.getLogger(__name__)
@@ -47,9 +47,14 @@ class _Batch:
     assignment: Assignment
     lease: PageLease
     open_pages: set[int] = field(default_factory=set)
+    reserved_bytes: int = 0
+    peak_bytes: int = 0
 
     def __post_init__(self) -> None:
         self.open_pages = set(self.lease.pages)
+
+    def saw_peak(self, peak_bytes: int) -> None:
+        self.peak_bytes = max(self.peak_bytes, peak_bytes)
 
     @property
     def device(self) -> DeviceId:
@@ -127,7 +132,9 @@ class BatchRunner:
             await uninterrupted(self._settle(batch, outcome))
 
         outcome = await service.process(batch.lease.task_id, self._params.make(batch.lease, batch.device), on_page)
+        batch.reserved_bytes = outcome.reserved_bytes
         if outcome.loss is not None:
+            batch.saw_peak(outcome.loss.peak_bytes)
             await uninterrupted(self._lose_worker(batch, outcome.loss))
 
     async def _lose_worker(self, batch: _Batch, loss: WorkerLoss) -> None:
@@ -136,6 +143,7 @@ class BatchRunner:
             batch.open_pages.discard(loss.page)
 
     async def _settle(self, batch: _Batch, outcome: PageOutcome) -> None:
+        batch.saw_peak(0 if isinstance(outcome, PageNeedsOcr) else outcome.peak_bytes)
         match outcome:
             case PageRead():
                 await self._pages.commit_page(batch.lease, outcome, confidence=outcome.confidence)
@@ -184,11 +192,12 @@ class BatchRunner:
             await uninterrupted(self._handlers.on_task_resource_acquired(task_id, resource))
             yield service
         finally:
-            await uninterrupted(self._release(service, task_id))
+            await uninterrupted(self._release(service, batch))
 
-    async def _release(self, service: Service, task_id: str) -> None:
+    async def _release(self, service: Service, batch: _Batch) -> None:
         await self._pool.release(service)
-        await self._handlers.on_task_resource_released(task_id, service.service_instance_id)
+        use = ResourceUse(batch.device, batch.reserved_bytes, batch.peak_bytes)
+        await self._handlers.on_task_resource_released(batch.lease.task_id, service.service_instance_id, use)
 
     @asynccontextmanager
     async def _renewed(self, lease: PageLease) -> AsyncIterator[None]:

@@ -2,14 +2,39 @@
 
 import logging
 from collections import defaultdict
+from dataclasses import dataclass
 
 from pagemill.domain.events import Details, TaskEvent
+from pagemill.domain.memory import DeviceId, in_mib
 from pagemill.domain.ports import EventLog, PageQueue, TaskStore
 from pagemill.domain.tasks import PageState
 from pagemill.tasks.tally import Tally
 from pagemill.tasks.watch import TaskWatch
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ResourceUse:
+    """What a task had of a service, from acquiring to releasing it.
+
+    Attributes:
+        device: Where.
+        reserved_bytes: What the ledger promised it there; 0 where no batch came to its end.
+        peak_bytes: The worker's highest peak on any of its pages; 0 where none was read.
+    """
+
+    device: DeviceId
+    reserved_bytes: int = 0
+    peak_bytes: int = 0
+
+    def details(self) -> Details:
+        """For the event."""
+        return {
+            "device": self.device,
+            "reserved_mb": in_mib(self.reserved_bytes),
+            "peak_mb": in_mib(self.peak_bytes),
+        }
 
 
 class TaskEventHandlers:
@@ -28,6 +53,7 @@ class TaskEventHandlers:
         self._watch = watch
         self.tally = tally or Tally()
         self._held: defaultdict[str, list[str]] = defaultdict(list)
+        self._warned: set[str] = set()
 
     def held(self, task_id: str) -> tuple[str, ...]:
         """Services the task holds now."""
@@ -44,12 +70,13 @@ class TaskEventHandlers:
         await self._store.track(task_id, service_instance_id=resource)
         await self.record(task_id, TaskEvent.RESOURCE_ACQUIRED, {"resource": resource})
 
-    async def on_task_resource_released(self, task_id: str, resource: str) -> None:
-        """The service is free again."""
+    async def on_task_resource_released(self, task_id: str, resource: str, use: ResourceUse) -> None:
+        """The service is free again: log what was promised and taken, and warn where that was over the estimate."""
         self._held[task_id].remove(resource)
         if not self._held[task_id]:
             del self._held[task_id]
-        await self.record(task_id, TaskEvent.RESOURCE_RELEASED, {"resource": resource})
+        await self.record(task_id, TaskEvent.RESOURCE_RELEASED, {"resource": resource, **use.details()})
+        await self._warn_of_excess(task_id, use)
 
     async def on_task_cleanup_completed(self, task_id: str) -> bool:
         """Verify that the task holds nothing any more, and only then say so on the task.
@@ -65,8 +92,20 @@ class TaskEventHandlers:
         # the mark comes last: of a task that bears it, every event is in the log
         await self._events.append(task_id, TaskEvent.CLEANUP_COMPLETED)
         await self._store.track(task_id, cleanup_completed=True)
+        self._warned.discard(task_id)
         self._watch.notify(task_id)
         return True
+
+    async def _warn_of_excess(self, task_id: str, use: ResourceUse) -> None:
+        """Once for each task: its receipt has the highest peak, and its health says the same."""
+        if task_id in self._warned:
+            return
+        task = await self._store.get(task_id)
+        peak_mb = in_mib(use.peak_bytes)
+        if task.estimated_memory_mb is not None and peak_mb > task.estimated_memory_mb:
+            self._warned.add(task_id)
+            details: Details = {"kind": "over_estimate", "peak_mb": peak_mb, "estimated_mb": task.estimated_memory_mb}
+            await self.record(task_id, TaskEvent.MEMORY_WARNING, details)
 
     def page_settled(self, task_id: str) -> None:
         """One page has an outcome."""

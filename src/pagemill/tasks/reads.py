@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pagemill.domain.events import EventRecord
 from pagemill.domain.memory import MIB, DeviceMemory, MemoryLevel
 from pagemill.domain.ports import Clock, EventLog, MemoryAdmission, ResultStore, ServicePool, TaskStore
+from pagemill.domain.receipt import RECEIPT_EVENTS, Receipt, make_receipt
 from pagemill.domain.results import ResultWriter
 from pagemill.domain.snapshot import PoolSnapshot
 from pagemill.domain.status import ServiceStatus, TaskHealth, TaskMetrics
@@ -15,6 +16,7 @@ from pagemill.tasks.results import write_result
 from pagemill.tasks.status import StatusReader
 from pagemill.tasks.watch import TaskWatch
 
+EVENTS_AT_ONCE = 1000
 SLOW_PAGE = timedelta(seconds=60)
 
 
@@ -95,6 +97,18 @@ class TaskReader:
     async def status(self) -> ServiceStatus:
         """The whole service at this moment."""
         return await self._status.read()
+
+    async def receipt(self, task_id: str) -> Receipt:
+        """What the task took of the machine so far. Raises NotFound."""
+        task = await self._store.get(task_id)
+        events: list[EventRecord] = []
+        full = True
+        while full:
+            after = events[-1].sequence if events else 0
+            found = await self._events.read(task_id, after=after, limit=EVENTS_AT_ONCE, kinds=RECEIPT_EVENTS)
+            events += found
+            full = len(found) == EVENTS_AT_ONCE
+        return make_receipt(task, events, await self._store.pages(task_id), now=self._clock.now())
 
     async def health(self, task_id: str) -> TaskHealth:
         """How one task is doing. Raises NotFound."""

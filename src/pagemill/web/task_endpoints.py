@@ -14,6 +14,7 @@ from pagemill.web.config import WebConfig
 from pagemill.web.delivering import choose_writer, result_response
 from pagemill.web.negotiation import preferred_wait
 from pagemill.web.paths import TaskId, root_of
+from pagemill.web.receipt_wire import ReceiptWire
 from pagemill.web.receiving import receive_task
 from pagemill.web.uploads import UploadStore
 from pagemill.web.wire import (
@@ -88,7 +89,8 @@ class TaskEndpoints:
     async def get(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
         """The task as it stands; with `Prefer: wait=N`, once it is final or N seconds are over."""
         task = await self._waited(await self._reads.get_task(task_id), request, response)
-        return TaskWire.of(task, root=root_of(request))
+        receipt = ReceiptWire.of(await self._reads.receipt(task_id)) if task.status.is_final else None
+        return TaskWire.of(task, root=root_of(request), receipt=receipt)
 
     async def pages(self, task_id: TaskId) -> PageListWire:
         """Where every page of the task stands."""
@@ -104,6 +106,10 @@ class TaskEndpoints:
     async def health(self, task_id: TaskId) -> HealthWire:
         """How the task is doing."""
         return HealthWire.of(await self._reads.health(task_id))
+
+    async def receipt(self, task_id: TaskId) -> ReceiptWire:
+        """What the task took of the machine so far, and what was done where that was not enough."""
+        return ReceiptWire.of(await self._reads.receipt(task_id))
 
     async def start(
         self, task_id: TaskId, request: Request, response: Response, body: TaskStartRequest | None = None

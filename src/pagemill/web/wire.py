@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
-
 from pagemill.domain.documents import DocumentKind, OcrMode
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.events import Details, EventRecord, TaskEvent, TaskNotice
@@ -16,13 +14,11 @@ from pagemill.domain.memory import MIB, DeviceMemory
 from pagemill.domain.recognition import Stage
 from pagemill.domain.status import TaskHealth, TaskMetrics
 from pagemill.domain.tasks import PageState, Task, TaskOptions, TaskPage, TaskStatus
+from pagemill.web.receipt_wire import ReceiptWire
+from pagemill.web.wire_model import WireModel
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
-
-
-class DocumentWire(_Wire):
+class DocumentWire(WireModel):
     """The document that was sent."""
 
     name: str
@@ -35,7 +31,7 @@ class DocumentWire(_Wire):
     """Pages it has; a task may ask for fewer."""
 
 
-class OptionsWire(_Wire):
+class OptionsWire(WireModel):
     """How it is to be read, under the names it is asked for by."""
 
     pages: str
@@ -57,7 +53,7 @@ class OptionsWire(_Wire):
         return cls(**options.model_dump(exclude={"recognition"}), **options.recognition.model_dump())
 
 
-class ProgressWire(_Wire):
+class ProgressWire(WireModel):
     """How far it is."""
 
     pages_total: int
@@ -68,7 +64,7 @@ class ProgressWire(_Wire):
     """Of these, given up."""
 
 
-class FailureWire(_Wire):
+class FailureWire(WireModel):
     """Why it failed."""
 
     reason: TaskFailureReason
@@ -80,7 +76,7 @@ class FailureWire(_Wire):
         return cls(reason=reason, message=message or "") if reason else None
 
 
-class LinksWire(_Wire):
+class LinksWire(WireModel):
     """Where to go from here."""
 
     self: str
@@ -88,6 +84,7 @@ class LinksWire(_Wire):
     result: str
     events: str
     health: str
+    receipt: str
     start: str
     cancel: str
 
@@ -95,11 +92,11 @@ class LinksWire(_Wire):
     def of(cls, task_id: str, *, root: str) -> Self:
         """Paths of everything that belongs to the task."""
         task = task_path(task_id, root=root)
-        parts = ("pages", "result", "events", "health", "start", "cancel")
+        parts = ("pages", "result", "events", "health", "receipt", "start", "cancel")
         return cls.model_validate({"self": task, **{part: f"{task}/{part}" for part in parts}})
 
 
-class TaskWire(_Wire):
+class TaskWire(WireModel):
     """One document and its fate."""
 
     task_id: str
@@ -123,10 +120,12 @@ class TaskWire(_Wire):
     """The pooled service that last worked on it."""
     resource_cleanup_completed: bool
     """All it held was released, and that was checked."""
+    receipt: ReceiptWire | None
+    """What it took, of a task that is over and was asked for alone; of others, see its link."""
     links: LinksWire
 
     @classmethod
-    def of(cls, task: Task, *, root: str) -> Self:
+    def of(cls, task: Task, *, root: str, receipt: ReceiptWire | None = None) -> Self:
         """The task as it is shown, with links below `root`, the path under which the service is mounted."""
         return cls(
             task_id=task.task_id,
@@ -153,11 +152,12 @@ class TaskWire(_Wire):
             assigned_device=task.assigned_device,
             service_instance_id=task.service_instance_id,
             resource_cleanup_completed=task.resource_cleanup_completed,
+            receipt=receipt,
             links=LinksWire.of(task.task_id, root=root),
         )
 
 
-class TaskListWire(_Wire):
+class TaskListWire(WireModel):
     """Tasks, newest first."""
 
     tasks: list[TaskWire]
@@ -165,7 +165,7 @@ class TaskListWire(_Wire):
     """Where the older ones are; also in the Link header."""
 
 
-class PageWire(_Wire):
+class PageWire(WireModel):
     """One page of a task."""
 
     number: int
@@ -198,14 +198,14 @@ class PageWire(_Wire):
         )
 
 
-class PageListWire(_Wire):
+class PageListWire(WireModel):
     """All pages of a task by number."""
 
     task_id: str
     pages: list[PageWire]
 
 
-class EventWire(_Wire):
+class EventWire(WireModel):
     """One thing that happened to a task."""
 
     sequence: int
@@ -224,7 +224,7 @@ class EventWire(_Wire):
         )
 
 
-class EventListWire(_Wire):
+class EventListWire(WireModel):
     """What happened to a task, oldest first."""
 
     task_id: str
@@ -239,7 +239,7 @@ class EventListWire(_Wire):
         return cls(task_id=task_id, events=[EventWire.of(event) for event in events], last_sequence=last)
 
 
-class NoticeWire(_Wire):
+class NoticeWire(WireModel):
     """That something happened to a task, and how far it is."""
 
     task_id: str
@@ -255,7 +255,7 @@ class NoticeWire(_Wire):
         return cls(task_id=notice.task_id, status=notice.status, progress=progress)
 
 
-class HealthWire(_Wire):
+class HealthWire(WireModel):
     """How a task is doing."""
 
     status: TaskStatus
@@ -277,7 +277,7 @@ class HealthWire(_Wire):
         )
 
 
-class DeviceMemoryWire(_Wire):
+class DeviceMemoryWire(WireModel):
     """One device's memory."""
 
     limit_mb: int
@@ -299,7 +299,7 @@ class DeviceMemoryWire(_Wire):
         )
 
 
-class MetricsWire(_Wire):
+class MetricsWire(WireModel):
     """How the service is doing."""
 
     active_tasks: int
@@ -329,7 +329,7 @@ def task_path(task_id: str, *, root: str) -> str:
     return f"{root}/tasks/{task_id}"
 
 
-class ServiceWire(_Wire):
+class ServiceWire(WireModel):
     """What answers here."""
 
     service: str
@@ -337,13 +337,13 @@ class ServiceWire(_Wire):
     links: dict[str, str]
 
 
-class StateWire(_Wire):
+class StateWire(WireModel):
     """How the process is."""
 
     status: Literal["alive", "ready"]
 
 
-class ProblemKindWire(_Wire):
+class ProblemKindWire(WireModel):
     """One kind of problem."""
 
     type: str

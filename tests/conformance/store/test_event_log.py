@@ -87,3 +87,11 @@ async def test_a_task_s_life_is_told_by_its_events(stores: Stores) -> None:
     assert log[3].details == {"page": 1, "seconds": 1.5, "confidence": 0.9}
     assert log[5].details == {"page": 2, "reason": "ENGINE_ERROR", "message": "It went wrong."}
     assert log[7].details == {"priority": 2}
+
+
+async def test_only_the_kinds_asked_for_are_read(stores: Stores) -> None:
+    await stores.running(pages=1)
+    kinds = (TaskEvent.STARTED, TaskEvent.CREATED)
+    found = await stores.events.read("a", kinds=kinds)
+    assert [event.event_type for event in found] == [TaskEvent.CREATED, TaskEvent.STARTED]
+    assert await stores.events.read("a", after=found[-1].sequence, kinds=kinds) == []

@@ -141,6 +141,7 @@ async def test_every_answer_is_a_documented_one(
         await client.get("/tasks/task-0001"),
         await client.get("/tasks/task-0001/pages"),
         await client.get("/tasks/task-0001/health"),
+        await client.get("/tasks/task-0001/receipt"),
         await client.get("/tasks/task-0001/events"),
         await client.get("/tasks/task-0001/events?after=x"),
         await client.get("/events?after=x"),
@@ -156,6 +157,7 @@ async def test_every_answer_is_a_documented_one(
     await tasks.clean_up("task-0001")
     sent += [
         await client.get("/events"),
+        await client.get("/tasks/task-0001"),
         await client.get("/tasks/task-0001/events/stream"),
         await client.get("/tasks/task-0001/events", headers={"accept": "text/event-stream"}),
         await client.get("/tasks/task-0001/events/stream", headers={"last-event-id": "99"}),
@@ -188,6 +190,7 @@ async def test_every_endpoint_was_asked(document: Mapping[str, Any]) -> None:
         ("get", "/events"),
         ("get", "/metrics"),
         ("get", "/tasks/{task_id}/health"),
+        ("get", "/tasks/{task_id}/receipt"),
         ("post", "/tasks/{task_id}/start"),
         ("post", "/tasks/{task_id}/cancel"),
     }
