@@ -36,6 +36,7 @@ from pagemill.settings import Settings
 from pagemill.store import migrate
 from pagemill.store.database import Database
 from pagemill.store.event_log import SqlEventLog
+from pagemill.store.learned_state import SqlLearnedState
 from pagemill.store.notices import SqlTaskNotices
 from pagemill.store.page_queue import SqlPageQueue
 from pagemill.store.task_queue import QueueConfig, SqlTaskQueue
@@ -49,6 +50,7 @@ from pagemill.tasks.error_handler import TaskErrorHandler
 from pagemill.tasks.feed import TaskFeed
 from pagemill.tasks.following import TaskFollower
 from pagemill.tasks.handlers import TaskEventHandlers
+from pagemill.tasks.learning import LearningKeeper
 from pagemill.tasks.manager import TaskManager, TaskManagerConfig
 from pagemill.tasks.plan import READER_LANE, BatchLimits
 from pagemill.tasks.reads import TaskReader
@@ -99,6 +101,9 @@ class Application:
 
         self.guard = MemoryGuard(_guard_config(settings), machine=machine, clock=clock)
         estimator = LearningEstimator(seeds_of(specs.values()))
+        self._learning = LearningKeeper(
+            "memory estimates", learner=estimator, state=SqlLearnedState(self._database, clock)
+        )
         self._models = ModelManager(
             specs,
             _model_manager_config(settings, services),
@@ -186,6 +191,8 @@ class Application:
             await asyncio.to_thread(migrate.upgrade, self.settings.resolved_database_url)
             await self._database.start()
             stack.push_async_callback(self._database.stop)
+            await self._learning.start()
+            stack.push_async_callback(self._learning.stop)
             await self.guard.start(self._models)
             stack.push_async_callback(self.guard.stop)
             self.pool.start()

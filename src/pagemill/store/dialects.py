@@ -28,6 +28,7 @@ class Lock(StrEnum):
 
     MIGRATION = "pagemill.migration"
     QUEUE_SIZE = "pagemill.queue_size"
+    LEARNED_STATE = "pagemill.learned_state"
 
 
 def parse_url(url: str) -> URL:

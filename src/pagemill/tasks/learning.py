@@ -1,0 +1,58 @@
+"""Keeps what was learned across restarts: restored at the start, saved every minute and at the end."""
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+
+from pydantic import JsonValue
+
+from pagemill.domain.ports import LearnedState, Learner
+from pagemill.tasks.duty import Duty
+
+logger = logging.getLogger(__name__)
+
+
+class LearningKeeper:
+    """A maintenance duty. Runs in the server process.
+
+    Args:
+        name: What the learner's state is kept under.
+        learner: Who learns.
+        state: Where it is kept.
+        interval: Longest time a crash of the server may cost.
+    """
+
+    def __init__(
+        self, name: str, *, learner: Learner, state: LearnedState, interval: timedelta = timedelta(minutes=1)
+    ) -> None:
+        self._name = name
+        self._learner = learner
+        self._state = state
+        self._saved: Mapping[str, JsonValue] = {}
+        self._duty = Duty(f"learning of {name}", self.run_once, interval=interval)
+
+    async def start(self) -> None:
+        """Take up what is kept, then save regularly. What cannot be understood is learned anew."""
+        kept = await self._state.load(self._name)
+        if kept is not None:
+            try:
+                self._learner.restore(kept)
+            except ValueError as error:
+                logger.warning("What was learned of %s cannot be used and is learned anew: %s", self._name, error)
+        self._saved = self._learner.snapshot()
+        self._duty.start()
+
+    async def run_once(self) -> None:
+        """Save what has changed."""
+        learned = self._learner.snapshot()
+        if learned != self._saved:
+            await self._state.save(self._name, learned)
+            self._saved = learned
+
+    async def stop(self) -> None:
+        """Save for the last time; twice is no error."""
+        await self._duty.stop()
+        try:
+            await self.run_once()
+        except Exception:
+            logger.exception("What was learned of %s since the last minute is lost", self._name)
