@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from statistics import fmean
 
 import numpy as np
 from rapidocr.ch_ppocr_rec.typings import WordInfo
@@ -57,7 +59,7 @@ class Recogniser:
         """
         widths = [_input_width(strip) for strip in strips]
         lines: dict[int, ReadLine] = {}
-        for batch in _batches(widths, most_lines=most_lines):
+        for batch in batches(widths, most_lines=most_lines):
             read = self._run([strips[index] for index in batch], [widths[index] for index in batch])
             lines.update(zip(batch, read, strict=True))
         return [lines[index] for index in range(len(strips))]
@@ -75,7 +77,7 @@ class Recogniser:
             self._network(batch), return_word_box=True, wh_ratio_list=widths, max_wh_ratio=widest
         )
         return [
-            ReadLine(text, min(1.0, confidence), _words(text, info))
+            ReadLine(text, min(1.0, confidence), placed_words(text, info))
             for (text, confidence), info in zip(texts, infos, strict=True)
         ]
 
@@ -84,7 +86,7 @@ def _input_width(strip: LineStrip) -> int:
     return min(_WIDEST, max(_NARROWEST, math.ceil(strip.aspect * _HEIGHT)))
 
 
-def _batches(widths: Sequence[int], *, most_lines: int | None) -> Iterator[list[int]]:
+def batches(widths: Sequence[int], *, most_lines: int | None) -> Iterator[list[int]]:
     """Indices of the lines of each run, widest lines first, so that the peak comes early."""
     batch: list[int] = []
     for index in sorted(range(len(widths)), key=lambda index: -widths[index]):
@@ -98,23 +100,22 @@ def _batches(widths: Sequence[int], *, most_lines: int | None) -> Iterator[list[
         yield batch
 
 
-def _words(text: str, info: WordInfo) -> tuple[ReadWord, ...]:
-    confidences = [
-        confidence for character, confidence in zip(text, info.confs, strict=False) if not character.isspace()
-    ]
+def placed_words(text: str, info: WordInfo) -> tuple[ReadWord, ...]:
+    """The words of a decoded line: `info` has their letters' columns, `text` also the spaces between them."""
     columns = [column for word in info.word_cols for column in word]
     if not columns:
         return ()
+    confidences = iter([score for letter, score in zip(text, info.confs, strict=False) if not letter.isspace()])
     edges = _edges(columns, [len(word) for word in info.word_cols])
-    words, first = [], 0
-    for word, (start, end) in zip(info.words, edges, strict=True):
-        last = first + len(word)
-        confidence = sum(confidences[first:last]) / len(word)
-        words.append(
-            ReadWord("".join(word), start / info.line_txt_len, min(end / info.line_txt_len, 1.0), min(confidence, 1.0))
+    return tuple(
+        ReadWord(
+            text="".join(letters),
+            start=start / info.line_txt_len,
+            end=min(1.0, end / info.line_txt_len),
+            confidence=min(1.0, fmean(islice(confidences, len(letters)))),
         )
-        first = last
-    return tuple(words)
+        for letters, (start, end) in zip(info.words, edges, strict=True)
+    )
 
 
 def _edges(columns: Sequence[int], lengths: Sequence[int]) -> list[tuple[float, float]]:

@@ -1,0 +1,36 @@
+import subprocess
+import sys
+from dataclasses import replace
+
+from pagemill.engines.registry import engine_specs, unusable_engines
+
+
+def test_the_default_profile_is_the_accurate_one() -> None:
+    spec = engine_specs()["rapidocr"]
+    assert spec.profile("") is spec.profile("accurate")
+
+
+def test_every_name_leads_to_its_engine() -> None:
+    assert all(name == spec.name for name, spec in engine_specs().items())
+
+
+def test_an_engine_whose_parts_are_missing_is_unusable_and_says_which() -> None:
+    spec = replace(engine_specs()["rapidocr"], requires=("rapidocr", "no_such_module"))
+    reasons = unusable_engines({"rapidocr": spec})
+    assert "no_such_module" in reasons["rapidocr"]
+    assert "needs no_such_module" in reasons["rapidocr"]
+
+
+def test_an_engine_with_an_interpreter_of_its_own_is_not_judged_here() -> None:
+    spec = replace(engine_specs()["rapidocr"], requires=("no_such_module",), interpreter="/opt/other/bin/python")
+    assert unusable_engines({"rapidocr": spec}) == {}
+
+
+def test_the_registry_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from pagemill.engines.registry import engine_specs, unusable_engines;"
+        "unusable_engines(engine_specs());"
+        "print([name for name in ('numpy', 'cv2', 'onnxruntime', 'rapidocr') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
