@@ -4,9 +4,11 @@
 Fakes that pass the same conformance suites live in `pagemill.testing`.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from pydantic import JsonValue
 
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import TaskFailureReason
@@ -301,6 +303,34 @@ class ServicePool(Protocol):
             WorkerLost: The model set could not be loaded.
         """
         ...
+
+class LearnedState(Protocol):
+    """What was learned while running, kept by name across restarts."""
+
+    async def save(self, name: str, value: Mapping[str, JsonValue]) -> None:
+        """Keep it, in place of what was kept under that name."""
+        ...
+
+    async def load(self, name: str) -> Mapping[str, JsonValue] | None:
+        """What was kept last; None where nothing was."""
+        ...
+
+
+class Learner(Protocol):
+    """Something that learns while running, and can tell all of it as plain values."""
+
+    def snapshot(self) -> Mapping[str, JsonValue]:
+        """All that was learned."""
+        ...
+
+    def restore(self, snapshot: Mapping[str, JsonValue]) -> None:
+        """Take over what `snapshot` gave, in place of what was learned so far.
+
+        Raises:
+            ValueError: It cannot be understood; nothing is changed.
+        """
+        ...
+
 
     async def release(self, service: Service) -> None:
         """Give it back; giving back twice is no error."""

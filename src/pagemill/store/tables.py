@@ -5,6 +5,7 @@
             ├── task_events ── what happened, in order
             └── task_metrics ── memory over time
     task_transitions ── the allowed changes of `tasks.status`; a trigger refuses all others
+    learned_state ── what a restart should not forget, such as the peaks of each model set
 
 Queries lock a task's row before rows of its pages, so that two servers on one PostgreSQL never wait in a circle.
 """
@@ -165,3 +166,11 @@ task_metrics = Table(
     Column("processing_stage", String(32), nullable=False),
 )
 Index(None, task_metrics.c.task_id, task_metrics.c.timestamp)
+
+learned_state = Table(
+    "learned_state",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Json, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
