@@ -24,6 +24,7 @@ RESOURCE_COLUMNS = {
     "service_instance_id": None,
     "resource_cleanup_completed": False,
 }
+NEWEST = "0006"
 ADD_TASK = """
 INSERT INTO tasks (task_id, status, document_path, document_name, document_size_bytes, document_sha256, kind,
                    page_count, options, fingerprint, created_at, queue_order, pages_total, pages_done)
@@ -103,6 +104,23 @@ def test_the_memory_of_the_ladder_comes_and_goes_with_all_other_data_in_place(em
     assert {table: _rows(empty_database, table) for table in before} == before
 
 
+def test_deadlines_callers_and_notices_come_and_go_with_all_other_data_in_place(empty_database: str) -> None:
+    migrate.upgrade(empty_database, "0003")
+    _populate(empty_database, *TaskStatus)
+    before = {
+        table: _rows(empty_database, table) for table in ("tasks", "task_pages", "page_results", "task_transitions")
+    }
+
+    migrate.upgrade(empty_database, "0006")
+    assert {(row["caller"], row["deadline_at"], row["delete_at"]) for row in _rows(empty_database, "tasks")} == {
+        ("", None, None)
+    }
+    assert {"status_before": "retrying", "status_after": "cancelling"} in _rows(empty_database, "task_transitions")
+
+    migrate.downgrade(empty_database, "0003")
+    assert {table: _rows(empty_database, table) for table in before} == before
+
+
 async def test_work_of_an_older_schema_goes_on_where_it_stood(empty_database: str) -> None:
     migrate.upgrade(empty_database, migrate.OLDER_SCHEMA)
     _populate(empty_database, TaskStatus.QUEUED)
@@ -145,7 +163,7 @@ def test_going_down_to_the_base_leaves_nothing_and_up_again_everything(empty_dat
     assert _tables(empty_database) == {"alembic_version"}
     migrate.upgrade(empty_database)
     migrate.upgrade(empty_database)
-    assert (migrate.current(empty_database), migrate.check(empty_database)) == ("0003", [])
+    assert (migrate.current(empty_database), migrate.check(empty_database)) == (NEWEST, [])
 
 
 def test_migrating_from_several_places_at_once_is_safe(empty_database: str) -> None:

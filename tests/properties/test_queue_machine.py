@@ -34,6 +34,7 @@ Result = TypeVar("Result")
 RETRY = timedelta(seconds=20)
 CONFIG = QueueConfig(max_queue_size=2, ageing_interval=timedelta(seconds=20))
 OPEN = (PageState.QUEUED, PageState.LEASED)
+AT_WORK = (TaskStatus.RUNNING, TaskStatus.RETRYING)
 
 
 @dataclass
@@ -49,6 +50,9 @@ class ModelPage:
     until: datetime | None = None
     results: int = 0
 
+    def is_workable(self, now: datetime) -> bool:
+        return self.state is PageState.QUEUED and (self.retry_at is None or self.retry_at <= now)
+
 
 @dataclass
 class ModelTask:
@@ -59,6 +63,11 @@ class ModelTask:
     priority: int = 0
     queued_at: datetime | None = None
     admission: int = 0
+    caller: str = ""
+
+    def rests(self, now: datetime) -> bool:
+        """No page is or can be worked on."""
+        return not any(page.state is PageState.LEASED or page.is_workable(now) for page in self.pages.values())
 
     def count(self, state: PageState) -> int:
         return sum(page.state is state for page in self.pages.values())
@@ -94,14 +103,14 @@ class QueueMachine(RuleBasedStateMachine):
     def first_task(self) -> str:
         return self._create(pages=3, stage=Stage.OCR)
 
-    @rule(target=tasks, pages=st.integers(1, 3), stage=st.sampled_from(Stage))
-    def create(self, pages: int, stage: Stage) -> str:
-        return self._create(pages, stage)
+    @rule(target=tasks, pages=st.integers(1, 3), stage=st.sampled_from(Stage), caller=st.sampled_from("ab"))
+    def create(self, pages: int, stage: Stage, caller: str) -> str:
+        return self._create(pages, stage, caller)
 
-    def _create(self, pages: int, stage: Stage) -> str:
+    def _create(self, pages: int, stage: Stage, caller: str = "a") -> str:
         name = f"task-{9 - len(self.model) % 10}-{len(self.model)}"
-        self.run(self.stores.tasks.create(new_task(name, pages=pages, stage=stage)))
-        self.model[name] = ModelTask({number: ModelPage(stage) for number in range(1, pages + 1)})
+        self.run(self.stores.tasks.create(new_task(name, pages=pages, stage=stage, caller=caller)))
+        self.model[name] = ModelTask({number: ModelPage(stage) for number in range(1, pages + 1)}, caller=caller)
         return name
 
     @rule(name=tasks, priority=st.sampled_from((-1, 0, 1)))
@@ -111,10 +120,10 @@ class QueueMachine(RuleBasedStateMachine):
         if len(waiting) >= CONFIG.max_queue_size:
             with pytest.raises(QueueFull):
                 self.run(self.stores.queue.add_task(task, priority))
-        elif TaskStatus.QUEUED not in TRANSITIONS[self.model[name].status]:
+        elif task.status in AT_WORK or TaskStatus.QUEUED not in TRANSITIONS[self.model[name].status]:
             with pytest.raises(IllegalTransition):
                 self.run(self.stores.queue.add_task(task, priority))
-        elif self.model[name].status is not TaskStatus.RUNNING:
+        else:
             self.run(self.stores.queue.add_task(task, priority))
             self._enter_queue(name, priority)
 
@@ -133,7 +142,12 @@ class QueueMachine(RuleBasedStateMachine):
             assert task.queued_at is not None
             return task.queued_at - task.priority * CONFIG.ageing_interval, name
 
+        def turn(name: str) -> int:
+            return max(task.admission for task in self.model.values() if task.caller == self.model[name].caller)
+
         waiting = sorted((name for name, task in self.model.items() if task.status is TaskStatus.QUEUED), key=order)
+        waiting = [name for name in waiting if self.model[name].priority == self.model[waiting[0]].priority]
+        waiting.sort(key=turn)
         task = self.run(self.stores.queue.get_next_task(CPU))
         assert (task and task.task_id) == (waiting[0] if waiting else None)
         if waiting:
@@ -143,7 +157,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(name=tasks)
     def requeue(self, name: str) -> None:
         task = self.run(self.stores.tasks.get(name))
-        if self.model[name].status is TaskStatus.RUNNING:
+        if self.model[name].status in AT_WORK:
             self.run(self.stores.queue.requeue_task(task))
             self._enter_queue(name, self.model[name].priority - 1)
 
@@ -166,8 +180,13 @@ class QueueMachine(RuleBasedStateMachine):
     def finish(self) -> None:
         expected = {}
         for name, task in self.model.items():
-            running = task.status in (TaskStatus.RUNNING, TaskStatus.CANCELLING)
-            if running and not any(page.state in OPEN for page in task.pages.values()):
+            if task.status not in (TaskStatus.RUNNING, TaskStatus.CANCELLING) or not task.rests(
+                self.stores.clock.now()
+            ):
+                continue
+            if any(page.state in OPEN for page in task.pages.values()):
+                task.status = TaskStatus.RETRYING
+            else:
                 expected[name] = self._end_of(task)
         finished = self.run(self.stores.pages.finish_completed())
         assert {task.task_id: task.status for task in finished} == expected
@@ -188,15 +207,9 @@ class QueueMachine(RuleBasedStateMachine):
     def claim(self, name: str, stage: Stage, limit: int, owner: str) -> object:
         now = self.stores.clock.now()
         task = self.model[name]
-        workable = [
-            number
-            for number, page in task.pages.items()
-            if page.state is PageState.QUEUED
-            and page.stage is stage
-            and (page.retry_at is None or page.retry_at <= now)
-        ]
+        workable = [number for number, page in task.pages.items() if page.is_workable(now) and page.stage is stage]
         expected: list[int] = []
-        for number in workable[:limit] if task.status is TaskStatus.RUNNING else []:
+        for number in workable[:limit] if task.status in AT_WORK else []:
             if expected and (task.pages[number].crashes or task.pages[expected[0]].crashes):
                 break
             expected.append(number)
@@ -204,6 +217,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert (lease.pages if lease else ()) == tuple(expected)
         if lease is None:
             return multiple()
+        task.status = TaskStatus.RUNNING
         for number in lease.pages:
             page = task.pages[number]
             assert page.token is None or page.token < lease.token
@@ -289,11 +303,10 @@ class QueueMachine(RuleBasedStateMachine):
         now = self.stores.clock.now()
         expected = []
         for name, task in sorted(self.model.items(), key=lambda item: item[1].admission):
-            if task.status is TaskStatus.RUNNING and any(page.state in OPEN for page in task.pages.values()):
+            if task.status in AT_WORK and any(page.state in OPEN for page in task.pages.values()):
                 queued = dict.fromkeys(Stage, 0)
                 for page in task.pages.values():
-                    due = page.retry_at is None or page.retry_at <= now
-                    queued[page.stage] += page.state is PageState.QUEUED and due
+                    queued[page.stage] += page.is_workable(now)
                 waiting = {stage: count for stage, count in queued.items() if count}
                 expected.append((name, waiting, task.count(PageState.LEASED)))
         backlog = self.run(self.stores.pages.backlog())

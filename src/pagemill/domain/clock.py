@@ -1,8 +1,13 @@
-"""The real clock."""
+"""The real clocks."""
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+from pagemill.domain.ports import Clock
+
+SLEW = 0.1
+"""How much faster or slower than it is time may seem to pass while a `SteadyClock` follows a jump."""
 
 
 class SystemClock:
@@ -19,3 +24,35 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
+
+
+class SteadyClock:
+    """`Clock` whose time never jumps: where the machine's does, it follows by running 10 % faster or slower.
+
+    Leases, retries, waiting and deadlines are stored as times and compared with `now`. So setting the machine's clock
+    by hours makes no duration longer or shorter than by a tenth: nothing expires early, nothing is rescued from a
+    worker that lives, nothing waits for hours. While both clocks agree, it says what the machine says.
+    """
+
+    def __init__(self, machine: Clock) -> None:
+        self._machine = machine
+        self._time = machine.now()
+        self._monotonic = machine.monotonic()
+
+    def now(self) -> datetime:
+        """Aware UTC time; never earlier than it was."""
+        monotonic = self._machine.monotonic()
+        passed = timedelta(seconds=monotonic - self._monotonic)
+        expected = self._time + passed
+        most = passed * SLEW
+        self._time = expected + min(max(self._machine.now() - expected, -most), most)
+        self._monotonic = monotonic
+        return self._time
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+        return self._machine.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await self._machine.sleep(seconds)

@@ -25,7 +25,8 @@ PagemillError
 ├── PoolExhausted
 ├── DeviceUnavailable
 ├── WorkerLost
-└── TimedOut
+├── TimedOut
+└── DatabaseUnavailable
 """
 
 from enum import StrEnum
@@ -243,4 +244,11 @@ class TimedOut(PagemillError):
 
     code = "timed_out"
     reason = TaskFailureReason.TIMEOUT
+    retryable = True
+
+
+class DatabaseUnavailable(PagemillError):
+    """The database cannot be used now: it is away, restarting, full or locked. What was being written may be lost."""
+
+    code = "database_unavailable"
     retryable = True

@@ -31,6 +31,7 @@ from pagemill.domain.outcomes import (
 )
 from pagemill.domain.recognition import BatchParams, ModelSetKey, Stage
 from pagemill.domain.snapshot import PoolSnapshot, QueueSnapshot, WatchedWorker
+from pagemill.domain.status import TaskSample
 from pagemill.domain.tasks import Backlog, NewTask, PageLease, Rung, Task, TaskPage, TaskStatus
 
 OnPage = Callable[[PageOutcome], Awaitable[None]]
@@ -74,6 +75,14 @@ class TaskQueue(Protocol):
         """
         ...
 
+    async def submit(self, new: NewTask) -> Task:
+        """Store a task and queue it, in one transaction: both or neither.
+
+        Raises:
+            QueueFull: `max_queue_size` tasks wait already.
+        """
+        ...
+
     async def requeue_task(self, task: Task) -> Task:
         """Put a running task back in the queue with its priority lowered by one."""
         ...
@@ -108,8 +117,8 @@ class TaskStore(Protocol):
         """All pages of the task by number."""
         ...
 
-    async def uncleaned(self, limit: int = 100) -> Sequence[Task]:
-        """Final tasks whose `resource_cleanup_completed` is still false, oldest first."""
+    async def uncleaned(self, limit: int = 100, *, ended_for: timedelta = timedelta(0)) -> Sequence[Task]:
+        """Final tasks whose `resource_cleanup_completed` is still false so long after their end, oldest first."""
         ...
 
     async def transition(
@@ -147,6 +156,41 @@ class TaskStore(Protocol):
         Raises:
             Conflict: It is still queued or running.
         """
+        ...
+
+
+class OverdueTasks(Protocol):
+    """Tasks that have waited too long."""
+
+    async def expire(self, *, queue_timeout: timedelta | None) -> Sequence[Task]:
+        """End (`expired`) the tasks past their deadline, and those that waited so long without a page being started.
+
+        None leaves those that wait alone. Finished pages are kept; leases on the others are stale from then on.
+        """
+        ...
+
+
+class Retention(Protocol):
+    """What has been kept long enough, and what nobody knows any more."""
+
+    async def outdated(self, kept_for: timedelta, *, limit: int = 50) -> Sequence[Task]:
+        """Tasks that ended (or were created and never started) longer ago than that, or than they asked for."""
+        ...
+
+    async def unknown_tasks(self, task_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that no task has."""
+        ...
+
+    async def unknown_documents(self, paths: Sequence[str]) -> set[str]:
+        """Those of the files that are no task's document."""
+        ...
+
+    async def prune_samples(self, kept_for: timedelta, *, limit: int = 1000) -> int:
+        """Delete up to `limit` of the oldest entries of `task_metrics`; how many it deleted."""
+        ...
+
+    async def prune_quarantine(self) -> None:
+        """Forget pages that were quarantined long ago."""
         ...
 
 
@@ -208,7 +252,7 @@ class PageQueue(Protocol):
         ...
 
     async def renew(self, lease: PageLease, lease_for: timedelta) -> PageLease:
-        """Extend the lease."""
+        """Extend the lease; stale too where the task is being cancelled, so that other servers stop as well."""
         ...
 
     async def rescue(self, *, owner: str | None = None) -> int:
@@ -219,7 +263,10 @@ class PageQueue(Protocol):
         """End every running or cancelling task (or the one named) none of whose pages is left to do.
 
         All done: succeeded. Some failed: partially_succeeded. None done: failed, with the commonest reason. Cancelling:
-        cancelled.
+        cancelled. A running task whose pages all wait for their next try becomes `retrying`, which is no end.
+
+        Returns:
+            The tasks that ended.
         """
         ...
 
@@ -235,6 +282,22 @@ class EventLog(Protocol):
         self, task_id: str, *, after: int = 0, limit: int = 500, kinds: Collection[TaskEvent] = ()
     ) -> Sequence[EventRecord]:
         """Entries of one task with a higher sequence than `after`, oldest first; no `kinds` means all of them."""
+        ...
+
+
+class TaskSamples(Protocol):
+    """Memory of running tasks over time."""
+
+    async def add(self, samples: Sequence[TaskSample]) -> None:
+        """Write samples at once; those of tasks that are no more are left out."""
+        ...
+
+    async def read(self, task_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[TaskSample]:
+        """Samples of one task with a higher sequence than `after`, oldest first."""
+        ...
+
+    async def latest(self, task_id: str) -> Sequence[TaskSample]:
+        """All that were taken of the task at the last moment any was taken."""
         ...
 
 
@@ -255,6 +318,34 @@ class QueueStatistics(Protocol):
 
     async def statistics(self) -> QueueSnapshot:
         """The queue at this moment."""
+        ...
+
+
+class LearnedState(Protocol):
+    """What was learned while running, kept by name across restarts."""
+
+    async def save(self, name: str, value: Mapping[str, JsonValue]) -> None:
+        """Keep it, in place of what was kept under that name."""
+        ...
+
+    async def load(self, name: str) -> Mapping[str, JsonValue] | None:
+        """What was kept last; None where nothing was."""
+        ...
+
+
+class Learner(Protocol):
+    """Something that learns while running, and can tell all of it as plain values."""
+
+    def snapshot(self) -> Mapping[str, JsonValue]:
+        """All that was learned."""
+        ...
+
+    def restore(self, snapshot: Mapping[str, JsonValue]) -> None:
+        """Take over what `snapshot` gave, in place of what was learned so far.
+
+        Raises:
+            ValueError: It cannot be understood; nothing is changed.
+        """
         ...
 
 
@@ -293,8 +384,9 @@ class ServicePool(Protocol):
         profile: str = "",
         languages: Sequence[str] = (),
         wait: timedelta | None = None,
+        fresh: bool = False,
     ) -> Service:
-        """Wait for a free place and a loaded model set.
+        """Wait for a free place and a loaded model set; `fresh`: in a process that has read nothing yet.
 
         Raises:
             PoolExhausted: None became free within `wait` (None: the settings' limit).
@@ -303,34 +395,6 @@ class ServicePool(Protocol):
             WorkerLost: The model set could not be loaded.
         """
         ...
-
-class LearnedState(Protocol):
-    """What was learned while running, kept by name across restarts."""
-
-    async def save(self, name: str, value: Mapping[str, JsonValue]) -> None:
-        """Keep it, in place of what was kept under that name."""
-        ...
-
-    async def load(self, name: str) -> Mapping[str, JsonValue] | None:
-        """What was kept last; None where nothing was."""
-        ...
-
-
-class Learner(Protocol):
-    """Something that learns while running, and can tell all of it as plain values."""
-
-    def snapshot(self) -> Mapping[str, JsonValue]:
-        """All that was learned."""
-        ...
-
-    def restore(self, snapshot: Mapping[str, JsonValue]) -> None:
-        """Take over what `snapshot` gave, in place of what was learned so far.
-
-        Raises:
-            ValueError: It cannot be understood; nothing is changed.
-        """
-        ...
-
 
     async def release(self, service: Service) -> None:
         """Give it back; giving back twice is no error."""

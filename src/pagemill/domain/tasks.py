@@ -14,7 +14,11 @@ from pagemill.domain.recognition import RecognitionOptions, Stage
 
 
 class TaskStatus(StrEnum):
-    """Where a task stands."""
+    """Where a task stands.
+
+    `retrying` is a running task all of whose open pages wait for the time of their next try; it runs again as soon as
+    one of them is leased.
+    """
 
     CREATED = "created"
     QUEUED = "queued"
@@ -62,6 +66,7 @@ TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
         {
             TaskStatus.QUEUED,
             TaskStatus.RUNNING,
+            TaskStatus.CANCELLING,
             TaskStatus.CANCELLED,
             TaskStatus.FAILED,
             TaskStatus.EXPIRED,
@@ -135,6 +140,8 @@ class TaskOptions(BaseModel):
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     start: bool = True
     labels: dict[str, str] = Field(default_factory=dict)
+    deadline_seconds: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
+    time_to_live_seconds: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
 
 
 @dataclass(frozen=True)
@@ -156,10 +163,15 @@ class StoredDocument:
 
 @dataclass(frozen=True)
 class TaskCreateRequest:
-    """Everything `TaskManager.create_task` needs: a stored document and what to do with it."""
+    """Everything `TaskManager.create_task` needs: a stored document and what to do with it.
+
+    Attributes:
+        caller: Whom tasks are shared out between; empty where everybody may ask.
+    """
 
     document: StoredDocument
     options: TaskOptions = field(default_factory=TaskOptions)
+    caller: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,6 +188,8 @@ class Task:
         pages_total: Pages asked for.
         pages_done: Of these, read.
         pages_failed: Of these, given up.
+        caller: Who sent it; empty where everybody may ask.
+        deadline_at: When it expires unless it is done; None for no deadline.
     """
 
     task_id: str
@@ -199,6 +213,8 @@ class Task:
     assigned_device: DeviceId | None = None
     service_instance_id: str | None = None
     resource_cleanup_completed: bool = False
+    caller: str = ""
+    deadline_at: datetime | None = None
 
 
 def check_startable(task: Task) -> None:
@@ -285,6 +301,7 @@ class Backlog:
         queued: Pages that wait, by stage.
         leased: Pages in the hands of workers now, all stages together.
         solitary: Of the pages that wait for recognition, how many must have the device to themselves.
+        caller: Who sent it; callers share what there is, each among its own tasks.
     """
 
     task_id: str
@@ -295,6 +312,7 @@ class Backlog:
     queued: dict[Stage, int]
     leased: int
     solitary: int = 0
+    caller: str = ""
 
 
 @dataclass(frozen=True)

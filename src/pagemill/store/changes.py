@@ -3,7 +3,7 @@
 These functions run inside a write transaction of their caller.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, RowMapping, ScalarSelect, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +13,9 @@ from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.tasks import PageState, Task, TaskStatus, check_transition
 from pagemill.store.records import Values, task_of
 from pagemill.store.tables import task_events, task_pages, tasks
+
+FARTHEST = timedelta(hours=2)
+"""Leases and retries end sooner than this; a time further ahead was set by a clock that has been put right since."""
 
 EVENT_OF_STATUS = {
     TaskStatus.CREATED: TaskEvent.CREATED,
@@ -35,6 +38,11 @@ RELEASED: Values = {"lease_owner": None, "lease_until": None}
 
 REVOKED: Values = {**RELEASED, "lease_token": None}
 """The lease of a page that was taken from its holder."""
+
+
+def is_over(until: ColumnElement[datetime | None], now: datetime) -> ColumnElement[bool]:
+    """Whether the time has come at which a lease or the wait for a retry ends."""
+    return or_(until <= now, until > now + FARTHEST)
 
 
 def no_such_task(task_id: str) -> NotFound:
@@ -114,10 +122,24 @@ def _times(task: Task, after: TaskStatus, now: datetime) -> Values:
     if after is TaskStatus.QUEUED:
         fresh: Values = {"queued_at": now, "started_at": None, "finished_at": None, "resource_cleanup_completed": False}
         place = func.coalesce(tasks.c.queue_order, now)
-        return fresh | {"queue_order": place} | ({"pages_failed": 0} if task.status.is_final else {})
+        return fresh | {"queue_order": place} | (_first_times(task, now) if _begins(task) else {})
     if after is TaskStatus.RUNNING and task.status is TaskStatus.QUEUED:
         return {"started_at": now, "admission": _next_admission()}
-    return {"finished_at": now} if after.is_final else {}
+    return {"finished_at": now, "delete_at": _after(now, task.options.time_to_live_seconds)} if after.is_final else {}
+
+
+def _begins(task: Task) -> bool:
+    """Whether queueing the task is a new beginning, and not a coming back."""
+    return task.status is TaskStatus.CREATED or task.status.is_final
+
+
+def _first_times(task: Task, now: datetime) -> Values:
+    fresh: Values = {"deadline_at": _after(now, task.options.deadline_seconds), "delete_at": None}
+    return fresh | ({"pages_failed": 0} if task.status.is_final else {})
+
+
+def _after(now: datetime, seconds: float | None) -> datetime | None:
+    return None if seconds is None else now + timedelta(seconds=seconds)
 
 
 def _next_admission() -> ScalarSelect[int]:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Set
 from sqlalchemy import Connection, Enum, Table, inspect, select
 
 from pagemill.domain.tasks import TRANSITIONS
-from pagemill.store.dialects import has_trigger
+from pagemill.store.dialects import Backend, has_trigger
 from pagemill.store.tables import metadata, task_transitions
 
 STATUS_TRIGGER = "tr_tasks_status"
+NOTIFY_TRIGGER = "tr_task_events_notify"
 _QUOTED = re.compile(r"'([^']*)'")
 
 
@@ -24,6 +25,8 @@ def constraint_differences(connection: Connection) -> list[str]:
     differences = _difference("task_transitions", allowed_transitions(), stored)
     if not has_trigger(connection, STATUS_TRIGGER):
         differences.append(f"The trigger {STATUS_TRIGGER} is missing: changes of status are not checked.")
+    if connection.dialect.name == Backend.POSTGRESQL and not has_trigger(connection, NOTIFY_TRIGGER):
+        differences.append(f"The trigger {NOTIFY_TRIGGER} is missing: other servers are not told of events.")
     for table in metadata.tables.values():
         differences += _enum_differences(connection, table)
     return differences

@@ -4,11 +4,14 @@ SQLite      one connection that writes, in turn ── a few that read, each a s
 PostgreSQL  one pool for both
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from pagemill.domain.errors import DatabaseUnavailable
 from pagemill.store.dialects import (
     async_url,
     check_sqlite_version,
@@ -20,6 +23,10 @@ from pagemill.store.dialects import (
 
 READERS = 4
 """Connections that read SQLite side by side."""
+CONNECT_SECONDS = 5
+"""Longest wait for PostgreSQL to take a connection."""
+FREE_CONNECTION_SECONDS = 10
+"""Longest wait for one of our connections to PostgreSQL to become free."""
 
 
 class Database:
@@ -43,7 +50,12 @@ class Database:
         """Open the database. Connections are made when they are first needed."""
         if not is_sqlite(self._url):
             self._writer = self._reader = create_async_engine(
-                async_url(self._url), pool_size=self._pool_size, max_overflow=0, pool_pre_ping=True
+                async_url(self._url),
+                pool_size=self._pool_size,
+                max_overflow=0,
+                pool_timeout=FREE_CONNECTION_SECONDS,
+                pool_pre_ping=True,
+                connect_args={"connect_timeout": CONNECT_SECONDS},
             )
             return
         check_sqlite_version()
@@ -60,20 +72,40 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads; on SQLite it sees one moment throughout."""
-        async with _started(self._reader).begin() as connection:
-            yield connection
+        """A transaction that only reads; on SQLite it sees one moment throughout.
+
+        Raises:
+            DatabaseUnavailable: The database cannot be used now.
+        """
+        with _unavailability():
+            async with _started(self._reader).begin() as connection:
+                yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that is committed at the end, or rolled back where an error leaves it."""
-        async with _started(self._writer).begin() as connection:
-            yield connection
+        """A transaction that is committed at the end, or rolled back where an error leaves it.
+
+        Raises:
+            DatabaseUnavailable: The database cannot be used now. Where it went away during the commit, nobody knows
+                whether that was done; leases, tokens and the state machine keep a second try from doing it twice.
+        """
+        with _unavailability():
+            async with _started(self._writer).begin() as connection:
+                yield connection
 
     def _sqlite_engine(self, connections: int, *, writes: bool) -> AsyncEngine:
         engine = create_async_engine(async_url(self._url), pool_size=connections, max_overflow=0, pool_timeout=60)
         prepare_sqlite(engine.sync_engine, writes=writes)
         return engine
+
+
+@contextmanager
+def _unavailability() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, NoFreeConnection) as error:
+        message = "The database cannot be used now; try again in a moment. The service's log tells more."
+        raise DatabaseUnavailable(message, retry_after_s=CONNECT_SECONDS) from error
 
 
 def _started(engine: AsyncEngine | None) -> AsyncEngine:

@@ -4,7 +4,8 @@
       ▲                 │ ├───────fail──▶ failed        every arrow away from `leased` names its fencing token;
       └──fail (retry), give back, rescue, text → OCR    a stale token changes nothing
 
-In a task that is being cancelled, what would be queued again is cancelled instead.
+In a task that is being cancelled, what would be queued again is cancelled instead. A task is `retrying` from the end of
+a batch that leaves only pages waiting for their next try, until one of them is leased.
 """
 
 from collections.abc import Sequence
@@ -21,14 +22,15 @@ from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.ports import Clock
 from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import FINAL_STATUSES, Backlog, PageLease, PageState, Rung, Task, TaskStatus
-from pagemill.store.changes import OPEN, REVOKED, lock_row, note
-from pagemill.store.completion import completed_tasks, finish_task
+from pagemill.store.changes import OPEN, REVOKED, change_status, is_over, lock_row, note
+from pagemill.store.completion import resting_tasks, settle_task, workable
 from pagemill.store.database import Database
 from pagemill.store.quarantine import quarantine
 from pagemill.store.records import Values, document_of, options_of, task_of
 from pagemill.store.settling import commit, count, counted, held, lock_status, settle, stale, waiting_state, was_revoked
 from pagemill.store.tables import task_pages, tasks
 
+AT_WORK = (TaskStatus.RUNNING, TaskStatus.RETRYING)
 UNFINISHED = tuple(status for status in TaskStatus if status not in FINAL_STATUSES)
 
 
@@ -53,6 +55,7 @@ class SqlPageQueue:
                 queued={stage: row[stage] for stage in Stage if row[stage]},
                 leased=row["leased"],
                 solitary=row["solitary"],
+                caller=row["caller"],
             )
             for row in rows
         ]
@@ -74,7 +77,7 @@ class SqlPageQueue:
         now = self._clock.now()
         columns = (task_pages.c.number, task_pages.c.attempts, task_pages.c.crashes, task_pages.c.rung)
         waiting = select(*columns).where(
-            task_pages.c.task_id == task_id, task_pages.c.stage == stage, _workable(now), _is_solitary(wanted=solitary)
+            task_pages.c.task_id == task_id, task_pages.c.stage == stage, workable(now), _is_solitary(wanted=solitary)
         )
         async with self._database.write() as connection:
             try:
@@ -83,8 +86,10 @@ class SqlPageQueue:
                 return None
             found = (await connection.execute(waiting.order_by(task_pages.c.number).limit(limit))).all()
             pages = _first_batch(found)
-            if row["status"] is not TaskStatus.RUNNING or not pages:
+            if row["status"] not in AT_WORK or not pages:
                 return None
+            if row["status"] is TaskStatus.RETRYING:
+                await change_status(connection, task_of(row), TaskStatus.RUNNING, now=now)
             lease = PageLease(
                 task_id=task_id,
                 token=row["lease_token"] + 1,
@@ -165,11 +170,13 @@ class SqlPageQueue:
         """Extend the lease, for those of its pages that are not settled yet.
 
         Raises:
-            StaleLease: Its pages were taken away: it ended, or the task did.
+            StaleLease: Its pages were taken away: it ended, or the task did. Also where the task is being cancelled,
+                perhaps by another server: its holder is to stop, and may still settle its pages or give them back.
         """
         until = self._clock.now() + lease_for
         async with self._database.write() as connection:
-            await lock_status(connection, lease)
+            if await lock_status(connection, lease) is TaskStatus.CANCELLING:
+                raise stale(lease)
             unsettled = update(task_pages).where(*held(lease, lease.pages))
             renewed = await connection.execute(unsettled.values(lease_until=until))
             if renewed.rowcount == 0 and await was_revoked(connection, lease):
@@ -197,31 +204,30 @@ class SqlPageQueue:
         """End every running or cancelling task (or the one named) none of whose pages is left to do.
 
         All done: succeeded. Some failed: partially_succeeded. None done: failed, with the commonest reason. Cancelling:
-        cancelled.
+        cancelled. A running task whose pages all wait for their next try becomes `retrying`, which is no end.
+
+        Returns:
+            The tasks that ended.
         """
         now = self._clock.now()
-        completed = completed_tasks(task_id)
+        resting = resting_tasks(task_id, now)
         async with self._database.read() as connection:
-            if (await connection.execute(completed.limit(1))).first() is None:
+            if (await connection.execute(resting.limit(1))).first() is None:
                 return []
         async with self._database.write() as connection:
-            locked = completed.order_by(tasks.c.task_id).with_for_update(key_share=True)
+            locked = resting.order_by(tasks.c.task_id).with_for_update(key_share=True)
             rows = (await connection.execute(locked)).mappings().all()
-            return [await finish_task(connection, task_of(row), now) for row in rows]
+            settled = [await settle_task(connection, task_of(row), now) for row in rows]
+        return [task for task in settled if task.status.is_final]
 
 
 # --- claiming --------------------------------------------------------------------------------------------------------
 
 
-def _workable(now: datetime) -> ColumnElement[bool]:
-    due = or_(task_pages.c.retry_at.is_(None), task_pages.c.retry_at <= now)
-    return and_(task_pages.c.state == PageState.QUEUED, due)
-
-
 def _backlog_query(now: datetime, limit: int) -> Select[*tuple[object, ...]]:
     running = (
         select(tasks.c.task_id)
-        .where(tasks.c.status == TaskStatus.RUNNING)
+        .where(tasks.c.status.in_(AT_WORK))
         .order_by(tasks.c.admission, tasks.c.task_id)
         .limit(limit)
     )
@@ -229,14 +235,21 @@ def _backlog_query(now: datetime, limit: int) -> Select[*tuple[object, ...]]:
         select(
             task_pages.c.task_id,
             func.count().filter(task_pages.c.state == PageState.LEASED).label("leased"),
-            func.count().filter(_workable(now), _is_solitary(wanted=True)).label("solitary"),
-            *(func.count().filter(_workable(now), task_pages.c.stage == stage).label(stage) for stage in Stage),
+            func.count().filter(workable(now), _is_solitary(wanted=True)).label("solitary"),
+            *(func.count().filter(workable(now), task_pages.c.stage == stage).label(stage) for stage in Stage),
         )
         .where(task_pages.c.task_id.in_(running), task_pages.c.state.in_(OPEN))
         .group_by(task_pages.c.task_id)
         .subquery()
     )
-    columns = (tasks.c.task_id, tasks.c.priority, tasks.c.admission, tasks.c.assigned_device, tasks.c.options)
+    columns = (
+        tasks.c.task_id,
+        tasks.c.priority,
+        tasks.c.admission,
+        tasks.c.assigned_device,
+        tasks.c.options,
+        tasks.c.caller,
+    )
     return (
         select(*columns, pages.c.leased, pages.c.solitary, *(pages.c[stage] for stage in Stage))
         .join(pages, pages.c.task_id == tasks.c.task_id)
@@ -273,7 +286,7 @@ async def _write_lease(connection: AsyncConnection, lease: PageLease, owner: str
 
 
 def _lost(now: datetime, owner: str | None) -> ColumnElement[bool]:
-    expired = task_pages.c.lease_until <= now
+    expired = is_over(task_pages.c.lease_until, now)
     given_up = expired if owner is None else or_(expired, task_pages.c.lease_owner == owner)
     return and_(task_pages.c.state == PageState.LEASED, given_up)
 

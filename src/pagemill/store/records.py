@@ -48,6 +48,8 @@ def task_of(row: RowMapping) -> Task:
         assigned_device=row["assigned_device"],
         service_instance_id=row["service_instance_id"],
         resource_cleanup_completed=row["resource_cleanup_completed"],
+        caller=row["caller"],
+        deadline_at=row["deadline_at"],
     )
 
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    text,
 )
 
 from pagemill.domain.documents import DocumentKind
@@ -83,11 +84,19 @@ tasks = Table(
     Column("service_instance_id", String(255)),
     Column("resource_cleanup_completed", Boolean, nullable=False, server_default=false()),
     Column("page_pixels", BigInteger, comment="of the largest page image"),
+    Column(
+        "caller", String(255), nullable=False, server_default=text("''"), comment="whom tasks are shared out between"
+    ),
+    Column("deadline_at", UtcDateTime),
+    Column("delete_at", UtcDateTime, comment="where the task asked for a time to live of its own"),
 )
 Index(None, tasks.c.status, tasks.c.task_id)
 Index(None, tasks.c.status, tasks.c.assigned_device, tasks.c.queue_order, tasks.c.task_id)
 Index(None, tasks.c.admission)
 Index(None, tasks.c.resource_cleanup_completed, tasks.c.status)
+Index(None, tasks.c.caller, tasks.c.admission)
+Index(None, tasks.c.finished_at)
+Index(None, tasks.c.delete_at)
 
 task_transitions = Table(
     "task_transitions",

@@ -4,6 +4,10 @@ Ageing without ever touching a waiting row: a task with priority p counts as if 
 earlier, and the task that counts as queued first is next. That order does not change while tasks wait, so it is one
 indexed column, `queue_order`. The bound: a task is overtaken only by tasks queued less than (their priority - its own)
 intervals after it; with priorities -100 … 100 and one minute nothing is overtaken by what comes 200 minutes later.
+
+Callers take turns: among waiting tasks of the priority that is next, the caller who was served the longest ago goes
+first. The bound: between two tasks of one caller, and before a caller's first, every other caller gets at most one of
+that priority, however many it has sent.
 """
 
 import math
@@ -11,15 +15,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pagemill.domain.errors import QueueFull
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.ports import Clock
 from pagemill.domain.snapshot import QueueSnapshot
-from pagemill.domain.tasks import Task, TaskStatus, check_startable
+from pagemill.domain.tasks import NewTask, Task, TaskStatus, check_startable
 from pagemill.store.changes import change_status, lock_task
+from pagemill.store.creation import create_task
 from pagemill.store.database import Database
 from pagemill.store.dialects import Lock, serialise
 from pagemill.store.records import task_of
@@ -78,19 +83,36 @@ class SqlTaskQueue:
         Tasks that another server is taking at this moment are passed over.
         """
         now = self._clock.now()
-        query = (
-            select(tasks)
-            .where(tasks.c.status == TaskStatus.QUEUED, tasks.c.assigned_device == device)
-            .order_by(tasks.c.queue_order, tasks.c.task_id)
-            .limit(1)
-        )
+        waiting = (tasks.c.status == TaskStatus.QUEUED, tasks.c.assigned_device == device)
         async with self._database.read() as connection:
-            if (await connection.execute(query)).first() is None:
+            if (await connection.execute(select(tasks.c.task_id).where(*waiting).limit(1))).first() is None:
                 return None
         async with self._database.write() as connection:
-            locked = query.with_for_update(skip_locked=True, key_share=True)
+            locked = self._in_line(waiting).limit(1).with_for_update(skip_locked=True, key_share=True)
             row = (await connection.execute(locked)).mappings().one_or_none()
             return None if row is None else await change_status(connection, task_of(row), TaskStatus.RUNNING, now=now)
+
+    def _in_line(self, waiting: tuple[ColumnElement[bool], ...]) -> Select[*tuple[object, ...]]:
+        first_come = (tasks.c.queue_order, tasks.c.task_id)
+        everybody = select(tasks).where(*waiting)
+        if not self._config.enable_priority_queue:
+            return everybody.order_by(*first_come)
+        next_priority = select(tasks.c.priority).where(*waiting).order_by(*first_come).limit(1).scalar_subquery()
+        is_next = tasks.c.priority == next_priority
+        return everybody.order_by(is_next.desc(), case((is_next, _last_served())), *first_come)
+
+    async def submit(self, new: NewTask) -> Task:
+        """Store a task and queue it, in one transaction: both or neither.
+
+        Raises:
+            QueueFull: As `add_task`; nothing is stored.
+        """
+        now = self._clock.now()
+        async with self._database.write() as connection:
+            await serialise(connection, Lock.QUEUE_SIZE)
+            await self._check_room(connection, now)
+            task = await create_task(connection, new, now=now)
+            return await self._enqueue(connection, task, task.priority, now=now)
 
     async def requeue_task(self, task: Task) -> Task:
         """Put a running task back in the queue with its priority lowered by one; a full queue is no hindrance.
@@ -161,6 +183,13 @@ def retry_after(started: Sequence[datetime | None], now: datetime) -> int:
     known = [moment for moment in started if moment is not None]
     pace = (now - min(known)) / len(known) if known else UNKNOWN_PACE
     return min(max(math.ceil(pace.total_seconds()), 1), 3600)
+
+
+def _last_served() -> ScalarSelect[int]:
+    """When a task of the same caller was let in last, as the number of that admission."""
+    others = tasks.alias()
+    latest = select(func.coalesce(func.max(others.c.admission), 0))
+    return latest.where(others.c.caller == tasks.c.caller).correlate(tasks).scalar_subquery()
 
 
 async def _count_queued(connection: AsyncConnection) -> int:

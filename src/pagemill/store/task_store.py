@@ -1,19 +1,18 @@
 """Tasks, their pages and what those read as, in SQL."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+from datetime import timedelta
 
-from sqlalchemy import and_, delete, insert, literal, select, update
+from sqlalchemy import and_, delete, literal, select, update
 
 from pagemill.domain.errors import Conflict, TaskFailureReason
-from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.ports import Clock
-from pagemill.domain.tasks import FINAL_STATUSES, NewTask, PageState, Task, TaskPage, TaskStatus
-from pagemill.store.changes import change_status, lock_task, no_such_task, note, raised_peak
+from pagemill.domain.tasks import FINAL_STATUSES, NewTask, Task, TaskPage, TaskStatus
+from pagemill.store.changes import change_status, lock_task, no_such_task, raised_peak
+from pagemill.store.creation import create_task
 from pagemill.store.database import Database
 from pagemill.store.payload import unpack
-from pagemill.store.quarantine import give_up_quarantined
 from pagemill.store.records import Values, page_of, task_of
 from pagemill.store.tables import page_results, task_pages, tasks
 
@@ -30,21 +29,8 @@ class SqlTaskStore:
 
     async def create(self, new: NewTask) -> Task:
         """Store a task (`created`) and its page rows in one transaction."""
-        now = self._clock.now()
-        pages: list[Values] = [
-            {"task_id": new.task_id, "number": number, "state": PageState.QUEUED, "stage": new.first_stage}
-            for number in new.pages
-        ]
-        statement = insert(tasks).values(**_columns(new), created_at=now).returning(tasks)
         async with self._database.write() as connection:
-            task = task_of((await connection.execute(statement)).mappings().one())
-            await connection.execute(insert(task_pages), pages)
-            given_up = await give_up_quarantined(connection, new, now=now)
-            details: Details = {"pages": len(pages)}
-            if given_up:
-                details["quarantined"] = given_up
-            await note(connection, new.task_id, TaskEvent.CREATED, now=now, details=details)
-        return replace(task, pages_failed=given_up)
+            return await create_task(connection, new, now=self._clock.now())
 
     async def get(self, task_id: str) -> Task:
         """The task, with its page counts.
@@ -77,11 +63,15 @@ class SqlTaskStore:
         async with self._database.read() as connection:
             return [page_of(row) for row in (await connection.execute(query)).mappings()]
 
-    async def uncleaned(self, limit: int = 100) -> Sequence[Task]:
-        """Final tasks whose `resource_cleanup_completed` is still false, oldest first."""
+    async def uncleaned(self, limit: int = 100, *, ended_for: timedelta = timedelta(0)) -> Sequence[Task]:
+        """Final tasks whose `resource_cleanup_completed` is still false so long after their end, oldest first."""
         query = (
             select(tasks)
-            .where(tasks.c.resource_cleanup_completed.is_(False), tasks.c.status.in_(FINAL_STATUSES))
+            .where(
+                tasks.c.resource_cleanup_completed.is_(False),
+                tasks.c.status.in_(FINAL_STATUSES),
+                tasks.c.finished_at <= self._clock.now() - ended_for,
+            )
             .order_by(tasks.c.task_id)
             .limit(limit)
         )
@@ -182,24 +172,3 @@ class SqlTaskStore:
         )
         async with self._database.read() as connection:
             return [(row.page_number, row.codec, row.payload) for row in await connection.execute(query)]
-
-
-def _columns(new: NewTask) -> Values:
-    document, options = new.request.document, new.request.options
-    return {
-        "task_id": new.task_id,
-        "status": TaskStatus.CREATED,
-        "document_path": document.path,
-        "document_name": document.name,
-        "document_size_bytes": document.size_bytes,
-        "document_sha256": document.sha256,
-        "kind": new.info.kind,
-        "page_count": new.info.page_count,
-        "options": options.model_dump(mode="json"),
-        "fingerprint": options.recognition.fingerprint,
-        "priority": options.priority,
-        "pages_total": len(new.pages),
-        "estimated_memory_mb": new.estimated_memory_mb,
-        "assigned_device": new.assigned_device,
-        "page_pixels": new.page_pixels,
-    }

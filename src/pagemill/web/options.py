@@ -28,6 +28,8 @@ _DESCRIPTIONS: Mapping[str, str] = {
     "device": '"cpu" or "cuda:N"; left out, the least loaded that fits.',
     "priority": "Higher goes first.",
     "start": "false: store the task and wait for POST /tasks/{task_id}/start.",
+    "deadline_seconds": "The task expires unless it is done so long after it was queued; finished pages are kept.",
+    "time_to_live_seconds": "The task and its results are deleted so long after its end; left out, as the service does.",
     "labels": 'JSON object of strings such as {"customer": "17"}.',
 }
 

@@ -44,6 +44,7 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "device_unavailable": (HTTPStatus.UNPROCESSABLE_ENTITY, "The device is not there"),
     "worker_lost": (HTTPStatus.SERVICE_UNAVAILABLE, "A worker process was lost"),
     "timed_out": (HTTPStatus.GATEWAY_TIMEOUT, "The work took too long"),
+    "database_unavailable": (HTTPStatus.SERVICE_UNAVAILABLE, "The database cannot be used now"),
     "internal_error": (HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side"),
     # what the web refuses before a task comes into it, by `RequestRefused.code`
     "malformed_body": (HTTPStatus.BAD_REQUEST, "The request body cannot be understood"),

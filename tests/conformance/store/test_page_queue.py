@@ -56,7 +56,7 @@ async def test_tokens_rise_with_every_lease(stores: Stores) -> None:
 async def test_nothing_is_claimed_of_a_task_that_does_not_run(stores: Stores) -> None:
     assert await _claim(stores, "nobody") is None
     await stores.tasks.create(new_task("a"))
-    for status in (TaskStatus.QUEUED, TaskStatus.RUNNING, TaskStatus.RETRYING):
+    for status in (TaskStatus.QUEUED, TaskStatus.RUNNING, TaskStatus.CANCELLING):
         await stores.tasks.transition("a", status)
         if status is not TaskStatus.RUNNING:
             assert await _claim(stores) is None

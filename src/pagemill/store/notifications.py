@@ -1,0 +1,77 @@
+"""What other servers do on the same PostgreSQL, told at once.
+
+    other server ── event of a task ──▶ task_events ── trigger: NOTIFY pagemill, 'task_id event' ──▶ LISTEN ── on_event
+
+Nothing depends on it: everything is looked for now and then as well, and a notice may be lost while the connection is.
+It only makes waiting short. On SQLite, where there is one server, there is nothing to listen to.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+import psycopg
+
+from pagemill.domain.events import TaskEvent
+from pagemill.store.dialects import is_sqlite, parse_url
+
+logger = logging.getLogger(__name__)
+
+CHANNEL = "pagemill"
+CONNECT_AGAIN_AFTER = timedelta(seconds=1)
+KEEPALIVE = {"connect_timeout": "5", "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3"}
+"""A connection whose other end is gone without a word is noticed after 25 seconds."""
+
+
+class Notifications:
+    """Listens to one database, on a connection of its own, for as long as it is started. Runs in the server process.
+
+    Args:
+        url: The database, as `Database` takes it.
+        on_event: Called for every event of every task, whichever server it happened at.
+        on_connected: Called whenever listening begins (again); what happened before was not heard.
+    """
+
+    def __init__(
+        self, url: str, *, on_event: Callable[[str, TaskEvent], None], on_connected: Callable[[], None]
+    ) -> None:
+        self._url = parse_url(url)
+        self._on_event = on_event
+        self._on_connected = on_connected
+        self._listening: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to listen; the connection is made in the background, and made again when it is lost."""
+        if not is_sqlite(self._url):
+            self._listening = asyncio.create_task(self._listen_always(), name="notifications")
+
+    async def stop(self) -> None:
+        """Listen no more; twice is no error."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait([self._listening])
+            self._listening = None
+
+    async def _listen_always(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (psycopg.Error, OSError) as error:
+                logger.warning("Not told of what other servers do; connecting again: %s", error)
+            await asyncio.sleep(CONNECT_AGAIN_AFTER.total_seconds())
+
+    async def _listen(self) -> None:
+        url = self._url.set(drivername="postgresql").update_query_dict(KEEPALIVE)
+        address = url.render_as_string(hide_password=False)
+        async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+            await connection.execute(f"LISTEN {CHANNEL}")
+            self._on_connected()
+            async for notice in connection.notifies():
+                self._tell(notice.payload)
+
+    def _tell(self, payload: str) -> None:
+        task_id, _, name = payload.rpartition(" ")
+        with suppress(ValueError):  # a newer server may know more kinds of events
+            self._on_event(task_id, TaskEvent(name))
