@@ -39,6 +39,7 @@ from pagemill.store.event_log import SqlEventLog
 from pagemill.store.learned_state import SqlLearnedState
 from pagemill.store.notices import SqlTaskNotices
 from pagemill.store.page_queue import SqlPageQueue
+from pagemill.store.samples import SqlTaskSamples
 from pagemill.store.task_queue import QueueConfig, SqlTaskQueue
 from pagemill.store.task_store import SqlTaskStore
 from pagemill.tasks.batch_params import BatchParamsMaker, BatchRules
@@ -52,9 +53,11 @@ from pagemill.tasks.following import TaskFollower
 from pagemill.tasks.handlers import TaskEventHandlers
 from pagemill.tasks.learning import LearningKeeper
 from pagemill.tasks.manager import TaskManager, TaskManagerConfig
+from pagemill.tasks.memory_warnings import MemoryWarnings
 from pagemill.tasks.plan import READER_LANE, BatchLimits
 from pagemill.tasks.reads import TaskReader
 from pagemill.tasks.rescuer import Rescuer
+from pagemill.tasks.sampler import TaskSampler
 from pagemill.tasks.status import StatusReader
 from pagemill.tasks.watch import TaskWatch
 from pagemill.web.api import create_api
@@ -99,7 +102,12 @@ class Application:
         pages = SqlPageQueue(self._database, clock)
         events = SqlEventLog(self._database, clock)
 
-        self.guard = MemoryGuard(_guard_config(settings), machine=machine, clock=clock)
+        self.guard = MemoryGuard(
+            _guard_config(settings),
+            machine=machine,
+            clock=clock,
+            on_level=lambda change: self._warnings.on_level(change),
+        )
         estimator = LearningEstimator(seeds_of(specs.values()))
         self._learning = LearningKeeper(
             "memory estimates", learner=estimator, state=SqlLearnedState(self._database, clock)
@@ -160,10 +168,14 @@ class Application:
             watch=self._watch,
             clock=clock,
         )
+        self._warnings = MemoryWarnings(pool=self.pool, handlers=handlers)
+        samples = SqlTaskSamples(self._database)
+        self._sampler = TaskSampler(samples=samples, pool=self.pool, handlers=handlers, clock=clock)
         self.reader = TaskReader(
             store=store,
             results=store,
             events=events,
+            samples=samples,
             status=StatusReader(
                 statistics=queue,
                 pool=self.pool,
@@ -193,6 +205,7 @@ class Application:
             stack.push_async_callback(self._database.stop)
             await self._learning.start()
             stack.push_async_callback(self._learning.stop)
+            stack.push_async_callback(self._warnings.stop)
             await self.guard.start(self._models)
             stack.push_async_callback(self.guard.stop)
             self.pool.start()
@@ -201,6 +214,9 @@ class Application:
             stack.push_async_callback(self._follower.stop)
             await self._rescuer.start(dead_owner=self._owner)
             stack.push_async_callback(self._rescuer.stop)
+            if self.settings.tasks.enable_resource_tracking:
+                await self._sampler.start()
+                stack.push_async_callback(self._sampler.stop)
             self._dispatcher.start()
             stack.push_async_callback(self._dispatcher.stop)
             stack.callback(self.answer_waiting)

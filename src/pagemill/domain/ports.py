@@ -32,6 +32,7 @@ from pagemill.domain.outcomes import (
 from pagemill.domain.recognition import BatchParams, ModelSetKey, Stage
 from pagemill.domain.snapshot import PoolSnapshot, QueueSnapshot, WatchedWorker
 from pagemill.domain.status import TaskSample
+from pagemill.domain.status import TaskSample
 from pagemill.domain.tasks import Backlog, NewTask, PageLease, Rung, Task, TaskPage, TaskStatus
 
 OnPage = Callable[[PageOutcome], Awaitable[None]]
@@ -282,6 +283,22 @@ class EventLog(Protocol):
         self, task_id: str, *, after: int = 0, limit: int = 500, kinds: Collection[TaskEvent] = ()
     ) -> Sequence[EventRecord]:
         """Entries of one task with a higher sequence than `after`, oldest first; no `kinds` means all of them."""
+        ...
+
+
+class TaskSamples(Protocol):
+    """Memory of running tasks over time."""
+
+    async def add(self, samples: Sequence[TaskSample]) -> None:
+        """Write samples at once; those of tasks that are no more are left out."""
+        ...
+
+    async def read(self, task_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[TaskSample]:
+        """Samples of one task with a higher sequence than `after`, oldest first."""
+        ...
+
+    async def latest(self, task_id: str) -> Sequence[TaskSample]:
+        """All that were taken of the task at the last moment any was taken."""
         ...
 
 

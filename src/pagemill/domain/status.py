@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 from pagemill.domain.memory import DeviceId, DeviceMemory
@@ -90,6 +90,24 @@ class TaskMetrics:
             pool_utilization=status.pool.utilization,
             average_wait_time=status.queue.average_wait,
         )
+
+
+@dataclass(frozen=True)
+class TaskSample:
+    """What a task's workers held on one device at one moment.
+
+    Attributes:
+        memory_usage_mb: Resident size, MiB.
+        processing_stage: What they did for it.
+        sequence: Rises with every sample; 0 before it was written.
+    """
+
+    task_id: str
+    timestamp: datetime
+    memory_usage_mb: int
+    device: str
+    processing_stage: str
+    sequence: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import logging
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pagemill.domain.events import Details, TaskEvent
@@ -58,6 +59,10 @@ class TaskEventHandlers:
     def held(self, task_id: str) -> tuple[str, ...]:
         """Services the task holds now."""
         return tuple(self._held.get(task_id, ()))
+
+    def holders(self) -> Mapping[str, str]:
+        """From every service in use to the task it works for."""
+        return {resource: task_id for task_id, resources in self._held.items() for resource in resources}
 
     async def record(self, task_id: str, event: TaskEvent, details: Details | None = None) -> None:
         """Write an event to the task's log and wake who waits for the task."""

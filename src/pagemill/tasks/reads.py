@@ -5,11 +5,19 @@ from datetime import datetime, timedelta
 
 from pagemill.domain.events import EventRecord
 from pagemill.domain.memory import MIB, DeviceMemory, MemoryLevel
-from pagemill.domain.ports import Clock, EventLog, MemoryAdmission, ResultStore, ServicePool, TaskStore
+from pagemill.domain.ports import (
+    Clock,
+    EventLog,
+    MemoryAdmission,
+    ResultStore,
+    ServicePool,
+    TaskSamples,
+    TaskStore,
+)
 from pagemill.domain.receipt import RECEIPT_EVENTS, Receipt, make_receipt
 from pagemill.domain.results import ResultWriter
 from pagemill.domain.snapshot import PoolSnapshot
-from pagemill.domain.status import ServiceStatus, TaskHealth, TaskMetrics
+from pagemill.domain.status import ServiceStatus, TaskHealth, TaskMetrics, TaskSample
 from pagemill.domain.tasks import Task, TaskPage, TaskStatus
 from pagemill.tasks.handlers import TaskEventHandlers
 from pagemill.tasks.results import write_result
@@ -17,6 +25,7 @@ from pagemill.tasks.status import StatusReader
 from pagemill.tasks.watch import TaskWatch
 
 EVENTS_AT_ONCE = 1000
+FRESH_SAMPLE = timedelta(seconds=10)
 SLOW_PAGE = timedelta(seconds=60)
 
 
@@ -29,6 +38,7 @@ class TaskReader:
         store: TaskStore,
         results: ResultStore,
         events: EventLog,
+        samples: TaskSamples,
         status: StatusReader,
         pool: ServicePool,
         memory: MemoryAdmission,
@@ -39,6 +49,7 @@ class TaskReader:
         self._store = store
         self._results = results
         self._events = events
+        self._samples = samples
         self._status = status
         self._pool = pool
         self._memory = memory
@@ -110,11 +121,16 @@ class TaskReader:
             full = len(found) == EVENTS_AT_ONCE
         return make_receipt(task, events, await self._store.pages(task_id), now=self._clock.now())
 
+    async def samples(self, task_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[TaskSample]:
+        """Memory of the task's workers over time, oldest first. Raises NotFound."""
+        await self._store.get(task_id)
+        return await self._samples.read(task_id, after=after, limit=limit)
+
     async def health(self, task_id: str) -> TaskHealth:
         """How one task is doing. Raises NotFound."""
         task = await self._store.get(task_id)
         pages = await self._store.pages(task_id)
-        usage = _usage_mb(self._pool.snapshot(), self._handlers.held(task_id))
+        usage = _usage_mb(self._pool.snapshot(), self._handlers.held(task_id)) or await self._sampled_mb(task)
         devices = [device for device in self._memory.devices() if device.device == task.assigned_device]
         return TaskHealth(
             status=task.status,
@@ -123,6 +139,15 @@ class TaskReader:
             device=task.assigned_device,
             warnings=tuple(_warnings(task, pages, usage, devices)),
         )
+
+
+    async def _sampled_mb(self, task: Task) -> int | None:
+        """What another server's workers hold for it, as far as that is known."""
+        if task.status.is_final:
+            return None
+        fresh = self._clock.now() - FRESH_SAMPLE
+        sizes = [each.memory_usage_mb for each in await self._samples.latest(task.task_id) if each.timestamp > fresh]
+        return sum(sizes) if sizes else None
 
 
 def _usage_mb(pool: PoolSnapshot, held: Sequence[str]) -> int | None:

@@ -7,7 +7,7 @@ from typing import Protocol
 from pagemill.domain.events import EventRecord, TaskNotice
 from pagemill.domain.receipt import Receipt
 from pagemill.domain.results import ResultWriter
-from pagemill.domain.status import ServiceStatus, TaskHealth, TaskMetrics
+from pagemill.domain.status import ServiceStatus, TaskHealth, TaskMetrics, TaskSample
 from pagemill.domain.tasks import Task, TaskCreateRequest, TaskPage, TaskStartRequest, TaskStatus
 
 
@@ -125,6 +125,14 @@ class TaskReads(Protocol):
 
     async def events(self, task_id: str, *, after: int = 0, limit: int = 500) -> Sequence[EventRecord]:
         """What happened to the task after that sequence number, oldest first.
+
+        Raises:
+            NotFound: There is no such task.
+        """
+        ...
+
+    async def samples(self, task_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[TaskSample]:
+        """Memory of the task's workers over time, oldest first.
 
         Raises:
             NotFound: There is no such task.

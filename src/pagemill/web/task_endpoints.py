@@ -22,6 +22,7 @@ from pagemill.web.wire import (
     MetricsWire,
     PageListWire,
     PageWire,
+    SampleListWire,
     TaskListWire,
     TaskWire,
     task_path,
@@ -32,6 +33,8 @@ Cursor = Annotated[
     Query(pattern=r"^[0-9A-Za-z_-]{1,64}$", description="The last task_id of the page before; newest first."),
 ]
 PageSize = Annotated[int, Query(ge=1, le=200, description="Most tasks in one answer.")]
+After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only what has a higher sequence number.")]
+SampleCount = Annotated[int, Query(ge=1, le=10_000, description="Most samples in one answer.")]
 Format = Annotated[str | None, Query(description="Name of a form; goes before the Accept header.")]
 
 
@@ -106,6 +109,10 @@ class TaskEndpoints:
     async def health(self, task_id: TaskId) -> HealthWire:
         """How the task is doing."""
         return HealthWire.of(await self._reads.health(task_id))
+
+    async def samples(self, task_id: TaskId, after: After = 0, limit: SampleCount = 1000) -> SampleListWire:
+        """Memory of the task's workers over time, oldest first; sampled every two seconds while it runs."""
+        return SampleListWire.of(task_id, await self._reads.samples(task_id, after=after, limit=limit), after=after)
 
     async def receipt(self, task_id: TaskId) -> ReceiptWire:
         """What the task took of the machine so far, and what was done where that was not enough."""

@@ -124,6 +124,12 @@ def _add_reads(router: APIRouter, endpoints: TaskEndpoints, result_types: Iterab
     )
     router.add_api_route("/{task_id}/pages", endpoints.pages, summary="Where each page stands", responses=missing)
     router.add_api_route("/{task_id}/receipt", endpoints.receipt, summary="What a task took", responses=missing)
+    router.add_api_route(
+        "/{task_id}/metrics",
+        endpoints.samples,
+        summary="Memory of a task over time",
+        responses=problem_responses("not_found", "invalid_request"),
+    )
     router.add_api_route("/{task_id}/health", endpoints.health, summary="How a task is doing", responses=missing)
     router.add_api_route(
         "/{task_id}/result",

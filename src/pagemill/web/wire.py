@@ -12,7 +12,7 @@ from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.events import Details, EventRecord, TaskEvent, TaskNotice
 from pagemill.domain.memory import MIB, DeviceMemory
 from pagemill.domain.recognition import Stage
-from pagemill.domain.status import TaskHealth, TaskMetrics
+from pagemill.domain.status import TaskHealth, TaskMetrics, TaskSample
 from pagemill.domain.tasks import PageState, Task, TaskOptions, TaskPage, TaskStatus
 from pagemill.web.receipt_wire import ReceiptWire
 from pagemill.web.wire_model import WireModel
@@ -85,6 +85,7 @@ class LinksWire(WireModel):
     events: str
     health: str
     receipt: str
+    metrics: str
     start: str
     cancel: str
 
@@ -92,7 +93,7 @@ class LinksWire(WireModel):
     def of(cls, task_id: str, *, root: str) -> Self:
         """Paths of everything that belongs to the task."""
         task = task_path(task_id, root=root)
-        parts = ("pages", "result", "events", "health", "receipt", "start", "cancel")
+        parts = ("pages", "result", "events", "health", "receipt", "metrics", "start", "cancel")
         return cls.model_validate({"self": task, **{part: f"{task}/{part}" for part in parts}})
 
 
@@ -275,6 +276,31 @@ class HealthWire(WireModel):
             device=health.device,
             warnings=list(health.warnings),
         )
+
+
+class SampleWire(WireModel):
+    """What a task's workers held on one device at one moment."""
+
+    sequence: int
+    timestamp: datetime
+    memory_usage_mb: int
+    device: str
+    processing_stage: str
+
+
+class SampleListWire(WireModel):
+    """Memory of a task's workers over time, oldest first."""
+
+    task_id: str
+    samples: list[SampleWire]
+    last_sequence: int
+    """Ask again with `after` set to this."""
+
+    @classmethod
+    def of(cls, task_id: str, samples: Sequence[TaskSample], *, after: int) -> Self:
+        """The samples after a sequence number."""
+        shown = [SampleWire.model_validate(sample, from_attributes=True) for sample in samples]
+        return cls(task_id=task_id, samples=shown, last_sequence=shown[-1].sequence if shown else after)
 
 
 class DeviceMemoryWire(WireModel):

@@ -142,6 +142,7 @@ async def test_every_answer_is_a_documented_one(
         await client.get("/tasks/task-0001/pages"),
         await client.get("/tasks/task-0001/health"),
         await client.get("/tasks/task-0001/receipt"),
+        await client.get("/tasks/task-0001/metrics"),
         await client.get("/tasks/task-0001/events"),
         await client.get("/tasks/task-0001/events?after=x"),
         await client.get("/events?after=x"),
@@ -191,6 +192,7 @@ async def test_every_endpoint_was_asked(document: Mapping[str, Any]) -> None:
         ("get", "/metrics"),
         ("get", "/tasks/{task_id}/health"),
         ("get", "/tasks/{task_id}/receipt"),
+        ("get", "/tasks/{task_id}/metrics"),
         ("post", "/tasks/{task_id}/start"),
         ("post", "/tasks/{task_id}/cancel"),
     }

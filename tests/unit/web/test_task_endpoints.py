@@ -39,12 +39,12 @@ async def test_a_task_is_shown_under_the_names_of_the_specification(
     assert body["failure"] is None
     for link in body["links"].values():
         assert link.startswith(f"/tasks/{task_id}")
-    for link in ("self", "pages", "result", "events", "health", "receipt"):
+    for link in ("self", "pages", "result", "events", "health", "receipt", "metrics"):
         assert (await client.get(body["links"][link])).status_code == 200
 
 
 async def test_what_is_not_there_is_not_found(client: httpx.AsyncClient) -> None:
-    for path in ("", "/pages", "/result", "/events", "/health", "/receipt"):
+    for path in ("", "/pages", "/result", "/events", "/health", "/receipt", "/metrics"):
         response = await client.get(f"/tasks/task-9999{path}")
         assert response.status_code == 404
         assert response.json()["code"] == "not_found"

@@ -1,0 +1,68 @@
+"""What becomes of the guard's notices and of estimates that did not hold, in the tasks' logs."""
+
+from datetime import timedelta
+
+import pytest
+from tests.fixtures.stores import Stores
+
+from pagemill.domain.events import Details, TaskEvent
+from pagemill.domain.memory import CPU, MIB, LevelChanged, MemoryLevel, MemoryNeed, MemoryReading
+from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.snapshot import ModelSetSnapshot, PoolSnapshot
+from pagemill.engines.registry import engine_specs
+from pagemill.tasks.handlers import ResourceUse, TaskEventHandlers
+from pagemill.tasks.memory_warnings import MemoryWarnings
+from pagemill.tasks.watch import TaskWatch
+from pagemill.testing.pool import FakeServicePool
+
+READING = MemoryReading(CPU, 1000 * MIB, 850 * MIB, "test")
+
+
+class PoolOfOne(FakeServicePool):
+    """Its one model set is in use by the service "s"."""
+
+    def snapshot(self) -> PoolSnapshot:
+        key = ModelSetKey("rapidocr", "fast", (), CPU)
+        return PoolSnapshot((), (ModelSetSnapshot("w", key, 1, 1, timedelta(), MIB, MemoryNeed(0), "s"),))
+
+
+@pytest.fixture
+def handlers(stores: Stores) -> TaskEventHandlers:
+    watch = TaskWatch(stores.tasks)
+    return TaskEventHandlers(store=stores.tasks, pages=stores.pages, events=stores.events, watch=watch)
+
+
+async def warnings_of(stores: Stores, task_id: str) -> list[Details]:
+    return [event.details for event in await stores.events.read(task_id, kinds=[TaskEvent.MEMORY_WARNING])]
+
+
+async def test_those_at_work_are_told_when_memory_runs_short(stores: Stores, handlers: TaskEventHandlers) -> None:
+    await stores.running("a")
+    await stores.running("b")
+    await handlers.on_task_resource_acquired("a", "s")
+    warnings = MemoryWarnings(pool=PoolOfOne(engine_specs(), {CPU: 1}), handlers=handlers)
+    warnings.on_level(LevelChanged(CPU, MemoryLevel.NORMAL, MemoryLevel.SOFT, READING))
+    warnings.on_level(LevelChanged(CPU, MemoryLevel.SOFT, MemoryLevel.NORMAL, READING))
+    await warnings.stop()
+    expected: Details = {"kind": "level", "device": "cpu", "level": "soft", "used_mb": 850, "limit_mb": 1000}
+    assert await warnings_of(stores, "a") == [expected]
+    assert await warnings_of(stores, "b") == []
+
+
+async def test_a_task_over_its_estimate_is_warned_of_once(stores: Stores, handlers: TaskEventHandlers) -> None:
+    task = await stores.running("a")
+    assert task.estimated_memory_mb is not None
+    estimated = task.estimated_memory_mb * MIB
+    for peak_bytes in (estimated, estimated + 1, estimated + MIB):
+        await handlers.on_task_resource_acquired("a", "s")
+        await handlers.on_task_resource_released("a", "s", ResourceUse(CPU, 2 * estimated, peak_bytes))
+    (details,) = await warnings_of(stores, "a")
+    assert details["kind"] == "over_estimate"
+    assert details["peak_mb"] == task.estimated_memory_mb + 1
+    released = await stores.events.read("a", kinds=[TaskEvent.RESOURCE_RELEASED])
+    assert released[0].details == {
+        "resource": "s",
+        "device": "cpu",
+        "reserved_mb": 2 * task.estimated_memory_mb,
+        "peak_mb": task.estimated_memory_mb,
+    }
