@@ -111,8 +111,12 @@ class ModelManager:
 
     # --- uses --------------------------------------------------------------------------------------------------------
 
-    async def acquire(self, key: ModelSetKey) -> Resident:
+    async def acquire(self, key: ModelSetKey, *, fresh: bool = False) -> Resident:
         """A use of that model set, loaded; waits for as long as there is no memory for it.
+
+        Args:
+            key: The model set.
+            fresh: Only a process that has read nothing yet will do.
 
         Raises:
             UnknownEngine: There is no such engine or profile.
@@ -124,7 +128,7 @@ class ModelManager:
         self._unloader.note_use(key)
         while not self._stopping:
             changed = self._roster.changed
-            resident = self._unused(key) or await self._new(key) or self._shared(key)
+            resident = await (self._fresh(key) if fresh else self._any(key))
             if resident is not None:
                 return await self._claim(resident)
             await self._roster.change(changed)
@@ -152,6 +156,7 @@ class ModelManager:
             except NeverFits as error:
                 return await _refuse(params.pages, error, on_page)
             resident.busy_since, resident.task_id = self._clock.monotonic(), task_id
+            resident.has_worked = True
             try:
                 return await self._read(resident, params, on_page)
             finally:
@@ -192,6 +197,16 @@ class ModelManager:
             await resident.worker.kill(cause)
 
     # --- who gets a model set ----------------------------------------------------------------------------------------
+
+    async def _any(self, key: ModelSetKey) -> Resident | None:
+        return self._unused(key) or await self._new(key) or self._shared(key)
+
+    async def _fresh(self, key: ModelSetKey) -> Resident | None:
+        """One that has read nothing yet; idle ones that have make room for it."""
+        worked = [one for one in self._roster if one.key == key and one.is_idle and one.has_worked]
+        await asyncio.gather(*(self._roster.end(one) for one in worked))
+        unused = self._unused(key)
+        return unused if unused is not None and not unused.has_worked else await self._new(key)
 
     def _unused(self, key: ModelSetKey) -> Resident | None:
         """One that is idle, or that is being loaded for somebody who went away."""

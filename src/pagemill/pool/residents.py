@@ -54,6 +54,7 @@ class Resident:
         idle_since: Monotonic seconds of its last use.
         base_rss_bytes: Resident size when its models were loaded.
         trimmed: It gave its free memory back since its last use.
+        has_worked: It has been given a batch.
     """
 
     worker_id: str
@@ -72,6 +73,7 @@ class Resident:
     loaded_at: float = 0.0
     base_rss_bytes: int = 0
     trimmed: bool = False
+    has_worked: bool = False
     busy_since: float | None = None
     task_id: str | None = None
 

@@ -128,6 +128,7 @@ class OCRServicePool:
         profile: str = "",
         languages: Sequence[str] = (),
         wait: timedelta | None = None,
+        fresh: bool = False,
     ) -> OCRService:
         """Wait for a place and a loaded model set; see `ServicePool.acquire`.
 
@@ -138,7 +139,7 @@ class OCRServicePool:
         limit = self._config.acquire_wait if wait is None else wait
         try:
             async with asyncio.timeout(limit.total_seconds()):
-                return await self._acquire(key, lane)
+                return await self._acquire(key, lane, fresh=fresh)
         except TimeoutError as error:
             raise PoolExhausted(self._exhausted(key, lane, limit), in_use=lane.in_use, places=lane.capacity) from error
 
@@ -167,11 +168,11 @@ class OCRServicePool:
         )
         return PoolSnapshot(lanes, tuple(models), *self._models.unloaded)
 
-    async def _acquire(self, key: ModelSetKey, lane: Places) -> OCRService:
+    async def _acquire(self, key: ModelSetKey, lane: Places, *, fresh: bool) -> OCRService:
         async with _kept(lane), _kept(self._total):
             if self._draining:
                 raise PoolExhausted("The service is shutting down; send the request again later.")
-            resident = await self._models.acquire(key)
+            resident = await self._models.acquire(key, fresh=fresh)
             service = OCRService(f"{resident.worker_id}/{next(self._numbers)}", resident, self._models)
             self._held[service.service_instance_id] = _Held(resident, lane)
             return service

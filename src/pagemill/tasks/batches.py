@@ -186,6 +186,7 @@ class BatchRunner:
             profile=options.profile if of_engine else "",
             languages=options.languages if of_engine else (),
             wait=self._config.acquire_wait,
+            fresh=of_engine and self._params.footing(batch.lease, batch.device).fresh,
         )
         task_id, resource = batch.lease.task_id, service.service_instance_id
         try:

@@ -74,8 +74,10 @@ class FakeServicePool:
         profile: str = "",
         languages: Sequence[str] = (),
         wait: timedelta | None = None,
+        fresh: bool = False,
     ) -> FakeService:
-        """Wait for a free place."""
+        """Wait for a free place; every service is as good as fresh."""
+        del fresh
         key = self._key(device, engine, profile, languages)
         lane = READER if key.is_reader else device
         if self._capacity.get(lane, 0) == 0:

@@ -70,6 +70,20 @@ async def test_an_idle_model_set_is_unloaded_whatever_it_is(engine: str) -> None
         assert yard.admission.reservations == ()
 
 
+async def test_a_fresh_service_is_a_process_that_has_read_nothing(document: Path) -> None:
+    async with running(make_yard()) as yard:
+        used = await acquire(yard)
+        await used.process("task", batch(document, 1), Outcomes())
+        await yard.pool.release(used)
+        (worked,) = pids(yard)
+        await yard.pool.release(await yard.pool.acquire(device=CPU, engine="faulty", profile="plain", fresh=True))
+        (fresh,) = pids(yard)
+        assert fresh != worked
+        assert is_buried(worked)
+        await yard.pool.release(await yard.pool.acquire(device=CPU, engine="faulty", profile="plain", fresh=True))
+        assert pids(yard) == [fresh]
+
+
 async def test_an_engine_may_have_an_idle_timeout_of_its_own() -> None:
     clock = FakeClock()
     config = replace(QUICK_MODELS, idle_timeouts={"faulty": timedelta(seconds=10)})
