@@ -15,7 +15,6 @@ from tests.data.documents import (
 from tests.fixtures.server import Api
 
 from pagemill.domain.documents import DocumentKind
-from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.events import TaskEvent
 from pagemill.domain.page import Page, PageSource
 from pagemill.domain.recognition import Stage

@@ -1,10 +1,9 @@
-"""Makes small documents to be read: large print on small pages, so that recognising one takes a fraction of a second."""
+"""Makes small documents to be read: large print on small pages, recognised in a fraction of a second each."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
-
 from tests.data.pdfs import PdfPageSpec, make_pdf, text_at
 
 SIZE = (360, 120)

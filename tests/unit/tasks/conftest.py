@@ -1,0 +1,13 @@
+"""The store of these tests is an SQLite file; that PostgreSQL does the same is shown elsewhere."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.fixtures.databases import CleanDatabase
+from tests.fixtures.stores import Stores, TurnedClock, started
+
+
+@pytest.fixture
+async def stores(clean_database: CleanDatabase) -> AsyncIterator[Stores]:
+    async with started(clean_database("sqlite")) as database:
+        yield Stores(database, TurnedClock())

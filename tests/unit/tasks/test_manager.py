@@ -1,0 +1,165 @@
+"""What people may do to tasks, and what is left where it is refused."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from tests.fixtures.stores import Stores
+from tests.fixtures.tasks_room import Room
+
+from pagemill.domain.documents import DocumentInfo, DocumentKind, PageSize
+from pagemill.domain.errors import (
+    Conflict,
+    DeviceUnavailable,
+    DocumentTooLarge,
+    IllegalTransition,
+    NeverFits,
+    PagemillError,
+    QueueFull,
+)
+from pagemill.domain.events import TaskEvent
+from pagemill.domain.memory import CPU, MIB, DeviceId
+from pagemill.domain.recognition import Stage
+from pagemill.domain.tasks import (
+    PageState,
+    StoredDocument,
+    Task,
+    TaskCreateRequest,
+    TaskOptions,
+    TaskStartRequest,
+    TaskStatus,
+)
+from pagemill.engines.registry import engine_specs
+from pagemill.store.task_queue import QueueConfig
+from pagemill.tasks.manager import TaskManager, TaskManagerConfig
+from pagemill.testing.memory import FakeEstimator
+
+GPU = DeviceId("cuda:0")
+
+
+class Inspector:
+    """Sees the same document everywhere."""
+
+    async def inspect(self, path: str) -> DocumentInfo:
+        del path
+        return DocumentInfo(DocumentKind.PDF, 3, (PageSize(595, 842),))
+
+
+@pytest.fixture
+def room(stores: Stores, tmp_path: Path) -> Room:
+    return Room(stores, tmp_path / "work")
+
+
+def manager_in(room: Room, *, max_pages: int = 3, working_mib: int = 80) -> TaskManager:
+    return TaskManager(
+        TaskManagerConfig(max_pages=max_pages),
+        engines=engine_specs(),
+        inspector=Inspector(),
+        estimator=FakeEstimator(working_mib=working_mib),
+        memory=room.memory,
+        queue=room.stores.queue,
+        store=room.stores.tasks,
+        pages=room.stores.pages,
+        handlers=room.handlers,
+        dispatcher=room.dispatcher,
+        watch=room.watch,
+        clock=room.stores.clock,
+    )
+
+
+def document(tmp_path: Path) -> StoredDocument:
+    file = tmp_path / "upload"
+    file.write_bytes(b"%PDF")
+    return StoredDocument(str(file), "a.pdf", 4, hashlib.sha256(b"%PDF").hexdigest())
+
+
+def has_file(kept: StoredDocument) -> bool:
+    return Path(kept.path).exists()
+
+
+async def create(room: Room, tmp_path: Path, **options: object) -> Task:
+    request = TaskCreateRequest(document(tmp_path), TaskOptions.model_validate(options))
+    return await manager_in(room).create_task(request)
+
+
+async def test_a_new_task_is_estimated_placed_and_queued(room: Room, tmp_path: Path) -> None:
+    task = await create(room, tmp_path, pages="1,-1")
+    assert (task.status, task.pages_total, task.page_count) == (TaskStatus.QUEUED, 2, 3)
+    assert (task.estimated_memory_mb, task.assigned_device) == (80, CPU)
+    assert [page.stage for page in await room.stores.tasks.pages(task.task_id)] == [Stage.TEXT] * 2
+
+
+@pytest.mark.parametrize(("max_pages", "working_mib", "error"), [(2, 80, DocumentTooLarge), (3, 9 * 1024, NeverFits)])
+async def test_what_is_refused_leaves_no_task(
+    room: Room, tmp_path: Path, *, max_pages: int, working_mib: int, error: type[PagemillError]
+) -> None:
+    manager = manager_in(room, max_pages=max_pages, working_mib=working_mib)
+    request = TaskCreateRequest(document(tmp_path), TaskOptions())
+    with pytest.raises(error):
+        await manager.create_task(request)
+    assert await room.stores.tasks.list_tasks() == []
+    assert has_file(request.document), "the document is still the caller's"
+
+
+async def test_a_full_queue_leaves_no_task(stores: Stores, tmp_path: Path) -> None:
+    room = Room(Stores(stores.database, stores.clock, QueueConfig(max_queue_size=1)), tmp_path / "work")
+    await stores.queued("waiting")
+    with pytest.raises(QueueFull):
+        await create(room, tmp_path)
+    assert [task.task_id for task in await stores.tasks.list_tasks()] == ["waiting"]
+
+
+async def test_a_task_under_way_is_neither_started_nor_moved(room: Room) -> None:
+    room.memory.limits[GPU] = 1024 * MIB
+    await room.stores.running("a")
+    with pytest.raises(IllegalTransition):
+        await manager_in(room).start_task("a", TaskStartRequest(device="cpu"))
+    assert (await room.stores.tasks.get("a")).status is TaskStatus.RUNNING
+    assert TaskEvent.REQUEUED not in await room.kinds()
+
+
+async def test_a_task_is_not_started_on_a_device_that_is_not_there(room: Room, tmp_path: Path) -> None:
+    task = await create(room, tmp_path, start=False)
+    with pytest.raises(DeviceUnavailable):
+        await manager_in(room).start_task(task.task_id, TaskStartRequest(device="cuda:5"))
+    started = await manager_in(room).start_task(task.task_id, TaskStartRequest(device="cpu"))
+    assert (started.status, started.assigned_device) == (TaskStatus.QUEUED, CPU)
+
+
+async def test_a_waiting_task_is_cancelled_at_once_and_only_once(room: Room) -> None:
+    await room.stores.queued("a")
+    manager = manager_in(room)
+    assert (await manager.cancel_task("a")).status is TaskStatus.CANCELLED
+    assert (await manager.cancel_task("a")).status is TaskStatus.CANCELLED
+    kinds = await room.kinds()
+    assert (kinds.count(TaskEvent.CANCEL_REQUESTED), kinds.count(TaskEvent.CANCELLED)) == (1, 1)
+    assert await room.states() == [PageState.CANCELLED] * 3
+    await room.follower.stop()
+
+
+async def test_a_running_task_is_cancelled_with_one_event_of_each_kind(room: Room) -> None:
+    await room.stores.running("a")
+    assert (await manager_in(room).cancel_task("a")).status is TaskStatus.CANCELLED
+    kinds = await room.kinds()
+    assert (kinds.count(TaskEvent.CANCEL_REQUESTED), kinds.count(TaskEvent.CANCELLED)) == (1, 1)
+    await room.follower.stop()
+
+
+async def test_what_is_over_cannot_be_cancelled(room: Room) -> None:
+    await room.stores.running("a")
+    await room.stores.tasks.transition("a", TaskStatus.FAILED)
+    with pytest.raises(IllegalTransition):
+        await manager_in(room).cancel_task("a")
+
+
+async def test_a_task_is_deleted_with_its_document_once_it_is_over(room: Room, tmp_path: Path) -> None:
+    task = await create(room, tmp_path)
+    manager = manager_in(room)
+    with pytest.raises(Conflict):
+        await manager.delete_task(task.task_id)
+    assert has_file(task.document)
+    await manager.cancel_task(task.task_id)
+    await manager.delete_task(task.task_id)
+    assert not has_file(task.document)
+    assert await room.stores.tasks.list_tasks() == []
+    await room.follower.stop()
