@@ -1,24 +1,22 @@
 """The one place where concrete parts are wired, started in order and stopped in the reverse order."""
 
 import asyncio
-import fcntl
 import hashlib
 import logging
 import os
 import secrets
 import shutil
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
 
 from pagemill.documents.writers import ResultWriters
-from pagemill.domain.clock import SystemClock
+from pagemill.domain.clock import SteadyClock, SystemClock
 from pagemill.domain.engines import EngineSpec
-from pagemill.domain.errors import InvalidSettings
 from pagemill.domain.memory import CPU, MIB, DeviceId
 from pagemill.domain.tasks import RetryPolicy, StoredDocument, Task, TaskCreateRequest, TaskOptions
 from pagemill.engines.registry import engine_specs
@@ -36,9 +34,13 @@ from pagemill.settings import Settings
 from pagemill.store import migrate
 from pagemill.store.database import Database
 from pagemill.store.event_log import SqlEventLog
+from pagemill.store.folder_lock import locked_folder
 from pagemill.store.learned_state import SqlLearnedState
 from pagemill.store.notices import SqlTaskNotices
+from pagemill.store.notifications import Notifications
+from pagemill.store.overdue import SqlOverdueTasks
 from pagemill.store.page_queue import SqlPageQueue
+from pagemill.store.retention import SqlRetention
 from pagemill.store.samples import SqlTaskSamples
 from pagemill.store.task_queue import QueueConfig, SqlTaskQueue
 from pagemill.store.task_store import SqlTaskStore
@@ -48,13 +50,16 @@ from pagemill.tasks.batches import BatchConfig, BatchRunner
 from pagemill.tasks.cleanup import TaskCleaner
 from pagemill.tasks.dispatcher import Dispatcher, DispatcherConfig
 from pagemill.tasks.error_handler import TaskErrorHandler
+from pagemill.tasks.expiry import Expiry
 from pagemill.tasks.feed import TaskFeed
 from pagemill.tasks.following import TaskFollower
 from pagemill.tasks.handlers import TaskEventHandlers
+from pagemill.tasks.hearing import TaskHearing
 from pagemill.tasks.learning import LearningKeeper
 from pagemill.tasks.manager import TaskManager, TaskManagerConfig
 from pagemill.tasks.memory_warnings import MemoryWarnings
 from pagemill.tasks.plan import READER_LANE, BatchLimits
+from pagemill.tasks.pruning import Pruning, PruningConfig
 from pagemill.tasks.reads import TaskReader
 from pagemill.tasks.rescuer import Rescuer
 from pagemill.tasks.sampler import TaskSampler
@@ -62,10 +67,13 @@ from pagemill.tasks.status import StatusReader
 from pagemill.tasks.watch import TaskWatch
 from pagemill.web.api import create_api
 from pagemill.web.config import WebConfig
+from pagemill.web.uploads import remove_abandoned
 
 logger = logging.getLogger(__name__)
 
 LOCAL_OWNER = "local"
+OTHERS_GRACE = timedelta(seconds=30)
+"""How long another server has for what it began, before it is done here."""
 MOST_AUTOMATIC_THREADS = 4
 
 
@@ -88,7 +96,7 @@ class Application:
     def __init__(self, settings: Settings, *, engines: Mapping[str, EngineSpec] | None = None) -> None:
         self.settings = settings
         self.writers = ResultWriters()
-        clock = SystemClock()
+        clock = SteadyClock(SystemClock())
         specs = engine_specs() if engines is None else engines
         machine = MachineProbe.of_this_machine()
         devices = [reading.device for reading in machine.read()]
@@ -153,7 +161,33 @@ class Application:
             batches=batches,
             follower=self._follower,
         )
-        self._rescuer = Rescuer(queue=queue, store=store, pages=pages, cleaner=cleaner, dispatcher=self._dispatcher)
+        hearing = TaskHearing(watch=self._watch, dispatcher=self._dispatcher)
+        self._notifications = Notifications(
+            settings.resolved_database_url, on_event=hearing.on_event, on_connected=hearing.on_connected
+        )
+        self._rescuer = Rescuer(
+            queue=queue,
+            store=store,
+            pages=pages,
+            cleaner=cleaner,
+            dispatcher=self._dispatcher,
+            clock=clock,
+            grace=timedelta(0) if self._is_alone else OTHERS_GRACE,
+        )
+        self._expiry = Expiry(
+            overdue=SqlOverdueTasks(self._database, clock),
+            dispatcher=self._dispatcher,
+            watch=self._watch,
+            clock=clock,
+            queue_timeout=timedelta(seconds=settings.tasks.queue_timeout_seconds),
+        )
+        self._pruning = Pruning(
+            _pruning_config(settings),
+            store=store,
+            retention=SqlRetention(self._database, clock),
+            now=lambda: min(clock.now(), SystemClock().now()),
+            remove_parts=lambda: remove_abandoned(self.uploads, now=min(clock.now(), SystemClock().now())),
+        )
         self.manager = TaskManager(
             TaskManagerConfig(max_pages=settings.documents.max_pages),
             engines=specs,
@@ -198,7 +232,7 @@ class Application:
     async def running(self) -> AsyncIterator[None]:
         """Start every part in order; at the end stop them in the reverse order, giving unfinished pages back."""
         async with AsyncExitStack() as stack:
-            stack.enter_context(_only_server(self.settings))
+            stack.enter_context(locked_folder(self.settings.data_dir.resolve(), shared=not self._is_alone))
             self.uploads.mkdir(exist_ok=True)
             await asyncio.to_thread(migrate.upgrade, self.settings.resolved_database_url)
             await self._database.start()
@@ -210,22 +244,38 @@ class Application:
             stack.push_async_callback(self.guard.stop)
             self.pool.start()
             stack.push_async_callback(self.pool.stop)
-            await self._follower.start()
+            if self._is_alone:
+                await self._follower.start()
             stack.push_async_callback(self._follower.stop)
             await self._rescuer.start(dead_owner=self._owner)
             stack.push_async_callback(self._rescuer.stop)
+            self._expiry.start()
+            stack.push_async_callback(self._expiry.stop)
+            self._pruning.start()
+            stack.push_async_callback(self._pruning.stop)
             if self.settings.tasks.enable_resource_tracking:
                 await self._sampler.start()
                 stack.push_async_callback(self._sampler.stop)
             self._dispatcher.start()
             stack.push_async_callback(self._dispatcher.stop)
+            self._notifications.start()
+            stack.push_async_callback(self._notifications.stop)
             stack.callback(self.answer_waiting)
             logger.info("Pagemill is ready; its data is in %s", self.settings.data_dir.resolve())
             yield
 
+    async def give_back_pages(self) -> None:
+        """Start no more work and give unfinished pages back, at once; for a server that is about to stop."""
+        await self._dispatcher.stop()
+
     def answer_waiting(self) -> None:
         """Let those who wait for a task know how it stands; for a server that takes no more requests."""
         self._watch.close()
+
+    @property
+    def _is_alone(self) -> bool:
+        """Whether no other server can be at the same tasks."""
+        return self.settings.resolved_database_url.startswith("sqlite")
 
     @property
     def uploads(self) -> Path:
@@ -346,6 +396,12 @@ def _batch_rules(settings: Settings) -> BatchRules:
     )
 
 
+def _pruning_config(settings: Settings) -> PruningConfig:
+    data = settings.data_dir.resolve()
+    days = settings.tasks.retention_days
+    return PruningConfig(tasks_for=timedelta(days=days), uploads=data / "uploads", work_dir=data / "work")
+
+
 def _retry_policy(settings: Settings) -> RetryPolicy:
     retry = settings.tasks.retry
     return RetryPolicy(
@@ -363,26 +419,3 @@ def _copy(file: Path, folder: Path) -> StoredDocument:
     with kept.open("rb") as copied:
         digest = hashlib.file_digest(copied, "sha256").hexdigest()
     return StoredDocument(path=str(kept.resolve()), name=file.name, size_bytes=kept.stat().st_size, sha256=digest)
-
-
-@contextmanager
-def _only_server(settings: Settings) -> Iterator[None]:
-    """Keep a second server from the same data folder; the lock ends with the process, however that ends.
-
-    Raises:
-        InvalidSettings: Another server has it, or it cannot be written to.
-    """
-    folder = settings.data_dir.resolve()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "server.lock").open("w")
-    except OSError as error:
-        message = f"The data folder {folder} cannot be used ({error.strerror}); name another data_dir."
-        raise InvalidSettings(message) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            message = f"Another Pagemill server uses {folder}; stop it, or name another data_dir."
-            raise InvalidSettings(message) from error
-        yield

@@ -67,12 +67,14 @@ class TaskSettings(_Section):
     retry: RetrySettings = RetrySettings()
     max_running: Count = 64
     """Tasks whose pages are worked in turns; the others wait."""
-    lease_seconds: Seconds = 30
+    lease_seconds: Annotated[float, Field(gt=0, le=3600)] = 20
     """A worker's right to its pages, renewed while the server lives; pages of a dead server are free after it."""
     page_timeout_seconds: Seconds = 120
     """A page that takes longer counts as hung, and its worker is ended."""
     pages_per_batch: Count = 4
     """Most pages a worker is given at once to recognise."""
+    retention_days: Annotated[float, Field(gt=0, le=36_500)] = 7
+    """Tasks that are over are deleted after this, with their documents and results, unless they asked for another."""
 
 
 class ServerSettings(_Section):

@@ -64,6 +64,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._application.answer_waiting()
+        await self._application.give_back_pages()
         await super().shutdown(sockets)
 
     @contextmanager

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import assert_never
 
-from pagemill.domain.errors import PagemillError, PoolExhausted, StaleLease
+from pagemill.domain.errors import DatabaseUnavailable, PagemillError, PoolExhausted, StaleLease
 from pagemill.domain.finishing import uninterrupted
 from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead, WorkerLoss
@@ -23,6 +23,7 @@ from pagemill.tasks.plan import Assignment
 logger = logging.getLogger(__name__)
 
 RENEWALS_PER_LEASE = 3
+WRITE_AGAIN_AFTER = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class BatchConfig:
     """
 
     owner: str
-    lease_for: timedelta = timedelta(seconds=30)
+    lease_for: timedelta = timedelta(seconds=20)
     acquire_wait: timedelta = timedelta(seconds=60)
 
 
@@ -113,8 +114,7 @@ class BatchRunner:
         try:
             await self._try(batch)
         except StaleLease:
-            logger.warning("Task %s: the lease of %s was given away", batch.lease.task_id, batch.lease.pages)
-            batch.open_pages.clear()
+            logger.warning("Task %s: pages %s are no longer ours to work", batch.lease.task_id, batch.lease.pages)
 
     async def _try(self, batch: _Batch) -> None:
         try:
@@ -122,14 +122,14 @@ class BatchRunner:
                 await self._process(batch, service)
         except StaleLease:
             raise
-        except PoolExhausted as error:
+        except (PoolExhausted, DatabaseUnavailable) as error:
             logger.info("Task %s waits: %s", batch.lease.task_id, error)
         except PagemillError as error:
             await uninterrupted(self._fail_open_pages(batch, error))
 
     async def _process(self, batch: _Batch, service: Service) -> None:
         async def on_page(outcome: PageOutcome) -> None:
-            await uninterrupted(self._settle(batch, outcome))
+            await self._outlast(batch, outcome)
 
         outcome = await service.process(batch.lease.task_id, self._params.make(batch.lease, batch.device), on_page)
         batch.reserved_bytes = outcome.reserved_bytes
@@ -141,6 +141,17 @@ class BatchRunner:
         await self._errors.worker_lost(batch.lease, loss, device=batch.device)
         if loss.page is not None:
             batch.open_pages.discard(loss.page)
+
+    async def _outlast(self, batch: _Batch, outcome: PageOutcome) -> None:
+        """Settle a page; while the database is away, keep it and try again: reading it once more costs far more."""
+        while True:
+            try:
+                await uninterrupted(self._settle(batch, outcome))
+            except DatabaseUnavailable as error:
+                logger.warning("Task %s page %s waits to be stored: %s", batch.lease.task_id, outcome.number, error)
+                await asyncio.sleep(WRITE_AGAIN_AFTER.total_seconds())
+            else:
+                return
 
     async def _settle(self, batch: _Batch, outcome: PageOutcome) -> None:
         batch.saw_peak(0 if isinstance(outcome, PageNeedsOcr) else outcome.peak_bytes)
@@ -174,7 +185,9 @@ class BatchRunner:
         try:
             await self._pages.give_back(batch.lease, sorted(batch.open_pages))
         except StaleLease:
-            logger.info("Task %s: its pages were rescued before they were given back", batch.lease.task_id)
+            for number in sorted(batch.open_pages):
+                with suppress(StaleLease):  # taken from us: another's by now, or nobody's
+                    await self._pages.give_back(batch.lease, (number,))
 
     @asynccontextmanager
     async def _service(self, batch: _Batch) -> AsyncIterator[Service]:

@@ -56,9 +56,9 @@ class TaskCleaner:
         finally:
             self._in_cleanup.discard(task_id)
 
-    async def sweep(self) -> None:
-        """Clean up after every final task that was not cleaned up; at the start and now and then."""
-        for task in await self._store.uncleaned():
+    async def sweep(self, *, ended_for: timedelta = timedelta(0)) -> None:
+        """Clean up after every task that has been over so long and was not cleaned up; now and then."""
+        for task in await self._store.uncleaned(ended_for=ended_for):
             await self.cleanup_task_resources(task.task_id)
 
     async def _clean_up(self, task_id: str) -> bool:

@@ -85,12 +85,16 @@ class Dispatcher:
 
     async def cancel(self, task_id: str) -> None:
         """End all work on one task that was cancelled, and see it cleaned up."""
-        await self._end([work for work, assignment in self._working.items() if assignment.task_id == task_id])
+        await self._end(self._works_on(task_id))
         self._follower.follow(task_id)
+
+    def abandon(self, task_id: str) -> None:
+        """End all work on one task, without waiting for it: somebody, perhaps at another server, ended the task."""
+        _cancel(self._works_on(task_id))
 
     def holds(self, task_id: str) -> bool:
         """Whether any batch of the task is in work here."""
-        return any(assignment.task_id == task_id for assignment in self._working.values())
+        return bool(self._works_on(task_id))
 
     async def run_once(self) -> None:
         """Let in what may come, plan, and start the plan."""
@@ -148,7 +152,15 @@ class Dispatcher:
         elif work.result():
             self.wake()
 
+    def _works_on(self, task_id: str) -> list[asyncio.Task[bool]]:
+        return [work for work, assignment in self._working.items() if assignment.task_id == task_id]
+
     async def _end(self, works: Sequence[asyncio.Task[bool]]) -> None:
-        for work in works:
-            work.cancel()
+        _cancel(works)
         await asyncio.gather(*works, return_exceptions=True)
+
+
+def _cancel(works: Sequence[asyncio.Task[bool]]) -> None:
+    for work in works:
+        if not work.cancelling():
+            work.cancel()

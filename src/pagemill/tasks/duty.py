@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
+from pagemill.domain.errors import DatabaseUnavailable
+
 logger = logging.getLogger(__name__)
 
 
@@ -45,6 +47,10 @@ class Duty:
             self._woken.clear()
             try:
                 await self._run_once()
+            except DatabaseUnavailable as error:
+                logger.warning("%s waits: %s", self._name, error)
+                await self._pause()
+                continue
             except Exception:
                 logger.exception("%s failed; it runs again in %s s", self._name, self._interval)
                 await self._pause()

@@ -45,7 +45,7 @@ class TaskFollower:
 
     async def start(self) -> None:
         """Follow the tasks that were in work when the server last stopped."""
-        for status in (TaskStatus.RUNNING, TaskStatus.CANCELLING):
+        for status in (TaskStatus.RUNNING, TaskStatus.RETRYING, TaskStatus.CANCELLING):
             for task in await self._store.list_tasks(status=status, limit=MOST_RESUMED):
                 self.follow(task.task_id)
 

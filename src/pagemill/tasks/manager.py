@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pagemill.domain.documents import parse_page_range
 from pagemill.domain.engines import EngineSpec
-from pagemill.domain.errors import QueueFull
 from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU, MIB, MemoryNeed
 from pagemill.domain.ports import (
@@ -108,19 +107,19 @@ class TaskManager:
         pixels = largest_page_pixels(info, dpi=options.recognition.dpi, max_pixels=profile.max_pixels)
         need = self._estimator.batch(ModelSetKey.of(options.recognition, CPU), pixels=pixels)
         device = select_device(options.device, spec, self._memory.devices(), need)
-        task = await self._store.create(
-            NewTask(
-                task_id=new_task_id(self._clock.now()),
-                request=request,
-                info=info,
-                pages=numbers,
-                first_stage=first_stage(info.kind, options.recognition.ocr),
-                estimated_memory_mb=-(-max(need.ram_bytes, need.gpu_bytes) // MIB),
-                assigned_device=device,
-                page_pixels=pixels,
-            )
+        new = NewTask(
+            task_id=new_task_id(self._clock.now()),
+            request=request,
+            info=info,
+            pages=numbers,
+            first_stage=first_stage(info.kind, options.recognition.ocr),
+            estimated_memory_mb=-(-max(need.ram_bytes, need.gpu_bytes) // MIB),
+            assigned_device=device,
+            page_pixels=pixels,
         )
-        return await self._enqueue_new(task) if options.start else task
+        task = await (self._queue.submit(new) if options.start else self._store.create(new))
+        self._noticed(task.task_id)
+        return task
 
     async def start_task(self, task_id: str, request: TaskStartRequest) -> Task:
         """Queue a task that was created with `start=false`, or the failed pages of one that is over.
@@ -154,7 +153,7 @@ class TaskManager:
         if task.status in (TaskStatus.CANCELLING, TaskStatus.CANCELLED):
             return task
         check_transition(task_id, task.status, TaskStatus.CANCELLED)
-        if task.status is TaskStatus.RUNNING:
+        if task.status in (TaskStatus.RUNNING, TaskStatus.RETRYING):
             await self._store.transition(task_id, TaskStatus.CANCELLING)
         else:
             await self._handlers.record(task_id, TaskEvent.CANCEL_REQUESTED)
@@ -173,15 +172,6 @@ class TaskManager:
         """
         task = await self._store.delete(task_id)
         await asyncio.to_thread(Path(task.document.path).unlink, missing_ok=True)
-
-    async def _enqueue_new(self, task: Task) -> Task:
-        try:
-            task = await self._queue.add_task(task, task.priority)
-        except QueueFull:
-            await self._store.delete(task.task_id)
-            raise
-        self._noticed(task.task_id)
-        return task
 
     def _noticed(self, task_id: str) -> None:
         self._watch.notify(task_id)

@@ -3,9 +3,13 @@
 Fair shares come from start-time fair queueing (Goyal, Vin, Chen 1996): every task has a virtual time that a batch moves
 on by pages ÷ weight, and the task furthest behind is served first. A newcomer starts where the furthest behind of the
 others stands, so it neither waits for their past nor is paid for its own absence.
+
+A caller's tasks share one caller's weight: nine tasks of one get together what one task of another gets. The bound: at
+equal priority, callers with work to do never differ by more than a batch of each of their tasks from equal shares.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -81,6 +85,7 @@ def plan(
         Assignments in the order they are to be started.
     """
     times = _admitted(backlogs, virtual_times)
+    tasks_of = Counter(backlog.caller for backlog in backlogs)
     waiting = {backlog.task_id: backlog for backlog in backlogs}
     assignments: list[Assignment] = []
     for lane, places in free.items():
@@ -95,7 +100,7 @@ def plan(
             assignment = _cut(backlog, stage, lane=lane, places=capacity[lane], limits=limits)
             assignments.append(assignment)
             waiting[backlog.task_id] = _without(backlog, assignment)
-            times[backlog.task_id] += assignment.pages / weight_of(backlog.priority)
+            times[backlog.task_id] += assignment.pages * tasks_of[backlog.caller] / weight_of(backlog.priority)
             if solitary:
                 break
     return Plan(tuple(assignments), times)

@@ -1,10 +1,10 @@
-"""Finds what nobody looks after any more: expired leases, ended tasks not marked so, tasks not cleaned up."""
+"""Finds what nobody looks after any more: expired leases, ended tasks not marked so, tasks not cleaned up or queued."""
 
 import logging
 from datetime import timedelta
 
-from pagemill.domain.errors import QueueFull
-from pagemill.domain.ports import PageQueue, TaskQueue, TaskStore
+from pagemill.domain.errors import IllegalTransition, NotFound, QueueFull
+from pagemill.domain.ports import Clock, PageQueue, TaskQueue, TaskStore
 from pagemill.domain.tasks import TaskStatus
 from pagemill.tasks.cleanup import TaskCleaner
 from pagemill.tasks.dispatcher import Dispatcher
@@ -14,7 +14,18 @@ logger = logging.getLogger(__name__)
 
 
 class Rescuer:
-    """A maintenance duty. Runs in the server process, and does no harm beside others of its kind."""
+    """A maintenance duty. Runs in the server process, and does no harm beside others of its kind.
+
+    Args:
+        queue: Waiting tasks.
+        store: All tasks.
+        pages: Leases.
+        cleaner: Cleans up after tasks.
+        dispatcher: Woken when there is work again.
+        clock: The time.
+        interval: Between two looks.
+        grace: How long whoever ended or created a task has for what belongs to that, before it is done here.
+    """
 
     def __init__(
         self,
@@ -24,13 +35,17 @@ class Rescuer:
         pages: PageQueue,
         cleaner: TaskCleaner,
         dispatcher: Dispatcher,
+        clock: Clock,
         interval: timedelta = timedelta(seconds=5),
+        grace: timedelta = timedelta(seconds=30),
     ) -> None:
         self._queue = queue
         self._store = store
         self._pages = pages
         self._cleaner = cleaner
         self._dispatcher = dispatcher
+        self._clock = clock
+        self._grace = grace
         self._duty = Duty("rescuer", self.run_once, interval=interval)
 
     async def start(self, *, dead_owner: str | None = None) -> None:
@@ -42,7 +57,6 @@ class Rescuer:
         rescued = await self._pages.rescue(owner=dead_owner)
         if rescued:
             logger.info("%s pages that were in work when the server last stopped are queued again", rescued)
-        await self._queue_the_unqueued()
         self._duty.start()
 
     async def run_once(self) -> None:
@@ -50,19 +64,19 @@ class Rescuer:
         if await self._pages.rescue():
             self._dispatcher.wake()
         await self._pages.finish_completed()
-        await self._cleaner.sweep()
+        await self._cleaner.sweep(ended_for=self._grace)
+        await self._queue_the_unqueued()
 
     async def stop(self) -> None:
         """Look no more; twice is no error."""
         await self._duty.stop()
 
     async def _queue_the_unqueued(self) -> None:
-        """A server may die between storing a task and queueing it; its sender was not answered, but has it in hand."""
+        """Older versions stored a task before they queued it, and may have died in between."""
+        before = self._clock.now() - self._grace
         for task in await self._store.list_tasks(status=TaskStatus.CREATED, limit=1000):
-            if task.options.start:
+            if task.options.start and task.created_at <= before:
                 try:
                     await self._queue.add_task(task, task.priority)
-                except QueueFull:
-                    logger.warning(
-                        "Task %s was stored but not queued, and the queue is full; start it by hand", task.task_id
-                    )
+                except (QueueFull, IllegalTransition, NotFound) as error:
+                    logger.info("Task %s was stored and never queued; it is tried again: %s", task.task_id, error)

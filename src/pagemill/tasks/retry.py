@@ -30,9 +30,16 @@ class ReturnPage:
 Decision = RetryPage | GiveUpPage | ReturnPage
 
 
+LONGEST_BACKOFF = timedelta(hours=1)
+
+
 def backoff(policy: RetryPolicy, failures: int) -> timedelta:
-    """Wait before the try that follows the `failures`-th failure (1-based): first delay × multiplier^(failures − 1)."""
-    return policy.first_delay * policy.backoff_multiplier ** (failures - 1)
+    """Wait before the try that follows the `failures`-th failure (1-based).
+
+    First delay × multiplier^(failures - 1), at most an hour.
+    """
+    seconds = policy.first_delay.total_seconds() * policy.backoff_multiplier ** (failures - 1)
+    return timedelta(seconds=min(seconds, LONGEST_BACKOFF.total_seconds()))
 
 
 def after_failure(policy: RetryPolicy, failure: PageFailed, *, attempts: int) -> Decision:

@@ -12,6 +12,8 @@ from pagemill.web.problems import RequestRefused
 
 OPEN_PATHS = frozenset({"/livez", "/readyz"})
 """Probes come without a key and under any name."""
+CALLER = "pagemill.caller"
+"""Key of the caller in a request's ASGI scope: a name for the API key it came with, from which the key is not told."""
 UPLOAD_PATH = "/tasks"
 """Takes bodies of any length, a piece at a time; all others are read whole."""
 MAX_BODY_BYTES = 64 * 1024
@@ -43,19 +45,20 @@ class Guard:
         if path in OPEN_PATHS:
             return
         if self._digests:
-            self._check_key(request.headers.get("authorization", ""))
+            request.scope[CALLER] = self._check_key(request.headers.get("authorization", ""))
         else:
             self._check_host(request.headers.get("host", ""))
         if request.method not in SAFE_METHODS:
             _check_origin(request)
 
-    def _check_key(self, authorization: str) -> None:
+    def _check_key(self, authorization: str) -> str:
         scheme, _, token = authorization.partition(" ")
         presented = _digest(token.strip())
         matches = [hmac.compare_digest(presented, known) for known in self._digests]
         if scheme.lower() != "bearer" or not any(matches):
             message = 'Send one of the service\'s API keys as "Authorization: Bearer KEY".'
             raise RequestRefused("unauthorized", message, headers={"WWW-Authenticate": 'Bearer realm="pagemill"'})
+        return f"key-{presented.hex()[:12]}"
 
     def _check_host(self, host: str) -> None:
         """A page can have its own name point to 127.0.0.1, but never an address or a name without a dot."""

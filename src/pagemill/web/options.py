@@ -29,7 +29,7 @@ _DESCRIPTIONS: Mapping[str, str] = {
     "priority": "Higher goes first.",
     "start": "false: store the task and wait for POST /tasks/{task_id}/start.",
     "deadline_seconds": "The task expires unless it is done so long after it was queued; finished pages are kept.",
-    "time_to_live_seconds": "The task and its results are deleted so long after its end; left out, as the service does.",
+    "time_to_live_seconds": "The task and its results are deleted so long after its end.",
     "labels": 'JSON object of strings such as {"customer": "17"}.',
 }
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from fastapi import Request
 
 from pagemill.domain.tasks import TaskCreateRequest
+from pagemill.web.guards import CALLER
 from pagemill.web.multipart import MultipartEvent, MultipartReader, PartBegun, PartData, PartEnded
 from pagemill.web.options import NAME, parse_options, refuse_unknown
 from pagemill.web.problems import FieldProblem, RequestRefused
@@ -46,7 +47,7 @@ async def receive_task(request: Request, uploads: UploadStore, *, stall_timeout:
             name = UNNAMED
         options = parse_options(fields)
         document = await file.finish(fields.get(NAME, "").strip() or name)
-    return TaskCreateRequest(document, options)
+    return TaskCreateRequest(document, options, caller=str(request.scope.get(CALLER, "")))
 
 
 class FormReceiver:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from fastapi import Query, Request, Response
 
-from pagemill.domain.errors import Conflict
+from pagemill.domain.errors import Conflict, DatabaseUnavailable
 from pagemill.domain.results import ResultWriter
 from pagemill.domain.tasks import Task, TaskStartRequest, TaskStatus
 from pagemill.web.application import TaskCommands, TaskReads
@@ -61,6 +61,8 @@ class TaskEndpoints:
         wanted = await receive_task(request, self._uploads, stall_timeout=self._config.upload_stall_timeout)
         try:
             task = await self._commands.create_task(wanted)
+        except DatabaseUnavailable:
+            raise  # perhaps the task was stored all the same; if not, its document is found to be nobody's later
         except Exception:
             await self._uploads.remove(wanted.document)
             raise

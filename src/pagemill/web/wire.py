@@ -46,6 +46,8 @@ class OptionsWire(WireModel):
     priority: int
     start: bool
     labels: dict[str, str]
+    deadline_seconds: float | None
+    time_to_live_seconds: float | None
 
     @classmethod
     def of(cls, options: TaskOptions) -> Self:

@@ -98,6 +98,8 @@ async def test_every_option_of_a_form_is_understood(client: httpx.AsyncClient, t
         "priority": "-5",
         "start": "false",
         "labels": '{"customer": "17"}',
+        "deadline_seconds": "3600",
+        "time_to_live_seconds": "86400.5",
     }
     response = await client.post("/tasks", files={"file": PDF}, data=fields)
     assert response.status_code == 202
@@ -121,6 +123,8 @@ async def test_every_option_of_a_form_is_understood(client: httpx.AsyncClient, t
         "priority": -5,
         "start": False,
         "labels": {"customer": "17"},
+        "deadline_seconds": 3600,
+        "time_to_live_seconds": 86400.5,
     }
 
 

@@ -1,0 +1,34 @@
+"""Keeps servers that know nothing of each other from one data folder."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pagemill.domain.errors import InvalidSettings
+
+
+@contextmanager
+def locked_folder(folder: Path, *, shared: bool) -> Iterator[None]:
+    """Hold a data folder, which is made if it is not there; the lock ends with the process, however that ends.
+
+    Args:
+        folder: The folder.
+        shared: Whether other servers may hold it too: those on the same PostgreSQL.
+
+    Raises:
+        InvalidSettings: Another server has it, or it cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "server.lock").open("w")
+    except OSError as error:
+        message = f"The data folder {folder} cannot be used ({error.strerror}); name another data_dir."
+        raise InvalidSettings(message) from error
+    with lock:
+        try:
+            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            message = f"Another Pagemill server uses {folder}; stop it, or name another data_dir."
+            raise InvalidSettings(message) from error
+        yield

@@ -1,0 +1,55 @@
+"""Ends tasks that have waited too long: for their first page, or past their deadline."""
+
+import logging
+from datetime import timedelta
+
+from pagemill.domain.ports import Clock, OverdueTasks
+from pagemill.tasks.dispatcher import Dispatcher
+from pagemill.tasks.duty import Duty
+from pagemill.tasks.watch import TaskWatch
+
+logger = logging.getLogger(__name__)
+
+
+class Expiry:
+    """A maintenance duty. Runs in the server process, and does no harm beside others of its kind.
+
+    Waiting for a first page counts while servers are up: a server that has just started lets tasks wait for
+    `queue_timeout` again before it ends any for that. A deadline is a promise of a time, and counts always.
+    """
+
+    def __init__(
+        self,
+        *,
+        overdue: OverdueTasks,
+        dispatcher: Dispatcher,
+        watch: TaskWatch,
+        clock: Clock,
+        queue_timeout: timedelta,
+        interval: timedelta = timedelta(seconds=1),
+    ) -> None:
+        self._overdue = overdue
+        self._dispatcher = dispatcher
+        self._watch = watch
+        self._clock = clock
+        self._queue_timeout = queue_timeout
+        self._started = clock.monotonic()
+        self._duty = Duty("expiry", self.run_once, interval=interval)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._started = self._clock.monotonic()
+        self._duty.start()
+
+    async def run_once(self) -> None:
+        """End what is overdue, and all work on it here."""
+        watched = timedelta(seconds=self._clock.monotonic() - self._started)
+        timeout = self._queue_timeout if watched >= self._queue_timeout else None
+        for task in await self._overdue.expire(queue_timeout=timeout):
+            logger.warning("Task %s expired (%s): %s", task.task_id, task.failure_reason, task.failure_message)
+            await self._dispatcher.cancel(task.task_id)
+            self._watch.notify(task.task_id)
+
+    async def stop(self) -> None:
+        """Look no more; twice is no error."""
+        await self._duty.stop()
