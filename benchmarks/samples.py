@@ -16,21 +16,28 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 DPI = 200
 _A4 = (1654, 2339)
 _PAPER = 248
-_WORDS = (
-    "the of and to in is that for it as with was on be by this are from at which an have not has but all were they "
-    "their one can we there been if more when will would who so no out up said what its about than into them some "
-    "could time these two may then do first any my now such like other how our over man even most after also through "
-    "year years where much before right too means work long people between each under water order state system "
-    "program number government company service interest development important national business public general "
-    "education community university agreement department information production international responsibility "
-    "memory queue worker budget invoice delivery shipment balance quarter margin revenue forecast committee statement "
-    "illustration parallel bookkeeping villages pillow office traffic efficient allocation accommodation"
-).split()
+_VOCABULARY = """
+    the of and to in is that for it as with was on be by this are from at which an have not has but all were they
+    their one can we there been if more when will would who so no out up said what its about than into them some
+    could time these two may then do first any my now such like other how our over man even most after also through
+    year years where much before right too means work long people between each under water order state system
+    program number government company service interest development important national business public general
+    education community university agreement department information production international responsibility
+    memory queue worker budget invoice delivery shipment balance quarter margin revenue forecast committee statement
+    illustration parallel bookkeeping villages pillow office traffic efficient allocation accommodation
+"""
+_WORDS = _VOCABULARY.split()
 _CHINESE = (
-    "文档识别服务把扫描的页面变成可以搜索的文字", "每一个任务都有自己的内存预算和运行记录", "系统根据可用内存决定同时处理多少页面",
-    "模型在空闲一段时间以后会自动卸载", "合同编号日期金额以及双方的地址和电话", "北京上海广州深圳杭州成都武汉西安",
-    "公司于本季度完成了全部订单的交付工作", "如有问题请在七个工作日内与我们联系", "本报告由财务部门编制并经董事会审核批准",
-)  # fmt: skip
+    "文档识别服务把扫描的页面变成可以搜索的文字",
+    "每一个任务都有自己的内存预算和运行记录",
+    "系统根据可用内存决定同时处理多少页面",
+    "模型在空闲一段时间以后会自动卸载",
+    "合同编号日期金额以及双方的地址和电话",
+    "北京上海广州深圳杭州成都武汉西安",
+    "公司于本季度完成了全部订单的交付工作",
+    "如有问题请在七个工作日内与我们联系",
+    "本报告由财务部门编制并经董事会审核批准",
+)
 
 
 @dataclass(frozen=True)

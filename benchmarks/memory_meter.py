@@ -1,0 +1,73 @@
+"""Memory of a process and all its descendants, by time."""
+
+import threading
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from pagemill.memory.probes.process import ProcessProbe
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look.
+
+    Attributes:
+        at_s: Seconds since the meter was started.
+        tree_bytes: PSS of the process and all its descendants: pages shared among them are counted once.
+        root_bytes: PSS of the process itself.
+    """
+
+    at_s: float
+    tree_bytes: int
+    root_bytes: int
+
+
+def look(pid: int, *, since: float = 0.0) -> Sample:
+    """What the process and its descendants hold now."""
+    probe = ProcessProbe()
+    root_bytes = probe.pss_bytes(pid) or 0
+    return Sample(
+        time.monotonic() - since, root_bytes + sum(probe.pss_bytes(child) or 0 for child in _below(pid)), root_bytes
+    )
+
+
+class Meter:
+    """Looks regularly, from a thread, for the time of a `with` statement."""
+
+    def __init__(self, pid: int, *, interval_s: float = 0.1) -> None:
+        self.samples: list[Sample] = []
+        self._pid = pid
+        self._interval_s = interval_s
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most the whole tree was seen to hold."""
+        return max((sample.tree_bytes for sample in self.samples), default=0)
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        while not self._stopping.wait(self._interval_s):
+            self.samples.append(look(self._pid, since=began))
+
+
+def _below(pid: int) -> list[int]:
+    try:
+        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []

@@ -1,0 +1,186 @@
+"""Pages a second, peak memory and accuracy against a plain loop: `python -m benchmarks.throughput`.
+
+The contenders run in turn, each in a process of its own, on the same pages and the same cores, as often as `--rounds`
+says; the best round counts, because a busy machine only ever slows a run down. Memory is the resident size of the
+contender's whole process tree, sampled every 20 ms: what processes share is counted for each of them.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import psutil
+from benchmarks.contenders import CONTENDERS, IMAGES
+from benchmarks.samples import sample_pages
+from benchmarks.scoring import Score, score
+from rich.console import Console
+from rich.table import Table
+
+_SAMPLED_EVERY_S = 0.02
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Run:
+    """One contender's run over all pages.
+
+    Attributes:
+        seconds: For all pages, loading and warming up not counted.
+        peak_bytes: Highest resident size of all its processes together.
+    """
+
+    seconds: float
+    peak_bytes: int
+
+
+def main() -> None:
+    """Make the pages, run everybody, print the table."""
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        truths = _lay_out(folder, arguments)
+        runs: dict[str, list[Run]] = {contender: [] for contender in CONTENDERS}
+        for _ in range(arguments.rounds):
+            for contender, done in runs.items():
+                done.append(_run(contender, folder))
+        scores = {contender: _scores(contender, folder, truths) for contender in CONTENDERS}
+        _print(runs, scores)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--pages", type=int, default=14, help="pages to make (default 14, every layout twice)")
+    parser.add_argument("--rounds", type=int, default=1, help="times everybody runs; the best counts")
+    parser.add_argument("--folder", type=Path, help="read these images instead; NNN.csv beside NNN.jpg is its truth")
+    return parser.parse_args()
+
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+
+
+def _lay_out(folder: Path, arguments: argparse.Namespace) -> dict[str, str]:
+    """Put the pages where the contenders look for them; the true texts by the pages' names."""
+    (folder / "pages").mkdir()
+    (warm_up,) = sample_pages(1, seed=1)
+    warm_up.image.save(folder / "warm-up.png")
+    if arguments.folder is not None:
+        return _copied(arguments.folder, folder / "pages")
+    truths = {}
+    for page in sample_pages(arguments.pages):
+        page.image.save(folder / "pages" / f"{page.name}.png")
+        truths[page.name] = page.text
+    return truths
+
+
+def _copied(source: Path, target: Path) -> dict[str, str]:
+    truths = {}
+    for image in sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGES):
+        truth = image.with_suffix(".csv")
+        if truth.exists():
+            shutil.copy(image, target)
+            truths[image.stem] = _sroie_text(truth)
+    if not truths:
+        raise SystemExit(f"{source} holds no image with a .csv of the same name beside it.")
+    return truths
+
+
+def _sroie_text(path: Path) -> str:
+    """The text of a file in the form of ICDAR-2019 SROIE: eight coordinates, then the text of a line."""
+    rows = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(row.split(",", 8)[8] for row in rows if row.count(",") >= 8)
+
+
+# --- runs ------------------------------------------------------------------------------------------------------------
+
+
+def _run(contender: str, folder: Path) -> Run:
+    command = [sys.executable, "-m", "benchmarks.contenders", contender, str(folder), str(_cores())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        watch = _MemoryWatch(process.pid)
+        watch.start()
+        output, _ = process.communicate()
+        watch.finish()
+    if process.returncode:
+        raise SystemExit(f"{contender} failed; see for yourself: {' '.join(command)}")
+    return Run(json.loads(output.splitlines()[-1])["seconds"], watch.peak_bytes)
+
+
+class _MemoryWatch(threading.Thread):
+    """Samples the resident size of a process and all its descendants."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.peak_bytes = 0
+        self._root = psutil.Process(pid)
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(_SAMPLED_EVERY_S):
+            self.peak_bytes = max(self.peak_bytes, self._resident())
+
+    def finish(self) -> None:
+        """Stop sampling."""
+        self._over.set()
+        self.join()
+
+    def _resident(self) -> int:
+        total = 0
+        with suppress(psutil.NoSuchProcess):
+            for process in (self._root, *self._root.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess):
+                    total += process.memory_info().rss
+        return total
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+# --- table -----------------------------------------------------------------------------------------------------------
+
+
+def _scores(contender: str, folder: Path, truths: dict[str, str]) -> list[Score]:
+    texts = (folder / "pages" / f"{name}.{contender}.txt" for name in truths)
+    return [score(text.read_text(encoding="utf-8"), truth) for text, truth in zip(texts, truths.values(), strict=True)]
+
+
+def _print(runs: dict[str, list[Run]], scores: dict[str, list[Score]]) -> None:
+    pages = len(next(iter(scores.values())))
+    table = Table(title=f"{pages} pages on {_cores()} cores")
+    for heading in ("", "pages/s", "ratio", "peak MiB", "ratio", "word F1", "character errors"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    plain = _best(next(iter(runs.values())))
+    for contender, done in runs.items():
+        best = _best(done)
+        table.add_row(
+            contender,
+            f"{pages / best.seconds:.2f}",
+            f"{plain.seconds / best.seconds:.2f}",
+            f"{best.peak_bytes / _MIB:.0f}",
+            f"{best.peak_bytes / plain.peak_bytes:.2f}",
+            f"{fmean(page.word_f1 for page in scores[contender]):.4f}",
+            f"{_error_rate(scores[contender]):.2%}",
+        )
+    Console().print(table)
+
+
+def _best(runs: Sequence[Run]) -> Run:
+    return Run(min(run.seconds for run in runs), max(run.peak_bytes for run in runs))
+
+
+def _error_rate(scores: Sequence[Score]) -> float:
+    return sum(page.character_errors for page in scores) / sum(page.characters for page in scores)
+
+
+if __name__ == "__main__":
+    main()
