@@ -41,7 +41,6 @@ class RefusingPool(FakeServicePool):
         languages: Sequence[str] = (),
         wait: timedelta | None = None,
         fresh: bool = False,
-        fresh: bool = False,
     ) -> FakeService:
         del device, engine, profile, languages, wait, fresh
         raise self._error

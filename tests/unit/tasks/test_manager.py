@@ -18,7 +18,7 @@ from pagemill.domain.errors import (
     QueueFull,
 )
 from pagemill.domain.events import TaskEvent
-from pagemill.domain.memory import CPU, MIB, DeviceId
+from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import (
     PageState,
@@ -110,11 +110,12 @@ async def test_a_full_queue_leaves_no_task(stores: Stores, tmp_path: Path) -> No
 
 
 async def test_a_task_under_way_is_neither_started_nor_moved(room: Room) -> None:
-    room.memory.limits[GPU] = 1024 * MIB
-    await room.stores.running("a")
+    await room.stores.queued("a", device=GPU)
+    await room.stores.queue.get_next_task(GPU)
     with pytest.raises(IllegalTransition):
         await manager_in(room).start_task("a", TaskStartRequest(device="cpu"))
-    assert (await room.stores.tasks.get("a")).status is TaskStatus.RUNNING
+    task = await room.stores.tasks.get("a")
+    assert (task.status, task.assigned_device) == (TaskStatus.RUNNING, GPU)
     assert TaskEvent.REQUEUED not in await room.kinds()
 
 
