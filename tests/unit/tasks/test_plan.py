@@ -11,10 +11,18 @@ LIMITS = BatchLimits(text=32, ocr=4)
 
 
 def backlog(
-    task_id: str, *, ocr: int = 0, text: int = 0, priority: int = 0, sequence: int = 0, solitary: int = 0
+    task_id: str,
+    *,
+    ocr: int = 0,
+    text: int = 0,
+    priority: int = 0,
+    sequence: int = 0,
+    solitary: int = 0,
+    caller: str = "",
 ) -> Backlog:
     queued = {Stage.OCR: ocr, Stage.TEXT: text}
-    return Backlog(task_id, priority, sequence, CPU, RecognitionOptions(), queued, leased=0, solitary=solitary)
+    options = RecognitionOptions()
+    return Backlog(task_id, priority, sequence, CPU, options, queued, leased=0, solitary=solitary, caller=caller)
 
 
 def served(backlogs: list[Backlog], *, places: int, rounds: int) -> dict[str, int]:
@@ -136,3 +144,10 @@ def test_free_places_are_not_left_empty_while_pages_wait(pages: list[int], place
     planned = plan(backlogs, {CPU: places}, capacity={CPU: places}, limits=LIMITS, virtual_times={})
     assigned = sum(a.pages for a in planned.assignments)
     assert assigned == sum(pages) or len(planned.assignments) == places
+
+
+@pytest.mark.parametrize("places", [1, 2, 3])
+def test_nine_tasks_of_one_caller_get_together_what_one_of_another_gets(places: int) -> None:
+    greedy = [backlog(f"greedy-{number}", ocr=1000, caller="greedy") for number in range(9)]
+    totals = served([*greedy, backlog("modest", ocr=1000, caller="modest")], places=places, rounds=120)
+    assert totals["modest"] == pytest.approx(sum(totals.values()) / 2, abs=9 * LIMITS.ocr)
