@@ -23,7 +23,6 @@ from pagemill.tasks.plan import Assignment
 logger = logging.getLogger(__name__)
 
 RENEWALS_PER_LEASE = 3
-WRITE_AGAIN_AFTER = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,13 @@ class BatchConfig:
         owner: This server, as leases name it.
         lease_for: How long a lease lasts unless renewed; it is renewed three times as often.
         acquire_wait: Longest wait for a service.
+        write_again_after: Wait before a page is written again that could not be, because the database was away.
     """
 
     owner: str
     lease_for: timedelta = timedelta(seconds=20)
     acquire_wait: timedelta = timedelta(seconds=60)
+    write_again_after: timedelta = timedelta(seconds=1)
 
 
 @dataclass
@@ -149,7 +150,7 @@ class BatchRunner:
                 await uninterrupted(self._settle(batch, outcome))
             except DatabaseUnavailable as error:
                 logger.warning("Task %s page %s waits to be stored: %s", batch.lease.task_id, outcome.number, error)
-                await asyncio.sleep(WRITE_AGAIN_AFTER.total_seconds())
+                await asyncio.sleep(self._config.write_again_after.total_seconds())
             else:
                 return
 

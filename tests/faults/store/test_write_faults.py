@@ -1,0 +1,134 @@
+"""A fault at every single write to the database: the task ends right all the same, and nothing is done twice.
+
+One document is taken through the tasks room again and again; in run n the n-th write fails, in each of three ways.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from tests.fixtures.databases import CleanDatabase
+from tests.fixtures.stores import Stores, new_task
+from tests.fixtures.tasks_room import OWNER, Room, eventually
+
+from pagemill.domain.clock import SystemClock
+from pagemill.domain.errors import DatabaseUnavailable
+from pagemill.domain.events import TaskEvent
+from pagemill.domain.tasks import PageState, Task, TaskStatus
+from pagemill.store.database import Database
+from pagemill.tasks.batches import BatchConfig
+from pagemill.tasks.rescuer import Rescuer
+
+PAGES = 3
+SOON = timedelta(milliseconds=10)
+"""Between two looks of every duty, and the life of a lease: so that a run takes no longer than it must."""
+LEASE = timedelta(milliseconds=300)
+
+
+class Fault(StrEnum):
+    """Where a write transaction fails."""
+
+    STATEMENT = "before its first statement"
+    BEFORE_COMMIT = "before it is committed"
+    AFTER_COMMIT = "after it was committed, unknown to its writer"
+
+
+class FaultyDatabase(Database):
+    """A database whose n-th write transaction fails."""
+
+    def __init__(self, url: str, *, fails_at: int, fault: Fault) -> None:
+        super().__init__(url)
+        self.writes = 0
+        self._fails_at = fails_at
+        self._fault = fault
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        self.writes += 1
+        fails = self.writes == self._fails_at
+        if fails and self._fault is Fault.STATEMENT:
+            raise DatabaseUnavailable("A fault of the test.")
+        async with super().write() as connection:
+            yield connection
+            if fails and self._fault is Fault.BEFORE_COMMIT:
+                raise OperationalError("COMMIT", {}, OSError("A fault of the test."))
+        if fails and self._fault is Fault.AFTER_COMMIT:
+            raise DatabaseUnavailable("A fault of the test.")
+
+
+async def _submitted(stores: Stores) -> None:
+    """As a client does it who sends again what was not taken; a task may be there although it was told otherwise."""
+    for name in ("a", "b"):
+        try:
+            await stores.queue.submit(new_task(name, pages=PAGES))
+        except DatabaseUnavailable:
+            continue
+        return
+
+
+async def _run(database: FaultyDatabase, work_dir: Path) -> list[Task]:
+    """Take a document from its submission to its cleanup; the tasks that came of it."""
+    stores = Stores(database, SystemClock())
+    room = Room(
+        stores, work_dir, config=BatchConfig(owner=OWNER, lease_for=LEASE, write_again_after=SOON), interval=SOON
+    )
+    rescuer = Rescuer(
+        queue=stores.queue,
+        store=stores.tasks,
+        pages=stores.pages,
+        cleaner=room.cleaner,
+        dispatcher=room.dispatcher,
+        clock=stores.clock,
+        interval=SOON,
+        grace=timedelta(0),
+    )
+    async with AsyncExitStack() as stack:
+        await database.start()
+        stack.push_async_callback(database.stop)
+        await _submitted(stores)
+        stack.push_async_callback(room.follower.stop)
+        await rescuer.start()
+        stack.push_async_callback(rescuer.stop)
+        room.dispatcher.start()
+        stack.push_async_callback(room.dispatcher.stop)
+
+        async def all_cleaned() -> bool:
+            found = await stores.tasks.list_tasks()
+            return bool(found) and all(task.resource_cleanup_completed for task in found)
+
+        await eventually(all_cleaned)
+        found = await stores.tasks.list_tasks()
+        for task in found:
+            await _check(stores, task)
+        return list(found)
+
+
+async def _check(stores: Stores, task: Task) -> None:
+    assert (task.status, task.pages_done, task.pages_failed) == (TaskStatus.SUCCEEDED, PAGES, 0)
+    pages = await stores.tasks.pages(task.task_id)
+    assert [(page.state, page.attempts, page.crashes) for page in pages] == [(PageState.DONE, 0, 0)] * PAGES
+    assert len([result async for result in stores.tasks.results(task.task_id)]) == PAGES
+    events = await stores.events.read(task.task_id)
+    happened = Counter(each.event_type for each in events)
+    once = (TaskEvent.CREATED, TaskEvent.QUEUED, TaskEvent.STARTED, TaskEvent.SUCCEEDED)
+    assert [happened[kind] for kind in once] == [1] * len(once)
+    assert sorted(each.details["page"] for each in events if each.event_type is TaskEvent.PAGE_DONE) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("fault", Fault)
+async def test_whichever_write_fails_the_document_is_read_once(
+    clean_database: CleanDatabase, tmp_path: Path, fault: Fault
+) -> None:
+    writes = failing = 1
+    while failing <= writes:
+        database = FaultyDatabase(clean_database("sqlite"), fails_at=failing, fault=fault)
+        found = await _run(database, tmp_path)
+        assert len(found) <= 1 + (failing == 1 and fault is Fault.AFTER_COMMIT)
+        writes, failing = min(database.writes, 40), failing + 1
+    assert failing > 10
