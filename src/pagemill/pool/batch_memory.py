@@ -47,6 +47,10 @@ class BatchMemory:
         need = self._estimator.batch(
             resident.key, pixels=self._pixels(resident.key, params), batch_size=params.batch_size
         )
+        return await self.grow_to(resident, need)
+
+    async def grow_to(self, resident: Resident, need: MemoryNeed) -> bool:
+        """Raise its reservation to that as soon as it is possible; False where it must give way. Raises NeverFits."""
         until = self._clock.monotonic() + self._config.room_wait.total_seconds()
         self._waiting.append(resident)
         try:
@@ -62,7 +66,7 @@ class BatchMemory:
                 await self._roster.change(changed)
         finally:
             self._waiting.remove(resident)
-        logger.info("Worker %s begins no batch now; its pages go back", resident.worker_id)
+        logger.info("Worker %s begins nothing now for want of memory", resident.worker_id)
         return False
 
     def shrink(self, resident: Resident) -> None:

@@ -16,12 +16,13 @@ import socket
 import sys
 import threading
 from importlib import import_module
+from pathlib import Path
 from queue import SimpleQueue
 from typing import assert_never, cast
 
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.engines import Engine, EngineConfig, EngineFactory
-from pagemill.domain.errors import EngineFailed, InvalidDocument, PagemillError, TaskFailureReason
+from pagemill.domain.errors import EngineFailed, InvalidDocument, PagemillError, PageUnreadable, TaskFailureReason
 from pagemill.domain.outcomes import PageFailed, PageOutcome
 from pagemill.pool import linux
 from pagemill.pool.messages import (
@@ -37,6 +38,8 @@ from pagemill.pool.messages import (
     Process,
     ProtocolError,
     Ready,
+    Render,
+    Rendered,
     Reply,
     Request,
     Stop,
@@ -50,7 +53,7 @@ from pagemill.pool.page_reader import PageReader, raising
 
 logger = logging.getLogger(__name__)
 
-Work = Load | Process | Inspect | Trim | Stop
+Work = Load | Process | Inspect | Render | Trim | Stop
 
 
 class Inbox:
@@ -128,7 +131,7 @@ class Child:
         if self._reader is not None:
             self._reader.close()
 
-    def _serve(self, request: Load | Process | Inspect | Trim) -> None:
+    def _serve(self, request: Load | Process | Inspect | Render | Trim) -> None:
         match request:
             case Load():
                 self._reader = _load(request)
@@ -137,6 +140,9 @@ class Child:
                 self._process(request)
             case Inspect():
                 self._send(Inspected(info=_inspect(self._loaded, request.path)))
+            case Render():
+                _render(self._loaded, request)
+                self._send(Rendered())
             case Trim():
                 self._loaded.trim()
                 self._send(Trimmed(rss_bytes=linux.rss_bytes()))
@@ -188,6 +194,14 @@ def _make_engine(factory: str, config: EngineConfig) -> Engine:
 def _inspect(reader: PageReader, path: str) -> DocumentInfo:
     with raising(InvalidDocument("The document cannot be opened: its data is damaged.")):
         return reader.inspect(path)
+
+
+def _render(reader: PageReader, request: Render) -> None:
+    from pagemill.documents.previews import write_preview
+
+    with raising(PageUnreadable("The page cannot be drawn: its data is damaged.")):
+        image = reader.image(request.document, request.page, dpi=request.dpi, max_pixels=request.max_pixels)
+        write_preview(image, Path(request.path), rotation=request.rotation)
 
 
 def main(arguments: list[str]) -> None:

@@ -1,7 +1,7 @@
 """What crosses between the server and a worker, and how it is framed.
 
-    server ── Load · Process · Cancel · Inspect · Trim · Stop ──────────────────────────▶ worker
-    server ◀── Ready · PageStarted · PageEnded · BatchEnded · Inspected · Trimmed · Failed ── worker
+    server ── Load · Process · Cancel · Inspect · Render · Trim · Stop ────────────────────────────▶ worker
+    server ◀── Ready · PageStarted · PageEnded · BatchEnded · Inspected · Rendered · Trimmed · Failed ── worker
 
 One frame: two big-endian 32-bit lengths, the message as UTF-8 JSON, then raw bytes (the page a `PageEnded` carries).
 """
@@ -69,6 +69,27 @@ class Inspect(_Message):
     path: str
 
 
+class Render(_Message):
+    """Draw a page for people to look at: `Rendered` or `Failed`.
+
+    Attributes:
+        document: Path of the document.
+        page: 1-based number of the page.
+        dpi: Resolution of pages that have no pixels of their own.
+        max_pixels: The image has no more than this.
+        rotation: Degrees clockwise (0, 90, 180, 270) the drawn page is turned by.
+        path: Where the image is put, complete or not at all; its folder is made.
+    """
+
+    kind: Literal["render"] = "render"
+    document: str
+    page: int
+    dpi: int
+    max_pixels: int
+    rotation: int
+    path: str
+
+
 class Trim(_Message):
     """Close the document, give free memory back, answer `Trimmed`."""
 
@@ -121,6 +142,12 @@ class Inspected(_Message):
     info: DocumentInfo
 
 
+class Rendered(_Message):
+    """The image of a page lies where it was asked for."""
+
+    kind: Literal["rendered"] = "rendered"
+
+
 class Trimmed(_Message):
     """Free memory was given back."""
 
@@ -146,8 +173,8 @@ class Failed(_Message):
         return _error_classes().get(self.error, PagemillError)(self.message, **self.details)
 
 
-Request = Load | Process | Cancel | Inspect | Trim | Stop
-Reply = Ready | PageStarted | PageEnded | BatchEnded | Inspected | Trimmed | Failed
+Request = Load | Process | Cancel | Inspect | Render | Trim | Stop
+Reply = Ready | PageStarted | PageEnded | BatchEnded | Inspected | Rendered | Trimmed | Failed
 
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])
 _REPLIES: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])

@@ -14,7 +14,7 @@ from datetime import timedelta
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import NeverFits, PoolExhausted, WorkerLost
-from pagemill.domain.memory import CPU, DeviceId, MemoryNeed, Reservation
+from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, Reservation
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageOutcome
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator, MemoryProbe, OnPage
 from pagemill.domain.recognition import BatchParams, ModelSetKey
@@ -23,6 +23,7 @@ from pagemill.pool.batch_memory import BatchMemory
 from pagemill.pool.config import ModelManagerConfig
 from pagemill.pool.eviction import EvictionRecord
 from pagemill.pool.linux import kernel_oom_kills
+from pagemill.pool.messages import Render
 from pagemill.pool.placement import Placement
 from pagemill.pool.residents import Resident, ResidentState
 from pagemill.pool.roster import Roster
@@ -31,6 +32,8 @@ from pagemill.pool.unloading import Unloader
 logger = logging.getLogger(__name__)
 
 _UNTIL_THE_CALLER_LEAVES = timedelta(days=1)
+_DRAWING_BYTES = 450 * MIB
+"""The largest image that is decoded (`documents.images.MOST_DECODED_BYTES`), and what is made of it."""
 
 
 class ModelManager:
@@ -168,6 +171,25 @@ class ModelManager:
         if resident.worker is None:
             raise WorkerLost("The reader is gone; try again.")
         return await resident.worker.inspect(path, limit=limit)
+
+    async def render(self, resident: Resident, request: Render, *, limit: timedelta) -> None:
+        """Have a reader draw a page, within a reservation that decoding the largest image fits in.
+
+        Raises:
+            PoolExhausted: There was no memory for it; work goes first.
+            NeverFits: There never is.
+            PagemillError: As `Worker.render`.
+        """
+        async with resident.turn:
+            need = self._estimator.base(resident.key) + MemoryNeed(_DRAWING_BYTES)
+            if resident.worker is None or not await self._memory.grow_to(resident, need):
+                raise PoolExhausted("There is no memory to draw the page now; try again later.")
+            resident.busy_since = self._clock.monotonic()
+            try:
+                await resident.worker.render(request, limit=limit)
+            finally:
+                resident.busy_since = None
+                self._memory.shrink(resident)
 
     def snapshot(self) -> tuple[ModelSetSnapshot, ...]:
         """Every model set that has a process."""

@@ -10,6 +10,7 @@ from pagemill.documents.document import Document
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.engines import Engine
 from pagemill.domain.errors import EngineFailed, OutOfMemory, PagemillError, PageUnreadable
+from pagemill.domain.image import PageImage
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
 from pagemill.domain.page import Page
 from pagemill.domain.recognition import BatchParams, Stage
@@ -51,6 +52,15 @@ class PageReader:
             DocumentError: It cannot be read, and why.
         """
         return self._document(path).info()
+
+    def image(self, path: str, number: int, *, dpi: int, max_pixels: int) -> PageImage:
+        """One page as pixels, for people to look at.
+
+        Raises:
+            DocumentError: The document cannot be opened.
+            PageUnreadable: The page is damaged, or too large to be decoded.
+        """
+        return self._document(path).render(number, dpi=dpi, max_pixels=min(max_pixels, self._max_pixels))
 
     def trim(self) -> None:
         """Close the document and give free memory back."""

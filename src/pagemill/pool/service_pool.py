@@ -17,6 +17,7 @@ from pagemill.domain.ports import OnPage, Service
 from pagemill.domain.recognition import READER, BatchParams, ModelSetKey
 from pagemill.domain.snapshot import LaneSnapshot, PoolSnapshot
 from pagemill.pool.config import PoolConfig
+from pagemill.pool.messages import Render
 from pagemill.pool.model_manager import ModelManager
 from pagemill.pool.residents import Resident
 
@@ -76,6 +77,10 @@ class OCRService:
     async def inspect(self, path: str, *, limit: timedelta) -> DocumentInfo:
         """What the document is; raises `DocumentError`, `TimedOut`, `WorkerLost`."""
         return await self._models.inspect(self._resident, path, limit=limit)
+
+    async def render(self, request: Render, *, limit: timedelta) -> None:
+        """Draw a page into a file; raises as `ModelManager.render`."""
+        await self._models.render(self._resident, request, limit=limit)
 
 
 @dataclass(frozen=True)

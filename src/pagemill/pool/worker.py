@@ -35,6 +35,8 @@ from pagemill.pool.messages import (
     Process,
     ProtocolError,
     Ready,
+    Render,
+    Rendered,
     Reply,
     Request,
     Stop,
@@ -46,7 +48,7 @@ from pagemill.pool.placement import ExitStatus, WorkerProcess
 logger = logging.getLogger(__name__)
 printed = logging.getLogger("pagemill.worker")
 
-_Answer = TypeVar("_Answer", Ready, Inspected, Trimmed)
+_Answer = TypeVar("_Answer", Ready, Inspected, Rendered, Trimmed)
 _LINGER = timedelta(seconds=1)
 _LONGEST_LINE = 8192
 
@@ -172,6 +174,23 @@ class Worker:
                 if self._asked is not LossCause.HANG:
                     raise
                 raise TimedOut(f"The document was not inspected within {limit.total_seconds():g} s.") from error
+
+    async def render(self, request: Render, *, limit: timedelta) -> None:
+        """Have a page drawn.
+
+        Raises:
+            DocumentError: The document cannot be opened.
+            PageUnreadable: The page cannot be drawn.
+            TimedOut: It took longer than `limit`; the worker is ended.
+            WorkerLost: The worker died of it.
+        """
+        async with self._turn:
+            try:
+                await self._ask(request, Rendered, limit)
+            except WorkerLost as error:
+                if self._asked is not LossCause.HANG:
+                    raise
+                raise TimedOut(f"The page was not drawn within {limit.total_seconds():g} s.") from error
 
     async def trim(self) -> int:
         """Have it give free memory back; returns its resident size after that, bytes.
