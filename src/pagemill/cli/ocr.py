@@ -52,7 +52,7 @@ async def recognise_files(request: OcrRequest, settings: Settings) -> ExitCode:
         local = settings.model_copy(update={"data_dir": Path(folder), "database_url": None})
         application = Application(local)
         writer = _writer(request.format, application)
-        targets = _targets(request, writer.extension)
+        targets = result_targets(request, writer.extension)
         async with application.running():
             return await _OcrRun(request, application, writer=writer, targets=targets).run()
 
@@ -82,7 +82,7 @@ class _OcrRun:
                     submitted.append((file, task))
             while submitted:
                 await self._finish(*submitted.popleft(), progress=progress)
-        return _overall(self._codes)
+        return overall_code(self._codes)
 
     async def _submit(self, file: Path) -> Task | None:
         try:
@@ -126,12 +126,12 @@ def _code(task: Task) -> ExitCode:
     return ExitCode.PARTLY_READ if task.pages_done else ExitCode.NOTHING_READ
 
 
-def _overall(codes: Sequence[ExitCode]) -> ExitCode:
+def overall_code(codes: Sequence[ExitCode]) -> ExitCode:
     """All alike: that. Some of everything: partly read."""
     return codes[0] if len(set(codes)) == 1 else ExitCode.PARTLY_READ
 
 
-def _targets(request: OcrRequest, extension: str) -> Mapping[Path, Path | None]:
+def result_targets(request: OcrRequest, extension: str) -> Mapping[Path, Path | None]:
     """The file each result goes to; None for stdout.
 
     Raises:
