@@ -36,6 +36,7 @@ from pagemill.store.database import Database
 from pagemill.store.event_log import SqlEventLog
 from pagemill.store.folder_lock import locked_folder
 from pagemill.store.learned_state import SqlLearnedState
+from pagemill.store.idempotency import SqlSubmissions
 from pagemill.store.notices import SqlTaskNotices
 from pagemill.store.notifications import Notifications
 from pagemill.store.overdue import SqlOverdueTasks
@@ -197,6 +198,7 @@ class Application:
             queue=queue,
             store=store,
             pages=pages,
+            submissions=SqlSubmissions(self._database, clock),
             handlers=handlers,
             dispatcher=self._dispatcher,
             watch=self._watch,

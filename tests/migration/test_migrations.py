@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy import Connection, bindparam, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 from tests.fixtures.stores import Stores, TurnedClock, read_page, started
@@ -15,6 +15,7 @@ from pagemill.domain.errors import InvalidSettings
 from pagemill.domain.memory import CPU
 from pagemill.domain.tasks import TRANSITIONS, TaskStatus
 from pagemill.store import migrate
+from pagemill.store.columns import Json
 from pagemill.store.dialects import parse_url, sync_url
 
 RESOURCE_COLUMNS = {
@@ -24,7 +25,7 @@ RESOURCE_COLUMNS = {
     "service_instance_id": None,
     "resource_cleanup_completed": False,
 }
-NEWEST = "0006"
+NEWEST = "0007"
 ADD_TASK = """
 INSERT INTO tasks (task_id, status, document_path, document_name, document_size_bytes, document_sha256, kind,
                    page_count, options, fingerprint, created_at, queue_order, pages_total, pages_done)
@@ -118,6 +119,27 @@ def test_deadlines_callers_and_notices_come_and_go_with_all_other_data_in_place(
     assert {"status_before": "retrying", "status_after": "cancelling"} in _rows(empty_database, "task_transitions")
 
     migrate.downgrade(empty_database, "0003")
+    assert {table: _rows(empty_database, table) for table in before} == before
+
+
+def test_labels_can_be_found_by_and_what_was_sent_comes_and_goes_with_all_other_data_in_place(
+    empty_database: str,
+) -> None:
+    migrate.upgrade(empty_database, "0006")
+    _populate(empty_database, TaskStatus.QUEUED, TaskStatus.SUCCEEDED)
+    with _connected(empty_database) as connection:
+        labelled = text("UPDATE tasks SET options = :options WHERE task_id = 'old-queued'")
+        labels = bindparam("options", {"labels": {"ünit": "a:b", "year": "2025"}}, type_=Json)
+        connection.execute(labelled.bindparams(labels))
+    before = {table: _rows(empty_database, table) for table in ("tasks", "task_pages", "page_results", "task_events")}
+
+    migrate.upgrade(empty_database, "0007")
+    found = [(row["task_id"], row["name"], row["value"]) for row in _rows(empty_database, "task_labels")]
+    assert sorted(found) == [("old-queued", "year", "2025"), ("old-queued", "ünit", "a:b")]
+    assert {row["cache_key"] for row in _rows(empty_database, "tasks")} == {None}
+
+    migrate.downgrade(empty_database, "0006")
+    assert "webhook_deliveries" not in _tables(empty_database)
     assert {table: _rows(empty_database, table) for table in before} == before
 
 

@@ -3,7 +3,8 @@ r"""Every error Pagemill raises on purpose, and every reason a task can fail for
 PagemillError
 ├── InvalidRequest
 │   ├── InvalidPageRange
-│   └── UnknownEngine
+│   ├── UnknownEngine
+│   └── IdempotencyKeyReused
 ├── InvalidSettings
 ├── DocumentError
 │   ├── UnsupportedFormat
@@ -16,7 +17,8 @@ PagemillError
 ├── NotFound
 ├── Conflict
 │   ├── IllegalTransition
-│   └── StaleLease
+│   ├── StaleLease
+│   └── DuplicateSubmission
 ├── QueueFull
 ├── MemoryShortage
 │   ├── OutOfMemory
@@ -95,6 +97,12 @@ class UnknownEngine(InvalidRequest):
     """The engine, profile or language asked for is not there."""
 
     code = "unknown_engine"
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    """An idempotency key came again with another document or other options."""
+
+    code = "idempotency_key_reused"
 
 
 class InvalidSettings(PagemillError):
@@ -178,6 +186,13 @@ class StaleLease(Conflict):
     """The lease under which a page was worked has been given to another worker."""
 
     code = "stale_lease"
+
+
+class DuplicateSubmission(Conflict):
+    """Another request with the same idempotency key was faster."""
+
+    code = "duplicate_submission"
+    retryable = True
 
 
 class QueueFull(PagemillError):

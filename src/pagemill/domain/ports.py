@@ -32,8 +32,9 @@ from pagemill.domain.outcomes import (
 from pagemill.domain.recognition import BatchParams, ModelSetKey, Stage
 from pagemill.domain.snapshot import PoolSnapshot, QueueSnapshot, WatchedWorker
 from pagemill.domain.status import TaskSample
-from pagemill.domain.status import TaskSample
+from pagemill.domain.submission import Submitted
 from pagemill.domain.tasks import Backlog, NewTask, PageLease, Rung, Task, TaskPage, TaskStatus
+from pagemill.domain.webhooks import Delivery
 
 OnPage = Callable[[PageOutcome], Awaitable[None]]
 
@@ -109,9 +110,14 @@ class TaskStore(Protocol):
         ...
 
     async def list_tasks(
-        self, *, status: TaskStatus | None = None, before: str | None = None, limit: int = 50
+        self,
+        *,
+        status: TaskStatus | None = None,
+        labels: Mapping[str, str] | None = None,
+        before: str | None = None,
+        limit: int = 50,
     ) -> Sequence[Task]:
-        """Tasks, newest first; `before` is the last task_id of the page before (keyset paging)."""
+        """Tasks with all these labels, newest first; `before` is the last task_id of the page before."""
         ...
 
     async def pages(self, task_id: str) -> Sequence[TaskPage]:
@@ -286,19 +292,38 @@ class EventLog(Protocol):
         ...
 
 
-class TaskSamples(Protocol):
-    """Memory of running tasks over time."""
+class Submissions(Protocol):
+    """What was sent under which idempotency key."""
 
-    async def add(self, samples: Sequence[TaskSample]) -> None:
-        """Write samples at once; those of tasks that are no more are left out."""
+    async def find(self, caller: str, key: str) -> Submitted | None:
+        """What this caller sent under that key in the last 24 hours."""
         ...
 
-    async def read(self, task_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[TaskSample]:
-        """Samples of one task with a higher sequence than `after`, oldest first."""
+
+class Outbox(Protocol):
+    """Messages to other services that are to be delivered at least once."""
+
+    async def add(self, url: str, kind: str, data: Mapping[str, object]) -> None:
+        """Have a message delivered."""
         ...
 
-    async def latest(self, task_id: str) -> Sequence[TaskSample]:
-        """All that were taken of the task at the last moment any was taken."""
+    async def claim(self, *, limit: int, hold_for: timedelta) -> Sequence[Delivery]:
+        """Take messages whose time has come; nobody else takes them while they are held, and then they are due again.
+
+        Each claim counts as a try.
+        """
+        ...
+
+    async def delivered(self, delivery: Delivery) -> None:
+        """It arrived."""
+        ...
+
+    async def failed(self, delivery: Delivery, error: str, *, retry_in: timedelta | None) -> None:
+        """It did not arrive; it is due again after `retry_in`, or given up where that is None."""
+        ...
+
+    async def prune(self) -> None:
+        """Forget what was settled long ago."""
         ...
 
 

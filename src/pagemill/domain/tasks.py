@@ -1,5 +1,6 @@
 """Tasks, their pages, their states and what people ask for."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -118,6 +119,18 @@ class Rung(IntEnum):
     LOWER_RESOLUTION = 5
 
 
+class CacheUse(StrEnum):
+    """What a task has to do with pages that were read before.
+
+    `off` reads every page, and shares none. `use` takes pages that the same caller had read from the same content with
+    the same options by a task that shares its own, and shares its own. `refresh` reads every page, and shares them.
+    """
+
+    OFF = "off"
+    USE = "use"
+    REFRESH = "refresh"
+
+
 class TaskStartRequest(BaseModel):
     """The body of `POST /tasks/{task_id}/start`."""
 
@@ -140,6 +153,8 @@ class TaskOptions(BaseModel):
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     start: bool = True
     labels: dict[str, str] = Field(default_factory=dict)
+    cache: CacheUse = CacheUse.OFF
+    webhook_url: str | None = None
     deadline_seconds: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
     time_to_live_seconds: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
 
@@ -167,11 +182,19 @@ class TaskCreateRequest:
 
     Attributes:
         caller: Whom tasks are shared out between; empty where everybody may ask.
+        idempotency_key: A request with a key the caller used before is answered with the task it made then.
     """
 
     document: StoredDocument
     options: TaskOptions = field(default_factory=TaskOptions)
     caller: str = ""
+    idempotency_key: str | None = None
+
+    @property
+    def content(self) -> str:
+        """Hash of what was asked: of the document's bytes and every option."""
+        asked = f"{self.document.sha256}/{self.options.model_dump_json()}"
+        return hashlib.sha256(asked.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

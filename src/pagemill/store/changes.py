@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pagemill.domain.errors import NotFound, TaskFailureReason
 from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.tasks import PageState, Task, TaskStatus, check_transition
+from pagemill.store.outbox import announce_end
 from pagemill.store.records import Values, task_of
 from pagemill.store.tables import task_events, task_pages, tasks
 
@@ -114,6 +115,8 @@ async def change_status(
     changed = task_of((await connection.execute(statement)).mappings().one())
     await _settle_pages(connection, task, after)
     await note(connection, task.task_id, _event(task, after), now=now, details=_details(changed))
+    if after.is_final:
+        await announce_end(connection, changed, now=now)
     return changed
 
 

@@ -12,13 +12,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.tasks import NewTask, PageState, Task, TaskStatus
 from pagemill.store.changes import note
+from pagemill.store.idempotency import keep_key
+from pagemill.store.labels import keep_labels
 from pagemill.store.quarantine import give_up_quarantined
 from pagemill.store.records import Values, task_of
+from pagemill.store.result_cache import cache_key, take_cached_pages
 from pagemill.store.tables import task_pages, tasks
 
 
 async def create_task(connection: AsyncConnection, new: NewTask, *, now: datetime) -> Task:
-    """Store a task (`created`) and its pages; those that are quarantined are given up at once."""
+    """Store a task (`created`) and its pages.
+
+    Pages that were read before are done at once where the task asks for that; those that are quarantined are given up.
+
+    Raises:
+        DuplicateSubmission: Its idempotency key was used already.
+    """
     pages: list[Values] = [
         {"task_id": new.task_id, "number": number, "state": PageState.QUEUED, "stage": new.first_stage}
         for number in new.pages
@@ -26,12 +35,17 @@ async def create_task(connection: AsyncConnection, new: NewTask, *, now: datetim
     statement = insert(tasks).values(**_columns(new), created_at=now).returning(tasks)
     task = task_of((await connection.execute(statement)).mappings().one())
     await connection.execute(insert(task_pages), pages)
+    await keep_key(connection, new, now=now)
+    await keep_labels(connection, new.task_id, new.request.options.labels)
+    cached = await take_cached_pages(connection, new, now=now)
     given_up = await give_up_quarantined(connection, new, now=now)
     details: Details = {"pages": len(pages)}
+    if cached:
+        details["cached"] = cached
     if given_up:
         details["quarantined"] = given_up
     await note(connection, new.task_id, TaskEvent.CREATED, now=now, details=details)
-    return replace(task, pages_failed=given_up)
+    return replace(task, pages_done=cached, pages_failed=given_up)
 
 
 def _columns(new: NewTask) -> Values:
@@ -53,4 +67,5 @@ def _columns(new: NewTask) -> Values:
         "assigned_device": new.assigned_device,
         "page_pixels": new.page_pixels,
         "caller": new.request.caller,
+        "cache_key": cache_key(new),
     }

@@ -3,7 +3,10 @@
     tasks ──┬── task_pages ── the unit of work: state, lease, fate of each page
             ├── page_results ── what finished pages read as, once for each set of options
             ├── task_events ── what happened, in order
-            └── task_metrics ── memory over time
+            ├── task_metrics ── memory over time
+            ├── task_labels ── what tasks are found by
+            └── idempotency_keys ── which request made which task
+    webhook_deliveries ── messages to other services, until they arrived
     task_transitions ── the allowed changes of `tasks.status`; a trigger refuses all others
     learned_state ── what a restart should not forget, such as the peaks of each model set
 
@@ -89,6 +92,7 @@ tasks = Table(
     ),
     Column("deadline_at", UtcDateTime),
     Column("delete_at", UtcDateTime, comment="where the task asked for a time to live of its own"),
+    Column("cache_key", String(64), comment="of what its pages may be shared with"),
 )
 Index(None, tasks.c.status, tasks.c.task_id)
 Index(None, tasks.c.status, tasks.c.assigned_device, tasks.c.queue_order, tasks.c.task_id)
@@ -97,6 +101,7 @@ Index(None, tasks.c.resource_cleanup_completed, tasks.c.status)
 Index(None, tasks.c.caller, tasks.c.admission)
 Index(None, tasks.c.finished_at)
 Index(None, tasks.c.delete_at)
+Index(None, tasks.c.cache_key, tasks.c.task_id)
 
 task_transitions = Table(
     "task_transitions",
@@ -163,6 +168,43 @@ task_events = Table(
     sqlite_autoincrement=True,
 )
 Index(None, task_events.c.task_id, task_events.c.sequence)
+
+task_labels = Table(
+    "task_labels",
+    metadata,
+    _owning_task(primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+Index(None, task_labels.c.name, task_labels.c.value, task_labels.c.task_id)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("caller", String(255), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("content", String(64), nullable=False, comment="hash of document and options"),
+    _owning_task(),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+Index(None, idempotency_keys.c.task_id)
+Index(None, idempotency_keys.c.created_at)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("delivery_id", Sequence, primary_key=True),
+    Column("message_id", String(64), nullable=False, comment="the same at every try"),
+    Column("url", Text, nullable=False),
+    Column("body", Text, nullable=False, comment="signed and sent as it is"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", UtcDateTime, comment="of the next try; none once it was delivered or given up"),
+    Column("delivered_at", UtcDateTime),
+    Column("last_error", Text),
+)
+Index(None, webhook_deliveries.c.due_at)
+Index(None, webhook_deliveries.c.created_at)
 
 task_metrics = Table(
     "task_metrics",

@@ -1,6 +1,6 @@
 """Tasks, their pages and what those read as, in SQL."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy import and_, delete, literal, select, update
@@ -12,6 +12,7 @@ from pagemill.domain.tasks import FINAL_STATUSES, NewTask, Task, TaskPage, TaskS
 from pagemill.store.changes import change_status, lock_task, no_such_task, raised_peak
 from pagemill.store.creation import create_task
 from pagemill.store.database import Database
+from pagemill.store.labels import has_labels
 from pagemill.store.payload import unpack
 from pagemill.store.records import Values, page_of, task_of
 from pagemill.store.tables import page_results, task_pages, tasks
@@ -46,10 +47,17 @@ class SqlTaskStore:
         return task_of(row)
 
     async def list_tasks(
-        self, *, status: TaskStatus | None = None, before: str | None = None, limit: int = 50
+        self,
+        *,
+        status: TaskStatus | None = None,
+        labels: Mapping[str, str] | None = None,
+        before: str | None = None,
+        limit: int = 50,
     ) -> Sequence[Task]:
-        """Tasks, newest first; `before` is the last task_id of the page before (keyset paging)."""
+        """Tasks with all these labels, newest first; `before` is the last task_id of the page before."""
         query = select(tasks).order_by(tasks.c.task_id.desc()).limit(limit)
+        if labels:
+            query = query.where(has_labels(labels))
         if status is not None:
             query = query.where(tasks.c.status == status)
         if before is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pagemill.domain.documents import parse_page_range
 from pagemill.domain.engines import EngineSpec
+from pagemill.domain.errors import DuplicateSubmission, IllegalTransition
 from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU, MIB, MemoryNeed
 from pagemill.domain.ports import (
@@ -16,10 +17,12 @@ from pagemill.domain.ports import (
     MemoryAdmission,
     MemoryEstimator,
     PageQueue,
+    Submissions,
     TaskQueue,
     TaskStore,
 )
 from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.submission import Submission, check_same
 from pagemill.domain.tasks import (
     NewTask,
     Task,
@@ -69,6 +72,7 @@ class TaskManager:
         queue: TaskQueue,
         store: TaskStore,
         pages: PageQueue,
+        submissions: Submissions,
         handlers: TaskEventHandlers,
         dispatcher: Dispatcher,
         watch: TaskWatch,
@@ -82,6 +86,7 @@ class TaskManager:
         self._queue = queue
         self._store = store
         self._pages = pages
+        self._submissions = submissions
         self._handlers = handlers
         self._watch = watch
         self._clock = clock
@@ -118,8 +123,40 @@ class TaskManager:
             page_pixels=pixels,
         )
         task = await (self._queue.submit(new) if options.start else self._store.create(new))
+        if options.start and task.pages_done + task.pages_failed == task.pages_total:
+            task = await self._end(task)
         self._noticed(task.task_id)
         return task
+
+    async def submit_task(self, request: TaskCreateRequest) -> Submission:
+        """`create_task`, unless the same was sent before under the same idempotency key: then the task it made.
+
+        Raises:
+            IdempotencyKeyReused: The key was used for another document or other options.
+        """
+        earlier = await self._submitted(request)
+        if earlier is not None:
+            return earlier
+        try:
+            return Submission(await self.create_task(request))
+        except DuplicateSubmission:
+            faster = await self._submitted(request)
+            if faster is None:
+                raise
+            return faster
+
+    async def retry_task(self, task_id: str) -> Task:
+        """Queue those pages of a task that is over again that were not read; those that were are kept.
+
+        Raises:
+            NotFound: There is no such task.
+            IllegalTransition: It is not over, or all its pages were read.
+            QueueFull: Too many tasks wait.
+        """
+        task = await self._store.get(task_id)
+        if not task.status.is_final:
+            raise IllegalTransition(f"Task {task_id} is {task.status}; only what is over can be read again.")
+        return await self.start_task(task_id, TaskStartRequest())
 
     async def start_task(self, task_id: str, request: TaskStartRequest) -> Task:
         """Queue a task that was created with `start=false`, or the failed pages of one that is over.
@@ -172,6 +209,22 @@ class TaskManager:
         """
         task = await self._store.delete(task_id)
         await asyncio.to_thread(Path(task.document.path).unlink, missing_ok=True)
+
+    async def _end(self, task: Task) -> Task:
+        """A task none of whose pages is left to do (they were read before, or cannot be) needs no turn."""
+        await self._store.transition(task.task_id, TaskStatus.RUNNING)
+        await self._pages.finish_completed(task.task_id)
+        return await self._store.get(task.task_id)
+
+    async def _submitted(self, request: TaskCreateRequest) -> Submission | None:
+        """What the request made when it was sent before."""
+        if request.idempotency_key is None:
+            return None
+        earlier = await self._submissions.find(request.caller, request.idempotency_key)
+        if earlier is None:
+            return None
+        check_same(earlier, request)
+        return Submission(await self._store.get(earlier.task_id), replayed=True)
 
     def _noticed(self, task_id: str) -> None:
         self._watch.notify(task_id)

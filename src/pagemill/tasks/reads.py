@@ -1,6 +1,6 @@
 """What people may know of tasks: answers only, nothing is changed."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pagemill.domain.events import EventRecord
@@ -62,10 +62,15 @@ class TaskReader:
         return await self._store.get(task_id)
 
     async def list_tasks(
-        self, *, status: TaskStatus | None = None, before: str | None = None, limit: int = 50
+        self,
+        *,
+        status: TaskStatus | None = None,
+        labels: Mapping[str, str] | None = None,
+        before: str | None = None,
+        limit: int = 50,
     ) -> Sequence[Task]:
-        """Tasks, newest first; `before` is the last task_id of the page before."""
-        return await self._store.list_tasks(status=status, before=before, limit=limit)
+        """Tasks with all these labels, newest first; `before` is the last task_id of the page before."""
+        return await self._store.list_tasks(status=status, labels=labels, before=before, limit=limit)
 
     async def pages(self, task_id: str) -> Sequence[TaskPage]:
         """The task's pages by number. Raises NotFound."""

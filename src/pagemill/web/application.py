@@ -1,6 +1,6 @@
 """What the web asks of the tasks: the two ports between HTTP and everything behind it."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -8,17 +8,19 @@ from pagemill.domain.events import EventRecord, TaskNotice
 from pagemill.domain.receipt import Receipt
 from pagemill.domain.results import ResultWriter
 from pagemill.domain.status import ServiceStatus, TaskHealth, TaskMetrics, TaskSample
+from pagemill.domain.submission import Submission
 from pagemill.domain.tasks import Task, TaskCreateRequest, TaskPage, TaskStartRequest, TaskStatus
 
 
 class TaskCommands(Protocol):
     """What people may do to tasks. Runs in the server process."""
 
-    async def create_task(self, request: TaskCreateRequest) -> Task:
+    async def submit_task(self, request: TaskCreateRequest) -> Submission:
         """Inspect, estimate, place and store a task, and queue it unless `start=false` was asked.
 
-        The document is the task's once this returns. Where it raises, nothing of the task is kept and the caller
-        removes the document.
+        A request that was sent before under the same idempotency key is answered with the task it made then. The
+        document is the task's once this returns, unless the answer is such a replay. Where it raises, nothing of the
+        task is kept. In both these cases the caller removes the document.
 
         Raises:
             InvalidRequest: A page range, engine, profile or language cannot be used with this document.
@@ -27,6 +29,17 @@ class TaskCommands(Protocol):
             NeverFits: It needs more memory than there could ever be.
             QueueFull: Too many tasks wait; `details["retry_after_s"]`.
             PoolExhausted: No reader became free to look at the document in time.
+            IdempotencyKeyReused: Its key was used for something else.
+        """
+        ...
+
+    async def retry_task(self, task_id: str) -> Task:
+        """Queue the pages of a task that is over again that were not read; those that were are kept.
+
+        Raises:
+            NotFound: There is no such task.
+            IllegalTransition: It is not over, or has no page left to read.
+            QueueFull: Too many tasks wait; `details["retry_after_s"]`.
         """
         ...
 
@@ -80,6 +93,27 @@ class TaskFollowing(Protocol):
         ...
 
 
+class PageViewing(Protocol):
+    """Single pages, for people to look at. Runs in the server process."""
+
+    async def page(self, task_id: str, number: int) -> bytes:
+        """`Page.to_json()` of a page that was read.
+
+        Raises:
+            NotFound: There is no such task, or the page is not read.
+        """
+        ...
+
+    async def image(self, task_id: str, number: int) -> bytes:
+        """The page as a JPEG.
+
+        Raises:
+            NotFound: There is no such task or page.
+            PagemillError: The page cannot be drawn, or not now.
+        """
+        ...
+
+
 class TaskReads(Protocol):
     """What people may know of tasks. Runs in the server process."""
 
@@ -92,9 +126,14 @@ class TaskReads(Protocol):
         ...
 
     async def list_tasks(
-        self, *, status: TaskStatus | None = None, before: str | None = None, limit: int = 50
+        self,
+        *,
+        status: TaskStatus | None = None,
+        labels: Mapping[str, str] | None = None,
+        before: str | None = None,
+        limit: int = 50,
     ) -> Sequence[Task]:
-        """Tasks, newest first; `before` is the last task_id of the page before."""
+        """Tasks with all these labels, newest first; `before` is the last task_id of the page before."""
         ...
 
     async def pages(self, task_id: str) -> Sequence[TaskPage]:

@@ -61,6 +61,18 @@ def wait_parameter() -> dict[str, Any]:
     }
 
 
+def idempotency_parameter() -> dict[str, Any]:
+    """The header by which a repeated request is known."""
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "description": "The same document with the same options and key makes one task, however often it is sent "
+        "within 24 hours; the answer to a repetition has the header Idempotency-Replayed.",
+    }
+
+
 def result_response(media_types: Iterable[str]) -> dict[str, Any]:
     """The success response of a result, in every form it can be had."""
     status = {"schema": {"type": "string"}, "description": "The task's status."}

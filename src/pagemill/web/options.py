@@ -1,15 +1,20 @@
 """A task's options as people send them: flat text fields, in a form or in a query, under the domain's own names."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import ValidationError
 
+from pagemill.domain.errors import InvalidRequest
 from pagemill.domain.recognition import RecognitionOptions
-from pagemill.domain.tasks import TaskOptions
+from pagemill.domain.tasks import CacheUse, TaskOptions
+from pagemill.domain.webhooks import check_url
 from pagemill.web.problems import FieldProblem, RequestRefused, field_problems
 
 NAME = "name"
+MOST_LABELS = 32
+LONGEST_LABEL_NAME = 64
+LONGEST_LABEL_VALUE = 255
 _RECOGNITION = frozenset(RecognitionOptions.model_fields)
 _TASK = frozenset(TaskOptions.model_fields) - {"recognition"}
 FIELD_NAMES = _RECOGNITION | _TASK | {NAME}
@@ -30,6 +35,9 @@ _DESCRIPTIONS: Mapping[str, str] = {
     "start": "false: store the task and wait for POST /tasks/{task_id}/start.",
     "deadline_seconds": "The task expires unless it is done so long after it was queued; finished pages are kept.",
     "time_to_live_seconds": "The task and its results are deleted so long after its end.",
+    "cache": "use: take pages that were read before from the same content with the same options, and share these; "
+    "refresh: read all, and share these; off: read all.",
+    "webhook_url": "Where the task's end is told, signed as Standard Webhooks has it.",
     "labels": 'JSON object of strings such as {"customer": "17"}.',
 }
 
@@ -63,7 +71,11 @@ def parse_options(fields: Mapping[str, str]) -> TaskOptions:
         values["labels"] = _labels(given["labels"])
     recognition = {name: values.pop(name) for name in _RECOGNITION & values.keys()}
     try:
+        if "webhook_url" in given:
+            check_url(given["webhook_url"])
         return TaskOptions.model_validate({**values, "recognition": recognition})
+    except InvalidRequest as error:
+        raise _refused("webhook_url", error.message) from error
     except ValidationError as error:
         errors = [{**each, "loc": _flat(each["loc"])} for each in error.errors()]
         raise RequestRefused.for_fields(field_problems(errors)) from error
@@ -81,7 +93,34 @@ def _labels(text: str) -> dict[str, str]:
     if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
         raise _refused("labels", 'write a JSON object of strings such as {"customer": "17"}')
     _refuse_unstorable({"labels": "".join([*labels, *labels.values()])})
+    _check_labels(labels)
     return labels
+
+
+def _check_labels(labels: Mapping[str, str]) -> None:
+    """What tasks are found by stays short, and fits into a query as `name:value`."""
+    if len(labels) > MOST_LABELS:
+        raise _refused("labels", f"there are {len(labels)}; a task may have {MOST_LABELS}")
+    for name, value in labels.items():
+        if not 0 < len(name) <= LONGEST_LABEL_NAME or ":" in name or len(value) > LONGEST_LABEL_VALUE:
+            message = (
+                f"a name has 1 to {LONGEST_LABEL_NAME} characters and no colon, "
+                f"a value at most {LONGEST_LABEL_VALUE}; see {name[:LONGEST_LABEL_NAME]!r}"
+            )
+            raise _refused("labels", message)
+
+
+def label_filter(labels: Sequence[str]) -> dict[str, str]:
+    """Labels as a query names them, `name:value`.
+
+    Raises:
+        RequestRefused: `invalid_request`.
+    """
+    pairs = [label.partition(":") for label in labels]
+    if not all(name and colon for name, colon, _ in pairs):
+        raise _refused("query.label", "write it as name:value")
+    _refuse_unstorable({"query.label": "".join(labels)})
+    return {name: value for name, _, value in pairs}
 
 
 def _refuse_unstorable(fields: Mapping[str, str]) -> None:
@@ -102,6 +141,7 @@ def option_schemas() -> dict[str, dict[str, object]]:
         **RecognitionOptions.model_json_schema()["properties"],
         **{name: {"type": "string"} for name in (NAME, "languages")},
         "ocr": {"type": "string", "enum": ["auto", "force", "never"], "default": "auto"},
+        "cache": {"type": "string", "enum": [*CacheUse], "default": CacheUse.OFF},
         "labels": {"type": "string", "contentMediaType": "application/json"},
     }
     return {name: {**properties[name], "description": _DESCRIPTIONS.get(name, "")} for name in sorted(FIELD_NAMES)}

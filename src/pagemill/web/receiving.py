@@ -8,6 +8,7 @@ from fastapi import Request
 
 from pagemill.domain.tasks import TaskCreateRequest
 from pagemill.web.guards import CALLER
+from pagemill.web.headers import idempotency_key
 from pagemill.web.multipart import MultipartEvent, MultipartReader, PartBegun, PartData, PartEnded
 from pagemill.web.options import NAME, parse_options, refuse_unknown
 from pagemill.web.problems import FieldProblem, RequestRefused
@@ -32,6 +33,7 @@ async def receive_task(request: Request, uploads: UploadStore, *, stall_timeout:
             `upload_stalled`, `storage_full`.
         ClientDisconnect: The sender went away; nothing is kept.
     """
+    key = idempotency_key(request)
     fields = _query_fields(request)
     is_form = _is_form(request)
     _check_declared_size(request, uploads.max_bytes)
@@ -47,7 +49,7 @@ async def receive_task(request: Request, uploads: UploadStore, *, stall_timeout:
             name = UNNAMED
         options = parse_options(fields)
         document = await file.finish(fields.get(NAME, "").strip() or name)
-    return TaskCreateRequest(document, options, caller=str(request.scope.get(CALLER, "")))
+    return TaskCreateRequest(document, options, caller=str(request.scope.get(CALLER, "")), idempotency_key=key)
 
 
 class FormReceiver:

@@ -1,6 +1,6 @@
 """The task endpoints: one method each, from the request to the ports and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -12,7 +12,9 @@ from pagemill.domain.tasks import Task, TaskStartRequest, TaskStatus
 from pagemill.web.application import TaskCommands, TaskReads
 from pagemill.web.config import WebConfig
 from pagemill.web.delivering import choose_writer, result_response
+from pagemill.web.headers import REPLAYED
 from pagemill.web.negotiation import preferred_wait
+from pagemill.web.options import label_filter
 from pagemill.web.paths import TaskId, root_of
 from pagemill.web.receipt_wire import ReceiptWire
 from pagemill.web.receiving import receive_task
@@ -31,6 +33,9 @@ from pagemill.web.wire import (
 Cursor = Annotated[
     str | None,
     Query(pattern=r"^[0-9A-Za-z_-]{1,64}$", description="The last task_id of the page before; newest first."),
+]
+Labels = Annotated[
+    Sequence[str], Query(description="Only tasks with this label, as name:value; several: with all of them.")
 ]
 PageSize = Annotated[int, Query(ge=1, le=200, description="Most tasks in one answer.")]
 After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only what has a higher sequence number.")]
@@ -57,15 +62,22 @@ class TaskEndpoints:
         self._uploads = uploads
 
     async def create(self, request: Request, response: Response) -> TaskWire:
-        """Send a document: as the part `file` of a form, or as the body itself. It is queued unless `start=false`."""
+        """Send a document: as the part `file` of a form, or as the body itself. It is queued unless `start=false`.
+
+        With an `Idempotency-Key`, the same may be sent again for 24 hours, and makes no second task.
+        """
         wanted = await receive_task(request, self._uploads, stall_timeout=self._config.upload_stall_timeout)
         try:
-            task = await self._commands.create_task(wanted)
+            submission = await self._commands.submit_task(wanted)
         except DatabaseUnavailable:
             raise  # perhaps the task was stored all the same; if not, its document is found to be nobody's later
         except Exception:
             await self._uploads.remove(wanted.document)
             raise
+        task = submission.task
+        if submission.replayed:
+            await self._uploads.remove(wanted.document)
+            response.headers[REPLAYED] = "true"
         response.headers["Location"] = task_path(task.task_id, root=root_of(request))
         return await self._settled(task, request, response)
 
@@ -74,16 +86,19 @@ class TaskEndpoints:
         request: Request,
         response: Response,
         status: TaskStatus | None = None,
+        label: Labels = (),
         before: Cursor = None,
         limit: PageSize = 50,
     ) -> TaskListWire:
         """Tasks, newest first, a page at a time."""
-        found = await self._reads.list_tasks(status=status, before=before, limit=limit + 1)
+        labels = label_filter(label)
+        found = await self._reads.list_tasks(status=status, labels=labels, before=before, limit=limit + 1)
         shown = found[:limit]
         following = None
         if len(found) > limit:
-            query = {"status": status, "before": shown[-1].task_id, "limit": limit}
-            following = f"{root_of(request)}/tasks?{urlencode({k: v for k, v in query.items() if v is not None})}"
+            query = {"status": status, "label": label, "before": shown[-1].task_id, "limit": limit}
+            wanted = {name: value for name, value in query.items() if value is not None}
+            following = f"{root_of(request)}/tasks?{urlencode(wanted, doseq=True)}"
             response.headers["Link"] = f'<{following}>; rel="next"'
         return TaskListWire(tasks=[TaskWire.of(task, root=root_of(request)) for task in shown], next=following)
 
@@ -126,6 +141,10 @@ class TaskEndpoints:
         """Queue a task that was created with `start=false`, or the failed pages of one that is over."""
         task = await self._commands.start_task(task_id, body or TaskStartRequest())
         return await self._settled(task, request, response)
+
+    async def retry(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
+        """Read those pages of a task that is over that were not read; what was read is kept."""
+        return await self._settled(await self._commands.retry_task(task_id), request, response)
 
     async def cancel(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
         """Stop the task within a page; what is finished is kept."""

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pagemill.web.openapi import (
     ANYWHERE,
     CHANGES,
+    idempotency_parameter,
     problem_responses,
     result_response,
     upload_operation,
@@ -28,6 +29,8 @@ _UPLOAD = (
     "invalid_document",
     "encrypted_document",
     "device_unavailable",
+    "idempotency_key_reused",
+    "duplicate_submission",
     "queue_full",
     "too_many_uploads",
     "pool_exhausted",
@@ -46,6 +49,7 @@ _START = (
     "queue_full",
     "never_fits",
 )
+_RETRY = ("not_found", "illegal_transition", "queue_full")
 _RESULT = ("not_found", "not_acceptable", "result_not_ready", "no_result", "invalid_request")
 
 Responses = dict[int | str, dict[str, Any]]
@@ -68,7 +72,7 @@ def _add_collection(router: APIRouter, endpoints: TaskEndpoints) -> None:
         methods=["POST"],
         status_code=202,
         summary="Send a document",
-        openapi_extra={**upload, "parameters": [*upload["parameters"], wait_parameter()]},
+        openapi_extra={**upload, "parameters": [*upload["parameters"], wait_parameter(), idempotency_parameter()]},
         responses={
             200: {"model": TaskWire, "description": "`Prefer: wait` was asked for, and the task is final."},
             **problem_responses(*CHANGES, *_UPLOAD),
@@ -89,6 +93,15 @@ def _add_commands(router: APIRouter, endpoints: TaskEndpoints) -> None:
         summary="Start a task",
         openapi_extra=waits,
         responses={**over, **problem_responses(*CHANGES, *_START)},
+    )
+    router.add_api_route(
+        "/{task_id}/retry",
+        endpoints.retry,
+        methods=["POST"],
+        status_code=202,
+        summary="Read a task's failed pages again",
+        openapi_extra=waits,
+        responses={**over, **problem_responses(*CHANGES, *_RETRY)},
     )
     router.add_api_route(
         "/{task_id}/cancel",

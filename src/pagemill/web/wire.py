@@ -13,7 +13,7 @@ from pagemill.domain.events import Details, EventRecord, TaskEvent, TaskNotice
 from pagemill.domain.memory import MIB, DeviceMemory
 from pagemill.domain.recognition import Stage
 from pagemill.domain.status import TaskHealth, TaskMetrics, TaskSample
-from pagemill.domain.tasks import PageState, Task, TaskOptions, TaskPage, TaskStatus
+from pagemill.domain.tasks import CacheUse, PageState, Task, TaskOptions, TaskPage, TaskStatus
 from pagemill.web.receipt_wire import ReceiptWire
 from pagemill.web.wire_model import WireModel
 
@@ -48,6 +48,8 @@ class OptionsWire(WireModel):
     labels: dict[str, str]
     deadline_seconds: float | None
     time_to_live_seconds: float | None
+    cache: CacheUse
+    webhook_url: str | None
 
     @classmethod
     def of(cls, options: TaskOptions) -> Self:
@@ -89,13 +91,14 @@ class LinksWire(WireModel):
     receipt: str
     metrics: str
     start: str
+    retry: str
     cancel: str
 
     @classmethod
     def of(cls, task_id: str, *, root: str) -> Self:
         """Paths of everything that belongs to the task."""
         task = task_path(task_id, root=root)
-        parts = ("pages", "result", "events", "health", "receipt", "metrics", "start", "cancel")
+        parts = ("pages", "result", "events", "health", "receipt", "metrics", "start", "retry", "cancel")
         return cls.model_validate({"self": task, **{part: f"{task}/{part}" for part in parts}})
 
 

@@ -127,6 +127,10 @@ async def test_every_answer_is_a_documented_one(
         await client.post("/tasks", files={"file": PDF}, headers={"origin": "http://evil.example"}),
         await client.get("/tasks"),
         await client.get("/tasks?limit=0"),
+        await client.get("/tasks?label=a:b"),
+        await client.post("/tasks", files={"file": PDF}, headers={"idempotency-key": "k"}),
+        await client.post("/tasks", files={"file": b"%PDF-1"}, headers={"idempotency-key": "k"}),
+        await client.post("/tasks/task-0001/retry"),
         await client.get("/tasks", headers={"host": "evil.example"}),
         await client.get("/tasks/metrics"),
         await client.get("/tasks/none"),
@@ -194,6 +198,7 @@ async def test_every_endpoint_was_asked(document: Mapping[str, Any]) -> None:
         ("get", "/tasks/{task_id}/receipt"),
         ("get", "/tasks/{task_id}/metrics"),
         ("post", "/tasks/{task_id}/start"),
+        ("post", "/tasks/{task_id}/retry"),
         ("post", "/tasks/{task_id}/cancel"),
     }
 

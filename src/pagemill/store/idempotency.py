@@ -1,0 +1,62 @@
+"""What was sent under which idempotency key.
+
+A key is written in the transaction that stores its task, so there is never a key without a task, and of two requests
+at the same moment one finds the other's. A key goes with its task, and after `KEPT_FOR`.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pagemill.domain.errors import DuplicateSubmission
+from pagemill.domain.ports import Clock
+from pagemill.domain.submission import Submitted
+from pagemill.domain.tasks import NewTask
+from pagemill.store.database import Database
+from pagemill.store.tables import idempotency_keys
+
+KEPT_FOR = timedelta(hours=24)
+
+
+class SqlSubmissions:
+    """`Submissions` on SQLite and PostgreSQL. Runs in the server process."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def find(self, caller: str, key: str) -> Submitted | None:
+        """What this caller sent under that key in the last 24 hours."""
+        query = select(idempotency_keys.c.task_id, idempotency_keys.c.content).where(
+            idempotency_keys.c.caller == caller,
+            idempotency_keys.c.key == key,
+            idempotency_keys.c.created_at > self._clock.now() - KEPT_FOR,
+        )
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else Submitted(row.task_id, row.content)
+
+
+async def keep_key(connection: AsyncConnection, new: NewTask, *, now: datetime) -> None:
+    """Write down the key of a new task, if it has one, and forget those that were kept long enough.
+
+    Raises:
+        DuplicateSubmission: The key was used already; the transaction is to be given up.
+    """
+    request = new.request
+    if request.idempotency_key is None:
+        return
+    await connection.execute(delete(idempotency_keys).where(idempotency_keys.c.created_at <= now - KEPT_FOR))
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    values = {
+        "caller": request.caller,
+        "key": request.idempotency_key,
+        "content": request.content,
+        "task_id": new.task_id,
+        "created_at": now,
+    }
+    written = insert(idempotency_keys).values(values).on_conflict_do_nothing().returning(idempotency_keys.c.key)
+    if (await connection.execute(written)).first() is None:
+        raise DuplicateSubmission(f"The idempotency key {request.idempotency_key!r} was used by another request.")

@@ -1,0 +1,28 @@
+"""Labels of tasks, in a table of their own so that tasks can be found by them."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import ColumnElement, and_, insert, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pagemill.store.tables import task_labels, tasks
+
+
+async def keep_labels(connection: AsyncConnection, task_id: str, labels: Mapping[str, str]) -> None:
+    """Write down a new task's labels."""
+    rows = [{"task_id": task_id, "name": name, "value": value} for name, value in labels.items()]
+    if rows:
+        await connection.execute(insert(task_labels), rows)
+
+
+def has_labels(labels: Mapping[str, str]) -> ColumnElement[bool]:
+    """Condition on `tasks`: it bears all of these labels."""
+    return and_(
+        true(),
+        *(
+            select(task_labels.c.task_id)
+            .where(task_labels.c.task_id == tasks.c.task_id, task_labels.c.name == name, task_labels.c.value == value)
+            .exists()
+            for name, value in labels.items()
+        ),
+    )

@@ -1,0 +1,25 @@
+"""What callers say in headers about a request, beside its body."""
+
+import re
+
+from fastapi import Request
+
+from pagemill.web.problems import FieldProblem, RequestRefused
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+
+_GOOD_KEY = re.compile(r"[!-~]{1,255}")
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The key by which a repeated request is known; None where it has none.
+
+    Raises:
+        RequestRefused: `invalid_request`.
+    """
+    key = request.headers.get(IDEMPOTENCY_KEY)
+    if key is not None and not _GOOD_KEY.fullmatch(key):
+        message = "write 1 to 255 visible ASCII characters, such as a UUID"
+        raise RequestRefused.for_fields([FieldProblem(field=IDEMPOTENCY_KEY, message=message)])
+    return key
