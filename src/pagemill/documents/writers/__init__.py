@@ -5,12 +5,24 @@ A new format is one module and one line in `_WRITERS`; the conformance suite run
 
 from collections.abc import Callable, Iterator, Mapping
 
+from pagemill.documents.writers.alto import AltoWriter
+from pagemill.documents.writers.csv_table import CsvWriter
+from pagemill.documents.writers.hocr import HocrWriter
+from pagemill.documents.writers.html import HtmlWriter
 from pagemill.documents.writers.json_object import JsonWriter
 from pagemill.documents.writers.markdown import MarkdownWriter
 from pagemill.documents.writers.text import TextWriter
 from pagemill.domain.results import ResultWriter
 
-_WRITERS: tuple[Callable[[], ResultWriter], ...] = (TextWriter, MarkdownWriter, JsonWriter)
+_WRITERS: tuple[Callable[[], ResultWriter], ...] = (
+    TextWriter,
+    MarkdownWriter,
+    JsonWriter,
+    HtmlWriter,
+    HocrWriter,
+    AltoWriter,
+    CsvWriter,
+)
 
 
 class ResultWriters(Mapping[str, ResultWriter]):

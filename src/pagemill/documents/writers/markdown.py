@@ -3,10 +3,9 @@
 import re
 from typing import assert_never
 
-from pagemill.documents.writers.rows import block_rows, one_line
+from pagemill.documents.writers.rows import block_rows, list_item, one_line
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.page import Block, BlockKind, Page
-from pagemill.domain.paragraphs import BULLET, NUMBER
 from pagemill.domain.results import ResultHeader
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$]")
@@ -78,10 +77,8 @@ def _paragraph(rows: list[str], *, has_cells: bool) -> str:
 def _item(rows: list[str]) -> str:
     """A list item, its own bullet or number made Markdown's; a paragraph where Markdown has no such mark ("(a)")."""
     first, *rest = rows
-    bullet, number = BULLET.match(first), NUMBER.match(first)
-    mark = "-" if bullet else number["markdown"] if number else None
-    match = bullet or number
-    if match is None or mark is None:
+    item = list_item(first)
+    if item.mark is None:
         return _paragraph(rows, has_cells=False)
-    indent = " " * (len(mark) + 1)
-    return "\n".join((f"{mark} {escaped(first[match.end() :])}", *(indent + escaped(row) for row in rest)))
+    indent = " " * (len(item.mark) + 1)
+    return "\n".join((f"{item.mark} {escaped(item.text)}", *(indent + escaped(row) for row in rest)))

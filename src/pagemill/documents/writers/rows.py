@@ -1,22 +1,57 @@
 """The visual rows of a block: cells that stand side by side are written side by side."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pagemill.domain.page import Block, Page
+from pagemill.domain.paragraphs import BULLET, NUMBER
 from pagemill.domain.reading_order import rows_of_lines
 
 CELL_GAP = "  "
 
 
-def block_rows(block: Block, page: Page) -> Iterator[str]:
-    """The block's rows from top to bottom, lines of one row joined from left to right.
+def block_cells(block: Block, page: Page) -> list[list[str]]:
+    """The block's rows from top to bottom, the cells of each from left to right.
 
-    Reading order is kept: a paragraph comes out as its lines.
+    Reading order is kept: a paragraph comes out as its lines, each a row of one cell.
     """
     rows = rows_of_lines(block.lines, width_px=page.width_px, height_px=page.height_px)
-    return (CELL_GAP.join(one_line(line.text) for line in row) for row in rows)
+    return [[one_line(line.text) for line in row] for row in rows]
+
+
+def block_rows(block: Block, page: Page) -> Iterator[str]:
+    """The block's rows from top to bottom, cells of one row joined from left to right."""
+    return (CELL_GAP.join(row) for row in block_cells(block, page))
 
 
 def one_line(text: str) -> str:
     """The text without line breaks and form feeds, which mean something in the file."""
     return " ".join(text.split())
+
+
+@dataclass(frozen=True)
+class ListItem:
+    """The first row of a list's item, parted from its mark.
+
+    Attributes:
+        text: What follows the mark; the whole row where its mark is kept, such as "(a)".
+        is_bullet: Whether the mark was a bullet.
+        number: The mark's number, for "1." and "1)".
+        mark: The mark as Markdown has it; None where it has none.
+    """
+
+    text: str
+    is_bullet: bool = False
+    number: int | None = None
+    mark: str | None = None
+
+
+def list_item(row: str) -> ListItem:
+    """Part a list item's first row from its bullet or number."""
+    if bullet := BULLET.match(row):
+        return ListItem(row[bullet.end() :], is_bullet=True, mark="-")
+    number = NUMBER.match(row)
+    mark = number["markdown"] if number else None
+    if number is None or mark is None:
+        return ListItem(row)
+    return ListItem(row[number.end() :], number=int(mark[:-1]), mark=mark)

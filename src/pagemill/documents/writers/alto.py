@@ -1,0 +1,115 @@
+"""ALTO 4.4 XML (Library of Congress): pages, blocks, lines and strings with their places."""
+
+from collections.abc import Iterable
+
+from pagemill.documents.words import Bounds, SpacedWord, spaced_words
+from pagemill.documents.writers.markup import xml_text
+from pagemill.documents.writers.rows import one_line
+from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.page import Block, BlockKind, Line, Page, Polygon
+from pagemill.domain.results import ResultHeader
+
+_HEAD = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<alto xmlns="http://www.loc.gov/standards/alto/ns-v4#" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" \
+xsi:schemaLocation="http://www.loc.gov/standards/alto/ns-v4# http://www.loc.gov/standards/alto/v4/alto-4-4.xsd" \
+SCHEMAVERSION="4.4">
+<Description>
+<MeasurementUnit>pixel</MeasurementUnit>
+<sourceImageInformation><fileName>{document}</fileName></sourceImageInformation>
+<Processing ID="pagemill"><processingCategory>contentGeneration</processingCategory>{time}\
+<processingSoftware><softwareName>Pagemill</softwareName>{version}</processingSoftware></Processing>
+</Description>
+<Tags>
+{tags}
+</Tags>
+<Layout>
+"""
+
+UNREAD = "unread"
+
+
+class AltoWriter:
+    """One `Page` for each page; kinds of blocks are layout tags; places are pixels of the upright page."""
+
+    name = "alto"
+    media_type = "application/alto+xml"
+    extension = ".alto.xml"
+
+    def begin(self, header: ResultHeader) -> bytes:
+        """Description, tags, and the opening of the layout."""
+        tags = (f'<LayoutTag ID="{kind}" LABEL="{kind}" />' for kind in BlockKind)
+        ended = header.finished_at
+        version = header.pagemill_version
+        head = _HEAD.format(
+            document=xml_text(one_line(header.document)),
+            time=f"<processingDateTime>{ended.isoformat()}</processingDateTime>" if ended else "",
+            version=f"<softwareVersion>{xml_text(version)}</softwareVersion>" if version else "",
+            tags="\n".join(tags),
+        )
+        return head.encode()
+
+    def page(self, page: Page) -> bytes:
+        """One `Page` with its print space."""
+        confidence = page.confidence
+        certainty = "" if confidence is None else f' PC="{confidence:.3f}"'
+        size = f'WIDTH="{page.width_px}" HEIGHT="{page.height_px}"'
+        blocks = (_block(block, f"{page.number}_{at}") for at, block in enumerate(page.blocks, 1))
+        return _page(
+            page.number,
+            f'{size}{certainty} PROCESSINGREFS="pagemill"',
+            [f'<PrintSpace HPOS="0" VPOS="0" {size}>', *blocks, "</PrintSpace>"],
+        )
+
+    def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
+        """A `Page` of the class `unread`, marked as of the worst quality, with the reason as its detail."""
+        note = xml_text(f"Page {page_number} could not be read: {one_line(message)} ({reason})")
+        return _page(page_number, f'PAGECLASS="{UNREAD}" QUALITY="Missing" QUALITY_DETAIL="{note}"', [])
+
+    def end(self) -> bytes:
+        """The closing of layout and document."""
+        return b"</Layout>\n</alto>\n"
+
+
+def _page(number: int, attributes: str, content: Iterable[str]) -> bytes:
+    opening = f'<Page ID="page_{number}" PHYSICAL_IMG_NR="{number}" {attributes}>'
+    return "\n".join((opening, *content, "</Page>\n")).encode()
+
+
+def _block(block: Block, key: str) -> str:
+    attributes = f'ID="block_{key}" {_place(block.polygon)} TAGREFS="{block.kind}"'
+    lines = [line for at, each in enumerate(block.lines, 1) if (line := _line(each, f"{key}_{at}"))]
+    if not lines:
+        return f"<Illustration {attributes} />"
+    return "\n".join((f"<TextBlock {attributes}>", *lines, "</TextBlock>"))
+
+
+def _line(line: Line, key: str) -> str:
+    """The line; nothing where it has no word, for ALTO knows no empty lines."""
+    words = "".join(_string(spaced, f"{key}_{at}") for at, spaced in enumerate(spaced_words(line), 1))
+    if not words:
+        return ""
+    return f'<TextLine ID="line_{key}" {_place(line.polygon)}>{_shape(line.polygon)}{words}</TextLine>'
+
+
+def _string(spaced: SpacedWord, key: str) -> str:
+    word = spaced.word
+    confidence = "" if word.confidence is None else f' WC="{word.confidence:.3f}"'
+    content = xml_text(one_line(word.text))
+    space = "<SP />" if spaced.is_spaced else ""
+    return f'{space}<String ID="word_{key}" CONTENT="{content}" {_place(word.polygon)}{confidence} />'
+
+
+def _shape(polygon: Polygon) -> str:
+    """The outline where it says more than the upright rectangle does: for lines that are not level."""
+    box = Bounds.of(polygon)
+    if all(x in (box.left, box.right) and y in (box.top, box.bottom) for x, y in polygon):
+        return ""
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in polygon)
+    return f'<Shape><Polygon POINTS="{points}" /></Shape>'
+
+
+def _place(polygon: Polygon) -> str:
+    box = Bounds.of(polygon)
+    width, height = box.right - box.left, box.bottom - box.top
+    return f'HPOS="{box.left:.1f}" VPOS="{box.top:.1f}" WIDTH="{width:.1f}" HEIGHT="{height:.1f}"'

@@ -1,0 +1,119 @@
+"""hOCR 1.2 (kba.github.io/hocr-spec/1.2): an XHTML document with the place of every word."""
+
+from pagemill.documents.words import Bounds, SpacedWord, spaced_words
+from pagemill.documents.writers.markup import xml_text
+from pagemill.documents.writers.rows import one_line
+from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.page import Block, BlockKind, Line, Page, Polygon
+from pagemill.domain.results import ResultHeader
+
+_HEAD = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
+<html xmlns="http://www.w3.org/1999/xhtml">
+<head>
+<title>{title}</title>
+<meta http-equiv="Content-Type" content="text/html; charset=utf-8" />
+<meta name="ocr-system" content="{system}" />
+<meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_par ocr_line ocr_header ocr_footer ocr_caption ocr_photo \
+ocrx_word ocrp_wconf" />
+<meta name="ocr-number-of-pages" content="{pages}" />
+</head>
+<body>
+"""
+
+_LINE_CLASSES = {BlockKind.HEADER: "ocr_header", BlockKind.FOOTER: "ocr_footer", BlockKind.CAPTION: "ocr_caption"}
+
+LEAST_SLOPE = 0.001
+"""A line that rises less than this is level: a pixel on its whole length."""
+
+STEEPEST_SLOPE = 1.0
+
+
+class HocrWriter:
+    """XHTML; boxes are whole pixels of the upright page, `baseline` is the lower edge of lines that are not level."""
+
+    name = "hocr"
+    media_type = "text/vnd.hocr+html; charset=utf-8"
+    extension = ".hocr"
+
+    def __init__(self) -> None:
+        self._document = ""
+
+    def begin(self, header: ResultHeader) -> bytes:
+        """Declaration, head, and the opening of the body."""
+        self._document = xml_text(one_line(header.document).replace('"', "'").replace(";", ","))
+        system = f"Pagemill {header.pagemill_version or ''}".strip()
+        head = _HEAD.format(title=xml_text(header.document), system=xml_text(system), pages=header.pages_total)
+        return head.encode()
+
+    def page(self, page: Page) -> bytes:
+        """One `ocr_page`."""
+        parts = [self._opening(page), *(_area(block, f"{page.number}_{at}") for at, block in enumerate(page.blocks, 1))]
+        return ("".join(parts) + "</div>\n").encode()
+
+    def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
+        """An `ocr_page` without a box, and a paragraph that is no OCR element."""
+        note = xml_text(f"Page {page_number} could not be read: {one_line(message)} ({reason})")
+        opening = f'<div class="ocr_page" id="page_{page_number}" title="ppageno {page_number - 1}">'
+        return f'{opening}<p class="unread">{note}</p></div>\n'.encode()
+
+    def end(self) -> bytes:
+        """The closing of body and document."""
+        return b"</body>\n</html>\n"
+
+    def _opening(self, page: Page) -> str:
+        properties = [
+            f"image &quot;{self._document}&quot;",
+            f"bbox 0 0 {page.width_px} {page.height_px}",
+            f"ppageno {page.number - 1}",
+        ]
+        if page.dpi is not None:
+            properties.append(f"scan_res {page.dpi:.0f} {page.dpi:.0f}")
+        return f'<div class="ocr_page" id="page_{page.number}" title="{"; ".join(properties)}">\n'
+
+
+def _area(block: Block, key: str) -> str:
+    title = bbox(block.polygon)
+    if not block.lines:
+        return f'<div class="ocr_photo" id="block_{key}" title="{title}"></div>\n'
+    line_class = _LINE_CLASSES.get(block.kind, "ocr_line")
+    lines = "\n".join(_line(line, line_class, f"{key}_{at}") for at, line in enumerate(block.lines, 1))
+    return (
+        f'<div class="ocr_carea" id="block_{key}" title="{title}">\n'
+        f'<p class="ocr_par" id="par_{key}" title="{title}">\n{lines}\n</p>\n</div>\n'
+    )
+
+
+def _line(line: Line, line_class: str, key: str) -> str:
+    words = "".join(_word(spaced, f"{key}_{at}") for at, spaced in enumerate(spaced_words(line), 1))
+    properties = "; ".join(filter(None, (bbox(line.polygon), baseline(line.polygon))))
+    return f'<span class="{line_class}" id="line_{key}" title="{properties}">{words}</span>'
+
+
+def _word(spaced: SpacedWord, key: str) -> str:
+    word = spaced.word
+    confidence = "" if word.confidence is None else f"; x_wconf {100 * word.confidence:.0f}"
+    text = (
+        f'<span class="ocrx_word" id="word_{key}" title="{bbox(word.polygon)}{confidence}">{xml_text(word.text)}</span>'
+    )
+    return f" {text}" if spaced.is_spaced else text
+
+
+def bbox(polygon: Polygon) -> str:
+    """The property `bbox`: the nearest whole pixels, never below zero."""
+    box = Bounds.of(polygon)
+    edges = (max(0, round(edge)) for edge in (box.left, box.top, box.right, box.bottom))
+    return "bbox " + " ".join(map(str, edges))
+
+
+def baseline(polygon: Polygon) -> str | None:
+    """The property `baseline`, slope and offset from the box's lower left corner; None for level and steep lines."""
+    if len(polygon) != 4:
+        return None
+    _, _, (right, right_y), (left, left_y) = polygon
+    slope = (right_y - left_y) / (right - left) if right > left else 0.0
+    if not LEAST_SLOPE <= abs(slope) <= STEEPEST_SLOPE:
+        return None
+    box = Bounds.of(polygon)
+    return f"baseline {slope:.4f} {left_y - slope * (left - box.left) - box.bottom:.1f}"

@@ -1,0 +1,92 @@
+"""HTML to be read: headings, paragraphs, lists and tables, without scripts, styles or links to anywhere."""
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from pagemill.documents.writers.markup import xml_text
+from pagemill.documents.writers.rows import block_cells, list_item, one_line
+from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.page import Block, BlockKind, Page
+from pagemill.domain.results import ResultHeader
+
+
+class HtmlWriter:
+    """HTML 5; each page is a `section` with the id `page-N`. Nothing in it is loaded or run, whatever was read."""
+
+    name = "html"
+    media_type = "text/html; charset=utf-8"
+    extension = ".html"
+
+    def begin(self, header: ResultHeader) -> bytes:
+        """Head, and the document's name as its heading."""
+        title = xml_text(one_line(header.document))
+        return (
+            f'<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n</head>\n'
+            f"<body>\n<h1>{title}</h1>\n"
+        ).encode()
+
+    def page(self, page: Page) -> bytes:
+        """The page's section."""
+        return _section(page.number, "".join(_written(block, page) for block in page.blocks if block.lines))
+
+    def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
+        """A section that says so."""
+        note = xml_text(f"Page {page_number} could not be read: {one_line(message)} ({reason})")
+        return _section(page_number, f"<p><strong>{note}</strong></p>\n")
+
+    def end(self) -> bytes:
+        """The closing of body and document."""
+        return b"</body>\n</html>\n"
+
+
+def _section(number: int, content: str) -> bytes:
+    return f'<section id="page-{number}" aria-label="Page {number}">\n{content}</section>\n'.encode()
+
+
+def _written(block: Block, page: Page) -> str:
+    rows = block_cells(block, page)
+    match block.kind:
+        case BlockKind.TITLE:
+            return _element("h2", " ".join(_joined(rows)))
+        case BlockKind.LIST:
+            return _item(list(_joined(rows)))
+        case BlockKind.TABLE:
+            return _table(rows)
+        case BlockKind.HEADER:
+            return f"<header>{_paragraph(rows)}</header>\n"
+        case BlockKind.FOOTER:
+            return f"<footer>{_paragraph(rows)}</footer>\n"
+        case BlockKind.CAPTION:
+            return f"<figure>{_element('figcaption', ' '.join(_joined(rows)))}</figure>\n"
+        case BlockKind.FIGURE:
+            return f"<figure>{_paragraph(rows)}</figure>\n"
+        case BlockKind.TEXT:
+            return _table(rows) if any(len(row) > 1 for row in rows) else _paragraph(rows)
+        case _:
+            assert_never(block.kind)
+
+
+def _joined(rows: Iterable[list[str]]) -> Iterable[str]:
+    return (" ".join(row) for row in rows)
+
+
+def _element(name: str, text: str) -> str:
+    return f"<{name}>{xml_text(text)}</{name}>\n"
+
+
+def _paragraph(rows: list[list[str]]) -> str:
+    return _element("p", "\n".join(_joined(rows)))
+
+
+def _item(rows: list[str]) -> str:
+    """A list of one item: which items make one list is not known before the page is over."""
+    item = list_item(rows[0])
+    text = xml_text("\n".join((item.text, *rows[1:])))
+    if item.number is not None:
+        return f'<ol><li value="{item.number}">{text}</li></ol>\n'
+    return f"<ul><li>{text}</li></ul>\n" if item.is_bullet else f"<p>{text}</p>\n"
+
+
+def _table(rows: list[list[str]]) -> str:
+    written = ("".join(f"<td>{xml_text(cell)}</td>" for cell in row) for row in rows)
+    return "<table>\n" + "".join(f"<tr>{row}</tr>\n" for row in written) + "</table>\n"
