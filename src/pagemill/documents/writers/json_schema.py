@@ -1,0 +1,111 @@
+"""The JSON Schema of the JSON result, made from the page model.
+
+`python -m pagemill.documents.writers.json_schema > docs/reference/result.schema.json` writes the published file.
+"""
+
+import json
+import sys
+
+from pydantic import JsonValue
+
+from pagemill.documents.writers.json_object import SCHEMA
+from pagemill.domain.page import Page
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_TEXT: JsonValue = {"type": "string"}
+_COUNT: JsonValue = {"type": "integer", "minimum": 0}
+_TIME: JsonValue = {"type": ["string", "null"], "format": "date-time"}
+
+
+def result_schema() -> dict[str, JsonValue]:
+    """What a result in JSON looks like, in the version that its member `schema` names."""
+    page = _open(Page.model_json_schema(mode="serialization", ref_template="#/$defs/{model}"))
+    definitions = _members(page, "$defs")
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:{SCHEMA.replace('/', ':')}",
+        "title": "Result of a Pagemill task",
+        "type": "object",
+        "properties": {
+            "schema": {"const": SCHEMA, "description": "Changes when a reader of this version could go wrong."},
+            "document": {"$ref": "#/$defs/Document"},
+            "pages": {
+                "type": "array",
+                "description": "By number; pages that are still to be read are left out.",
+                "items": {"oneOf": [{"$ref": "#/$defs/ReadPage"}, {"$ref": "#/$defs/UnreadPage"}]},
+            },
+        },
+        "required": ["schema", "document", "pages"],
+        "$defs": {"Document": _document(), "ReadPage": _read(page), "UnreadPage": _unread(), **definitions},
+    }
+
+
+def result_schema_text() -> str:
+    """The schema as a file."""
+    return json.dumps(result_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _document() -> JsonValue:
+    return _object(
+        "What is known of the result as a whole.",
+        {
+            "task_id": _TEXT,
+            "name": {"type": "string", "description": "As its sender gave it."},
+            "page_count": {"type": ["integer", "null"], "description": "Pages of the document."},
+            "pages_total": {"type": "integer", "minimum": 0, "description": "Pages asked for."},
+            "status": {"type": ["string", "null"], "description": "Where the task stood when this was written."},
+            "created_at": _TIME,
+            "finished_at": _TIME,
+            "pagemill_version": {"type": ["string", "null"]},
+        },
+    )
+
+
+def _read(page: dict[str, JsonValue]) -> JsonValue:
+    """The page model, and the mark that tells it from a page that was not read."""
+    members: dict[str, JsonValue] = {"status": {"const": "read"}, **_members(page, "properties")}
+    own = {key: value for key, value in page.items() if key != "$defs"}
+    return {**own, "title": "ReadPage", "properties": members, "required": list(members)}
+
+
+def _unread() -> JsonValue:
+    return _object(
+        "A page that could not be read.",
+        {
+            "status": {"const": "unread"},
+            "number": _COUNT,
+            "reason": {"type": "string", "description": "Why, as one word; there may be more of them later."},
+            "message": _TEXT,
+        },
+    )
+
+
+def _object(description: str, properties: dict[str, JsonValue]) -> JsonValue:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": list(properties),
+    }
+
+
+def _members(schema: dict[str, JsonValue], name: str) -> dict[str, JsonValue]:
+    members = schema[name]
+    if not isinstance(members, dict):
+        raise TypeError(f"{name} of the page model's schema is no object.")
+    return members
+
+
+def _open(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """The schema without the ban on further members: a newer server may add some, which readers are to pass over."""
+    return {key: _opened(value) for key, value in schema.items() if key != "additionalProperties"}
+
+
+def _opened(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        return _open(value)
+    return [_opened(item) for item in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    sys.stdout.write(result_schema_text())
