@@ -139,7 +139,7 @@ async def test_a_task_without_any_page_read_has_no_result_and_says_why(
     [
         ("", None, "text/plain; charset=utf-8"),
         ("", "*/*", "text/plain; charset=utf-8"),
-        ("", "text/html,application/xhtml+xml,*/*;q=0.8", "text/plain; charset=utf-8"),
+        ("", "text/html,application/xhtml+xml,*/*;q=0.8", "text/html; charset=utf-8"),
         ("", "application/json", "application/json"),
         ("", "text/*;q=0.5, application/json", "application/json"),
         ("", "text/markdown", "text/markdown; charset=utf-8"),
