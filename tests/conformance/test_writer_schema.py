@@ -63,8 +63,8 @@ def fits(value: JsonValue, schema: JsonValue, root: JsonValue) -> bool:
         any(isinstance(value, TYPES[str(kind)]) for kind in allowed)
         and value == schema.get("const", value)
         and value in _list(schema, "enum", [value])
-        and any(fits(value, each, root) for each in _list(schema, "anyOf", [{}]))
-        and sum(fits(value, each, root) for each in _list(schema, "oneOf", [{}])) == 1
+        and ("anyOf" not in schema or any(fits(value, each, root) for each in _list(schema, "anyOf", [])))
+        and ("oneOf" not in schema or sum(fits(value, each, root) for each in _list(schema, "oneOf", [])) == 1)
         and _in_range(value, schema)
         and _members_fit(value, schema, root)
         and _items_fit(value, schema, root)
