@@ -1,6 +1,6 @@
 """An engine that does as it is told, faults included. Runs in a worker; needs nothing but the standard library.
 
-Its options name faults by page number, by `every` (page) or by `load`:
+Its options name faults by page number, by `every` (page), by `load`, or by the kind of device (`cuda`):
 
     EngineConfig(profile="plain", options={"3": "sigkill", "every": "leak:20"})
 """
@@ -42,21 +42,22 @@ class FaultyEngine:
     Faults: `sigkill`, `sigsegv`, `exit:CODE`, `hang`, `memory_error`, `allocate` (without end), `leak:MIB`, `raise`,
     `fail:MESSAGE` (an `EngineFailed`), `print` (junk on standard output), `junk` (on the pipe to the server),
     `spawn:PATH` (a process, its number written to PATH), `stubborn` (hangs and ignores SIGTERM), `wait:PATH` (makes
-    PATH.reached and goes on once PATH exists), `spin:PATH` (makes PATH.reached, then computes for ever with the
-    interpreter locked).
+    PATH.reached and goes on once PATH exists), `tally:PATH` (adds a byte to PATH), `spin:PATH`
+    (makes PATH.reached, then computes for ever with the interpreter locked).
     """
 
     def __init__(self, config: EngineConfig) -> None:
         self._faults = {name: str(value) for name, value in config.options.items()}
         self._profile = config.profile
+        self._device_kind = config.device.partition(":")[0]
         self._leaked: list[bytearray] = []
         self._suffer("load")
 
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
         """The page, if its fault lets it live."""
         del rotation, batch_size
-        self._suffer("every")
-        self._suffer(str(number))
+        for occasion in ("every", self._device_kind, str(number)):
+            self._suffer(occasion)
         return _page(number, image, self._profile)
 
     def trim(self) -> None:
@@ -132,6 +133,11 @@ def _junk() -> None:
                 os.write(descriptor, b"GET / HTTP/1.1\r\n\r\n")
 
 
+def _tally(path: str) -> None:
+    with Path(path).open("ab") as file:
+        file.write(b"x")
+
+
 def _wait(path: str) -> None:
     Path(f"{path}.reached").touch()
     while not Path(path).exists():
@@ -165,6 +171,7 @@ _FAULTS: Mapping[str, Callable[[str], None]] = {
     "fail": _fail,
     "print": lambda _: _print(),
     "junk": lambda _: _junk(),
+    "tally": _tally,
     "wait": _wait,
     "spin": _spin,
     "spawn": _spawn,
