@@ -26,6 +26,7 @@ from pagemill.memory.levels import Levels
 from pagemill.memory.probes.machine import MachineProbe
 from pagemill.memory.watch import WatchRules
 from pagemill.pool.config import ModelManagerConfig, PoolConfig, WorkerConfig
+from pagemill.pool.drawing import PooledPageDrawer
 from pagemill.pool.inspection import PooledInspector
 from pagemill.pool.model_manager import ModelManager
 from pagemill.pool.placement import LocalPlacement
@@ -35,12 +36,14 @@ from pagemill.store import migrate
 from pagemill.store.database import Database
 from pagemill.store.event_log import SqlEventLog
 from pagemill.store.folder_lock import locked_folder
-from pagemill.store.learned_state import SqlLearnedState
 from pagemill.store.idempotency import SqlSubmissions
+from pagemill.store.learned_state import SqlLearnedState
 from pagemill.store.notices import SqlTaskNotices
 from pagemill.store.notifications import Notifications
+from pagemill.store.outbox import SqlOutbox
 from pagemill.store.overdue import SqlOverdueTasks
 from pagemill.store.page_queue import SqlPageQueue
+from pagemill.store.page_results import SqlPageResults
 from pagemill.store.retention import SqlRetention
 from pagemill.store.samples import SqlTaskSamples
 from pagemill.store.task_queue import QueueConfig, SqlTaskQueue
@@ -59,6 +62,7 @@ from pagemill.tasks.hearing import TaskHearing
 from pagemill.tasks.learning import LearningKeeper
 from pagemill.tasks.manager import TaskManager, TaskManagerConfig
 from pagemill.tasks.memory_warnings import MemoryWarnings
+from pagemill.tasks.page_views import PageViews
 from pagemill.tasks.plan import READER_LANE, BatchLimits
 from pagemill.tasks.pruning import Pruning, PruningConfig
 from pagemill.tasks.reads import TaskReader
@@ -66,6 +70,7 @@ from pagemill.tasks.rescuer import Rescuer
 from pagemill.tasks.sampler import TaskSampler
 from pagemill.tasks.status import StatusReader
 from pagemill.tasks.watch import TaskWatch
+from pagemill.tasks.webhook_setup import WebhookConfig, make_courier, oom_alerts
 from pagemill.web.api import create_api
 from pagemill.web.config import WebConfig
 from pagemill.web.uploads import remove_abandoned
@@ -84,22 +89,31 @@ class Application:
     Args:
         settings: All settings.
         engines: The engines that may be asked for, by name; None for those that come with Pagemill.
+        machine: What measures memory; None for the probes of this machine.
 
     Attributes:
         manager: What may be done to tasks.
         reader: What may be known of them.
         feed: What may be told of them as it happens.
+        views: What single pages read as and look like.
+        engines: The engines that may be asked for, by name.
         writers: Forms of results.
         pool: Services and the models behind them.
         guard: How much memory is left.
     """
 
-    def __init__(self, settings: Settings, *, engines: Mapping[str, EngineSpec] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        engines: Mapping[str, EngineSpec] | None = None,
+        machine: MachineProbe | None = None,
+    ) -> None:
         self.settings = settings
         self.writers = ResultWriters()
         clock = SteadyClock(SystemClock())
         specs = engine_specs() if engines is None else engines
-        machine = MachineProbe.of_this_machine()
+        machine = machine or MachineProbe.of_this_machine()
         devices = [reading.device for reading in machine.read()]
         services = _services_by_device(settings, devices)
         pool_config = _pool_config(settings, services)
@@ -134,8 +148,17 @@ class Application:
 
         self._watch = TaskWatch(store)
         handlers = TaskEventHandlers(store=store, pages=pages, events=events, watch=self._watch)
+        outbox = SqlOutbox(self._database, clock)
+        webhooks = _webhook_config(settings)
+        self._courier = make_courier(webhooks, outbox=outbox, clock=clock)
         errors = TaskErrorHandler(
-            _retry_policy(settings), engines=specs, pages=pages, store=store, memory=self.guard, handlers=handlers
+            _retry_policy(settings),
+            engines=specs,
+            pages=pages,
+            store=store,
+            memory=self.guard,
+            handlers=handlers,
+            on_oom=oom_alerts(webhooks, outbox=outbox, clock=clock),
         )
         params = BatchParamsMaker(_batch_rules(settings), engines=specs, sizes=BatchSizes())
         batches = BatchRunner(
@@ -190,7 +213,9 @@ class Application:
             remove_parts=lambda: remove_abandoned(self.uploads, now=min(clock.now(), SystemClock().now())),
         )
         self.manager = TaskManager(
-            TaskManagerConfig(max_pages=settings.documents.max_pages),
+            TaskManagerConfig(
+                max_pages=settings.documents.max_pages, sends_webhooks=settings.webhooks.secret is not None
+            ),
             engines=specs,
             inspector=PooledInspector(pool_config, self.pool),
             estimator=estimator,
@@ -226,6 +251,13 @@ class Application:
             clock=clock,
         )
 
+        self.engines = specs
+        self.views = PageViews(
+            store=store,
+            results=SqlPageResults(self._database),
+            drawer=PooledPageDrawer(self.pool, wait=pool_config.inspect_wait, limit=pool_config.inspect_limit),
+            work_dir=settings.data_dir.resolve() / "work",
+        )
         self.feed = TaskFeed(
             store=store, events=events, notices=SqlTaskNotices(self._database), watch=self._watch, clock=clock
         )
@@ -258,6 +290,9 @@ class Application:
             if self.settings.tasks.enable_resource_tracking:
                 await self._sampler.start()
                 stack.push_async_callback(self._sampler.stop)
+            if self._courier is not None:
+                await self._courier.start()
+                stack.push_async_callback(self._courier.stop)
             self._dispatcher.start()
             stack.push_async_callback(self._dispatcher.stop)
             self._notifications.start()
@@ -305,6 +340,7 @@ def http_api(application: Application) -> FastAPI:
         application.manager,
         application.reader,
         following=application.feed,
+        views=application.views,
         writers=application.writers,
         config=WebConfig(
             uploads=application.uploads,
@@ -313,6 +349,13 @@ def http_api(application: Application) -> FastAPI:
             max_wait=timedelta(seconds=settings.server.max_wait_seconds),
             api_keys=settings.server.api_keys,
             allowed_hosts=settings.server.allowed_hosts,
+            profiles={spec.name: [profile.name for profile in spec.profiles] for spec in application.engines.values()},
+            guard_percent={
+                "soft": settings.memory.soft_percent,
+                "hard": settings.memory.hard_percent,
+                "emergency": settings.memory.emergency_percent,
+            },
+            idle_timeout=timedelta(seconds=settings.pool.idle_timeout_seconds),
         ),
         checks={"database": application.check_database},
     )
@@ -412,6 +455,15 @@ def _retry_policy(settings: Settings) -> RetryPolicy:
         memory_reduction_factor=retry.memory_reduction_factor,
         first_delay=timedelta(seconds=retry.first_delay_seconds),
         max_crashes=retry.max_crashes,
+    )
+
+
+def _webhook_config(settings: Settings) -> WebhookConfig:
+    secret = settings.webhooks.secret
+    return WebhookConfig(
+        secret=None if secret is None else secret.get_secret_value(),
+        allow_private=settings.webhooks.allow_private,
+        alert_url=settings.alerts.webhook_url,
     )
 
 

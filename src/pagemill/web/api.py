@@ -7,15 +7,18 @@ from fastapi import FastAPI
 
 from pagemill import __version__
 from pagemill.domain.results import ResultWriter
-from pagemill.web.application import TaskCommands, TaskFollowing, TaskReads
+from pagemill.web.application import PageViewing, TaskCommands, TaskFollowing, TaskReads
 from pagemill.web.config import WebConfig
+from pagemill.web.dashboard_routes import Dashboard
 from pagemill.web.event_endpoints import EventEndpoints
 from pagemill.web.frame import RequestFrame
 from pagemill.web.guards import Guard
 from pagemill.web.openapi import openapi_document
+from pagemill.web.page_endpoints import PageEndpoints
 from pagemill.web.problems import install_problem_handlers
 from pagemill.web.prometheus import PrometheusEndpoint
 from pagemill.web.service import ReadinessCheck, ServiceEndpoints
+from pagemill.web.status_endpoints import StatusEndpoints
 from pagemill.web.task_endpoints import TaskEndpoints
 from pagemill.web.task_routes import task_router
 from pagemill.web.uploads import UploadStore
@@ -40,6 +43,7 @@ def create_api(
     reads: TaskReads,
     *,
     following: TaskFollowing,
+    views: PageViewing,
     writers: Mapping[str, ResultWriter],
     config: WebConfig,
     checks: Mapping[str, ReadinessCheck] | None = None,
@@ -50,6 +54,7 @@ def create_api(
         commands: What can be done to tasks.
         reads: What can be known of them.
         following: What can be told of them as it happens.
+        views: What single pages read as and look like.
         writers: Forms of results by name, the default first; every look-up makes a writer for one result.
         config: Limits, keys and names.
         checks: What must work for `/readyz` to say so, by name; each raises where its part does not.
@@ -65,13 +70,17 @@ def create_api(
     )
     api.with_keys = bool(config.api_keys)
     install_problem_handlers(api)
-    api.include_router(ServiceEndpoints(checks or {}).router())
+    dashboard = Dashboard()
+    api.include_router(ServiceEndpoints(checks or {}, page=dashboard.page).router())
+    api.include_router(dashboard.router())
     uploads = UploadStore(
         config.uploads, max_bytes=config.max_upload_bytes, max_concurrent=config.max_concurrent_uploads
     )
     api.include_router(PrometheusEndpoint(reads, uploads).router())
     endpoints = TaskEndpoints(commands, reads, writers=writers, uploads=uploads, config=config)
     api.include_router(EventEndpoints(reads, following).router())
+    api.include_router(StatusEndpoints(reads, writers=writers, config=config).router())
+    api.include_router(PageEndpoints(views).router())
     api.include_router(task_router(endpoints, result_types=[writer.media_type for writer in writers.values()]))
     api.add_middleware(RequestFrame, guard=Guard(api_keys=config.api_keys, allowed_hosts=config.allowed_hosts))
     return api

@@ -1,6 +1,7 @@
 """What the web needs to be told, as values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +21,9 @@ class WebConfig:
         api_keys: Bearer tokens that may use the API; none leaves it open.
         allowed_hosts: Names the service is reached by, beside IP addresses and names without a dot; "*" for any.
             Not looked at where `api_keys` are set.
+        profiles: Of every engine, its profiles, the default first; shown to people.
+        guard_percent: Per cent of a device's limit at which each level of the memory guard is entered; likewise.
+        idle_timeout: A model set unused for so long is unloaded; likewise.
     """
 
     uploads: Path
@@ -29,3 +33,6 @@ class WebConfig:
     max_wait: timedelta = timedelta(seconds=120)
     api_keys: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
+    profiles: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    guard_percent: Mapping[str, int] = field(default_factory=dict)
+    idle_timeout: timedelta = timedelta(seconds=300)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 
+from pagemill.web.dashboard_routes import is_public
 from pagemill.web.problems import RequestRefused
 
 OPEN_PATHS = frozenset({"/livez", "/readyz"})
@@ -43,6 +44,8 @@ class Guard:
         if path != UPLOAD_PATH:
             _check_body(request)
         if path in OPEN_PATHS:
+            return
+        if self._digests and is_public(path, request):
             return
         if self._digests:
             request.scope[CALLER] = self._check_key(request.headers.get("authorization", ""))

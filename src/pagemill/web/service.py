@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from pagemill import __version__
 from pagemill.domain.errors import NotFound
+from pagemill.web.dashboard_routes import wants_page
 from pagemill.web.openapi import problem_responses
 from pagemill.web.problems import PROBLEMS, RequestRefused, problem_type
 from pagemill.web.wire import ProblemKindWire, ServiceWire, StateWire
@@ -15,6 +16,7 @@ from pagemill.web.wire import ProblemKindWire, ServiceWire, StateWire
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 5
+_PAGE = {"text/html; charset=utf-8": {"schema": {"type": "string"}}}
 ReadinessCheck = Callable[[], Awaitable[None]]
 """Raises where the part it looks at cannot work now."""
 
@@ -24,15 +26,19 @@ class ServiceEndpoints:
 
     Args:
         checks: What must be in order for the service to take work, by name.
+        page: The page for people.
     """
 
-    def __init__(self, checks: Mapping[str, ReadinessCheck]) -> None:
+    def __init__(self, checks: Mapping[str, ReadinessCheck], *, page: Callable[[Request], Response]) -> None:
         self._checks = checks
+        self._page = page
 
     def router(self) -> APIRouter:
         """The endpoints at their paths."""
         router = APIRouter(tags=["service"])
-        router.add_api_route("/", self.describe, summary="What there is")
+        router.add_api_route(
+            "/", self.describe, summary="What there is", response_model=ServiceWire, responses={200: {"content": _PAGE}}
+        )
         router.add_api_route("/livez", self.live, summary="Is the process alive?")
         router.add_api_route(
             "/readyz", self.ready, summary="Can it take work?", responses=problem_responses("not_ready")
@@ -42,10 +48,19 @@ class ServiceEndpoints:
         )
         return router
 
-    async def describe(self, request: Request) -> ServiceWire:
-        """Name, version and where to go from here."""
+    async def describe(self, request: Request, response: Response) -> ServiceWire | Response:
+        """Name, version and where to go from here; the dashboard for those who accept HTML."""
+        if wants_page(request):
+            return self._page(request)
+        response.headers["Vary"] = "Accept"
         root = request.scope.get("root_path", "")
-        paths = {"tasks": "/tasks", "metrics": "/tasks/metrics", "openapi": "/openapi.json", "ready": "/readyz"}
+        paths = {
+            "tasks": "/tasks",
+            "metrics": "/tasks/metrics",
+            "status": "/status",
+            "openapi": "/openapi.json",
+            "ready": "/readyz",
+        }
         return ServiceWire(
             service="pagemill", version=__version__, links={name: root + path for name, path in paths.items()}
         )

@@ -25,7 +25,7 @@ def tasks() -> TasksInMemory:
 
 @pytest.fixture
 def make_api(tasks: TasksInMemory) -> MakeApi:
-    return lambda config: create_api(tasks, tasks, following=tasks, writers=ResultWriters(), config=config)
+    return lambda config: create_api(tasks, tasks, following=tasks, views=tasks, writers=ResultWriters(), config=config)
 
 
 @pytest.fixture

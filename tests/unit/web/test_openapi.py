@@ -114,6 +114,9 @@ async def test_every_answer_is_a_documented_one(
 ) -> None:
     sent = [
         await client.get("/"),
+        await client.get("/", headers={"accept": "text/html"}),
+        await client.get("/status"),
+        await client.get("/setup"),
         await client.get("/livez"),
         await client.get("/readyz"),
         await client.get("/problems/queue-full"),
@@ -144,6 +147,10 @@ async def test_every_answer_is_a_documented_one(
     sent += [
         await client.get("/tasks/task-0001"),
         await client.get("/tasks/task-0001/pages"),
+        await client.get("/tasks/task-0001/pages/1"),
+        await client.get("/tasks/task-0001/pages/1/image"),
+        await client.get("/tasks/task-0001/pages/0"),
+        await client.get("/tasks/task-0001/pages/3"),
         await client.get("/tasks/task-0001/health"),
         await client.get("/tasks/task-0001/receipt"),
         await client.get("/tasks/task-0001/metrics"),
@@ -180,6 +187,10 @@ async def test_every_endpoint_was_asked(document: Mapping[str, Any]) -> None:
     operations = {(method, path) for path, item in document["paths"].items() for method in item}
     assert operations == {
         ("get", "/"),
+        ("get", "/status"),
+        ("get", "/setup"),
+        ("get", "/tasks/{task_id}/pages/{number}"),
+        ("get", "/tasks/{task_id}/pages/{number}/image"),
         ("get", "/livez"),
         ("get", "/readyz"),
         ("get", "/problems/{name}"),

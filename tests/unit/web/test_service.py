@@ -33,6 +33,7 @@ async def test_it_is_ready_when_every_part_is(tasks: TasksInMemory, tmp_path: Pa
         tasks,
         tasks,
         following=tasks,
+        views=tasks,
         writers=ResultWriters(),
         config=config,
         checks={"workers": fine, "database": database},

@@ -1,0 +1,84 @@
+// Starts the dashboard: learns how the service is set up, then shows the view that the address names.
+
+import { get, keep, Refusal } from "./api.js";
+import { announce, h, say } from "./dom.js";
+import { mebibytes } from "./format.js";
+import { Live } from "./live.js";
+import { serviceView } from "./service-view.js";
+import { taskView } from "./task-view.js";
+import { tasksView } from "./tasks-view.js";
+
+const main = document.getElementById("main");
+let leave = () => {};
+
+async function start() {
+  let setup = null;
+  try {
+    setup = await get("/setup");
+  } catch (error) {
+    if (error instanceof Refusal && error.status === 401) return askForKey();
+    main.replaceChildren(h("p", { class: "notice bad" }, `The dashboard cannot start: ${error.message}`));
+    setTimeout(start, 3_000);
+    return;
+  }
+  const live = new Live(setup);
+  live.addEventListener("connection", ({ detail }) => showConnection(detail));
+  live.addEventListener("status", () => showPulse(live.status));
+  const route = () => show(live);
+  addEventListener("hashchange", route);
+  route();
+}
+
+function show(live) {
+  const [view, id, part, number] = location.hash.replace(/^#\/?/, "").split("/");
+  if (view === "main") return;
+  if (leave.stays?.(view, id, Number(number) || null)) return;
+  leave();
+  const views = {
+    service: () => serviceView(live),
+    tasks: () => (id ? taskView(live, decodeURIComponent(id), part === "pages" ? Number(number) : null) : tasksView(live)),
+  };
+  const shown = (views[view] ?? views.tasks)();
+  leave = Object.assign(() => shown.leave(), { stays: shown.stays });
+  document.title = `${shown.title} · Pagemill`;
+  for (const link of document.querySelectorAll("nav [data-view]")) {
+    const current = link.dataset.view === (view in views ? view : "tasks");
+    if (current) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  main.replaceChildren(shown.element);
+  scrollTo(0, 0);
+}
+
+function showConnection({ open, again, refusal }) {
+  const place = document.getElementById("connection");
+  place.dataset.state = open ? (again ? "again" : "live") : "lost";
+  if (open) say(place, again ? "Connected again, all up to date" : "Live");
+  else say(place, refusal?.message ?? "No connection to the server. Trying again …");
+}
+
+function showPulse(status) {
+  const place = document.getElementById("pulse");
+  const parts = Object.entries(status.devices).map(([device, memory]) =>
+    h("span", { class: "gauge", data: { level: memory.level }, title: `Memory of ${device}: level ${memory.level}` },
+      h("b", {}, device),
+      h("meter", { min: 0, max: memory.limit_mb, value: memory.used_mb, "aria-label": `Memory in use on ${device}` }),
+      `${mebibytes(memory.used_mb)} of ${mebibytes(memory.limit_mb)}`));
+  place.replaceChildren(...parts);
+}
+
+function askForKey() {
+  const field = h("input", { type: "password", id: "key", autocomplete: "current-password", required: true });
+  const form = h("form", { class: "card key", onsubmit: (event) => {
+    event.preventDefault();
+    keep(field.value.trim());
+    start();
+  } }, h("h1", {}, "This service asks for a key"), h("label", { for: "key" }, "API key"), field,
+  h("p", { class: "hint" }, "It is kept in this tab only and forgotten when you close it."),
+  h("button", { class: "primary" }, "Open the dashboard"));
+  main.replaceChildren(form);
+  field.focus();
+  announce("An API key is needed.");
+}
+
+start();

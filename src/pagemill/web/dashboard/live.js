@@ -1,0 +1,94 @@
+// What all views share: the one connection that tells of changes, and the picture of the service with its recent past.
+//
+// A tab that is not looked at holds no connection. The picture is taken when something changed, every two seconds while
+// there is work, and when an idle model set is due to leave; at rest nothing is asked.
+
+import { get } from "./api.js";
+import { throttled } from "./dom.js";
+import { follow } from "./stream.js";
+
+const WHILE_WORKING_MS = 2_000;
+const KEPT_MS = 5 * 60_000;
+
+export class Live extends EventTarget {
+  constructor(setup) {
+    super();
+    this.setup = setup;
+    this.status = null;
+    this.takenAt = 0;
+    this.history = [];
+    this.connected = null;
+    this.refresh = throttled(() => this.#take(), 1_000);
+    this.timer = null;
+    this.connection = null;
+    document.addEventListener("visibilitychange", () => this.#attend());
+    this.#attend();
+  }
+
+  #attend() {
+    if (document.hidden) {
+      this.connection?.abort();
+      this.connection = null;
+      clearTimeout(this.timer);
+    } else if (this.connection === null) {
+      this.connection = new AbortController();
+      follow("/events", {
+        signal: this.connection.signal,
+        onMessage: ({ data }) => this.#heard(data),
+        onState: (state, refusal) => this.#connect(state === "open", refusal),
+      });
+    }
+  }
+
+  #heard(notice) {
+    this.#tell("notice", notice);
+    this.refresh();
+  }
+
+  #connect(open, refusal) {
+    const before = this.connected;
+    this.connected = open;
+    if (open) this.refresh();
+    if (open !== before) this.#tell("connection", { open, again: open && before === false, refusal });
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  async #take() {
+    try {
+      this.status = await get("/status");
+    } catch {
+      return; // the connection says so
+    }
+    this.takenAt = Date.now();
+    this.#remember();
+    this.#tell("status", this.status);
+    this.#plan();
+  }
+
+  #remember() {
+    const { devices, work } = this.status;
+    const pages = Object.values(work.pages_read).flatMap((stage) => stage.counts).reduce((sum, each) => sum + each, 0);
+    if (this.history.length && this.history.at(-1).pages > pages) this.history = []; // another server, or a new one
+    this.history.push({ at: this.takenAt, devices, pages });
+    while (this.history[0].at < this.takenAt - KEPT_MS) this.history.shift();
+  }
+
+  #plan() {
+    clearTimeout(this.timer);
+    const { queue, model_sets: sets } = this.status;
+    const working = queue.active_tasks > 0 || sets.some((set) => set.references > 0);
+    const due = sets.map((set) => Math.max(2, this.setup.idle_timeout_s - set.idle_s + 2) * 1000);
+    const next = working ? WHILE_WORKING_MS : Math.min(...due);
+    if (Number.isFinite(next) && !document.hidden) this.timer = setTimeout(this.refresh, next);
+  }
+
+  /** Pages read a second over the last minute, or as much of it as was seen. */
+  get rate() {
+    const last = this.history.at(-1);
+    const first = this.history.find((each) => each.at >= last?.at - 60_000);
+    return last && last.at > first.at ? ((last.pages - first.pages) * 1000) / (last.at - first.at) : 0;
+  }
+}

@@ -1,0 +1,64 @@
+// What can be done to a task, the same in the list and in its own view.
+
+import { download, post } from "./api.js";
+import { announce, h } from "./dom.js";
+import { words } from "./format.js";
+import { canCancel, canRetry } from "./status.js";
+
+/** Buttons for a task; `show(task)` fits them to it. `onRefused` hears what went wrong. */
+export class TaskActions {
+  constructor(setup, onRefused) {
+    this.setup = setup;
+    this.onRefused = onRefused;
+    this.task = null;
+    this.cancel = h("button", { onclick: () => this.#do("cancel", "Cancelling") }, "Cancel");
+    this.start = h("button", { onclick: () => this.#do("start", "Started") }, "Start");
+    this.retry = h("button", { onclick: () => this.#retry() }, "Retry failed pages");
+    this.list = h("ul", { class: "menu-list" });
+    this.menu = h("details", { class: "menu", onkeydown: (event) => event.key === "Escape" && this.#close(true),
+      onfocusout: (event) => this.menu.contains(event.relatedTarget) || this.#close(false) },
+    h("summary", { class: "button" }, "Download"), this.list);
+    this.list.append(...setup.formats.map((format) => h("li", {},
+      h("button", { onclick: () => this.#save(format) }, words(format.name), h("span", {}, format.extension)))));
+    this.element = h("div", { class: "actions" }, this.start, this.cancel, this.retry, this.menu);
+  }
+
+  show(task) {
+    this.task = task;
+    this.start.hidden = task.status !== "created";
+    this.cancel.hidden = !canCancel(task.status);
+    this.retry.hidden = !canRetry(task);
+    this.retry.textContent = task.progress.pages_done ? "Retry failed pages" : "Try again";
+    this.menu.hidden = task.progress.pages_done === 0;
+    for (const button of [this.cancel, this.start, this.retry]) {
+      button.setAttribute("aria-label", `${button.textContent}: ${task.document.name}`);
+    }
+    this.menu.firstChild.setAttribute("aria-label", `Download ${task.document.name}`);
+  }
+
+  async #do(command, done) {
+    try {
+      await post(`/tasks/${this.task.task_id}/${command}`);
+      announce(`${done}: ${this.task.document.name}`);
+    } catch (error) {
+      this.onRefused(error.message);
+    }
+  }
+
+  #retry() {
+    const command = this.task.links.retry ? "retry" : "start";
+    return this.#do(command, "Trying again");
+  }
+
+  #save(format) {
+    const stem = this.task.document.name.replace(/\.[^.]*$/, "") || this.task.document.name;
+    this.#close(true);
+    download(`/tasks/${this.task.task_id}/result?format=${encodeURIComponent(format.name)}`, stem + format.extension)
+      .catch((error) => this.onRefused(error.message));
+  }
+
+  #close(refocus) {
+    if (this.menu.open && refocus) this.menu.firstChild.focus();
+    this.menu.open = false;
+  }
+}

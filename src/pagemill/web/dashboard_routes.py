@@ -1,0 +1,110 @@
+"""The dashboard: files a browser loads, and what they need to know before anything else.
+
+The page itself is asked for anew each time; everything it loads lies under a path that names the content of all files
+together, so that a browser keeps them for good and never mixes two versions.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+
+from pagemill.domain.errors import NotFound
+from pagemill.web.negotiation import best_match
+from pagemill.web.paths import root_of
+
+FILES = Path(__file__).parent / "dashboard"
+INDEX = "index.html"
+PREFIX = "/dashboard/"
+FOR_GOOD = "public, max-age=31536000, immutable"
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+_MEDIA_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_BASE = b"{{base}}"
+
+
+@dataclass(frozen=True)
+class _File:
+    content: bytes
+    media_type: str
+    etag: str
+
+
+class Dashboard:
+    """Serves the files, all of them read once.
+
+    Attributes:
+        version: Names the content of all files together.
+    """
+
+    def __init__(self, folder: Path = FILES) -> None:
+        self._files = {path.name: _read(path) for path in sorted(folder.iterdir()) if path.suffix in _MEDIA_TYPES}
+        names = "".join(f"{name}:{file.etag}" for name, file in self._files.items())
+        self.version = hashlib.sha256(names.encode()).hexdigest()[:16]
+
+    def router(self) -> APIRouter:
+        """The files' endpoint; the page is part of `/`."""
+        router = APIRouter(include_in_schema=False)
+        router.add_api_route(PREFIX + "{version}/{name}", self.file, response_model=None)
+        return router
+
+    def page(self, request: Request) -> Response:
+        """The page, for who asks for HTML at `/`."""
+        base = f"{root_of(request)}{PREFIX}{self.version}".encode()
+        content = self._files[INDEX].content.replace(_BASE, base)
+        headers = {
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+            "ETag": etag_of(content),
+            "Vary": "Accept",
+        }
+        return _answer(request, content, self._files[INDEX].media_type, headers)
+
+    async def file(self, version: str, name: str, request: Request) -> Response:
+        """One file of this version; others are gone."""
+        file = self._files.get(name)
+        if file is None or version != self.version:
+            raise NotFound("There is no such file in this version of the dashboard; load the page again.")
+        headers = {"Cache-Control": FOR_GOOD, "ETag": file.etag}
+        return _answer(request, file.content, file.media_type, headers)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether who asks for `/` would rather see the page than JSON."""
+    return best_match(request.headers.get("accept", ""), ("application/json", "text/html")) == "text/html"
+
+
+def is_public(path: str, request: Request) -> bool:
+    """Whether it is asked for before a key can be given: the page and its files hold nothing of anybody's."""
+    return path.startswith(PREFIX) or (path == "/" and wants_page(request))
+
+
+def not_modified(request: Request, etag: str) -> bool:
+    """Whether the client has what bears that tag."""
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    return etag in known or "*" in known
+
+
+def _answer(request: Request, content: bytes, media_type: str, headers: dict[str, str]) -> Response:
+    if not_modified(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type=media_type, headers=headers)
+
+
+def _read(path: Path) -> _File:
+    content = path.read_bytes()
+    return _File(content, _MEDIA_TYPES[path.suffix], etag_of(content))
+
+
+def etag_of(content: bytes) -> str:
+    """A strong validator of the content."""
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'

@@ -1,0 +1,73 @@
+"""Single pages over HTTP: what was read, and a picture of the page, drawn in a worker."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+from fastapi import Path as InPath
+
+from pagemill.domain.page import Page
+from pagemill.web.application import PageViewing
+from pagemill.web.dashboard_routes import etag_of, not_modified
+from pagemill.web.openapi import ANYWHERE, problem_responses
+from pagemill.web.paths import TaskId
+
+JPEG = "image/jpeg"
+Number = Annotated[int, InPath(ge=1, le=1_000_000, description="1-based position in the document.")]
+
+_DRAWING = (
+    "invalid_document",
+    "unsupported_format",
+    "page_unreadable",
+    "pool_exhausted",
+    "never_fits",
+    "timed_out",
+    "worker_lost",
+)
+_UNCHANGED = {"description": "The client has it already (`If-None-Match`)."}
+
+
+class PageEndpoints:
+    """What can be asked about one page."""
+
+    def __init__(self, views: PageViewing) -> None:
+        self._views = views
+
+    def router(self) -> APIRouter:
+        """The endpoints at their paths."""
+        router = APIRouter(prefix="/tasks/{task_id}/pages/{number}", tags=["tasks"])
+        known = (*ANYWHERE, "not_found", "invalid_request")
+        router.add_api_route(
+            "",
+            self.page,
+            summary="What a page reads as",
+            response_model=Page,
+            responses={304: _UNCHANGED, **problem_responses(*known)},
+        )
+        router.add_api_route(
+            "/image",
+            self.image,
+            summary="What a page looks like",
+            response_class=Response,
+            responses={
+                200: {"content": {JPEG: {"schema": {"type": "string", "format": "binary"}}}},
+                304: _UNCHANGED,
+                **problem_responses(*known, *_DRAWING),
+            },
+        )
+        return router
+
+    async def page(self, task_id: TaskId, number: Number, request: Request) -> Response:
+        """Blocks, lines and words with their polygons, in pixels of the upright page image, once the page is read."""
+        return _answer(request, await self._views.page(task_id, number), "application/json")
+
+    async def image(self, task_id: TaskId, number: Number, request: Request) -> Response:
+        """The page as a JPEG, turned upright as it was read; of other size than the page's pixels, in equal shape."""
+        return _answer(request, await self._views.image(task_id, number), JPEG)
+
+
+def _answer(request: Request, content: bytes, media_type: str) -> Response:
+    """A page may be read anew, so it is asked for each time; what did not change is not sent again."""
+    headers = {"Cache-Control": "private, no-cache", "ETag": etag_of(content)}
+    if not_modified(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type=media_type, headers=headers)

@@ -1,0 +1,45 @@
+"""The whole service at one moment, and how it is set up."""
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter
+
+from pagemill import __version__
+from pagemill.domain.results import ResultWriter
+from pagemill.web.application import TaskReads
+from pagemill.web.config import WebConfig
+from pagemill.web.openapi import ANYWHERE, problem_responses
+from pagemill.web.status_wire import FormatWire, SetupWire, StatusWire
+
+
+class StatusEndpoints:
+    """What can be asked about the service's insides."""
+
+    def __init__(self, reads: TaskReads, *, writers: Mapping[str, ResultWriter], config: WebConfig) -> None:
+        self._reads = reads
+        self._setup = SetupWire(
+            version=__version__,
+            formats=[
+                FormatWire(name=name, media_type=writer.media_type, extension=writer.extension)
+                for name, writer in writers.items()
+            ],
+            profiles={engine: list(profiles) for engine, profiles in config.profiles.items()},
+            max_upload_bytes=config.max_upload_bytes,
+            guard_percent=dict(config.guard_percent),
+            idle_timeout_s=config.idle_timeout.total_seconds(),
+        )
+
+    def router(self) -> APIRouter:
+        """The endpoints at their paths."""
+        router = APIRouter(tags=["service"], responses=problem_responses(*ANYWHERE))
+        router.add_api_route("/status", self.status, summary="The whole service at this moment")
+        router.add_api_route("/setup", self.setup, summary="What the service can do and how it is set up")
+        return router
+
+    async def status(self) -> StatusWire:
+        """Queue, devices, resident model sets and work done, as seen by this server."""
+        return StatusWire.of(await self._reads.status())
+
+    async def setup(self) -> SetupWire:
+        """Formats, engines and limits; they stay as they are while the server runs."""
+        return self._setup
