@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -145,6 +145,22 @@ class DocumentSettings(_Section):
     """Uploads looked at or waiting to be, at the same time."""
 
 
+class WebhookSettings(_Section):
+    """Messages to other services when tasks end."""
+
+    secret: SecretStr | None = None
+    """What messages are signed with: whsec_ and at least 24 random bytes in Base64; without it none are sent."""
+    allow_private: bool = False
+    """Deliver to addresses of one's own network too."""
+
+
+class AlertSettings(_Section):
+    """Whom to tell when something is wrong."""
+
+    webhook_url: str | None = None
+    """Told of pages that run out of memory, by a signed webhook."""
+
+
 class Settings(BaseSettings):
     """All settings."""
 
@@ -169,6 +185,8 @@ class Settings(BaseSettings):
     pool: PoolSettings = PoolSettings()
     memory: MemorySettings = MemorySettings()
     documents: DocumentSettings = DocumentSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    alerts: AlertSettings = AlertSettings()
     engines: dict[str, dict[str, str | int | float | bool]] = Field(default_factory=dict)
     """Further settings of each engine, by its name."""
 

@@ -21,6 +21,20 @@ MAX_URL_LENGTH = 2048
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
+class WebhookFailed(Exception):
+    """A message was not accepted by its receiver; no request and no task fails by this.
+
+    Attributes:
+        message: Why, as one sentence.
+        retryable: Whether it may be accepted later.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retryable = retryable
+
+
 @dataclass(frozen=True)
 class Delivery:
     """A message that is to be sent now.

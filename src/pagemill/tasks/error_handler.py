@@ -45,8 +45,8 @@ OnOom = Callable[[Task, OomFailure, Rung | None], Awaitable[None]]
 """Told of every failure for want of memory and of the rung taken (None: given up), for alerts."""
 
 
-async def _tell_nobody(_task: Task, _oom: OomFailure, _rung: Rung | None) -> None:
-    return None
+async def tell_nobody(_task: Task, _oom: OomFailure, _rung: Rung | None) -> None:
+    """`OnOom` where nobody is to be alerted."""
 
 
 class TaskErrorHandler:
@@ -61,7 +61,7 @@ class TaskErrorHandler:
         store: TaskStore,
         memory: MemoryAdmission,
         handlers: TaskEventHandlers,
-        on_oom: OnOom = _tell_nobody,
+        on_oom: OnOom = tell_nobody,
     ) -> None:
         self._policy = policy
         self._engines = engines

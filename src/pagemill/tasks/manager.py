@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pagemill.domain.documents import parse_page_range
 from pagemill.domain.engines import EngineSpec
-from pagemill.domain.errors import DuplicateSubmission, IllegalTransition
+from pagemill.domain.errors import DuplicateSubmission, IllegalTransition, InvalidRequest
 from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU, MIB, MemoryNeed
 from pagemill.domain.ports import (
@@ -53,9 +53,11 @@ class TaskManagerConfig:
 
     Attributes:
         max_pages: Pages a document may have.
+        sends_webhooks: Whether tasks may ask for one.
     """
 
     max_pages: int = 5000
+    sends_webhooks: bool = False
 
 
 class TaskManager:
@@ -105,6 +107,8 @@ class TaskManager:
             QueueFull: Too many tasks wait.
         """
         options = request.options
+        if options.webhook_url is not None and not self._config.sends_webhooks:
+            raise InvalidRequest("This service sends no webhooks; leave webhook_url out, or have webhooks.secret set.")
         spec, profile = find_profile(self._engines, options.recognition)
         info = await self._inspector.inspect(request.document.path)
         check_page_count(info, self._config.max_pages)

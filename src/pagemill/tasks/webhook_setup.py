@@ -1,0 +1,47 @@
+"""What of webhooks and alerts there is, by what was set."""
+
+from dataclasses import dataclass
+
+from pagemill.domain.errors import InvalidSettings
+from pagemill.domain.ports import Clock, Outbox
+from pagemill.domain.webhooks import signing_key
+from pagemill.tasks.alerts import OomAlerts
+from pagemill.tasks.error_handler import OnOom, tell_nobody
+from pagemill.tasks.webhook_sender import HttpWebhookSender
+from pagemill.tasks.webhooks import WebhookCourier
+
+
+@dataclass(frozen=True)
+class WebhookConfig:
+    """The settings `webhooks.*` and `alerts.*`.
+
+    Attributes:
+        secret: What messages are signed with; None: none are sent.
+        allow_private: Whether addresses of our own network may be written to.
+        alert_url: Told of pages that run out of memory.
+    """
+
+    secret: str | None = None
+    allow_private: bool = False
+    alert_url: str | None = None
+
+
+def make_courier(config: WebhookConfig, *, outbox: Outbox, clock: Clock) -> WebhookCourier | None:
+    """Who delivers webhooks; nobody where they cannot be signed.
+
+    Raises:
+        InvalidSettings: The secret cannot be used, or alerts are to be sent without one.
+    """
+    if config.secret is None:
+        if config.alert_url is not None:
+            raise InvalidSettings("alerts.webhook_url needs webhooks.secret, by which the receiver knows who sent it.")
+        return None
+    key = signing_key(config.secret)
+    return WebhookCourier(
+        outbox=outbox, sender=HttpWebhookSender(key=key, clock=clock, allow_private=config.allow_private)
+    )
+
+
+def oom_alerts(config: WebhookConfig, *, outbox: Outbox, clock: Clock) -> OnOom:
+    """Who is told of pages that run out of memory."""
+    return tell_nobody if config.alert_url is None else OomAlerts(config.alert_url, outbox=outbox, clock=clock).on_oom

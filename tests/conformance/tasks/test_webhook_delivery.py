@@ -1,0 +1,139 @@
+"""The courier and its sender, against a receiver on this machine."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from tests.fixtures.stores import Stores, TurnedClock
+
+from pagemill.domain.webhooks import MAX_ATTEMPTS, Delivery, WebhookFailed
+from pagemill.store.outbox import SqlOutbox
+from pagemill.tasks.webhook_sender import HttpWebhookSender
+from pagemill.tasks.webhooks import WebhookCourier
+
+KEY = b"k" * 32
+
+
+@dataclass
+class Receiver:
+    """An HTTP server of ten lines: answers as it is told, and keeps what it got."""
+
+    answer: bytes = b"HTTP/1.1 204 No Content\r\n\r\n"
+    port: int = 0
+    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
+        body = await reader.readexactly(int(headers["content-length"]))
+        self.requests.append((headers | {":request": head[0]}, body))
+        writer.write(self.answer)
+        writer.close()
+
+    def delivery(self, host: str = "hook.example", attempts: int = 1) -> Delivery:
+        return Delivery(1, "msg_1", f"http://{host}:{self.port}/in?a=1", '{"ä":1}', attempts)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
+    async with server:
+        receiver.port = server.sockets[0].getsockname()[1]
+        yield receiver
+
+
+@dataclass
+class Names:
+    """A resolver that is asked once for each connection, and answers otherwise the second time."""
+
+    answers: list[Sequence[str]]
+    asked: list[tuple[str, int]] = field(default_factory=list)
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        self.asked.append((host, port))
+        return self.answers.pop(0)
+
+
+def sender(names: Names, *, allow_private: bool = True) -> HttpWebhookSender:
+    return HttpWebhookSender(key=KEY, clock=TurnedClock(), allow_private=allow_private, resolve=names)
+
+
+async def test_a_message_arrives_signed_at_the_address_that_was_checked(receiver: Receiver) -> None:
+    names = Names([["127.0.0.1"]])
+    await sender(names).send(receiver.delivery())
+    ((headers, body),) = receiver.requests
+    assert headers[":request"] == "POST /in?a=1 HTTP/1.1"
+    assert headers["host"] == f"hook.example:{receiver.port}"
+    assert headers["content-type"] == "application/json"
+    assert body == '{"ä":1}'.encode()
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.digest(KEY, signed, hashlib.sha256)).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+    assert names.asked == [("hook.example", receiver.port)]
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1"], ["93.184.215.14", "10.0.0.1"], ["::1"]])
+async def test_nobody_reaches_our_own_network_by_way_of_us(receiver: Receiver, addresses: list[str]) -> None:
+    with pytest.raises(WebhookFailed, match="own network") as refused:
+        await sender(Names([addresses]), allow_private=False).send(receiver.delivery())
+    assert not refused.value.retryable
+    assert receiver.requests == []
+
+
+@pytest.mark.parametrize(("status", "retryable"), [(500, True), (404, True), (302, True), (410, False)])
+async def test_anything_but_success_is_a_failure(receiver: Receiver, status: int, *, retryable: bool) -> None:
+    location = f"Location: http://127.0.0.1:{receiver.port}/elsewhere\r\n"
+    receiver.answer = f"HTTP/1.1 {status} X\r\n{location}Content-Length: 0\r\n\r\n".encode()
+    with pytest.raises(WebhookFailed, match=str(status)) as failed:
+        await sender(Names([["127.0.0.1"]])).send(receiver.delivery())
+    assert failed.value.retryable is retryable
+    assert len(receiver.requests) == 1
+
+
+async def test_a_receiver_that_is_not_there_or_says_nothing_is_a_failure(receiver: Receiver) -> None:
+    receiver.answer = b""
+    with pytest.raises(WebhookFailed):
+        await sender(Names([["127.0.0.1"]])).send(receiver.delivery())
+    with pytest.raises(WebhookFailed, match="no address"):
+        await sender(Names([[]])).send(receiver.delivery())
+    gone = Delivery(1, "msg_1", "http://hook.example:1/", "{}", 1)
+    with pytest.raises(WebhookFailed, match="cannot be reached"):
+        await sender(Names([["127.0.0.1"]])).send(gone)
+
+
+async def test_the_courier_tries_until_it_is_accepted(stores: Stores, receiver: Receiver) -> None:
+    outbox = SqlOutbox(stores.database, stores.clock)
+    names = Names([["127.0.0.1"]] * 3)
+    courier = WebhookCourier(outbox=outbox, sender=sender(names))
+    await outbox.add(f"http://hook.example:{receiver.port}/", "alert", {"a": 1})
+    receiver.answer = b"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n"
+    await courier.run_once()
+    await courier.run_once()
+    assert len(receiver.requests) == 1
+    stores.clock.turn(timedelta(seconds=5))
+    await courier.run_once()
+    stores.clock.turn(timedelta(seconds=25))
+    receiver.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    await courier.run_once()
+    assert len(receiver.requests) == 3
+    assert len({headers["webhook-id"] for headers, _ in receiver.requests}) == 1
+    stores.clock.turn(timedelta(days=1))
+    await courier.run_once()
+    assert len(receiver.requests) == 3
+
+
+async def test_the_courier_gives_up_in_the_end(stores: Stores, receiver: Receiver) -> None:
+    outbox = SqlOutbox(stores.database, stores.clock)
+    courier = WebhookCourier(outbox=outbox, sender=sender(Names([["127.0.0.1"]] * 20)))
+    await outbox.add(f"http://hook.example:{receiver.port}/", "alert", {})
+    receiver.answer = b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"
+    for _ in range(MAX_ATTEMPTS + 3):
+        await courier.run_once()
+        stores.clock.turn(timedelta(hours=3))
+    assert len(receiver.requests) == MAX_ATTEMPTS
