@@ -1,17 +1,16 @@
 """The commands and their options. What a command needs is imported when it runs, so that `--help` comes at once."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pagemill import __version__
-from pagemill.cli.exits import complain, exit_code_of, run_command
+from pagemill.cli.config import config_commands
+from pagemill.cli.db import db_commands
+from pagemill.cli.exits import run_command
+from pagemill.cli.loading import ConfigOption, settings_or_exit
 from pagemill.domain.documents import OcrMode
-from pagemill.domain.errors import PagemillError
-
-if TYPE_CHECKING:
-    from pagemill.settings import Settings
 
 cli = typer.Typer(
     name="pagemill",
@@ -21,9 +20,8 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Settings file; else $PAGEMILL_CONFIG, else ./pagemill.yaml.")
-]
+cli.add_typer(db_commands, name="db")
+cli.add_typer(config_commands, name="config")
 
 
 def main() -> None:
@@ -57,7 +55,7 @@ def serve(
     from pagemill.cli.serve import serve_http
 
     server = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings = _settings(config, {"server": server} | ({"data_dir": data_dir} if data_dir else {}))
+    settings = settings_or_exit(config, {"server": server} | ({"data_dir": data_dir} if data_dir else {}))
     run_command(serve_http(settings))
 
 
@@ -89,14 +87,4 @@ def ocr(
     )
     options = TaskOptions(pages=pages, recognition=recognition, device=device)
     request = OcrRequest(tuple(files), options, output_format, output)
-    run_command(recognise_files(request, _settings(config, {"log_level": "error"})))
-
-
-def _settings(config: Path | None, overrides: dict[str, object]) -> "Settings":
-    from pagemill.settings import load_settings
-
-    try:
-        return load_settings(config, overrides=overrides)
-    except PagemillError as error:
-        complain(error.message)
-        raise typer.Exit(exit_code_of(error)) from None
+    run_command(recognise_files(request, settings_or_exit(config, {"log_level": "error"})))

@@ -13,9 +13,11 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import NullPool
 
+from pagemill.domain.errors import InvalidRequest
 from pagemill.store.constraints import constraint_differences
 from pagemill.store.dialects import (
     Lock,
@@ -37,6 +39,7 @@ def upgrade(url: str, revision: str = "head") -> None:
     """Bring the database up to a revision; makes an SQLite file that is not there.
 
     Raises:
+        InvalidRequest: There is no such revision.
         InvalidSettings: The URL cannot be used.
     """
     with _migrating(url) as connection:
@@ -47,6 +50,7 @@ def downgrade(url: str, revision: str) -> None:
     """Take the database down to a revision (`"base"`: empty). What only newer revisions hold is lost.
 
     Raises:
+        InvalidRequest: There is no such revision.
         InvalidSettings: The URL cannot be used.
     """
     with _migrating(url) as connection:
@@ -74,6 +78,8 @@ def _migrating(url: str) -> Iterator[Connection]:
         with engine.begin() as connection:
             serialise_sync(connection, Lock.MIGRATION)
             yield connection
+    except CommandError as error:
+        raise InvalidRequest(f"The database stays as it is: {error}.") from error
     finally:
         engine.dispose()
 

@@ -1,0 +1,36 @@
+"""How every command comes by its settings."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pagemill.cli.exits import complain, exit_code_of
+from pagemill.domain.errors import PagemillError
+
+if TYPE_CHECKING:
+    from pagemill.settings import Settings
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Settings file; else $PAGEMILL_CONFIG, else ./pagemill.yaml.")
+]
+
+
+def settings_or_exit(config: Path | None, overrides: Mapping[str, object] | None = None) -> "Settings":
+    """The settings; where they cannot be used, the command ends and says why."""
+    from pagemill.settings import load_settings
+
+    with errors_explained():
+        return load_settings(config, overrides=overrides)
+
+
+@contextmanager
+def errors_explained() -> Iterator[None]:
+    """Turn an error of ours into one sentence and its exit code."""
+    try:
+        yield
+    except PagemillError as error:
+        complain(error.message)
+        raise typer.Exit(exit_code_of(error)) from None
