@@ -31,7 +31,6 @@ async function start() {
 
 function show(live) {
   const [view, id, part, number] = location.hash.replace(/^#\/?/, "").split("/");
-  if (view === "main") return;
   if (leave.stays?.(view, id, Number(number) || null)) return;
   leave();
   const views = {
@@ -81,4 +80,8 @@ function askForKey() {
   announce("An API key is needed.");
 }
 
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address names the view
+  main.focus();
+});
 start();

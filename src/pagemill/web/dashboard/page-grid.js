@@ -1,0 +1,71 @@
+// Every page of a task as a small square that tells its state; arrow keys go from one to the next.
+
+import { h, mark, say } from "./dom.js";
+import { percent, words } from "./format.js";
+import { band } from "./status.js";
+
+const MARKS = { failed: "×", cancelled: "–" };
+
+export class PageGrid {
+  constructor(onChoose) {
+    this.onChoose = onChoose;
+    this.buttons = new Map();
+    this.grid = h("div", { class: "grid", role: "group", "aria-label": "Pages; arrow keys go from one to the next",
+      onkeydown: (event) => this.#move(event),
+      onclick: (event) => event.target.dataset.page && onChoose(Number(event.target.dataset.page)) });
+    this.sum = h("p", { class: "hint" });
+    this.element = h("section", { class: "card", "aria-label": "Pages" },
+      h("div", { class: "card-head" }, h("h2", {}, "Pages"), this.sum), this.grid);
+  }
+
+  show(pages) {
+    for (const page of pages) {
+      let button = this.buttons.get(page.number);
+      if (!button) {
+        button = h("button", { class: "cell", data: { page: page.number }, tabindex: -1 });
+        this.buttons.set(page.number, button);
+        this.grid.append(button);
+      }
+      button.dataset.state = page.state;
+      button.dataset.band = page.state === "done" ? band(page.confidence) : "";
+      say(button, MARKS[page.state] ? `${page.number} ${MARKS[page.state]}` : String(page.number));
+      mark(button, "aria-label", described(page));
+      mark(button, "title", described(page));
+    }
+    say(this.sum, summed(pages));
+  }
+
+  select(number) {
+    for (const [each, button] of this.buttons) {
+      mark(button, "aria-current", each === number ? "true" : null);
+      button.tabIndex = each === number ? 0 : -1;
+    }
+  }
+
+  #move(event) {
+    const all = [...this.buttons.values()];
+    const at = all.indexOf(document.activeElement);
+    const across = Math.max(1, all.filter((button) => button.offsetTop === all[0].offsetTop).length);
+    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across, Home: -at, End: all.length - 1 - at }[event.key];
+    if (step === undefined || at < 0) return;
+    event.preventDefault();
+    const next = all[Math.min(all.length - 1, Math.max(0, at + step))];
+    next.focus();
+    this.onChoose(Number(next.dataset.page));
+  }
+}
+
+function described(page) {
+  const parts = [`Page ${page.number}: ${page.state === "leased" ? "being read" : words(page.state)}`];
+  if (page.state === "done" && page.confidence !== null) parts.push(`confidence ${percent(page.confidence)}`);
+  if (page.attempts) parts.push(`failed ${page.attempts} times`);
+  if (page.crashes) parts.push(`lost ${page.crashes} workers`);
+  if (page.failure) parts.push(page.failure.message);
+  return parts.join(", ");
+}
+
+function summed(pages) {
+  const counts = {};
+  for (const { state } of pages) counts[state] = (counts[state] ?? 0) + 1;
+  return Object.entries(counts).map(([state, number]) => `${number} ${state === "leased" ? "being read" : words(state)}`).join(" · ");
+}

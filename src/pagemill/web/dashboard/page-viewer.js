@@ -1,0 +1,231 @@
+// A page as it looks and as it was read: boxes over the picture and words beside it, linked both ways.
+
+import { get, picture, Refusal } from "./api.js";
+import { announce, h, mark, s, say } from "./dom.js";
+import { percent, seconds } from "./format.js";
+import { band } from "./status.js";
+
+const BANDS = [["high", "95 % and more"], ["middle", "80–95 %"], ["low", "below 80 %"], ["none", "not measured"]];
+
+export class PageViewer {
+  constructor(taskId, onStep) {
+    this.taskId = taskId;
+    this.number = null;
+    this.shown = ""; // page and state that are shown now
+    this.units = [];
+    this.current = -1;
+    this.loading = new AbortController();
+    this.#makeParts(onStep);
+  }
+
+  #makeParts(onStep) {
+    this.title = h("h2", {}, "Page");
+    this.facts = h("p", { class: "hint" });
+    this.previous = h("button", { onclick: () => onStep(-1), "aria-label": "Previous page" }, "‹");
+    this.next = h("button", { onclick: () => onStep(1), "aria-label": "Next page" }, "›");
+    this.boxes = h("input", { type: "checkbox", checked: true,
+      onchange: () => this.overlay.classList.toggle("off", !this.boxes.checked) });
+    this.zoom = h("input", { type: "checkbox", onchange: () => this.sheet.classList.toggle("large", this.zoom.checked) });
+    this.copy = h("button", { onclick: () => this.#copy() }, "Copy text");
+    this.legend = h("ul", { class: "legend", "aria-label": "Confidence" });
+    this.image = h("img", { alt: "" });
+    this.overlay = s("svg", { class: "overlay", preserveAspectRatio: "none", "aria-hidden": "true" });
+    this.sheet = h("div", { class: "sheet", tabindex: 0, role: "region", "aria-label": "Picture of the page" },
+      h("div", { class: "paper" }, this.image, this.overlay));
+    this.text = h("div", { class: "text", tabindex: 0, role: "group", onkeydown: (event) => this.#move(event) });
+    this.note = h("p", { class: "notice", hidden: true });
+    this.word = h("p", { class: "word", role: "status" });
+    for (const side of [this.overlay, this.text]) {
+      side.addEventListener("pointerover", ({ target }) => this.#hover(target));
+      side.addEventListener("pointerleave", () => this.#hover(null));
+      side.addEventListener("click", ({ target }) => target.dataset.unit && this.#choose(Number(target.dataset.unit), side));
+    }
+    this.element = h("section", { class: "card viewer", "aria-label": "Page" },
+      h("div", { class: "card-head" }, this.title, this.facts, h("div", { class: "stepper" }, this.previous, this.next)),
+      h("div", { class: "tools" }, h("label", {}, this.boxes, "Boxes"), h("label", {}, this.zoom, "Full size"),
+        this.legend, this.copy),
+      this.note, h("div", { class: "pair" }, this.sheet, h("div", { class: "reading" }, this.word, this.text)));
+  }
+
+  leave() {
+    this.loading.abort();
+    this.#dropPicture();
+  }
+
+  /** Show a page; what is shown already stays. */
+  async show(state, total) {
+    const wanted = `${state.number} ${state.state} ${state.finished_at}`;
+    if (wanted === this.shown) return;
+    const turned = state.number !== this.number;
+    this.shown = wanted;
+    this.number = state.number;
+    this.loading.abort();
+    this.loading = new AbortController();
+    const { signal } = this.loading;
+    say(this.title, `Page ${state.number}`);
+    mark(this.element, "aria-label", `Page ${state.number}`);
+    this.previous.disabled = state.number === 1;
+    this.next.disabled = state.number === total;
+    if (turned) this.#clear();
+    await Promise.all([this.#loadText(state, signal), this.#loadPicture(state, signal)]);
+  }
+
+  #clear() {
+    this.#clearText();
+    this.legend.replaceChildren();
+    say(this.facts, "");
+    this.copy.hidden = true;
+    this.#dropPicture();
+  }
+
+  #clearText() {
+    this.units = [];
+    this.current = -1;
+    this.hovered = null;
+    this.overlay.replaceChildren();
+    this.text.replaceChildren();
+    say(this.word, "");
+  }
+
+  #dropPicture() {
+    if (this.image.src) URL.revokeObjectURL(this.image.src);
+    this.image.removeAttribute("src");
+  }
+
+  async #loadText(state, signal) {
+    this.note.hidden = state.state === "done";
+    if (state.state !== "done") {
+      const why = state.failure?.message ?? { queued: "This page waits for its turn.", leased: "This page is being read.",
+        cancelled: "This page was not read: the task was cancelled.", failed: "This page could not be read." }[state.state];
+      say(this.note, why);
+      this.note.classList.toggle("bad", state.state === "failed");
+      return;
+    }
+    try {
+      const page = await get(`/tasks/${this.taskId}/pages/${state.number}`, { signal });
+      this.#fill(page, state);
+    } catch (error) {
+      this.#explain(error);
+    }
+  }
+
+  async #loadPicture(state, signal) {
+    if (this.image.src && this.pictured === `${state.number} done`) return;
+    try {
+      const address = await picture(`/tasks/${this.taskId}/pages/${state.number}/image`, signal);
+      this.#dropPicture();
+      this.image.src = address;
+      this.image.alt = `Picture of page ${state.number}`;
+      this.pictured = `${state.number} ${state.state}`;
+    } catch (error) {
+      this.#explain(error);
+    }
+  }
+
+  #explain(error) {
+    if (!(error instanceof Refusal)) return;
+    say(this.note, error.message);
+    this.note.hidden = false;
+  }
+
+  #fill(page, state) {
+    this.#clearText();
+    mark(this.overlay, "viewBox", `0 0 ${page.width_px} ${page.height_px}`);
+    mark(this.text, "aria-label", `Text of page ${page.number}; arrow keys go from word to word`);
+    const source = page.source === "ocr" ? `recognised by ${page.engine} ${page.profile ?? ""}`.trim() : "text layer";
+    say(this.facts, [source, seconds(state.seconds), state.confidence === null ? "" : `confidence ${percent(state.confidence)}`,
+      page.rotation ? `turned ${page.rotation}°` : ""].filter(Boolean).join(" · "));
+    for (const block of page.blocks) this.text.append(this.#block(block));
+    if (!this.units.length) this.text.append(h("p", { class: "hint" }, "No text was found on this page."));
+    this.text.append(...page.warnings.map((warning) => h("p", { class: "notice" }, warning)));
+    this.copy.hidden = this.units.length === 0;
+    this.#showLegend();
+  }
+
+  #block(block) {
+    const kind = block.kind === "title" ? "h3" : "p";
+    return h(kind, { class: `block ${block.kind}` }, ...block.lines.flatMap((line) => [this.#line(line), h("br")]).slice(0, -1));
+  }
+
+  /** The line as it was read, each word a span; what stands between words is the line's own. */
+  #line(line) {
+    const parts = [];
+    let at = 0;
+    for (const word of line.words.length ? line.words : [line]) {
+      const found = line.text.indexOf(word.text, at);
+      if (found > at) parts.push(line.text.slice(at, found));
+      else if (found < 0 && parts.length) parts.push(" ");
+      parts.push(this.#unit(word, line.confidence));
+      at = found < 0 ? at : found + word.text.length;
+    }
+    if (at < line.text.length && at > 0) parts.push(line.text.slice(at));
+    return h("span", { class: "line" }, ...parts);
+  }
+
+  #unit(word, ofLine) {
+    const confidence = word.confidence ?? ofLine;
+    const data = { unit: this.units.length, band: band(confidence) };
+    const text = h("span", { class: "unit", data }, word.text);
+    const box = s("polygon", { points: word.polygon.map((point) => point.join(",")).join(" "), data });
+    this.overlay.append(box);
+    this.units.push({ word: word.text, confidence, text, box });
+    return text;
+  }
+
+  #showLegend() {
+    const counts = {};
+    for (const { text } of this.units) counts[text.dataset.band] = (counts[text.dataset.band] ?? 0) + 1;
+    this.legend.replaceChildren(...BANDS.filter(([name]) => counts[name]).map(([name, label]) =>
+      h("li", { data: { band: name } }, label, " ", h("span", { class: "count" }, String(counts[name])))));
+  }
+
+  #hover(target) {
+    const hovered = target?.dataset?.unit === undefined ? null : this.units[target.dataset.unit];
+    if (this.hovered === hovered) return;
+    for (const [unit, on] of [[this.hovered, false], [hovered, true]]) {
+      unit?.text.classList.toggle("hover", on);
+      unit?.box.classList.toggle("hover", on);
+    }
+    this.hovered = hovered;
+    if (hovered) this.#tell(hovered);
+    else if (this.current >= 0) this.#tell(this.units[this.current]);
+  }
+
+  #choose(index, from) {
+    const unit = this.units[index];
+    const before = this.units[this.current];
+    for (const [each, on] of [[before, false], [unit, true]]) {
+      each?.text.classList.toggle("chosen", on);
+      each?.box.classList.toggle("chosen", on);
+    }
+    this.current = index;
+    if (from !== this.text) unit.text.scrollIntoView({ block: "nearest" });
+    if (from !== this.overlay) unit.box.scrollIntoView({ block: "nearest", inline: "nearest" });
+    this.#tell(unit);
+  }
+
+  #tell(unit) {
+    const confidence = unit.confidence === null ? "from the text layer" : `confidence ${percent(unit.confidence)}`;
+    this.word.replaceChildren(h("q", {}, unit.word), ` ${confidence}`);
+  }
+
+  #move(event) {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (step === undefined || !this.units.length || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    this.#choose(Math.min(this.units.length - 1, Math.max(0, this.current + step)), null);
+  }
+
+  async #copy() {
+    const lines = [...this.text.querySelectorAll(".block")].map((block) =>
+      [...block.querySelectorAll(".line")].map((line) => line.textContent).join("\n"));
+    try {
+      await navigator.clipboard.writeText(lines.join("\n\n"));
+      announce("The page's text was copied.");
+      say(this.copy, "Copied");
+      setTimeout(() => say(this.copy, "Copy text"), 2_000);
+    } catch {
+      announce("The browser does not allow copying here; select the text instead.");
+    }
+  }
+}

@@ -1,0 +1,83 @@
+// What happened to a task, in order; pages that follow each other are told in one line.
+
+import { get } from "./api.js";
+import { h, say } from "./dom.js";
+import { between, clock, seconds, sentence } from "./format.js";
+
+const TONES = {
+  succeeded: "good", page_failed: "bad", failed: "bad", expired: "bad", worker_lost: "bad", oom_recovery: "warn",
+  page_retried: "warn", retrying: "warn", requeued: "warn", memory_warning: "warn", partially_succeeded: "warn",
+  cancel_requested: "warn", started: "busy",
+};
+const KEPT = 2_000;
+const UNITS = { seconds: (value) => seconds(value) };
+
+export class Timeline {
+  constructor(taskId) {
+    this.taskId = taskId;
+    this.after = 0;
+    this.began = null;
+    this.last = null;
+    this.list = h("ol", { class: "timeline" });
+    this.element = h("section", { class: "card", "aria-label": "What happened" }, h("h2", {}, "What happened"), this.list);
+  }
+
+  /** Add what is new since the last time. */
+  async refresh(options) {
+    for (;;) {
+      const { events } = await get(`/tasks/${this.taskId}/events?after=${this.after}`, options);
+      for (const event of events.filter((each) => each.sequence > this.after)) this.#add(event);
+      if (events.length < 500) return;
+    }
+  }
+
+  #add(event) {
+    this.after = event.sequence;
+    this.began ??= event.timestamp;
+    if (event.event_type === "progress") return;
+    if (event.event_type === "page_done" && this.last?.pages) return this.last.more(event.details);
+    this.last = event.event_type === "page_done" ? this.#run(event) : this.#entry(event, details(event));
+    while (this.list.children.length > KEPT) this.list.firstChild.remove();
+  }
+
+  #entry(event, text) {
+    const what = h("b", {}, sentence(event.event_type));
+    const more = h("span", { class: "hint" }, text);
+    const since = between(this.began, event.timestamp);
+    this.list.append(h("li", { data: { tone: TONES[event.event_type] ?? "" } },
+      h("time", { datetime: event.timestamp, title: clock(event.timestamp) }, `+${seconds(since)}`),
+      h("div", {}, what, more)));
+    return { what, more };
+  }
+
+  #run(event) {
+    const { what, more } = this.#entry(event, "");
+    const run = { pages: [], took: 0, more: (told) => {
+      run.pages.push(told.page);
+      run.took += told.seconds ?? 0;
+      say(what, run.pages.length === 1 ? `Page ${told.page} read` : `${run.pages.length} pages read`);
+      say(more, `${run.pages.length > 1 ? `${ranges(run.pages)} · ` : ""}${seconds(run.took)}`);
+    } };
+    run.more(event.details);
+    return run;
+  }
+}
+
+function details(event) {
+  return Object.entries(event.details)
+    .filter(([, value]) => value !== null && value !== "" && value !== 0)
+    .map(([name, value]) => (name.endsWith("_mb") ? `${sentence(name.slice(0, -3)).toLowerCase()} ${value} MiB`
+      : `${sentence(name).toLowerCase()} ${UNITS[name]?.(value) ?? value}`))
+    .join(" · ");
+}
+
+function ranges(numbers) {
+  const sorted = [...new Set(numbers)].sort((one, other) => one - other);
+  const runs = [];
+  for (const number of sorted) {
+    if (runs.length && runs.at(-1)[1] === number - 1) runs.at(-1)[1] = number;
+    else runs.push([number, number]);
+  }
+  const shown = runs.slice(0, 8).map(([from, to]) => (from === to ? from : `${from}–${to}`)).join(", ");
+  return runs.length > 8 ? `${shown}, …` : shown;
+}

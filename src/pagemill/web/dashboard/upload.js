@@ -1,0 +1,138 @@
+// Sending documents: dropped or chosen, two at a time, with options that need no thought.
+
+import { upload } from "./api.js";
+import { announce, h, say } from "./dom.js";
+import { bytes } from "./format.js";
+
+const AT_ONCE = 2;
+
+/** The panel that takes files. */
+export function uploadPanel(setup) {
+  const waiting = [];
+  let sending = 0;
+  const options = optionFields(setup);
+  const rows = h("ul", { class: "sending", "aria-label": "Files on their way" });
+  const chooser = h("input", { type: "file", multiple: true, class: "unseen", id: "files", tabindex: -1,
+    "aria-label": "Documents", accept: ".pdf,.png,.jpg,.jpeg,.tif,.tiff,.webp,.bmp,application/pdf,image/*",
+    onchange: () => { take(chooser.files); chooser.value = ""; } });
+  const zone = h("section", { class: "drop", "aria-label": "Send documents" },
+    h("div", { class: "drop-face" },
+      h("p", { class: "drop-title" }, "Drop documents here"),
+      h("p", { class: "hint" }, `PDF, TIFF, PNG, JPEG, WebP, BMP · up to ${bytes(setup.max_upload_bytes)} each`)),
+    h("button", { class: "primary", onclick: () => chooser.click() }, "Choose files"), chooser,
+    options.element, rows);
+
+  function take(files) {
+    waiting.push(...[...files].map((file) => ({ file, fields: options.values(), row: new Row(file, rows) })));
+    next();
+  }
+
+  function next() {
+    while (sending < AT_ONCE && waiting.length) {
+      sending += 1;
+      send(waiting.shift()).finally(() => { sending -= 1; next(); });
+    }
+  }
+
+  async function send({ file, fields, row }) {
+    if (file.size > setup.max_upload_bytes) {
+      return row.refuse(`It has ${bytes(file.size)}; the most that is taken is ${bytes(setup.max_upload_bytes)}.`);
+    }
+    try {
+      await upload(file, fields, (share) => row.progress(share));
+      row.done();
+      announce(`${file.name} was sent.`);
+    } catch (error) {
+      row.refuse(error.message);
+    }
+  }
+
+  const stop = takeDrops(zone, take);
+  return { element: zone, leave: stop };
+}
+
+class Row {
+  constructor(file, list) {
+    this.name = file.name;
+    this.bar = h("progress", { max: 1, value: 0, "aria-label": `Sending ${file.name}` });
+    this.state = h("span", { class: "hint" }, bytes(file.size));
+    this.element = h("li", {}, h("span", { class: "name" }, file.name), this.bar, this.state);
+    list.append(this.element);
+  }
+
+  progress(share) {
+    this.bar.value = share;
+    if (share === 1) say(this.state, "Being looked at …");
+  }
+
+  done() {
+    this.element.remove();
+  }
+
+  refuse(message) {
+    this.bar.remove();
+    this.element.classList.add("bad");
+    say(this.state, message);
+    this.element.append(h("button", { "aria-label": `Dismiss ${this.name}`, onclick: () => this.done() }, "Dismiss"));
+    announce(`${this.name} was not taken. ${message}`);
+  }
+}
+
+/** Files may be dropped anywhere on the page while the panel is shown. */
+function takeDrops(zone, take) {
+  const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
+  let depth = 0;
+  const light = (on) => zone.classList.toggle("over", on);
+  const handlers = {
+    dragenter: (event) => holdsFiles(event) && (depth += 1, light(true)),
+    dragleave: (event) => holdsFiles(event) && (depth = Math.max(0, depth - 1)) === 0 && light(false),
+    dragover: (event) => holdsFiles(event) && event.preventDefault(),
+    drop: (event) => {
+      if (!holdsFiles(event)) return;
+      event.preventDefault();
+      depth = 0;
+      light(false);
+      take(event.dataTransfer.files);
+    },
+  };
+  for (const [name, handler] of Object.entries(handlers)) addEventListener(name, handler);
+  return () => {
+    for (const [name, handler] of Object.entries(handlers)) removeEventListener(name, handler);
+  };
+}
+
+function optionFields(setup) {
+  const [engine, profiles] = Object.entries(setup.profiles)[0] ?? ["", []];
+  const engines = Object.keys(setup.profiles);
+  const choices = engines.length > 1
+    ? Object.entries(setup.profiles).flatMap(([name, ways]) => ways.map((way) => [`${name}/${way}`, `${name} · ${way}`]))
+    : profiles.map((way) => [`${engine}/${way}`, way]);
+  const fields = {
+    profile: select("How to read", choices),
+    ocr: select("Recognise", [["auto", "pages without text"], ["force", "every page"], ["never", "nothing: text layers only"]]),
+    pages: text("Pages", "all, or 1-3,7,-1"),
+    dpi: select("Resolution", [["150", "150 dpi"], ["200", "200 dpi"], ["300", "300 dpi"], ["400", "400 dpi"]], "200"),
+    rotation: select("Turn pages", [["", "as they need it"], ["0", "not at all"], ["90", "90° right"], ["180", "upside down"], ["270", "90° left"]]),
+    priority: select("Priority", [["10", "high"], ["0", "normal"], ["-10", "low"]], "0"),
+  };
+  const element = h("details", { class: "options" }, h("summary", {}, "Options"),
+    h("div", { class: "fields" }, ...Object.values(fields).map((field) => field.element)));
+  return { element, values: () => asRequest(fields) };
+}
+
+function asRequest(fields) {
+  const { profile, ...others } = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.input.value]));
+  const [engine, way] = profile.split("/");
+  return { ...(engine ? { engine, profile: way } : {}), ...others };
+}
+
+function select(label, choices, chosen = choices[0]?.[0]) {
+  const input = h("select", {}, ...choices.map(([value, shown]) =>
+    h("option", { value, selected: value === chosen }, shown)));
+  return { input, element: h("label", {}, h("span", {}, label), input) };
+}
+
+function text(label, placeholder) {
+  const input = h("input", { type: "text", placeholder, spellcheck: "false" });
+  return { input, element: h("label", {}, h("span", {}, label), input) };
+}
