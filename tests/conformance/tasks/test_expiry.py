@@ -1,0 +1,105 @@
+"""The duty that ends what has waited too long: downtime does not count as waiting, clocks that are set do no harm."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.fixtures.stores import MINUTE, Stores, TurnedClock, new_task, started
+from tests.fixtures.tasks_room import Room, Working, some_pages
+
+from pagemill.domain.clock import SteadyClock
+from pagemill.domain.memory import CPU
+from pagemill.domain.tasks import PageState, TaskOptions, TaskStatus
+from pagemill.store.event_log import SqlEventLog
+from pagemill.store.overdue import SqlOverdueTasks
+from pagemill.store.page_queue import SqlPageQueue
+from pagemill.store.task_queue import SqlTaskQueue
+from pagemill.store.task_store import SqlTaskStore
+from pagemill.tasks.expiry import Expiry
+
+TIMEOUT = 5 * MINUTE
+JUMPS = (timedelta(hours=3), timedelta(hours=-3))
+
+
+def _expiry(room: Room) -> Expiry:
+    return Expiry(
+        overdue=SqlOverdueTasks(room.stores.database, room.stores.clock),
+        dispatcher=room.dispatcher,
+        watch=room.watch,
+        clock=room.stores.clock,
+        queue_timeout=TIMEOUT,
+    )
+
+
+async def test_a_server_that_was_down_lets_tasks_wait_again(stores: Stores, tmp_path: Path) -> None:
+    await stores.queued("a")
+    stores.clock.turn(timedelta(hours=10))
+    expiry = _expiry(Room(stores, tmp_path))
+    await expiry.run_once()
+    assert (await stores.tasks.get("a")).status is TaskStatus.QUEUED
+    stores.clock.turn(TIMEOUT)
+    await expiry.run_once()
+    assert (await stores.tasks.get("a")).status is TaskStatus.EXPIRED
+
+
+async def test_a_deadline_stops_the_work_and_cleans_up(stores: Stores, tmp_path: Path) -> None:
+    script = Working(1)
+    room = Room(stores, tmp_path, script=script)
+    await stores.queue.submit(new_task("a", options=TaskOptions(deadline_seconds=60)))
+    await stores.queue.get_next_task(CPU)
+    await room.dispatcher.run_once()
+    await script.reached.wait()
+    stores.clock.turn(MINUTE)
+    await _expiry(room).run_once()
+    assert not room.dispatcher.holds("a")
+    assert room.fake_pool.held == 0
+    assert await room.states() == [PageState.DONE, PageState.CANCELLED, PageState.CANCELLED]
+    await room.cleaned()
+    await room.follower.stop()
+
+
+@dataclass
+class SetClock(TurnedClock):
+    """A machine's clock that may be set."""
+
+    monotonic_seconds: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.monotonic_seconds
+
+    def passes(self, time: timedelta) -> None:
+        self.turn(time)
+        self.monotonic_seconds += time.total_seconds()
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+async def test_setting_the_clock_by_hours_expires_nothing_rescues_nothing_and_delays_nothing(
+    database_url: str, jump: timedelta
+) -> None:
+    machine = SetClock()
+    clock = SteadyClock(machine)
+    async with started(database_url) as database:
+        store, queue, pages = (
+            SqlTaskStore(database, clock),
+            SqlTaskQueue(database, clock),
+            SqlPageQueue(database, clock),
+        )
+        for name in ("a-working", "b-waiting"):
+            await queue.submit(new_task(name, options=TaskOptions(deadline_seconds=600)))
+        await queue.get_next_task(CPU)
+        lease = await pages.claim_pages("a-working", some_pages().stage, limit=1, owner="x", lease_for=MINUTE)
+        assert lease is not None
+        machine.turn(jump)
+        machine.passes(timedelta(seconds=10))
+        overdue = SqlOverdueTasks(database, clock)
+        assert list(await overdue.expire(queue_timeout=TIMEOUT)) == []
+        assert await pages.rescue() == 0
+        lease = await pages.renew(lease, MINUTE)
+        machine.passes(2 * MINUTE)
+        assert await pages.rescue() == 1
+        machine.passes(10 * MINUTE)
+        assert len(await overdue.expire(queue_timeout=TIMEOUT)) == 2
+        assert {task.status for task in await store.list_tasks()} == {TaskStatus.EXPIRED}
+        times = [event.timestamp for event in await SqlEventLog(database, clock).read("a-working")]
+        assert times == sorted(times)
