@@ -30,6 +30,7 @@ from pagemill.domain.tasks import (
     TaskStatus,
 )
 from pagemill.engines.registry import engine_specs
+from pagemill.store.idempotency import SqlSubmissions
 from pagemill.store.task_queue import QueueConfig
 from pagemill.tasks.manager import TaskManager, TaskManagerConfig
 from pagemill.testing.memory import FakeEstimator
@@ -60,6 +61,7 @@ def manager_in(room: Room, *, max_pages: int = 3, working_mib: int = 80) -> Task
         queue=room.stores.queue,
         store=room.stores.tasks,
         pages=room.stores.pages,
+        submissions=SqlSubmissions(room.stores.database, room.stores.clock),
         handlers=room.handlers,
         dispatcher=room.dispatcher,
         watch=room.watch,
