@@ -40,9 +40,7 @@ def test_a_good_file_is_said_to_be_so(runner: CliRunner, tmp_path: Path) -> None
     assert runner.invoke(cli, ["config", "validate", "-c", str(good)]).exit_code == 0
 
 
-def test_what_is_wrong_is_named_with_its_remedy(
-    runner: CliRunner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_wrong_is_named_with_its_remedy(runner: CliRunner, tmp_path: Path) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text("tasks:\n  max_queue_sise: 7\n")
     refused = runner.invoke(cli, ["config", "validate", "-c", str(bad)])
