@@ -3,10 +3,8 @@
 import asyncio
 import hashlib
 import logging
-import os
 import secrets
 import shutil
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -14,18 +12,15 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from pagemill import configs
 from pagemill.documents.writers import ResultWriters
 from pagemill.domain.clock import SteadyClock, SystemClock
 from pagemill.domain.engines import EngineSpec
-from pagemill.domain.memory import CPU, MIB, DeviceId
-from pagemill.domain.tasks import RetryPolicy, StoredDocument, Task, TaskCreateRequest, TaskOptions
+from pagemill.domain.tasks import StoredDocument, Task, TaskCreateRequest, TaskOptions
 from pagemill.engines.registry import engine_specs
 from pagemill.memory.estimator import LearningEstimator, seeds_of
-from pagemill.memory.guard import GuardConfig, MemoryGuard
-from pagemill.memory.levels import Levels
+from pagemill.memory.guard import MemoryGuard
 from pagemill.memory.probes.machine import MachineProbe
-from pagemill.memory.watch import WatchRules
-from pagemill.pool.config import ModelManagerConfig, PoolConfig, WorkerConfig
 from pagemill.pool.drawing import PooledPageDrawer
 from pagemill.pool.inspection import PooledInspector
 from pagemill.pool.model_manager import ModelManager
@@ -46,13 +41,13 @@ from pagemill.store.page_queue import SqlPageQueue
 from pagemill.store.page_results import SqlPageResults
 from pagemill.store.retention import SqlRetention
 from pagemill.store.samples import SqlTaskSamples
-from pagemill.store.task_queue import QueueConfig, SqlTaskQueue
+from pagemill.store.task_queue import SqlTaskQueue
 from pagemill.store.task_store import SqlTaskStore
-from pagemill.tasks.batch_params import BatchParamsMaker, BatchRules
+from pagemill.tasks.batch_params import BatchParamsMaker
 from pagemill.tasks.batch_sizes import BatchSizes
-from pagemill.tasks.batches import BatchConfig, BatchRunner
+from pagemill.tasks.batches import BatchRunner
 from pagemill.tasks.cleanup import TaskCleaner
-from pagemill.tasks.dispatcher import Dispatcher, DispatcherConfig
+from pagemill.tasks.dispatcher import Dispatcher
 from pagemill.tasks.error_handler import TaskErrorHandler
 from pagemill.tasks.expiry import Expiry
 from pagemill.tasks.feed import TaskFeed
@@ -63,24 +58,20 @@ from pagemill.tasks.learning import LearningKeeper
 from pagemill.tasks.manager import TaskManager, TaskManagerConfig
 from pagemill.tasks.memory_warnings import MemoryWarnings
 from pagemill.tasks.page_views import PageViews
-from pagemill.tasks.plan import READER_LANE, BatchLimits
-from pagemill.tasks.pruning import Pruning, PruningConfig
+from pagemill.tasks.pruning import Pruning
 from pagemill.tasks.reads import TaskReader
 from pagemill.tasks.rescuer import Rescuer
 from pagemill.tasks.sampler import TaskSampler
 from pagemill.tasks.status import StatusReader
 from pagemill.tasks.watch import TaskWatch
-from pagemill.tasks.webhook_setup import WebhookConfig, make_courier, oom_alerts
+from pagemill.tasks.webhook_setup import make_courier, oom_alerts
 from pagemill.web.api import create_api
-from pagemill.web.config import WebConfig
 from pagemill.web.uploads import remove_abandoned
 
 logger = logging.getLogger(__name__)
 
-LOCAL_OWNER = "local"
 OTHERS_GRACE = timedelta(seconds=30)
 """How long another server has for what it began, before it is done here."""
-MOST_AUTOMATIC_THREADS = 4
 
 
 class Application:
@@ -115,18 +106,18 @@ class Application:
         specs = engine_specs() if engines is None else engines
         machine = machine or MachineProbe.of_this_machine()
         devices = [reading.device for reading in machine.read()]
-        services = _services_by_device(settings, devices)
-        pool_config = _pool_config(settings, services)
+        services = configs.services_by_device(settings, devices)
+        pool_config = configs.pool_config(settings, services)
 
         self._database = Database(settings.resolved_database_url)
-        self._owner = _owner(settings)
-        queue = SqlTaskQueue(self._database, clock, config=_queue_config(settings))
+        self._owner = configs.owner(settings)
+        queue = SqlTaskQueue(self._database, clock, config=configs.queue_config(settings))
         store = SqlTaskStore(self._database, clock)
         pages = SqlPageQueue(self._database, clock)
         events = SqlEventLog(self._database, clock)
 
         self.guard = MemoryGuard(
-            _guard_config(settings),
+            configs.guard_config(settings),
             machine=machine,
             clock=clock,
             on_level=lambda change: self._warnings.on_level(change),
@@ -137,7 +128,7 @@ class Application:
         )
         self._models = ModelManager(
             specs,
-            _model_manager_config(settings, services),
+            configs.model_manager_config(settings, services),
             placement=LocalPlacement(),
             admission=self.guard,
             estimator=estimator,
@@ -149,10 +140,10 @@ class Application:
         self._watch = TaskWatch(store)
         handlers = TaskEventHandlers(store=store, pages=pages, events=events, watch=self._watch)
         outbox = SqlOutbox(self._database, clock)
-        webhooks = _webhook_config(settings)
+        webhooks = configs.webhook_config(settings)
         self._courier = make_courier(webhooks, outbox=outbox, clock=clock)
         errors = TaskErrorHandler(
-            _retry_policy(settings),
+            configs.retry_policy(settings),
             engines=specs,
             pages=pages,
             store=store,
@@ -160,9 +151,9 @@ class Application:
             handlers=handlers,
             on_oom=oom_alerts(webhooks, outbox=outbox, clock=clock),
         )
-        params = BatchParamsMaker(_batch_rules(settings), engines=specs, sizes=BatchSizes())
+        params = BatchParamsMaker(configs.batch_rules(settings), engines=specs, sizes=BatchSizes())
         batches = BatchRunner(
-            _batch_config(settings, self._owner),
+            configs.batch_config(settings, self._owner),
             params=params,
             pages=pages,
             pool=self.pool,
@@ -178,7 +169,7 @@ class Application:
         )
         self._follower = TaskFollower(store=store, watch=self._watch, cleaner=cleaner)
         self._dispatcher = Dispatcher(
-            _dispatcher_config(settings, services),
+            configs.dispatcher_config(settings, services),
             queue=queue,
             pages=pages,
             memory=self.guard,
@@ -206,7 +197,7 @@ class Application:
             queue_timeout=timedelta(seconds=settings.tasks.queue_timeout_seconds),
         )
         self._pruning = Pruning(
-            _pruning_config(settings),
+            configs.pruning_config(settings),
             store=store,
             retention=SqlRetention(self._database, clock),
             now=lambda: min(clock.now(), SystemClock().now()),
@@ -342,128 +333,8 @@ def http_api(application: Application) -> FastAPI:
         following=application.feed,
         views=application.views,
         writers=application.writers,
-        config=WebConfig(
-            uploads=application.uploads,
-            max_upload_bytes=settings.server.max_upload_mb * MIB,
-            max_concurrent_uploads=settings.server.max_concurrent_uploads,
-            max_wait=timedelta(seconds=settings.server.max_wait_seconds),
-            api_keys=settings.server.api_keys,
-            allowed_hosts=settings.server.allowed_hosts,
-            profiles={spec.name: [profile.name for profile in spec.profiles] for spec in application.engines.values()},
-            guard_percent={
-                "soft": settings.memory.soft_percent,
-                "hard": settings.memory.hard_percent,
-                "emergency": settings.memory.emergency_percent,
-            },
-            idle_timeout=timedelta(seconds=settings.pool.idle_timeout_seconds),
-        ),
+        config=configs.web_config(settings, uploads=application.uploads, engines=application.engines),
         checks={"database": application.check_database},
-    )
-
-
-def _services_by_device(settings: Settings, devices: list[DeviceId]) -> Mapping[DeviceId, int]:
-    wanted = settings.pool.services_per_device
-    if wanted != "auto":
-        return dict.fromkeys(devices, wanted)
-    return {device: max(1, _cores() // _threads(settings)) if device == CPU else 1 for device in devices}
-
-
-def _threads(settings: Settings) -> int:
-    wanted = settings.pool.threads_per_service
-    return min(MOST_AUTOMATIC_THREADS, _cores()) if wanted == "auto" else wanted
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
-
-
-def _owner(settings: Settings) -> str:
-    """How leases name this server: on SQLite there is one at a time; on PostgreSQL every server has its own name."""
-    if settings.resolved_database_url.startswith("sqlite"):
-        return LOCAL_OWNER
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-
-
-def _queue_config(settings: Settings) -> QueueConfig:
-    return QueueConfig(
-        max_queue_size=settings.tasks.max_queue_size, enable_priority_queue=settings.tasks.enable_priority_queue
-    )
-
-
-def _guard_config(settings: Settings) -> GuardConfig:
-    memory = settings.memory
-    levels = Levels(soft=memory.soft_percent, hard=memory.hard_percent, emergency=memory.emergency_percent)
-    caps = {CPU: memory.limit_mb * MIB} if memory.limit_mb is not None else {}
-    return GuardConfig(rules=WatchRules(levels=levels), caps=caps)
-
-
-def _model_manager_config(settings: Settings, services: Mapping[DeviceId, int]) -> ModelManagerConfig:
-    return ModelManagerConfig(
-        threads=_threads(settings),
-        workers_per_key=max(services.values()),
-        idle_timeout=timedelta(seconds=settings.pool.idle_timeout_seconds),
-        engine_options=settings.engines,
-        worker=WorkerConfig(start_limit=timedelta(seconds=settings.pool.load_timeout_seconds)),
-    )
-
-
-def _pool_config(settings: Settings, services: Mapping[DeviceId, int]) -> PoolConfig:
-    inspection = timedelta(seconds=settings.documents.inspect_timeout_seconds)
-    return PoolConfig(
-        services=services,
-        readers=settings.pool.readers,
-        acquire_wait=timedelta(seconds=settings.pool.acquire_timeout_seconds),
-        inspect_limit=inspection,
-        inspect_wait=inspection,
-    )
-
-
-def _dispatcher_config(settings: Settings, services: Mapping[DeviceId, int]) -> DispatcherConfig:
-    return DispatcherConfig(
-        capacity={**{str(device): places for device, places in services.items()}, READER_LANE: settings.pool.readers},
-        max_running=settings.tasks.max_running,
-        limits=BatchLimits(ocr=settings.tasks.pages_per_batch),
-    )
-
-
-def _batch_config(settings: Settings, owner: str) -> BatchConfig:
-    return BatchConfig(
-        owner=owner,
-        lease_for=timedelta(seconds=settings.tasks.lease_seconds),
-        acquire_wait=timedelta(seconds=settings.pool.acquire_timeout_seconds),
-    )
-
-
-def _batch_rules(settings: Settings) -> BatchRules:
-    return BatchRules(
-        page_timeout=timedelta(seconds=settings.tasks.page_timeout_seconds),
-        reduction=settings.tasks.retry.memory_reduction_factor,
-    )
-
-
-def _pruning_config(settings: Settings) -> PruningConfig:
-    data = settings.data_dir.resolve()
-    days = settings.tasks.retention_days
-    return PruningConfig(tasks_for=timedelta(days=days), uploads=data / "uploads", work_dir=data / "work")
-
-
-def _retry_policy(settings: Settings) -> RetryPolicy:
-    retry = settings.tasks.retry
-    return RetryPolicy(
-        max_attempts=retry.max_attempts,
-        backoff_multiplier=retry.backoff_multiplier,
-        memory_reduction_factor=retry.memory_reduction_factor,
-        first_delay=timedelta(seconds=retry.first_delay_seconds),
-        max_crashes=retry.max_crashes,
-    )
-
-
-def _webhook_config(settings: Settings) -> WebhookConfig:
-    secret = settings.webhooks.secret
-    return WebhookConfig(
-        secret=None if secret is None else secret.get_secret_value(),
-        allow_private=settings.webhooks.allow_private,
-        alert_url=settings.alerts.webhook_url,
     )
 
 

@@ -1,0 +1,165 @@
+"""From the settings, in the units people write them in, to what each part wants to be told."""
+
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from pagemill.domain.engines import EngineSpec
+from pagemill.domain.memory import CPU, MIB, DeviceId
+from pagemill.domain.tasks import RetryPolicy
+from pagemill.memory.guard import GuardConfig
+from pagemill.memory.levels import Levels
+from pagemill.memory.watch import WatchRules
+from pagemill.pool.config import ModelManagerConfig, PoolConfig, WorkerConfig
+from pagemill.settings import Settings
+from pagemill.store.task_queue import QueueConfig
+from pagemill.tasks.batch_params import BatchRules
+from pagemill.tasks.batches import BatchConfig
+from pagemill.tasks.dispatcher import DispatcherConfig
+from pagemill.tasks.plan import READER_LANE, BatchLimits
+from pagemill.tasks.pruning import PruningConfig
+from pagemill.tasks.webhook_setup import WebhookConfig
+from pagemill.web.config import WebConfig
+
+LOCAL_OWNER = "local"
+MOST_AUTOMATIC_THREADS = 4
+
+
+def services_by_device(settings: Settings, devices: list[DeviceId]) -> Mapping[DeviceId, int]:
+    """Places for services on each device that is there."""
+    wanted = settings.pool.services_per_device
+    if wanted != "auto":
+        return dict.fromkeys(devices, wanted)
+    return {device: max(1, _cores() // threads(settings)) if device == CPU else 1 for device in devices}
+
+
+def threads(settings: Settings) -> int:
+    """Threads one engine computes with."""
+    wanted = settings.pool.threads_per_service
+    return min(MOST_AUTOMATIC_THREADS, _cores()) if wanted == "auto" else wanted
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def owner(settings: Settings) -> str:
+    """How leases name this server: on SQLite there is one at a time; on PostgreSQL every server has its own name."""
+    if settings.resolved_database_url.startswith("sqlite"):
+        return LOCAL_OWNER
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def queue_config(settings: Settings) -> QueueConfig:
+    """The queue's."""
+    return QueueConfig(
+        max_queue_size=settings.tasks.max_queue_size, enable_priority_queue=settings.tasks.enable_priority_queue
+    )
+
+
+def guard_config(settings: Settings) -> GuardConfig:
+    """The memory guard's."""
+    memory = settings.memory
+    levels = Levels(soft=memory.soft_percent, hard=memory.hard_percent, emergency=memory.emergency_percent)
+    caps = {CPU: memory.limit_mb * MIB} if memory.limit_mb is not None else {}
+    return GuardConfig(rules=WatchRules(levels=levels), caps=caps)
+
+
+def model_manager_config(settings: Settings, services: Mapping[DeviceId, int]) -> ModelManagerConfig:
+    """The model manager's."""
+    return ModelManagerConfig(
+        threads=threads(settings),
+        workers_per_key=max(services.values()),
+        idle_timeout=timedelta(seconds=settings.pool.idle_timeout_seconds),
+        engine_options=settings.engines,
+        worker=WorkerConfig(start_limit=timedelta(seconds=settings.pool.load_timeout_seconds)),
+    )
+
+
+def pool_config(settings: Settings, services: Mapping[DeviceId, int]) -> PoolConfig:
+    """The pool's."""
+    inspection = timedelta(seconds=settings.documents.inspect_timeout_seconds)
+    return PoolConfig(
+        services=services,
+        readers=settings.pool.readers,
+        acquire_wait=timedelta(seconds=settings.pool.acquire_timeout_seconds),
+        inspect_limit=inspection,
+        inspect_wait=inspection,
+    )
+
+
+def dispatcher_config(settings: Settings, services: Mapping[DeviceId, int]) -> DispatcherConfig:
+    """The dispatcher's."""
+    return DispatcherConfig(
+        capacity={**{str(device): places for device, places in services.items()}, READER_LANE: settings.pool.readers},
+        max_running=settings.tasks.max_running,
+        limits=BatchLimits(ocr=settings.tasks.pages_per_batch),
+    )
+
+
+def batch_config(settings: Settings, owner: str) -> BatchConfig:
+    """The batch runner's; `owner` names this server in leases."""
+    return BatchConfig(
+        owner=owner,
+        lease_for=timedelta(seconds=settings.tasks.lease_seconds),
+        acquire_wait=timedelta(seconds=settings.pool.acquire_timeout_seconds),
+    )
+
+
+def batch_rules(settings: Settings) -> BatchRules:
+    """What holds for every batch."""
+    return BatchRules(
+        page_timeout=timedelta(seconds=settings.tasks.page_timeout_seconds),
+        reduction=settings.tasks.retry.memory_reduction_factor,
+    )
+
+
+def pruning_config(settings: Settings) -> PruningConfig:
+    """Pruning's."""
+    data = settings.data_dir.resolve()
+    days = settings.tasks.retention_days
+    return PruningConfig(tasks_for=timedelta(days=days), uploads=data / "uploads", work_dir=data / "work")
+
+
+def retry_policy(settings: Settings) -> RetryPolicy:
+    """When failed pages are tried again."""
+    retry = settings.tasks.retry
+    return RetryPolicy(
+        max_attempts=retry.max_attempts,
+        backoff_multiplier=retry.backoff_multiplier,
+        memory_reduction_factor=retry.memory_reduction_factor,
+        first_delay=timedelta(seconds=retry.first_delay_seconds),
+        max_crashes=retry.max_crashes,
+    )
+
+
+def webhook_config(settings: Settings) -> WebhookConfig:
+    """The webhooks' and alerts'."""
+    secret = settings.webhooks.secret
+    return WebhookConfig(
+        secret=None if secret is None else secret.get_secret_value(),
+        allow_private=settings.webhooks.allow_private,
+        alert_url=settings.alerts.webhook_url,
+    )
+
+
+def web_config(settings: Settings, *, uploads: Path, engines: Mapping[str, EngineSpec]) -> WebConfig:
+    """The HTTP side's."""
+    return WebConfig(
+        uploads=uploads,
+        max_upload_bytes=settings.server.max_upload_mb * MIB,
+        max_concurrent_uploads=settings.server.max_concurrent_uploads,
+        max_wait=timedelta(seconds=settings.server.max_wait_seconds),
+        api_keys=settings.server.api_keys,
+        allowed_hosts=settings.server.allowed_hosts,
+        profiles={spec.name: [profile.name for profile in spec.profiles] for spec in engines.values()},
+        guard_percent={
+            "soft": settings.memory.soft_percent,
+            "hard": settings.memory.hard_percent,
+            "emergency": settings.memory.emergency_percent,
+        },
+        idle_timeout=timedelta(seconds=settings.pool.idle_timeout_seconds),
+    )
