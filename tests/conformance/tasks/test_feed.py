@@ -58,10 +58,12 @@ async def test_a_task_is_followed_to_its_end(feeding: Feeding) -> None:
         watch.notify("a")
         assert await told(events, TaskEvent.PAGE_DONE) == [TaskEvent.PAGE_DONE]
         await stores.pages.finish_completed()
+        watch.notify("a")
+        assert await told(events, TaskEvent.SUCCEEDED) == [TaskEvent.SUCCEEDED]
         await stores.events.append("a", TaskEvent.CLEANUP_COMPLETED)
         await stores.tasks.track("a", cleanup_completed=True)
         watch.notify("a")
-        assert await told(events, TaskEvent.CLEANUP_COMPLETED) == [TaskEvent.SUCCEEDED, TaskEvent.CLEANUP_COMPLETED]
+        assert await told(events, TaskEvent.CLEANUP_COMPLETED) == [TaskEvent.CLEANUP_COMPLETED]
         assert [batch async for batch in events] == []
 
 
