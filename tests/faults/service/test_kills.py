@@ -14,6 +14,8 @@ from pagemill.domain.events import TaskEvent
 from pagemill.domain.tasks import PageState, TaskStatus
 
 PAGES = 12
+LONG_LEASES = {"TASKS__LEASE_SECONDS": "3600"}
+"""So that pages of a dead server are not free by themselves."""
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def test_a_killed_worker_costs_the_page_it_held(tmp_path: Path, document: Path, 
 def test_a_killed_server_takes_its_workers_along_and_goes_on_where_it_was(
     tmp_path: Path, document: Path, gate: Gate
 ) -> None:
-    with faulty_server(tmp_path / "data", {"6": gate.fault}) as server:
+    with faulty_server(tmp_path / "data", {"6": gate.fault}, **LONG_LEASES) as server:
         task_id = server.api.submit(document, **FAULTY_ENGINE)
         gate.reached()
         before = {page.number: page.finished_at for page in server.api.pages(task_id) if page.state is PageState.DONE}
@@ -77,7 +79,7 @@ def test_a_killed_server_takes_its_workers_along_and_goes_on_where_it_was(
         assert len(server.workers) == 2
         assert server.end(signal.SIGKILL) == -signal.SIGKILL
     gate.open()
-    with faulty_server(tmp_path / "data", {}) as server:
+    with faulty_server(tmp_path / "data", {}, **LONG_LEASES) as server:
         api = server.api
         assert api.finished(task_id).status is TaskStatus.SUCCEEDED
         check_every_page_was_read_once(api, task_id)
