@@ -67,7 +67,7 @@ class TaskEventHandlers:
     async def record(self, task_id: str, event: TaskEvent, details: Details | None = None) -> None:
         """Write an event to the task's log and wake who waits for the task."""
         await self._events.append(task_id, event, details)
-        self._watch.notify(task_id)
+        self._watch.progressed(task_id)
 
     async def on_task_resource_acquired(self, task_id: str, resource: str) -> None:
         """A service works for the task from now on: log it, and record it on the task."""
@@ -114,7 +114,7 @@ class TaskEventHandlers:
 
     def page_settled(self, task_id: str) -> None:
         """One page has an outcome."""
-        self._watch.notify(task_id)
+        self._watch.progressed(task_id)
 
     async def pages_settled(self, task_id: str) -> None:
         """A batch is over: end the task if nothing of it is left to do."""

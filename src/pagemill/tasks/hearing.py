@@ -22,7 +22,10 @@ class TaskHearing:
 
     def on_event(self, task_id: str, event: TaskEvent) -> None:
         """Something happened to the task."""
-        self._watch.notify(task_id)
+        if event in BRINGING_WORK:
+            self._watch.notify(task_id)
+        else:
+            self._watch.progressed(task_id)
         if event in ENDING:
             self._dispatcher.abandon(task_id)
         if event in BRINGING_WORK:

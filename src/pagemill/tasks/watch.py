@@ -32,13 +32,14 @@ class Change:
 class TaskWatch:
     """Wakes those who wait for a task.
 
-    Changes made by other servers are not noticed: who waits looks again after a while.
+    Changes made by other servers may not be noticed: who waits looks again after a while.
     """
 
     def __init__(self, store: TaskStore) -> None:
         self._store = store
         self._closed = False
         self._watching: defaultdict[str, set[Change]] = defaultdict(set)
+        self._awaiting_end: set[Change] = set()
         self._watching_all: set[Change] = set()
 
     @property
@@ -47,9 +48,15 @@ class TaskWatch:
         return self._closed
 
     def notify(self, task_id: str) -> None:
-        """Something on the task changed."""
+        """Something on the task changed; perhaps it is over."""
         for change in (*self._watching.get(task_id, ()), *self._watching_all):
             change.notice()
+
+    def progressed(self, task_id: str) -> None:
+        """Something on the task changed, but it is not over for that: who waits for its end is left alone."""
+        for change in (*self._watching.get(task_id, ()), *self._watching_all):
+            if change not in self._awaiting_end:
+                change.notice()
 
     @contextmanager
     def watching(self, task_id: str) -> Iterator[Change]:
@@ -79,7 +86,7 @@ class TaskWatch:
         Raises:
             NotFound: There is no such task, or it was deleted meanwhile.
         """
-        async with aclosing(self.changes(task_id)) as changes:
+        async with aclosing(self.changes(task_id, only_end=True)) as changes:
             task = await anext(changes)
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if within is None else within.total_seconds()):
@@ -87,19 +94,28 @@ class TaskWatch:
                         pass
         return task
 
-    async def changes(self, task_id: str) -> AsyncGenerator[Task, None]:
+    async def changes(self, task_id: str, *, only_end: bool = False) -> AsyncGenerator[Task, None]:
         """The task as it stands, and again whenever something on it changed, until it is final or the watch closes.
+
+        Args:
+            task_id: The task.
+            only_end: Do not look again for mere progress.
 
         Raises:
             NotFound: There is no such task, or it was deleted meanwhile.
         """
         with self.watching(task_id) as change:
-            while True:
-                task = await self._store.get(task_id)
-                yield task
-                if task.status.is_final or self._closed:
-                    return
-                await change.wait(LOOK_AGAIN)
+            if only_end:
+                self._awaiting_end.add(change)
+            try:
+                while True:
+                    task = await self._store.get(task_id)
+                    yield task
+                    if task.status.is_final or self._closed:
+                        return
+                    await change.wait(LOOK_AGAIN)
+            finally:
+                self._awaiting_end.discard(change)
 
     def close(self) -> None:
         """The service stops: who waits for a task is answered now."""
