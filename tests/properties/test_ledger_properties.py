@@ -78,7 +78,12 @@ class LedgerMachine(RuleBasedStateMachine):
         if reservation is None:
             return
         held = self.expected.get(reservation.reservation_id)
-        resized = self.ledger.resize(reservation, need)
+        try:
+            resized = self.ledger.resize(reservation, need)
+        except NeverFits:
+            assert held is not None
+            assert need.ram_bytes > held.need.ram_bytes or need.gpu_bytes > held.need.gpu_bytes
+            return
         if held is None:
             assert resized is None
         elif need.ram_bytes <= held.need.ram_bytes and need.gpu_bytes <= held.need.gpu_bytes:

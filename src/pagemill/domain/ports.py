@@ -526,7 +526,11 @@ class MemoryAdmission(Protocol):
         ...
 
     def resize(self, reservation: Reservation, need: MemoryNeed) -> Reservation | None:
-        """Change what was promised; shrinking always succeeds, growing may be refused with None."""
+        """Change what was promised; shrinking always succeeds, growing may be refused with None.
+
+        Raises:
+            NeverFits: It would not fit on an empty machine, with the numbers.
+        """
         ...
 
     def release(self, reservation: Reservation) -> None:

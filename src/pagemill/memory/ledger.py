@@ -70,15 +70,21 @@ class MemoryLedger:
 
         Returns:
             The reservation as it is now; None where growth does not fit now, or it was released before.
+
+        Raises:
+            NeverFits: It would not fit on an empty machine, so waiting is in vain; with the numbers.
         """
         with self._lock:
             held = self._reservations.get(reservation.reservation_id)
             if held is None:
                 return None
             more = MemoryNeed(need.ram_bytes - held.need.ram_bytes, need.gpu_bytes - held.need.gpu_bytes)
-            grows = max(more.ram_bytes, more.gpu_bytes) > 0
-            if grows and not self._admits(self._accounts(), held.owner, demands(held.device, more)):
-                return None
+            if max(more.ram_bytes, more.gpu_bytes) > 0:
+                accounts = self._accounts()
+                if held.device in accounts:
+                    _check_ever_fits(accounts, held.device, need)
+                if not self._admits(accounts, held.owner, demands(held.device, more)):
+                    return None
             resized = replace(held, need=need)
             self._reservations[held.reservation_id] = resized
             return resized

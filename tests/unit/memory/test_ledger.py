@@ -88,9 +88,11 @@ def test_the_used_part_of_a_promise_is_not_counted_twice(ledger: MemoryLedger, g
 
 
 def test_shrinking_always_succeeds_and_growing_only_where_it_fits(ledger: MemoryLedger, gauge: Gauge) -> None:
-    held = ledger.reserve("w", CPU, need(400))
+    held, other = ledger.reserve("w", CPU, need(400)), ledger.reserve("v", CPU, need(1))
     assert held is not None
-    assert ledger.resize(held, need(801)) is None
+    assert other is not None
+    assert ledger.resize(held, need(800)) is None
+    ledger.release(other)
     grown = ledger.resize(held, need(800))
     assert grown is not None
     assert grown.need == need(800)
@@ -98,6 +100,14 @@ def test_shrinking_always_succeeds_and_growing_only_where_it_fits(ledger: Memory
     shrunk = ledger.resize(grown, need(50))
     assert shrunk is not None
     assert ledger.promised_bytes(CPU) == 50 * MIB
+
+
+def test_growing_to_what_can_never_fit_is_refused_and_not_waited_for(ledger: MemoryLedger) -> None:
+    held = ledger.reserve("w", CPU, need(400))
+    assert held is not None
+    with pytest.raises(NeverFits, match="801 MiB of host memory, but at most 800 MiB"):
+        ledger.resize(held, need(801))
+    assert ledger.promised_bytes(CPU) == 400 * MIB
 
 
 def test_resizing_goes_by_what_is_promised_now_and_not_by_an_old_copy(ledger: MemoryLedger) -> None:
