@@ -88,3 +88,14 @@ def ocr(
     options = TaskOptions(pages=pages, recognition=recognition, device=device)
     request = OcrRequest(tuple(files), options, output_format, output)
     run_command(recognise_files(request, settings_or_exit(config, {"log_level": "error"})))
+
+
+@cli.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Say what was found here: limits, devices, engines, how many services of each kind fit, and why not more."""
+    from pagemill.cli.doctor import examine
+
+    typer.echo(examine(settings_or_exit(config, {"log_level": "error"}), as_json=as_json))

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+_V1_UNLIMITED = 2**62
+"""v1 writes "no limit" as the largest number of whole pages."""
 _MOUNTED_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -25,7 +27,8 @@ class MemoryCgroup:
         In v2 `memory.high` counts as well: above it the kernel slows every process of the cgroup to a crawl.
         """
         if self.version == 1:
-            return self._number("memory.limit_in_bytes")
+            limit = self._number("memory.limit_in_bytes")
+            return None if limit is None or limit >= _V1_UNLIMITED else limit
         limits = [self._number("memory.max"), self._number("memory.high")]
         return min((limit for limit in limits if limit is not None), default=None)
 

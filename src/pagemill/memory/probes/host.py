@@ -1,6 +1,6 @@
 """Host memory: the machine's, and what every cgroup above us leaves of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,8 +79,16 @@ class HostProbe:
         Raises:
             DeviceUnavailable: There is no /proc/meminfo to read.
         """
+        return tightest(self.bounds())
+
+    def bounds(self) -> Sequence[Bound]:
+        """Everything that bounds our memory: the machine, then every cgroup above us that has a limit.
+
+        Raises:
+            DeviceUnavailable: There is no /proc/meminfo to read.
+        """
         bounds = (cgroup_bound(cgroup) for cgroup in self._cgroups)
-        return tightest([self._machine(), *(bound for bound in bounds if bound is not None)])
+        return [self._machine(), *(bound for bound in bounds if bound is not None)]
 
     def _machine(self) -> Bound:
         try:

@@ -1,0 +1,149 @@
+"""`pagemill doctor`: what was found on this machine, and what follows from it for memory."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from pagemill import __version__
+from pagemill.app import Application
+from pagemill.domain.memory import MIB
+from pagemill.engines.registry import unusable_engines
+from pagemill.memory.capacity import Capacity, capacities
+from pagemill.memory.estimator import LearningEstimator, seeds_of
+from pagemill.memory.probes.host import Bound, HostProbe
+from pagemill.settings import Settings
+
+_LIBRARIES = ("onnxruntime", "rapidocr", "opencv-python", "opencv-python-headless", "pypdfium2", "nvidia-ml-py")
+_SAME_MODULE = ("opencv-python", "opencv-python-headless")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Something that bounds host memory."""
+
+    source: str
+    limit_mb: int
+    free_mb: int
+
+    @classmethod
+    def of(cls, bound: Bound) -> "Limit":
+        """In MiB."""
+        return cls(bound.source, round(bound.limit_bytes / MIB), round(bound.free_bytes / MIB))
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that may be used."""
+
+    device: str
+    limit_mb: int
+    used_mb: int
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """An engine, and why it cannot be used here, if so."""
+
+    engine: str
+    usable: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How many services of one kind fit, for A4 pages at 200 dpi, by the shipped figures."""
+
+    service: str
+    device: str
+    need_mb: int
+    need_gpu_mb: int
+    fit_now: int
+    fit_at_most: int
+    reason: str
+
+    @classmethod
+    def of(cls, capacity: Capacity) -> "Fit":
+        """In MiB."""
+        return cls(
+            service=f"{capacity.key.engine}/{capacity.key.profile}",
+            device=capacity.key.device,
+            need_mb=round(capacity.need.ram_bytes / MIB),
+            need_gpu_mb=round(capacity.need.gpu_bytes / MIB),
+            fit_now=capacity.now,
+            fit_at_most=capacity.at_most,
+            reason=capacity.reason,
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was found."""
+
+    pagemill: str
+    python: str
+    limits: Sequence[Limit]
+    devices: Sequence[Device]
+    engines: Sequence[EngineState]
+    services: Sequence[Fit]
+    libraries: dict[str, str]
+    advice: Sequence[str]
+
+
+def examine(settings: Settings, *, as_json: bool) -> str:
+    """The report, as text or as JSON. Starts nothing and writes nothing."""
+    report = _report(settings)
+    return json.dumps(asdict(report), indent=2) if as_json else "\n".join(_lines(report))
+
+
+def _report(settings: Settings) -> Report:
+    application = Application(settings)
+    specs, accounts = application.engines, application.guard.accounts()
+    unusable = unusable_engines(specs)
+    usable = [spec for name, spec in specs.items() if name not in unusable]
+    libraries = dict(_installed())
+    devices = application.guard.devices()
+    return Report(
+        pagemill=__version__,
+        python=sys.version.split()[0],
+        limits=[Limit.of(bound) for bound in HostProbe().bounds()],
+        devices=[Device(one.device, round(one.limit_bytes / MIB), round(one.used_bytes / MIB)) for one in devices],
+        engines=[EngineState(name, name not in unusable, unusable.get(name, "")) for name in specs],
+        services=[Fit.of(each) for each in capacities(usable, accounts, LearningEstimator(seeds_of(usable)))],
+        libraries=libraries,
+        advice=list(_advice(libraries, gpus=len(devices) - 1)),
+    )
+
+
+def _installed() -> Iterator[tuple[str, str]]:
+    for name in _LIBRARIES:
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            continue
+
+
+def _advice(libraries: dict[str, str], *, gpus: int) -> Iterator[str]:
+    if all(name in libraries for name in _SAME_MODULE):
+        yield "opencv-python and opencv-python-headless overwrite each other; uninstall both and install one again."
+    if not gpus:
+        yield "NVML shows no GPU: everything runs on the CPU."
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"Pagemill {report.pagemill}, Python {report.python}"
+    yield "\nLimits of host memory"
+    for limit in report.limits:
+        yield f"  {limit.limit_mb:8} MiB, {limit.free_mb} MiB free   {limit.source}"
+    yield "\nDevices"
+    for device in report.devices:
+        yield f"  {device.device:8} {device.used_mb} of {device.limit_mb} MiB used"
+    yield "\nEngines"
+    for engine in report.engines:
+        yield f"  {engine.engine:12} {'can be used' if engine.usable else engine.reason}"
+    yield "\nServices that fit, for A4 pages at 200 dpi, before anything was learned"
+    for fit in report.services:
+        yield f"  {fit.service} on {fit.device}: {fit.fit_now} now, {fit.fit_at_most} at most. {fit.reason}"
+    yield "\nLibraries: " + ", ".join(f"{name} {number}" for name, number in report.libraries.items())
+    yield from (f"\n{advice}" for advice in report.advice)

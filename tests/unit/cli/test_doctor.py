@@ -1,0 +1,32 @@
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from pagemill.cli.main import cli
+from pagemill.memory.probes.host import HostProbe
+
+
+def test_what_was_found_is_told_to_people_and_to_programs(tmp_path: Path) -> None:
+    nowhere = tmp_path / "data"
+    environment = {"PAGEMILL_DATA_DIR": str(nowhere)}
+    told = CliRunner().invoke(cli, ["doctor"], env=environment)
+    report = json.loads(CliRunner().invoke(cli, ["doctor", "--json"], env=environment).stdout)
+    assert told.exit_code == 0
+    assert [limit["source"] for limit in report["limits"]] == [bound.source for bound in HostProbe().bounds()]
+    assert report["devices"][0]["device"] == "cpu"
+    assert report["engines"] == [{"engine": "rapidocr", "usable": True, "reason": ""}]
+    for fit in report["services"]:
+        assert fit["fit_now"] <= fit["fit_at_most"]
+        assert f"{fit['service']} on {fit['device']}" in told.stdout
+        assert f"takes up to {fit['need_mb']} MiB" in told.stdout
+    assert not nowhere.exists()
+
+
+def test_less_memory_fits_fewer_services(tmp_path: Path) -> None:
+    def fits(limit_mb: int) -> int:
+        environment = {"PAGEMILL_DATA_DIR": str(tmp_path), "PAGEMILL_MEMORY__LIMIT_MB": str(limit_mb)}
+        report = json.loads(CliRunner().invoke(cli, ["doctor", "--json"], env=environment).stdout)
+        return int(report["services"][0]["fit_at_most"])
+
+    assert fits(600) <= 1 < fits(2000) <= 5
