@@ -14,6 +14,7 @@ from pagemill.cli.exits import ExitCode
 from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import InvalidSettings
 from pagemill.logs import configure_logging
+from pagemill.memory.probes.machine import MachineProbe
 from pagemill.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -24,19 +25,22 @@ BACKLOG = 2048
 """Connections that may wait to be accepted."""
 
 
-async def serve_http(settings: Settings, *, engines: Mapping[str, EngineSpec] | None = None) -> ExitCode:
+async def serve_http(
+    settings: Settings, *, engines: Mapping[str, EngineSpec] | None = None, machine: MachineProbe | None = None
+) -> ExitCode:
     """Serve until SIGINT or SIGTERM, then end in order; unfinished pages go on after the next start.
 
     Args:
         settings: All settings.
         engines: As `Application` takes them.
+        machine: Likewise.
 
     Raises:
         InvalidSettings: The address, the data folder or the database cannot be used.
     """
     configure_logging(settings.log_level, settings.log_format)
     with _listening(settings.server.host, settings.server.port) as listener:
-        application = Application(settings, engines=engines)
+        application = Application(settings, engines=engines, machine=machine)
         config = uvicorn.Config(
             http_api(application),
             lifespan="off",
