@@ -22,6 +22,7 @@ check: $(VENV)/.dev ## Format, lint, types and import contracts
 
 bench: $(VENV)/.dev ## Print the benchmark tables
 	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.memory
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pagemill needs Python 3.11 or newer; say which: make PYTHON=python3.12 serve")'

@@ -1,42 +1,59 @@
 """Scanned documents made by script, of pages as large and as small as people send them."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 
 from benchmarks.samples import DPI, sample_pages
-from PIL import Image
+from PIL import Image, ImageDraw
 
 SCALES = (1.0, 0.5, 1.4, 0.75, 2.0, 0.35, 1.15, 2.8)
 """Sides of pages against their usual size: A4 at 70 to 560 dpi."""
+_PAPER = (248, 248, 248)
+_LAYOUTS = 7
 
 
-def make_documents(folder: Path, *, count: int, pages: int, seed: int = 2026) -> list[Path]:
-    """So many PDFs of scanned pages, every one different, all layouts in turn."""
-    images = (sample.image for sample in sample_pages(count * pages, seed=seed))
-    return [_save(folder / f"document-{number:03}.pdf", list(islice(images, pages))) for number in range(count)]
+def make_documents(folder: Path, *, count: int, pages: int) -> list[Path]:
+    """So many PDFs of full-size pages with a quarter of a page's text each.
+
+    Memory is that of a full page (the sheet is as large, its lines as wide); time is a quarter of it.
+    """
+    return _save_all(folder, cycle([_sparse(sample.image) for sample in sample_pages(_LAYOUTS)]), count, pages)
 
 
-def make_small_documents(folder: Path, *, count: int, pages: int, seed: int = 2026) -> list[Path]:
-    """The same with pages at a third of their size and two thirds of them cut away: read in a moment each."""
-    images = (_small(sample.image) for sample in sample_pages(count * pages, seed=seed))
-    return [_save(folder / f"document-{number:03}.pdf", list(islice(images, pages))) for number in range(count)]
+def make_small_documents(folder: Path, *, count: int, pages: int) -> list[Path]:
+    """So many PDFs of strips of pages, a few lines each, which are read in a moment."""
+    return _save_all(folder, cycle([_strip(sample.image) for sample in sample_pages(_LAYOUTS)]), count, pages)
 
 
 def varied_images(folder: Path, count: int, *, seed: int = 2026) -> Iterator[Path]:
-    """Page images of very different sizes, one file each."""
+    """Page images of very different sizes, one file each; every third with a full page of text."""
     for number, sample in enumerate(sample_pages(count, seed=seed)):
+        image = sample.image if number % 3 == 0 else _sparse(sample.image)
         scale = SCALES[number % len(SCALES)]
-        size = (round(sample.image.width * scale), round(sample.image.height * scale))
         path = folder / f"page-{number:03}.jpg"
-        sample.image.resize(size, Image.Resampling.BICUBIC).save(path, quality=90)
+        size = (round(image.width * scale), round(image.height * scale))
+        image.resize(size, Image.Resampling.BICUBIC).save(path, quality=90)
         yield path
 
 
-def _small(image: Image.Image) -> Image.Image:
-    return image.crop((0, 0, image.width, image.height // 4)).resize((image.width // 2, image.height // 8))
+def _sparse(image: Image.Image) -> Image.Image:
+    sheet = Image.new("RGB", image.size, _PAPER)
+    sheet.paste(image.crop((0, 0, image.width, image.height // 4)))
+    return sheet
+
+
+def _strip(image: Image.Image) -> Image.Image:
+    return image.crop((0, 0, image.width, image.height // 6)).resize((image.width // 2, image.height // 12))
+
+
+def _save_all(folder: Path, images: Iterator[Image.Image], count: int, pages: int) -> list[Path]:
+    return [_save(folder / f"document-{number:03}.pdf", list(islice(images, pages))) for number in range(count)]
 
 
 def _save(path: Path, images: Sequence[Image.Image]) -> Path:
-    images[0].save(path, save_all=True, append_images=images[1:], resolution=DPI, quality=85)
+    """A scan; the name on its first page makes every document different."""
+    first = images[0].copy()
+    ImageDraw.Draw(first).text((5, 5), path.stem, fill=0)
+    first.save(path, save_all=True, append_images=images[1:], resolution=DPI, quality=85)
     return path

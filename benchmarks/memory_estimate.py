@@ -19,7 +19,7 @@ from pagemill.engines.registry import engine_specs
 from pagemill.memory.estimator import LearningEstimator, seeds_of
 
 LEARNED_FROM = 30
-MADE = 120
+MADE = 80
 KEY = ModelSetKey("rapidocr", "accurate", (), CPU)
 SUFFIXES = frozenset({".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 

@@ -78,9 +78,12 @@ def run_pagemill(documents: Sequence[Path], *, settings: Mapping[str, str], limi
 @contextmanager
 def serving(settings: Mapping[str, str], cgroup: MemoryCgroup | None = None) -> Iterator[Server]:
     """A server of its own, on a data folder of its own."""
-    with tempfile.TemporaryDirectory(prefix="pagemill-bench-") as folder:
-        with Server(Path(folder) / "data", settings=settings, command=_within(cgroup, AS_INSTALLED)) as server:
-            yield server
+    command = _within(cgroup, AS_INSTALLED)
+    with (
+        tempfile.TemporaryDirectory(prefix="pagemill-bench-") as folder,
+        Server(Path(folder) / "data", settings=settings, command=command) as server,
+    ):
+        yield server
 
 
 def follow(server: Server, task_ids: Sequence[str]) -> tuple[int, int]:

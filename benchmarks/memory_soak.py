@@ -42,9 +42,9 @@ def report(scratch: Path, *, pages: int, settings: Mapping[str, str], plot: Path
         moments = _soak(server, documents)
         statuses = [task.status for task in newest_tasks(server, 200)]
     thirds = [moments[: len(moments) // 3], moments[-(len(moments) // 3) :]]
-    print(
-        f"\nSoak: {moments[-1].pages} pages in {moments[-1].at_s:.0f} s, {statuses.count(TaskStatus.SUCCEEDED)} of {len(documents)} tasks succeeded"
-    )
+    succeeded = statuses.count(TaskStatus.SUCCEEDED)
+    end = moments[-1]
+    print(f"\nSoak: {end.pages} pages in {end.at_s:.0f} s, {succeeded} of {len(documents)} tasks succeeded")
     for name, values in (
         ("server", [[moment.server_mib for moment in third] for third in thirds]),
         ("all processes", [[moment.tree_mib for moment in third] for third in thirds]),

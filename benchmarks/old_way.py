@@ -17,6 +17,7 @@ import numpy as np
 import pypdfium2 as pdfium
 from numpy.typing import NDArray
 from rapidocr import RapidOCR
+from rapidocr.utils.output import RapidOCROutput
 
 DPI = 200
 PDFIUM = Lock()
@@ -34,7 +35,8 @@ class OCRService:
         """The text of every page."""
         texts = []
         for number, image in enumerate(page_images(document), start=1):
-            texts.append("\n".join(self._engine(image).txts or ()))
+            result = self._engine(image)
+            texts.append("\n".join(result.txts or ()) if isinstance(result, RapidOCROutput) else "")
             on_page(number)
         return texts
 
