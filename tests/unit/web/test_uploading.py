@@ -100,6 +100,8 @@ async def test_every_option_of_a_form_is_understood(client: httpx.AsyncClient, t
         "labels": '{"customer": "17"}',
         "deadline_seconds": "3600",
         "time_to_live_seconds": "86400.5",
+        "cache": "refresh",
+        "webhook_url": "https://example.com/hook",
     }
     response = await client.post("/tasks", files={"file": PDF}, data=fields)
     assert response.status_code == 202
@@ -125,6 +127,8 @@ async def test_every_option_of_a_form_is_understood(client: httpx.AsyncClient, t
         "labels": {"customer": "17"},
         "deadline_seconds": 3600,
         "time_to_live_seconds": 86400.5,
+        "cache": "refresh",
+        "webhook_url": "https://example.com/hook",
     }
 
 
