@@ -69,7 +69,7 @@ class ImageDocument:
             InvalidDocument: It is damaged.
             DocumentTooLarge: Its canvas alone would take too much memory (WebP).
         """
-        self._path, self._kind = path, kind
+        self.path, self._kind = path, kind
         with _faults_as(InvalidDocument, f"The {kind.upper()} image is damaged and cannot be opened"):
             self._image = _READERS[kind](path)
         with _faults_as(InvalidDocument, f"The {kind.upper()} image is damaged and its pages cannot be counted"):
@@ -87,7 +87,7 @@ class ImageDocument:
     def render(self, number: int, *, dpi: int, max_pixels: int) -> PageImage:
         """The frame's own pixels, reduced where there are more than `max_pixels`; `dpi` changes nothing."""
         del dpi
-        image = self._frame(number)
+        image = self.frame(number)
         width, height = image.size
         scale = reduction(image.size, max_pixels)
         if isinstance(image, JpegImageFile) and scale < 1:
@@ -102,7 +102,7 @@ class ImageDocument:
         del dpi
         if mode is not OcrMode.NEVER:
             return None
-        width, height = self._frame(number).size
+        width, height = self.frame(number).size
         return Page(
             number=number,
             width_px=width,
@@ -126,12 +126,17 @@ class ImageDocument:
         """Close."""
         self.close()
 
-    def _frame(self, number: int) -> ImageFile.ImageFile:
+    def frame(self, number: int) -> ImageFile.ImageFile:
+        """The image of a page, its pixels not decoded yet; valid until the next one is asked for.
+
+        Raises:
+            PageUnreadable: It is damaged.
+        """
         check_page_number(number, len(self._frames))
         with _faults_as(PageUnreadable, f"The image of page {number} is damaged"):
             if self._kind is not DocumentKind.TIFF:
                 self._image.close()
-                self._image = _READERS[self._kind](self._path)
+                self._image = _READERS[self._kind](self.path)
             self._image.seek(self._frames[number - 1])
         return self._image
 

@@ -62,6 +62,13 @@ class PageFrame:
         bx, by = a * right + c * top + e, b * right + d * top + f
         return (ax, ay, bx, by) if ax <= bx and ay <= by else (min(ax, bx), min(ay, by), max(ax, bx), max(ay, by))
 
+    def to_page(self, x: float, y: float) -> tuple[float, float]:
+        """The point of page space that is shown at a point of the upright page."""
+        a, b, c, d, e, f = self._matrix
+        size = a * d - b * c
+        across, down = x - e, y - f
+        return (d * across - c * down) / size, (a * down - b * across) / size
+
     def turned(self, quarter_turns: int) -> "PageFrame":
         """The same page, turned further clockwise."""
         return replace(self, quarter_turns=(self.quarter_turns + quarter_turns) % 4)

@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -79,6 +80,23 @@ class PdfFile:
             return layer.page(
                 number, dpi=dpi, warnings=(f"Parts of this page may be missing: {doubt}, and OCR is off.",)
             )
+
+    def frame(self, number: int, *, width_px: int, height_px: int, rotation: int) -> PageFrame:
+        """Where the page lies in an upright image of it, so that pixels of the image can be found on the page.
+
+        Args:
+            number: 1-based page number.
+            width_px: Of the upright image.
+            height_px: Likewise.
+            rotation: Degrees clockwise by which the rendered page was turned to stand upright.
+
+        Raises:
+            PageUnreadable: The page is damaged.
+        """
+        with self._page(number) as page:
+            shown = self._frame(page, number, POINTS_PER_INCH).turned(rotation // 90)
+        scale = max(width_px, height_px) / max(shown.right - shown.left, shown.top - shown.bottom)
+        return replace(shown, scale=scale)
 
     def close(self) -> None:
         """Close the file."""

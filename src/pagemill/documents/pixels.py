@@ -31,7 +31,7 @@ def page_image(image: Image.Image, *, stored_size: Size, max_pixels: int) -> Pag
         stored_size: Its size in the file.
         max_pixels: Most pixels of the result.
     """
-    dpi = _stated_dpi(image, stored_size)
+    dpi = stated_dpi(image, stored_size)
     ImageOps.exif_transpose(image, in_place=True)
     flat = _flattened(_shrunk(_plain(image), max_pixels))
     width, height = flat.size
@@ -85,7 +85,7 @@ def _flattened(image: Image.Image) -> Image.Image:
     return paper
 
 
-def _stated_dpi(image: Image.Image, size: Size) -> float | None:
+def stated_dpi(image: Image.Image, size: Size) -> float | None:
     """Pixels per inch that the file states, where that can be true."""
     stated = image.info.get("dpi")
     if not isinstance(stated, tuple) or len(stated) != 2:

@@ -1,0 +1,179 @@
+"""Searchable PDFs: what was sent, with the words that were read where they stand. Runs in workers only.
+
+    original ──▶ pages as they are ──┐
+    image    ──▶ a page its size   ──┼──▶ invisible text before each page's own content ──▶ output, whole or not at all
+    result   ──▶ words and places  ──┘
+
+A PDF's own content streams and images are copied byte for byte. Words go before them, in a stream of their own, so that
+nothing the page does to the graphics state can move them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pikepdf
+from pikepdf import Array, Dictionary, Pdf
+
+from pagemill.documents.glyphless import CharacterCodes, add_font, deflated
+from pagemill.documents.image_pages import ImagePages
+from pagemill.documents.opening import sniff_file
+from pagemill.documents.pdf import PdfFile
+from pagemill.documents.text_stream import ToUserSpace, text_stream
+from pagemill.domain.documents import DocumentKind
+from pagemill.domain.errors import EncryptedDocument, InvalidDocument
+from pagemill.domain.page import Page, PageSource
+
+_MOST_ANCESTORS = 64
+
+
+class _Target(Protocol):
+    """A PDF that is being made searchable."""
+
+    pdf: Pdf
+
+    def to_user_space(self, page: Page) -> ToUserSpace:
+        """From pixels of the page as it was read to its user space. Raises `PageUnreadable`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the files."""
+        ...
+
+
+class _OriginalPdf:
+    """A PDF to be made searchable as it is."""
+
+    def __init__(self, document: Path) -> None:
+        with ExitStack() as closing:
+            self._seen = closing.enter_context(PdfFile(document))
+            self.pdf = closing.enter_context(Pdf.open(document, suppress_warnings=True))
+            _check_agreement(len(self.pdf.pages), self._seen.info().page_count)
+            self._closing = closing.pop_all()
+
+    def to_user_space(self, page: Page) -> ToUserSpace:
+        return self._seen.frame(
+            page.number, width_px=page.width_px, height_px=page.height_px, rotation=page.rotation
+        ).to_page
+
+    def close(self) -> None:
+        self._closing.close()
+
+
+def _check_agreement(pages: int, shown: int) -> None:
+    """Refuse a PDF so damaged that two readers find different pages in it: words would go to the wrong ones."""
+    if pages != shown:
+        raise InvalidDocument("The PDF is damaged: its pages cannot be told. Print it to a new PDF and send that.")
+
+
+def write_searchable_pdf(document: Path, pages: Iterable[Page], output: Path) -> None:
+    """Make a searchable PDF of a document.
+
+    Pages that were recognised get their words; pages whose text layer was taken, and pages that are not among `pages`,
+    stay as they are. Images become pages of their size in print. Of a long document only its structure and the words
+    are held in memory, compressed; page contents are copied from file to file.
+
+    Args:
+        document: The original; it is not changed.
+        pages: What was read, by ascending number.
+        output: Where the PDF is put, complete or not at all.
+
+    Raises:
+        DocumentError: The document cannot be opened.
+        PageUnreadable: A page of it is damaged.
+    """
+    with _target(document, work=output.parent) as target:
+        _add_words(target, pages)
+        part = output.with_name(f".{output.name}.part")
+        try:
+            _save(target.pdf, part)
+            part.replace(output)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _target(document: Path, *, work: Path) -> Iterator[_Target]:
+    kind = sniff_file(document)
+    try:
+        target: _Target = _OriginalPdf(document) if kind is DocumentKind.PDF else ImagePages(document, kind, work=work)
+        try:
+            yield target
+        finally:
+            target.close()
+    except pikepdf.PasswordError as error:
+        raise EncryptedDocument(
+            "The PDF is protected by a password: remove the protection and send it again."
+        ) from error
+    except pikepdf.PdfError as error:
+        raise InvalidDocument(
+            f"The PDF is too damaged to be written again ({error}): print it to a new PDF and send that."
+        ) from error
+
+
+def _save(pdf: Pdf, path: Path) -> None:
+    """Streams as they are: neither unpacked nor packed again; protection against changes is kept."""
+    pdf.save(
+        path,
+        compress_streams=False,
+        stream_decode_level=pikepdf.StreamDecodeLevel.none,
+        object_stream_mode=pikepdf.ObjectStreamMode.preserve,
+        encryption=pdf.is_encrypted,
+    )
+
+
+def _add_words(target: _Target, pages: Iterable[Page]) -> None:
+    codes = CharacterCodes()
+    font = target.pdf.make_indirect(Dictionary())
+    for page in pages:
+        if page.source is PageSource.OCR:
+            _add_page_words(target, page, codes=codes, font=font)
+    if codes:
+        add_font(target.pdf, codes, font)
+
+
+def _add_page_words(target: _Target, page: Page, *, codes: CharacterCodes, font: pikepdf.Object) -> None:
+    stored = target.pdf.pages[page.number - 1].obj
+    to_user_space = target.to_user_space(page)
+    resources = _own_resources(stored)
+    name = _free_name(resources.Font)
+    content = text_stream(page, font=name, encoded=codes.encoded, to_user_space=to_user_space)
+    if content:
+        resources.Font[name] = font
+        stored.Resources = resources
+        stored.Contents = Array([deflated(target.pdf, content), *_contents(stored)])
+
+
+def _contents(page: pikepdf.Object) -> Iterable[pikepdf.Object]:
+    contents = page.get("/Contents")
+    if contents is None:
+        return ()
+    return contents.as_list() if isinstance(contents, Array) else (contents,)
+
+
+def _own_resources(page: pikepdf.Object) -> Dictionary:
+    """A copy of the page's resources, its fonts included, for others may share them; nothing deeper is copied."""
+    resources = Dictionary(_entries(_inherited(page, "/Resources")))
+    resources.Font = Dictionary(_entries(resources.get("/Font")))
+    return resources
+
+
+def _entries(value: pikepdf.Object | None) -> dict[str, pikepdf.Object]:
+    return dict(value.items()) if isinstance(value, Dictionary) else {}
+
+
+def _inherited(page: pikepdf.Object, key: str) -> pikepdf.Object | None:
+    node: pikepdf.Object | None = page
+    for _ in range(_MOST_ANCESTORS):
+        if not isinstance(node, Dictionary):
+            break
+        if (value := node.get(key)) is not None:
+            return value
+        node = node.get("/Parent")
+    return None
+
+
+def _free_name(fonts: pikepdf.Object) -> str:
+    names: Callable[[int], str] = "/Pagemill{}".format
+    return next(names(at) for at in range(len(fonts.keys()) + 1) if names(at) not in fonts)
