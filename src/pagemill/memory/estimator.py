@@ -1,6 +1,6 @@
 """What a page will need at its peak: shipped seeds first, then what was observed.
 
-    need(x) = base + fixed + per_pixel · x   until a few pages were read; x = pixels · (batch size ÷ the engine's own)
+    need(x) = base + fixed + per_pixel · x   until a few pages as large were read; x = pixels · (batch size ÷ own)
     need(x) = line(x) · (1 + margin)         line = the lowest above all peaks seen, but one in a hundred
 
 Peaks, not settled sizes, since only peaks are stable. A failed run says what was *not* enough: it is a lower bound for
@@ -29,8 +29,9 @@ class EstimatorConfig:
     """How cautious the estimate is.
 
     Attributes:
-        margin: Share added to what was learned, beside the one that shrinks as pages are seen: peaks vary a little.
-        few: With fewer pages than this the seed still counts.
+        margin: Share added to what was learned: peaks vary a little.
+        doubt: Share added beside it; it shrinks as pages alike are seen.
+        few: With fewer pages alike than this the seed still counts.
         own_batch_size: Lines in a run where nobody said how many; seeds are meant for it.
         base_margin: Share added to the largest loaded, idle size seen.
         after_failure: What a failed run reached is multiplied by this to get the least that may be enough.
@@ -38,6 +39,7 @@ class EstimatorConfig:
     """
 
     margin: float = 0.03
+    doubt: float = 0.3
     few: int = 8
     own_batch_size: int = 8
     base_margin: float = 0.1
@@ -104,9 +106,9 @@ class _Curve:
         self._line: Line | None = None
 
     def at(self, x: float) -> int:
-        learned = self._learned(x)
-        seeded = self._seed.at(x) if len(self.points) < self._config.few else 0.0
-        return ceil(max(learned, seeded, self._least(x)))
+        alike = sum(seen >= x / 2 for seen, _ in self.points)
+        seeded = self._seed.at(x) if alike < self._config.few else 0.0
+        return ceil(max(self._learned(x, alike), seeded, self._least(x)))
 
     def add(self, x: float, peak: float) -> None:
         self.points.append((x, peak))
@@ -128,8 +130,8 @@ class _Curve:
         self.failures = [_Failure(*failure) for failure in failures]
         self._line = None
 
-    def _learned(self, x: float) -> float:
-        """The line, raised by a margin that shrinks with the pages seen that were at least half as large.
+    def _learned(self, x: float, alike: int) -> float:
+        """The line, raised by a margin that shrinks with the pages seen that were alike: at least half as large.
 
         Of n + 1 pages alike, the last is the largest with a chance of 1 ÷ (n + 1). Beyond the largest page seen the
         line rises at least as the seed does.
@@ -137,10 +139,9 @@ class _Curve:
         if not self.points:
             return 0.0
         line = self._fitted()
-        alike = sum(seen >= x / 2 for seen, _ in self.points)
         largest = max(seen for seen, _ in self.points)
         unseen = max(0.0, x - largest) * max(0.0, self._seed.slope - line.slope)
-        return (line.at(x) + unseen) * (1 + self._config.margin + 1 / (alike + 1))
+        return (line.at(x) + unseen) * (1 + self._config.margin + self._config.doubt / (alike + 1))
 
     def _fitted(self) -> Line:
         if self._line is None:
