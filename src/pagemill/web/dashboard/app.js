@@ -61,7 +61,7 @@ function showPulse(status) {
   const parts = Object.entries(status.devices).map(([device, memory]) =>
     h("span", { class: "gauge", data: { level: memory.level }, title: `Memory of ${device}: level ${memory.level}` },
       h("b", {}, device),
-      h("meter", { min: 0, max: memory.limit_mb, value: memory.used_mb, "aria-label": `Memory in use on ${device}` }),
+      h("i", { style: { "--share": `${(100 * memory.used_mb) / memory.limit_mb}%` } }),
       `${mebibytes(memory.used_mb)} of ${mebibytes(memory.limit_mb)}`));
   place.replaceChildren(...parts);
 }

@@ -4,11 +4,18 @@ import { s } from "./dom.js";
 
 const WIDTH = 600;
 const HEIGHT = 160;
-const SPAN_MS = 5 * 60_000;
+const LONGEST_MS = 5 * 60_000;
+const SHORTEST_MS = 30_000;
+
+/** How much of the past is shown: what was seen of it, within bounds. */
+export function spanOf(points, now) {
+  return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, now - points[0].at));
+}
 
 /** `points`: `{at, used_mb, reserved_mb}`, oldest first. `levels`: per cent by name. */
 export function memoryChart(points, limit, levels, now) {
-  const x = (at) => WIDTH - ((now - at) / SPAN_MS) * WIDTH;
+  const span = spanOf(points, now);
+  const x = (at) => WIDTH - ((now - at) / span) * WIDTH;
   const y = (mb) => HEIGHT - (Math.min(mb, limit) / limit) * HEIGHT;
   return s("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img",
     "aria-label": described(points, limit) },
@@ -32,6 +39,6 @@ function steps(points, x, y) {
 function described(points, limit) {
   const last = points.at(-1);
   const most = Math.max(...points.map((each) => each.used_mb));
-  return `Memory over the last five minutes: now ${last.used_mb} MiB used and ${last.reserved_mb} MiB promised of `
+  return `Memory over the last minutes: now ${last.used_mb} MiB used and ${last.reserved_mb} MiB promised of `
     + `${limit} MiB; at most ${most} MiB were used.`;
 }

@@ -144,7 +144,7 @@ export class PageViewer {
 
   #block(block) {
     const kind = block.kind === "title" ? "h3" : "p";
-    return h(kind, { class: `block ${block.kind}` }, ...block.lines.flatMap((line) => [this.#line(line), h("br")]).slice(0, -1));
+    return h(kind, { class: "block", data: { kind: block.kind } }, ...block.lines.flatMap((line) => [this.#line(line), h("br")]).slice(0, -1));
   }
 
   /** The line as it was read, each word a span; what stands between words is the line's own. */

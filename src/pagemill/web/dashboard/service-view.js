@@ -1,7 +1,7 @@
 // The service's insides: memory of each device, resident model sets, the queue, and work done.
 
 import { h } from "./dom.js";
-import { memoryChart } from "./chart.js";
+import { memoryChart, spanOf } from "./chart.js";
 import { count, mebibytes, seconds, words } from "./format.js";
 
 const TICK_MS = 1_000;
@@ -62,7 +62,7 @@ function deviceCard(device, memory, live) {
     h("div", { class: "plot" }, memoryChart(points, memory.limit_mb, levels, live.takenAt),
       h("ul", { class: "marks" }, ...Object.entries(levels).map(([name, at]) =>
         h("li", { style: { bottom: `${at}%` } }, `${name} ${at} %`)))),
-    h("div", { class: "axis" }, h("span", {}, "5 minutes ago"), h("span", {}, "now")));
+    h("div", { class: "axis" }, h("span", {}, `${seconds(spanOf(points, live.takenAt) / 1000)} ago`), h("span", {}, "now")));
 }
 
 function modelSets(live) {

@@ -2,15 +2,19 @@
 
 import { get } from "./api.js";
 import { h, say } from "./dom.js";
-import { between, clock, seconds, sentence } from "./format.js";
+import { between, clock, seconds, sentence, words } from "./format.js";
 
 const TONES = {
   succeeded: "good", page_failed: "bad", failed: "bad", expired: "bad", worker_lost: "bad", oom_recovery: "warn",
   page_retried: "warn", retrying: "warn", requeued: "warn", memory_warning: "warn", partially_succeeded: "warn",
   cancel_requested: "warn", started: "busy",
 };
+const NAMES = {
+  resource_acquired: "Service acquired", resource_released: "Service released", cleanup_completed: "All released, and checked",
+  oom_recovery: "Out of memory", cleanup_started: "Cleaning up",
+};
 const KEPT = 2_000;
-const UNITS = { seconds: (value) => seconds(value) };
+const TOLD = { seconds: "took", resource: "", device: "on", reason: "", next_rung: "then" };
 
 export class Timeline {
   constructor(taskId) {
@@ -41,7 +45,7 @@ export class Timeline {
   }
 
   #entry(event, text) {
-    const what = h("b", {}, sentence(event.event_type));
+    const what = h("b", {}, NAMES[event.event_type] ?? sentence(event.event_type));
     const more = h("span", { class: "hint" }, text);
     const since = between(this.began, event.timestamp);
     this.list.append(h("li", { data: { tone: TONES[event.event_type] ?? "" } },
@@ -66,8 +70,8 @@ export class Timeline {
 function details(event) {
   return Object.entries(event.details)
     .filter(([, value]) => value !== null && value !== "" && value !== 0)
-    .map(([name, value]) => (name.endsWith("_mb") ? `${sentence(name.slice(0, -3)).toLowerCase()} ${value} MiB`
-      : `${sentence(name).toLowerCase()} ${UNITS[name]?.(value) ?? value}`))
+    .map(([name, value]) => (name.endsWith("_mb") ? `${words(name.slice(0, -3))} ${value} MiB`
+      : `${TOLD[name] ?? words(name)} ${name.startsWith("seconds") ? seconds(value) : value}`.trim()))
     .join(" · ");
 }
 

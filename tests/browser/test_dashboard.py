@@ -1,0 +1,297 @@
+"""The dashboard as people use it, on the real server with the real engine."""
+
+import re
+import sqlite3
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+from tests.browser.conftest import Shoot
+from tests.data.documents import SENTENCE, make_scan, make_typed
+from tests.data.letters import make_letters
+from tests.data.pdfs import PdfPageSpec, make_pdf, text_at
+from tests.fixtures.server import FAULTY_ENGINE, Gate, Server, faulty_server
+
+HOSTILE_NAME = "<img src=x onerror=alert(1)>.pdf"
+HOSTILE_TEXT = "<script>document.title=1</script><img src=x onerror=alert(2)>"
+MANY = 10_000
+
+
+def home(server: Server) -> str:
+    return str(server.api.http.base_url)
+
+
+def send(page: Page, *documents: Path) -> None:
+    page.set_input_files("#files", list(documents))
+
+
+def row_of(page: Page, name: str) -> Locator:
+    """A task in the list; the newest of that name."""
+    return page.locator(".task").filter(has=page.get_by_text(name, exact=True)).first
+
+
+def expect_status(page: Page, name: str, status: str) -> None:
+    expect(row_of(page, name).locator(".chip")).to_have_text(status)
+
+
+def expect_picture(page: Page) -> None:
+    picture = page.locator(".paper img")
+    expect(picture).to_have_attribute("src", re.compile("^blob:"))
+    picture.evaluate("picture => picture.decode()")
+
+
+def test_a_document_is_sent_watched_and_looked_at(page: Page, server: Server, tmp_path: Path, shoot: Shoot) -> None:
+    page.goto(home(server))
+    send(page, make_letters(tmp_path / "letters.pdf", 3))
+    expect_status(page, "letters.pdf", "running")
+    expect(row_of(page, "letters.pdf").locator(".pages")).to_have_text(re.compile("of 3 pages"))
+    shoot(page, "tasks-running")
+    expect_status(page, "letters.pdf", "succeeded")
+
+    row_of(page, "letters.pdf").locator("a.name").click()
+    boxes, units = page.locator(".overlay polygon"), page.locator(".text .unit")
+    expect(page.get_by_role("heading", name="letters.pdf")).to_be_visible()
+    expect(boxes.first).to_be_attached()
+    assert boxes.count() == units.count() > 40
+    expect(page.locator(".text")).to_contain_text("harbour master")
+    expect_picture(page)
+    expect(page.locator(".receipt")).to_contain_text("Peak")
+    expect(page.locator(".timeline")).to_contain_text("3 pages read")
+
+    word = units.filter(has_text="Winterbourne")
+    number = word.get_attribute("data-unit")
+    word.hover()
+    expect(page.locator(f".overlay polygon[data-unit='{number}']")).to_have_class("hover")
+    box = boxes.nth(3)
+    box.hover()
+    expect(units.nth(3)).to_have_class(re.compile("hover"))
+    box.click()
+    expect(units.nth(3)).to_have_class(re.compile("chosen"))
+    expect(page.locator(".word")).to_contain_text("confidence")
+    shoot(page, "page")
+
+    page.get_by_role("button", name=re.compile("^Page 2")).click()
+    expect(page.get_by_role("heading", name="Page 2")).to_be_visible()
+    expect(page.locator(".text")).to_contain_text("Harbour Office 2")
+
+
+def test_the_result_is_downloaded_in_every_format(page: Page, server: Server, tmp_path: Path) -> None:
+    page.goto(home(server))
+    send(page, make_typed(tmp_path / "typed.pdf", 2))
+    expect_status(page, "typed.pdf", "succeeded")
+    menu = row_of(page, "typed.pdf").locator(".menu")
+    menu.locator("summary").click()
+    names = menu.locator(".menu-list button")
+    formats = names.count()
+    assert formats >= 3
+    for index in range(formats):
+        if index:
+            menu.locator("summary").click()
+        with page.expect_download() as download:
+            names.nth(index).click()
+        assert download.value.suggested_filename.startswith("typed.")
+        assert Path(download.value.path()).stat().st_size > 0
+    menu.locator("summary").click()
+    with page.expect_download() as download:
+        menu.get_by_role("button", name="text .txt").click()
+    assert SENTENCE in Path(download.value.path()).read_text()
+
+
+def test_what_documents_say_is_only_ever_shown(page: Page, server: Server, tmp_path: Path) -> None:
+    page.goto(home(server))
+    content = text_at(72, 700, HOSTILE_TEXT) + text_at(72, 600, " ".join(["plain words follow"] * 4))
+    send(page, make_pdf(tmp_path / HOSTILE_NAME, [PdfPageSpec(content)]))
+    expect_status(page, HOSTILE_NAME, "succeeded")
+    row_of(page, HOSTILE_NAME).locator("a.name").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE_NAME)
+    expect(page.locator(".text")).to_contain_text(HOSTILE_TEXT)
+    assert page.title() == f"{HOSTILE_NAME} · Pagemill"
+    assert page.locator("main script, main img[src='x']").count() == 0
+
+
+def test_the_policy_stops_what_would_run_all_the_same(server: Server, chromium: Browser) -> None:
+    """Shows that the check of every other test would see a violation."""
+    with chromium.new_context() as context:
+        page = context.new_page()
+        heard: list[str] = []
+        page.on("console", lambda message: heard.append(message.text))
+        page.goto(home(server))
+        page.locator(".drop").wait_for()
+        page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))")
+        assert page.evaluate("window.ran") is None
+        assert any("Content Security Policy" in text for text in heard)
+
+
+def test_a_file_that_cannot_be_read_is_refused_with_its_reason(page: Page, server: Server, tmp_path: Path) -> None:
+    page.goto(home(server))
+    (tmp_path / "notes.pdf").write_text("no document at all")
+    send(page, tmp_path / "notes.pdf")
+    refused = page.locator(".sending li.bad")
+    expect(refused).to_contain_text("notes.pdf")
+    expect(refused).to_contain_text(re.compile("PDF|kind|image"))
+    refused.get_by_role("button", name="Dismiss notes.pdf").click()
+    expect(refused).to_have_count(0)
+
+
+def test_everything_can_be_done_with_the_keyboard(page: Page, server: Server, tmp_path: Path, shoot: Shoot) -> None:
+    page.goto(home(server))
+    page.locator(".drop").wait_for()
+    document = make_typed(tmp_path / "keys.pdf", 3)
+
+    def tab_to(name: str) -> None:
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            described = "document.activeElement.getAttribute('aria-label') || document.activeElement.textContent"
+            if name in page.evaluate(described):
+                return
+        raise AssertionError(f"{name} cannot be reached with Tab")
+
+    tab_to("Choose files")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(document)
+    expect_status(page, "keys.pdf", "succeeded")
+    tab_to("keys.pdf")
+    page.keyboard.press("Enter")
+    expect(page.locator(".text .unit").first).to_be_attached()
+    tab_to("Page 1")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("heading", name="Page 2")).to_be_visible()
+    expect(page.locator(".text")).to_contain_text("leaf 2")
+    tab_to("Text of page 2")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".word q")).to_have_text("sentence")
+    expect(page.locator(".overlay polygon").nth(1)).to_have_class("chosen")
+    shoot(page, "keyboard")
+    unnamed = page.evaluate(
+        "[...document.querySelectorAll('button, a, input, select, summary')].filter(each =>"
+        " !(each.getAttribute('aria-label') || each.textContent.trim() || each.labels?.length)).length"
+    )
+    assert unnamed == 0
+
+
+def test_it_says_that_the_server_is_gone_and_goes_on_once_it_is_back(page: Page, tmp_path: Path, shoot: Shoot) -> None:
+    data = tmp_path / "data"
+    with Server(data) as first:
+        address = home(first)
+        first.api.read(make_typed(tmp_path / "before.pdf", 1))
+        page.goto(address)
+        expect_status(page, "before.pdf", "succeeded")
+        expect(page.locator("#connection")).to_have_text("Live")
+    expect(page.locator("#connection")).to_contain_text("No connection")
+    shoot(page, "lost")
+    with Server(data, port=httpx.URL(address).port or 0) as second:
+        expect(page.locator("#connection")).to_contain_text("Connected again")
+        second.api.submit(make_typed(tmp_path / "after.pdf", 1))
+        expect_status(page, "after.pdf", "succeeded")
+        expect(page.locator(".task")).to_have_count(2)
+
+
+def test_ten_thousand_tasks_are_shown_a_page_at_a_time(page: Page, tmp_path: Path) -> None:
+    with Server(tmp_path / "data") as server:
+        server.api.cleaned(server.api.submit(make_typed(tmp_path / "one.pdf", 1)))
+        multiply(tmp_path / "data" / "pagemill.db", MANY - 1)
+        page.goto(home(server))
+        expect(page.locator(".task")).to_have_count(50)
+        expect(page.locator(".filters button").first).to_contain_text("10,000")
+        newest = page.locator(".task").first.get_attribute("data-task")
+        page.get_by_role("button", name="Older").click()
+        expect(page.locator(".pager")).to_contain_text("page 2")
+        assert page.locator(".task").first.get_attribute("data-task") != newest
+        page.get_by_role("button", name="Newer").click()
+        expect(page.locator(f".task[data-task='{newest}']")).to_be_visible()
+        server.api.submit(make_typed(tmp_path / "two.pdf", 1))
+        expect_status(page, "two.pdf", "succeeded")
+        expect(page.locator(".task")).to_have_count(50)
+
+
+def multiply(database: Path, times: int) -> None:
+    """Copies of the one task there is, older than it."""
+    with sqlite3.connect(database) as connection:
+        names = [row[1] for row in connection.execute("pragma table_info(tasks)")]
+        others = ", ".join(name for name in names if name != "task_id")
+        connection.execute(
+            f"with recursive n(i) as (select 1 union all select i + 1 from n where i < {times}) "  # noqa: S608
+            f"insert into tasks (task_id, {others}) select printf('00000000-%05d', i), {others} from n, tasks"
+        )
+    connection.close()
+
+
+def test_at_rest_nothing_is_asked(page: Page, tmp_path: Path) -> None:
+    with Server(tmp_path / "data") as server:
+        page.clock.install()
+        page.goto(home(server))
+        page.clock.run_for(5_000)
+        expect(page.locator(".gauge")).to_be_visible()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.clock.run_for(50_000)
+        assert asked == []
+
+
+def test_with_a_key_everything_works_once_it_is_given(page: Page, tmp_path: Path) -> None:
+    settings = {"SERVER__API_KEYS": '["let-me-in"]'}
+    with Server(tmp_path / "data", settings=settings) as server:
+        page.goto(home(server))
+        page.get_by_label("API key").fill("let-me-in")
+        page.get_by_role("button", name="Open the dashboard").click()
+        send(page, make_typed(tmp_path / "locked.pdf", 1))
+        expect_status(page, "locked.pdf", "succeeded")
+        menu = row_of(page, "locked.pdf").locator(".menu")
+        menu.locator("summary").click()
+        with page.expect_download() as download:
+            menu.get_by_role("button", name="text .txt").click()
+        assert SENTENCE in Path(download.value.path()).read_text()
+        row_of(page, "locked.pdf").locator("a.name").click()
+        expect_picture(page)
+
+
+def test_a_task_is_cancelled_and_its_failed_pages_are_tried_again(page: Page, tmp_path: Path, shoot: Shoot) -> None:
+    gate = Gate(tmp_path / "gate")
+    with faulty_server(tmp_path / "data", {"2": gate.fault, "4": "fail:The ink has run."}) as server:
+        page.goto(home(server))
+        scan = make_scan(tmp_path / "scan.tiff", [f"Number {number}" for number in range(1, 4)])
+        task = server.api.submit(scan, **FAULTY_ENGINE)
+        gate.reached()
+        expect(row_of(page, "scan.tiff").locator(".pages")).to_have_text("1 of 3 pages")
+        page.get_by_role("button", name="Cancel: scan.tiff").click()
+        expect_status(page, "scan.tiff", "cancelling")
+        gate.open()
+        expect_status(page, "scan.tiff", "cancelled")
+        assert server.api.task(task).status == "cancelled"
+
+        server.api.submit(make_scan(tmp_path / "ink.tiff", list("abcd")), **FAULTY_ENGINE)
+        expect_status(page, "ink.tiff", "partially succeeded")
+        shoot(page, "tasks-failed")
+        row_of(page, "ink.tiff").locator("a.name").click()
+        failed = page.get_by_role("button", name="The ink has run.")
+        failed.click()
+        expect(page.locator(".viewer .notice.bad")).to_contain_text("The ink has run.")
+        with page.expect_response(re.compile("/(retry|start)$")) as answer:
+            page.get_by_role("button", name="Retry failed pages").click()
+        assert answer.value.status == 202
+        expect(page.locator(".timeline b", has_text=re.compile("^Queued"))).to_have_count(2)
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+def test_it_can_be_looked_at(server: Server, chromium: Browser, tmp_path: Path, shoot: Shoot, look: str) -> None:
+    name = f"{look}.pdf"
+    server.api.read(make_letters(tmp_path / name, 1))
+    width, height = (320, 720) if look == "phone" else (1280, 860)
+    scheme = "dark" if look == "dark" else "light"
+    with chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme) as context:
+        page = context.new_page()
+        page.goto(home(server))
+        expect_status(page, name, "succeeded")
+        for view in ("tasks", "task", "service"):
+            if view == "task":
+                row_of(page, name).locator("a.name").click()
+                expect_picture(page)
+                expect(page.locator(".overlay polygon").first).to_be_attached()
+            if view == "service":
+                page.get_by_role("link", name="Memory and queue").click()
+                expect(page.locator(".plot")).to_be_visible()
+            shoot(page, f"{look}-{view}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
