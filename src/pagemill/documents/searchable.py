@@ -113,14 +113,16 @@ def _target(document: Path, *, work: Path) -> Iterator[_Target]:
 
 
 def _save(pdf: Pdf, path: Path) -> None:
-    """Streams as they are: neither unpacked nor packed again; protection against changes is kept."""
-    pdf.save(
-        path,
-        compress_streams=False,
-        stream_decode_level=pikepdf.StreamDecodeLevel.none,
-        object_stream_mode=pikepdf.ObjectStreamMode.preserve,
-        encryption=pdf.is_encrypted,
-    )
+    """Streams as they are, neither unpacked nor packed again.
+
+    Protection against changes is kept; the streams of protected documents are encrypted anew.
+    """
+    preserve = pikepdf.ObjectStreamMode.preserve
+    if pdf.is_encrypted:
+        pdf.save(path, object_stream_mode=preserve, encryption=True)
+    else:
+        as_it_is = pikepdf.StreamDecodeLevel.none
+        pdf.save(path, object_stream_mode=preserve, compress_streams=False, stream_decode_level=as_it_is)
 
 
 def _add_words(target: _Target, pages: Iterable[Page]) -> None:
