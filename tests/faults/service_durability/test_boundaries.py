@@ -52,6 +52,7 @@ def check_read_once(api: Api, task_id: str) -> None:
     assert api.text(task_id) == AS_READ
 
 
+@pytest.mark.timeout(300)
 def test_the_server_is_killed_at_every_page(tmp_path: Path, boundaries: Boundaries) -> None:
     task_id = ""
     for gate in boundaries.gates.values():
