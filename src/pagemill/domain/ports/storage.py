@@ -1,61 +1,27 @@
-"""The sockets between the rooms: what each part asks of others, and nothing of how it is done.
+"""What survives a crash: asked of the store."""
 
-`tasks` speaks to the store, the pool and the memory through these; `pool` speaks to the memory through these.
-Fakes that pass the same conformance suites live in `pagemill.testing`.
-"""
-
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from pydantic import JsonValue
 
-from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.events import Details, EventRecord, TaskEvent, TaskNotice
 from pagemill.domain.memory import (
     DeviceId,
-    DeviceMemory,
-    MemoryLevel,
-    MemoryNeed,
-    MemoryReading,
-    Reservation,
 )
 from pagemill.domain.outcomes import (
-    BatchOutcome,
-    LossCause,
     PageFailed,
     PageNeedsOcr,
-    PageOutcome,
     PageRead,
 )
-from pagemill.domain.recognition import BatchParams, ModelSetKey, Stage
-from pagemill.domain.snapshot import PoolSnapshot, QueueSnapshot, WatchedWorker
+from pagemill.domain.recognition import Stage
+from pagemill.domain.snapshot import QueueSnapshot
 from pagemill.domain.status import TaskSample
 from pagemill.domain.submission import Submitted
 from pagemill.domain.tasks import Backlog, NewTask, PageLease, Rung, Task, TaskPage, TaskStatus
 from pagemill.domain.webhooks import Delivery
-
-OnPage = Callable[[PageOutcome], Awaitable[None]]
-
-
-class Clock(Protocol):
-    """Time, handed in so that tests can turn it."""
-
-    def now(self) -> datetime:
-        """Aware UTC time, for what is stored."""
-        ...
-
-    def monotonic(self) -> float:
-        """Seconds that never run backwards, for local waiting."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        ...
-
-
-# --- what survives a crash -------------------------------------------------------------------------------------------
 
 
 class TaskQueue(Protocol):
@@ -388,183 +354,4 @@ class Learner(Protocol):
         Raises:
             ValueError: It cannot be understood; nothing is changed.
         """
-        ...
-
-
-# --- where work runs -------------------------------------------------------------------------------------------------
-
-
-class Service(Protocol):
-    """The right to use one resident model set, until released."""
-
-    @property
-    def service_instance_id(self) -> str:
-        """Recorded on the tasks it works for."""
-        ...
-
-    @property
-    def key(self) -> ModelSetKey:
-        """The model set it uses."""
-        ...
-
-    async def process(self, task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:
-        """Read a batch; `on_page` is awaited for every page as it ends, before the next one's outcome is taken.
-
-        A lost worker is an outcome, not an exception. Cancelling the call stops the work within a page.
-        """
-        ...
-
-
-class ServicePool(Protocol):
-    """Bounded right to services: one shared pool for every device."""
-
-    async def acquire(
-        self,
-        *,
-        device: DeviceId,
-        engine: str,
-        profile: str = "",
-        languages: Sequence[str] = (),
-        wait: timedelta | None = None,
-        fresh: bool = False,
-    ) -> Service:
-        """Wait for a free place and a loaded model set; `fresh`: in a process that has read nothing yet.
-
-        Raises:
-            PoolExhausted: None became free within `wait` (None: the settings' limit).
-            DeviceUnavailable: There is no such device.
-            NeverFits: The model set is larger than the device's memory.
-            WorkerLost: The model set could not be loaded.
-        """
-        ...
-
-    async def release(self, service: Service) -> None:
-        """Give it back; giving back twice is no error."""
-        ...
-
-    def snapshot(self) -> PoolSnapshot:
-        """Places, services in use and resident model sets at this moment."""
-        ...
-
-
-class DocumentInspector(Protocol):
-    """Looks at uploads, in a worker and never in the server."""
-
-    async def inspect(self, path: str) -> DocumentInfo:
-        """What the document is.
-
-        Raises:
-            DocumentError: It cannot be read, and why.
-            PoolExhausted: No reader became free in time.
-            TimedOut: It took longer than the limit for inspection.
-        """
-        ...
-
-
-# --- how much memory is left -----------------------------------------------------------------------------------------
-
-
-class MemoryProbe(Protocol):
-    """Measures devices. Reading is cheap (under a millisecond) and never loads a GPU context."""
-
-    def read(self) -> Sequence[MemoryReading]:
-        """One reading for each device that is there."""
-        ...
-
-
-class MemoryEstimator(Protocol):
-    """What work will need at its peak, from shipped seeds and observed peaks."""
-
-    def base(self, key: ModelSetKey) -> MemoryNeed:
-        """A loaded, idle worker."""
-        ...
-
-    def batch(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
-        """A worker, base included, at the peak of reading a page image of so many pixels."""
-        ...
-
-    def observe(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, peak: MemoryNeed) -> None:
-        """Learn from a page that was read. Failed pages are told to `observe_failure`."""
-        ...
-
-    def observe_base(self, key: ModelSetKey, *, settled: MemoryNeed) -> None:
-        """Learn from a worker that is loaded, idle and trimmed."""
-        ...
-
-    def observe_failure(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, reached: MemoryNeed) -> None:
-        """Learn a lower bound: this much was not enough."""
-        ...
-
-
-class MemoryAdmission(Protocol):
-    """The ledger as the pool sees it: reserve before use, release after the memory is back.
-
-    The owner of a reservation is the `worker_id` of the worker it is for: so the part of it that is already in use,
-    and measured, is not counted twice.
-    """
-
-    def reserve(self, owner: str, device: DeviceId, need: MemoryNeed) -> Reservation | None:
-        """Promise memory, atomically on host and GPU; None where it does not fit now.
-
-        Raises:
-            NeverFits: It would not fit on an empty machine, with the numbers.
-            DeviceUnavailable: There is no such device.
-        """
-        ...
-
-    async def reserve_when_free(
-        self, owner: str, device: DeviceId, need: MemoryNeed, *, wait: timedelta
-    ) -> Reservation | None:
-        """Promise memory as soon as it fits; None where `wait` passed first.
-
-        Smaller requests may pass one that does not fit yet, a bounded number of times; then they queue behind it.
-
-        Raises:
-            NeverFits: It would not fit on an empty machine, with the numbers.
-            DeviceUnavailable: There is no such device.
-        """
-        ...
-
-    def resize(self, reservation: Reservation, need: MemoryNeed) -> Reservation | None:
-        """Change what was promised; shrinking always succeeds, growing may be refused with None.
-
-        Raises:
-            NeverFits: It would not fit on an empty machine, with the numbers.
-        """
-        ...
-
-    def release(self, reservation: Reservation) -> None:
-        """Take the promise back; twice is no error."""
-        ...
-
-    def level(self, device: DeviceId) -> MemoryLevel:
-        """How close the device is to its limit."""
-        ...
-
-    def devices(self) -> Sequence[DeviceMemory]:
-        """Every device with limit, use, promises and level."""
-        ...
-
-
-class WatchedWorkers(Protocol):
-    """What the guard may see and do of workers."""
-
-    def workers(self) -> Sequence[WatchedWorker]:
-        """Every live worker. Called from the guard's thread: copy the collection first, then look at its members."""
-        ...
-
-    async def evict_idle(self, device: DeviceId, *, at_least_bytes: int | None = None) -> int:
-        """Unload idle model sets, cheapest first, until so many bytes are back (None: all).
-
-        Returns:
-            Bytes measured back, not assumed.
-        """
-        ...
-
-    async def trim_idle(self, device: DeviceId) -> None:
-        """Have idle workers give their allocator's free memory back."""
-        ...
-
-    async def kill(self, worker_id: str, cause: LossCause) -> None:
-        """End a worker now; its batch ends with that cause."""
         ...

@@ -1,0 +1,51 @@
+"""The sockets between the rooms: what each part asks of others, and nothing of how it is done.
+
+`tasks` speaks to the store, the pool and the memory through these; `pool` speaks to the memory through these.
+Fakes that pass the same conformance suites live in `pagemill.testing`.
+"""
+
+from pagemill.domain.ports.clock import Clock
+from pagemill.domain.ports.memory import MemoryAdmission, MemoryEstimator, MemoryProbe, WatchedWorkers
+from pagemill.domain.ports.storage import (
+    EventLog,
+    LearnedState,
+    Learner,
+    Outbox,
+    OverdueTasks,
+    PageQueue,
+    QueueStatistics,
+    ResultStore,
+    Retention,
+    Submissions,
+    TaskNotices,
+    TaskQueue,
+    TaskSamples,
+    TaskStore,
+)
+from pagemill.domain.ports.work import DocumentInspector, OnPage, Service, ServicePool
+
+__all__ = [
+    "Clock",
+    "DocumentInspector",
+    "EventLog",
+    "LearnedState",
+    "Learner",
+    "MemoryAdmission",
+    "MemoryEstimator",
+    "MemoryProbe",
+    "OnPage",
+    "Outbox",
+    "OverdueTasks",
+    "PageQueue",
+    "QueueStatistics",
+    "ResultStore",
+    "Retention",
+    "Service",
+    "ServicePool",
+    "Submissions",
+    "TaskNotices",
+    "TaskQueue",
+    "TaskSamples",
+    "TaskStore",
+    "WatchedWorkers",
+]

@@ -1,0 +1,20 @@
+"""Time, handed in."""
+
+from datetime import datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time, handed in so that tests can turn it."""
+
+    def now(self) -> datetime:
+        """Aware UTC time, for what is stored."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards, for local waiting."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...

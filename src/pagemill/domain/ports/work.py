@@ -1,0 +1,85 @@
+"""Where work runs: asked of the pool."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from pagemill.domain.documents import DocumentInfo
+from pagemill.domain.memory import (
+    DeviceId,
+)
+from pagemill.domain.outcomes import (
+    BatchOutcome,
+    PageOutcome,
+)
+from pagemill.domain.recognition import BatchParams, ModelSetKey
+from pagemill.domain.snapshot import PoolSnapshot
+
+OnPage = Callable[[PageOutcome], Awaitable[None]]
+
+
+class Service(Protocol):
+    """The right to use one resident model set, until released."""
+
+    @property
+    def service_instance_id(self) -> str:
+        """Recorded on the tasks it works for."""
+        ...
+
+    @property
+    def key(self) -> ModelSetKey:
+        """The model set it uses."""
+        ...
+
+    async def process(self, task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:
+        """Read a batch; `on_page` is awaited for every page as it ends, before the next one's outcome is taken.
+
+        A lost worker is an outcome, not an exception. Cancelling the call stops the work within a page.
+        """
+        ...
+
+
+class ServicePool(Protocol):
+    """Bounded right to services: one shared pool for every device."""
+
+    async def acquire(
+        self,
+        *,
+        device: DeviceId,
+        engine: str,
+        profile: str = "",
+        languages: Sequence[str] = (),
+        wait: timedelta | None = None,
+        fresh: bool = False,
+    ) -> Service:
+        """Wait for a free place and a loaded model set; `fresh`: in a process that has read nothing yet.
+
+        Raises:
+            PoolExhausted: None became free within `wait` (None: the settings' limit).
+            DeviceUnavailable: There is no such device.
+            NeverFits: The model set is larger than the device's memory.
+            WorkerLost: The model set could not be loaded.
+        """
+        ...
+
+    async def release(self, service: Service) -> None:
+        """Give it back; giving back twice is no error."""
+        ...
+
+    def snapshot(self) -> PoolSnapshot:
+        """Places, services in use and resident model sets at this moment."""
+        ...
+
+
+class DocumentInspector(Protocol):
+    """Looks at uploads, in a worker and never in the server."""
+
+    async def inspect(self, path: str) -> DocumentInfo:
+        """What the document is.
+
+        Raises:
+            DocumentError: It cannot be read, and why.
+            PoolExhausted: No reader became free in time.
+            TimedOut: It took longer than the limit for inspection.
+        """
+        ...
