@@ -190,13 +190,16 @@ def test_trim_gives_memory_back(engine: Engine) -> None:
     assert resident() - settled < 20 * MIB
 
 
-@pytest.mark.parametrize("size", [(1654, 2339), (200, 20000), (4000, 4000)], ids=str)
+@pytest.mark.parametrize(
+    ("size", "turned"), [((1654, 2339), 0), ((1654, 2339), 180), ((200, 20000), 0), ((4000, 4000), 0)], ids=str
+)
 def test_a_page_takes_no_more_than_the_seed_says(
-    choice: tuple[EngineSpec, str], engine: Engine, size: tuple[int, int]
+    choice: tuple[EngineSpec, str], engine: Engine, size: tuple[int, int], turned: int
 ) -> None:
     profile = choice[0].profile(choice[1])
     assert profile is not None
-    image = make_pages.page_image(make_pages.text_page(make_pages.ENGLISH * 3, width=size[0], height=size[1]))
+    page = make_pages.text_page(make_pages.ENGLISH * 3, width=size[0], height=size[1])
+    image = make_pages.page_image(page.rotate(turned))
     engine.trim()
     before = resident(reset_peak=True)
     engine.read(image, number=1, rotation=None, batch_size=None)

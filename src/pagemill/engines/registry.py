@@ -7,9 +7,11 @@ from types import MappingProxyType
 from pagemill.domain.engines import EngineProfile, EngineSpec
 from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
 
-_RAPIDOCR_SEED = MemorySeed(base=MemoryNeed(190 * MIB), fixed=MemoryNeed(135 * MIB), ram_per_pixel=6.5)
-"""Measured on 30 pages of 0.4 to 35 megapixels, one and two threads: a trimmed worker settles at 172 to 188 MiB; a page
-adds 101 to 142 MiB whatever its size, three bytes a pixel for its image, and as many again where it must be turned."""
+_RAPIDOCR_SEED = MemorySeed(base=MemoryNeed(190 * MIB), fixed=MemoryNeed(160 * MIB), ram_per_pixel=6.5)
+"""From 27 upright pages of 0.4 to 35 megapixels (two threads) and five turned ones (one and two threads), without the
+rendering of a PDF: a trimmed worker settled at 170 to 188 MiB, a page added 98 to 142 MiB beside its image of three
+bytes a pixel. A turned page is held twice and added up to 182 MiB in all at A4; it decides `fixed`. `fast` was not
+measured; its weights are smaller, so that it should take no more."""
 
 _TINY_LANGUAGES = (
     "zh", "en", "af", "az", "bs", "ca", "cs", "cy", "da", "de", "es", "et", "eu", "fi", "fr", "ga", "gl", "hr", "hu",

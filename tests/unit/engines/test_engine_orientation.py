@@ -34,6 +34,7 @@ def turn(strips: Sequence[LineStrip], *, as_is: float, flipped: float) -> int:
         ([LEVEL] * 3, 0.60, 0.70, 0),
         ([DOWN] * 3, 0.99, 0.60, 270),
         ([DOWN] * 3, 0.60, 0.99, 90),
+        ([DOWN] * 3, 0.80, 0.60, 270),
         ([DOWN] * 3, 0.40, 0.45, 0),
         ([LETTER] * 3, 0.99, 0.30, 0),
         ([LEVEL, LEVEL, DOWN], 0.99, 0.60, 0),
