@@ -70,7 +70,11 @@ def shoot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """Keeps a picture of what is to be seen."""
     folder = tmp_path_factory.mktemp("screenshots")
     request.config.stash[_folders] = folder
-    return lambda page, name: page.screenshot(path=folder / f"{name}.png") and None
+
+    def take(page: Page, name: str) -> None:
+        page.screenshot(path=folder / f"{name}.png")
+
+    return take
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

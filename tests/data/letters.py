@@ -23,20 +23,26 @@ LINES = (
     "With kind regards,",
     "M. Winterbourne, harbour master",
 )
-FADED = "Copy for the archive, kept until the end of 2031"
+FADED = (
+    ("Copy for the archive, kept until the end of 2031", 150, 1.6),
+    ("stamped at the quay by the night watchman", 185, 2.6),
+    ("recounted twice, signed for and sealed", 205, 3.0),
+)
+"""What it says, how dark its ink is, and how blurred."""
 
 
 def letter(number: int) -> Image.Image:
-    """One page, with a last line that is faded and blurred."""
+    """One page, whose last lines are faded and blurred."""
     page = Image.new("L", SIZE, 252)
     draw = ImageDraw.Draw(page)
     draw.text((90, 90), f"{TITLE} {number}", fill=25, font=ImageFont.load_default(46))
     draw.line((90, 160, 910, 160), fill=120, width=2)
     for row, line in enumerate(LINES):
         draw.text((90, 210 + 58 * row), line, fill=35, font=ImageFont.load_default(29))
-    faded = Image.new("L", (820, 60), 252)
-    ImageDraw.Draw(faded).text((0, 12), FADED, fill=150, font=ImageFont.load_default(22))
-    page.paste(faded.filter(ImageFilter.GaussianBlur(1.6)), (90, 1120))
+    for row, (line, ink, blur) in enumerate(FADED):
+        faded = Image.new("L", (820, 50), 252)
+        ImageDraw.Draw(faded).text((0, 8), line, fill=ink, font=ImageFont.load_default(24))
+        page.paste(faded.filter(ImageFilter.GaussianBlur(blur)), (90, 1080 + 60 * row))
     return page
 
 

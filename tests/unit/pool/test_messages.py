@@ -19,6 +19,8 @@ from pagemill.pool.messages import (
     PageStarted,
     Process,
     ProtocolError,
+    Render,
+    Rendered,
     Reply,
     Request,
     Stop,
@@ -48,6 +50,7 @@ def split(frame: bytes) -> tuple[bytes, bytes]:
         Process(batch=7, params=PARAMS),
         Cancel(batch=7),
         Inspect(path="/tmp/ä.pdf"),
+        Render(document="/tmp/a.pdf", page=2, dpi=150, max_pixels=9, rotation=90, path="/tmp/p.jpg"),
         Trim(),
         Stop(),
     ],
@@ -58,7 +61,7 @@ def test_requests_arrive_as_they_were_sent(request_: Request) -> None:
     assert payload == b""
 
 
-@pytest.mark.parametrize("reply", [PageStarted(number=2), BatchEnded(batch=7, exhausted=True)])
+@pytest.mark.parametrize("reply", [PageStarted(number=2), BatchEnded(batch=7, exhausted=True), Rendered()])
 def test_replies_arrive_as_they_were_sent(reply: Reply) -> None:
     assert parse_reply(*split(pack(reply))) == reply
 

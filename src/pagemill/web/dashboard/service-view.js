@@ -34,7 +34,7 @@ function tiles({ status, rate }) {
   const left = rate > 0 && queue.waiting_pages ? ` · about ${seconds(queue.waiting_pages / rate)} left` : "";
   return h("section", { class: "tiles", "aria-label": "Queue" },
     tile("Pages to do", queue.waiting_pages.toLocaleString("en"), `${count(queue.active_tasks, "task")} at work${left}`),
-    tile("Waiting tasks", queue.queued_tasks.toLocaleString("en"), `the oldest for ${seconds(queue.oldest_wait_s)}`),
+    tile("Waiting tasks", queue.queued_tasks.toLocaleString("en"), queue.queued_tasks ? `the oldest for ${seconds(queue.oldest_wait_s)}` : "none waits"),
     tile("Pages a second", rate.toFixed(rate < 10 ? 1 : 0), "over the last minute"),
     tile("Wait to start", seconds(queue.average_wait_s), "mean of the last hour"),
     ...lanes.map((lane) => tile(`Services: ${lane.name}`, `${lane.in_use} / ${lane.capacity}`, "in use")));
@@ -107,7 +107,8 @@ function work(done) {
   const counters = [["given up", done.pages_failed], ["tried again", done.pages_retried],
     ...Object.entries(done.oom_recoveries).map(([rung, times]) => [`out of memory, then ${words(rung)}`, times]),
     ...Object.entries(done.worker_losses).map(([cause, times]) => [`worker lost: ${words(cause)}`, times])];
-  return h("section", { class: "card", "aria-label": "Work done" }, h("h2", {}, "Since the server was started"),
+  return h("section", { class: "card", "aria-label": "Work done" },
+    h("div", { class: "card-head" }, h("h2", {}, "Since the server was started")),
     stages.length ? h("table", {}, h("thead", {}, h("tr", {}, ...["Pages", "Read", "Median", "90 % within", "99 % within"]
       .map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, ...stages)) : h("p", { class: "empty" }, "No page was read yet."),
     h("ul", { class: "counters" }, ...counters.filter(([, times]) => times).map(([name, times]) =>
