@@ -1,9 +1,10 @@
 """Memory for one batch: promised before it begins, given back after it, learned from as its pages end."""
 
 import logging
+from contextlib import suppress
 
-from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.memory import CPU, MemoryNeed
+from pagemill.domain.errors import NeverFits, TaskFailureReason
+from pagemill.domain.memory import CPU, MIB, MemoryNeed
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageOutcome, PageRead
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator
 from pagemill.domain.recognition import BatchParams, ModelSetKey, Stage
@@ -41,13 +42,20 @@ class BatchMemory:
     async def grow(self, resident: Resident, params: BatchParams) -> bool:
         """Raise its reservation to the batch's need as soon as that is possible; False where it must give way.
 
+        What earlier pages left behind comes on top. Where there is no room for that, the worker is to be replaced.
+
         Raises:
             NeverFits: It would not fit on an empty machine.
         """
         need = self._estimator.batch(
             resident.key, pixels=self._pixels(resident.key, params), batch_size=params.batch_size
         )
-        return await self.grow_to(resident, need)
+        resident.growth_bytes = self._growth(resident)
+        if not resident.growth_bytes:
+            return await self.grow_to(resident, need)
+        grown = self._resize(resident, need + MemoryNeed(resident.growth_bytes))
+        resident.outgrown = resident.outgrown or not grown
+        return grown
 
     async def grow_to(self, resident: Resident, need: MemoryNeed) -> bool:
         """Raise its reservation to that as soon as it is possible; False where it must give way. Raises NeverFits."""
@@ -73,29 +81,45 @@ class BatchMemory:
         """Keep only what it holds between batches."""
         if resident.reservation is None:
             return
-        base = self._estimator.base(resident.key)
-        held = MemoryNeed(max(base.ram_bytes, resident.rss_bytes), base.gpu_bytes)
-        resident.reservation = self._admission.resize(resident.reservation, held) or resident.reservation
+        base, rss_bytes = self._estimator.base(resident.key), resident.rss_bytes
+        self._resize(resident, MemoryNeed(max(base.ram_bytes, rss_bytes), base.gpu_bytes))
+        if self._config.has_outgrown(resident.base_rss_bytes, rss_bytes):
+            logger.info("Worker %s has grown to %d MiB and is replaced", resident.worker_id, rss_bytes // MIB)
+            resident.outgrown = True
         self._roster.notify()
 
-    def learn(self, key: ModelSetKey, params: BatchParams, outcome: PageOutcome) -> None:
-        """Tell the estimator what a page took."""
-        if not _teaches(key):
+    def learn(self, resident: Resident, params: BatchParams, outcome: PageOutcome) -> None:
+        """Tell the estimator what a page took; what earlier pages left behind is none of its need."""
+        if not _teaches(resident.key):
             return
         if isinstance(outcome, PageRead):
-            peak = MemoryNeed(outcome.peak_bytes)
-            self._estimator.observe(key, pixels=outcome.pixels, batch_size=params.batch_size, peak=peak)
+            peak = MemoryNeed(max(0, outcome.peak_bytes - resident.growth_bytes))
+            self._estimator.observe(resident.key, pixels=outcome.pixels, batch_size=params.batch_size, peak=peak)
         elif isinstance(outcome, PageFailed) and outcome.reason is TaskFailureReason.OUT_OF_MEMORY:
-            self._learn_failure(key, params, outcome.peak_bytes)
+            self._learn_failure(resident, params, outcome.peak_bytes)
 
-    def learn_loss(self, key: ModelSetKey, params: BatchParams, outcome: BatchOutcome) -> None:
+    def learn_loss(self, resident: Resident, params: BatchParams, outcome: BatchOutcome) -> None:
         """Tell the estimator what was not enough for a batch."""
-        if _teaches(key) and outcome.loss is not None and outcome.loss.cause in _LACK_OF_MEMORY:
-            self._learn_failure(key, params, outcome.loss.peak_bytes)
+        if _teaches(resident.key) and outcome.loss is not None and outcome.loss.cause in _LACK_OF_MEMORY:
+            self._learn_failure(resident, params, outcome.loss.peak_bytes)
 
-    def _learn_failure(self, key: ModelSetKey, params: BatchParams, reached_bytes: int) -> None:
-        pixels, reached = self._pixels(key, params), MemoryNeed(reached_bytes)
-        self._estimator.observe_failure(key, pixels=pixels, batch_size=params.batch_size, reached=reached)
+    def _learn_failure(self, resident: Resident, params: BatchParams, reached_bytes: int) -> None:
+        pixels, reached = self._pixels(resident.key, params), MemoryNeed(max(0, reached_bytes - resident.growth_bytes))
+        self._estimator.observe_failure(resident.key, pixels=pixels, batch_size=params.batch_size, reached=reached)
+
+    def _growth(self, resident: Resident) -> int:
+        """What it holds beyond a loaded, trimmed worker, and beyond what it held itself when loaded."""
+        base_bytes = max(self._estimator.base(resident.key).ram_bytes, resident.base_rss_bytes)
+        return max(0, resident.rss_bytes - base_bytes)
+
+    def _resize(self, resident: Resident, need: MemoryNeed) -> bool:
+        if resident.reservation is None:
+            return False
+        with suppress(NeverFits):
+            if (resized := self._admission.resize(resident.reservation, need)) is not None:
+                resident.reservation = resized
+                return True
+        return False
 
     def _may_wait(self, resident: Resident) -> bool:
         """Waiting helps while a batch runs or a model set comes or goes; else the first waits and the others give way.

@@ -16,8 +16,7 @@ class WorkerConfig:
         cancel_grace: A cancelled batch may take so long to finish the page at hand, then the worker is ended.
         stop_grace: The same for a worker told to stop.
         term_grace: After SIGTERM, until SIGKILL.
-        term_grace: timedelta = timedelta(seconds=1)
-    kill_limit: Until a killed process must be confirmed dead.
+        kill_limit: Until a killed process must be confirmed dead.
         trim_limit: Giving free memory back may take so long.
         data_limit_bytes: `RLIMIT_DATA` of the worker once its models are loaded; None sets no limit.
         tail_lines: Lines of what it printed that are kept for the report of its death.
@@ -64,6 +63,10 @@ class ModelManagerConfig:
     interval: timedelta = timedelta(seconds=1)
     engine_options: Mapping[str, Mapping[str, str | int | float | bool]] = field(default_factory=dict)
     worker: WorkerConfig = WorkerConfig()
+
+    def has_outgrown(self, base_rss_bytes: int, rss_bytes: int) -> bool:
+        """Whether a worker that held so much when loaded, and so much now between batches, is to be replaced."""
+        return rss_bytes > max(base_rss_bytes * self.growth_factor, base_rss_bytes + self.growth_floor_bytes)
 
 
 @dataclass(frozen=True)

@@ -305,13 +305,13 @@ class ModelManager:
 
     async def _read(self, resident: Resident, params: BatchParams, on_page: OnPage) -> BatchOutcome:
         async def learning(outcome: PageOutcome) -> None:
-            self._memory.learn(resident.key, params, outcome)
+            self._memory.learn(resident, params, outcome)
             await on_page(outcome)
 
         if resident.worker is None:
             return BatchOutcome(())
         outcome = await resident.worker.process(params, learning)
-        self._memory.learn_loss(resident.key, params, outcome)
+        self._memory.learn_loss(resident, params, outcome)
         return replace(outcome, reserved_bytes=_on_device(resident.reserved, resident.key.device))
 
 

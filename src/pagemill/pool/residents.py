@@ -55,6 +55,8 @@ class Resident:
         base_rss_bytes: Resident size when its models were loaded.
         trimmed: It gave its free memory back since its last use.
         has_worked: It has been given a batch.
+        growth_bytes: What it held beyond its base as its present batch began: what earlier pages have left behind.
+        outgrown: It has grown so much that it is to be replaced.
     """
 
     worker_id: str
@@ -74,6 +76,8 @@ class Resident:
     base_rss_bytes: int = 0
     trimmed: bool = False
     has_worked: bool = False
+    growth_bytes: int = 0
+    outgrown: bool = False
     busy_since: float | None = None
     task_id: str | None = None
 
@@ -91,7 +95,7 @@ class Resident:
     def is_usable(self) -> bool:
         """Whether another use of it may begin, now or once it is loaded."""
         if self.state is ResidentState.READY:
-            return self.worker is not None and self.worker.is_usable
+            return self.worker is not None and self.worker.is_usable and not self.outgrown
         return self.state is ResidentState.LOADING
 
     @property

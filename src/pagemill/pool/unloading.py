@@ -104,15 +104,11 @@ class Unloader:
         with suppress(WorkerLost):
             rss_bytes = await resident.worker.trim()
             resident.trimmed = True
-            if not self._has_grown(resident, rss_bytes):
+            if not self._config.has_outgrown(resident.base_rss_bytes, rss_bytes):
                 self._learn_base(resident, rss_bytes)
             elif resident.is_idle:
                 logger.info("Worker %s has grown to %d MiB and is replaced", resident.worker_id, rss_bytes // MIB)
                 await self.unload([resident], resident.key.device)
-
-    def _has_grown(self, resident: Resident, rss_bytes: int) -> bool:
-        base = resident.base_rss_bytes
-        return rss_bytes > max(base * self._config.growth_factor, base + self._config.growth_floor_bytes)
 
     def _learn_base(self, resident: Resident, rss_bytes: int) -> None:
         if resident.key.device == CPU:
