@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 SIZE = (1000, 1300)
 DPI = 120
@@ -23,27 +23,43 @@ LINES = (
     "With kind regards,",
     "M. Winterbourne, harbour master",
 )
-FADED = (
-    ("Copy for the archive, kept until the end of 2031", 150, 1.6),
-    ("stamped at the quay by the night watchman", 185, 2.6),
-    ("recounted twice, signed for and sealed", 205, 3.0),
-)
-"""What it says, how dark its ink is, and how blurred."""
+FAXED = ("recounted twice, signed for and sealed", "kept for the archive until the end of 2031")
+CROSSED_OUT = "and read aloud to the night watchman"
+PAPER, INK = 252, 35
 
 
 def letter(number: int) -> Image.Image:
-    """One page, whose last lines are faded and blurred."""
-    page = Image.new("L", SIZE, 252)
+    """One page that ends with lines an engine is not sure of."""
+    page = Image.new("L", SIZE, PAPER)
     draw = ImageDraw.Draw(page)
-    draw.text((90, 90), f"{TITLE} {number}", fill=25, font=ImageFont.load_default(46))
+    draw.text((90, 90), f"{TITLE} {number}", fill=INK, font=ImageFont.load_default(46))
     draw.line((90, 160, 910, 160), fill=120, width=2)
     for row, line in enumerate(LINES):
-        draw.text((90, 210 + 58 * row), line, fill=35, font=ImageFont.load_default(29))
-    for row, (line, ink, blur) in enumerate(FADED):
-        faded = Image.new("L", (820, 50), 252)
-        ImageDraw.Draw(faded).text((0, 8), line, fill=ink, font=ImageFont.load_default(24))
-        page.paste(faded.filter(ImageFilter.GaussianBlur(blur)), (90, 1080 + 60 * row))
+        draw.text((90, 210 + 58 * row), line, fill=INK, font=ImageFont.load_default(29))
+    for row, line in enumerate((*map(_faxed, FAXED), _crossed_out(CROSSED_OUT))):
+        page.paste(line, (90, 1050 + 70 * row))
     return page
+
+
+def _line(text: str) -> Image.Image:
+    line = Image.new("L", (820, 60), PAPER)
+    ImageDraw.Draw(line).text((0, 10), text, fill=INK, font=ImageFont.load_default(26))
+    return line
+
+
+def _faxed(text: str) -> Image.Image:
+    """As a fax of old has it: a fifth of the resolution."""
+    line = _line(text)
+    width, height = line.size
+    return line.resize((int(width / 5.3), int(height / 5.3)), Image.Resampling.BOX).resize((width, height))
+
+
+def _crossed_out(text: str) -> Image.Image:
+    line = _line(text)
+    draw = ImageDraw.Draw(line)
+    for x in range(0, 460, 7):
+        draw.line((x, 12, x + 5, 40), fill=60, width=2)
+    return line
 
 
 def make_letters(path: Path, pages: int) -> Path:

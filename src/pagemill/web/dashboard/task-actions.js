@@ -5,6 +5,11 @@ import { announce, h } from "./dom.js";
 import { words } from "./format.js";
 import { canCancel, canRetry } from "./status.js";
 
+function retryLabel({ pages_done: done, pages_failed: failed }) {
+  if (done === 0) return "Try again";
+  return failed > 0 ? "Retry failed pages" : "Read the rest";
+}
+
 /** Buttons for a task; `show(task)` fits them to it. `onRefused` hears what went wrong. */
 export class TaskActions {
   constructor(setup, onRefused) {
@@ -28,7 +33,7 @@ export class TaskActions {
     this.start.hidden = task.status !== "created";
     this.cancel.hidden = !canCancel(task.status);
     this.retry.hidden = !canRetry(task);
-    this.retry.textContent = task.progress.pages_done ? "Retry failed pages" : "Try again";
+    this.retry.textContent = retryLabel(task.progress);
     this.menu.hidden = task.progress.pages_done === 0;
     for (const button of [this.cancel, this.start, this.retry]) {
       button.setAttribute("aria-label", `${button.textContent}: ${task.document.name}`);
@@ -46,8 +51,7 @@ export class TaskActions {
   }
 
   #retry() {
-    const command = this.task.links.retry ? "retry" : "start";
-    return this.#do(command, "Trying again");
+    return this.#do(this.task.progress.pages_failed > 0 ? "retry" : "start", "Trying again");
   }
 
   #save(format) {
