@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from pagemill import configs
 from pagemill.documents.writers import ResultWriters
+from pagemill.documents.writers.json_schema import result_schema_text
 from pagemill.domain.clock import SteadyClock, SystemClock
 from pagemill.domain.engines import EngineSpec
 from pagemill.domain.tasks import StoredDocument, Task, TaskCreateRequest, TaskOptions
@@ -22,6 +23,7 @@ from pagemill.memory.estimator import LearningEstimator, seeds_of
 from pagemill.memory.guard import MemoryGuard
 from pagemill.memory.probes.machine import MachineProbe
 from pagemill.pool.drawing import PooledPageDrawer
+from pagemill.pool.exporting import PooledPdfMaker
 from pagemill.pool.inspection import PooledInspector
 from pagemill.pool.model_manager import ModelManager
 from pagemill.pool.placement import LocalPlacement
@@ -61,6 +63,7 @@ from pagemill.tasks.page_views import PageViews
 from pagemill.tasks.pruning import Pruning
 from pagemill.tasks.reads import TaskReader
 from pagemill.tasks.rescuer import Rescuer
+from pagemill.tasks.result_files import ResultFiles
 from pagemill.tasks.sampler import TaskSampler
 from pagemill.tasks.status import StatusReader
 from pagemill.tasks.watch import TaskWatch
@@ -87,6 +90,7 @@ class Application:
         reader: What may be known of them.
         feed: What may be told of them as it happens.
         views: What single pages read as and look like.
+        files: Results that are made as a whole.
         engines: The engines that may be asked for, by name.
         writers: Forms of results.
         pool: Services and the models behind them.
@@ -249,6 +253,13 @@ class Application:
             drawer=PooledPageDrawer(self.pool, wait=pool_config.inspect_wait, limit=pool_config.inspect_limit),
             work_dir=settings.data_dir.resolve() / "work",
         )
+        self.files = ResultFiles(
+            store=store,
+            results=store,
+            writers=self.writers,
+            pdfs=PooledPdfMaker(self.pool, wait=pool_config.inspect_wait),
+            work_dir=settings.data_dir.resolve() / "work",
+        )
         self.feed = TaskFeed(
             store=store, events=events, notices=SqlTaskNotices(self._database), watch=self._watch, clock=clock
         )
@@ -332,9 +343,11 @@ def http_api(application: Application) -> FastAPI:
         application.reader,
         following=application.feed,
         views=application.views,
+        files=application.files,
         writers=application.writers,
         config=configs.web_config(settings, uploads=application.uploads, engines=application.engines),
         checks={"database": application.check_database},
+        schemas={"result": result_schema_text()},
     )
 
 

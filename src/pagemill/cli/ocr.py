@@ -1,5 +1,7 @@
 """`pagemill ocr`: read files here and now, without a server."""
 
+import asyncio
+import shutil
 import sys
 import tempfile
 from collections import Counter, deque
@@ -15,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pagemill.app import Application
 from pagemill.cli.exits import ExitCode, complain, exit_code_of
 from pagemill.domain.errors import InvalidRequest, PagemillError
-from pagemill.domain.results import ResultWriter
+from pagemill.domain.results import ResultFormat, result_formats
 from pagemill.domain.tasks import Task, TaskOptions
 from pagemill.logs import configure_logging
 from pagemill.settings import Settings
@@ -51,10 +53,10 @@ async def recognise_files(request: OcrRequest, settings: Settings) -> ExitCode:
     with tempfile.TemporaryDirectory(prefix="pagemill-") as folder:
         local = settings.model_copy(update={"data_dir": Path(folder), "database_url": None})
         application = Application(local)
-        writer = _writer(request.format, application)
-        targets = result_targets(request, writer.extension)
+        result = _format(request.format, application)
+        targets = result_targets(request, result.extension)
         async with application.running():
-            return await _OcrRun(request, application, writer=writer, targets=targets).run()
+            return await _OcrRun(request, application, result=result, targets=targets).run()
 
 
 class _OcrRun:
@@ -63,12 +65,12 @@ class _OcrRun:
         request: OcrRequest,
         application: Application,
         *,
-        writer: ResultWriter,
+        result: ResultFormat,
         targets: Mapping[Path, Path | None],
     ) -> None:
         self._request = request
         self._application = application
-        self._writer = writer
+        self._format = result
         self._targets = targets
         self._codes: list[ExitCode] = []
 
@@ -108,16 +110,31 @@ class _OcrRun:
         for page in unread:
             complain(f"{file}: page {page.number} was not read: {page.failure_message}")
         self._codes.append(_code(task))
+        if task.pages_done == 0 and self._format.name not in self._application.writers:
+            return  # nothing to make a PDF or an archive of, and that was said
+        try:
+            await self._write(file, task)
+        except PagemillError as error:
+            complain(f"{file}: {error.message}")
+            self._codes.append(exit_code_of(error))
+
+    async def _write(self, file: Path, task: Task) -> None:
+        writer = self._application.writers.get(self._format.name)
+        if writer is None:
+            made = await self._application.files.file(task.task_id, self._format)
+            with _destination(self._targets[file]) as out, made.open("rb") as result:
+                await asyncio.to_thread(shutil.copyfileobj, result, out)
+            return
         with _destination(self._targets[file]) as out:
-            async for part in self._application.reader.write(task.task_id, self._writer):
+            async for part in self._application.reader.write(task.task_id, writer):
                 out.write(part)
 
 
-def _writer(name: str, application: Application) -> ResultWriter:
-    writer = application.writers.get(name)
-    if writer is None:
-        raise InvalidRequest(f"There is no format {name!r}; there are: {', '.join(sorted(application.writers))}.")
-    return writer
+def _format(name: str, application: Application) -> ResultFormat:
+    formats = result_formats(application.writers)
+    if name not in formats:
+        raise InvalidRequest(f"There is no format {name!r}; there are: {', '.join(sorted(formats))}.")
+    return formats[name]
 
 
 def _code(task: Task) -> ExitCode:

@@ -93,6 +93,13 @@ def write_searchable_pdf(document: Path, pages: Iterable[Page], output: Path) ->
             part.unlink(missing_ok=True)
 
 
+def read_pages(path: Path) -> Iterator[Page]:
+    """The pages of a file that holds `Page.to_json()` of each, a line for each; one at a time in memory."""
+    with path.open("rb") as lines:
+        for line in lines:
+            yield Page.from_json(line)
+
+
 @contextmanager
 def _target(document: Path, *, work: Path) -> Iterator[_Target]:
     kind = sniff_file(document)
@@ -113,16 +120,21 @@ def _target(document: Path, *, work: Path) -> Iterator[_Target]:
 
 
 def _save(pdf: Pdf, path: Path) -> None:
-    """Streams as they are, neither unpacked nor packed again.
+    """Streams as they are, neither unpacked nor packed again; the same file whenever it is made again.
 
     Protection against changes is kept; the streams of protected documents are encrypted anew.
     """
     preserve = pikepdf.ObjectStreamMode.preserve
     if pdf.is_encrypted:
         pdf.save(path, object_stream_mode=preserve, encryption=True)
-    else:
-        as_it_is = pikepdf.StreamDecodeLevel.none
-        pdf.save(path, object_stream_mode=preserve, compress_streams=False, stream_decode_level=as_it_is)
+        return
+    pdf.save(
+        path,
+        object_stream_mode=preserve,
+        compress_streams=False,
+        stream_decode_level=pikepdf.StreamDecodeLevel.none,
+        deterministic_id=True,
+    )
 
 
 def _add_words(target: _Target, pages: Iterable[Page]) -> None:

@@ -1,5 +1,6 @@
 """What a task gives back, and how that is written to a file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -34,16 +35,12 @@ class ResultHeader:
     pagemill_version: str | None = None
 
 
-class ResultWriter(Protocol):
-    """Writes results in one format, page by page, so that a long one needs the memory of one page.
-
-    Called in this order: `begin`, then `page` or `unread` for each page by ascending number, then `end`. What they
-    return, one after the other, is the file. `begin` starts afresh; two results at the same time take two writers.
-    """
+class ResultFormat(Protocol):
+    """A form in which results can be had."""
 
     @property
     def name(self) -> str:
-        """Of the format, in requests ("text", "markdown", "json")."""
+        """Of the format, in requests ("text", "pdf")."""
         ...
 
     @property
@@ -55,6 +52,32 @@ class ResultWriter(Protocol):
     def extension(self) -> str:
         """Of files in this format, with its dot."""
         ...
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A `ResultFormat` that is made as a whole, once a task is over."""
+
+    name: str
+    media_type: str
+    extension: str
+
+
+SEARCHABLE_PDF = FileFormat("pdf", "application/pdf", ".pdf")
+ARCHIVE = FileFormat("zip", "application/zip", ".zip")
+
+
+def result_formats(writers: Mapping[str, ResultFormat]) -> Mapping[str, ResultFormat]:
+    """Every form by name: those that are written page by page first, then those that are made as a whole."""
+    return {**writers, SEARCHABLE_PDF.name: SEARCHABLE_PDF, ARCHIVE.name: ARCHIVE}
+
+
+class ResultWriter(ResultFormat, Protocol):
+    """Writes results in one format, page by page, so that a long one needs the memory of one page.
+
+    Called in this order: `begin`, then `page` or `unread` for each page by ascending number, then `end`. What they
+    return, one after the other, is the file. `begin` starts afresh; two results at the same time take two writers.
+    """
 
     def begin(self, header: ResultHeader) -> bytes:
         """The file's start."""

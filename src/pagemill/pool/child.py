@@ -29,6 +29,8 @@ from pagemill.pool.messages import (
     LENGTHS,
     BatchEnded,
     Cancel,
+    Export,
+    Exported,
     Failed,
     Inspect,
     Inspected,
@@ -53,7 +55,7 @@ from pagemill.pool.page_reader import PageReader, raising
 
 logger = logging.getLogger(__name__)
 
-Work = Load | Process | Inspect | Render | Trim | Stop
+Work = Load | Process | Inspect | Render | Export | Trim | Stop
 
 
 class Inbox:
@@ -131,7 +133,7 @@ class Child:
         if self._reader is not None:
             self._reader.close()
 
-    def _serve(self, request: Load | Process | Inspect | Render | Trim) -> None:
+    def _serve(self, request: Load | Process | Inspect | Render | Export | Trim) -> None:
         match request:
             case Load():
                 self._reader = _load(request)
@@ -143,6 +145,9 @@ class Child:
             case Render():
                 _render(self._loaded, request)
                 self._send(Rendered())
+            case Export():
+                _export(request)
+                self._send(Exported())
             case Trim():
                 self._loaded.trim()
                 self._send(Trimmed(rss_bytes=linux.rss_bytes()))
@@ -202,6 +207,13 @@ def _render(reader: PageReader, request: Render) -> None:
     with raising(PageUnreadable("The page cannot be drawn: its data is damaged.")):
         image = reader.image(request.document, request.page, dpi=request.dpi, max_pixels=request.max_pixels)
         write_preview(image, Path(request.path), rotation=request.rotation)
+
+
+def _export(request: Export) -> None:
+    from pagemill.documents.searchable import read_pages, write_searchable_pdf
+
+    with raising(InvalidDocument("No PDF can be made of the document: its data is damaged.")):
+        write_searchable_pdf(Path(request.document), read_pages(Path(request.pages)), Path(request.output))
 
 
 def main(arguments: list[str]) -> None:

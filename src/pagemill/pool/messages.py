@@ -1,7 +1,8 @@
 """What crosses between the server and a worker, and how it is framed.
 
-    server ── Load · Process · Cancel · Inspect · Render · Trim · Stop ────────────────────────────▶ worker
-    server ◀── Ready · PageStarted · PageEnded · BatchEnded · Inspected · Rendered · Trimmed · Failed ── worker
+    server ── Load · Process · Cancel · Inspect · Render · Export · Trim · Stop ─────▶ worker
+    server ◀── Ready · PageStarted · PageEnded · BatchEnded · Inspected · Rendered ── worker
+    server ◀── Exported · Trimmed · Failed ────────────────────────────────────────── worker
 
 One frame: two big-endian 32-bit lengths, the message as UTF-8 JSON, then raw bytes (the page a `PageEnded` carries).
 """
@@ -90,6 +91,21 @@ class Render(_Message):
     path: str
 
 
+class Export(_Message):
+    """Make a searchable PDF of a document: `Exported` or `Failed`.
+
+    Attributes:
+        document: Path of the document.
+        pages: Path of a file with `Page.to_json()` of every page that was read, a line each, by ascending number.
+        output: Where the PDF is put, complete or not at all; its folder is there.
+    """
+
+    kind: Literal["export"] = "export"
+    document: str
+    pages: str
+    output: str
+
+
 class Trim(_Message):
     """Close the document, give free memory back, answer `Trimmed`."""
 
@@ -148,6 +164,12 @@ class Rendered(_Message):
     kind: Literal["rendered"] = "rendered"
 
 
+class Exported(_Message):
+    """The searchable PDF lies where it was asked for."""
+
+    kind: Literal["exported"] = "exported"
+
+
 class Trimmed(_Message):
     """Free memory was given back."""
 
@@ -173,8 +195,8 @@ class Failed(_Message):
         return _error_classes().get(self.error, PagemillError)(self.message, **self.details)
 
 
-Request = Load | Process | Cancel | Inspect | Render | Trim | Stop
-Reply = Ready | PageStarted | PageEnded | BatchEnded | Inspected | Rendered | Trimmed | Failed
+Request = Load | Process | Cancel | Inspect | Render | Export | Trim | Stop
+Reply = Ready | PageStarted | PageEnded | BatchEnded | Inspected | Rendered | Exported | Trimmed | Failed
 
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])
 _REPLIES: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])

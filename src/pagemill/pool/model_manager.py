@@ -7,7 +7,8 @@ release ─▶ idle ─▶ trimmed ─▶ unloaded
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,11 +24,12 @@ from pagemill.pool.batch_memory import BatchMemory
 from pagemill.pool.config import ModelManagerConfig
 from pagemill.pool.eviction import EvictionRecord
 from pagemill.pool.linux import kernel_oom_kills
-from pagemill.pool.messages import Render
+from pagemill.pool.messages import Export, Render
 from pagemill.pool.placement import Placement
 from pagemill.pool.residents import Resident, ResidentState
 from pagemill.pool.roster import Roster
 from pagemill.pool.unloading import Unloader
+from pagemill.pool.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -180,13 +182,23 @@ class ModelManager:
             NeverFits: There never is.
             PagemillError: As `Worker.render`.
         """
+        async with self._decoding(resident) as worker:
+            await worker.render(request, limit=limit)
+
+    async def export(self, resident: Resident, request: Export, *, limit: timedelta) -> None:
+        """Have a reader make a searchable PDF, within the same reservation; raises as `render` and `Worker.export`."""
+        async with self._decoding(resident) as worker:
+            await worker.export(request, limit=limit)
+
+    @asynccontextmanager
+    async def _decoding(self, resident: Resident) -> AsyncIterator[Worker]:
         async with resident.turn:
             need = self._estimator.base(resident.key) + MemoryNeed(_DRAWING_BYTES)
             if resident.worker is None or not await self._memory.grow_to(resident, need):
-                raise PoolExhausted("There is no memory to draw the page now; try again later.")
+                raise PoolExhausted("There is no memory for this now; try again later.")
             resident.busy_since = self._clock.monotonic()
             try:
-                await resident.worker.render(request, limit=limit)
+                yield resident.worker
             finally:
                 resident.busy_since = None
                 self._memory.shrink(resident)

@@ -17,7 +17,7 @@ from pagemill.domain.ports import OnPage, Service
 from pagemill.domain.recognition import READER, BatchParams, ModelSetKey
 from pagemill.domain.snapshot import LaneSnapshot, PoolSnapshot
 from pagemill.pool.config import PoolConfig
-from pagemill.pool.messages import Render
+from pagemill.pool.messages import Export, Render
 from pagemill.pool.model_manager import ModelManager
 from pagemill.pool.residents import Resident
 
@@ -81,6 +81,10 @@ class OCRService:
     async def render(self, request: Render, *, limit: timedelta) -> None:
         """Draw a page into a file; raises as `ModelManager.render`."""
         await self._models.render(self._resident, request, limit=limit)
+
+    async def export(self, request: Export, *, limit: timedelta) -> None:
+        """Make a searchable PDF; raises as `ModelManager.export`."""
+        await self._models.export(self._resident, request, limit=limit)
 
 
 @dataclass(frozen=True)

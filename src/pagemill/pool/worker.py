@@ -26,6 +26,8 @@ from pagemill.pool.deaths import Signs, explain, last_words
 from pagemill.pool.messages import (
     BatchEnded,
     Cancel,
+    Export,
+    Exported,
     Failed,
     Inspect,
     Inspected,
@@ -48,7 +50,7 @@ from pagemill.pool.placement import ExitStatus, WorkerProcess
 logger = logging.getLogger(__name__)
 printed = logging.getLogger("pagemill.worker")
 
-_Answer = TypeVar("_Answer", Ready, Inspected, Rendered, Trimmed)
+_Answer = TypeVar("_Answer", Ready, Inspected, Rendered, Exported, Trimmed)
 _LINGER = timedelta(seconds=1)
 _LONGEST_LINE = 8192
 
@@ -167,13 +169,7 @@ class Worker:
             TimedOut: It took longer than `limit`; the worker is ended.
             WorkerLost: The worker died of it.
         """
-        async with self._turn:
-            try:
-                return (await self._ask(Inspect(path=path), Inspected, limit)).info
-            except WorkerLost as error:
-                if self._asked is not LossCause.HANG:
-                    raise
-                raise TimedOut(f"The document was not inspected within {limit.total_seconds():g} s.") from error
+        return (await self._in_time(Inspect(path=path), Inspected, limit, done="inspected")).info
 
     async def render(self, request: Render, *, limit: timedelta) -> None:
         """Have a page drawn.
@@ -184,13 +180,18 @@ class Worker:
             TimedOut: It took longer than `limit`; the worker is ended.
             WorkerLost: The worker died of it.
         """
-        async with self._turn:
-            try:
-                await self._ask(request, Rendered, limit)
-            except WorkerLost as error:
-                if self._asked is not LossCause.HANG:
-                    raise
-                raise TimedOut(f"The page was not drawn within {limit.total_seconds():g} s.") from error
+        await self._in_time(request, Rendered, limit, done="drawn")
+
+    async def export(self, request: Export, *, limit: timedelta) -> None:
+        """Have a searchable PDF made.
+
+        Raises:
+            DocumentError: The document cannot be opened.
+            PageUnreadable: A page of it is damaged.
+            TimedOut: It took longer than `limit`; the worker is ended.
+            WorkerLost: The worker died of it.
+        """
+        await self._in_time(request, Exported, limit, done="made into a PDF")
 
     async def trim(self) -> int:
         """Have it give free memory back; returns its resident size after that, bytes.
@@ -257,6 +258,16 @@ class Worker:
                 await self._lost()
                 return
         await self.kill(LossCause.HANG)
+
+    async def _in_time(self, request: Request, expected: type[_Answer], limit: timedelta, *, done: str) -> _Answer:
+        """`_ask` in its turn; a worker that had to be ended for taking too long is told from one that died."""
+        async with self._turn:
+            try:
+                return await self._ask(request, expected, limit)
+            except WorkerLost as error:
+                if self._asked is not LossCause.HANG:
+                    raise
+                raise TimedOut(f"The document was not {done} within {limit.total_seconds():g} s.") from error
 
     async def _ask(self, request: Request, expected: type[_Answer], limit: timedelta) -> _Answer:
         """One question, one answer; a caller that is cancelled meanwhile still leaves the pipe in order."""

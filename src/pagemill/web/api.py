@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from pagemill import __version__
-from pagemill.domain.results import ResultWriter
-from pagemill.web.application import PageViewing, TaskCommands, TaskFollowing, TaskReads
+from pagemill.domain.results import ResultWriter, result_formats
+from pagemill.web.application import PageViewing, ResultFiles, TaskCommands, TaskFollowing, TaskReads
 from pagemill.web.config import WebConfig
 from pagemill.web.dashboard_routes import Dashboard
 from pagemill.web.event_endpoints import EventEndpoints
@@ -17,6 +17,7 @@ from pagemill.web.openapi import openapi_document
 from pagemill.web.page_endpoints import PageEndpoints
 from pagemill.web.problems import install_problem_handlers
 from pagemill.web.prometheus import PrometheusEndpoint
+from pagemill.web.schema_endpoints import SchemaEndpoints
 from pagemill.web.service import ReadinessCheck, ServiceEndpoints
 from pagemill.web.status_endpoints import StatusEndpoints
 from pagemill.web.task_endpoints import TaskEndpoints
@@ -44,9 +45,11 @@ def create_api(
     *,
     following: TaskFollowing,
     views: PageViewing,
+    files: ResultFiles,
     writers: Mapping[str, ResultWriter],
     config: WebConfig,
     checks: Mapping[str, ReadinessCheck] | None = None,
+    schemas: Mapping[str, str] | None = None,
 ) -> FastAPI:
     """The ASGI application of the server process.
 
@@ -55,9 +58,11 @@ def create_api(
         reads: What can be known of them.
         following: What can be told of them as it happens.
         views: What single pages read as and look like.
+        files: Results that are made as a whole.
         writers: Forms of results by name, the default first; every look-up makes a writer for one result.
         config: Limits, keys and names.
         checks: What must work for `/readyz` to say so, by name; each raises where its part does not.
+        schemas: JSON Schemas to be published, by name.
     """
     # the interactive pages of the framework load scripts from another host; an offline service has its own
     api = PagemillApi(
@@ -73,14 +78,17 @@ def create_api(
     dashboard = Dashboard()
     api.include_router(ServiceEndpoints(checks or {}, page=dashboard.page).router())
     api.include_router(dashboard.router())
+    api.include_router(SchemaEndpoints(schemas or {}).router())
     uploads = UploadStore(
         config.uploads, max_bytes=config.max_upload_bytes, max_concurrent=config.max_concurrent_uploads
     )
     api.include_router(PrometheusEndpoint(reads, uploads).router())
-    endpoints = TaskEndpoints(commands, reads, writers=writers, uploads=uploads, config=config)
+    endpoints = TaskEndpoints(commands, reads, writers=writers, files=files, uploads=uploads, config=config)
     api.include_router(EventEndpoints(reads, following).router())
     api.include_router(StatusEndpoints(reads, writers=writers, config=config).router())
     api.include_router(PageEndpoints(views).router())
-    api.include_router(task_router(endpoints, result_types=[writer.media_type for writer in writers.values()]))
+    api.include_router(
+        task_router(endpoints, result_types=[each.media_type for each in result_formats(writers).values()])
+    )
     api.add_middleware(RequestFrame, guard=Guard(api_keys=config.api_keys, allowed_hosts=config.allowed_hosts))
     return api

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 from pagemill.domain.events import EventRecord, TaskNotice
 from pagemill.domain.receipt import Receipt
-from pagemill.domain.results import ResultWriter
+from pagemill.domain.results import ResultFormat, ResultWriter
 from pagemill.domain.status import ServiceStatus, TaskHealth, TaskMetrics, TaskSample
 from pagemill.domain.submission import Submission
 from pagemill.domain.tasks import Task, TaskCreateRequest, TaskPage, TaskStartRequest, TaskStatus
@@ -110,6 +111,20 @@ class PageViewing(Protocol):
         Raises:
             NotFound: There is no such task or page.
             PagemillError: The page cannot be drawn, or not now.
+        """
+        ...
+
+
+class ResultFiles(Protocol):
+    """Results that are made as a whole. Runs in the server process."""
+
+    async def file(self, task_id: str, result: ResultFormat) -> Path:
+        """The result of a task that is over, complete; it stays for about an hour after it was last asked for.
+
+        Raises:
+            NotFound: There is no such task, or no page of it was read.
+            Conflict: It is not over.
+            PagemillError: It cannot be made, or not now.
         """
         ...
 

@@ -1,12 +1,14 @@
-"""A task's result on its way out: in which form, under which headers, page by page."""
+"""A task's result on its way out: in which form, under which headers, page by page or from a file."""
 
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from urllib.parse import quote
 
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import FileResponse, Response, StreamingResponse
 
-from pagemill.domain.results import ResultWriter
+from pagemill.domain.results import ResultFormat
 from pagemill.domain.tasks import Task
+from pagemill.tasks.result_files import result_tag
 from pagemill.web.negotiation import best_match
 from pagemill.web.problems import FieldProblem, RequestRefused
 
@@ -14,21 +16,21 @@ COMPLETE = "Pagemill-Complete"
 STATUS = "Pagemill-Task-Status"
 
 
-def choose_writer(writers: Mapping[str, ResultWriter], name: str | None, accept: str) -> ResultWriter:
-    """A writer of the form a request asks for: by name, else by its `Accept` header, else the first.
+def choose_format(formats: Mapping[str, ResultFormat], name: str | None, accept: str) -> ResultFormat:
+    """The form a request asks for: by name, else by its `Accept` header, else the first.
 
     Raises:
         RequestRefused: `invalid_request` or `not_acceptable`, with the forms there are.
     """
-    known = ", ".join(writers)
+    known = ", ".join(formats)
     if name is not None:
-        if name not in writers:
+        if name not in formats:
             problem = FieldProblem(field="format", message=f"there is no format {name!r}; there are: {known}")
             raise RequestRefused.for_fields([problem])
-        return writers[name]
-    by_type: dict[str, ResultWriter] = {}
-    for writer in writers.values():
-        by_type.setdefault(_bare(writer.media_type), writer)
+        return formats[name]
+    by_type: dict[str, ResultFormat] = {}
+    for result in formats.values():
+        by_type.setdefault(_bare(result.media_type), result)
     best = best_match(accept, tuple(by_type))
     if best is None:
         message = f"The result can be had as {', '.join(by_type)}; ask by Accept, or by format={known}."
@@ -36,29 +38,41 @@ def choose_writer(writers: Mapping[str, ResultWriter], name: str | None, accept:
     return by_type[best]
 
 
-def result_response(task: Task, writer: ResultWriter, pieces: AsyncIterator[bytes]) -> Response:
-    """The finished pages, streamed as they are read from the database.
-
-    Args:
-        task: Whose they are.
-        writer: What writes them.
-        pieces: `TaskReads.write` of it; not begun yet.
+def check_deliverable(task: Task, result: ResultFormat, *, needs_end: bool) -> None:
+    """Refuse a result that is not there.
 
     Raises:
-        RequestRefused: No page is finished: `result_not_ready` while there is hope, else `no_result`.
+        RequestRefused: No page is finished, or all must be: `result_not_ready` while there is hope, else `no_result`.
     """
     if task.pages_done == 0:
         raise _nothing_yet(task)
-    return StreamingResponse(
-        pieces,
-        media_type=writer.media_type,
-        headers={
-            COMPLETE: "true" if task.pages_done == task.pages_total else "false",
-            STATUS: task.status.value,
-            "Content-Disposition": _disposition(task, writer.extension),
-            "Vary": "Accept",
-        },
-    )
+    if needs_end and not task.status.is_final:
+        message = f"Task {task.task_id} is {task.status}; a {result.name} is made when it is over. Ask again then."
+        raise RequestRefused("result_not_ready", message, retryable=True, pages_total=task.pages_total)
+
+
+def result_headers(task: Task, result: ResultFormat) -> dict[str, str]:
+    """What is said of a result beside its bytes; only that of a task that is over has a tag and parts."""
+    headers = {
+        COMPLETE: "true" if task.pages_done == task.pages_total else "false",
+        STATUS: task.status.value,
+        "Content-Disposition": _disposition(task, result.extension),
+        "Cache-Control": "private, no-cache",
+        "Vary": "Accept",
+    }
+    if task.status.is_final:
+        headers |= {"ETag": f'"{result_tag(task, result)}"', "Accept-Ranges": "bytes"}
+    return headers
+
+
+def streamed(headers: Mapping[str, str], result: ResultFormat, pieces: AsyncIterator[bytes]) -> Response:
+    """The finished pages as they are read from the database."""
+    return StreamingResponse(pieces, media_type=result.media_type, headers=headers)
+
+
+def from_file(headers: Mapping[str, str], result: ResultFormat, path: Path) -> Response:
+    """A result that lies in a file, or the parts of it that were asked for (`Range`, `If-Range`)."""
+    return FileResponse(path, media_type=result.media_type, headers=headers)
 
 
 def _nothing_yet(task: Task) -> RequestRefused:

@@ -73,6 +73,19 @@ def idempotency_parameter() -> dict[str, Any]:
     }
 
 
+def range_parameters() -> list[dict[str, Any]]:
+    """The headers by which a client asks for parts of a result, or for one it does not have yet."""
+    told = {
+        "Range": "Parts of the result of a task that is over, such as bytes=0-999 (RFC 9110).",
+        "If-Range": "Only where the result still bears that ETag; else all of it.",
+        "If-None-Match": "Only where the result bears another ETag.",
+    }
+    return [
+        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
+        for name, text in told.items()
+    ]
+
+
 def result_response(media_types: Iterable[str]) -> dict[str, Any]:
     """The success response of a result, in every form it can be had."""
     status = {"schema": {"type": "string"}, "description": "The task's status."}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter
 
 from pagemill import __version__
-from pagemill.domain.results import ResultWriter
+from pagemill.domain.results import ResultWriter, result_formats
 from pagemill.web.application import TaskReads
 from pagemill.web.config import WebConfig
 from pagemill.web.openapi import ANYWHERE, problem_responses
@@ -21,7 +21,7 @@ class StatusEndpoints:
             version=__version__,
             formats=[
                 FormatWire(name=name, media_type=writer.media_type, extension=writer.extension)
-                for name, writer in writers.items()
+                for name, writer in result_formats(writers).items()
             ],
             profiles={engine: list(profiles) for engine, profiles in config.profiles.items()},
             max_upload_bytes=config.max_upload_bytes,

@@ -7,11 +7,12 @@ from urllib.parse import urlencode
 from fastapi import Query, Request, Response
 
 from pagemill.domain.errors import Conflict, DatabaseUnavailable
-from pagemill.domain.results import ResultWriter
+from pagemill.domain.results import ResultWriter, result_formats
 from pagemill.domain.tasks import Task, TaskStartRequest, TaskStatus
-from pagemill.web.application import TaskCommands, TaskReads
+from pagemill.web.application import ResultFiles, TaskCommands, TaskReads
 from pagemill.web.config import WebConfig
-from pagemill.web.delivering import choose_writer, result_response
+from pagemill.web.dashboard_routes import not_modified
+from pagemill.web.delivering import check_deliverable, choose_format, from_file, result_headers, streamed
 from pagemill.web.headers import REPLAYED
 from pagemill.web.negotiation import preferred_wait
 from pagemill.web.options import label_filter
@@ -52,12 +53,15 @@ class TaskEndpoints:
         reads: TaskReads,
         *,
         writers: Mapping[str, ResultWriter],
+        files: ResultFiles,
         uploads: UploadStore,
         config: WebConfig,
     ) -> None:
         self._commands = commands
         self._reads = reads
         self._writers = writers
+        self._files = files
+        self._formats = result_formats(writers)
         self._config = config
         self._uploads = uploads
 
@@ -118,10 +122,22 @@ class TaskEndpoints:
         return PageListWire(task_id=task_id, pages=[PageWire.of(page) for page in pages])
 
     async def result(self, task_id: TaskId, request: Request, format: Format = None) -> Response:  # noqa: A002 - its name on the wire
-        """The finished pages, while the task runs too; `Pagemill-Complete` says whether these are all."""
-        writer = choose_writer(self._writers, format, request.headers.get("accept", ""))
+        """The finished pages, while the task runs too; `Pagemill-Complete` says whether these are all.
+
+        A searchable PDF and an archive of all other forms (zip) are made once the task is over; from then on there is
+        an `ETag`, and parts may be asked for by `Range`.
+        """
+        wanted = choose_format(self._formats, format, request.headers.get("accept", ""))
+        writer = self._writers.get(wanted.name)
         task = await self._reads.get_task(task_id)
-        return result_response(task, writer, self._reads.write(task_id, writer))
+        check_deliverable(task, wanted, needs_end=writer is None)
+        headers = result_headers(task, wanted)
+        if "ETag" in headers and not_modified(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        in_parts = task.status.is_final and "range" in request.headers
+        if writer is not None and not in_parts:
+            return streamed(headers, wanted, self._reads.write(task_id, writer))
+        return from_file(headers, wanted, await self._files.file(task_id, wanted))
 
     async def health(self, task_id: TaskId) -> HealthWire:
         """How the task is doing."""

@@ -10,6 +10,7 @@ from pagemill.web.openapi import (
     CHANGES,
     idempotency_parameter,
     problem_responses,
+    range_parameters,
     result_response,
     upload_operation,
     wait_parameter,
@@ -50,7 +51,21 @@ _START = (
     "never_fits",
 )
 _RETRY = ("not_found", "illegal_transition", "queue_full")
-_RESULT = ("not_found", "not_acceptable", "result_not_ready", "no_result", "invalid_request")
+_RESULT = (
+    "not_found",
+    "not_acceptable",
+    "result_not_ready",
+    "no_result",
+    "invalid_request",
+    "invalid_document",
+    "unsupported_format",
+    "encrypted_document",
+    "page_unreadable",
+    "pool_exhausted",
+    "never_fits",
+    "timed_out",
+    "worker_lost",
+)
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -149,5 +164,12 @@ def _add_reads(router: APIRouter, endpoints: TaskEndpoints, result_types: Iterab
         endpoints.result,
         response_model=None,
         summary="Fetch the result",
-        responses={200: result_response(result_types), **problem_responses(*_RESULT)},
+        openapi_extra={"parameters": range_parameters()},
+        responses={
+            200: result_response(result_types),
+            206: {"description": "The parts that were asked for (`Range`), of the result of a task that is over."},
+            304: {"description": "The client has it already (`If-None-Match`)."},
+            **problem_responses(*_RESULT),
+            416: {"description": "The result has no such part."},
+        },
     )

@@ -25,7 +25,9 @@ def tasks() -> TasksInMemory:
 
 @pytest.fixture
 def make_api(tasks: TasksInMemory) -> MakeApi:
-    return lambda config: create_api(tasks, tasks, following=tasks, views=tasks, writers=ResultWriters(), config=config)
+    return lambda config: create_api(
+        tasks, tasks, following=tasks, views=tasks, files=tasks, writers=ResultWriters(), config=config
+    )
 
 
 @pytest.fixture
