@@ -1,50 +1,26 @@
 """In a cgroup too small for a greedy worker, the guard ends it; the kernel never has to."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
+from tests.fixtures.cgroups import inside, limited_cgroup, peak_bytes
 
 from pagemill.domain.memory import MIB
-from pagemill.memory.probes.cgroup import MemoryCgroup, locate
+from pagemill.memory.probes.cgroup import MemoryCgroup
 
 LIMIT = 1000 * MIB
 SERVER = Path(__file__).with_name("guarded_server.py")
 
 
-def make_cgroup() -> MemoryCgroup:
-    """A limited cgroup beside our own.
-
-    Raises:
-        OSError: It cannot be made here.
-    """
-    own = locate(Path("/"))
-    if not own:
-        raise OSError("there is no memory cgroup")
-    path = own[-1].path / f"pagemill-test-{uuid4().hex[:8]}"
-    path.mkdir()
-    try:
-        (path / ("memory.limit_in_bytes" if own[0].version == 1 else "memory.max")).write_text(str(LIMIT))
-    except OSError:
-        path.rmdir()
-        raise
-    return MemoryCgroup(path, own[0].version)
-
-
 @pytest.fixture
 def cgroup() -> Iterator[MemoryCgroup]:
-    try:
-        made = make_cgroup()
-    except OSError as error:
-        pytest.skip(f"no memory cgroup can be made here: {error}")
-    yield made
-    made.path.rmdir()
+    with limited_cgroup(LIMIT) as made:
+        yield made
 
 
 @dataclass(frozen=True)
@@ -60,18 +36,10 @@ class Ending:
 
 
 def serve(cgroup: MemoryCgroup, reserved_mib: int, manner: str) -> Ending:
-    shell = shutil.which("sh")
-    assert shell is not None
-    enter = f'echo $$ > "{cgroup.path}/cgroup.procs" && exec "$@"'
-    command = [shell, "-c", enter, "sh", sys.executable, str(SERVER), str(reserved_mib), manner]
+    command = inside(cgroup, [sys.executable, str(SERVER), str(reserved_mib), manner])
     done = subprocess.run(command, check=False, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr.decode()
-    peak = cgroup.path / ("memory.max_usage_in_bytes" if cgroup.version == 1 else "memory.peak")
-    return Ending(
-        **json.loads(done.stdout),
-        oom_kills=cgroup.oom_kills(),
-        peak_bytes=int(peak.read_text()) if peak.exists() else 0,
-    )
+    return Ending(**json.loads(done.stdout), oom_kills=cgroup.oom_kills(), peak_bytes=peak_bytes(cgroup))
 
 
 def test_a_flood_within_its_reservation_is_stopped_by_pressure(cgroup: MemoryCgroup) -> None:
