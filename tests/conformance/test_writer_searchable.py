@@ -145,9 +145,12 @@ def test_what_the_page_draws_and_how_is_left_as_it_is(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "a", specs)
     with pikepdf.open(path, allow_overwriting_input=True) as pdf:
         pdf.pages[1].Resources = pdf.pages[0].Resources
+        content = pdf.pages[0].Contents.read_bytes().hex().encode() + b">"
+        pdf.pages[0].Contents.write(content, filter=pikepdf.Name.ASCIIHexDecode)
+        pdf.pages[1].Contents.write(pdf.pages[1].Contents.read_bytes())
         pdf.Root.PageMode = pikepdf.Name.UseOutlines
         pdf.docinfo["/Title"] = "kept"
-        pdf.save(path, compress_streams=False)
+        pdf.save(path, compress_streams=False, stream_decode_level=pikepdf.StreamDecodeLevel.none)
     typed = page(2, 612, 792, Line(text="typed", polygon=box(0, 0, 10, 10)), source=PageSource.TEXT_LAYER)
     output = made(path, page(1, 612, 792), typed)
     with pikepdf.open(path) as before, pikepdf.open(output) as after:
