@@ -62,7 +62,9 @@ def serve(
 @cli.command()
 def ocr(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="PDFs and images.")],
-    output_format: Annotated[str, typer.Option("--format", "-f", help="text, markdown or json.")] = "text",
+    output_format: Annotated[
+        str, typer.Option("--format", "-f", help="text, markdown, json, html, hocr, alto, csv, pdf or zip.")
+    ] = "text",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File, or folder for several documents; else stdout.")
     ] = None,
