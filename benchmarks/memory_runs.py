@@ -20,7 +20,7 @@ from pagemill.memory.probes.cgroup import MemoryCgroup
 from pagemill.web.wire import TaskListWire, TaskWire
 
 FINISH_WITHIN_S = 1200
-_POLL_S = 0.25
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,12 @@ def run_old_way(documents: Sequence[Path], *, threads_per_engine: int, limit_byt
 
 
 def run_pagemill(documents: Sequence[Path], *, settings: Mapping[str, str], limit_bytes: int | None = None) -> Run:
-    """A task for each document, all at once, sent to a server."""
+    """A task for each document on a server of its own, all started at once when all are there."""
     with _cgroup(limit_bytes) as cgroup, serving(settings, cgroup) as server, Meter(server.process.pid) as meter:
         began = time.monotonic()
-        ids = [server.api.submit(document) for document in documents]
+        ids = [server.api.submit(document, start="false") for document in documents]
+        for task_id in ids:
+            server.api.http.post(f"/tasks/{task_id}/start").raise_for_status()
         in_flight, completed = follow(server, ids)
         return _run(len(documents), in_flight, completed, began, meter, cgroup)
 

@@ -16,7 +16,6 @@ def in_mib(size_bytes: int) -> int:
     return -(-size_bytes // MIB)
 
 
-
 class MemoryLevel(IntEnum):
     """How close a device is to its limit, mildest first."""
 

@@ -145,7 +145,6 @@ class TaskReader:
             warnings=tuple(_warnings(task, pages, usage, devices)),
         )
 
-
     async def _sampled_mb(self, task: Task) -> int | None:
         """What another server's workers hold for it, as far as that is known."""
         if task.status.is_final:
