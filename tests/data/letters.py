@@ -36,8 +36,8 @@ def letter(number: int) -> Image.Image:
     draw.line((90, 160, 910, 160), fill=120, width=2)
     for row, line in enumerate(LINES):
         draw.text((90, 210 + 58 * row), line, fill=INK, font=ImageFont.load_default(29))
-    for row, line in enumerate((*map(_faxed, FAXED), _crossed_out(CROSSED_OUT))):
-        page.paste(line, (90, 1050 + 70 * row))
+    for row, unsure in enumerate((*map(_faxed, FAXED), _crossed_out(CROSSED_OUT))):
+        page.paste(unsure, (90, 1050 + 70 * row))
     return page
 
 
