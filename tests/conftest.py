@@ -1,8 +1,23 @@
 """Makes the fixtures in `tests/fixtures` known to all tests, and lets tests import them as `tests.fixtures`."""
 
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.databases", "tests.fixtures.stores"]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command line run in this process sets up logging for it; the next test is not to feel that."""
+    root = logging.getLogger()
+    level, levels = root.level, {name: logging.getLogger(name).level for name in list(root.manager.loggerDict)}
+    yield
+    root.setLevel(level)
+    for name in list(root.manager.loggerDict):
+        logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))

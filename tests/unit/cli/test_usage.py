@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["a.pdf", "--format", "docx"], ["docx", "json, markdown, text"]),
+        (["a.pdf", "--format", "docx"], ["docx", "json", "markdown", "text"]),
         (["a.pdf", "elsewhere/a.pdf", "-o", "folder"], ["2 documents", "folder/a.txt"]),
         (["a.pdf", "elsewhere/a.pdf", "-o", "taken.txt"], ["taken.txt is a file"]),
         (["a.pdf", "--config", "nowhere.yaml"], ["nowhere.yaml"]),
