@@ -109,14 +109,17 @@ class _OcrRun:
         unread = [page for page in await self._application.reader.pages(task.task_id) if page.failure_reason]
         for page in unread:
             complain(f"{file}: page {page.number} was not read: {page.failure_message}")
-        self._codes.append(_code(task))
+        self._codes.append(await self._written(file, task))
+
+    async def _written(self, file: Path, task: Task) -> ExitCode:
         if task.pages_done == 0 and self._format.name not in self._application.writers:
-            return  # nothing to make a PDF or an archive of, and that was said
+            return _code(task)  # nothing to make a PDF or an archive of, and that was said
         try:
             await self._write(file, task)
         except PagemillError as error:
             complain(f"{file}: {error.message}")
-            self._codes.append(exit_code_of(error))
+            return exit_code_of(error)
+        return _code(task)
 
     async def _write(self, file: Path, task: Task) -> None:
         writer = self._application.writers.get(self._format.name)
