@@ -86,6 +86,7 @@ class Worker:
         self._turn = asyncio.Lock()
         self._batch = _Batch(0)
         self._asked: LossCause | None = None
+        self._signs: Signs | None = None
         self._stopping = False
         self._peak_bytes = 0
         self._tail: deque[str] = deque(maxlen=config.tail_lines)
@@ -237,7 +238,13 @@ class Worker:
                     return None
                 case _:
                     self._end(LossCause.PROTOCOL)
-        return await self._lost()
+        return self._blaming(batch, await self._lost())
+
+    def _blaming(self, batch: _Batch, loss: WorkerLoss | None) -> WorkerLoss | None:
+        """The loss with the page the worker was on by all that it said: it may have died before we had read that."""
+        if loss is None or self._signs is None or loss.page == batch.page:
+            return loss
+        return explain(replace(self._signs, page=batch.page))
 
     async def _settle(self, batch: _Batch, outcome: PageOutcome, on_page: OnPage) -> None:
         batch.page = None
@@ -327,7 +334,7 @@ class Worker:
         if self._stopping and self._asked is None:
             return None
         before, after = self._oom_kills_before, self._oom_kills()
-        signs = Signs(
+        self._signs = signs = Signs(
             code=status.code,
             asked=self._asked,
             oom_killed=before is not None and after is not None and after > before,

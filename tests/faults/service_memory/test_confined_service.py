@@ -122,7 +122,7 @@ def test_engines_that_die_and_hang_cost_the_page_they_were_at(confined: Confined
     settle(started, task_id)
     assert failures(started.api, task_id) == {2: TaskFailureReason.WORKER_CRASHED, 5: TaskFailureReason.TIMEOUT}
     assert started.api.task(task_id).progress.pages_done == PAGES - 2
-    assert losses(started.api, task_id) == {"crash": 2, "hang": 2}
+    assert losses(started.api, task_id) == {"crash": 2, "hang": 2}, started.server.log
     started.check_the_kernel_killed_nobody()
 
 
