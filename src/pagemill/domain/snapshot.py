@@ -1,9 +1,13 @@
 """Frozen pictures of the running parts, for metrics, the dashboard and the guard."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Self
 
+from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import DeviceId, MemoryNeed
 from pagemill.domain.recognition import ModelSetKey
 from pagemill.domain.tasks import TaskStatus
@@ -43,6 +47,50 @@ class LaneSnapshot:
     in_use: int
 
 
+class UnloadCause(StrEnum):
+    """Why a model set was unloaded."""
+
+    IDLE = "idle"
+    """Unused for the idle timeout."""
+    SPENT = "spent"
+    """Its process had grown, or could not be used any more."""
+    ROOM = "room"
+    """Its memory was wanted for other models or for a larger page."""
+    PRESSURE = "pressure"
+    """The memory guard asked for memory."""
+
+
+@dataclass(frozen=True)
+class EvictionRecord:
+    """What one unloading gave back, measured.
+
+    Attributes:
+        at: When every process was seen dead.
+        keys: The model sets that went.
+        rss_bytes: What their processes held just before.
+        used_before_bytes: Use of the device before; None where nothing measures it.
+        used_after_bytes: Use of it once every process was seen dead.
+    """
+
+    at: datetime
+    cause: UnloadCause
+    device: DeviceId
+    keys: tuple[ModelSetKey, ...]
+    rss_bytes: int
+    used_before_bytes: int | None
+    used_after_bytes: int | None
+
+    @property
+    def returned_bytes(self) -> int:
+        """Bytes back; what the dead processes held, where nothing measures the device.
+
+        Others use the device too; what they gave back in the same moment is not counted as ours.
+        """
+        if self.used_before_bytes is None or self.used_after_bytes is None:
+            return self.rss_bytes
+        return min(self.rss_bytes, max(0, self.used_before_bytes - self.used_after_bytes))
+
+
 @dataclass(frozen=True)
 class PoolSnapshot:
     """The pool at one moment.
@@ -50,12 +98,14 @@ class PoolSnapshot:
     Attributes:
         unloads: Model sets unloaded since the server was started.
         unloaded_bytes: What that gave back, measured.
+        last_eviction: The last of these unloadings.
     """
 
     lanes: tuple[LaneSnapshot, ...]
     model_sets: tuple[ModelSetSnapshot, ...]
     unloads: int = 0
     unloaded_bytes: int = 0
+    last_eviction: EvictionRecord | None = None
 
     @property
     def utilization(self) -> float:
@@ -83,6 +133,56 @@ class WatchedWorker:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """How some durations are spread: half, nine in ten and 99 in a hundred of them are no longer than these.
+
+    Attributes:
+        count: How many there were; without any, all are zero.
+    """
+
+    count: int = 0
+    p50: timedelta = timedelta()
+    p90: timedelta = timedelta()
+    p99: timedelta = timedelta()
+
+    @classmethod
+    def of(cls, durations: Iterable[timedelta]) -> Self:
+        """Each is one of the durations (nearest rank), none is made up between two."""
+        ordered = sorted(durations)
+        if not ordered:
+            return cls()
+        ranks = (ordered[math.ceil(len(ordered) * percent / 100) - 1] for percent in (50, 90, 99))
+        return cls(len(ordered), *ranks)
+
+
+@dataclass(frozen=True)
+class FailureGroup:
+    """Tasks that ended badly for one reason.
+
+    Attributes:
+        newest_task_id: One of them to look at.
+    """
+
+    reason: TaskFailureReason
+    tasks: int
+    newest_task_id: str
+
+
+@dataclass(frozen=True)
+class TaskInLine:
+    """An unfinished task.
+
+    Attributes:
+        waits: Whether it has still to be let in.
+        pages_left: Pages of it that are neither done nor given up.
+    """
+
+    task_id: str
+    waits: bool
+    pages_left: int
+
+
+@dataclass(frozen=True)
 class QueueSnapshot:
     """The queue at one moment.
 
@@ -94,6 +194,11 @@ class QueueSnapshot:
         page_seconds: Mean time a worker spent on a page, of the pages finished in the last hour; None without any.
         oldest_wait: How long the task that waits longest has waited; zero where none waits.
         tasks: How many tasks there are in each status.
+        oldest_by_priority: How long the longest waiting task of each priority has waited, the highest first.
+        waits: From queued to started, of the tasks started in the last hour.
+        runs: From started to finished, of the tasks finished in the last hour.
+        failures: Tasks that failed or expired in the last day, by reason, the commonest first.
+        line: Unfinished tasks that were let in, then those that wait, in the order they come; the first of them.
     """
 
     active_tasks: int
@@ -103,3 +208,8 @@ class QueueSnapshot:
     page_seconds: float | None
     oldest_wait: timedelta = timedelta()
     tasks: Mapping[TaskStatus, int] = field(default_factory=dict)
+    oldest_by_priority: Mapping[int, timedelta] = field(default_factory=dict)
+    waits: Spread = Spread()
+    runs: Spread = Spread()
+    failures: tuple[FailureGroup, ...] = ()
+    line: tuple[TaskInLine, ...] = ()

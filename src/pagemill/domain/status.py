@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
 
+from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import DeviceId, DeviceMemory
 from pagemill.domain.outcomes import LossCause
 from pagemill.domain.recognition import Stage
@@ -33,17 +34,38 @@ class WorkDone:
 
     Attributes:
         pages_read: Time the workers spent on the pages they read, by what was done for them.
-        pages_failed: Pages given up.
         pages_retried: Times a page was queued again after its work failed.
         oom_recoveries: Failures for want of memory, by the rung taken next; None: given up.
         worker_losses: Workers lost while they held a page, by cause.
+        failed_for: Pages given up, by reason.
     """
 
     pages_read: Mapping[Stage, Durations]
-    pages_failed: int = 0
     pages_retried: int = 0
     oom_recoveries: Mapping[Rung | None, int] = field(default_factory=dict)
     worker_losses: Mapping[LossCause, int] = field(default_factory=dict)
+    failed_for: Mapping[TaskFailureReason, int] = field(default_factory=dict)
+
+    @property
+    def pages_failed(self) -> int:
+        """Pages given up."""
+        return sum(self.failed_for.values())
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What an unfinished task can expect.
+
+    Attributes:
+        position: Its place among the tasks that wait, from 1; 0 once it was let in.
+        pages_left: Pages of it that are neither done nor given up.
+        time_left: About how long it has still to go; None where nothing can be said.
+    """
+
+    task_id: str
+    position: int
+    pages_left: int
+    time_left: timedelta | None
 
 
 @dataclass(frozen=True)
@@ -53,6 +75,7 @@ class ServiceStatus:
     Attributes:
         devices: Every device with its limit, use, promises and level.
         server_bytes: What the server process itself holds, workers not counted.
+        forecasts: Unfinished tasks, those let in before those that wait; the first of them.
     """
 
     queue: QueueSnapshot
@@ -60,6 +83,7 @@ class ServiceStatus:
     devices: tuple[DeviceMemory, ...]
     work: WorkDone
     server_bytes: int
+    forecasts: tuple[Forecast, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
-"""Which idle model sets are to go, decided from values without a clock or a process; and what that gave back."""
+"""Which idle model sets are to go, decided from values without a clock or a process."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pagemill.domain.memory import DeviceId
 from pagemill.domain.recognition import ModelSetKey
 
 
@@ -72,31 +71,3 @@ class Demand:
     def after_use(self, key: ModelSetKey, at: float) -> "Demand":
         """The counts with one use more."""
         return replace(self, counts={**self.counts, key: (self.of(key, at) + 1.0, at)})
-
-
-@dataclass(frozen=True)
-class EvictionRecord:
-    """What unloading gave back, measured.
-
-    Attributes:
-        keys: The model sets that went.
-        rss_bytes: What their processes held just before.
-        used_before_bytes: Use of the device before; None where nothing measures it.
-        used_after_bytes: Use of it once every process was seen dead.
-    """
-
-    device: DeviceId
-    keys: tuple[ModelSetKey, ...]
-    rss_bytes: int
-    used_before_bytes: int | None
-    used_after_bytes: int | None
-
-    @property
-    def returned_bytes(self) -> int:
-        """Bytes back; what the dead processes held, where nothing measures the device.
-
-        Others use the device too; what they gave back in the same moment is not counted as ours.
-        """
-        if self.used_before_bytes is None or self.used_after_bytes is None:
-            return self.rss_bytes
-        return min(self.rss_bytes, max(0, self.used_before_bytes - self.used_after_bytes))

@@ -19,10 +19,9 @@ from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, Reservation
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageOutcome
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator, MemoryProbe, OnPage
 from pagemill.domain.recognition import BatchParams, ModelSetKey
-from pagemill.domain.snapshot import ModelSetSnapshot, WatchedWorker
+from pagemill.domain.snapshot import EvictionRecord, ModelSetSnapshot, WatchedWorker
 from pagemill.pool.batch_memory import BatchMemory
 from pagemill.pool.config import ModelManagerConfig
-from pagemill.pool.eviction import EvictionRecord
 from pagemill.pool.linux import kernel_oom_kills
 from pagemill.pool.messages import Export, Render
 from pagemill.pool.placement import Placement

@@ -175,7 +175,7 @@ class OCRServicePool:
             replace(model_set, service_instance_id=users.get(model_set.worker_id))
             for model_set in self._models.snapshot()
         )
-        return PoolSnapshot(lanes, tuple(models), *self._models.unloaded)
+        return PoolSnapshot(lanes, tuple(models), *self._models.unloaded, self._models.last_eviction)
 
     async def _acquire(self, key: ModelSetKey, lane: Places, *, fresh: bool) -> OCRService:
         async with _kept(lane), _kept(self._total):

@@ -9,8 +9,9 @@ from pagemill.domain.errors import WorkerLost
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator
 from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.snapshot import EvictionRecord, UnloadCause
 from pagemill.pool.config import ModelManagerConfig
-from pagemill.pool.eviction import Candidate, Demand, EvictionRecord, choose_evictions
+from pagemill.pool.eviction import Candidate, Demand, choose_evictions
 from pagemill.pool.residents import Resident, ResidentState
 from pagemill.pool.roster import Roster
 
@@ -53,9 +54,11 @@ class Unloader:
         """Unload what has been idle too long or is spent, trim what has just become idle."""
         now = self._clock.monotonic()
         idle = [resident for resident in self._roster if resident.is_idle]
-        leaving = [resident for resident in idle if self._is_due(resident, now)]
+        spent = [resident for resident in idle if not resident.is_usable]
         stuck = [resident for resident in self._roster if resident.state is ResidentState.UNLOADING]
-        await self.unload(leaving + stuck, CPU)
+        unused = [resident for resident in idle if resident.is_usable and self._is_due(resident, now)]
+        await self.unload(spent + stuck, CPU, UnloadCause.SPENT)
+        await self.unload(unused, CPU, UnloadCause.IDLE)
         trim_after = self._config.trim_after.total_seconds()
         await self.trim(resident for resident in idle if resident.idle_for(now) >= trim_after)
 
@@ -65,7 +68,8 @@ class Unloader:
 
     async def evict(self, device: DeviceId, *, at_least_bytes: int | None) -> int:
         """Unload the cheapest idle ones until so many bytes are back (None: all); returns bytes measured."""
-        return await self.unload(self._choose(self.evictable(device), device, at_least_bytes), device)
+        chosen = self._choose(self.evictable(device), device, at_least_bytes)
+        return await self.unload(chosen, device, UnloadCause.PRESSURE)
 
     async def make_room(self, device: DeviceId, more: MemoryNeed) -> bool:
         """Unload idle ones that have been there long enough, so that so much more may fit; whether any went."""
@@ -76,10 +80,10 @@ class Unloader:
             if now - resident.loaded_at >= self._config.min_residency.total_seconds()
         ]
         chosen = self._choose(settled, device, self._missing_bytes(device, more))
-        await self.unload(chosen, device)
+        await self.unload(chosen, device, UnloadCause.ROOM)
         return bool(chosen)
 
-    async def unload(self, residents: Sequence[Resident], device: DeviceId) -> int:
+    async def unload(self, residents: Sequence[Resident], device: DeviceId, cause: UnloadCause) -> int:
         """End their processes, whose memory is then seen back; returns bytes measured."""
         if not residents:
             return 0
@@ -87,11 +91,11 @@ class Unloader:
             resident.state = ResidentState.UNLOADING
         held, before = sum(resident.rss_bytes for resident in residents), self._roster.used_bytes(device)
         await asyncio.gather(*(self._roster.end(resident) for resident in residents))
-        keys = tuple(resident.key for resident in residents)
-        self.last_eviction = record = EvictionRecord(device, keys, held, before, self._roster.used_bytes(device))
+        keys, after = tuple(resident.key for resident in residents), self._roster.used_bytes(device)
+        self.last_eviction = record = EvictionRecord(self._clock.now(), cause, device, keys, held, before, after)
         self.unloads += len(keys)
         self.unloaded_bytes += record.returned_bytes
-        logger.info("Unloaded %s: %d MiB back", ", ".join(map(str, keys)), record.returned_bytes // MIB)
+        logger.info("Unloaded %s (%s): %d MiB back", ", ".join(map(str, keys)), cause, record.returned_bytes // MIB)
         return record.returned_bytes
 
     async def trim(self, residents: Iterable[Resident]) -> None:
@@ -108,7 +112,7 @@ class Unloader:
                 self._learn_base(resident, rss_bytes)
             elif resident.is_idle:
                 logger.info("Worker %s has grown to %d MiB and is replaced", resident.worker_id, rss_bytes // MIB)
-                await self.unload([resident], resident.key.device)
+                await self.unload([resident], resident.key.device, UnloadCause.SPENT)
 
     def _learn_base(self, resident: Resident, rss_bytes: int) -> None:
         if resident.key.device == CPU:
@@ -116,7 +120,7 @@ class Unloader:
 
     def _is_due(self, resident: Resident, now: float) -> bool:
         limit = self._config.idle_timeouts.get(resident.key.engine, self._config.idle_timeout)
-        return not resident.is_usable or resident.idle_for(now) >= limit.total_seconds()
+        return resident.idle_for(now) >= limit.total_seconds()
 
     def _missing_bytes(self, device: DeviceId, more: MemoryNeed) -> int:
         wanted = more.ram_bytes if device == CPU else more.gpu_bytes

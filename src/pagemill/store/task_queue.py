@@ -11,7 +11,7 @@ that priority, however many it has sent.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,11 +27,10 @@ from pagemill.store.changes import change_status, lock_task
 from pagemill.store.creation import create_task
 from pagemill.store.database import Database
 from pagemill.store.dialects import Lock, serialise
+from pagemill.store.queue_statistics import read_statistics
 from pagemill.store.records import task_of
-from pagemill.store.tables import task_pages, tasks
+from pagemill.store.tables import tasks
 
-ACTIVE = (TaskStatus.RUNNING, TaskStatus.RETRYING, TaskStatus.CANCELLING)
-LATELY = timedelta(hours=1)
 MOST_ADMISSIONS = 20
 """Latest admissions from which the pace of the queue is told."""
 UNKNOWN_PACE = timedelta(seconds=60)
@@ -136,22 +135,8 @@ class SqlTaskQueue:
     async def statistics(self) -> QueueSnapshot:
         """The queue at this moment."""
         now = self._clock.now()
-        since = now - LATELY
         async with self._database.read() as connection:
-            counts = await _count_by_status(connection)
-            oldest = (await connection.execute(_oldest_waiting())).scalar_one()
-            waiting = (await connection.execute(_waiting_pages())).scalar_one()
-            waits = (await connection.execute(_started_since(since))).all()
-            seconds = (await connection.execute(_page_seconds(since))).scalar_one()
-        return QueueSnapshot(
-            active_tasks=sum(counts.get(status, 0) for status in ACTIVE),
-            queued_tasks=counts.get(TaskStatus.QUEUED, 0),
-            waiting_pages=waiting,
-            average_wait=_mean([row.started_at - row.queued_at for row in waits]),
-            page_seconds=seconds,
-            oldest_wait=max(now - oldest, timedelta()) if oldest is not None else timedelta(),
-            tasks=counts,
-        )
+            return await read_statistics(connection, now)
 
     async def _enqueue(self, connection: AsyncConnection, task: Task, priority: int, *, now: datetime) -> Task:
         order = queue_order(now, priority, config=self._config)
@@ -198,30 +183,3 @@ async def _count_queued(connection: AsyncConnection) -> int:
 
 def _counting(*statuses: TaskStatus) -> Select[int]:
     return select(func.count()).select_from(tasks).where(tasks.c.status.in_(statuses))
-
-
-async def _count_by_status(connection: AsyncConnection) -> Mapping[TaskStatus, int]:
-    query = select(tasks.c.status, func.count().label("total")).group_by(tasks.c.status)
-    return {row.status: row.total for row in await connection.execute(query)}
-
-
-def _oldest_waiting() -> Select[datetime | None]:
-    return select(func.min(tasks.c.queued_at)).where(tasks.c.status == TaskStatus.QUEUED)
-
-
-def _waiting_pages() -> Select[int]:
-    left = func.coalesce(func.sum(tasks.c.pages_total - tasks.c.pages_done - tasks.c.pages_failed), 0)
-    return select(left).where(tasks.c.status.in_((TaskStatus.QUEUED, *ACTIVE)))
-
-
-def _started_since(since: datetime) -> Select[datetime | None, datetime | None]:
-    latest = select(tasks.c.started_at, tasks.c.queued_at).order_by(tasks.c.admission.desc()).limit(1000)
-    return latest.where(tasks.c.admission.is_not(None), tasks.c.started_at >= since)
-
-
-def _page_seconds(since: datetime) -> Select[float | None]:
-    return select(func.avg(task_pages.c.seconds)).where(task_pages.c.finished_at >= since)
-
-
-def _mean(waits: Sequence[timedelta]) -> timedelta:
-    return sum(waits, timedelta()) / len(waits) if waits else timedelta()

@@ -129,7 +129,10 @@ class TaskErrorHandler:
         retry_in = None if rung is None else timedelta(0)
         await self._pages.fail_page(oom.lease, oom.failure, retry_in=retry_in, rung=rung)
         self._handlers.tally.out_of_memory(rung)
-        self._handlers.tally.page_failed(given_up=rung is None)
+        if rung is None:
+            self._handlers.tally.page_given_up(oom.failure.reason)
+        else:
+            self._handlers.tally.page_retried()
         await self._on_oom(task, oom, rung)
         return rung
 
@@ -149,10 +152,10 @@ class TaskErrorHandler:
         match decision:
             case RetryPage(delay):
                 await self._pages.fail_page(lease, failure, retry_in=delay, crashed=crashed)
-                self._handlers.tally.page_failed(given_up=False)
+                self._handlers.tally.page_retried()
             case GiveUpPage():
                 await self._pages.fail_page(lease, failure, retry_in=None, crashed=crashed)
-                self._handlers.tally.page_failed(given_up=True)
+                self._handlers.tally.page_given_up(failure.reason)
             case ReturnPage():
                 await self._pages.give_back(lease, (failure.number,))
 

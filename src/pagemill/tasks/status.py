@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from pagemill.domain.ports import MemoryAdmission, QueueStatistics, ServicePool
 from pagemill.domain.status import ServiceStatus
+from pagemill.tasks.forecast import forecasts
+from pagemill.tasks.plan import READER_LANE
 from pagemill.tasks.tally import Tally
 
 
@@ -36,10 +38,13 @@ class StatusReader:
     async def read(self) -> ServiceStatus:
         """The service at this moment."""
         queue = await self._statistics.statistics()
+        pool = self._pool.snapshot()
+        places = sum(lane.capacity for lane in pool.lanes if lane.name != READER_LANE)
         return ServiceStatus(
             queue=queue,
-            pool=self._pool.snapshot(),
+            pool=pool,
             devices=tuple(self._memory.devices()),
             work=self._tally.work_done(),
             server_bytes=self._server_bytes(),
+            forecasts=forecasts(queue.line, page_seconds=queue.page_seconds, places=places),
         )

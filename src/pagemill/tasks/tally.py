@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections import Counter
 
+from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.outcomes import LossCause
 from pagemill.domain.recognition import Stage
 from pagemill.domain.status import Durations, WorkDone
@@ -18,7 +19,7 @@ class Tally:
     def __init__(self) -> None:
         self._classes = {stage: [0] * (len(SECONDS) + 1) for stage in Stage}
         self._total_s = dict.fromkeys(Stage, 0.0)
-        self._failed = 0
+        self._failed: Counter[TaskFailureReason] = Counter()
         self._retried = 0
         self._rungs: Counter[Rung | None] = Counter()
         self._losses: Counter[LossCause] = Counter()
@@ -28,12 +29,13 @@ class Tally:
         self._classes[stage][bisect_left(SECONDS, seconds)] += 1
         self._total_s[stage] += seconds
 
-    def page_failed(self, *, given_up: bool) -> None:
-        """A page's work failed; it is queued again unless it was given up."""
-        if given_up:
-            self._failed += 1
-        else:
-            self._retried += 1
+    def page_retried(self) -> None:
+        """A page's work failed, and it is queued again."""
+        self._retried += 1
+
+    def page_given_up(self, reason: TaskFailureReason) -> None:
+        """A page's work failed for good."""
+        self._failed[reason] += 1
 
     def out_of_memory(self, rung: Rung | None) -> None:
         """A page ran out of memory and was taken to that rung; None: given up."""
@@ -49,8 +51,8 @@ class Tally:
             pages_read={
                 stage: Durations(SECONDS, tuple(self._classes[stage]), self._total_s[stage]) for stage in Stage
             },
-            pages_failed=self._failed,
             pages_retried=self._retried,
             oom_recoveries=dict(self._rungs),
             worker_losses=dict(self._losses),
+            failed_for=dict(self._failed),
         )

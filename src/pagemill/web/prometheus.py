@@ -19,6 +19,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from pagemill import __version__
+from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.outcomes import LossCause
 from pagemill.domain.status import Durations, ServiceStatus
 from pagemill.domain.tasks import Rung, TaskStatus
@@ -94,6 +95,8 @@ class StatusCollector(Collector):
             "failed": work.pages_failed,
         }
         yield _counters("pagemill_pages", "Pages worked, by outcome; failed: given up.", "outcome", outcomes)
+        failures = {reason.value.lower(): work.failed_for.get(reason, 0) for reason in TaskFailureReason}
+        yield _counters("pagemill_page_failures", "Pages given up, by reason.", "reason", failures)
         durations = HistogramMetricFamily(
             "pagemill_page_duration_seconds", "Time workers spent on the pages they read, by stage.", labels=["stage"]
         )

@@ -1,10 +1,20 @@
 """The whole service at one moment, as it goes over the wire. Sizes are MiB, durations seconds."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Self
 
+from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import CPU, MIB
-from pagemill.domain.snapshot import LaneSnapshot, ModelSetSnapshot, QueueSnapshot
-from pagemill.domain.status import Durations, ServiceStatus, WorkDone
+from pagemill.domain.snapshot import (
+    EvictionRecord,
+    LaneSnapshot,
+    ModelSetSnapshot,
+    QueueSnapshot,
+    Spread,
+    UnloadCause,
+)
+from pagemill.domain.status import Durations, Forecast, ServiceStatus, WorkDone
 from pagemill.domain.tasks import TaskStatus
 from pagemill.web.wire import DeviceMemoryWire
 from pagemill.web.wire_model import WireModel
@@ -61,6 +71,83 @@ class LaneWire(WireModel):
         return cls.model_validate(lane, from_attributes=True)
 
 
+class EvictionWire(WireModel):
+    """One unloading of model sets."""
+
+    at: datetime
+    cause: UnloadCause
+    """idle: unused for the idle timeout; spent: grown or broken; room: its memory was wanted for other models or for a
+    larger page; pressure: the memory guard asked for memory."""
+    device: str
+    model_sets: list[str]
+    returned_mb: int
+    """What that gave back, measured."""
+
+    @classmethod
+    def of(cls, record: EvictionRecord) -> Self:
+        """The unloading as it is shown."""
+        return cls(
+            at=record.at,
+            cause=record.cause,
+            device=record.device,
+            model_sets=[str(key) for key in record.keys],
+            returned_mb=record.returned_bytes // MIB,
+        )
+
+
+class SpreadWire(WireModel):
+    """How durations are spread, in seconds: so many per cent of them are no longer than these."""
+
+    count: int
+    """How many there were."""
+    p50_s: float
+    p90_s: float
+    p99_s: float
+
+    @classmethod
+    def of(cls, spread: Spread) -> Self:
+        """The spread as it is shown."""
+        p50, p90, p99 = (each.total_seconds() for each in (spread.p50, spread.p90, spread.p99))
+        return cls(count=spread.count, p50_s=p50, p90_s=p90, p99_s=p99)
+
+
+class PriorityWaitWire(WireModel):
+    """The longest wait among waiting tasks of one priority."""
+
+    priority: int
+    oldest_wait_s: float
+
+
+class FailureGroupWire(WireModel):
+    """Tasks that failed or expired for one reason."""
+
+    reason: TaskFailureReason
+    tasks: int
+    newest_task_id: str
+
+
+class ForecastWire(WireModel):
+    """What an unfinished task can expect."""
+
+    task_id: str
+    position: int
+    """Its place among the tasks that wait, from 1; 0 once it was let in."""
+    pages_left: int
+    left_s: float | None
+    """About how long it has still to go; null where nothing can be said."""
+
+    @classmethod
+    def of(cls, forecast: Forecast) -> Self:
+        """The forecast as it is shown."""
+        left = forecast.time_left
+        return cls(
+            task_id=forecast.task_id,
+            position=forecast.position,
+            pages_left=forecast.pages_left,
+            left_s=None if left is None else left.total_seconds(),
+        )
+
+
 class QueueWire(WireModel):
     """The queue."""
 
@@ -76,9 +163,19 @@ class QueueWire(WireModel):
     """Mean time a worker spent on a page in the last hour."""
     tasks: dict[TaskStatus, int]
     """How many there are in each status."""
+    oldest_by_priority: list[PriorityWaitWire]
+    """The highest priority first."""
+    waits: SpreadWire
+    """From queued to started, of the tasks started in the last hour."""
+    runs: SpreadWire
+    """From started to finished, of the tasks finished in the last hour."""
+    failures: list[FailureGroupWire]
+    """Tasks that failed or expired in the last day, the commonest reason first."""
+    line: list[ForecastWire]
+    """Unfinished tasks that were let in, then those that wait, in the order they come; the first 200 of them."""
 
     @classmethod
-    def of(cls, queue: QueueSnapshot) -> Self:
+    def of(cls, queue: QueueSnapshot, forecasts: Iterable[Forecast]) -> Self:
         """The queue as it is shown."""
         return cls(
             active_tasks=queue.active_tasks,
@@ -88,6 +185,14 @@ class QueueWire(WireModel):
             oldest_wait_s=queue.oldest_wait.total_seconds(),
             page_s=queue.page_seconds,
             tasks=dict(queue.tasks),
+            oldest_by_priority=[
+                PriorityWaitWire(priority=priority, oldest_wait_s=wait.total_seconds())
+                for priority, wait in queue.oldest_by_priority.items()
+            ],
+            waits=SpreadWire.of(queue.waits),
+            runs=SpreadWire.of(queue.runs),
+            failures=[FailureGroupWire.model_validate(group, from_attributes=True) for group in queue.failures],
+            line=[ForecastWire.of(forecast) for forecast in forecasts],
         )
 
 
@@ -111,6 +216,8 @@ class WorkWire(WireModel):
     pages_read: dict[str, DurationsWire]
     """By stage: text layers taken, images recognised."""
     pages_failed: int
+    failed_for: dict[TaskFailureReason, int]
+    """Of the pages that failed, how many for each reason."""
     pages_retried: int
     oom_recoveries: dict[str, int]
     """Failures for want of memory, by what was tried next."""
@@ -124,6 +231,7 @@ class WorkWire(WireModel):
         return cls(
             pages_read={stage.value: DurationsWire.of(durations) for stage, durations in work.pages_read.items()},
             pages_failed=work.pages_failed,
+            failed_for=dict(work.failed_for),
             pages_retried=work.pages_retried,
             oom_recoveries=rungs,
             worker_losses={cause.value: count for cause, count in work.worker_losses.items()},
@@ -142,6 +250,8 @@ class StatusWire(WireModel):
     """Model sets unloaded since the server was started."""
     unloaded_mb: int
     """What that gave back, measured."""
+    last_eviction: EvictionWire | None
+    """The last of these unloadings, and why."""
     queue: QueueWire
     work: WorkWire
 
@@ -155,7 +265,8 @@ class StatusWire(WireModel):
             lanes=[LaneWire.of(lane) for lane in status.pool.lanes],
             unloads=status.pool.unloads,
             unloaded_mb=status.pool.unloaded_bytes // MIB,
-            queue=QueueWire.of(status.queue),
+            last_eviction=EvictionWire.of(evicted) if (evicted := status.pool.last_eviction) else None,
+            queue=QueueWire.of(status.queue, status.forecasts),
             work=WorkWire.of(status.work),
         )
 

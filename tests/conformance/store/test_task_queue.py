@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.fixtures.stores import MINUTE, Stores, failed_page, new_task, read_page
 
-from pagemill.domain.errors import IllegalTransition, NotFound, QueueFull
+from pagemill.domain.errors import IllegalTransition, NotFound, QueueFull, TaskFailureReason
 from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.tasks import PageState, Task, TaskStatus
 from pagemill.store.changes import lock_row
@@ -202,3 +202,54 @@ async def test_statistics_count_tasks_pages_and_waiting(stores: Stores) -> None:
     stores.clock.turn(timedelta(hours=2))
     later = await stores.queue.statistics()
     assert (later.average_wait, later.page_seconds) == (timedelta(), None)
+
+
+async def test_statistics_tell_the_longest_wait_of_each_priority(stores: Stores) -> None:
+    for name, priority in (("a", 0), ("b", 5), ("c", 5), ("d", -1)):
+        await stores.queued(name, priority=priority)
+        stores.clock.turn(timedelta(seconds=10))
+    now = await stores.queue.statistics()
+    seconds = {priority: wait.total_seconds() for priority, wait in now.oldest_by_priority.items()}
+    assert (list(seconds.items()), now.oldest_wait.total_seconds()) == ([(5, 30), (0, 40), (-1, 10)], 40)
+
+
+async def test_statistics_tell_who_is_in_and_who_waits_in_the_order_they_come(stores: Stores) -> None:
+    await stores.running("z", pages=3)
+    await stores.pages.commit_page(await stores.claim("z", limit=1), read_page(1))
+    for name, priority in (("c", 0), ("a", 0), ("b", 5)):
+        await stores.queued(name, priority=priority, pages=4)
+        stores.clock.turn(timedelta(seconds=1))
+    line = (await stores.queue.statistics()).line
+    told = [(task.task_id, task.waits, task.pages_left) for task in line]
+    assert told == [("z", False, 2), ("b", True, 4), ("c", True, 4), ("a", True, 4)]
+    assert await _order(stores) == ["b", "c", "a"]
+
+
+async def test_statistics_spread_waits_and_runs_of_the_last_hour(stores: Stores) -> None:
+    for name, seconds in (("a", 1), ("b", 9)):
+        await stores.queued(name, pages=1)
+        stores.clock.turn(timedelta(seconds=seconds))
+        await stores.queue.get_next_task(CPU)
+        stores.clock.turn(timedelta(seconds=10 * seconds))
+        await stores.pages.commit_page(await stores.claim(name), read_page(1))
+        await stores.pages.finish_completed()
+    now = await stores.queue.statistics()
+    assert (now.waits.count, now.waits.p50.total_seconds(), now.waits.p99.total_seconds()) == (2, 1, 9)
+    assert (now.runs.count, now.runs.p50.total_seconds(), now.runs.p99.total_seconds()) == (2, 10, 90)
+    stores.clock.turn(timedelta(hours=2))
+    later = await stores.queue.statistics()
+    assert (later.waits.count, later.runs.count) == (0, 0)
+
+
+async def test_statistics_group_the_failures_of_a_day_by_reason(stores: Stores) -> None:
+    for name in ("a", "c", "b"):
+        await stores.running(name, pages=1)
+        await stores.pages.fail_page(await stores.claim(name), failed_page(1), retry_in=None)
+        await stores.pages.finish_completed()
+    await stores.queued("d")
+    await stores.tasks.transition("d", TaskStatus.EXPIRED, reason=TaskFailureReason.QUEUE_TIMEOUT, message="Late.")
+    groups = (await stores.queue.statistics()).failures
+    told = [(group.reason, group.tasks, group.newest_task_id) for group in groups]
+    assert told == [(failed_page(1).reason, 3, "c"), (TaskFailureReason.QUEUE_TIMEOUT, 1, "d")]
+    stores.clock.turn(timedelta(days=2))
+    assert (await stores.queue.statistics()).failures == ()

@@ -26,6 +26,7 @@ from pagemill.domain.errors import NeverFits, PoolExhausted, TaskFailureReason, 
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemoryReading, Reservation
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed
 from pagemill.domain.recognition import READER
+from pagemill.domain.snapshot import UnloadCause
 from pagemill.pool.placement import ExitStatus, LocalPlacement, WorkerProcess
 from pagemill.pool.service_pool import OCRService
 from pagemill.testing.clock import FakeClock
@@ -54,6 +55,12 @@ def pids(yard: Yard) -> Sequence[int]:
     return [model_set.pid for model_set in yard.pool.snapshot().model_sets]
 
 
+def why_unloaded(yard: Yard) -> UnloadCause | None:
+    """Why model sets were unloaded last."""
+    record = yard.pool.snapshot().last_eviction
+    return None if record is None else record.cause
+
+
 @pytest.mark.parametrize("engine", ["faulty", READER])
 async def test_an_idle_model_set_is_unloaded_whatever_it_is(engine: str) -> None:
     clock = FakeClock()
@@ -67,6 +74,7 @@ async def test_an_idle_model_set_is_unloaded_whatever_it_is(engine: str) -> None
         await yard.models.run_once()
         assert pids(yard) == []
         assert is_buried(pid)
+        assert why_unloaded(yard) is UnloadCause.IDLE
         assert yard.admission.reservations == ()
 
 
@@ -146,6 +154,7 @@ async def test_an_idle_model_set_makes_room_for_another() -> None:
         other = await acquire(yard, "other")
         assert is_buried(pid)
         assert [one.key.profile for one in yard.pool.snapshot().model_sets] == ["other"]
+        assert why_unloaded(yard) is UnloadCause.ROOM
         await yard.pool.release(other)
 
 
@@ -295,6 +304,7 @@ async def test_a_worker_that_has_grown_is_replaced(document: Path) -> None:
             clock.advance(timedelta(seconds=2))
             await yard.models.run_once()
             assert len(pids(yard)) == expected
+        assert why_unloaded(yard) is UnloadCause.SPENT
 
 
 async def test_the_guard_kills_a_worker_and_its_batch_ends_with_that_cause(document: Path, tmp_path: Path) -> None:
@@ -403,6 +413,8 @@ async def test_what_an_eviction_gave_back_is_measured() -> None:
         assert 3 * 7 * MIB < back < held, "it was looked until most of what it alone held was seen back"
         assert abs(record.rss_bytes - held) < MIB
         assert [str(key) for key in record.keys] == ["faulty/plain@cpu"]
+        assert why_unloaded(yard) is UnloadCause.PRESSURE
+        assert yard.pool.snapshot().last_eviction is record
 
 
 class Undying(LocalPlacement):

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from itertools import chain, combinations
 
 import pytest
@@ -6,7 +7,8 @@ from hypothesis import strategies as st
 
 from pagemill.domain.memory import CPU
 from pagemill.domain.recognition import ModelSetKey
-from pagemill.pool.eviction import Candidate, Demand, EvictionRecord, choose_evictions
+from pagemill.domain.snapshot import EvictionRecord, UnloadCause
+from pagemill.pool.eviction import Candidate, Demand, choose_evictions
 
 
 def candidate(name: str, gives: int, *, reload_s: float = 1.0, demand: float = 1.0, idle_s: float = 0.0) -> Candidate:
@@ -69,5 +71,6 @@ def test_demand_fades_by_half() -> None:
     ("before", "after", "returned"), [(100, 95, 5), (100, 130, 0), (100, 60, 7), (None, 60, 7), (100, None, 7)]
 )
 def test_what_was_measured_counts(before: int | None, after: int | None, returned: int) -> None:
-    record = EvictionRecord(CPU, (), rss_bytes=7, used_before_bytes=before, used_after_bytes=after)
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    record = EvictionRecord(at, UnloadCause.ROOM, CPU, (), 7, before, after)
     assert record.returned_bytes == returned

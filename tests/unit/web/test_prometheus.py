@@ -6,13 +6,14 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from tests.fixtures.tasks_in_memory import TasksInMemory
 
+from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import MIB
 from pagemill.domain.outcomes import LossCause
 from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import Rung, TaskStatus
 
 PDF = b"%PDF-1.7\n"
-LABELS = {"status", "outcome", "stage", "rung", "cause", "device", "lane", "le", "version"}
+LABELS = {"status", "outcome", "reason", "stage", "rung", "cause", "device", "lane", "le", "version"}
 """Every label has few values, and more documents do not make more of them."""
 NO_BASE_UNITS = ("_ms", "_milliseconds", "_minutes", "_kb", "_mb", "_mib", "_percent")
 
@@ -60,8 +61,8 @@ async def test_more_tasks_make_no_more_series(client: httpx.AsyncClient, tasks: 
 async def test_the_numbers_are_those_of_the_service(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
     await client.post("/tasks", files={"file": PDF})
     await client.post("/tasks", files={"file": b"GIF"})
-    tasks.tally.page_failed(given_up=False)
-    tasks.tally.page_failed(given_up=True)
+    tasks.tally.page_retried()
+    tasks.tally.page_given_up(TaskFailureReason.PAGE_UNREADABLE)
     tasks.tally.out_of_memory(Rung.SMALLER_BATCH)
     tasks.tally.worker_lost(LossCause.KERNEL_OOM)
     found = await families(client)
@@ -71,6 +72,8 @@ async def test_the_numbers_are_those_of_the_service(client: httpx.AsyncClient, t
     assert value(found, "pagemill_queue_oldest_wait_seconds") == 9
     assert value(found, "pagemill_pages_total", outcome="retried") == 1
     assert value(found, "pagemill_pages_total", outcome="failed") == 1
+    assert value(found, "pagemill_page_failures_total", reason="page_unreadable") == 1
+    assert value(found, "pagemill_page_failures_total", reason="timeout") == 0
     assert value(found, "pagemill_oom_recoveries_total", rung="smaller_batch") == 1
     assert value(found, "pagemill_oom_recoveries_total", rung="given_up") == 0
     assert value(found, "pagemill_worker_losses_total", cause="kernel_oom") == 1

@@ -1,6 +1,8 @@
-// A device's memory over the last minutes: what is used and what is promised, under the guard's levels.
+// A device's memory over the last minutes: what is used and promised under the guard's levels, and larger, what each of
+// our workers holds of what was promised them.
 
 import { s } from "./dom.js";
+import { mebibytes } from "./format.js";
 
 const WIDTH = 600;
 const HEIGHT = 160;
@@ -12,16 +14,41 @@ export function spanOf(points, now) {
   return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, now - points[0].at));
 }
 
-/** `points`: `{at, used_mb, reserved_mb}`, oldest first. `levels`: per cent by name. */
-export function memoryChart(points, limit, levels, now) {
+/** The whole device. `points`: `{at, used_mb, reserved_mb, held}`, oldest first. `levels`: per cent by name. */
+export function memoryChart(points, limit, { levels, now }) {
+  const scale = scaled(points, limit, now);
+  const last = points.at(-1);
+  const most = Math.max(...points.map((each) => each.used_mb));
+  return chart(`Memory over the last minutes: now ${last.used_mb} MiB used and ${last.reserved_mb} MiB promised of `
+    + `${limit} MiB; at most ${most} MiB were used.`,
+  ...bands(levels), area("used", points, scale, (each) => each.used_mb), promised(points, scale));
+}
+
+/** Our workers, one upon the other. `held`: `{id, mb}` of each; `shades`: the shade of each by id. */
+export function ownChart(points, top, { now, shades }) {
+  const scale = scaled(points, top, now);
+  const held = heldBy(points.at(-1).held.map(({ id }) => id));
+  return chart(`Memory held by workers over the last minutes: now ${held(points.at(-1))} MiB by `
+    + `${points.at(-1).held.length} of them.`, ...heldAreas(points, scale, shades), promised(points, scale));
+}
+
+/** The top of the own chart: the most that was held or promised, and a little more. */
+export function topOf(points) {
+  return Math.ceil(1.1 * Math.max(1, ...points.map((each) =>
+    Math.max(each.reserved_mb, heldBy(each.held.map(({ id }) => id))(each)))));
+}
+
+function scaled(points, top, now) {
   const span = spanOf(points, now);
-  const x = (at) => WIDTH - ((now - at) / span) * WIDTH;
-  const y = (mb) => HEIGHT - (Math.min(mb, limit) / limit) * HEIGHT;
+  return {
+    x: (at) => Math.max(0, WIDTH - ((now - at) / span) * WIDTH),
+    y: (mb) => HEIGHT - (Math.min(mb, top) / top) * HEIGHT,
+  };
+}
+
+function chart(described, ...parts) {
   return s("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img",
-    "aria-label": described(points, limit) },
-  ...bands(levels),
-  s("path", { class: "used", d: `${steps(points, x, (each) => y(each.used_mb))}V${HEIGHT}H${Math.max(0, x(points[0].at))}Z` }),
-  s("path", { class: "promised", d: steps(points, x, (each) => y(each.reserved_mb)) }));
+    "aria-label": described }, ...parts);
 }
 
 function bands(levels) {
@@ -30,15 +57,34 @@ function bands(levels) {
     y: HEIGHT * (1 - edges[index + 1][1] / 100), height: (HEIGHT * (edges[index + 1][1] - from)) / 100 }));
 }
 
-/** Between two looks the value stays as it was seen; the last one reaches to the right edge. */
-function steps(points, x, y) {
-  const [first, ...others] = points;
-  return `M${Math.max(0, x(first.at))} ${y(first)}${others.map((each) => `H${x(each.at)}V${y(each)}`).join("")}H${WIDTH}`;
+/** Each process stands on those before it; painted from the top, so that the lower ones cover what is below. */
+function heldAreas(points, scale, shades) {
+  const ids = [...shades.keys()];
+  return ids.map((id, index) => area("held", points, scale, heldBy(ids.slice(0, index + 1)), shades.get(id))).reverse();
 }
 
-function described(points, limit) {
-  const last = points.at(-1);
-  const most = Math.max(...points.map((each) => each.used_mb));
-  return `Memory over the last minutes: now ${last.used_mb} MiB used and ${last.reserved_mb} MiB promised of `
-    + `${limit} MiB; at most ${most} MiB were used.`;
+function heldBy(ids) {
+  const wanted = new Set(ids);
+  return (point) => point.held.reduce((sum, each) => sum + (wanted.has(each.id) ? each.mb : 0), 0);
+}
+
+function promised(points, scale) {
+  return s("path", { class: "promised", d: steps(points, scale, (each) => each.reserved_mb) });
+}
+
+function area(name, points, scale, value, shade = null) {
+  return s("path", { class: name, data: shade === null ? {} : { shade },
+    d: `${steps(points, scale, value)}V${HEIGHT}H${scale.x(points[0].at)}Z` });
+}
+
+/** Between two looks the value stays as it was seen; the last one reaches to the right edge. */
+function steps(points, { x, y }, value) {
+  const [first, ...others] = points;
+  const more = others.map((each) => `H${x(each.at).toFixed(1)}V${y(value(each)).toFixed(1)}`).join("");
+  return `M${x(first.at)} ${y(value(first))}${more}H${WIDTH}`;
+}
+
+/** The marks of a scale that has no levels. */
+export function marksOf(top) {
+  return [top / 2, top].map((mb) => ({ at: (100 * mb) / top, text: mebibytes(mb) }));
 }

@@ -17,6 +17,7 @@ export class Live extends EventTarget {
     this.status = null;
     this.takenAt = 0;
     this.history = [];
+    this.forecasts = new Map();
     this.connected = null;
     this.refresh = throttled(() => this.#take(), 1_000);
     this.timer = null;
@@ -63,16 +64,18 @@ export class Live extends EventTarget {
       return; // the connection says so
     }
     this.takenAt = Date.now();
+    this.forecasts = new Map(this.status.queue.line.map((each) => [each.task_id, each]));
     this.#remember();
     this.#tell("status", this.status);
     this.#plan();
   }
 
   #remember() {
-    const { devices, work } = this.status;
+    const { devices, work, model_sets: sets } = this.status;
     const pages = Object.values(work.pages_read).flatMap((stage) => stage.counts).reduce((sum, each) => sum + each, 0);
     if (this.history.length && this.history.at(-1).pages > pages) this.history = []; // another server, or a new one
-    this.history.push({ at: this.takenAt, devices, pages });
+    const held = sets.map((set) => ({ id: set.worker_id, name: set.model_set, mb: set.memory_mb }));
+    this.history.push({ at: this.takenAt, devices, pages, held });
     while (this.history[0].at < this.takenAt - KEPT_MS) this.history.shift();
   }
 
@@ -83,6 +86,11 @@ export class Live extends EventTarget {
     const due = sets.map((set) => Math.max(2, this.setup.idle_timeout_s - set.idle_s + 2) * 1000);
     const next = working ? WHILE_WORKING_MS : Math.min(...due);
     if (Number.isFinite(next) && !document.hidden) this.timer = setTimeout(this.refresh, next);
+  }
+
+  /** What an unfinished task can expect; undefined where nothing is known of it. */
+  forecast(id) {
+    return this.forecasts.get(id);
   }
 
   /** Pages read a second over the last minute, or as much of it as was seen. */

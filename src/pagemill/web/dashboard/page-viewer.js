@@ -2,7 +2,7 @@
 
 import { get, picture, Refusal } from "./api.js";
 import { announce, h, mark, s, say } from "./dom.js";
-import { percent, seconds } from "./format.js";
+import { clock, percent, seconds } from "./format.js";
 import { band } from "./status.js";
 
 const BANDS = [["high", "95 % and more"], ["middle", "80–95 %"], ["low", "below 80 %"], ["none", "not measured"]];
@@ -35,6 +35,7 @@ export class PageViewer {
     this.text = h("div", { class: "text", tabindex: 0, role: "group", onkeydown: (event) => this.#move(event) });
     this.note = h("p", { class: "notice", hidden: true });
     this.word = h("p", { class: "word", role: "status" });
+    this.tries = h("ol", { class: "tries", "aria-label": "What was tried", hidden: true });
     for (const side of [this.overlay, this.text]) {
       side.addEventListener("pointerover", ({ target }) => this.#hover(target));
       side.addEventListener("pointerleave", () => this.#hover(null));
@@ -44,7 +45,7 @@ export class PageViewer {
       h("div", { class: "card-head" }, this.title, this.facts, h("div", { class: "stepper" }, this.previous, this.next)),
       h("div", { class: "tools" }, h("label", {}, this.boxes, "Boxes"), h("label", {}, this.zoom, "Full size"),
         this.legend, this.copy),
-      this.note, h("div", { class: "pair" }, this.sheet, h("div", { class: "reading" }, this.word, this.text)));
+      this.note, this.tries, h("div", { class: "pair" }, this.sheet, h("div", { class: "reading" }, this.word, this.text)));
   }
 
   leave() {
@@ -68,6 +69,13 @@ export class PageViewer {
     this.next.disabled = state.number === total;
     if (turned) this.#clear();
     await Promise.all([this.#loadText(state, signal), this.#loadPicture(state, signal)]);
+  }
+
+  /** What was tried for the page, where it was not read at once. */
+  showTries(tries) {
+    this.tries.hidden = tries.length === 0;
+    this.tries.replaceChildren(...tries.map(({ what, tone, when, more }) => h("li", { data: { tone } },
+      h("time", { datetime: when }, clock(when)), " ", h("b", {}, what), more ? ` ${more}` : "")));
   }
 
   #clear() {

@@ -14,11 +14,12 @@ export class TaskRow {
     this.why = h("span", { class: "why" });
     this.bar = h("progress", {});
     this.pages = h("span", { class: "pages" });
+    this.outlook = h("span", { class: "outlook" });
     this.actions = new TaskActions(setup, onRefused);
     this.element = h("li", { class: "task", data: { task: task.task_id } },
       this.chip,
       h("div", { class: "what" }, this.link, this.meta, this.why),
-      h("div", { class: "how-far" }, this.bar, this.pages),
+      h("div", { class: "how-far" }, this.bar, this.pages, this.outlook),
       this.actions.element);
     this.show(task);
   }
@@ -32,6 +33,11 @@ export class TaskRow {
     say(this.why, task.failure?.message ?? "");
     showProgress(this.bar, this.pages, task);
     this.actions.show(task);
+  }
+
+  /** What it can expect, as far as that is known. */
+  expect(forecast) {
+    showOutlook(this.outlook, this.task.status, forecast);
   }
 
   /** How far it is by now; what a notice does not tell is asked for once the status changes. */
@@ -56,6 +62,15 @@ export function showProgress(bar, text, { document, status, progress }) {
   bar.classList.toggle("some-failed", failed > 0);
   const all = done === total && isFinal(status);
   say(text, (all ? count(total, "page") : `${done} of ${count(total, "page")}`) + (failed ? ` · ${failed} failed` : ""));
+}
+
+/** Its place in the queue and about how long it has still to go. */
+export function showOutlook(place, status, forecast) {
+  if (!forecast || isFinal(status)) return say(place, "");
+  const { position, left_s: left } = forecast;
+  const parts = [position === 1 ? "next in the queue" : position > 1 ? `number ${position} in the queue` : "",
+    left === null || status === "cancelling" ? "" : left < 1 ? "a moment left" : `about ${seconds(left)} left`];
+  say(place, parts.filter(Boolean).join(" · "));
 }
 
 function about(task) {

@@ -8,7 +8,7 @@ import { PageViewer } from "./page-viewer.js";
 import { showReceipt } from "./receipt.js";
 import { chip, showStatus } from "./status.js";
 import { TaskActions } from "./task-actions.js";
-import { showProgress } from "./task-row.js";
+import { showOutlook, showProgress } from "./task-row.js";
 import { Timeline } from "./timeline.js";
 
 export function taskView(live, id, page) {
@@ -32,6 +32,7 @@ class TaskView {
     this.meta = h("p", { class: "hint" });
     this.bar = h("progress", {});
     this.far = h("span", { class: "pages" });
+    this.outlook = h("span", { class: "outlook" });
     this.error = h("p", { class: "notice bad", role: "alert", hidden: true });
     this.why = h("p", { class: "notice bad", hidden: true });
     this.actions = new TaskActions(live.setup, (message) => this.#refused(message));
@@ -42,7 +43,7 @@ class TaskView {
     this.element = h("article", { class: "task-view" },
       h("p", { class: "back" }, h("a", { href: "#/tasks" }, "← All tasks")),
       h("header", {}, h("div", { class: "headline" }, this.title, this.chip), this.meta,
-        h("div", { class: "how-far" }, this.bar, this.far), this.actions.element),
+        h("div", { class: "how-far" }, this.bar, this.far, this.outlook), this.actions.element),
       this.error, this.why,
       h("div", { class: "columns" },
         h("div", { class: "wide" }, this.grid.element, this.viewer.element),
@@ -51,7 +52,12 @@ class TaskView {
     const { signal } = this.left;
     live.addEventListener("notice", ({ detail }) => detail.task_id === id && this.refresh(), { signal });
     live.addEventListener("connection", ({ detail }) => detail.again && this.refresh(), { signal });
+    live.addEventListener("status", () => this.#expect(live), { signal });
     this.refresh();
+  }
+
+  #expect(live) {
+    showOutlook(this.outlook, this.chip.dataset.status, live.forecast(this.id));
   }
 
   leave() {
@@ -74,6 +80,7 @@ class TaskView {
       this.#show(task, pages);
       showReceipt(this.receipt, task, task.receipt ?? (await get(`/tasks/${this.id}/receipt`, options)));
       await this.timeline.refresh(options);
+      this.#showTries();
     } catch (error) {
       if (error instanceof Refusal) this.#refused(error.message);
     }
@@ -102,6 +109,11 @@ class TaskView {
     if (!state) return;
     this.grid.select(chosen);
     this.viewer.show(state, this.states.length);
+    this.#showTries();
+  }
+
+  #showTries() {
+    this.viewer.showTries(this.timeline.tries(this.viewer.number));
   }
 
   #go(number) {

@@ -35,7 +35,7 @@ class TasksView {
       h("div", { class: "pager" }, this.newer, this.place, this.older));
     const { signal } = this.left;
     live.addEventListener("notice", ({ detail }) => this.#notice(detail), { signal });
-    live.addEventListener("status", () => this.#showFilters(), { signal });
+    live.addEventListener("status", () => { this.#showFilters(); this.#expect(); }, { signal });
     live.addEventListener("connection", ({ detail }) => detail.again && this.#load(), { signal });
     this.#showFilters();
     this.#load();
@@ -72,7 +72,12 @@ class TasksView {
     const wanted = new Set(tasks.map((task) => task.task_id));
     for (const id of [...this.rows.keys()].filter((each) => !wanted.has(each))) this.#drop(id);
     for (const task of tasks) this.#put(task);
+    this.#expect();
     this.#showPlace();
+  }
+
+  #expect() {
+    for (const [id, row] of this.rows) row.expect(this.live.forecast(id));
   }
 
   /** Insert or update a row; the newest is on top, and ids rise with time. */

@@ -14,15 +14,17 @@ const NAMES = {
   oom_recovery: "Out of memory", cleanup_started: "Cleaning up",
 };
 const KEPT = 2_000;
-const TOLD = { seconds: "took", resource: "", device: "on", reason: "", next_rung: "then" };
+const TOLD = { seconds: "took", resource: "", device: "on", reason: "", message: "", next_rung: "then", retry_in_s: "again in" };
+const TRIES = new Set(["page_done", "page_failed", "page_retried", "oom_recovery", "worker_lost"]);
 
 export class Timeline {
   constructor(taskId) {
     this.taskId = taskId;
     this.after = 0;
     this.began = null;
+    this.byPage = new Map();
     this.last = null;
-    this.list = h("ol", { class: "timeline" });
+    this.list = h("ol", { class: "timeline", tabindex: 0, "aria-label": "Events, oldest first" });
     this.element = h("section", { class: "card", "aria-label": "What happened" }, h("h2", {}, "What happened"), this.list);
   }
 
@@ -38,10 +40,25 @@ export class Timeline {
   #add(event) {
     this.after = event.sequence;
     this.began ??= event.timestamp;
+    if (TRIES.has(event.event_type)) this.#remember(event);
     if (event.event_type === "progress") return;
     if (event.event_type === "page_done" && this.last?.pages) return this.last.more(event.details);
     this.last = event.event_type === "page_done" ? this.#run(event) : this.#entry(event, details(event));
     while (this.list.children.length > KEPT) this.list.firstChild.remove();
+  }
+
+  /** What was tried for a page, oldest first; nothing where it was read at once. */
+  tries(page) {
+    const known = this.byPage.get(page) ?? [];
+    return known.length === 1 && known[0].event_type === "page_done" ? [] : known.map((event) => ({
+      what: NAMES[event.event_type] ?? sentence(event.event_type), tone: TONES[event.event_type] ?? "good",
+      when: event.timestamp, more: details({ details: { ...event.details, page: null } }) }));
+  }
+
+  #remember(event) {
+    const { page } = event.details;
+    if (page === null || page === undefined) return;
+    this.byPage.set(page, [...(this.byPage.get(page) ?? []), event]);
   }
 
   #entry(event, text) {
@@ -68,11 +85,15 @@ export class Timeline {
 }
 
 function details(event) {
-  return Object.entries(event.details)
-    .filter(([, value]) => value !== null && value !== "" && value !== 0)
-    .map(([name, value]) => (name.endsWith("_mb") ? `${words(name.slice(0, -3))} ${value} MiB`
-      : `${TOLD[name] ?? words(name)} ${name.startsWith("seconds") ? seconds(value) : value}`.trim()))
-    .join(" · ");
+  return Object.entries(event.details).filter(([, value]) => value !== null && value !== "" && value !== 0)
+    .map(([name, value]) => detail(name, value)).join(" · ");
+}
+
+function detail(name, value) {
+  if (name.endsWith("_mb")) return `${words(name.slice(0, -3))} ${value} MiB`;
+  const shown = name === "seconds" || name.endsWith("_s") ? seconds(value)
+    : name === "reason" || name === "next_rung" ? words(value) : value;
+  return `${TOLD[name] ?? words(name)} ${shown}`.trim();
 }
 
 function ranges(numbers) {

@@ -1,0 +1,103 @@
+"""Numbers about the queue, for people: each from a few rows or from an index, since they are asked for every second."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pagemill.domain.snapshot import FailureGroup, QueueSnapshot, Spread, TaskInLine
+from pagemill.domain.tasks import TaskStatus
+from pagemill.store.tables import task_pages, tasks
+
+ACTIVE = (TaskStatus.RUNNING, TaskStatus.RETRYING, TaskStatus.CANCELLING)
+ENDED_BADLY = (TaskStatus.FAILED, TaskStatus.EXPIRED)
+LATELY = timedelta(hours=1)
+A_DAY = timedelta(days=1)
+MOST_TASKS = 1000
+"""Latest tasks from which durations are told."""
+MOST_IN_LINE = 200
+
+_LEFT = tasks.c.pages_total - tasks.c.pages_done - tasks.c.pages_failed
+
+
+async def read_statistics(connection: AsyncConnection, now: datetime) -> QueueSnapshot:
+    """The queue at this moment."""
+    since = now - LATELY
+    counts = await _count_by_status(connection)
+    waits = _durations(await connection.execute(_started_since(since)))
+    oldest = await _oldest_by_priority(connection, now)
+    return QueueSnapshot(
+        active_tasks=sum(counts.get(status, 0) for status in ACTIVE),
+        queued_tasks=counts.get(TaskStatus.QUEUED, 0),
+        waiting_pages=(await connection.execute(_waiting_pages())).scalar_one(),
+        average_wait=_mean(waits),
+        page_seconds=(await connection.execute(_page_seconds(since))).scalar_one(),
+        oldest_wait=max(oldest.values(), default=timedelta()),
+        tasks=counts,
+        oldest_by_priority=oldest,
+        waits=Spread.of(waits),
+        runs=Spread.of(_durations(await connection.execute(_finished_since(since)))),
+        failures=await _failures(connection, now - A_DAY),
+        line=await _line(connection),
+    )
+
+
+async def _count_by_status(connection: AsyncConnection) -> Mapping[TaskStatus, int]:
+    query = select(tasks.c.status, func.count().label("total")).group_by(tasks.c.status)
+    return {row.status: row.total for row in await connection.execute(query)}
+
+
+async def _oldest_by_priority(connection: AsyncConnection, now: datetime) -> Mapping[int, timedelta]:
+    waiting = select(tasks.c.priority, func.min(tasks.c.queued_at)).where(tasks.c.status == TaskStatus.QUEUED)
+    query = waiting.group_by(tasks.c.priority).order_by(tasks.c.priority.desc())
+    return {priority: _between(now, queued_at) for priority, queued_at in await connection.execute(query)}
+
+
+async def _failures(connection: AsyncConnection, since: datetime) -> tuple[FailureGroup, ...]:
+    """Ids rise with time, so the highest is the newest."""
+    number = func.count()
+    ended = select(tasks.c.failure_reason, number, func.max(tasks.c.task_id)).where(
+        tasks.c.status.in_(ENDED_BADLY), tasks.c.finished_at >= since, tasks.c.failure_reason.is_not(None)
+    )
+    query = ended.group_by(tasks.c.failure_reason).order_by(number.desc(), tasks.c.failure_reason)
+    return tuple(FailureGroup(*row) for row in await connection.execute(query))
+
+
+async def _line(connection: AsyncConnection) -> tuple[TaskInLine, ...]:
+    """By standing; callers take turns when tasks are let in, which may move those of equal priority."""
+    waits = tasks.c.status == TaskStatus.QUEUED
+    query = select(tasks.c.task_id, waits, _LEFT).where(tasks.c.status.in_((TaskStatus.QUEUED, *ACTIVE)))
+    first = query.order_by(waits, tasks.c.queue_order, tasks.c.task_id).limit(MOST_IN_LINE)
+    return tuple(TaskInLine(task_id, bool(waiting), left) for task_id, waiting, left in await connection.execute(first))
+
+
+def _waiting_pages() -> Select[int]:
+    return select(func.coalesce(func.sum(_LEFT), 0)).where(tasks.c.status.in_((TaskStatus.QUEUED, *ACTIVE)))
+
+
+def _started_since(since: datetime) -> Select[datetime | None, datetime | None]:
+    latest = select(tasks.c.started_at, tasks.c.queued_at).order_by(tasks.c.admission.desc()).limit(MOST_TASKS)
+    return latest.where(tasks.c.admission.is_not(None), tasks.c.started_at >= since)
+
+
+def _finished_since(since: datetime) -> Select[datetime | None, datetime | None]:
+    latest = select(tasks.c.finished_at, tasks.c.started_at).order_by(tasks.c.finished_at.desc()).limit(MOST_TASKS)
+    return latest.where(tasks.c.finished_at >= since, tasks.c.started_at.is_not(None))
+
+
+def _page_seconds(since: datetime) -> Select[float | None]:
+    return select(func.avg(task_pages.c.seconds)).where(task_pages.c.finished_at >= since)
+
+
+def _durations(rows: Iterable[Row[datetime | None, datetime | None]]) -> list[timedelta]:
+    """Of rows of (later, earlier)."""
+    return [_between(later, earlier) for later, earlier in rows if later is not None and earlier is not None]
+
+
+def _between(later: datetime, earlier: datetime) -> timedelta:
+    return max(later - earlier, timedelta())
+
+
+def _mean(waits: Sequence[timedelta]) -> timedelta:
+    return sum(waits, timedelta()) / len(waits) if waits else timedelta()
