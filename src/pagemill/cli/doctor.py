@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from pagemill import __version__
 from pagemill.app import Application
 from pagemill.domain.memory import MIB
 from pagemill.engines.registry import unusable_engines
@@ -14,6 +13,7 @@ from pagemill.memory.capacity import Capacity, capacities
 from pagemill.memory.estimator import LearningEstimator, seeds_of
 from pagemill.memory.probes.host import Bound, HostProbe
 from pagemill.settings import Settings
+from pagemill.version import __version__
 
 _LIBRARIES = ("onnxruntime", "rapidocr", "opencv-python", "opencv-python-headless", "pypdfium2", "nvidia-ml-py")
 _SAME_MODULE = ("opencv-python", "opencv-python-headless")

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from pagemill import __version__
 from pagemill.cli.config import config_commands
 from pagemill.cli.db import db_commands
 from pagemill.cli.exits import run_command
 from pagemill.cli.loading import ConfigOption, settings_or_exit
 from pagemill.domain.documents import OcrMode
+from pagemill.version import __version__
 
 cli = typer.Typer(
     name="pagemill",

@@ -10,9 +10,9 @@ from datetime import datetime
 from sqlalchemy import and_, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pagemill import __version__
 from pagemill.domain.tasks import CacheUse, NewTask, PageState
 from pagemill.store.tables import page_results, task_pages, tasks
+from pagemill.version import __version__
 
 
 def cache_key(new: NewTask) -> str | None:

@@ -16,12 +16,12 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import IO, Protocol
 
-from pagemill import __version__
 from pagemill.domain.errors import Conflict, NotFound
 from pagemill.domain.ports import ResultStore, TaskStore
 from pagemill.domain.results import ARCHIVE, SEARCHABLE_PDF, ResultFormat, ResultWriter
 from pagemill.domain.tasks import Task
 from pagemill.tasks.results import write_result
+from pagemill.version import __version__
 
 FOLDER_SUFFIX = ".results"
 """Folders so named are no task's own: cleanup leaves them, and `Pruning` removes them an hour after their last use."""

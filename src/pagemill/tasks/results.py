@@ -3,11 +3,11 @@
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 
-from pagemill import __version__
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.page import Page
 from pagemill.domain.results import ResultHeader, ResultWriter
 from pagemill.domain.tasks import PageState, Task, TaskPage
+from pagemill.version import __version__
 
 
 async def write_result(

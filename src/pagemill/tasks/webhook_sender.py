@@ -14,9 +14,9 @@ from http import HTTPStatus
 
 import httpx
 
-from pagemill import __version__
 from pagemill.domain.ports import Clock
 from pagemill.domain.webhooks import Delivery, WebhookFailed, is_public, signed_headers
+from pagemill.version import __version__
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """From a host name and a port to its IP addresses, best first; raises `OSError`."""

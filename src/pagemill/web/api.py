@@ -5,8 +5,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from pagemill import __version__
 from pagemill.domain.results import ResultWriter, result_formats
+from pagemill.version import __version__
 from pagemill.web.application import PageViewing, ResultFiles, TaskCommands, TaskFollowing, TaskReads
 from pagemill.web.config import WebConfig
 from pagemill.web.dashboard_routes import Dashboard

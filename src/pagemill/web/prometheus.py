@@ -18,11 +18,11 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from pagemill import __version__
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.outcomes import LossCause
 from pagemill.domain.status import Durations, ServiceStatus
 from pagemill.domain.tasks import Rung, TaskStatus
+from pagemill.version import __version__
 from pagemill.web.application import TaskReads
 from pagemill.web.openapi import ANYWHERE, problem_responses
 from pagemill.web.uploads import UploadCounts, UploadStore

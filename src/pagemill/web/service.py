@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import APIRouter, Request, Response
 
-from pagemill import __version__
 from pagemill.domain.errors import NotFound
+from pagemill.version import __version__
 from pagemill.web.dashboard_routes import wants_page
 from pagemill.web.openapi import problem_responses
 from pagemill.web.problems import PROBLEMS, RequestRefused, problem_type

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from fastapi import APIRouter
 
-from pagemill import __version__
 from pagemill.domain.results import ResultWriter, result_formats
+from pagemill.version import __version__
 from pagemill.web.application import TaskReads
 from pagemill.web.config import WebConfig
 from pagemill.web.openapi import ANYWHERE, problem_responses

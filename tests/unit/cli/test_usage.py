@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pagemill import __version__
 from pagemill.cli.main import cli
+from pagemill.version import __version__
 
 
 @pytest.fixture

@@ -1,0 +1,66 @@
+"""From coroutines that never suspend to plain functions: how `Client` comes by every method of `AsyncClient`."""
+
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+from pagemill.client.following_calls import FollowingCalls as AllCalls
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class HasCalls(Protocol):
+    """A client that does its calls on the spot."""
+
+    @property
+    def calls(self) -> AllCalls:
+        """The calls, over a transport that never suspends."""
+        ...
+
+
+def blocking(
+    method: Callable[Concatenate[AllCalls, P], Coroutine[object, None, T]],
+) -> Callable[Concatenate[HasCalls, P], T]:
+    """The call as a plain method."""
+
+    @wraps(method)
+    def call(client: HasCalls, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return done(method(client.calls, *args, **kwargs))
+
+    return call
+
+
+def iterating(
+    method: Callable[Concatenate[AllCalls, P], AsyncGenerator[T, None]],
+) -> Callable[Concatenate[HasCalls, P], Iterator[T]]:
+    """The call as a plain method that returns an iterator."""
+
+    @wraps(method)
+    def call(client: HasCalls, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        return _items(method(client.calls, *args, **kwargs))
+
+    return call
+
+
+def done(work: Coroutine[object, None, T]) -> T:
+    """What a coroutine that never suspends returns."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    work.close()
+    raise AssertionError("a call over a blocking transport wanted to wait")
+
+
+def _items(source: AsyncGenerator[T, None]) -> Iterator[T]:
+    try:
+        while True:
+            try:
+                item = done(source.__anext__())
+            except StopAsyncIteration:
+                return
+            yield item
+    finally:
+        done(source.aclose())

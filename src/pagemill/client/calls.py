@@ -1,0 +1,126 @@
+"""How every call is made: sent, tried again while that may help, and understood."""
+
+import random
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ValidationError
+
+from pagemill.client.errors import AnswerNotUnderstood, ClientError, Problem, ServiceRefusal, refusal
+from pagemill.client.retries import Retrying, RetryRules
+from pagemill.client.transport import Reply, Request, StreamedReply, Transport
+from pagemill.web.wire import TaskWire
+
+W = TypeVar("W", bound=BaseModel)
+TaskRef = str | TaskWire
+"""A task or its id."""
+
+
+class Calls:
+    """What all calls have in common.
+
+    Args:
+        transport: How requests reach the service.
+        retries: How patient to be.
+        spread: A random number between two.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        retries: RetryRules | None = None,
+        spread: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._transport = transport
+        self._rules = retries or RetryRules()
+        self._spread = spread
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self._transport.close()
+
+    def _retrying(self) -> Retrying:
+        return Retrying(self._rules, now=self._transport.now, spread=self._spread)
+
+    async def _send(self, request: Request) -> Reply:
+        """The answer, once it is what was asked for.
+
+        Raises:
+            ClientError: It never was.
+        """
+        retrying = self._retrying()
+        while True:
+            try:
+                reply = await self._transport.send(request)
+                if not reply.is_success:
+                    raise refused(reply)
+            except ClientError as error:
+                pause = retrying.pause_after(error)
+            else:
+                return reply
+            await self._transport.sleep(pause)
+
+    async def _get(
+        self,
+        path: str,
+        kind: type[W],
+        *,
+        query: Mapping[str, str | int | list[str] | None] | None = None,
+    ) -> W:
+        return understood(await self._send(Request("GET", path, query=query or {})), kind)
+
+
+def understood(reply: Reply, kind: type[W]) -> W:
+    """What an answer says.
+
+    Raises:
+        AnswerNotUnderstood: It is in no form that is known.
+    """
+    try:
+        return kind.model_validate_json(reply.body)
+    except ValidationError as error:
+        message = "The service's answer cannot be understood; its version may not go with this client's."
+        raise AnswerNotUnderstood(message) from error
+
+
+async def read_whole(reply: StreamedReply) -> Reply:
+    """An answer whose body turns out to be wanted as a whole."""
+    async with aclosing(reply.chunks()) as chunks:
+        body = b"".join([chunk async for chunk in chunks])
+    return Reply(reply.status, reply.headers, body)
+
+
+def refused(reply: Reply) -> ServiceRefusal:
+    """The error that an answer is, whoever gave it."""
+    try:
+        problem = Problem.model_validate_json(reply.body)
+    except ValidationError:
+        problem = Problem(
+            status=reply.status, detail=f"The request was answered {reply.status}, by a proxy perhaps; try again later."
+        )
+    return refusal(problem, retry_after_s=_retry_after_s(reply.headers.get("retry-after", "")))
+
+
+def _retry_after_s(value: str) -> float | None:
+    """Seconds, or a date, as RFC 9110 has it."""
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def task_id_of(task: TaskRef) -> str:
+    """The id by which a task is asked for."""
+    return task if isinstance(task, str) else task.task_id
+
+
+def path_of(task: TaskRef, *parts: str | int) -> str:
+    """Where something of a task is found."""
+    return "/".join(["/tasks", quote(task_id_of(task), safe=""), *map(str, parts)])

@@ -1,0 +1,204 @@
+r"""Every error a client raises on purpose.
+
+ClientError
+├── ServiceUnreachable
+├── AnswerNotUnderstood
+├── DocumentUnusable
+├── WaitedTooLong
+└── ServiceRefusal
+    ├── RequestRejected
+    ├── AccessDenied
+    ├── NothingThere
+    ├── NotInThatState
+    ├── DocumentRejected
+    ├── NoRoomForIt
+    ├── ServiceBusy
+    └── ServiceFault
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from pagemill.domain.errors import PagemillError, TaskFailureReason
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field of a request."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """What the service said about a request it refused (RFC 9457); what it left out is blank."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: int
+    code: str = "http_error"
+    title: str = ""
+    detail: str
+    instance: str = ""
+    retryable: bool = False
+    request_id: str = ""
+    details: Mapping[str, str | int | float | None] = {}
+    errors: tuple[FieldProblem, ...] = ()
+
+
+class ClientError(Exception):
+    """Base of all; the message is one sentence that says what to do.
+
+    Attributes:
+        retryable: Whether the same call may succeed later.
+    """
+
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class ServiceUnreachable(ClientError):
+    """No answer came: nobody listens there, the connection broke, or nothing was heard for too long.
+
+    Attributes:
+        was_silent: There was a connection, but nothing came.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, was_silent: bool = False) -> None:
+        super().__init__(message)
+        self.was_silent = was_silent
+
+
+class AnswerNotUnderstood(ClientError):
+    """What came is not what this version of the client knows."""
+
+
+class DocumentUnusable(ClientError):
+    """The document cannot be read on this side."""
+
+
+class WaitedTooLong(ClientError):
+    """The task is not over; it goes on."""
+
+    retryable = True
+
+
+class ServiceRefusal(ClientError):
+    """The service answered that it will not do this.
+
+    Attributes:
+        problem: All it said.
+        retry_after_s: How long it asked to be left alone; None where it did not say.
+        reply_was_lost: An earlier try of the same call may have come through, though its answer did not.
+    """
+
+    def __init__(self, problem: Problem, *, retry_after_s: float | None = None) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+        self.retry_after_s = retry_after_s
+        self.reply_was_lost = False
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.problem.status
+
+    @property
+    def code(self) -> str:
+        """The kind of problem, such as "queue_full"."""
+        return self.problem.code
+
+    @property
+    def reason(self) -> TaskFailureReason | None:
+        """What a task that ended by this would be marked with; None for what concerns no task."""
+        return _reasons().get(self.problem.code)
+
+    @property
+    def request_id(self) -> str:
+        """Names the request in the service's log."""
+        return self.problem.request_id
+
+
+class RequestRejected(ServiceRefusal):
+    """The request cannot be used as it is; `problem.errors` names the fields."""
+
+
+class AccessDenied(ServiceRefusal):
+    """The API key is missing or wrong, or the service is not to be used under that name."""
+
+
+class NothingThere(ServiceRefusal):
+    """There is no such task, page or result."""
+
+
+class NotInThatState(ServiceRefusal):
+    """The task is not in a state that allows this."""
+
+
+class DocumentRejected(ServiceRefusal):
+    """The document itself is at fault."""
+
+
+class NoRoomForIt(ServiceRefusal):
+    """It needs more memory, or another device, than there is."""
+
+
+class ServiceBusy(ServiceRefusal):
+    """Not now: the queue is full, no worker is free, or the service is starting."""
+
+
+class ServiceFault(ServiceRefusal):
+    """Something went wrong on the service's side; its log tells more under `request_id`."""
+
+
+_BY_CODE: Mapping[str, type[ServiceRefusal]] = {
+    "invalid_document": DocumentRejected,
+    "unsupported_format": DocumentRejected,
+    "encrypted_document": DocumentRejected,
+    "document_too_large": DocumentRejected,
+    "page_unreadable": DocumentRejected,
+    "never_fits": NoRoomForIt,
+    "storage_full": NoRoomForIt,
+    "device_unavailable": NoRoomForIt,
+    "upload_stalled": ServiceBusy,
+    "duplicate_submission": ServiceBusy,
+}
+_BY_STATUS: Mapping[int, type[ServiceRefusal]] = {
+    401: AccessDenied,
+    403: AccessDenied,
+    404: NothingThere,
+    408: ServiceBusy,
+    409: NotInThatState,
+    421: AccessDenied,
+    429: ServiceBusy,
+    502: ServiceBusy,
+    503: ServiceBusy,
+    504: ServiceBusy,
+    507: NoRoomForIt,
+}
+
+
+def refusal(problem: Problem, *, retry_after_s: float | None = None) -> ServiceRefusal:
+    """The error for a problem: by its code where that says more than its status."""
+    other = ServiceFault if problem.status >= 500 else RequestRejected
+    kind = _BY_CODE.get(problem.code) or _BY_STATUS.get(problem.status, other)
+    return kind(problem, retry_after_s=retry_after_s)
+
+
+@cache
+def _reasons() -> Mapping[str, TaskFailureReason]:
+    known, kinds = {}, [PagemillError]
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        known[kind.code] = kind.reason
+    return known

@@ -1,0 +1,183 @@
+"""The transport over HTTP, blocking and asynchronous."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from typing import TypeVar
+
+import httpx
+
+from pagemill.client.errors import ClientError, ServiceUnreachable
+from pagemill.client.transport import Reply, Request, StreamedReply
+from pagemill.version import __version__
+
+CONNECT_S = 10.0
+T = TypeVar("T")
+
+
+class AsyncHttp:
+    """A `Transport` for a running event loop."""
+
+    def __init__(self, server_url: str, api_key: str | None = None) -> None:
+        self._address = checked_address(server_url)
+        self._http = httpx.AsyncClient(base_url=self._address, headers=_headers(api_key))
+
+    async def send(self, request: Request) -> Reply:
+        """See `Transport`."""
+        with _prepared(self._http, request) as prepared, _explained(self._address):
+            response = await self._http.send(prepared)
+        return Reply(response.status_code, _lower(response.headers), response.content)
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[StreamedReply]:
+        """See `Transport`."""
+        with _prepared(self._http, request) as prepared, _explained(self._address):
+            response = await self._http.send(prepared, stream=True)
+        try:
+            yield _AsyncReply(response, self._address)
+        finally:
+            await response.aclose()
+
+    async def offload(self, work: Callable[[], T]) -> T:
+        """In a thread."""
+        return await asyncio.to_thread(work)
+
+    async def sleep(self, seconds: float) -> None:
+        """See `Transport`."""
+        await asyncio.sleep(seconds)
+
+    def now(self) -> float:
+        """See `Transport`."""
+        return time.monotonic()
+
+    async def close(self) -> None:
+        """See `Transport`."""
+        await self._http.aclose()
+
+
+class BlockingHttp:
+    """A `Transport` whose coroutines do what they do on the spot and never suspend."""
+
+    def __init__(self, server_url: str, api_key: str | None = None) -> None:
+        self._address = checked_address(server_url)
+        self._http = httpx.Client(base_url=self._address, headers=_headers(api_key))
+
+    async def send(self, request: Request) -> Reply:
+        """See `Transport`."""
+        with _prepared(self._http, request) as prepared, _explained(self._address):
+            response = self._http.send(prepared)
+        return Reply(response.status_code, _lower(response.headers), response.content)
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[StreamedReply]:
+        """See `Transport`."""
+        with _prepared(self._http, request) as prepared, _explained(self._address):
+            response = self._http.send(prepared, stream=True)
+        try:
+            yield _BlockingReply(response, self._address)
+        finally:
+            response.close()
+
+    async def offload(self, work: Callable[[], T]) -> T:
+        """Here and now."""
+        return work()
+
+    async def sleep(self, seconds: float) -> None:
+        """See `Transport`."""
+        time.sleep(seconds)  # noqa: ASYNC251 - a blocking client blocks
+
+    def now(self) -> float:
+        """See `Transport`."""
+        return time.monotonic()
+
+    async def close(self) -> None:
+        """See `Transport`."""
+        self._http.close()
+
+
+class _HttpReply:
+    def __init__(self, response: httpx.Response, address: str) -> None:
+        self._response = response
+        self._address = address
+        self.status = response.status_code
+        self.headers = _lower(response.headers)
+
+
+class _AsyncReply(_HttpReply):
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        with _explained(self._address):
+            async for chunk in self._response.aiter_bytes():
+                yield chunk
+
+
+class _BlockingReply(_HttpReply):
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        with _explained(self._address):
+            for chunk in self._response.iter_bytes():
+                yield chunk
+
+
+def checked_address(server_url: str) -> str:
+    """The address of a service, if it can be one.
+
+    Raises:
+        ClientError: It cannot.
+    """
+    try:
+        url = httpx.URL(server_url)
+    except httpx.InvalidURL as error:
+        raise _no_address(server_url) from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise _no_address(server_url)
+    return server_url.rstrip("/")
+
+
+def _no_address(server_url: str) -> ClientError:
+    return ClientError(f"{server_url!r} is no address of a service; write it as http://127.0.0.1:8000.")
+
+
+def _headers(api_key: str | None) -> dict[str, str]:
+    named = {"User-Agent": f"pagemill-client/{__version__}"}
+    return named | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
+
+
+@contextmanager
+def _prepared(http: httpx.Client | httpx.AsyncClient, request: Request) -> Iterator[httpx.Request]:
+    """The request as it is sent; its document stays open meanwhile."""
+    with ExitStack() as stack:
+        upload = request.upload
+        files = None if upload is None else {"file": (upload.name, stack.enter_context(upload.opened()))}
+        yield http.build_request(
+            request.method,
+            request.path,
+            params={name: value for name, value in request.query.items() if value is not None},
+            headers=dict(request.headers),
+            content=request.content,
+            files=files,
+            data=dict(request.fields) if upload else None,
+            timeout=httpx.Timeout(request.silence_s, connect=CONNECT_S),
+        )
+
+
+@contextmanager
+def _explained(address: str) -> Iterator[None]:
+    """Turn what can go wrong on the way into one error of ours.
+
+    Raises:
+        ServiceUnreachable: It did.
+    """
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        message = f"No service answers at {address}; start one with `pagemill serve`, or name another address."
+        raise ServiceUnreachable(message) from error
+    except httpx.TimeoutException as error:
+        message = f"The service at {address} was silent for too long; try again later."
+        raise ServiceUnreachable(message, was_silent=isinstance(error, httpx.ReadTimeout)) from error
+    except httpx.TransportError as error:
+        raise ServiceUnreachable(f"The connection to {address} broke ({error}); try again.") from error
+
+
+def _lower(headers: httpx.Headers) -> Mapping[str, str]:
+    return {name.lower(): value for name, value in headers.items()}

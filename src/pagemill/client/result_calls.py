@@ -1,0 +1,178 @@
+"""What tasks give back: single pages, their pictures, and results in every form."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack, aclosing, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from pagemill.client.calls import Calls, TaskRef, path_of, read_whole, refused, understood
+from pagemill.client.errors import ClientError, DocumentUnusable
+from pagemill.client.transport import Request
+from pagemill.domain.page import Page
+
+RESULT_SILENCE_S = 300.0
+"""A searchable PDF or an archive is made when it is first asked for."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A result.
+
+    Attributes:
+        content: Its bytes.
+        media_type: With its parameters.
+        is_complete: Every page that was asked for is in it as it was read.
+    """
+
+    content: bytes
+    media_type: str
+    is_complete: bool
+
+    @property
+    def text(self) -> str:
+        """Of a form that is text."""
+        return self.content.decode()
+
+
+class ResultCalls(Calls):
+    """Results."""
+
+    async def page(self, task: TaskRef, number: int) -> Page:
+        """A page that was read: blocks, lines and words with their polygons; 1-based."""
+        return understood(await self._send(Request("GET", path_of(task, "pages", number))), Page)
+
+    async def image(self, task: TaskRef, number: int) -> bytes:
+        """The page as a JPEG, turned upright as it was read; 1-based."""
+        request = Request("GET", path_of(task, "pages", number, "image"), silence_s=RESULT_SILENCE_S)
+        return (await self._send(request)).body
+
+    async def result(self, task: TaskRef, format: str = "text") -> Result:  # noqa: A002 - its name on the wire
+        """The finished pages in one form, while the task runs too.
+
+        Args:
+            task: The task.
+            format: text, markdown, json, html, hocr, alto, csv, pdf or zip; `setup()` lists them.
+
+        Raises:
+            NotInThatState: No page is finished (yet), or a form that is made at the end was asked for before.
+            ClientError: See the tree.
+        """
+        reply = await self._send(_request(task, format))
+        return Result(reply.body, reply.headers.get("content-type", ""), _is_complete(reply.headers))
+
+    async def download(
+        self,
+        task: TaskRef,
+        to: Path | str | BinaryIO,
+        format: str = "text",  # noqa: A002 - its name on the wire
+    ) -> bool:
+        """The same, to a file, a piece at a time; a file is there under its name only when it is whole.
+
+        Args:
+            task: The task.
+            to: The file's path, which is replaced; or an open one, in which can be gone back.
+            format: As for `result`.
+
+        Returns:
+            Whether every page that was asked for is in it.
+
+        Raises:
+            DocumentUnusable: The file cannot be written.
+            ClientError: As for `result`.
+        """
+        with ExitStack() as stack:
+            if isinstance(to, str | Path):
+                target = Path(to)
+                out = await self._transport.offload(lambda: _opened(target))
+                stack.callback(_removed, _part_of(target))
+                stack.enter_context(out)
+                complete = await self._filled(out, _request(task, format))
+                await self._transport.offload(lambda: _finished(out, target))
+                return complete
+            return await self._filled(to, _request(task, format))
+
+    async def _filled(self, out: BinaryIO, request: Request) -> bool:
+        """Write the answer's body to a file, from its start again where the connection broke."""
+        retrying, destination = self._retrying(), _Destination(out)
+        while True:
+            try:
+                return await self._copied(destination, request)
+            except ClientError as error:
+                pause = retrying.pause_after(error)
+                if not destination.rewound():
+                    raise
+            await self._transport.sleep(pause)
+
+    async def _copied(self, destination: "_Destination", request: Request) -> bool:
+        async with self._transport.stream(request) as reply:
+            if not 200 <= reply.status < 300:
+                raise refused(await read_whole(reply))
+            async with aclosing(reply.chunks()) as chunks:
+                async for chunk in chunks:
+                    await self._transport.offload(partial(destination.write, chunk))
+            return _is_complete(reply.headers)
+
+
+class _Destination:
+    """A file that can be begun anew as long as nothing is in it, or where it can be gone back in."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._start = out.tell() if out.seekable() else None
+        self._touched = False
+
+    def write(self, data: bytes) -> None:
+        self._touched = True
+        try:
+            self._out.write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise DocumentUnusable(f"The result cannot be written: {error.strerror}.") from error
+
+    def rewound(self) -> bool:
+        """Whether it is at its start (again)."""
+        if self._touched and self._start is not None:
+            self._out.seek(self._start)
+            self._out.truncate()
+            self._touched = False
+        return not self._touched
+
+
+def _request(task: TaskRef, format: str) -> Request:  # noqa: A002 - its name on the wire
+    return Request("GET", path_of(task, "result"), query={"format": format}, silence_s=RESULT_SILENCE_S)
+
+
+def _is_complete(headers: Mapping[str, str]) -> bool:
+    return headers.get("pagemill-complete") == "true"
+
+
+def _part_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}.part")
+
+
+def _opened(target: Path) -> BinaryIO:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return _part_of(target).open("wb")
+    except OSError as error:
+        raise _unwritable(target, error) from error
+
+
+def _finished(out: BinaryIO, target: Path) -> None:
+    try:
+        out.close()
+        _part_of(target).replace(target)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+
+
+def _removed(part: Path) -> None:
+    with suppress(OSError):
+        part.unlink(missing_ok=True)
+
+
+def _unwritable(target: Path, error: OSError) -> DocumentUnusable:
+    return DocumentUnusable(f"{target} cannot be written: {error.strerror}.")
