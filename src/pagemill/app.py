@@ -18,6 +18,7 @@ from pagemill.documents.writers.json_schema import result_schema_text
 from pagemill.domain.clock import SteadyClock, SystemClock
 from pagemill.domain.engines import EngineSpec
 from pagemill.domain.tasks import StoredDocument, Task, TaskCreateRequest, TaskOptions
+from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.registry import engine_specs
 from pagemill.memory.estimator import LearningEstimator, seeds_of
 from pagemill.memory.guard import MemoryGuard
@@ -138,6 +139,7 @@ class Application:
             estimator=estimator,
             clock=clock,
             probe=machine,
+            at_rest=self._give_back_memory,
         )
         self.pool = OCRServicePool(pool_config, specs, self._models)
 
@@ -310,6 +312,11 @@ class Application:
     def answer_waiting(self) -> None:
         """Let those who wait for a task know how it stands; for a server that takes no more requests."""
         self._watch.close()
+
+    async def _give_back_memory(self) -> None:
+        """No model is loaded: this process, too, shrinks to what it needs by itself."""
+        await self._database.give_back_memory()
+        await asyncio.to_thread(allocator_trim())
 
     @property
     def _is_alone(self) -> bool:

@@ -13,6 +13,7 @@ from pagemill.app import Application, http_api
 from pagemill.cli.exits import ExitCode
 from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import InvalidSettings
+from pagemill.engines.allocator import share_one_heap
 from pagemill.logs import configure_logging
 from pagemill.memory.probes.machine import MachineProbe
 from pagemill.settings import Settings
@@ -38,6 +39,7 @@ async def serve_http(
     Raises:
         InvalidSettings: The address, the data folder or the database cannot be used.
     """
+    share_one_heap()
     configure_logging(settings.log_level, settings.log_format)
     with _listening(settings.server.host, settings.server.port) as listener:
         application = Application(settings, engines=engines, machine=machine)

@@ -1,7 +1,11 @@
-"""The C library's allocator, where it has something to give back."""
+"""The C library's allocator: one heap, and what is free in it given back. Elsewhere than on glibc nothing is done."""
 
 import ctypes
 from collections.abc import Callable
+from contextlib import suppress
+
+_ARENA_MAX = -8
+"""`M_ARENA_MAX` of malloc.h; see mallopt(3)."""
 
 
 def allocator_trim() -> Callable[[], None]:
@@ -12,3 +16,13 @@ def allocator_trim() -> Callable[[], None]:
         return lambda: None
     trim.argtypes = [ctypes.c_size_t]
     return lambda: trim(0)
+
+
+def share_one_heap() -> None:
+    """Have all threads of this process allocate from one heap; to be called before the first of them is started.
+
+    As it comes, glibc gives threads heaps of their own, up to eight for each core, and what is free in one is of no use
+    to another. The server's threads take turns anyway.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)

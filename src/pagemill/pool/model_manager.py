@@ -7,7 +7,7 @@ release ─▶ idle ─▶ trimmed ─▶ unloaded
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -27,7 +27,7 @@ from pagemill.pool.messages import Export, Render
 from pagemill.pool.placement import Placement
 from pagemill.pool.residents import Resident, ResidentState
 from pagemill.pool.roster import Roster
-from pagemill.pool.unloading import Unloader
+from pagemill.pool.unloading import Unloader, keep_all
 from pagemill.pool.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ _DRAWING_BYTES = 450 * MIB
 class ModelManager:
     """Keeps resident model sets, one process each. Runs in the server's event loop.
 
-    It is also the memory guard's `WatchedWorkers`.
+    It is also the memory guard's `WatchedWorkers`. `at_rest` is awaited whenever the last model set has gone.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class ModelManager:
         clock: Clock,
         probe: MemoryProbe | None = None,
         oom_kills: Callable[[], int | None] = kernel_oom_kills,
+        at_rest: Callable[[], Awaitable[None]] = keep_all,
     ) -> None:
         self._config = config
         self._admission = admission
@@ -62,7 +63,14 @@ class ModelManager:
         self._roster = Roster(
             specs, config, placement=placement, admission=admission, clock=clock, probe=probe, oom_kills=oom_kills
         )
-        self._unloader = Unloader(config, roster=self._roster, admission=admission, estimator=estimator, clock=clock)
+        self._unloader = Unloader(
+            config,
+            roster=self._roster,
+            admission=admission,
+            estimator=estimator,
+            clock=clock,
+            at_rest=at_rest,
+        )
         self._memory = BatchMemory(
             config,
             roster=self._roster,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
 from pagemill.domain.errors import WorkerLost
@@ -16,6 +16,10 @@ from pagemill.pool.residents import Resident, ResidentState
 from pagemill.pool.roster import Roster
 
 logger = logging.getLogger(__name__)
+
+
+async def keep_all() -> None:
+    """`at_rest` where there is nothing to give back."""
 
 
 class Unloader:
@@ -35,6 +39,7 @@ class Unloader:
         admission: MemoryAdmission,
         estimator: MemoryEstimator,
         clock: Clock,
+        at_rest: Callable[[], Awaitable[None]] = keep_all,
     ) -> None:
         self._config = config
         self._roster = roster
@@ -42,6 +47,8 @@ class Unloader:
         self._estimator = estimator
         self._clock = clock
         self._demand = Demand()
+        self._at_rest = at_rest
+        self._resting = True
         self.last_eviction: EvictionRecord | None = None
         self.unloads = 0
         self.unloaded_bytes = 0
@@ -61,6 +68,7 @@ class Unloader:
         await self.unload(unused, CPU, UnloadCause.IDLE)
         trim_after = self._config.trim_after.total_seconds()
         await self.trim(resident for resident in idle if resident.idle_for(now) >= trim_after)
+        await self._rest()
 
     def evictable(self, device: DeviceId) -> Sequence[Resident]:
         """The idle ones that hold memory of the device: all hold host memory."""
@@ -113,6 +121,12 @@ class Unloader:
             elif resident.is_idle:
                 logger.info("Worker %s has grown to %d MiB and is replaced", resident.worker_id, rss_bytes // MIB)
                 await self.unload([resident], resident.key.device, UnloadCause.SPENT)
+
+    async def _rest(self) -> None:
+        """Once the last model set is gone, this process gives back what it took while there was work."""
+        worked, self._resting = not self._resting, not any(self._roster)
+        if worked and self._resting:
+            await self._at_rest()
 
     def _learn_base(self, resident: Resident, rss_bytes: int) -> None:
         if resident.key.device == CPU:

@@ -88,7 +88,7 @@ def prepare_sqlite(engine: Engine, *, writes: bool) -> None:
             "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
-            "cache_size=-8000",
+            "cache_size=-2000",
             f"query_only={'OFF' if writes else 'ON'}",
         ):
             cursor.execute(f"PRAGMA {pragma}")

@@ -1,5 +1,6 @@
 """Keeps what was learned across restarts: restored at the start, saved every minute and at the end."""
 
+import json
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
@@ -28,7 +29,7 @@ class LearningKeeper:
         self._name = name
         self._learner = learner
         self._state = state
-        self._saved: Mapping[str, JsonValue] = {}
+        self._saved = ""
         self._duty = Duty(f"learning of {name}", self.run_once, interval=interval)
 
     async def start(self) -> None:
@@ -39,15 +40,15 @@ class LearningKeeper:
                 self._learner.restore(kept)
             except ValueError as error:
                 logger.warning("What was learned of %s cannot be used and is learned anew: %s", self._name, error)
-        self._saved = self._learner.snapshot()
+        self._saved = _text(self._learner.snapshot())
         self._duty.start()
 
     async def run_once(self) -> None:
         """Save what has changed."""
         learned = self._learner.snapshot()
-        if learned != self._saved:
+        if (text := _text(learned)) != self._saved:
             await self._state.save(self._name, learned)
-            self._saved = learned
+            self._saved = text
 
     async def stop(self) -> None:
         """Save for the last time; twice is no error."""
@@ -56,3 +57,8 @@ class LearningKeeper:
             await self.run_once()
         except Exception:
             logger.exception("What was learned of %s since the last minute is lost", self._name)
+
+
+def _text(learned: Mapping[str, JsonValue]) -> str:
+    """To compare by: much smaller than the values themselves."""
+    return json.dumps(learned, sort_keys=True)

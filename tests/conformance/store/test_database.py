@@ -1,6 +1,8 @@
 """`Database`: transactions that are whole or not at all, whatever ends them."""
 
+import _sqlite3
 import asyncio
+import ctypes
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,16 @@ from pagemill.store.tables import tasks
 
 class Fault(Exception):
     """Something went wrong of which the database knows nothing."""
+
+
+def sqlite_memory_bytes() -> int:
+    """What SQLite holds in this process, all connections together; skips the test where it cannot be asked."""
+    try:
+        used = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used
+    except AttributeError:
+        pytest.skip("this Python hides its SQLite")
+    used.restype = ctypes.c_int64
+    return int(used())
 
 
 async def test_an_error_rolls_everything_back(stores: Stores) -> None:
@@ -83,4 +95,32 @@ async def test_sqlite_is_set_up_for_crashes_of_the_process(tmp_path: Path) -> No
     async with database.read() as connection:
         with pytest.raises(DBAPIError, match="readonly"):
             await connection.exec_driver_sql("CREATE TABLE a (b)")
+    await database.stop()
+
+
+async def test_memory_is_given_back_at_any_moment_and_nothing_is_missed(stores: Stores) -> None:
+    await stores.running("a", pages=40)
+    lease = await stores.claim("a", limit=40)
+
+    async def give_back() -> None:
+        for _ in range(5):
+            await stores.database.give_back_memory()
+
+    async with stores.database.read() as connection:
+        await asyncio.gather(give_back(), *(stores.pages.commit_page(lease, read_page(n)) for n in lease.pages))
+        assert (await connection.execute(select(tasks.c.pages_done))).scalar_one() in range(41)
+    assert (await stores.tasks.get("a")).pages_done == 40
+
+
+async def test_every_connection_gives_its_page_cache_back(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    await database.start()
+    async with database.write() as connection:
+        await connection.execute(text("CREATE TABLE large AS SELECT zeroblob(1000000) AS data"))
+    async with database.read() as first, database.read() as second:
+        for connection in (first, second):
+            await connection.execute(text("SELECT sum(length(data)) FROM large WHERE data > x'00'"))
+    held = sqlite_memory_bytes()
+    await database.give_back_memory()
+    assert held - sqlite_memory_bytes() > 3 * 900_000, "the caches of one that wrote and of two that read"
     await database.stop()

@@ -102,6 +102,29 @@ async def test_an_engine_may_have_an_idle_timeout_of_its_own() -> None:
         assert pids(yard) == []
 
 
+async def test_the_server_is_told_when_the_last_model_set_has_gone() -> None:
+    clock, rests = FakeClock(), []
+
+    async def at_rest() -> None:
+        rests.append(clock.monotonic())
+
+    async with running(make_yard(clock=clock, at_rest=at_rest)) as yard:
+        await yard.models.run_once()
+        assert rests == [], "nothing has come yet"
+        for _ in range(2):
+            services = [await acquire(yard), await acquire(yard, profile="other")]
+            await yard.pool.release(services[0])
+            await yard.models.evict_idle(CPU)
+            await yard.models.run_once()
+            told = list(rests)
+            await yard.pool.release(services[1])
+            await yard.models.evict_idle(CPU)
+            await yard.models.run_once()
+            await yard.models.run_once()
+            assert len(rests) == len(told) + 1
+        assert len(rests) == 2
+
+
 async def test_a_model_set_in_use_is_never_unloaded(document: Path) -> None:
     clock = FakeClock()
     async with running(make_yard(clock=clock)) as yard:
