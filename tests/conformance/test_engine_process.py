@@ -1,4 +1,4 @@
-"""What an engine promises as a process: no network, typed errors when memory runs out."""
+"""What every engine promises as a process: no network, typed errors when memory runs out."""
 
 import subprocess
 import sys
@@ -7,15 +7,12 @@ import pytest
 
 from pagemill.engines.registry import engine_specs, unusable_engines
 
-pytestmark = pytest.mark.skipif(
-    "rapidocr" in unusable_engines(engine_specs()), reason="RapidOCR is not installed here."
-)
-
+UNUSABLE = unusable_engines(engine_specs())
 PREPARE = """
 import resource, sys
 from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import PagemillError
-from pagemill.engines.rapidocr import load
+from pagemill.engines.{engine} import load
 from tests.data import make_pages
 image = make_pages.page_image(make_pages.text_page(make_pages.ENGLISH * 4, width=1654, height=2339))
 """
@@ -32,7 +29,7 @@ print(len(list(engine.read(image, number=1, rotation=None, batch_size=None).line
 WITHOUT_MEMORY = """
 engine = load(EngineConfig(profile="accurate"))
 in_use = int(open("/proc/self/statm").read().split()[5]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_DATA, (in_use + 20 * 2**20,) * 2)
+resource.setrlimit(resource.RLIMIT_DATA, (in_use + {spare} * 2**20,) * 2)
 try:
     engine.read(image, number=1, rotation=None, batch_size=None)
 except PagemillError as error:
@@ -41,30 +38,53 @@ except PagemillError as error:
 
 WITHOUT_MODELS = """
 try:
-    load(EngineConfig(profile="fast"))
+    load(EngineConfig({config}))
 except PagemillError as error:
     print(error.code, error.message)
 """
 
 
-def run(program: str) -> str:
+@pytest.fixture(params=["rapidocr", "tesseract"])
+def engine(request: pytest.FixtureRequest) -> str:
+    name = str(request.param)
+    if name in UNUSABLE:
+        pytest.skip(UNUSABLE[name])
+    return name
+
+
+def run(engine: str, program: str) -> str:
     result = subprocess.run(
-        [sys.executable, "-c", PREPARE + program], capture_output=True, text=True, check=False, timeout=100
+        [sys.executable, "-c", PREPARE.format(engine=engine) + program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
     )
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()
 
 
-def test_loads_and_reads_without_a_network() -> None:
-    assert run(WITHOUT_NETWORK) == "20"
+def test_loads_and_reads_without_a_network(engine: str) -> None:
+    assert run(engine, WITHOUT_NETWORK) == "20"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA covers private mappings on Linux only.")
-def test_a_failed_allocation_is_an_out_of_memory_error() -> None:
-    assert run(WITHOUT_MEMORY) == "out_of_memory"
+@pytest.mark.parametrize("spare_mb", [2, 6, 20])
+def test_a_failed_allocation_is_an_out_of_memory_error(engine: str, spare_mb: int) -> None:
+    assert run(engine, WITHOUT_MEMORY.format(spare=spare_mb)) == "out_of_memory"
 
 
-def test_missing_model_files_are_an_error_that_says_how_to_get_them() -> None:
-    answer = run(WITHOUT_MODELS)
+@pytest.mark.parametrize(
+    ("engine", "config", "remedy"),
+    [
+        ("rapidocr", "profile='fast'", "PP-OCRv6_rec_tiny.onnx"),
+        ("tesseract", "profile='accurate', languages=('xx',)", "apt-get install tesseract-ocr-xx"),
+        ("tesseract", "profile='accurate', options={'tessdata_dir': '/nowhere'}", "apt-get install tesseract-ocr-eng"),
+    ],
+)
+def test_missing_models_are_an_error_that_says_how_to_get_them(engine: str, config: str, remedy: str) -> None:
+    if engine in UNUSABLE:
+        pytest.skip(UNUSABLE[engine])
+    answer = run(engine, WITHOUT_MODELS.replace("{config}", config))
     assert answer.startswith("engine_error ")
-    assert "PP-OCRv6_rec_tiny.onnx" in answer
+    assert remedy in answer

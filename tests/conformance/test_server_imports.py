@@ -18,6 +18,7 @@ KEPT_OUT = {
     "pypdfium2",
     "pypdfium2_raw",
     "rapidocr",
+    "tesserocr",
     "torch",
 }
 SERVE_ONE_DOCUMENT = """

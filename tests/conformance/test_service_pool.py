@@ -82,6 +82,16 @@ async def test_the_key_is_canonical(subject: Subject) -> None:
     assert service.key == ModelSetKey(FAULTY.name, "plain", ("deu", "eng"), CPU)
 
 
+async def test_languages_that_are_read_by_the_same_models_share_a_model_set(subject: Subject) -> None:
+    keys = set()
+    for languages in ((), ("eng",), ("deu", "eng")):
+        service = await subject.pool.acquire(device=CPU, engine=FAULTY.name, profile="other", languages=languages)
+        keys.add(service.key)
+        await subject.pool.release(service)
+    assert keys == {ModelSetKey(FAULTY.name, "other", (), CPU)}
+    assert len(subject.pool.snapshot().model_sets) <= 1
+
+
 async def test_one_too_many_is_told_how_many_are_busy(subject: Subject) -> None:
     for _ in range(2):
         await subject.acquire()

@@ -15,7 +15,15 @@ from pagemill.memory.probes.host import Bound, HostProbe
 from pagemill.settings import Settings
 from pagemill.version import __version__
 
-_LIBRARIES = ("onnxruntime", "rapidocr", "opencv-python", "opencv-python-headless", "pypdfium2", "nvidia-ml-py")
+_LIBRARIES = (
+    "onnxruntime",
+    "rapidocr",
+    "tesserocr",
+    "opencv-python",
+    "opencv-python-headless",
+    "pypdfium2",
+    "nvidia-ml-py",
+)
 _SAME_MODULE = ("opencv-python", "opencv-python-headless")
 
 

@@ -1,6 +1,6 @@
 """What an engine is: how it is described to the server, and what it does in a worker."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,6 +19,8 @@ class EngineProfile:
         languages: ISO 639 codes it reads; empty where that is not known before it is loaded.
         max_pixels: Page images are rendered so that they have no more pixels than this.
         batch_size: Text lines in one run of its recognition model, where nobody says otherwise.
+        loads_languages: Each choice of languages is loaded for itself; else one set of models reads them all.
+        default_languages: What is loaded for a task that names none, where languages are loaded.
     """
 
     name: str
@@ -26,6 +28,14 @@ class EngineProfile:
     languages: tuple[str, ...] = ()
     max_pixels: int = 40_000_000
     batch_size: int = 8
+    loads_languages: bool = False
+    default_languages: tuple[str, ...] = ()
+
+    def model_languages(self, languages: Iterable[str]) -> tuple[str, ...]:
+        """Which models these languages are read with: choices with equal answers share one model set."""
+        if not self.loads_languages:
+            return ()
+        return tuple(sorted(set(languages) or set(self.default_languages)))
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,10 @@ class EngineSpec:
         device_kinds: "cpu", "cuda".
         requires: Import names that must be installed for it, checked without importing them.
         interpreter: Python of the environment it lives in; None for ours.
+        distribution: The package whose version is the engine's.
+        version: That version; empty where it is not installed.
+        unusable: Why it cannot be used here and what to do about it, one sentence or two; empty where it can.
+        more_languages: How to get languages it lacks, one sentence; empty where there is no way.
     """
 
     name: str
@@ -47,6 +61,10 @@ class EngineSpec:
     device_kinds: tuple[str, ...] = ("cpu",)
     requires: tuple[str, ...] = ()
     interpreter: str | None = None
+    distribution: str = ""
+    version: str = ""
+    unusable: str = ""
+    more_languages: str = ""
 
     def profile(self, name: str) -> EngineProfile | None:
         """The profile of that name; the default for an empty name."""

@@ -4,6 +4,7 @@ PagemillError
 ├── InvalidRequest
 │   ├── InvalidPageRange
 │   ├── UnknownEngine
+│   ├── EngineUnavailable
 │   └── IdempotencyKeyReused
 ├── InvalidSettings
 ├── DocumentError
@@ -97,6 +98,12 @@ class UnknownEngine(InvalidRequest):
     """The engine, profile or language asked for is not there."""
 
     code = "unknown_engine"
+
+
+class EngineUnavailable(InvalidRequest):
+    """The engine asked for cannot be used here; the message says what is missing and how to get it."""
+
+    code = "engine_unavailable"
 
 
 class IdempotencyKeyReused(InvalidRequest):

@@ -1,6 +1,6 @@
 """Memory as values: readings, needs, reservations and levels. All sizes are bytes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import NewType
 
@@ -78,12 +78,18 @@ class MemorySeed:
         fixed: What a page costs whatever its size.
         ram_per_pixel: Host bytes for each pixel of the page image as the engine works on it.
         gpu_per_pixel: GPU bytes for each such pixel.
+        per_language: Host bytes for each language beyond the first, where languages are loaded for themselves.
     """
 
     base: MemoryNeed
     fixed: MemoryNeed = field(default_factory=lambda: MemoryNeed(0))
     ram_per_pixel: float = 0.0
     gpu_per_pixel: float = 0.0
+    per_language: int = 0
+
+    def of_languages(self, count: int) -> "MemorySeed":
+        """The seed of a model set for which so many languages are loaded."""
+        return replace(self, base=self.base + MemoryNeed(self.per_language * max(0, count - 1)))
 
 
 @dataclass(frozen=True)

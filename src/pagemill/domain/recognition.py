@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from pagemill.domain.documents import OcrMode
+from pagemill.domain.engines import EngineProfile
 from pagemill.domain.memory import DeviceId
 
 READER = "reader"
@@ -57,7 +58,7 @@ class RecognitionOptions(BaseModel):
 class ModelSetKey:
     """What makes two model sets the same: one resident process serves all work with an equal key.
 
-    `engine` is `READER` for the worker that holds no models.
+    `engine` is `READER` for the worker that holds no models. `languages` are those that were loaded for themselves.
     """
 
     engine: str
@@ -71,9 +72,9 @@ class ModelSetKey:
         return cls(READER, "", (), device)
 
     @classmethod
-    def of(cls, options: RecognitionOptions, device: DeviceId) -> "ModelSetKey":
-        """The model set that reads pages with these options on that device."""
-        return cls(options.engine, options.profile, tuple(sorted(options.languages)), device)
+    def of(cls, options: RecognitionOptions, device: DeviceId, profile: EngineProfile) -> "ModelSetKey":
+        """The model set that reads pages with these options, of that profile of the engine, on that device."""
+        return cls(options.engine, profile.name, profile.model_languages(options.languages), device)
 
     @property
     def is_reader(self) -> bool:

@@ -1,11 +1,14 @@
 """The engines there are. Pure: the server imports this and nothing heavier."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from types import MappingProxyType
 
 from pagemill.domain.engines import EngineProfile, EngineSpec
 from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
+from pagemill.engines.tesseract.spec import tesseract_spec
 
 _RAPIDOCR_SEED = MemorySeed(base=MemoryNeed(190 * MIB), fixed=MemoryNeed(160 * MIB), ram_per_pixel=6.5)
 """From 27 upright pages of 0.4 to 35 megapixels (two threads) and five turned ones (one and two threads), without the
@@ -28,12 +31,20 @@ _RAPIDOCR = EngineSpec(
         EngineProfile(name="fast", languages=_TINY_LANGUAGES, seed=_RAPIDOCR_SEED),
     ),
     requires=("rapidocr", "onnxruntime", "cv2"),
+    distribution="rapidocr",
 )
 
+EngineOptions = Mapping[str, str | int | float | bool]
 
-def engine_specs() -> Mapping[str, EngineSpec]:
-    """Every engine Pagemill knows, by name; the first is the default."""
-    return MappingProxyType({spec.name: spec for spec in (_RAPIDOCR,)})
+
+def engine_specs(options: Mapping[str, EngineOptions] = MappingProxyType({})) -> Mapping[str, EngineSpec]:
+    """Every engine Pagemill knows, by name, as it is found here; the first is the default.
+
+    Args:
+        options: `engines.<name>` of the settings.
+    """
+    known = (_RAPIDOCR, tesseract_spec(options.get("tesseract", {})))
+    return MappingProxyType({spec.name: _as_found(spec) for spec in known})
 
 
 def unusable_engines(specs: Mapping[str, EngineSpec]) -> dict[str, str]:
@@ -41,12 +52,26 @@ def unusable_engines(specs: Mapping[str, EngineSpec]) -> dict[str, str]:
 
     An engine with an interpreter of its own is judged by its worker, not here.
     """
-    missing = {name: _missing(spec) for name, spec in specs.items() if spec.interpreter is None}
-    return {
-        name: f"The engine {name} needs {', '.join(modules)}, not installed here. Install pagemill with its engines."
-        for name, modules in missing.items()
-        if modules
-    }
+    reasons = {name: _why_not(spec) for name, spec in specs.items()}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _as_found(spec: EngineSpec) -> EngineSpec:
+    return replace(spec, version=spec.version or _version(spec.distribution), unusable=_why_not(spec))
+
+
+def _why_not(spec: EngineSpec) -> str:
+    missing = [] if spec.interpreter is not None else _missing(spec)
+    if not missing:
+        return spec.unusable
+    return f"The engine {spec.name} needs {', '.join(missing)}, not installed here. Install pagemill with its engines."
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
 
 
 def _missing(spec: EngineSpec) -> list[str]:

@@ -177,7 +177,7 @@ def seeds_of(specs: Iterable[EngineSpec]) -> Callable[[ModelSetKey], MemorySeed]
         profile = spec.profile(key.profile) if spec is not None else None
         if profile is None:
             raise UnknownEngine(f"There is no engine {key.engine!r} with a profile {key.profile!r}.")
-        return profile.seed
+        return profile.seed.of_languages(len(key.languages))
 
     return seed
 

@@ -197,7 +197,7 @@ class OCRServicePool:
         if device.partition(":")[0] not in spec.device_kinds:
             kinds = ", ".join(spec.device_kinds)
             raise DeviceUnavailable(f"The engine {engine} cannot run on {device}; it runs on: {kinds}.", device=device)
-        return ModelSetKey(engine, found.name, tuple(sorted(languages)), device)
+        return ModelSetKey(engine, found.name, found.model_languages(languages), device)
 
     def _lane(self, device: DeviceId, engine: str) -> Places:
         if engine == READER:

@@ -4,17 +4,32 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize
 from pagemill.domain.engines import EngineProfile, EngineSpec
-from pagemill.domain.errors import DocumentTooLarge, UnknownEngine
+from pagemill.domain.errors import DocumentTooLarge, EngineUnavailable, UnknownEngine
 from pagemill.domain.recognition import RecognitionOptions, Stage
 
 POINTS_PER_INCH = 72
 
 
-def find_profile(engines: Mapping[str, EngineSpec], options: RecognitionOptions) -> tuple[EngineSpec, EngineProfile]:
-    """The engine and profile that were asked for.
+def choose_engine(engines: Mapping[str, EngineSpec], options: RecognitionOptions) -> tuple[EngineSpec, EngineProfile]:
+    """The engine and profile that were asked for, if they will do.
 
     Raises:
         UnknownEngine: There is no such engine, profile or language; the message names those there are.
+        EngineUnavailable: The engine cannot be used here.
+    """
+    spec, profile = find_profile(engines, options)
+    if spec.unusable and options.ocr is not OcrMode.NEVER:
+        able = [other.name for other in engines.values() if not other.unusable and _reads(other, options.languages)]
+        raise EngineUnavailable(f"{spec.unusable} Engines that can be used: {_names(able)}.", engines=_names(able))
+    _check_languages(engines, options, spec, profile)
+    return spec, profile
+
+
+def find_profile(engines: Mapping[str, EngineSpec], options: RecognitionOptions) -> tuple[EngineSpec, EngineProfile]:
+    """The engine and profile of that name.
+
+    Raises:
+        UnknownEngine: There is none; the message names those there are.
     """
     spec = engines.get(options.engine)
     if spec is None:
@@ -23,14 +38,22 @@ def find_profile(engines: Mapping[str, EngineSpec], options: RecognitionOptions)
     if profile is None:
         names = _names(profile.name for profile in spec.profiles)
         raise UnknownEngine(f"The engine {spec.name} has no profile {options.profile!r}; it has: {names}.")
-    unread = sorted(set(options.languages) - set(profile.languages)) if profile.languages else []
-    if unread:
-        able = [other.name for other in engines.values() if _reads(other, unread)]
-        raise UnknownEngine(
-            f"{spec.name}/{profile.name} does not read {', '.join(unread)}; "
-            f"it reads {_names(profile.languages)}. Engines that do: {_names(able)}."
-        )
     return spec, profile
+
+
+def _check_languages(
+    engines: Mapping[str, EngineSpec], options: RecognitionOptions, spec: EngineSpec, profile: EngineProfile
+) -> None:
+    unread = sorted(set(options.languages) - set(profile.languages)) if profile.languages else []
+    if not unread:
+        return
+    able = [other.name for other in engines.values() if not other.unusable and _reads(other, options.languages)]
+    sentences = (
+        f"{spec.name}/{profile.name} does not read {', '.join(unread)}; it reads {_names(profile.languages)}.",
+        f"Engines that read {', '.join(options.languages)}: {_names(able)}.",
+        *(other.more_languages for other in engines.values() if other.more_languages and (other is spec or not able)),
+    )
+    raise UnknownEngine(" ".join(sentences), languages=", ".join(unread), engines=_names(able))
 
 
 def check_page_count(info: DocumentInfo, max_pages: int) -> None:
@@ -66,7 +89,7 @@ def _pixels(size: PageSize, kind: DocumentKind, dpi: int) -> int:
 
 
 def _reads(spec: EngineSpec, languages: Sequence[str]) -> bool:
-    return any(set(languages) <= set(profile.languages) for profile in spec.profiles)
+    return any(set(languages) <= set(profile.languages) or not profile.languages for profile in spec.profiles)
 
 
 def _names(names: Iterable[str]) -> str:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pagemill.domain.engines import EngineSpec
+from pagemill.domain.engines import EngineProfile, EngineSpec
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.recognition import BatchParams, ModelSetKey, Stage
 from pagemill.domain.tasks import PageLease, Rung
+from pagemill.tasks.admission import find_profile
 from pagemill.tasks.batch_sizes import BatchSizes
 from pagemill.tasks.ladder import Footing, footing
 
@@ -42,7 +43,7 @@ class BatchParamsMaker:
     def footing(self, lease: PageLease, device: DeviceId) -> Footing:
         """How the lease's pages are to be worked, by the highest rung among them."""
         options = lease.options
-        batch_size = self._sizes.limit(ModelSetKey.of(options, device), lease.pixels, self._usual(lease))
+        batch_size = self._sizes.limit(self._key(lease, device), lease.pixels, self._usual(lease))
         rung = max(lease.rungs, default=Rung.USUAL)
         return footing(rung, batch_size=batch_size, reduction=self._rules.reduction, dpi=options.dpi)
 
@@ -50,7 +51,7 @@ class BatchParamsMaker:
         """A page of this lease was read; if that took a smaller batch, others of its shape start with it."""
         if any(lease.rungs):
             batch_size = self.footing(lease, device).batch_size
-            self._sizes.fitted(ModelSetKey.of(lease.options, device), lease.pixels, batch_size)
+            self._sizes.fitted(self._key(lease, device), lease.pixels, batch_size)
 
     def _said(self, footed: Footing | None, lease: PageLease) -> int | None:
         """The batch to ask for; None leaves an engine that has failed at nothing its own way."""
@@ -58,8 +59,14 @@ class BatchParamsMaker:
         return footed.batch_size if footed is not None and footed.batch_size < usual else None
 
     def _usual(self, lease: PageLease) -> int:
-        profile = self._engines[lease.options.engine].profile(lease.options.profile)
-        return profile.batch_size if profile is not None else 1
+        return self._profile(lease).batch_size
+
+    def _key(self, lease: PageLease, device: DeviceId) -> ModelSetKey:
+        return ModelSetKey.of(lease.options, device, self._profile(lease))
+
+    def _profile(self, lease: PageLease) -> EngineProfile:
+        _, profile = find_profile(self._engines, lease.options)
+        return profile
 
     def _params(self, lease: PageLease, footed: Footing | None) -> BatchParams:
         dpi = footed.dpi if footed is not None else lease.options.dpi

@@ -34,7 +34,7 @@ from pagemill.domain.tasks import (
 )
 from pagemill.tasks.admission import (
     check_page_count,
-    find_profile,
+    choose_engine,
     first_stage,
     largest_page_pixels,
 )
@@ -101,7 +101,7 @@ class TaskManager:
 
         Raises:
             DocumentError: It cannot be read.
-            InvalidRequest: Pages, engine, profile or language are not there.
+            InvalidRequest: Pages, engine, profile or language are not there, or the engine cannot be used here.
             NeverFits: No device could ever hold it.
             DeviceUnavailable: The device asked for is not there.
             QueueFull: Too many tasks wait.
@@ -109,12 +109,12 @@ class TaskManager:
         options = request.options
         if options.webhook_url is not None and not self._config.sends_webhooks:
             raise InvalidRequest("This service sends no webhooks; leave webhook_url out, or have webhooks.secret set.")
-        spec, profile = find_profile(self._engines, options.recognition)
+        spec, profile = choose_engine(self._engines, options.recognition)
         info = await self._inspector.inspect(request.document.path)
         check_page_count(info, self._config.max_pages)
         numbers = parse_page_range(options.pages, info.page_count)
         pixels = largest_page_pixels(info, dpi=options.recognition.dpi, max_pixels=profile.max_pixels)
-        need = self._estimator.batch(ModelSetKey.of(options.recognition, CPU), pixels=pixels)
+        need = self._estimator.batch(ModelSetKey.of(options.recognition, CPU, profile), pixels=pixels)
         device = select_device(options.device, spec, self._memory.devices(), need)
         new = NewTask(
             task_id=new_task_id(self._clock.now()),
@@ -175,7 +175,7 @@ class TaskManager:
         task = await self._store.get(task_id)
         check_startable(task)
         if request.device is not None:
-            spec, _ = find_profile(self._engines, task.options.recognition)
+            spec, _ = choose_engine(self._engines, task.options.recognition)
             need = MemoryNeed((task.estimated_memory_mb or 0) * MIB)
             device = select_device(request.device, spec, self._memory.devices(), need)
             await self._store.track(task_id, device=device)

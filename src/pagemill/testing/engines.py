@@ -28,7 +28,12 @@ FAULTY = EngineSpec(
     name="faulty",
     factory="pagemill.testing.engines:FaultyEngine",
     profiles=(
-        EngineProfile("plain", MemorySeed(MemoryNeed(50 * MIB), MemoryNeed(10 * MIB)), max_pixels=1_000_000),
+        EngineProfile(
+            "plain",
+            MemorySeed(MemoryNeed(50 * MIB), MemoryNeed(10 * MIB)),
+            max_pixels=1_000_000,
+            loads_languages=True,
+        ),
         EngineProfile("other", MemorySeed(MemoryNeed(50 * MIB), MemoryNeed(10 * MIB)), max_pixels=1_000_000),
     ),
     device_kinds=("cpu", "cuda"),

@@ -113,7 +113,7 @@ class FakeServicePool:
         found = spec.profile(profile) if spec else None
         if found is None:
             raise UnknownEngine(f"There is no engine {engine}/{profile}.")
-        return ModelSetKey(engine, found.name, tuple(sorted(languages)), device)
+        return ModelSetKey(engine, found.name, found.model_languages(languages), device)
 
 
 async def read_every_page(task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:

@@ -24,6 +24,7 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "invalid_request": (HTTPStatus.UNPROCESSABLE_ENTITY, "The request cannot be used as it is"),
     "invalid_page_range": (HTTPStatus.UNPROCESSABLE_ENTITY, "The page range does not fit the document"),
     "unknown_engine": (HTTPStatus.UNPROCESSABLE_ENTITY, "There is no such engine, profile or language"),
+    "engine_unavailable": (HTTPStatus.UNPROCESSABLE_ENTITY, "The engine cannot be used here"),
     "idempotency_key_reused": (HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key was used for something else"),
     "duplicate_submission": (HTTPStatus.CONFLICT, "Another request with the same key is being worked"),
     "invalid_settings": (HTTPStatus.INTERNAL_SERVER_ERROR, "The service is not set up correctly"),

@@ -32,6 +32,13 @@ def ram_mib(estimator: LearningEstimator, pixels: int = PAGE, batch_size: int | 
     return estimator.batch(KEY, pixels=pixels, batch_size=batch_size).ram_bytes / MIB
 
 
+def test_each_language_loaded_for_itself_is_seeded() -> None:
+    profile = EngineProfile("plain", MemorySeed(MemoryNeed(100), per_language=30), loads_languages=True)
+    estimator = LearningEstimator(seeds_of([EngineSpec("many", "x:y", (profile,))]))
+    keys = [ModelSetKey("many", "plain", languages, CPU) for languages in ((), ("en",), ("de", "en", "zh"))]
+    assert [estimator.base(key).ram_bytes for key in keys] == [100, 100, 160]
+
+
 def test_before_anything_is_learned_the_seed_counts(estimator: LearningEstimator) -> None:
     assert estimator.base(KEY) == MemoryNeed(100 * MIB)
     assert estimator.batch(KEY, pixels=PAGE) == MemoryNeed(300 * MIB + 10 * PAGE)

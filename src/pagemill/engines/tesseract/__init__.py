@@ -1,0 +1,28 @@
+"""Tesseract through tesserocr, which carries the library; languages are data files of the system.
+
+page image ── gray ── turned ── Tesseract ── words ── lines ── assembly ── Page
+                         ▲            │ unclear, or sideways?
+                         └────────────┘ orientation: once more, another way up
+
+Loaded in workers only.
+"""
+
+import os
+
+from pagemill.domain.engines import Engine, EngineConfig
+from pagemill.engines.failures import engine_error
+from pagemill.engines.tesseract.languages import NAME
+
+__all__ = ["load"]
+
+
+def load(config: EngineConfig) -> Engine:
+    """The `EngineFactory` of Tesseract: data read, one small image recognised."""
+    # a Tesseract that was built with OpenMP reads this when it is first imported, and never again
+    os.environ["OMP_THREAD_LIMIT"] = str(config.threads)
+    try:
+        from pagemill.engines.tesseract.engine import TesseractEngine
+
+        return TesseractEngine.ready(config)
+    except Exception as error:
+        raise engine_error(error, doing=f"Loading the engine {NAME}/{config.profile}") from error

@@ -1,0 +1,37 @@
+"""How the server knows Tesseract: by its data files and its package, without loading it."""
+
+from collections.abc import Mapping
+
+from pagemill.domain.engines import EngineProfile, EngineSpec
+from pagemill.engines.tesseract.languages import (
+    DEFAULT,
+    NAME,
+    data_folder,
+    default_languages,
+    how_to_get,
+    languages_in,
+)
+from pagemill.engines.tesseract.needs import SEED
+
+
+def tesseract_spec(options: Mapping[str, str | int | float | bool]) -> EngineSpec:
+    """The engine with the languages whose data files are there now; `options` are its settings."""
+    folder = data_folder(options)
+    languages = languages_in(folder)
+    profile = EngineProfile(
+        name="accurate",
+        seed=SEED,
+        languages=languages,
+        loads_languages=True,
+        default_languages=default_languages(languages),
+    )
+    return EngineSpec(
+        name=NAME,
+        factory="pagemill.engines.tesseract:load",
+        profiles=(profile,),
+        requires=("tesserocr",),
+        distribution="tesserocr",
+        unusable="" if languages else how_to_get([DEFAULT], folder),
+        more_languages="Tesseract reads more once their data are there: `apt-get install tesseract-ocr-LANG`, such as "
+        "tesseract-ocr-deu, then start Pagemill again.",
+    )

@@ -1,0 +1,67 @@
+import pytest
+
+from pagemill.domain.documents import OcrMode
+from pagemill.domain.engines import EngineProfile, EngineSpec
+from pagemill.domain.errors import EngineUnavailable, UnknownEngine
+from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
+from pagemill.domain.recognition import RecognitionOptions
+from pagemill.tasks.admission import choose_engine
+
+SEED = MemorySeed(MemoryNeed(MIB))
+
+
+def engine(name: str, *languages: str, unusable: str = "", more: str = "") -> EngineSpec:
+    return EngineSpec(name, "x:y", (EngineProfile("plain", SEED, languages),), unusable=unusable, more_languages=more)
+
+
+ENGINES = {
+    spec.name: spec
+    for spec in (
+        engine("wide", "en", "de", "zh"),
+        engine("narrow", "en", more="Install narrow-LANG."),
+        engine("broken", "en", "de", "tlh", unusable="The engine broken lacks its spring. Wind it up."),
+    )
+}
+
+
+def choose(name: str, *languages: str, ocr: OcrMode = OcrMode.AUTO) -> EngineSpec:
+    options = RecognitionOptions(engine=name, profile="plain", languages=languages, ocr=ocr)
+    spec, profile = choose_engine(ENGINES, options)
+    assert profile is spec.profiles[0]
+    return spec
+
+
+@pytest.mark.parametrize(("name", "languages"), [("wide", ("zh", "en")), ("narrow", ()), ("narrow", ("en",))])
+def test_an_engine_that_will_do_is_chosen(name: str, languages: tuple[str, ...]) -> None:
+    assert choose(name, *languages) is ENGINES[name]
+
+
+def test_a_language_an_engine_lacks_is_refused_with_those_that_have_it() -> None:
+    with pytest.raises(UnknownEngine) as refusal:
+        choose("narrow", "de", "en")
+    assert "narrow/plain does not read de" in refusal.value.message
+    assert "Engines that read de, en: wide." in refusal.value.message
+    assert "Install narrow-LANG." in refusal.value.message
+    assert refusal.value.details == {"languages": "de", "engines": "wide"}
+
+
+def test_a_language_that_only_an_unusable_engine_has_is_had_by_none() -> None:
+    with pytest.raises(UnknownEngine, match=r"Engines that read tlh: none\. Install narrow-LANG\."):
+        choose("wide", "tlh")
+
+
+def test_an_unusable_engine_is_refused_with_its_reason_and_those_that_would_do() -> None:
+    with pytest.raises(EngineUnavailable) as refusal:
+        choose("broken", "de")
+    assert "Wind it up. Engines that can be used: wide." in refusal.value.message
+    assert refusal.value.details == {"engines": "wide"}
+
+
+def test_no_engine_is_needed_where_nothing_is_recognised() -> None:
+    assert choose("broken", ocr=OcrMode.NEVER) is ENGINES["broken"]
+
+
+@pytest.mark.parametrize(("name", "profile"), [("magic", "plain"), ("wide", "psychic")])
+def test_what_is_not_there_is_refused_with_what_is(name: str, profile: str) -> None:
+    with pytest.raises(UnknownEngine, match=r"wide|plain"):
+        choose_engine(ENGINES, RecognitionOptions(engine=name, profile=profile))
