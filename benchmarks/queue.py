@@ -79,8 +79,7 @@ async def run_pagemill(url: str, new: list[NewTask]) -> Cost:
 
 async def _unfinished(stores: Stores) -> bool:
     unfinished = select(tasks.c.task_id).where(tasks.c.resource_cleanup_completed.is_(False)).limit(1)
-    async with stores.database.read() as connection:
-        return (await connection.execute(unfinished)).first() is not None
+    return await stores.database.read(lambda connection: connection.execute(unfinished).first() is not None)
 
 
 async def run_procrastinate(url: str, jobs: int) -> Cost:

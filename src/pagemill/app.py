@@ -42,6 +42,7 @@ from pagemill.store.outbox import SqlOutbox
 from pagemill.store.overdue import SqlOverdueTasks
 from pagemill.store.page_queue import SqlPageQueue
 from pagemill.store.page_results import SqlPageResults
+from pagemill.store.resources import SqlResourceLog
 from pagemill.store.retention import SqlRetention
 from pagemill.store.samples import SqlTaskSamples
 from pagemill.store.task_queue import SqlTaskQueue
@@ -144,7 +145,8 @@ class Application:
         self.pool = OCRServicePool(pool_config, specs, self._models)
 
         self._watch = TaskWatch(store)
-        handlers = TaskEventHandlers(store=store, pages=pages, events=events, watch=self._watch)
+        resources = SqlResourceLog(self._database, clock)
+        handlers = TaskEventHandlers(resources=resources, pages=pages, events=events, watch=self._watch)
         outbox = SqlOutbox(self._database, clock)
         webhooks = configs.webhook_config(settings)
         self._courier = make_courier(webhooks, outbox=outbox, clock=clock)

@@ -13,7 +13,7 @@ SHARED: tuple[Processor, ...] = (
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
-QUIET = ("alembic", "asyncio", "httpx", "multipart", "aiosqlite", "uvicorn.error")
+QUIET = ("alembic", "asyncio", "httpx", "multipart", "uvicorn.error")
 
 
 def configure_logging(level: str, form: Literal["console", "json"]) -> None:

@@ -193,7 +193,7 @@ class Settings(BaseSettings):
     @property
     def resolved_database_url(self) -> str:
         """The database to use, the default filled in."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'pagemill.db'}"
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'pagemill.db'}"
 
     @classmethod
     def settings_customise_sources(

@@ -90,7 +90,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.admitted = 0
         self.run(self.stores.database.start())
 
-    def run(self, work: Coroutine[object, object, Result]) -> Result:
+    def run(self, work: Coroutine[object, None, Result]) -> Result:
         return self.runner.run(work)
 
     def teardown(self) -> None:
@@ -224,7 +224,7 @@ class QueueMachine(RuleBasedStateMachine):
             page.state, page.token, page.until, page.retry_at = PageState.LEASED, lease.token, now + LEASE, None
         return lease
 
-    def _settles(self, lease: PageLease, number: int, work: Coroutine[object, object, None]) -> ModelPage | None:
+    def _settles(self, lease: PageLease, number: int, work: Coroutine[object, None, None]) -> ModelPage | None:
         page = self.model[lease.task_id].pages[number]
         if page.state is PageState.LEASED and page.token == lease.token:
             self.run(work)

@@ -1,6 +1,7 @@
 """The real clocks."""
 
 import asyncio
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -38,10 +39,14 @@ class SteadyClock:
         self._machine = machine
         self._time = machine.now()
         self._monotonic = machine.monotonic()
+        self._one_at_a_time = threading.Lock()  # transactions tell the time in threads
 
     def now(self) -> datetime:
         """Aware UTC time; never earlier than it was."""
-        monotonic = self._machine.monotonic()
+        with self._one_at_a_time:
+            return self._advance(self._machine.monotonic())
+
+    def _advance(self, monotonic: float) -> datetime:
         passed = timedelta(seconds=monotonic - self._monotonic)
         expected = self._time + passed
         most = passed * SLEW

@@ -331,7 +331,6 @@ class Backlog:
     priority: int
     sequence: int
     device: DeviceId
-    options: RecognitionOptions
     queued: dict[Stage, int]
     leased: int
     solitary: int = 0

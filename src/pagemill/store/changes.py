@@ -5,12 +5,24 @@ These functions run inside a write transaction of their caller.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, RowMapping, ScalarSelect, case, func, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    ScalarSelect,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from pagemill.domain.errors import NotFound, TaskFailureReason
 from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.tasks import PageState, Task, TaskStatus, check_transition
+from pagemill.store.columns import UtcDateTime
 from pagemill.store.outbox import announce_end
 from pagemill.store.records import Values, task_of
 from pagemill.store.tables import task_events, task_pages, tasks
@@ -41,9 +53,22 @@ REVOKED: Values = {**RELEASED, "lease_token": None}
 """The lease of a page that was taken from its holder."""
 
 
-def is_over(until: ColumnElement[datetime | None], now: datetime) -> ColumnElement[bool]:
-    """Whether the time has come at which a lease or the wait for a retry ends."""
-    return or_(until <= now, until > now + FARTHEST)
+# Statements that run for every batch or page are built here and beside their use once: building one takes longer than
+# running it. So the moment they are about is a parameter: `at`.
+_NOW = bindparam("at_moment", type_=UtcDateTime)
+_TOO_FAR = bindparam("too_far", type_=UtcDateTime)
+_LOCKED = select(tasks).where(tasks.c.task_id == bindparam("of_task")).with_for_update(key_share=True)
+_NOTE = insert(task_events)
+
+
+def at(now: datetime) -> Values:
+    """The parameters of a statement that asks what `is_over`."""
+    return {_NOW.key: now, _TOO_FAR.key: now + FARTHEST}
+
+
+def is_over(until: ColumnElement[datetime | None]) -> ColumnElement[bool]:
+    """Whether the time has come at which a lease or the wait for a retry ends; run it with `at`."""
+    return or_(until <= _NOW, until > _TOO_FAR)
 
 
 def no_such_task(task_id: str) -> NotFound:
@@ -51,23 +76,22 @@ def no_such_task(task_id: str) -> NotFound:
     return NotFound(f"There is no task {task_id}; it may have been deleted.")
 
 
-async def lock_task(connection: AsyncConnection, task_id: str) -> Task:
+def lock_task(connection: Connection, task_id: str) -> Task:
     """The task, kept from changing until the transaction ends.
 
     Raises:
         NotFound: There is none of that id.
     """
-    return task_of(await lock_row(connection, task_id))
+    return task_of(lock_row(connection, task_id))
 
 
-async def lock_row(connection: AsyncConnection, task_id: str) -> RowMapping:
+def lock_row(connection: Connection, task_id: str) -> RowMapping:
     """The task's row, kept from changing until the transaction ends.
 
     Raises:
         NotFound: There is none of that id.
     """
-    query = select(tasks).where(tasks.c.task_id == task_id).with_for_update(key_share=True)
-    row = (await connection.execute(query)).mappings().one_or_none()
+    row = connection.execute(_LOCKED, {"of_task": task_id}).mappings().one_or_none()
     if row is None:
         raise no_such_task(task_id)
     return row
@@ -79,17 +103,15 @@ def raised_peak(peak_mb: ColumnElement[int]) -> ColumnElement[int | None]:
     return case((or_(known.is_(None), known < peak_mb), peak_mb), else_=known)
 
 
-async def note(
-    connection: AsyncConnection, task_id: str, event: TaskEvent, *, now: datetime, details: Details | None = None
+def note(
+    connection: Connection, task_id: str, event: TaskEvent, *, now: datetime, details: Details | None = None
 ) -> None:
     """Write an event. The task's row must be locked: so sequences become visible in their order."""
-    await connection.execute(
-        insert(task_events), {"task_id": task_id, "event_type": event, "timestamp": now, "details": details or {}}
-    )
+    connection.execute(_NOTE, {"task_id": task_id, "event_type": event, "timestamp": now, "details": details or {}})
 
 
-async def change_status(
-    connection: AsyncConnection,
+def change_status(
+    connection: Connection,
     task: Task,
     after: TaskStatus,
     *,
@@ -112,11 +134,11 @@ async def change_status(
         **(values or {}),
     }
     statement = update(tasks).where(tasks.c.task_id == task.task_id).values(changes).returning(tasks)
-    changed = task_of((await connection.execute(statement)).mappings().one())
-    await _settle_pages(connection, task, after)
-    await note(connection, task.task_id, _event(task, after), now=now, details=_details(changed))
+    changed = task_of(connection.execute(statement).mappings().one())
+    _settle_pages(connection, task, after)
+    note(connection, task.task_id, _event(task, after), now=now, details=_details(changed))
     if after.is_final:
-        await announce_end(connection, changed, now=now)
+        announce_end(connection, changed, now=now)
     return changed
 
 
@@ -167,13 +189,13 @@ def _details(task: Task) -> Details:
     return details
 
 
-async def _settle_pages(connection: AsyncConnection, task: Task, after: TaskStatus) -> None:
+def _settle_pages(connection: Connection, task: Task, after: TaskStatus) -> None:
     if after is TaskStatus.CANCELLING:
-        await _move_pages(connection, task, (PageState.QUEUED,), {"state": PageState.CANCELLED})
+        _move_pages(connection, task, (PageState.QUEUED,), {"state": PageState.CANCELLED})
     elif after.is_final:
-        await _move_pages(connection, task, OPEN, {"state": PageState.CANCELLED, **REVOKED})
+        _move_pages(connection, task, OPEN, {"state": PageState.CANCELLED, **REVOKED})
     elif after is TaskStatus.QUEUED and task.status.is_final:
-        await _move_pages(connection, task, (PageState.FAILED, PageState.CANCELLED), _anew())
+        _move_pages(connection, task, (PageState.FAILED, PageState.CANCELLED), _anew())
 
 
 def _anew() -> Values:
@@ -188,6 +210,6 @@ def _anew() -> Values:
     }
 
 
-async def _move_pages(connection: AsyncConnection, task: Task, states: tuple[PageState, ...], values: Values) -> None:
+def _move_pages(connection: Connection, task: Task, states: tuple[PageState, ...], values: Values) -> None:
     pages = update(task_pages).where(task_pages.c.task_id == task.task_id, task_pages.c.state.in_(states))
-    await connection.execute(pages.values(values))
+    connection.execute(pages.values(values))

@@ -2,56 +2,73 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.tasks import PageState, Task, TaskStatus
-from pagemill.store.changes import OPEN, change_status, is_over
+from pagemill.store.changes import OPEN, at, change_status, is_over
+from pagemill.store.records import Values, task_of
 from pagemill.store.tables import task_pages, tasks
 
-
-def workable(now: datetime) -> ColumnElement[bool]:
-    """Pages that can be leased."""
-    due = or_(task_pages.c.retry_at.is_(None), is_over(task_pages.c.retry_at, now))
-    return and_(task_pages.c.state == PageState.QUEUED, due)
-
-
-def resting_tasks(task_id: str | None, now: datetime) -> Select[*tuple[object, ...]]:
-    """Running and cancelling tasks (or the one named) none of whose pages is or can be worked on."""
-    busy = or_(task_pages.c.state == PageState.LEASED, workable(now))
-    query = select(tasks).where(
+WORKABLE = and_(
+    task_pages.c.state == PageState.QUEUED, or_(task_pages.c.retry_at.is_(None), is_over(task_pages.c.retry_at))
+)
+"""Pages that can be leased at a moment."""
+BUSY = or_(task_pages.c.state == PageState.LEASED, WORKABLE)
+"""Pages that are or can be worked on at a moment."""
+_ALL_RESTING = (
+    select(tasks)
+    .where(
         tasks.c.status.in_((TaskStatus.RUNNING, TaskStatus.CANCELLING)),
-        ~select(task_pages.c.number).where(task_pages.c.task_id == tasks.c.task_id, busy).exists(),
+        ~select(task_pages.c.number).where(task_pages.c.task_id == tasks.c.task_id, BUSY).exists(),
     )
-    return query if task_id is None else query.where(tasks.c.task_id == task_id)
+    .order_by(tasks.c.task_id)
+)
+_RESTING = _ALL_RESTING.where(tasks.c.task_id == bindparam("of_task"))
+_ANY_RESTING, _IS_RESTING = _ALL_RESTING.limit(1), _RESTING.limit(1)
+_LOCK_ALL, _LOCK = _ALL_RESTING.with_for_update(key_share=True), _RESTING.with_for_update(key_share=True)
+_LEFT = select(func.count(), func.count().filter(BUSY)).where(
+    task_pages.c.task_id == bindparam("of_task"), task_pages.c.state.in_(OPEN)
+)
 
 
-async def settle_task(connection: AsyncConnection, task: Task, now: datetime) -> Task:
+def is_any_resting(connection: Connection, task_id: str | None, now: datetime) -> bool:
+    """Whether of a running or cancelling task (or the one named) no page is or can be worked on."""
+    query = _ANY_RESTING if task_id is None else _IS_RESTING
+    return connection.execute(query, _about(task_id, now)).first() is not None
+
+
+def lock_resting(connection: Connection, task_id: str | None, now: datetime) -> list[Task]:
+    """Those tasks, kept from changing until the transaction ends."""
+    query = _LOCK_ALL if task_id is None else _LOCK
+    return [task_of(row) for row in connection.execute(query, _about(task_id, now)).mappings().all()]
+
+
+def _about(task_id: str | None, now: datetime) -> Values:
+    return at(now) if task_id is None else {**at(now), "of_task": task_id}
+
+
+def settle_task(connection: Connection, task: Task, now: datetime) -> Task:
     """End a locked task none of whose pages is left to do, or let it wait for the next try of those that are left.
 
     Pages may have been leased or come due before the task was locked; such a task stays as it is.
     """
-    busy = or_(task_pages.c.state == PageState.LEASED, workable(now))
-    left = select(func.count(), func.count().filter(busy)).where(
-        task_pages.c.task_id == task.task_id, task_pages.c.state.in_(OPEN)
-    )
-    open_pages, busy_pages = (await connection.execute(left)).one()
+    open_pages, busy_pages = connection.execute(_LEFT, _about(task.task_id, now)).one()
     if busy_pages:
         return task
     if open_pages:
-        return await change_status(connection, task, TaskStatus.RETRYING, now=now)
-    return await _finish(connection, task, now)
+        return change_status(connection, task, TaskStatus.RETRYING, now=now)
+    return _finish(connection, task, now)
 
 
-async def _finish(connection: AsyncConnection, task: Task, now: datetime) -> Task:
+def _finish(connection: Connection, task: Task, now: datetime) -> Task:
     status = final_status(task)
     reason, message = None, None
     if status is TaskStatus.PARTIALLY_SUCCEEDED:
         message = f"{task.pages_failed} of {task.pages_total} pages could not be read."
     if status is TaskStatus.FAILED:
-        reason, message = await _commonest_failure(connection, task.task_id)
-    return await change_status(connection, task, status, now=now, reason=reason, message=message)
+        reason, message = _commonest_failure(connection, task.task_id)
+    return change_status(connection, task, status, now=now, reason=reason, message=message)
 
 
 def final_status(task: Task) -> TaskStatus:
@@ -63,7 +80,7 @@ def final_status(task: Task) -> TaskStatus:
     return TaskStatus.PARTIALLY_SUCCEEDED if task.pages_done else TaskStatus.FAILED
 
 
-async def _commonest_failure(connection: AsyncConnection, task_id: str) -> tuple[TaskFailureReason | None, str | None]:
+def _commonest_failure(connection: Connection, task_id: str) -> tuple[TaskFailureReason | None, str | None]:
     query = (
         select(task_pages.c.failure_reason, func.min(task_pages.c.failure_message))
         .where(task_pages.c.task_id == task_id, task_pages.c.state == PageState.FAILED)
@@ -71,5 +88,5 @@ async def _commonest_failure(connection: AsyncConnection, task_id: str) -> tuple
         .order_by(func.count().desc(), task_pages.c.failure_reason)
         .limit(1)
     )
-    reason, message = (await connection.execute(query)).one()
+    reason, message = connection.execute(query).one()
     return reason, message

@@ -6,8 +6,7 @@ Runs inside a write transaction of its caller.
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, insert
 
 from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.tasks import NewTask, PageState, Task, TaskStatus
@@ -20,7 +19,7 @@ from pagemill.store.result_cache import cache_key, take_cached_pages
 from pagemill.store.tables import task_pages, tasks
 
 
-async def create_task(connection: AsyncConnection, new: NewTask, *, now: datetime) -> Task:
+def create_task(connection: Connection, new: NewTask, *, now: datetime) -> Task:
     """Store a task (`created`) and its pages.
 
     Pages that were read before are done at once where the task asks for that; those that are quarantined are given up.
@@ -33,18 +32,18 @@ async def create_task(connection: AsyncConnection, new: NewTask, *, now: datetim
         for number in new.pages
     ]
     statement = insert(tasks).values(**_columns(new), created_at=now).returning(tasks)
-    task = task_of((await connection.execute(statement)).mappings().one())
-    await connection.execute(insert(task_pages), pages)
-    await keep_key(connection, new, now=now)
-    await keep_labels(connection, new.task_id, new.request.options.labels)
-    cached = await take_cached_pages(connection, new, now=now)
-    given_up = await give_up_quarantined(connection, new, now=now)
+    task = task_of(connection.execute(statement).mappings().one())
+    connection.execute(insert(task_pages), pages)
+    keep_key(connection, new, now=now)
+    keep_labels(connection, new.task_id, new.request.options.labels)
+    cached = take_cached_pages(connection, new, now=now)
+    given_up = give_up_quarantined(connection, new, now=now)
     details: Details = {"pages": len(pages)}
     if cached:
         details["cached"] = cached
     if given_up:
         details["quarantined"] = given_up
-    await note(connection, new.task_id, TaskEvent.CREATED, now=now, details=details)
+    note(connection, new.task_id, TaskEvent.CREATED, now=now, details=details)
     return replace(task, pages_done=cached, pages_failed=given_up)
 
 

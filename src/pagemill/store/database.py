@@ -1,24 +1,35 @@
-"""The connections to the database.
+"""The connections to the database, and the threads that use them.
+
+    event loop ──a transaction, as a plain function──▶ thread ──statements──▶ connection
+               ◀──what it returned, once committed───
 
 SQLite      one connection that writes, in turn ── a few that read, each a snapshot of its own (WAL)
 PostgreSQL  one pool for both
+
+A transaction waits for nothing but the database, and crosses to its thread and back once, not once a statement: that
+crossing costs several times what a statement does.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoFreeConnection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from pagemill.domain.errors import DatabaseUnavailable
 from pagemill.store.dialects import (
-    async_url,
     check_sqlite_version,
     is_sqlite,
     make_parent_folder,
     parse_url,
+    prepare_postgresql,
     prepare_sqlite,
+    sync_url,
 )
 
 READERS = 4
@@ -27,6 +38,20 @@ CONNECT_SECONDS = 5
 """Longest wait for PostgreSQL to take a connection."""
 FREE_CONNECTION_SECONDS = 10
 """Longest wait for one of our connections to PostgreSQL to become free."""
+SQLITE_TURN_SECONDS = 60
+"""Longest wait for one of our connections to SQLite to become free."""
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class _Lane:
+    """Some connections, and a thread for each."""
+
+    engine: Engine
+    threads: ThreadPoolExecutor
+    patience_s: float
 
 
 class Database:
@@ -43,82 +68,146 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 8) -> None:
         self._url = parse_url(url)
         self._pool_size = pool_size
-        self._writer: AsyncEngine | None = None
-        self._reader: AsyncEngine | None = None
+        self._writer: _Lane | None = None
+        self._reader: _Lane | None = None
 
     async def start(self) -> None:
         """Open the database. Connections are made when they are first needed."""
         if not is_sqlite(self._url):
-            self._writer = self._reader = create_async_engine(
-                async_url(self._url),
+            engine = create_engine(
+                sync_url(self._url),
                 pool_size=self._pool_size,
                 max_overflow=0,
-                pool_timeout=FREE_CONNECTION_SECONDS,
-                pool_pre_ping=True,
                 connect_args={"connect_timeout": CONNECT_SECONDS},
             )
+            prepare_postgresql(engine)
+            self._writer = self._reader = _Lane(engine, _threads(self._pool_size), FREE_CONNECTION_SECONDS)
             return
         check_sqlite_version()
         make_parent_folder(self._url)
-        self._writer = self._sqlite_engine(1, writes=True)
-        self._reader = self._sqlite_engine(READERS, writes=False)
+        self._writer = self._sqlite_lane(1, writes=True)
+        self._reader = self._sqlite_lane(READERS, writes=False)
 
     async def stop(self) -> None:
-        """Close all connections; twice is no error."""
-        engines = {engine for engine in (self._writer, self._reader) if engine is not None}
+        """Close all connections, once what is under way has ended; twice is no error."""
+        lanes = [lane for lane in (self._writer, self._reader) if lane is not None]
         self._writer = self._reader = None
-        for engine in engines:
-            await engine.dispose()
+        for lane in lanes:
+            await asyncio.to_thread(lane.threads.shutdown)
+            await asyncio.to_thread(lane.engine.dispose)
 
     async def give_back_memory(self) -> None:
         """Have every connection let go of what it keeps for speed; it is read again when it is next needed."""
         if not is_sqlite(self._url):
             return
         for _ in range(READERS):  # the pool hands out the one that has been idle longest
-            async with self.read() as connection:
-                await connection.exec_driver_sql("PRAGMA shrink_memory")
-        async with self.write() as connection:
-            await connection.exec_driver_sql("PRAGMA shrink_memory")
+            await self.read(_shrink)
+        await self.write(_shrink)
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads; on SQLite it sees one moment throughout.
+    async def read(self, work: Callable[[Connection], _T]) -> _T:
+        """Run `work` in a transaction that only reads; on SQLite it sees one moment throughout.
 
         Raises:
             DatabaseUnavailable: The database cannot be used now.
         """
-        with _unavailability():
-            async with _started(self._reader).begin() as connection:
-                yield connection
+        return await _run(_started(self._reader), work)
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that is committed at the end, or rolled back where an error leaves it.
+    async def write(self, work: Callable[[Connection], _T]) -> _T:
+        """Run `work` in a transaction that is committed at its end, or rolled back where an error leaves it.
+
+        A caller that is cancelled goes on once the transaction has ended, one way or the other.
 
         Raises:
             DatabaseUnavailable: The database cannot be used now. Where it went away during the commit, nobody knows
                 whether that was done; leases, tokens and the state machine keep a second try from doing it twice.
         """
-        with _unavailability():
-            async with _started(self._writer).begin() as connection:
-                yield connection
+        return await _run(_started(self._writer), work)
 
-    def _sqlite_engine(self, connections: int, *, writes: bool) -> AsyncEngine:
-        engine = create_async_engine(async_url(self._url), pool_size=connections, max_overflow=0, pool_timeout=60)
-        prepare_sqlite(engine.sync_engine, writes=writes)
-        return engine
+    def _sqlite_lane(self, connections: int, *, writes: bool) -> _Lane:
+        engine = create_engine(
+            sync_url(self._url),
+            pool_size=connections,
+            max_overflow=0,
+            connect_args={"check_same_thread": False},
+        )
+        prepare_sqlite(engine, writes=writes)
+        return _Lane(engine, _threads(connections), SQLITE_TURN_SECONDS)
+
+
+class Stored(Protocol):
+    """What has a database."""
+
+    _database: Database
+
+
+_S = TypeVar("_S", bound=Stored)
+
+
+def reading(
+    method: Callable[Concatenate[_S, Connection, _P], _T],
+) -> Callable[Concatenate[_S, _P], Coroutine[object, None, _T]]:
+    """Make of a plain method, given a connection, one to be awaited: a transaction that reads."""
+
+    @wraps(method)
+    async def awaited(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return await self._database.read(lambda connection: method(self, connection, *args, **kwargs))
+
+    return awaited
+
+
+def writing(
+    method: Callable[Concatenate[_S, Connection, _P], _T],
+) -> Callable[Concatenate[_S, _P], Coroutine[object, None, _T]]:
+    """Make of a plain method, given a connection, one to be awaited: a transaction that writes."""
+
+    @wraps(method)
+    async def awaited(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return await self._database.write(lambda connection: method(self, connection, *args, **kwargs))
+
+    return awaited
+
+
+def _threads(number: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(number, thread_name_prefix="database")
+
+
+async def _run(lane: _Lane, work: Callable[[Connection], _T]) -> _T:
+    job = lane.threads.submit(_transaction, lane.engine, work)
+    ended = asyncio.wrap_future(job)
+    try:
+        done, _ = await asyncio.wait([ended], timeout=lane.patience_s)
+        if not done and job.cancel():
+            raise _unavailable()
+        return await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        if not job.cancel():
+            await asyncio.wait([ended])
+        raise
+
+
+def _shrink(connection: Connection) -> None:
+    connection.exec_driver_sql("PRAGMA shrink_memory")
+
+
+def _transaction(engine: Engine, work: Callable[[Connection], _T]) -> _T:
+    with _unavailability(), engine.begin() as connection:
+        return work(connection)
 
 
 @contextmanager
 def _unavailability() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, NoFreeConnection) as error:
-        message = "The database cannot be used now; try again in a moment. The service's log tells more."
-        raise DatabaseUnavailable(message, retry_after_s=CONNECT_SECONDS) from error
+    except (OperationalError, InterfaceError) as error:
+        raise _unavailable() from error
 
 
-def _started(engine: AsyncEngine | None) -> AsyncEngine:
-    if engine is None:
+def _unavailable() -> DatabaseUnavailable:
+    message = "The database cannot be used now; try again in a moment. The service's log tells more."
+    return DatabaseUnavailable(message, retry_after_s=CONNECT_SECONDS)
+
+
+def _started(lane: _Lane | None) -> _Lane:
+    if lane is None:
         raise RuntimeError("The database is not started; await its start() first.")
-    return engine
+    return lane

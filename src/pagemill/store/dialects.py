@@ -1,19 +1,27 @@
 """All that differs between SQLite and PostgreSQL."""
 
+import math
 import sqlite3
+import time
 from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from pagemill.domain.errors import InvalidSettings
 
 BUSY_TIMEOUT_MS = 30_000
 """How long SQLite waits for another process that writes (a migration, a command of the CLI)."""
+
+
+TRUSTED_SECONDS = 1.0
+"""A connection to PostgreSQL that was used so lately is not asked whether it still lives."""
+_USED_AT = "pagemill.used_at"
+_ADVISORY_LOCK = text("SELECT pg_advisory_xact_lock(hashtext(:name))")
 
 
 class Backend(StrEnum):
@@ -46,13 +54,8 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def async_url(url: URL) -> URL:
-    """The same database through its asynchronous driver."""
-    return url.set(drivername="sqlite+aiosqlite" if is_sqlite(url) else "postgresql+psycopg")
-
-
 def sync_url(url: URL) -> URL:
-    """The same database through its synchronous driver."""
+    """The same database through the drivers that we bring."""
     return url.set(drivername="sqlite+pysqlite" if is_sqlite(url) else "postgresql+psycopg")
 
 
@@ -99,15 +102,27 @@ def prepare_sqlite(engine: Engine, *, writes: bool) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def serialise_sync(connection: Connection, lock: Lock) -> None:
+def prepare_postgresql(engine: Engine) -> None:
+    """See that a connection which was idle still lives before it is used; one that was used a moment ago does."""
+
+    @event.listens_for(engine, "checkin")
+    def on_checkin(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info[_USED_AT] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def on_checkout(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+        if time.monotonic() - record.info.get(_USED_AT, math.inf) < TRUSTED_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error  # the pool makes another
+
+
+def serialise(connection: Connection, lock: Lock) -> None:
     """Let only one transaction with this lock run at a time, in all processes. SQLite's writers are alone anyway."""
     if connection.dialect.name == Backend.POSTGRESQL:
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": lock.value})
-
-
-async def serialise(connection: AsyncConnection, lock: Lock) -> None:
-    """Let only one transaction with this lock run at a time, in all processes. SQLite's writers are alone anyway."""
-    await connection.run_sync(serialise_sync, lock)
+        connection.execute(_ADVISORY_LOCK, {"name": lock.value})
 
 
 def has_trigger(connection: Connection, name: str) -> bool:

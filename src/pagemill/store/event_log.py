@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from pagemill.domain.events import Details, EventRecord, TaskEvent
 from pagemill.domain.ports import Clock
 from pagemill.store.changes import lock_row, note
-from pagemill.store.database import Database
+from pagemill.store.database import Database, reading, writing
 from pagemill.store.records import event_of
 from pagemill.store.tables import task_events
 
@@ -23,18 +23,25 @@ class SqlEventLog:
         self._database = database
         self._clock = clock
 
-    async def append(self, task_id: str, event: TaskEvent, details: Details | None = None) -> None:
+    @writing
+    def append(self, connection: Connection, task_id: str, event: TaskEvent, details: Details | None = None) -> None:
         """Write one entry.
 
         Raises:
             NotFound: There is no such task.
         """
-        async with self._database.write() as connection:
-            await lock_row(connection, task_id)
-            await note(connection, task_id, event, now=self._clock.now(), details=details)
+        lock_row(connection, task_id)
+        note(connection, task_id, event, now=self._clock.now(), details=details)
 
-    async def read(
-        self, task_id: str, *, after: int = 0, limit: int = 500, kinds: Collection[TaskEvent] = ()
+    @reading
+    def read(
+        self,
+        connection: Connection,
+        task_id: str,
+        *,
+        after: int = 0,
+        limit: int = 500,
+        kinds: Collection[TaskEvent] = (),
     ) -> Sequence[EventRecord]:
         """Entries of one task with a higher sequence than `after`, oldest first; no `kinds` means all of them."""
         query = (
@@ -45,5 +52,4 @@ class SqlEventLog:
         )
         if kinds:
             query = query.where(task_events.c.event_type.in_(kinds))
-        async with self._database.read() as connection:
-            return [event_of(row) for row in (await connection.execute(query)).mappings()]
+        return [event_of(row) for row in connection.execute(query).mappings()]

@@ -6,15 +6,14 @@ at the same moment one finds the other's. A key goes with its task, and after `K
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pagemill.domain.errors import DuplicateSubmission
 from pagemill.domain.ports import Clock
 from pagemill.domain.submission import Submitted
 from pagemill.domain.tasks import NewTask
-from pagemill.store.database import Database
+from pagemill.store.database import Database, reading
 from pagemill.store.tables import idempotency_keys
 
 KEPT_FOR = timedelta(hours=24)
@@ -27,19 +26,19 @@ class SqlSubmissions:
         self._database = database
         self._clock = clock
 
-    async def find(self, caller: str, key: str) -> Submitted | None:
+    @reading
+    def find(self, connection: Connection, caller: str, key: str) -> Submitted | None:
         """What this caller sent under that key in the last 24 hours."""
         query = select(idempotency_keys.c.task_id, idempotency_keys.c.content).where(
             idempotency_keys.c.caller == caller,
             idempotency_keys.c.key == key,
             idempotency_keys.c.created_at > self._clock.now() - KEPT_FOR,
         )
-        async with self._database.read() as connection:
-            row = (await connection.execute(query)).one_or_none()
+        row = connection.execute(query).one_or_none()
         return None if row is None else Submitted(row.task_id, row.content)
 
 
-async def keep_key(connection: AsyncConnection, new: NewTask, *, now: datetime) -> None:
+def keep_key(connection: Connection, new: NewTask, *, now: datetime) -> None:
     """Write down the key of a new task, if it has one, and forget those that were kept long enough.
 
     Raises:
@@ -48,7 +47,7 @@ async def keep_key(connection: AsyncConnection, new: NewTask, *, now: datetime) 
     request = new.request
     if request.idempotency_key is None:
         return
-    await connection.execute(delete(idempotency_keys).where(idempotency_keys.c.created_at <= now - KEPT_FOR))
+    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.created_at <= now - KEPT_FOR))
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     values = {
         "caller": request.caller,
@@ -58,5 +57,5 @@ async def keep_key(connection: AsyncConnection, new: NewTask, *, now: datetime) 
         "created_at": now,
     }
     written = insert(idempotency_keys).values(values).on_conflict_do_nothing().returning(idempotency_keys.c.key)
-    if (await connection.execute(written)).first() is None:
+    if connection.execute(written).first() is None:
         raise DuplicateSubmission(f"The idempotency key {request.idempotency_key!r} was used by another request.")

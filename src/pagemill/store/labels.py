@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, and_, insert, select, true
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, true
 
 from pagemill.store.tables import task_labels, tasks
 
 
-async def keep_labels(connection: AsyncConnection, task_id: str, labels: Mapping[str, str]) -> None:
+def keep_labels(connection: Connection, task_id: str, labels: Mapping[str, str]) -> None:
     """Write down a new task's labels."""
     rows = [{"task_id": task_id, "name": name, "value": value} for name, value in labels.items()]
     if rows:
-        await connection.execute(insert(task_labels), rows)
+        connection.execute(insert(task_labels), rows)
 
 
 def has_labels(labels: Mapping[str, str]) -> ColumnElement[bool]:

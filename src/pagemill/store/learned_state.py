@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from pydantic import JsonValue
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from pagemill.domain.ports import Clock
-from pagemill.store.database import Database
+from pagemill.store.database import Database, reading, writing
 from pagemill.store.dialects import Lock, serialise
 from pagemill.store.tables import learned_state
 
@@ -18,17 +18,17 @@ class SqlLearnedState:
         self._database = database
         self._clock = clock
 
-    async def save(self, name: str, value: Mapping[str, JsonValue]) -> None:
+    @writing
+    def save(self, connection: Connection, name: str, value: Mapping[str, JsonValue]) -> None:
         """Keep it, in place of what was kept under that name."""
         row = {"name": name, "value": dict(value), "updated_at": self._clock.now()}
-        async with self._database.write() as connection:
-            await serialise(connection, Lock.LEARNED_STATE)
-            await connection.execute(delete(learned_state).where(learned_state.c.name == name))
-            await connection.execute(insert(learned_state), row)
+        serialise(connection, Lock.LEARNED_STATE)
+        connection.execute(delete(learned_state).where(learned_state.c.name == name))
+        connection.execute(insert(learned_state), row)
 
-    async def load(self, name: str) -> Mapping[str, JsonValue] | None:
+    @reading
+    def load(self, connection: Connection, name: str) -> Mapping[str, JsonValue] | None:
         """What was kept last; None where nothing was."""
         query = select(learned_state.c.value).where(learned_state.c.name == name)
-        async with self._database.read() as connection:
-            value: Mapping[str, JsonValue] | None = (await connection.execute(query)).scalar_one_or_none()
-            return value
+        value: Mapping[str, JsonValue] | None = connection.execute(query).scalar_one_or_none()
+        return value

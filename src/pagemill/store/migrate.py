@@ -26,7 +26,7 @@ from pagemill.store.dialects import (
     make_parent_folder,
     parse_url,
     prepare_sqlite,
-    serialise_sync,
+    serialise,
     sync_url,
 )
 from pagemill.store.tables import metadata
@@ -76,7 +76,7 @@ def _migrating(url: str) -> Iterator[Connection]:
     engine = _engine(url)
     try:
         with engine.begin() as connection:
-            serialise_sync(connection, Lock.MIGRATION)
+            serialise(connection, Lock.MIGRATION)
             yield connection
     except CommandError as error:
         raise InvalidRequest(f"The database stays as it is: {error}.") from error

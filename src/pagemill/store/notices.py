@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from pagemill.domain.events import TaskNotice
-from pagemill.store.database import Database
+from pagemill.store.database import Database, reading
 from pagemill.store.tables import task_events, tasks
 
 
@@ -19,13 +19,14 @@ class SqlTaskNotices:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def latest(self) -> int:
+    @reading
+    def latest(self, connection: Connection) -> int:
         """The highest sequence in the log; 0 where nothing happened yet."""
-        async with self._database.read() as connection:
-            newest: int | None = (await connection.execute(select(func.max(task_events.c.sequence)))).scalar_one()
+        newest: int | None = connection.execute(select(func.max(task_events.c.sequence))).scalar_one()
         return newest or 0
 
-    async def read(self, *, after: int, limit: int = 200) -> Sequence[TaskNotice]:
+    @reading
+    def read(self, connection: Connection, *, after: int, limit: int = 200) -> Sequence[TaskNotice]:
         """Tasks with events of a higher sequence than `after`, each once, by the sequence of its newest."""
         newest = (
             select(task_events.c.task_id, func.max(task_events.c.sequence).label("sequence"))
@@ -41,5 +42,4 @@ class SqlTaskNotices:
             .join(tasks, tasks.c.task_id == newest.c.task_id)
             .order_by(newest.c.sequence)
         )
-        async with self._database.read() as connection:
-            return [TaskNotice(**row) for row in (await connection.execute(query)).mappings()]
+        return [TaskNotice(**row) for row in connection.execute(query).mappings()]

@@ -8,13 +8,12 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import RowMapping, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, RowMapping, Select, delete, insert, select, update
 
 from pagemill.domain.ports import Clock
 from pagemill.domain.tasks import Task
 from pagemill.domain.webhooks import Delivery
-from pagemill.store.database import Database
+from pagemill.store.database import Database, reading, writing
 from pagemill.store.tables import webhook_deliveries
 
 KEPT_FOR = timedelta(days=7)
@@ -28,36 +27,33 @@ class SqlOutbox:
         self._database = database
         self._clock = clock
 
-    async def add(self, url: str, kind: str, data: Mapping[str, object]) -> None:
+    @writing
+    def add(self, connection: Connection, url: str, kind: str, data: Mapping[str, object]) -> None:
         """Have a message delivered."""
-        async with self._database.write() as connection:
-            await _add(connection, url, kind, data, now=self._clock.now())
+        _add(connection, url, kind, data, now=self._clock.now())
 
     async def claim(self, *, limit: int, hold_for: timedelta) -> Sequence[Delivery]:
         """Take messages whose time has come; nobody else takes them while they are held, and then they are due again.
 
         Each claim counts as a try, so that one that kills the server is not tried for ever.
         """
+        return await self._claim(limit, hold_for) if await self._is_any_due() else ()
+
+    @reading
+    def _is_any_due(self, connection: Connection) -> bool:
+        return connection.execute(_due(self._clock.now()).limit(1)).first() is not None
+
+    @writing
+    def _claim(self, connection: Connection, limit: int, hold_for: timedelta) -> Sequence[Delivery]:
         now = self._clock.now()
-        due = (
-            select(webhook_deliveries.c.delivery_id)
-            .where(webhook_deliveries.c.due_at <= now)
-            .order_by(webhook_deliveries.c.due_at)
-            .limit(limit)
+        taken = connection.execute(_due(now).limit(limit).with_for_update(skip_locked=True)).scalars().all()
+        claimed = (
+            update(webhook_deliveries)
+            .where(webhook_deliveries.c.delivery_id.in_(taken))
+            .values(due_at=now + hold_for, attempts=webhook_deliveries.c.attempts + 1)
+            .returning(webhook_deliveries)
         )
-        async with self._database.read() as connection:
-            if (await connection.execute(due.limit(1))).first() is None:
-                return ()
-        async with self._database.write() as connection:
-            taken = (await connection.execute(due.with_for_update(skip_locked=True))).scalars().all()
-            claimed = (
-                update(webhook_deliveries)
-                .where(webhook_deliveries.c.delivery_id.in_(taken))
-                .values(due_at=now + hold_for, attempts=webhook_deliveries.c.attempts + 1)
-                .returning(webhook_deliveries)
-            )
-            rows = (await connection.execute(claimed)).mappings().all()
-        return [_delivery(row) for row in rows]
+        return [_delivery(row) for row in connection.execute(claimed).mappings()]
 
     async def delivered(self, delivery: Delivery) -> None:
         """It arrived."""
@@ -68,24 +64,29 @@ class SqlOutbox:
         due = None if retry_in is None else self._clock.now() + retry_in
         await self._settle(delivery, {"due_at": due, "last_error": error})
 
-    async def prune(self) -> None:
+    @writing
+    def prune(self, connection: Connection) -> None:
         """Forget what was settled long ago."""
         settled = webhook_deliveries.c.due_at.is_(None)
         old = webhook_deliveries.c.created_at <= self._clock.now() - KEPT_FOR
-        async with self._database.write() as connection:
-            await connection.execute(delete(webhook_deliveries).where(settled, old))
+        connection.execute(delete(webhook_deliveries).where(settled, old))
 
-    async def _settle(self, delivery: Delivery, values: Mapping[str, object]) -> None:
+    @writing
+    def _settle(self, connection: Connection, delivery: Delivery, values: Mapping[str, object]) -> None:
         one = update(webhook_deliveries).where(webhook_deliveries.c.delivery_id == delivery.delivery_id)
-        async with self._database.write() as connection:
-            await connection.execute(one.values(**values))
+        connection.execute(one.values(**values))
+
+
+def _due(now: datetime) -> Select[int]:
+    due = select(webhook_deliveries.c.delivery_id).where(webhook_deliveries.c.due_at <= now)
+    return due.order_by(webhook_deliveries.c.due_at)
 
 
 def _delivery(row: RowMapping) -> Delivery:
     return Delivery(row["delivery_id"], row["message_id"], row["url"], row["body"], row["attempts"])
 
 
-async def announce_end(connection: AsyncConnection, task: Task, *, now: datetime) -> None:
+def announce_end(connection: Connection, task: Task, *, now: datetime) -> None:
     """Have the end of a task delivered to whom its sender named."""
     url = task.options.webhook_url
     if url is None:
@@ -101,10 +102,10 @@ async def announce_end(connection: AsyncConnection, task: Task, *, now: datetime
         "failure_reason": task.failure_reason.value if task.failure_reason else None,
         "failure_message": task.failure_message,
     }
-    await _add(connection, url, f"task.{task.status.value}", data, now=now)
+    _add(connection, url, f"task.{task.status.value}", data, now=now)
 
 
-async def _add(connection: AsyncConnection, url: str, kind: str, data: Mapping[str, object], *, now: datetime) -> None:
+def _add(connection: Connection, url: str, kind: str, data: Mapping[str, object], *, now: datetime) -> None:
     body = {"type": kind, "timestamp": now.isoformat().replace("+00:00", "Z"), "data": data}
     row = {
         "message_id": f"msg_{secrets.token_hex(16)}",
@@ -113,4 +114,4 @@ async def _add(connection: AsyncConnection, url: str, kind: str, data: Mapping[s
         "created_at": now,
         "due_at": now,
     }
-    await connection.execute(insert(webhook_deliveries), row)
+    connection.execute(insert(webhook_deliveries), row)

@@ -8,13 +8,13 @@ another, no longer meets them once its row is locked.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, or_, select
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.ports import Clock
 from pagemill.domain.tasks import Task, TaskStatus
 from pagemill.store.changes import change_status
-from pagemill.store.database import Database
+from pagemill.store.database import Database, reading, writing
 from pagemill.store.records import task_of
 from pagemill.store.tables import tasks
 
@@ -35,20 +35,27 @@ class SqlOverdueTasks:
 
         None leaves those that wait alone. Finished pages are kept; leases on the others are stale from then on.
         """
+        return await self._expire(queue_timeout) if await self._is_any_overdue(queue_timeout) else []
+
+    @reading
+    def _is_any_overdue(self, connection: Connection, queue_timeout: timedelta | None) -> bool:
+        return connection.execute(_overdue(self._clock.now(), queue_timeout).limit(1)).first() is not None
+
+    @writing
+    def _expire(self, connection: Connection, queue_timeout: timedelta | None) -> Sequence[Task]:
         now = self._clock.now()
-        overdue = select(tasks).where(or_(_late(now), _unserved(now, queue_timeout))).limit(AT_ONCE)
-        async with self._database.read() as connection:
-            if (await connection.execute(overdue.limit(1))).first() is None:
-                return []
-        async with self._database.write() as connection:
-            locked = overdue.order_by(tasks.c.task_id).with_for_update(skip_locked=True, key_share=True)
-            rows = (await connection.execute(locked)).mappings().all()
-            expired = []
-            for task in map(task_of, rows):
-                reason, message = why_expired(task, now)
-                status = TaskStatus.EXPIRED
-                expired.append(await change_status(connection, task, status, now=now, reason=reason, message=message))
-            return expired
+        overdue = _overdue(now, queue_timeout).limit(AT_ONCE).order_by(tasks.c.task_id)
+        locked = overdue.with_for_update(skip_locked=True, key_share=True)
+        return [_end(connection, task_of(row), now) for row in connection.execute(locked).mappings().all()]
+
+
+def _end(connection: Connection, task: Task, now: datetime) -> Task:
+    reason, message = why_expired(task, now)
+    return change_status(connection, task, TaskStatus.EXPIRED, now=now, reason=reason, message=message)
+
+
+def _overdue(now: datetime, queue_timeout: timedelta | None) -> Select[*tuple[object, ...]]:
+    return select(tasks).where(or_(_late(now), _unserved(now, queue_timeout)))
 
 
 def why_expired(task: Task, now: datetime) -> tuple[TaskFailureReason, str]:

@@ -13,8 +13,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from pagemill.domain.errors import WANT_OF_MEMORY, NotFound
 from pagemill.domain.events import Details, TaskEvent
@@ -22,9 +34,9 @@ from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.ports import Clock
 from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import FINAL_STATUSES, Backlog, PageLease, PageState, Rung, Task, TaskStatus
-from pagemill.store.changes import OPEN, REVOKED, change_status, is_over, lock_row, note
-from pagemill.store.completion import resting_tasks, settle_task, workable
-from pagemill.store.database import Database
+from pagemill.store.changes import OPEN, REVOKED, at, change_status, is_over, lock_row, note
+from pagemill.store.completion import WORKABLE, is_any_resting, lock_resting, settle_task
+from pagemill.store.database import Database, reading, writing
 from pagemill.store.quarantine import quarantine
 from pagemill.store.records import Values, document_of, options_of, task_of
 from pagemill.store.settling import commit, count, counted, held, lock_status, settle, stale, waiting_state, was_revoked
@@ -34,6 +46,60 @@ AT_WORK = (TaskStatus.RUNNING, TaskStatus.RETRYING)
 UNFINISHED = tuple(status for status in TaskStatus if status not in FINAL_STATUSES)
 
 
+_SOLITARY = task_pages.c.rung >= Rung.ALONE
+_RUNNING = (
+    select(tasks.c.task_id)
+    .where(tasks.c.status.in_(AT_WORK))
+    .order_by(tasks.c.admission, tasks.c.task_id)
+    .limit(bindparam("at_most", type_=Integer))
+)
+_OPEN_PAGES = (
+    select(
+        task_pages.c.task_id,
+        func.count().filter(task_pages.c.state == PageState.LEASED).label("leased"),
+        func.count().filter(WORKABLE, _SOLITARY).label("solitary"),
+        *(func.count().filter(WORKABLE, task_pages.c.stage == stage).label(stage) for stage in Stage),
+    )
+    .where(task_pages.c.task_id.in_(_RUNNING), task_pages.c.state.in_(OPEN))
+    .group_by(task_pages.c.task_id)
+    .subquery()
+)
+_BACKLOG = (
+    select(
+        *(tasks.c.task_id, tasks.c.priority, tasks.c.admission, tasks.c.assigned_device, tasks.c.caller),
+        *(_OPEN_PAGES.c.leased, _OPEN_PAGES.c.solitary, *(_OPEN_PAGES.c[stage] for stage in Stage)),
+    )
+    .join(_OPEN_PAGES, _OPEN_PAGES.c.task_id == tasks.c.task_id)
+    .order_by(tasks.c.admission, tasks.c.task_id)
+)
+_WAITING = (
+    select(task_pages.c.number, task_pages.c.attempts, task_pages.c.crashes, task_pages.c.rung)
+    .where(
+        task_pages.c.task_id == bindparam("of_task"),
+        task_pages.c.stage == bindparam("at_stage", type_=task_pages.c.stage.type),
+        WORKABLE,
+        bindparam("alone", type_=Boolean) == _SOLITARY,
+    )
+    .order_by(task_pages.c.number)
+    .limit(bindparam("at_most", type_=Integer))
+)
+_NEW_TOKEN = update(tasks).where(tasks.c.task_id == bindparam("of_task")).values(lease_token=bindparam("token"))
+_LEASE = (
+    update(task_pages)
+    .where(
+        task_pages.c.task_id == bindparam("of_task"),
+        task_pages.c.number.in_(bindparam("numbers", expanding=True, type_=Integer)),
+    )
+    .values(
+        state=PageState.LEASED,
+        lease_token=bindparam("token"),
+        lease_owner=bindparam("owner"),
+        lease_until=bindparam("until"),
+        retry_at=None,
+    )
+)
+
+
 class SqlPageQueue:
     """`PageQueue` on SQLite and PostgreSQL. Runs in the server process."""
 
@@ -41,17 +107,16 @@ class SqlPageQueue:
         self._database = database
         self._clock = clock
 
-    async def backlog(self, limit: int = 256) -> Sequence[Backlog]:
+    @reading
+    def backlog(self, connection: Connection, limit: int = 256) -> Sequence[Backlog]:
         """Running tasks with unfinished pages, in order of admission; `queued` counts what can be worked on now."""
-        async with self._database.read() as connection:
-            rows = (await connection.execute(_backlog_query(self._clock.now(), limit))).mappings().all()
+        rows = connection.execute(_BACKLOG, {**at(self._clock.now()), "at_most": limit}).mappings().all()
         return [
             Backlog(
                 task_id=row["task_id"],
                 priority=row["priority"],
                 sequence=row["admission"],
                 device=row["assigned_device"],
-                options=options_of(row).recognition,
                 queued={stage: row[stage] for stage in Stage if row[stage]},
                 leased=row["leased"],
                 solitary=row["solitary"],
@@ -60,8 +125,10 @@ class SqlPageQueue:
             for row in rows
         ]
 
-    async def claim_pages(
+    @writing
+    def claim_pages(
         self,
+        connection: Connection,
         task_id: str,
         stage: Stage,
         *,
@@ -75,39 +142,41 @@ class SqlPageQueue:
         None where the task does not run or no page of that stage can be worked on now.
         """
         now = self._clock.now()
-        columns = (task_pages.c.number, task_pages.c.attempts, task_pages.c.crashes, task_pages.c.rung)
-        waiting = select(*columns).where(
-            task_pages.c.task_id == task_id, task_pages.c.stage == stage, workable(now), _is_solitary(wanted=solitary)
+        wanted = {**at(now), "of_task": task_id, "at_stage": stage, "alone": solitary, "at_most": limit}
+        try:
+            row = lock_row(connection, task_id)
+        except NotFound:
+            return None
+        found = connection.execute(_WAITING, wanted).all()
+        pages = _first_batch(found)
+        if row["status"] not in AT_WORK or not pages:
+            return None
+        if row["status"] is TaskStatus.RETRYING:
+            change_status(connection, task_of(row), TaskStatus.RUNNING, now=now)
+        lease = PageLease(
+            task_id=task_id,
+            token=row["lease_token"] + 1,
+            stage=stage,
+            pages=tuple(page.number for page in pages),
+            attempts=tuple(page.attempts for page in pages),
+            crashes=tuple(page.crashes for page in pages),
+            rungs=tuple(Rung(page.rung) for page in pages),
+            pixels=row["page_pixels"],
+            document=document_of(row),
+            options=options_of(row).recognition,
+            until=now + lease_for,
         )
-        async with self._database.write() as connection:
-            try:
-                row = await lock_row(connection, task_id)
-            except NotFound:
-                return None
-            found = (await connection.execute(waiting.order_by(task_pages.c.number).limit(limit))).all()
-            pages = _first_batch(found)
-            if row["status"] not in AT_WORK or not pages:
-                return None
-            if row["status"] is TaskStatus.RETRYING:
-                await change_status(connection, task_of(row), TaskStatus.RUNNING, now=now)
-            lease = PageLease(
-                task_id=task_id,
-                token=row["lease_token"] + 1,
-                stage=stage,
-                pages=tuple(page.number for page in pages),
-                attempts=tuple(page.attempts for page in pages),
-                crashes=tuple(page.crashes for page in pages),
-                rungs=tuple(Rung(page.rung) for page in pages),
-                pixels=row["page_pixels"],
-                document=document_of(row),
-                options=options_of(row).recognition,
-                until=now + lease_for,
-            )
-            await _write_lease(connection, lease, owner)
+        _write_lease(connection, lease, owner)
         return lease
 
-    async def commit_page(
-        self, lease: PageLease, outcome: PageRead | PageNeedsOcr, *, confidence: float | None = None
+    @writing
+    def commit_page(
+        self,
+        connection: Connection,
+        lease: PageLease,
+        outcome: PageRead | PageNeedsOcr,
+        *,
+        confidence: float | None = None,
     ) -> None:
         """Store a page's result and mark it done, once; or move it from the text stage to the OCR stage.
 
@@ -115,16 +184,17 @@ class SqlPageQueue:
             StaleLease: The page is no longer this lease's; nothing was written.
         """
         now = self._clock.now()
-        async with self._database.write() as connection:
-            if isinstance(outcome, PageNeedsOcr):
-                status = await lock_status(connection, lease)
-                again: Values = {"state": waiting_state(status), "stage": Stage.OCR, "retry_at": None}
-                await settle(connection, lease, (outcome.number,), again)
-            else:
-                await commit(connection, lease, outcome, confidence=confidence, now=now)
+        if isinstance(outcome, PageNeedsOcr):
+            status = lock_status(connection, lease)
+            again: Values = {"state": waiting_state(status), "stage": Stage.OCR, "retry_at": None}
+            settle(connection, lease, (outcome.number,), again)
+        else:
+            commit(connection, lease, outcome, confidence=confidence, now=now)
 
-    async def fail_page(
+    @writing
+    def fail_page(
         self,
+        connection: Connection,
         lease: PageLease,
         failure: PageFailed,
         *,
@@ -143,30 +213,30 @@ class SqlPageQueue:
         now = self._clock.now()
         event = TaskEvent.PAGE_FAILED if retry_in is None else TaskEvent.PAGE_RETRIED
         details: Details = {"page": failure.number, "reason": failure.reason.value, "message": failure.message}
-        async with self._database.write() as connection:
-            status = await lock_status(connection, lease)
-            fate: Values = {"state": PageState.FAILED, "finished_at": now}
-            if retry_in is not None:
-                fate = {"state": waiting_state(status), "retry_at": now + retry_in}
-                details["retry_in_s"] = retry_in.total_seconds()
-            why = counted(failure, crashed=crashed, rung=rung)
-            await settle(connection, lease, (failure.number,), {**why, **fate})
-            if retry_in is None and (crashed or failure.reason in WANT_OF_MEMORY):
-                await quarantine(connection, lease.document.sha256, failure, now=now)
-            await count(connection, lease, failed=int(retry_in is None), peak_bytes=failure.peak_bytes)
-            await note(connection, lease.task_id, event, now=now, details=details)
+        status = lock_status(connection, lease)
+        fate: Values = {"state": PageState.FAILED, "finished_at": now}
+        if retry_in is not None:
+            fate = {"state": waiting_state(status), "retry_at": now + retry_in}
+            details["retry_in_s"] = retry_in.total_seconds()
+        why = counted(failure, crashed=crashed, rung=rung)
+        settle(connection, lease, (failure.number,), {**why, **fate})
+        if retry_in is None and (crashed or failure.reason in WANT_OF_MEMORY):
+            quarantine(connection, lease.document.sha256, failure, now=now)
+        count(connection, lease, failed=int(retry_in is None), peak_bytes=failure.peak_bytes)
+        note(connection, lease.task_id, event, now=now, details=details)
 
-    async def give_back(self, lease: PageLease, pages: Sequence[int]) -> None:
+    @writing
+    def give_back(self, connection: Connection, lease: PageLease, pages: Sequence[int]) -> None:
         """Return pages that were not worked; costs them nothing.
 
         Raises:
             StaleLease: One of them is no longer this lease's; none was returned.
         """
-        async with self._database.write() as connection:
-            status = await lock_status(connection, lease)
-            await settle(connection, lease, pages, {"state": waiting_state(status)})
+        status = lock_status(connection, lease)
+        settle(connection, lease, pages, {"state": waiting_state(status)})
 
-    async def renew(self, lease: PageLease, lease_for: timedelta) -> PageLease:
+    @writing
+    def renew(self, connection: Connection, lease: PageLease, lease_for: timedelta) -> PageLease:
         """Extend the lease, for those of its pages that are not settled yet.
 
         Raises:
@@ -174,13 +244,12 @@ class SqlPageQueue:
                 perhaps by another server: its holder is to stop, and may still settle its pages or give them back.
         """
         until = self._clock.now() + lease_for
-        async with self._database.write() as connection:
-            if await lock_status(connection, lease) is TaskStatus.CANCELLING:
-                raise stale(lease)
-            unsettled = update(task_pages).where(*held(lease, lease.pages))
-            renewed = await connection.execute(unsettled.values(lease_until=until))
-            if renewed.rowcount == 0 and await was_revoked(connection, lease):
-                raise stale(lease)
+        if lock_status(connection, lease) is TaskStatus.CANCELLING:
+            raise stale(lease)
+        unsettled = update(task_pages).where(*held(lease, lease.pages))
+        renewed = connection.execute(unsettled.values(lease_until=until))
+        if renewed.rowcount == 0 and was_revoked(connection, lease):
+            raise stale(lease)
         return replace(lease, until=until)
 
     async def rescue(self, *, owner: str | None = None) -> int:
@@ -189,16 +258,20 @@ class SqlPageQueue:
         Returns:
             How many pages that were.
         """
+        return await self._rescue(owner) if await self._is_any_lost(owner) else 0
+
+    @reading
+    def _is_any_lost(self, connection: Connection, owner: str | None) -> bool:
+        query = _unfinished_tasks_with(_lost(owner)).limit(1)
+        return connection.execute(query, at(self._clock.now())).first() is not None
+
+    @writing
+    def _rescue(self, connection: Connection, owner: str | None) -> int:
         now = self._clock.now()
-        lost = _lost(now, owner)
-        affected = _unfinished_tasks_with(lost)
-        async with self._database.read() as connection:
-            if (await connection.execute(affected.limit(1))).first() is None:
-                return 0
-        async with self._database.write() as connection:
-            locked = affected.order_by(tasks.c.task_id).with_for_update(key_share=True)
-            rows = (await connection.execute(locked)).all()
-            return sum([await _rescue_pages(connection, row.task_id, row.status, lost=lost, now=now) for row in rows])
+        lost = _lost(owner)
+        locked = _unfinished_tasks_with(lost).order_by(tasks.c.task_id).with_for_update(key_share=True)
+        rows = connection.execute(locked, at(now)).all()
+        return sum(_rescue_pages(connection, row.task_id, row.status, lost=lost, now=now) for row in rows)
 
     async def finish_completed(self, task_id: str | None = None) -> Sequence[Task]:
         """End every running or cancelling task (or the one named) none of whose pages is left to do.
@@ -209,56 +282,20 @@ class SqlPageQueue:
         Returns:
             The tasks that ended.
         """
+        return await self._settle_resting(task_id) if await self._is_any_resting(task_id) else []
+
+    @reading
+    def _is_any_resting(self, connection: Connection, task_id: str | None) -> bool:
+        return is_any_resting(connection, task_id, self._clock.now())
+
+    @writing
+    def _settle_resting(self, connection: Connection, task_id: str | None) -> Sequence[Task]:
         now = self._clock.now()
-        resting = resting_tasks(task_id, now)
-        async with self._database.read() as connection:
-            if (await connection.execute(resting.limit(1))).first() is None:
-                return []
-        async with self._database.write() as connection:
-            locked = resting.order_by(tasks.c.task_id).with_for_update(key_share=True)
-            rows = (await connection.execute(locked)).mappings().all()
-            settled = [await settle_task(connection, task_of(row), now) for row in rows]
+        settled = [settle_task(connection, task, now) for task in lock_resting(connection, task_id, now)]
         return [task for task in settled if task.status.is_final]
 
 
 # --- claiming --------------------------------------------------------------------------------------------------------
-
-
-def _backlog_query(now: datetime, limit: int) -> Select[*tuple[object, ...]]:
-    running = (
-        select(tasks.c.task_id)
-        .where(tasks.c.status.in_(AT_WORK))
-        .order_by(tasks.c.admission, tasks.c.task_id)
-        .limit(limit)
-    )
-    pages = (
-        select(
-            task_pages.c.task_id,
-            func.count().filter(task_pages.c.state == PageState.LEASED).label("leased"),
-            func.count().filter(workable(now), _is_solitary(wanted=True)).label("solitary"),
-            *(func.count().filter(workable(now), task_pages.c.stage == stage).label(stage) for stage in Stage),
-        )
-        .where(task_pages.c.task_id.in_(running), task_pages.c.state.in_(OPEN))
-        .group_by(task_pages.c.task_id)
-        .subquery()
-    )
-    columns = (
-        tasks.c.task_id,
-        tasks.c.priority,
-        tasks.c.admission,
-        tasks.c.assigned_device,
-        tasks.c.options,
-        tasks.c.caller,
-    )
-    return (
-        select(*columns, pages.c.leased, pages.c.solitary, *(pages.c[stage] for stage in Stage))
-        .join(pages, pages.c.task_id == tasks.c.task_id)
-        .order_by(tasks.c.admission, tasks.c.task_id)
-    )
-
-
-def _is_solitary(*, wanted: bool) -> ColumnElement[bool]:
-    return task_pages.c.rung >= Rung.ALONE if wanted else task_pages.c.rung < Rung.ALONE
 
 
 def _first_batch(pages: Sequence[Row[int, int, int, int]]) -> Sequence[Row[int, int, int, int]]:
@@ -272,21 +309,17 @@ def _is_suspect(page: Row[int, int, int, int]) -> bool:
     return bool(page.crashes or page.rung)
 
 
-async def _write_lease(connection: AsyncConnection, lease: PageLease, owner: str) -> None:
-    await connection.execute(update(tasks).where(tasks.c.task_id == lease.task_id).values(lease_token=lease.token))
-    claimed = update(task_pages).where(task_pages.c.task_id == lease.task_id, task_pages.c.number.in_(lease.pages))
-    await connection.execute(
-        claimed.values(
-            state=PageState.LEASED, lease_token=lease.token, lease_owner=owner, lease_until=lease.until, retry_at=None
-        )
-    )
+def _write_lease(connection: Connection, lease: PageLease, owner: str) -> None:
+    under = {"of_task": lease.task_id, "token": lease.token}
+    connection.execute(_NEW_TOKEN, under)
+    connection.execute(_LEASE, {**under, "owner": owner, "until": lease.until, "numbers": lease.pages})
 
 
 # --- rescuing --------------------------------------------------------------------------------------------------------
 
 
-def _lost(now: datetime, owner: str | None) -> ColumnElement[bool]:
-    expired = is_over(task_pages.c.lease_until, now)
+def _lost(owner: str | None) -> ColumnElement[bool]:
+    expired = is_over(task_pages.c.lease_until)
     given_up = expired if owner is None else or_(expired, task_pages.c.lease_owner == owner)
     return and_(task_pages.c.state == PageState.LEASED, given_up)
 
@@ -296,8 +329,8 @@ def _unfinished_tasks_with(lost: ColumnElement[bool]) -> Select[str, TaskStatus]
     return select(tasks.c.task_id, tasks.c.status).where(tasks.c.status.in_(UNFINISHED), has_lost_pages)
 
 
-async def _rescue_pages(
-    connection: AsyncConnection, task_id: str, status: TaskStatus, *, lost: ColumnElement[bool], now: datetime
+def _rescue_pages(
+    connection: Connection, task_id: str, status: TaskStatus, *, lost: ColumnElement[bool], now: datetime
 ) -> int:
     statement = (
         update(task_pages)
@@ -305,8 +338,8 @@ async def _rescue_pages(
         .values({**REVOKED, "state": waiting_state(status)})
         .returning(task_pages.c.number)
     )
-    numbers = sorted((await connection.execute(statement)).scalars())
+    numbers = sorted(connection.execute(statement, at(now)).scalars())
     for number in numbers:
         details: Details = {"page": number, "cause": "lease_lost"}
-        await note(connection, task_id, TaskEvent.PAGE_RETRIED, now=now, details=details)
+        note(connection, task_id, TaskEvent.PAGE_RETRIED, now=now, details=details)
     return len(numbers)

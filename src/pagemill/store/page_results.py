@@ -1,8 +1,8 @@
 """What single pages read as, in SQL."""
 
-from sqlalchemy import and_, select
+from sqlalchemy import Connection, and_, select
 
-from pagemill.store.database import Database
+from pagemill.store.database import Database, reading
 from pagemill.store.payload import unpack
 from pagemill.store.tables import page_results, tasks
 
@@ -13,7 +13,8 @@ class SqlPageResults:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def page_result(self, task_id: str, number: int) -> bytes | None:
+    @reading
+    def page_result(self, connection: Connection, task_id: str, number: int) -> bytes | None:
         """`Page.to_json()` of the page; None where it was not read (yet)."""
         same_options = and_(
             tasks.c.task_id == page_results.c.task_id, tasks.c.fingerprint == page_results.c.fingerprint
@@ -23,6 +24,5 @@ class SqlPageResults:
             .join(tasks, same_options)
             .where(page_results.c.task_id == task_id, page_results.c.page_number == number)
         )
-        async with self._database.read() as connection:
-            found = (await connection.execute(query)).one_or_none()
+        found = connection.execute(query).one_or_none()
         return unpack(found.codec, found.payload) if found else None

@@ -6,8 +6,7 @@ task's failed pages tries them all the same.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, delete, insert, select, update
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.outcomes import PageFailed
@@ -17,11 +16,11 @@ from pagemill.store.tables import page_quarantine, task_pages, tasks
 KEPT_FOR = timedelta(hours=24)
 
 
-async def quarantine(connection: AsyncConnection, sha256: str, failure: PageFailed, *, now: datetime) -> None:
+def quarantine(connection: Connection, sha256: str, failure: PageFailed, *, now: datetime) -> None:
     """Keep a page of this content from being tried again for a while."""
     same = (page_quarantine.c.document_sha256 == sha256, page_quarantine.c.page_number == failure.number)
-    await connection.execute(delete(page_quarantine).where(*same))
-    await connection.execute(
+    connection.execute(delete(page_quarantine).where(*same))
+    connection.execute(
         insert(page_quarantine),
         {
             "document_sha256": sha256,
@@ -33,28 +32,28 @@ async def quarantine(connection: AsyncConnection, sha256: str, failure: PageFail
     )
 
 
-async def give_up_quarantined(connection: AsyncConnection, new: NewTask, *, now: datetime) -> int:
+def give_up_quarantined(connection: Connection, new: NewTask, *, now: datetime) -> int:
     """Mark a new task's quarantined pages as failed, with the reason they failed for before; returns how many."""
     known = select(page_quarantine.c.page_number, page_quarantine.c.reason, page_quarantine.c.message).where(
         page_quarantine.c.document_sha256 == new.request.document.sha256, page_quarantine.c.created_at > now - KEPT_FOR
     )
     asked = set(new.pages)
-    rows = [row for row in await connection.execute(known) if row.page_number in asked]
+    rows = [row for row in connection.execute(known) if row.page_number in asked]
     for number, reason, message in rows:
-        await _give_up(connection, new.task_id, number, reason=reason, message=message, now=now)
+        _give_up(connection, new.task_id, number, reason=reason, message=message, now=now)
     counted = update(tasks).where(tasks.c.task_id == new.task_id)
-    await connection.execute(counted.values(pages_failed=len(rows)))
+    connection.execute(counted.values(pages_failed=len(rows)))
     return len(rows)
 
 
-async def prune_quarantine(connection: AsyncConnection, *, now: datetime) -> None:
+def prune_quarantine(connection: Connection, *, now: datetime) -> None:
     """Forget what was quarantined long ago."""
-    await connection.execute(delete(page_quarantine).where(page_quarantine.c.created_at <= now - KEPT_FOR))
+    connection.execute(delete(page_quarantine).where(page_quarantine.c.created_at <= now - KEPT_FOR))
 
 
-async def _give_up(
-    connection: AsyncConnection, task_id: str, number: int, *, reason: TaskFailureReason, message: str, now: datetime
+def _give_up(
+    connection: Connection, task_id: str, number: int, *, reason: TaskFailureReason, message: str, now: datetime
 ) -> None:
     page = update(task_pages).where(task_pages.c.task_id == task_id, task_pages.c.number == number)
     failed = {"state": PageState.FAILED, "failure_reason": reason, "finished_at": now}
-    await connection.execute(page.values(**failed, failure_message=f"Not tried again after: {message}"))
+    connection.execute(page.values(**failed, failure_message=f"Not tried again after: {message}"))

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, Select, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, Select, func, select
 
 from pagemill.domain.snapshot import FailureGroup, QueueSnapshot, Spread, TaskInLine
 from pagemill.domain.tasks import TaskStatus
@@ -21,55 +20,55 @@ MOST_IN_LINE = 200
 _LEFT = tasks.c.pages_total - tasks.c.pages_done - tasks.c.pages_failed
 
 
-async def read_statistics(connection: AsyncConnection, now: datetime) -> QueueSnapshot:
+def read_statistics(connection: Connection, now: datetime) -> QueueSnapshot:
     """The queue at this moment."""
     since = now - LATELY
-    counts = await _count_by_status(connection)
-    waits = _durations(await connection.execute(_started_since(since)))
-    oldest = await _oldest_by_priority(connection, now)
+    counts = _count_by_status(connection)
+    waits = _durations(connection.execute(_started_since(since)))
+    oldest = _oldest_by_priority(connection, now)
     return QueueSnapshot(
         active_tasks=sum(counts.get(status, 0) for status in ACTIVE),
         queued_tasks=counts.get(TaskStatus.QUEUED, 0),
-        waiting_pages=(await connection.execute(_waiting_pages())).scalar_one(),
+        waiting_pages=connection.execute(_waiting_pages()).scalar_one(),
         average_wait=_mean(waits),
-        page_seconds=(await connection.execute(_page_seconds(since))).scalar_one(),
+        page_seconds=connection.execute(_page_seconds(since)).scalar_one(),
         oldest_wait=max(oldest.values(), default=timedelta()),
         tasks=counts,
         oldest_by_priority=oldest,
         waits=Spread.of(waits),
-        runs=Spread.of(_durations(await connection.execute(_finished_since(since)))),
-        failures=await _failures(connection, now - A_DAY),
-        line=await _line(connection),
+        runs=Spread.of(_durations(connection.execute(_finished_since(since)))),
+        failures=_failures(connection, now - A_DAY),
+        line=_line(connection),
     )
 
 
-async def _count_by_status(connection: AsyncConnection) -> Mapping[TaskStatus, int]:
+def _count_by_status(connection: Connection) -> Mapping[TaskStatus, int]:
     query = select(tasks.c.status, func.count().label("total")).group_by(tasks.c.status)
-    return {row.status: row.total for row in await connection.execute(query)}
+    return {row.status: row.total for row in connection.execute(query)}
 
 
-async def _oldest_by_priority(connection: AsyncConnection, now: datetime) -> Mapping[int, timedelta]:
+def _oldest_by_priority(connection: Connection, now: datetime) -> Mapping[int, timedelta]:
     waiting = select(tasks.c.priority, func.min(tasks.c.queued_at)).where(tasks.c.status == TaskStatus.QUEUED)
     query = waiting.group_by(tasks.c.priority).order_by(tasks.c.priority.desc())
-    return {priority: _between(now, queued_at) for priority, queued_at in await connection.execute(query)}
+    return {priority: _between(now, queued_at) for priority, queued_at in connection.execute(query)}
 
 
-async def _failures(connection: AsyncConnection, since: datetime) -> tuple[FailureGroup, ...]:
+def _failures(connection: Connection, since: datetime) -> tuple[FailureGroup, ...]:
     """Ids rise with time, so the highest is the newest."""
     number = func.count()
     ended = select(tasks.c.failure_reason, number, func.max(tasks.c.task_id)).where(
         tasks.c.status.in_(ENDED_BADLY), tasks.c.finished_at >= since, tasks.c.failure_reason.is_not(None)
     )
     query = ended.group_by(tasks.c.failure_reason).order_by(number.desc(), tasks.c.failure_reason)
-    return tuple(FailureGroup(*row) for row in await connection.execute(query))
+    return tuple(FailureGroup(*row) for row in connection.execute(query))
 
 
-async def _line(connection: AsyncConnection) -> tuple[TaskInLine, ...]:
+def _line(connection: Connection) -> tuple[TaskInLine, ...]:
     """By standing; callers take turns when tasks are let in, which may move those of equal priority."""
     waits = tasks.c.status == TaskStatus.QUEUED
     query = select(tasks.c.task_id, waits, _LEFT).where(tasks.c.status.in_((TaskStatus.QUEUED, *ACTIVE)))
     first = query.order_by(waits, tasks.c.queue_order, tasks.c.task_id).limit(MOST_IN_LINE)
-    return tuple(TaskInLine(task_id, bool(waiting), left) for task_id, waiting, left in await connection.execute(first))
+    return tuple(TaskInLine(task_id, bool(waiting), left) for task_id, waiting, left in connection.execute(first))
 
 
 def _waiting_pages() -> Select[int]:

@@ -7,8 +7,7 @@ import hashlib
 from collections import defaultdict
 from datetime import datetime
 
-from sqlalchemy import and_, func, insert, literal, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, and_, func, insert, literal, select, update
 
 from pagemill.domain.tasks import CacheUse, NewTask, PageState
 from pagemill.store.tables import page_results, task_pages, tasks
@@ -25,22 +24,22 @@ def cache_key(new: NewTask) -> str | None:
     return hashlib.sha256("/".join(parts).encode()).hexdigest()
 
 
-async def take_cached_pages(connection: AsyncConnection, new: NewTask, *, now: datetime) -> int:
+def take_cached_pages(connection: Connection, new: NewTask, *, now: datetime) -> int:
     """Mark those pages of a new task as done that were read before, with what they read as; returns how many."""
     if new.request.options.cache is not CacheUse.USE:
         return 0
     pages_of: defaultdict[str, list[int]] = defaultdict(list)
-    for number, source in await _newest_sources(connection, new):
+    for number, source in _newest_sources(connection, new):
         pages_of[source].append(number)
     for source, numbers in pages_of.items():
-        await _copy(connection, new, source, numbers, now=now)
+        _copy(connection, new, source, numbers, now=now)
     found = sum(map(len, pages_of.values()))
     if found:
-        await connection.execute(update(tasks).where(tasks.c.task_id == new.task_id).values(pages_done=found))
+        connection.execute(update(tasks).where(tasks.c.task_id == new.task_id).values(pages_done=found))
     return found
 
 
-async def _newest_sources(connection: AsyncConnection, new: NewTask) -> list[tuple[int, str]]:
+def _newest_sources(connection: Connection, new: NewTask) -> list[tuple[int, str]]:
     """For each page that was read before, the latest task that did."""
     wanted = and_(task_pages.c.task_id == new.task_id, task_pages.c.number == page_results.c.page_number)
     query = (
@@ -54,18 +53,16 @@ async def _newest_sources(connection: AsyncConnection, new: NewTask) -> list[tup
         )
         .group_by(page_results.c.page_number)
     )
-    return [(number, source) for number, source in await connection.execute(query)]
+    return [(number, source) for number, source in connection.execute(query)]
 
 
-async def _copy(connection: AsyncConnection, new: NewTask, source: str, numbers: list[int], *, now: datetime) -> None:
+def _copy(connection: Connection, new: NewTask, source: str, numbers: list[int], *, now: datetime) -> None:
     same = page_results.c
     result = select(
         literal(new.task_id), same.page_number, same.fingerprint, same.codec, same.payload, literal(now)
     ).where(same.task_id == source, same.page_number.in_(numbers))
-    await connection.execute(insert(page_results).from_select(list(same), result))
+    connection.execute(insert(page_results).from_select(list(same), result))
     read = task_pages.alias()
     confidence = select(read.c.confidence).where(read.c.task_id == source, read.c.number == task_pages.c.number)
     mine = update(task_pages).where(task_pages.c.task_id == new.task_id, task_pages.c.number.in_(numbers))
-    await connection.execute(
-        mine.values(state=PageState.DONE, finished_at=now, confidence=confidence.scalar_subquery())
-    )
+    connection.execute(mine.values(state=PageState.DONE, finished_at=now, confidence=confidence.scalar_subquery()))

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import Connection, and_, delete, or_, select
 
 from pagemill.domain.ports import Clock
 from pagemill.domain.tasks import FINAL_STATUSES, Task, TaskStatus
-from pagemill.store.database import Database
+from pagemill.store.database import Database, reading, writing
 from pagemill.store.quarantine import prune_quarantine
 from pagemill.store.records import task_of
 from pagemill.store.tables import task_metrics, tasks
@@ -20,7 +20,8 @@ class SqlRetention:
         self._database = database
         self._clock = clock
 
-    async def outdated(self, kept_for: timedelta, *, limit: int = 50) -> Sequence[Task]:
+    @reading
+    def outdated(self, connection: Connection, kept_for: timedelta, *, limit: int = 50) -> Sequence[Task]:
         """Tasks that ended (or were created and never started) longer ago than that, or than they asked for."""
         now = self._clock.now()
         before = now - kept_for
@@ -32,33 +33,32 @@ class SqlRetention:
                 and_(tasks.c.status == TaskStatus.CREATED, tasks.c.created_at <= before),
             )
         )
-        async with self._database.read() as connection:
-            rows = await connection.execute(query.order_by(tasks.c.task_id).limit(limit))
-            return [task_of(row) for row in rows.mappings()]
+        rows = connection.execute(query.order_by(tasks.c.task_id).limit(limit))
+        return [task_of(row) for row in rows.mappings()]
 
-    async def unknown_tasks(self, task_ids: Sequence[str]) -> set[str]:
+    @reading
+    def unknown_tasks(self, connection: Connection, task_ids: Sequence[str]) -> set[str]:
         """Those of the ids that no task has."""
         known = select(tasks.c.task_id).where(tasks.c.task_id.in_(task_ids))
-        async with self._database.read() as connection:
-            return set(task_ids) - set((await connection.execute(known)).scalars())
+        return set(task_ids) - set(connection.execute(known).scalars())
 
-    async def unknown_documents(self, paths: Sequence[str]) -> set[str]:
+    @reading
+    def unknown_documents(self, connection: Connection, paths: Sequence[str]) -> set[str]:
         """Those of the files that are no task's document."""
         known = select(tasks.c.document_path).where(tasks.c.document_path.in_(paths))
-        async with self._database.read() as connection:
-            return set(paths) - set((await connection.execute(known)).scalars())
+        return set(paths) - set(connection.execute(known).scalars())
 
-    async def prune_samples(self, kept_for: timedelta, *, limit: int = 1000) -> int:
+    @writing
+    def prune_samples(self, connection: Connection, kept_for: timedelta, *, limit: int = 1000) -> int:
         """Delete those of the `limit` oldest entries of `task_metrics` that are older; how many that were."""
         before = self._clock.now() - kept_for
         oldest = select(task_metrics.c.metric_id).order_by(task_metrics.c.metric_id).limit(limit)
         statement = delete(task_metrics).where(
             task_metrics.c.metric_id.in_(oldest.scalar_subquery()), task_metrics.c.timestamp < before
         )
-        async with self._database.write() as connection:
-            return (await connection.execute(statement)).rowcount
+        return connection.execute(statement).rowcount
 
-    async def prune_quarantine(self) -> None:
+    @writing
+    def prune_quarantine(self, connection: Connection) -> None:
         """Forget pages that were quarantined long ago."""
-        async with self._database.write() as connection:
-            await prune_quarantine(connection, now=self._clock.now())
+        prune_quarantine(connection, now=self._clock.now())

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import RowMapping, func, insert, select
+from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from pagemill.domain.status import TaskSample
-from pagemill.store.database import Database
+from pagemill.store.database import Database, reading, writing
 from pagemill.store.records import Values
 from pagemill.store.tables import task_metrics, tasks
 
@@ -16,32 +16,32 @@ class SqlTaskSamples:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, samples: Sequence[TaskSample]) -> None:
+    @writing
+    def add(self, connection: Connection, samples: Sequence[TaskSample]) -> None:
         """Write samples at once; those of tasks that are no more are left out."""
         if not samples:
             return
         known = select(tasks.c.task_id).where(tasks.c.task_id.in_({sample.task_id for sample in samples}))
-        async with self._database.write() as connection:
-            # a task cannot go while its row is locked; on SQLite nobody else writes
-            found = set((await connection.execute(known.with_for_update(read=True, key_share=True))).scalars())
-            rows = [_row(sample) for sample in samples if sample.task_id in found]
-            if rows:
-                await connection.execute(insert(task_metrics), rows)
+        # a task cannot go while its row is locked; on SQLite nobody else writes
+        found = set(connection.execute(known.with_for_update(read=True, key_share=True)).scalars())
+        rows = [_row(sample) for sample in samples if sample.task_id in found]
+        if rows:
+            connection.execute(insert(task_metrics), rows)
 
-    async def read(self, task_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[TaskSample]:
+    @reading
+    def read(self, connection: Connection, task_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[TaskSample]:
         """Samples of one task with a higher sequence than `after`, oldest first."""
         query = select(task_metrics).where(task_metrics.c.task_id == task_id, task_metrics.c.metric_id > after)
-        async with self._database.read() as connection:
-            rows = await connection.execute(query.order_by(task_metrics.c.metric_id).limit(limit))
-            return [_sample(row) for row in rows.mappings()]
+        rows = connection.execute(query.order_by(task_metrics.c.metric_id).limit(limit))
+        return [_sample(row) for row in rows.mappings()]
 
-    async def latest(self, task_id: str) -> Sequence[TaskSample]:
+    @reading
+    def latest(self, connection: Connection, task_id: str) -> Sequence[TaskSample]:
         """All that were taken of the task at the last moment any was taken."""
         of_task = task_metrics.c.task_id == task_id
         newest = select(func.max(task_metrics.c.timestamp)).where(of_task).scalar_subquery()
         query = select(task_metrics).where(of_task, task_metrics.c.timestamp == newest)
-        async with self._database.read() as connection:
-            return [_sample(row) for row in (await connection.execute(query)).mappings()]
+        return [_sample(row) for row in connection.execute(query).mappings()]
 
 
 def _sample(row: RowMapping) -> TaskSample:

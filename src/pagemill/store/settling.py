@@ -6,8 +6,7 @@ These functions run inside a write transaction of their caller, which locks the 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Integer, bindparam, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, insert, select, update
 
 from pagemill.domain.errors import StaleLease
 from pagemill.domain.events import Details, TaskEvent
@@ -20,6 +19,7 @@ from pagemill.store.records import Values
 from pagemill.store.tables import page_results, task_pages, tasks
 
 # Written once for every page that is read: built here, once, since building them costs as much as running them.
+_LOCK_STATUS = select(tasks.c.status).where(tasks.c.task_id == bindparam("of_task")).with_for_update(key_share=True)
 _COUNT = (
     update(tasks)
     .where(tasks.c.task_id == bindparam("of_task"))
@@ -60,10 +60,9 @@ def stale(lease: PageLease) -> StaleLease:
     )
 
 
-async def lock_status(connection: AsyncConnection, lease: PageLease) -> TaskStatus:
+def lock_status(connection: Connection, lease: PageLease) -> TaskStatus:
     """Lock the task of the lease: always before its pages, so that no two transactions wait for each other."""
-    query = select(tasks.c.status).where(tasks.c.task_id == lease.task_id).with_for_update(key_share=True)
-    status: TaskStatus | None = (await connection.execute(query)).scalar_one_or_none()
+    status: TaskStatus | None = connection.execute(_LOCK_STATUS, {"of_task": lease.task_id}).scalar_one_or_none()
     if status is None:
         raise stale(lease)
     return status
@@ -84,19 +83,19 @@ def held(lease: PageLease, pages: Sequence[int]) -> tuple[ColumnElement[bool], .
     )
 
 
-async def settle(connection: AsyncConnection, lease: PageLease, pages: Sequence[int], values: Values) -> None:
+def settle(connection: Connection, lease: PageLease, pages: Sequence[int], values: Values) -> None:
     """Take pages out of the lease.
 
     Raises:
         StaleLease: It does not hold all of them.
     """
     statement = update(task_pages).where(*held(lease, pages)).values({**RELEASED, **values})
-    if (await connection.execute(statement)).rowcount != len(set(pages)):
+    if connection.execute(statement).rowcount != len(set(pages)):
         raise stale(lease)
 
 
-async def commit(
-    connection: AsyncConnection, lease: PageLease, read: PageRead, *, confidence: float | None, now: datetime
+def commit(
+    connection: Connection, lease: PageLease, read: PageRead, *, confidence: float | None, now: datetime
 ) -> None:
     """Mark a page done and store what it reads as.
 
@@ -122,11 +121,11 @@ async def commit(
         "created_at": now,
     }
     details: Details = {"page": read.number, "seconds": read.seconds, "confidence": confidence}
-    await count(connection, lease, done=1, peak_bytes=read.peak_bytes)
-    if (await connection.execute(_PAGE_DONE, done)).rowcount == 0:
+    count(connection, lease, done=1, peak_bytes=read.peak_bytes)
+    if connection.execute(_PAGE_DONE, done).rowcount == 0:
         raise stale(lease)
-    await connection.execute(_ADD_RESULT, result)
-    await note(connection, lease.task_id, TaskEvent.PAGE_DONE, now=now, details=details)
+    connection.execute(_ADD_RESULT, result)
+    note(connection, lease.task_id, TaskEvent.PAGE_DONE, now=now, details=details)
 
 
 def counted(failure: PageFailed, *, crashed: bool, rung: Rung | None) -> Values:
@@ -138,20 +137,18 @@ def counted(failure: PageFailed, *, crashed: bool, rung: Rung | None) -> Values:
     return {counter.name: counter + 1, **why}
 
 
-async def count(
-    connection: AsyncConnection, lease: PageLease, *, done: int = 0, failed: int = 0, peak_bytes: int
-) -> None:
+def count(connection: Connection, lease: PageLease, *, done: int = 0, failed: int = 0, peak_bytes: int) -> None:
     """Bring the task's counters and its peak up to date with one page, and lock it."""
     peak_mb = -(-peak_bytes // MIB) or None
     values: Values = {"of_task": lease.task_id, "more_done": done, "more_failed": failed, "peak_mb": peak_mb}
-    if (await connection.execute(_COUNT, values)).rowcount == 0:
+    if connection.execute(_COUNT, values).rowcount == 0:
         raise stale(lease)
 
 
-async def was_revoked(connection: AsyncConnection, lease: PageLease) -> bool:
+def was_revoked(connection: Connection, lease: PageLease) -> bool:
     """Whether any page of the lease was taken from it."""
     taken = task_pages.c.lease_token.is_distinct_from(lease.token)
     query = select(task_pages.c.number).where(
         task_pages.c.task_id == lease.task_id, task_pages.c.number.in_(lease.pages), taken
     )
-    return (await connection.execute(query.limit(1))).first() is not None
+    return connection.execute(query.limit(1)).first() is not None

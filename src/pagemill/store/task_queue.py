@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, case, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, case, func, select
 
 from pagemill.domain.errors import QueueFull
 from pagemill.domain.memory import DeviceId
@@ -25,7 +24,7 @@ from pagemill.domain.snapshot import QueueSnapshot
 from pagemill.domain.tasks import NewTask, Task, TaskStatus, check_startable
 from pagemill.store.changes import change_status, lock_task
 from pagemill.store.creation import create_task
-from pagemill.store.database import Database
+from pagemill.store.database import Database, reading, writing
 from pagemill.store.dialects import Lock, serialise
 from pagemill.store.queue_statistics import read_statistics
 from pagemill.store.records import task_of
@@ -59,7 +58,8 @@ class SqlTaskQueue:
         self._clock = clock
         self._config = config or QueueConfig()
 
-    async def add_task(self, task: Task, priority: int = 0) -> Task:
+    @writing
+    def add_task(self, connection: Connection, task: Task, priority: int = 0) -> Task:
         """Queue a task that is `created` (or final, when its failed pages are to be retried).
 
         Raises:
@@ -69,27 +69,30 @@ class SqlTaskQueue:
             IllegalTransition: The task is neither created nor retriable.
         """
         now = self._clock.now()
-        async with self._database.write() as connection:
-            await serialise(connection, Lock.QUEUE_SIZE)
-            await self._check_room(connection, now)
-            stored = await lock_task(connection, task.task_id)
-            check_startable(stored)
-            return await self._enqueue(connection, stored, priority, now=now)
+        serialise(connection, Lock.QUEUE_SIZE)
+        self._check_room(connection, now)
+        stored = lock_task(connection, task.task_id)
+        check_startable(stored)
+        return self._enqueue(connection, stored, priority, now=now)
 
     async def get_next_task(self, device: DeviceId) -> Task | None:
         """Take the next waiting task assigned to `device` and mark it running; None where none waits.
 
         Tasks that another server is taking at this moment are passed over.
         """
-        now = self._clock.now()
-        waiting = (tasks.c.status == TaskStatus.QUEUED, tasks.c.assigned_device == device)
-        async with self._database.read() as connection:
-            if (await connection.execute(select(tasks.c.task_id).where(*waiting).limit(1))).first() is None:
-                return None
-        async with self._database.write() as connection:
-            locked = self._in_line(waiting).limit(1).with_for_update(skip_locked=True, key_share=True)
-            row = (await connection.execute(locked)).mappings().one_or_none()
-            return None if row is None else await change_status(connection, task_of(row), TaskStatus.RUNNING, now=now)
+        return await self._take_next(device) if await self._is_any_waiting(device) else None
+
+    @reading
+    def _is_any_waiting(self, connection: Connection, device: DeviceId) -> bool:
+        return connection.execute(select(tasks.c.task_id).where(*_waiting_for(device)).limit(1)).first() is not None
+
+    @writing
+    def _take_next(self, connection: Connection, device: DeviceId) -> Task | None:
+        in_line = self._in_line(_waiting_for(device)).limit(1)
+        row = connection.execute(in_line.with_for_update(skip_locked=True, key_share=True)).mappings().one_or_none()
+        if row is None:
+            return None
+        return change_status(connection, task_of(row), TaskStatus.RUNNING, now=self._clock.now())
 
     def _in_line(self, waiting: tuple[ColumnElement[bool], ...]) -> Select[*tuple[object, ...]]:
         first_come = (tasks.c.queue_order, tasks.c.task_id)
@@ -100,20 +103,21 @@ class SqlTaskQueue:
         is_next = tasks.c.priority == next_priority
         return everybody.order_by(is_next.desc(), case((is_next, _last_served())), *first_come)
 
-    async def submit(self, new: NewTask) -> Task:
+    @writing
+    def submit(self, connection: Connection, new: NewTask) -> Task:
         """Store a task and queue it, in one transaction: both or neither.
 
         Raises:
             QueueFull: As `add_task`; nothing is stored.
         """
         now = self._clock.now()
-        async with self._database.write() as connection:
-            await serialise(connection, Lock.QUEUE_SIZE)
-            await self._check_room(connection, now)
-            task = await create_task(connection, new, now=now)
-            return await self._enqueue(connection, task, task.priority, now=now)
+        serialise(connection, Lock.QUEUE_SIZE)
+        self._check_room(connection, now)
+        task = create_task(connection, new, now=now)
+        return self._enqueue(connection, task, task.priority, now=now)
 
-    async def requeue_task(self, task: Task) -> Task:
+    @writing
+    def requeue_task(self, connection: Connection, task: Task) -> Task:
         """Put a running task back in the queue with its priority lowered by one; a full queue is no hindrance.
 
         Pages that workers hold stay theirs until they are settled or given back.
@@ -123,39 +127,42 @@ class SqlTaskQueue:
             IllegalTransition: It is neither running nor waiting for a retry.
         """
         now = self._clock.now()
-        async with self._database.write() as connection:
-            stored = await lock_task(connection, task.task_id)
-            return await self._enqueue(connection, stored, stored.priority - 1, now=now)
+        stored = lock_task(connection, task.task_id)
+        return self._enqueue(connection, stored, stored.priority - 1, now=now)
 
-    async def size(self) -> int:
+    @reading
+    def size(self, connection: Connection) -> int:
         """Tasks that wait."""
-        async with self._database.read() as connection:
-            return await _count_queued(connection)
+        return _count_queued(connection)
 
-    async def statistics(self) -> QueueSnapshot:
+    @reading
+    def statistics(self, connection: Connection) -> QueueSnapshot:
         """The queue at this moment."""
         now = self._clock.now()
-        async with self._database.read() as connection:
-            return await read_statistics(connection, now)
+        return read_statistics(connection, now)
 
-    async def _enqueue(self, connection: AsyncConnection, task: Task, priority: int, *, now: datetime) -> Task:
+    def _enqueue(self, connection: Connection, task: Task, priority: int, *, now: datetime) -> Task:
         order = queue_order(now, priority, config=self._config)
         values = {"priority": priority, "queue_order": order}
-        return await change_status(connection, task, TaskStatus.QUEUED, now=now, values=values)
+        return change_status(connection, task, TaskStatus.QUEUED, now=now, values=values)
 
-    async def _check_room(self, connection: AsyncConnection, now: datetime) -> None:
-        queued = await _count_queued(connection)
+    def _check_room(self, connection: Connection, now: datetime) -> None:
+        queued = _count_queued(connection)
         if queued < self._config.max_queue_size:
             return
         lately = select(tasks.c.started_at).where(tasks.c.admission.is_not(None), tasks.c.started_at.is_not(None))
         query = lately.order_by(tasks.c.admission.desc()).limit(MOST_ADMISSIONS)
-        wait = retry_after((await connection.execute(query)).scalars().all(), now)
+        wait = retry_after(connection.execute(query).scalars().all(), now)
         raise QueueFull(
             f"The queue holds {queued} tasks, which is all it may; try again in {wait} s.",
             queued_tasks=queued,
             max_queue_size=self._config.max_queue_size,
             retry_after_s=wait,
         )
+
+
+def _waiting_for(device: DeviceId) -> tuple[ColumnElement[bool], ...]:
+    return (tasks.c.status == TaskStatus.QUEUED, tasks.c.assigned_device == device)
 
 
 def queue_order(now: datetime, priority: int, *, config: QueueConfig) -> datetime:
@@ -177,8 +184,8 @@ def _last_served() -> ScalarSelect[int]:
     return latest.where(others.c.caller == tasks.c.caller).correlate(tasks).scalar_subquery()
 
 
-async def _count_queued(connection: AsyncConnection) -> int:
-    return (await connection.execute(_counting(TaskStatus.QUEUED))).scalar_one()
+def _count_queued(connection: Connection) -> int:
+    return connection.execute(_counting(TaskStatus.QUEUED)).scalar_one()
 
 
 def _counting(*statuses: TaskStatus) -> Select[int]:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 
-from sqlalchemy import and_, delete, literal, select, update
+from sqlalchemy import Connection, and_, delete, literal, select, update
 
 from pagemill.domain.errors import Conflict, TaskFailureReason
 from pagemill.domain.memory import DeviceId
@@ -11,7 +11,7 @@ from pagemill.domain.ports import Clock
 from pagemill.domain.tasks import FINAL_STATUSES, NewTask, Task, TaskPage, TaskStatus
 from pagemill.store.changes import change_status, lock_task, no_such_task, raised_peak
 from pagemill.store.creation import create_task
-from pagemill.store.database import Database
+from pagemill.store.database import Database, reading, writing
 from pagemill.store.labels import has_labels
 from pagemill.store.payload import unpack
 from pagemill.store.records import Values, page_of, task_of
@@ -28,26 +28,28 @@ class SqlTaskStore:
         self._database = database
         self._clock = clock
 
-    async def create(self, new: NewTask) -> Task:
+    @writing
+    def create(self, connection: Connection, new: NewTask) -> Task:
         """Store a task (`created`) and its page rows in one transaction."""
-        async with self._database.write() as connection:
-            return await create_task(connection, new, now=self._clock.now())
+        return create_task(connection, new, now=self._clock.now())
 
-    async def get(self, task_id: str) -> Task:
+    @reading
+    def get(self, connection: Connection, task_id: str) -> Task:
         """The task, with its page counts.
 
         Raises:
             NotFound: There is none of that id.
         """
-        async with self._database.read() as connection:
-            result = await connection.execute(select(tasks).where(tasks.c.task_id == task_id))
-            row = result.mappings().one_or_none()
+        result = connection.execute(select(tasks).where(tasks.c.task_id == task_id))
+        row = result.mappings().one_or_none()
         if row is None:
             raise no_such_task(task_id)
         return task_of(row)
 
-    async def list_tasks(
+    @reading
+    def list_tasks(
         self,
+        connection: Connection,
         *,
         status: TaskStatus | None = None,
         labels: Mapping[str, str] | None = None,
@@ -62,16 +64,18 @@ class SqlTaskStore:
             query = query.where(tasks.c.status == status)
         if before is not None:
             query = query.where(tasks.c.task_id < before)
-        async with self._database.read() as connection:
-            return [task_of(row) for row in (await connection.execute(query)).mappings()]
+        return [task_of(row) for row in connection.execute(query).mappings()]
 
-    async def pages(self, task_id: str) -> Sequence[TaskPage]:
+    @reading
+    def pages(self, connection: Connection, task_id: str) -> Sequence[TaskPage]:
         """All pages of the task by number."""
         query = select(task_pages).where(task_pages.c.task_id == task_id).order_by(task_pages.c.number)
-        async with self._database.read() as connection:
-            return [page_of(row) for row in (await connection.execute(query)).mappings()]
+        return [page_of(row) for row in connection.execute(query).mappings()]
 
-    async def uncleaned(self, limit: int = 100, *, ended_for: timedelta = timedelta(0)) -> Sequence[Task]:
+    @reading
+    def uncleaned(
+        self, connection: Connection, limit: int = 100, *, ended_for: timedelta = timedelta(0)
+    ) -> Sequence[Task]:
         """Final tasks whose `resource_cleanup_completed` is still false so long after their end, oldest first."""
         query = (
             select(tasks)
@@ -83,11 +87,12 @@ class SqlTaskStore:
             .order_by(tasks.c.task_id)
             .limit(limit)
         )
-        async with self._database.read() as connection:
-            return [task_of(row) for row in (await connection.execute(query)).mappings()]
+        return [task_of(row) for row in connection.execute(query).mappings()]
 
-    async def transition(
+    @writing
+    def transition(
         self,
+        connection: Connection,
         task_id: str,
         status: TaskStatus,
         *,
@@ -104,14 +109,15 @@ class SqlTaskStore:
             IllegalTransition: The state machine has no such step.
         """
         now = self._clock.now()
-        async with self._database.write() as connection:
-            task = await lock_task(connection, task_id)
-            if task.status is status:
-                return task
-            return await change_status(connection, task, status, now=now, reason=reason, message=message)
+        task = lock_task(connection, task_id)
+        if task.status is status:
+            return task
+        return change_status(connection, task, status, now=now, reason=reason, message=message)
 
-    async def track(
+    @writing
+    def track(
         self,
+        connection: Connection,
         task_id: str,
         *,
         device: DeviceId | None = None,
@@ -133,23 +139,22 @@ class SqlTaskStore:
         values = {name: value for name, value in given.items() if value is not None}
         if not values:
             return
-        async with self._database.write() as connection:
-            changed = await connection.execute(update(tasks).where(tasks.c.task_id == task_id).values(values))
-            if changed.rowcount == 0:
-                raise no_such_task(task_id)
+        changed = connection.execute(update(tasks).where(tasks.c.task_id == task_id).values(values))
+        if changed.rowcount == 0:
+            raise no_such_task(task_id)
 
-    async def delete(self, task_id: str) -> Task:
+    @writing
+    def delete(self, connection: Connection, task_id: str) -> Task:
         """Remove a final or never started task with all rows that belong to it; returns what it was.
 
         Raises:
             NotFound: There is no such task.
             Conflict: It is still queued or running.
         """
-        async with self._database.write() as connection:
-            task = await lock_task(connection, task_id)
-            if not (task.status.is_final or task.status is TaskStatus.CREATED):
-                raise Conflict(f"Task {task_id} is {task.status}; cancel it before deleting it.")
-            await connection.execute(delete(tasks).where(tasks.c.task_id == task_id))
+        task = lock_task(connection, task_id)
+        if not (task.status.is_final or task.status is TaskStatus.CREATED):
+            raise Conflict(f"Task {task_id} is {task.status}; cancel it before deleting it.")
+        connection.execute(delete(tasks).where(tasks.c.task_id == task_id))
         return task
 
     async def results(self, task_id: str) -> AsyncIterator[bytes]:
@@ -167,7 +172,8 @@ class SqlTaskStore:
                 last = number
             full = len(found) == RESULTS_AT_ONCE
 
-    async def _results_after(self, task_id: str, number: int) -> Sequence[tuple[int, str, bytes]]:
+    @reading
+    def _results_after(self, connection: Connection, task_id: str, number: int) -> Sequence[tuple[int, str, bytes]]:
         same_options = and_(
             tasks.c.task_id == page_results.c.task_id, tasks.c.fingerprint == page_results.c.fingerprint
         )
@@ -178,5 +184,4 @@ class SqlTaskStore:
             .order_by(page_results.c.page_number)
             .limit(RESULTS_AT_ONCE)
         )
-        async with self._database.read() as connection:
-            return [(row.page_number, row.codec, row.payload) for row in await connection.execute(query)]
+        return [(row.page_number, row.codec, row.payload) for row in connection.execute(query)]

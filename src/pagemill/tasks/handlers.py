@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.memory import DeviceId, in_mib
-from pagemill.domain.ports import EventLog, PageQueue, TaskStore
-from pagemill.domain.tasks import PageState
+from pagemill.domain.ports import EventLog, PageQueue, ResourceLog
+from pagemill.domain.tasks import Task
 from pagemill.tasks.tally import Tally
 from pagemill.tasks.watch import TaskWatch
 
@@ -46,9 +46,15 @@ class TaskEventHandlers:
     """
 
     def __init__(
-        self, *, store: TaskStore, pages: PageQueue, events: EventLog, watch: TaskWatch, tally: Tally | None = None
+        self,
+        *,
+        resources: ResourceLog,
+        pages: PageQueue,
+        events: EventLog,
+        watch: TaskWatch,
+        tally: Tally | None = None,
     ) -> None:
-        self._store = store
+        self._resources = resources
         self._pages = pages
         self._events = events
         self._watch = watch
@@ -72,16 +78,17 @@ class TaskEventHandlers:
     async def on_task_resource_acquired(self, task_id: str, resource: str) -> None:
         """A service works for the task from now on: log it, and record it on the task."""
         self._held[task_id].append(resource)
-        await self._store.track(task_id, service_instance_id=resource)
-        await self.record(task_id, TaskEvent.RESOURCE_ACQUIRED, {"resource": resource})
+        await self._resources.acquired(task_id, resource)
+        self._watch.progressed(task_id)
 
     async def on_task_resource_released(self, task_id: str, resource: str, use: ResourceUse) -> None:
         """The service is free again: log what was promised and taken, and warn where that was over the estimate."""
         self._held[task_id].remove(resource)
         if not self._held[task_id]:
             del self._held[task_id]
-        await self.record(task_id, TaskEvent.RESOURCE_RELEASED, {"resource": resource, **use.details()})
-        await self._warn_of_excess(task_id, use)
+        task = await self._resources.released(task_id, {"resource": resource, **use.details()})
+        self._watch.progressed(task_id)
+        await self._warn_of_excess(task, use)
 
     async def on_task_cleanup_completed(self, task_id: str) -> bool:
         """Verify that the task holds nothing any more, and only then say so on the task.
@@ -90,27 +97,21 @@ class TaskEventHandlers:
             Whether it was verified; a task that still holds something is cleaned up again later.
         """
         left = self.held(task_id)
-        leased = [page.number for page in await self._store.pages(task_id) if page.state is PageState.LEASED]
-        if left or leased:
-            logger.warning("Task %s still holds services %s and pages %s after its cleanup", task_id, left, leased)
+        if left or (leased := await self._resources.cleaned(task_id)):
+            held = f"services {', '.join(left)}" if left else f"pages {leased}"
+            logger.warning("Task %s still holds %s after its cleanup", task_id, held)
             return False
-        # the mark comes last: of a task that bears it, every event is in the log
-        await self._events.append(task_id, TaskEvent.CLEANUP_COMPLETED)
-        await self._store.track(task_id, cleanup_completed=True)
         self._warned.discard(task_id)
         self._watch.notify(task_id)
         return True
 
-    async def _warn_of_excess(self, task_id: str, use: ResourceUse) -> None:
+    async def _warn_of_excess(self, task: Task, use: ResourceUse) -> None:
         """Once for each task: its receipt has the highest peak, and its health says the same."""
-        if task_id in self._warned:
-            return
-        task = await self._store.get(task_id)
-        peak_mb = in_mib(use.peak_bytes)
-        if task.estimated_memory_mb is not None and peak_mb > task.estimated_memory_mb:
-            self._warned.add(task_id)
-            details: Details = {"kind": "over_estimate", "peak_mb": peak_mb, "estimated_mb": task.estimated_memory_mb}
-            await self.record(task_id, TaskEvent.MEMORY_WARNING, details)
+        estimated_mb, peak_mb = task.estimated_memory_mb, in_mib(use.peak_bytes)
+        if task.task_id not in self._warned and estimated_mb is not None and peak_mb > estimated_mb:
+            self._warned.add(task.task_id)
+            details: Details = {"kind": "over_estimate", "peak_mb": peak_mb, "estimated_mb": estimated_mb}
+            await self.record(task.task_id, TaskEvent.MEMORY_WARNING, details)
 
     def page_settled(self, task_id: str) -> None:
         """One page has an outcome."""

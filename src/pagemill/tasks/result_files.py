@@ -85,15 +85,16 @@ class ResultFiles:
         if task.pages_done == 0:
             raise NotFound(f"No page of task {task_id} was read.")
         path = self._work_dir / f"{task_id}{FOLDER_SUFFIX}" / f"{result_tag(task, result)}{result.extension}"
-        if path not in self._making and not await asyncio.to_thread(_is_kept, path):
+        if path not in self._making:
             making = asyncio.create_task(self._make(task, result, path))
             self._making[path] = making
             making.add_done_callback(lambda done: self._made(path, done))
-        if path in self._making:
-            await asyncio.shield(self._making[path])
+        await asyncio.shield(self._making[path])
         return path
 
     async def _make(self, task: Task, result: ResultFormat, path: Path) -> None:
+        if await asyncio.to_thread(_is_kept, path):
+            return
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
         if result.name == SEARCHABLE_PDF.name:
             await self._make_pdf(task, path)

@@ -6,10 +6,10 @@ import ctypes
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
-from sqlalchemy.exc import DBAPIError
-from tests.fixtures.stores import Stores, new_task, read_page
+from sqlalchemy import Connection, select, text
+from tests.fixtures.stores import Stores, holding, new_task, read_page
 
+from pagemill.domain.errors import DatabaseUnavailable
 from pagemill.domain.tasks import PageState
 from pagemill.store.database import Database
 from pagemill.store.tables import tasks
@@ -32,13 +32,12 @@ def sqlite_memory_bytes() -> int:
 async def test_an_error_rolls_everything_back(stores: Stores) -> None:
     await stores.tasks.create(new_task("a"))
 
-    async def fail() -> None:
-        async with stores.database.write() as connection:
-            await connection.execute(text("DELETE FROM tasks"))
-            raise Fault
+    def fail(connection: Connection) -> None:
+        connection.execute(text("DELETE FROM tasks"))
+        raise Fault
 
     with pytest.raises(Fault):
-        await fail()
+        await stores.database.write(fail)
     assert (await stores.tasks.get("a")).task_id == "a"
 
 
@@ -47,7 +46,7 @@ async def test_cancelling_at_any_moment_leaves_pages_done_or_not_done(stores: St
     lease = await stores.claim("a", limit=40)
     for number in lease.pages:
         commit = asyncio.create_task(stores.pages.commit_page(lease, read_page(number)))
-        for _ in range(number):
+        for _ in range(number - 1):
             await asyncio.sleep(0)
         commit.cancel()
         await asyncio.wait([commit])
@@ -62,25 +61,27 @@ async def test_cancelling_at_any_moment_leaves_pages_done_or_not_done(stores: St
 
 
 async def test_a_reader_sees_what_was_before_a_writer_commits(stores: Stores) -> None:
-    async with stores.database.write() as connection:
-        await connection.execute(
-            text("INSERT INTO task_transitions (status_before, status_after) VALUES ('here', 'there')")
-        )
-        async with asyncio.timeout(10), stores.database.read() as reader:
-            seen = await reader.execute(text("SELECT 1 FROM task_transitions WHERE status_before = 'here'"))
-            assert seen.first() is None
-        await connection.rollback()
+    insert = text("INSERT INTO task_transitions (status_before, status_after) VALUES ('here', 'there')")
+    here = text("SELECT count(*) FROM task_transitions WHERE status_before = 'here'")
+
+    def seen(connection: Connection) -> int:
+        return int(connection.execute(here).scalar_one())
+
+    async with holding(stores.database.write, lambda writer: writer.execute(insert)):
+        assert await stores.database.read(seen) == 0
+    assert await stores.database.read(seen) == 1
+    await stores.database.write(
+        lambda writer: writer.execute(text("DELETE FROM task_transitions WHERE status_before = 'here'"))
+    )
 
 
 async def test_a_stopped_database_says_so_and_can_be_started_again(database_url: str) -> None:
     database = Database(database_url)
     with pytest.raises(RuntimeError, match="start"):
-        async with database.read():
-            pass
+        await database.read(lambda connection: connection.execute(text("SELECT 1")))
     for _ in range(2):
         await database.start()
-        async with database.read() as connection:
-            assert (await connection.execute(select(tasks))).all() == []
+        assert await database.read(lambda connection: connection.execute(select(tasks)).all()) == []
         await database.stop()
         await database.stop()
 
@@ -89,12 +90,14 @@ async def test_sqlite_is_set_up_for_crashes_of_the_process(tmp_path: Path) -> No
     database = Database(f"sqlite:///{tmp_path / 'new folder' / 'a.db'}")
     await database.start()
     expected = {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 30_000}
-    async with database.write() as connection:
-        for pragma, value in expected.items():
-            assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one() == value
-    async with database.read() as connection:
-        with pytest.raises(DBAPIError, match="readonly"):
-            await connection.exec_driver_sql("CREATE TABLE a (b)")
+
+    def read(connection: Connection) -> dict[str, object]:
+        return {pragma: connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one() for pragma in expected}
+
+    assert await database.write(read) == expected
+    with pytest.raises(DatabaseUnavailable) as refused:
+        await database.read(lambda connection: connection.exec_driver_sql("CREATE TABLE a (b)"))
+    assert "readonly" in str(refused.value.__cause__)
     await database.stop()
 
 
@@ -106,20 +109,22 @@ async def test_memory_is_given_back_at_any_moment_and_nothing_is_missed(stores: 
         for _ in range(5):
             await stores.database.give_back_memory()
 
-    async with stores.database.read() as connection:
+    async with holding(stores.database.read, lambda reader: reader.execute(select(tasks)).all()):
         await asyncio.gather(give_back(), *(stores.pages.commit_page(lease, read_page(n)) for n in lease.pages))
-        assert (await connection.execute(select(tasks.c.pages_done))).scalar_one() in range(41)
     assert (await stores.tasks.get("a")).pages_done == 40
 
 
 async def test_every_connection_gives_its_page_cache_back(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'a.db'}")
     await database.start()
-    async with database.write() as connection:
-        await connection.execute(text("CREATE TABLE large AS SELECT zeroblob(1000000) AS data"))
-    async with database.read() as first, database.read() as second:
-        for connection in (first, second):
-            await connection.execute(text("SELECT sum(length(data)) FROM large WHERE data > x'00'"))
+    large = text("CREATE TABLE large AS SELECT zeroblob(1000000) AS data")
+    await database.write(lambda writer: writer.execute(large))
+
+    def read_all(reader: Connection) -> None:
+        reader.execute(text("SELECT sum(length(data)) FROM large WHERE data > x'00'"))
+
+    async with holding(database.read, read_all), holding(database.read, read_all):
+        pass
     held = sqlite_memory_bytes()
     await database.give_back_memory()
     assert held - sqlite_memory_bytes() > 3 * 900_000, "the caches of one that wrote and of two that read"

@@ -59,11 +59,10 @@ async def test_what_belongs_to_no_task_is_told(stores: Stores) -> None:
 async def test_samples_go_a_few_at_a_time_oldest_first(stores: Stores) -> None:
     await stores.tasks.create(new_task("a"))
     sample = {"task_id": "a", "memory_usage_mb": 1, "device": "cpu", "processing_stage": "ocr"}
-    async with stores.database.write() as connection:
-        rows = [{**sample, "timestamp": stores.clock.now() + hours * timedelta(hours=1)} for hours in range(6)]
-        await connection.execute(insert(task_metrics), rows)
+    rows = [{**sample, "timestamp": stores.clock.now() + hours * timedelta(hours=1)} for hours in range(6)]
+    await stores.database.write(lambda connection: connection.execute(insert(task_metrics), rows))
     stores.clock.turn(DAY + timedelta(hours=4))
     deleted = [await _retention(stores).prune_samples(DAY, limit=3) for _ in range(3)]
     assert deleted == [3, 1, 0]
-    async with stores.database.read() as connection:
-        assert (await connection.execute(select(func.count()).select_from(task_metrics))).scalar_one() == 2
+    left = select(func.count()).select_from(task_metrics)
+    assert await stores.database.read(lambda connection: connection.execute(left).scalar_one()) == 2

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.fixtures.stores import MINUTE, Stores, failed_page, new_task, read_page
+from tests.fixtures.stores import MINUTE, Stores, failed_page, holding, new_task, read_page
 
 from pagemill.domain.errors import IllegalTransition, NotFound, QueueFull, TaskFailureReason
 from pagemill.domain.memory import CPU, DeviceId
@@ -96,8 +96,7 @@ async def test_a_task_that_another_server_holds_is_passed_over(stores: Stores, b
         pytest.skip("SQLite has one writer at a time: nobody else can be taking a task.")
     for name in ("a", "b"):
         await stores.queued(name)
-    async with asyncio.timeout(10), stores.database.write() as other:
-        await lock_row(other, "a")
+    async with holding(stores.database.write, lambda other: lock_row(other, "a")):
         task = await stores.queue.get_next_task(CPU)
     assert task is not None
     assert task.task_id == "b"

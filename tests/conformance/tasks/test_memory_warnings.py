@@ -29,7 +29,7 @@ class PoolOfOne(FakeServicePool):
 @pytest.fixture
 def handlers(stores: Stores) -> TaskEventHandlers:
     watch = TaskWatch(stores.tasks)
-    return TaskEventHandlers(store=stores.tasks, pages=stores.pages, events=stores.events, watch=watch)
+    return TaskEventHandlers(resources=stores.resources, pages=stores.pages, events=stores.events, watch=watch)
 
 
 async def warnings_of(stores: Stores, task_id: str) -> list[Details]:

@@ -53,8 +53,8 @@ async def test_a_killed_server_loses_no_committed_page_and_leaves_the_rest_to_ot
         await stores.running("a", pages=PAGES)
         told = _kill_after(url, commits)
 
-        async with database.read() as connection:
-            assert (await connection.execute(text("PRAGMA integrity_check"))).scalar_one() == "ok"
+        check = text("PRAGMA integrity_check")
+        assert await database.read(lambda connection: connection.execute(check).scalar_one()) == "ok"
         done = [page.number for page in await stores.tasks.pages("a") if page.state is PageState.DONE]
         events = await stores.events.read("a")
         assert set(told) <= set(done)

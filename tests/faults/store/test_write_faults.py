@@ -4,15 +4,16 @@ One document is taken through the tasks room again and again; in run n the n-th 
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.fixtures.databases import CleanDatabase
 from tests.fixtures.stores import RunningClock, Stores, new_task
 from tests.fixtures.tasks_room import OWNER, Room, eventually
@@ -24,6 +25,7 @@ from pagemill.store.database import Database
 from pagemill.tasks.batches import BatchConfig
 from pagemill.tasks.rescuer import Rescuer
 
+T = TypeVar("T")
 PAGES = 3
 SOON = timedelta(milliseconds=10)
 """Between two looks of every duty, and the life of a lease: so that a run takes no longer than it must."""
@@ -47,18 +49,22 @@ class FaultyDatabase(Database):
         self._fails_at = fails_at
         self._fault = fault
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, work: Callable[[Connection], T]) -> T:
         self.writes += 1
         fails = self.writes == self._fails_at
         if fails and self._fault is Fault.STATEMENT:
             raise DatabaseUnavailable("A fault of the test.")
-        async with super().write() as connection:
-            yield connection
+
+        def faulty(connection: Connection) -> T:
+            result = work(connection)
             if fails and self._fault is Fault.BEFORE_COMMIT:
                 raise OperationalError("COMMIT", {}, OSError("A fault of the test."))
+            return result
+
+        result = await super().write(faulty)
         if fails and self._fault is Fault.AFTER_COMMIT:
             raise DatabaseUnavailable("A fault of the test.")
+        return result
 
 
 async def _submitted(stores: Stores) -> None:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pagemill.domain.memory import CPU
-from pagemill.domain.recognition import RecognitionOptions, Stage
+from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import Backlog
 from pagemill.tasks.plan import READER_LANE, BatchLimits, plan
 
@@ -21,8 +21,7 @@ def backlog(
     caller: str = "",
 ) -> Backlog:
     queued = {Stage.OCR: ocr, Stage.TEXT: text}
-    options = RecognitionOptions()
-    return Backlog(task_id, priority, sequence, CPU, options, queued, leased=0, solitary=solitary, caller=caller)
+    return Backlog(task_id, priority, sequence, CPU, queued, leased=0, solitary=solitary, caller=caller)
 
 
 def served(backlogs: list[Backlog], *, places: int, rounds: int) -> dict[str, int]:

@@ -258,6 +258,25 @@ class EventLog(Protocol):
         ...
 
 
+class ResourceLog(Protocol):
+    """What tasks hold, from the first service to the end of their cleanup; each step is durable at once."""
+
+    async def acquired(self, task_id: str, resource: str) -> None:
+        """A service works for the task from now on: recorded on it, and in its log."""
+        ...
+
+    async def released(self, task_id: str, details: Details) -> Task:
+        """A service is free again: in the task's log. Returns the task as it stands."""
+        ...
+
+    async def cleaned(self, task_id: str) -> Sequence[int]:
+        """Say on the task and in its log that it holds nothing, unless pages of it are leased; returns those pages.
+
+        Of a task that bears the mark, every event is in the log.
+        """
+        ...
+
+
 class Submissions(Protocol):
     """What was sent under which idempotency key."""
 

@@ -1,0 +1,67 @@
+"""What tasks hold, in SQL: each step is one transaction that writes the task's row and its log together."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from pagemill.domain.events import Details, TaskEvent
+from pagemill.domain.ports import Clock
+from pagemill.domain.tasks import PageState, Task
+from pagemill.store.changes import lock_row, lock_task, note
+from pagemill.store.database import Database, writing
+from pagemill.store.tables import task_pages, tasks
+
+_HOLDS = update(tasks).where(tasks.c.task_id == bindparam("of_task")).values(service_instance_id=bindparam("holds"))
+_CLEAN = update(tasks).where(tasks.c.task_id == bindparam("of_task")).values(resource_cleanup_completed=True)
+_LEASED = (
+    select(task_pages.c.number)
+    .where(task_pages.c.task_id == bindparam("of_task"), task_pages.c.state == PageState.LEASED)
+    .order_by(task_pages.c.number)
+)
+
+
+class SqlResourceLog:
+    """`ResourceLog` on SQLite and PostgreSQL. Runs in the server process."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    @writing
+    def acquired(self, connection: Connection, task_id: str, resource: str) -> None:
+        """A service works for the task from now on.
+
+        Raises:
+            NotFound: There is no such task.
+        """
+        lock_row(connection, task_id)
+        connection.execute(_HOLDS, {"of_task": task_id, "holds": resource})
+        self._note(connection, task_id, TaskEvent.RESOURCE_ACQUIRED, {"resource": resource})
+
+    @writing
+    def released(self, connection: Connection, task_id: str, details: Details) -> Task:
+        """A service is free again; returns the task as it stands.
+
+        Raises:
+            NotFound: There is no such task.
+        """
+        task = lock_task(connection, task_id)
+        self._note(connection, task_id, TaskEvent.RESOURCE_RELEASED, details)
+        return task
+
+    @writing
+    def cleaned(self, connection: Connection, task_id: str) -> Sequence[int]:
+        """Say on the task that it holds nothing any more, unless pages of it are leased; returns those pages.
+
+        Raises:
+            NotFound: There is no such task.
+        """
+        lock_row(connection, task_id)
+        leased = connection.execute(_LEASED, {"of_task": task_id}).scalars().all()
+        if not leased:
+            self._note(connection, task_id, TaskEvent.CLEANUP_COMPLETED, {})
+            connection.execute(_CLEAN, {"of_task": task_id})
+        return leased
+
+    def _note(self, connection: Connection, task_id: str, event: TaskEvent, details: Details) -> None:
+        note(connection, task_id, event, now=self._clock.now(), details=details)
