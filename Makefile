@@ -1,4 +1,4 @@
-.PHONY: serve test check bench clean help
+.PHONY: serve test check bench reference clean help
 
 VENV := .venv
 PYTHON ?= python3
@@ -23,6 +23,9 @@ check: $(VENV)/.dev ## Format, lint, types and import contracts
 bench: $(VENV)/.dev ## Print the benchmark tables
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.memory
+
+reference: $(VENV)/.dev ## Write the pages of docs/reference/ that come from the code
+	for script in scripts/write_*.py; do $(BIN)/python $$script || exit; done
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pagemill needs Python 3.11 or newer; say which: make PYTHON=python3.12 serve")'
