@@ -90,7 +90,7 @@ def _type(annotation: object) -> str:
         return " or ".join(_type(part) for part in get_args(annotation) if part is not types.NoneType)
     if hasattr(annotation, "__metadata__"):
         return _type(get_args(annotation)[0])
-    return {tuple: "list of texts", dict: "mapping"}[get_origin(annotation)]
+    return "list of texts" if get_origin(annotation) is tuple else "mapping"
 
 
 def _limits(field: FieldInfo) -> Iterator[str]:
