@@ -14,6 +14,8 @@ from pagemill.domain.memory import DeviceId
 
 READER = "reader"
 """The engine name of a worker without an engine: it inspects documents and takes text layers."""
+EXPORT = "export"
+"""The profile of a reader that makes whole documents. That takes minutes, so it is a process apart from the others."""
 
 
 class Stage(StrEnum):
@@ -70,6 +72,11 @@ class ModelSetKey:
     def reader(cls, device: DeviceId) -> "ModelSetKey":
         """The key of the worker that inspects documents and takes text layers."""
         return cls(READER, "", (), device)
+
+    @classmethod
+    def exporter(cls, device: DeviceId) -> "ModelSetKey":
+        """The key of the worker that makes searchable PDFs."""
+        return cls(READER, EXPORT, (), device)
 
     @classmethod
     def of(cls, options: RecognitionOptions, device: DeviceId, profile: EngineProfile) -> "ModelSetKey":

@@ -1,10 +1,10 @@
-"""Searchable PDFs, made by a reader: untrusted bytes are never opened in the server."""
+"""Searchable PDFs, made by a reader of their own: untrusted bytes are never opened in the server."""
 
 from datetime import timedelta
 from pathlib import Path
 
 from pagemill.domain.memory import CPU
-from pagemill.domain.recognition import READER
+from pagemill.domain.recognition import EXPORT, READER
 from pagemill.pool.messages import Export
 from pagemill.pool.service_pool import OCRServicePool
 
@@ -17,7 +17,7 @@ class PooledPdfMaker:
 
     Args:
         pool: Where a reader is had.
-        wait: Longest wait for a reader.
+        wait: Longest wait for its reader, which makes one PDF at a time.
     """
 
     def __init__(self, pool: OCRServicePool, *, wait: timedelta) -> None:
@@ -42,7 +42,7 @@ class PooledPdfMaker:
             WorkerLost: The reader died of it, or could not be loaded.
         """
         request = Export(document=document, pages=str(pages), output=str(output))
-        reader = await self._pool.acquire(device=CPU, engine=READER, wait=self._wait)
+        reader = await self._pool.acquire(device=CPU, engine=READER, profile=EXPORT, wait=self._wait)
         try:
             await reader.export(request, limit=BASE_LIMIT + page_count * PAGE_LIMIT)
         finally:

@@ -14,7 +14,7 @@ from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngi
 from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.outcomes import BatchOutcome
 from pagemill.domain.ports import OnPage, Service
-from pagemill.domain.recognition import READER, BatchParams, ModelSetKey
+from pagemill.domain.recognition import EXPORT, READER, BatchParams, ModelSetKey
 from pagemill.domain.snapshot import LaneSnapshot, PoolSnapshot
 from pagemill.pool.config import PoolConfig
 from pagemill.pool.messages import Export, Render
@@ -96,7 +96,8 @@ class _Held:
 class OCRServicePool:
     """One shared pool for every device. Runs in the server's event loop.
 
-    A service needs a place on its lane (its device's, or the readers'), a place in total, and a use of a model set.
+    A service needs a place on its lane (its device's, the readers', the exporter's), a place in total, and a use of a
+    model set. The exporter's lane reads no pages and is in no snapshot.
     """
 
     def __init__(self, config: PoolConfig, specs: Mapping[str, EngineSpec], models: ModelManager) -> None:
@@ -105,7 +106,8 @@ class OCRServicePool:
         self._models = models
         self._lanes = {str(device): Places(str(device), device, places) for device, places in config.services.items()}
         self._readers = Places(READER, CPU, config.readers)
-        everything = sum(config.services.values()) + config.readers
+        self._exporter = Places(f"{READER}/{EXPORT}", CPU, 1)
+        everything = sum(config.services.values()) + config.readers + self._exporter.capacity
         self._total = Places("all", CPU, everything if config.services_total is None else config.services_total)
         self._held: dict[str, _Held] = {}
         self._numbers = count(1)
@@ -144,7 +146,8 @@ class OCRServicePool:
         Raises:
             UnknownEngine: There is no such engine or profile, beside what the port says.
         """
-        key, lane = self._key(device, engine, profile, languages), self._lane(device, engine)
+        key = self._key(device, engine, profile, languages)
+        lane = self._lane(key)
         limit = self._config.acquire_wait if wait is None else wait
         try:
             async with asyncio.timeout(limit.total_seconds()):
@@ -188,7 +191,7 @@ class OCRServicePool:
 
     def _key(self, device: DeviceId, engine: str, profile: str, languages: Sequence[str]) -> ModelSetKey:
         if engine == READER:
-            return ModelSetKey.reader(CPU)
+            return ModelSetKey.exporter(CPU) if profile == EXPORT else ModelSetKey.reader(CPU)
         spec = self._specs.get(engine)
         found = spec.profile(profile) if spec else None
         if spec is None or found is None:
@@ -199,9 +202,10 @@ class OCRServicePool:
             raise DeviceUnavailable(f"The engine {engine} cannot run on {device}; it runs on: {kinds}.", device=device)
         return ModelSetKey(engine, found.name, found.model_languages(languages), device)
 
-    def _lane(self, device: DeviceId, engine: str) -> Places:
-        if engine == READER:
-            return self._readers
+    def _lane(self, key: ModelSetKey) -> Places:
+        if key.is_reader:
+            return self._exporter if key.profile == EXPORT else self._readers
+        device = key.device
         lane = self._lanes.get(device)
         if lane is None or lane.capacity == 0:
             there = ", ".join(name for name, lane in self._lanes.items() if lane.capacity) or "none"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.fixtures.pool import (
+    PAGES,
     PATIENCE,
     QUICK_MODELS,
     Outcomes,
@@ -25,8 +26,10 @@ from tests.fixtures.pool import (
 from pagemill.domain.errors import NeverFits, PoolExhausted, TaskFailureReason, WorkerLost
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemoryReading, Reservation
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed
-from pagemill.domain.recognition import READER
+from pagemill.domain.recognition import EXPORT, READER
 from pagemill.domain.snapshot import UnloadCause
+from pagemill.pool.config import PoolConfig
+from pagemill.pool.inspection import PooledInspector
 from pagemill.pool.placement import ExitStatus, LocalPlacement, WorkerProcess
 from pagemill.pool.service_pool import OCRService
 from pagemill.testing.clock import FakeClock
@@ -100,6 +103,16 @@ async def test_an_engine_may_have_an_idle_timeout_of_its_own() -> None:
         clock.advance(timedelta(seconds=10))
         await yard.models.run_once()
         assert pids(yard) == []
+
+
+async def test_a_document_is_looked_at_while_a_pdf_is_made(document: Path) -> None:
+    async with running(make_yard()) as yard:
+        exporter = await yard.pool.acquire(device=CPU, engine=READER, profile=EXPORT)
+        assert (await PooledInspector(PoolConfig(), yard.pool).inspect(str(document))).page_count == PAGES
+        assert len(pids(yard)) == 2, "a process of its own, which may be busy for minutes"
+        with pytest.raises(PoolExhausted, match="reader/export"):
+            await yard.pool.acquire(device=CPU, engine=READER, profile=EXPORT, wait=A_MOMENT)
+        await yard.pool.release(exporter)
 
 
 async def test_the_server_is_told_when_the_last_model_set_has_gone() -> None:
