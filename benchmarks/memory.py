@@ -37,6 +37,8 @@ class Options:
     threads: int
     rounds: int
     limit_mb: int
+    flight_pages: int
+    least_tasks: int
     most_tasks: int
     soak_pages: int
     plot: Path
@@ -67,12 +69,15 @@ def peak(options: Options, scratch: Path) -> None:
 
 
 def flight(options: Options, scratch: Path) -> None:
-    """More and more tasks at once, until they do not all complete."""
+    """More and more tasks at once, until they do not all complete.
+
+    A task is in flight once a page of it is read and until its last is; to be counted together, they must take a while.
+    """
     limit = options.limit_mb * MIB
     threads = max(1, options.threads // options.tasks)
-    print(f"\nTasks in flight under one limit of {options.limit_mb} MiB, 2 pages each")
+    print(f"\nTasks in flight under one limit of {options.limit_mb} MiB, {options.flight_pages} pages each")
     print(f"{'':12}{'tasks':>7}{'in flight':>11}{'completed':>11}{'oom kills':>11}{'peak MiB':>10}{'seconds':>9}")
-    documents = make_documents(scratch, count=options.most_tasks, pages=2)
+    documents = make_documents(scratch, count=options.most_tasks, pages=options.flight_pages)
 
     def old_way(tasks: int) -> Run:
         return run_old_way(documents[:tasks], threads_per_engine=threads, limit_bytes=limit)
@@ -81,7 +86,7 @@ def flight(options: Options, scratch: Path) -> None:
         settings = _one_service(options.threads) | {"TASKS__PAGES_PER_BATCH": "1"}
         return run_pagemill(documents[:tasks], settings=settings, limit_bytes=limit)
 
-    old = _most("old way", old_way, range(1, options.most_tasks + 1))
+    old = _most("old way", old_way, range(options.least_tasks, options.most_tasks + 1))
     steps = sorted({min(4 * old * 2**step, options.most_tasks) for step in range(5)}) if old else [options.most_tasks]
     new = _most("Pagemill", pagemill, steps)
     at_least = "at least " if new == options.most_tasks else ""
@@ -139,6 +144,8 @@ def main() -> None:
     arguments.add_argument("--threads", type=int, default=4, help="both ways compute with, in all")
     arguments.add_argument("--rounds", type=int, default=2)
     arguments.add_argument("--limit-mb", type=int, default=2560, help="of the cgroup in `flight`")
+    arguments.add_argument("--flight-pages", type=int, default=4, help="of each document in `flight`")
+    arguments.add_argument("--least-tasks", type=int, default=1, help="where `flight` begins looking, the old way")
     arguments.add_argument("--most-tasks", type=int, default=32, help="where `flight` ends looking")
     arguments.add_argument("--soak-pages", type=int, default=500)
     arguments.add_argument("--plot", type=Path, default=Path("docs/explanation/images/soak.svg"))

@@ -29,7 +29,7 @@ class Run:
 
     Attributes:
         tasks: How many were asked for.
-        in_flight: The most that had progress to show and work left, or were done, at the same time.
+        in_flight: The most that had a page read and work left at the same time; the old way, all that had a page read.
         completed: How many ended with every page read.
         oom_kills: Processes the kernel killed; None where it does not count.
         peak_pss_bytes: Largest sum of PSS of all processes, sampled.
