@@ -27,6 +27,7 @@ PREFIX = "PAGEMILL_"
 CONFIG_VARIABLE = "PAGEMILL_CONFIG"
 DEFAULT_FILE = Path("pagemill.yaml")
 
+_REACHED_BY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - how a server on this machine is reached
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Percent = Annotated[int, Field(ge=6, le=100)]
@@ -180,6 +181,10 @@ class Settings(BaseSettings):
     """Least severe messages that are logged."""
     log_format: Literal["console", "json"] = "console"
     """For people, or one JSON object a line."""
+    server_url: str | None = None
+    """Where the command line finds the service; none: where `server` says that it listens."""
+    api_key: SecretStr | None = None
+    """The API key the command line uses; none: without `server_url`, the first of `server.api_keys`."""
     server: ServerSettings = ServerSettings()
     tasks: TaskSettings = TaskSettings()
     pool: PoolSettings = PoolSettings()
@@ -194,6 +199,19 @@ class Settings(BaseSettings):
     def resolved_database_url(self) -> str:
         """The database to use, the default filled in."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'pagemill.db'}"
+
+    @property
+    def resolved_server_url(self) -> str:
+        """Where the command line finds the service, the default filled in."""
+        host = _REACHED_BY.get(self.server.host, self.server.host)
+        return self.server_url or f"http://{f'[{host}]' if ':' in host else host}:{self.server.port}"
+
+    @property
+    def resolved_api_key(self) -> str | None:
+        """The API key the command line uses, the default filled in."""
+        if self.api_key is not None:
+            return self.api_key.get_secret_value()
+        return self.server.api_keys[0] if self.server.api_keys and not self.server_url else None
 
     @classmethod
     def settings_customise_sources(

@@ -179,7 +179,7 @@ def test_tasks_are_listed_page_by_page_newest_first(client: Client, kind: str, s
 
 def test_the_service_and_a_task_say_how_they_are(client: Client, scan: Path) -> None:
     task = client.wait(client.submit(scan, dpi=100, ocr="force"), within=PATIENCE_S)
-    assert client.ready().status == "ready"
+    assert (client.alive().status, client.ready().status) == ("alive", "ready")
     assert client.status().devices["cpu"].limit_mb == client.metrics().memory_by_device["cpu"].limit_mb
     assert client.health(task).status is TaskStatus.SUCCEEDED
     assert client.receipt(task).peak_mb == task.actual_memory_mb

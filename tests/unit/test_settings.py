@@ -86,3 +86,20 @@ def test_every_setting_says_what_it_is() -> None:
     schema = Settings.model_json_schema()
     assert undescribed(schema) == []
     assert [name for name, section in schema["$defs"].items() if undescribed(section)] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "url", "key"),
+    [
+        ({}, "http://127.0.0.1:8000", None),
+        ({"server": {"host": "::", "port": 9000, "api_keys": ["k"]}}, "http://[::1]:9000", "k"),
+        ({"server": {"host": "::1"}}, "http://[::1]:8000", None),
+        ({"server_url": "https://ocr.example", "server": {"api_keys": ["k"]}}, "https://ocr.example", None),
+        ({"server_url": "https://ocr.example", "api_key": "mine"}, "https://ocr.example", "mine"),
+    ],
+)
+def test_the_command_line_finds_the_server_and_sends_its_key_nowhere_else(
+    given: dict[str, object], url: str, key: str | None
+) -> None:
+    settings = load_settings(overrides=given)
+    assert (settings.resolved_server_url, settings.resolved_api_key) == (url, key)

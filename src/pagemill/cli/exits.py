@@ -34,6 +34,10 @@ class ExitCode(IntEnum):
     """The input could not be read at all."""
     NO_ROOM = 5
     """Memory, a device or a free service was missing."""
+    UNREACHABLE = 6
+    """The server could not be reached."""
+    NOT_OVER = 7
+    """The task was not over in time, or has no result yet; it goes on."""
     INTERRUPTED = 130
     """Ended by Ctrl-C."""
 
@@ -62,6 +66,7 @@ def run_command(work: Coroutine[None, None, ExitCode]) -> NoReturn:
     """Run a command to its end and leave with its exit code; errors become one sentence."""
     try:
         code = asyncio.run(_until_signal(work))
+        sys.stdout.flush()
     except PagemillError as error:
         complain(error.message)
         code = exit_code_of(error)

@@ -9,6 +9,7 @@ from pagemill.cli.config import config_commands
 from pagemill.cli.db import db_commands
 from pagemill.cli.exits import run_command
 from pagemill.cli.loading import ConfigOption, settings_or_exit
+from pagemill.cli.server_commands import server_commands
 from pagemill.domain.documents import OcrMode
 from pagemill.version import __version__
 
@@ -20,13 +21,14 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+cli.add_typer(server_commands)
 cli.add_typer(db_commands, name="db")
 cli.add_typer(config_commands, name="config")
 
 
 def main() -> None:
     """Entry point of the `pagemill` command."""
-    cli()
+    cli(prog_name="pagemill")
 
 
 def _version(wanted: bool) -> None:

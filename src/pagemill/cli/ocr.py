@@ -4,18 +4,19 @@ import asyncio
 import shutil
 import sys
 import tempfile
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from pagemill.app import Application
 from pagemill.cli.exits import ExitCode, complain, exit_code_of
+from pagemill.cli.showing import bar_label, progress_bars
+from pagemill.cli.targets import overall_code, targets_for
 from pagemill.domain.errors import InvalidRequest, PagemillError
 from pagemill.domain.results import ResultFormat, result_formats
 from pagemill.domain.tasks import Task, TaskOptions
@@ -54,7 +55,7 @@ async def recognise_files(request: OcrRequest, settings: Settings) -> ExitCode:
         local = settings.model_copy(update={"data_dir": Path(folder), "database_url": None})
         application = Application(local)
         result = _format(request.format, application)
-        targets = result_targets(request, result.extension)
+        targets = targets_for(request.files, request.output, result.extension)
         async with application.running():
             return await _OcrRun(request, application, result=result, targets=targets).run()
 
@@ -76,7 +77,7 @@ class _OcrRun:
 
     async def run(self) -> ExitCode:
         submitted: deque[tuple[Path, Task]] = deque()
-        with _progress() as progress:
+        with progress_bars() as progress:
             for file in self._request.files:
                 if len(submitted) == SUBMITTED_AHEAD:
                     await self._finish(*submitted.popleft(), progress=progress)
@@ -99,7 +100,7 @@ class _OcrRun:
         await self._application.manager.delete_task(task.task_id)
 
     async def _watch(self, task: Task, file: Path, progress: Progress) -> Task:
-        bar = progress.add_task(file.name, total=task.pages_total)
+        bar = progress.add_task(bar_label(file.name), total=task.pages_total)
         async for seen in self._application.reader.progress(task.task_id):
             progress.update(bar, completed=seen.pages_done + seen.pages_failed)
             task = seen
@@ -146,31 +147,6 @@ def _code(task: Task) -> ExitCode:
     return ExitCode.PARTLY_READ if task.pages_done else ExitCode.NOTHING_READ
 
 
-def overall_code(codes: Sequence[ExitCode]) -> ExitCode:
-    """All alike: that. Some of everything: partly read."""
-    return codes[0] if len(set(codes)) == 1 else ExitCode.PARTLY_READ
-
-
-def result_targets(request: OcrRequest, extension: str) -> Mapping[Path, Path | None]:
-    """The file each result goes to; None for stdout.
-
-    Raises:
-        InvalidRequest: Several documents would go to the same file.
-    """
-    output = request.output
-    if output is None:
-        return dict.fromkeys(request.files)
-    if len(request.files) == 1 and not output.is_dir():
-        return {request.files[0]: output}
-    if output.exists() and not output.is_dir():
-        raise InvalidRequest(f"{output} is a file; several documents need a folder.")
-    targets: dict[Path, Path | None] = {file: output / f"{file.stem}{extension}" for file in request.files}
-    for target, times in Counter(targets.values()).items():
-        if times > 1:
-            raise InvalidRequest(f"{times} documents would be written to {target}; read them one by one.")
-    return targets
-
-
 @contextmanager
 def _destination(target: Path | None) -> Iterator[IO[bytes]]:
     """Where a result goes; a file appears under its name only when it is complete.
@@ -193,16 +169,3 @@ def _destination(target: Path | None) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("pages"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )

@@ -76,6 +76,7 @@ class Client:
     metrics = blocking(FollowingCalls.metrics)
     status = blocking(FollowingCalls.status)
     setup = blocking(FollowingCalls.setup)
+    alive = blocking(FollowingCalls.alive)
     ready = blocking(FollowingCalls.ready)
     page = blocking(FollowingCalls.page)
     image = blocking(FollowingCalls.image)

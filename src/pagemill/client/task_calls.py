@@ -158,6 +158,10 @@ class TaskCalls(Calls):
         """What the service can do and how it is set up."""
         return await self._get("/setup", SetupWire)
 
+    async def alive(self) -> StateWire:
+        """Returns once the service's process answers; needs no key."""
+        return await self._get("/livez", StateWire)
+
     async def ready(self) -> StateWire:
         """Returns once the service can take work.
 

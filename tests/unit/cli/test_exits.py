@@ -41,6 +41,8 @@ def test_the_numbers_are_a_promise() -> None:
         "PARTLY_READ": 3,
         "NOTHING_READ": 4,
         "NO_ROOM": 5,
+        "UNREACHABLE": 6,
+        "NOT_OVER": 7,
         "INTERRUPTED": 130,
     }
 

@@ -5,25 +5,24 @@ from pathlib import Path
 import pytest
 
 from pagemill.cli.exits import ExitCode
-from pagemill.cli.ocr import OcrRequest, overall_code, result_targets
-from pagemill.domain.tasks import TaskOptions
+from pagemill.cli.targets import overall_code, targets_for
 
 
-def request(output: Path | None, *files: str) -> OcrRequest:
-    return OcrRequest(tuple(map(Path, files)), TaskOptions(), "text", output)
+def named(output: Path | None, extension: str, *files: str) -> dict[Path, Path | None]:
+    return targets_for([*map(Path, files)], output, extension)
 
 
 def test_without_an_output_all_go_to_stdout() -> None:
-    assert result_targets(request(None, "a.pdf", "x/a.pdf"), ".txt") == {Path("a.pdf"): None, Path("x/a.pdf"): None}
+    assert named(None, ".txt", "a.pdf", "x/a.pdf") == {Path("a.pdf"): None, Path("x/a.pdf"): None}
 
 
 def test_one_document_goes_to_a_file_or_into_a_folder_that_is_there(tmp_path: Path) -> None:
-    assert result_targets(request(tmp_path / "out", "x/a.pdf"), ".md") == {Path("x/a.pdf"): tmp_path / "out"}
-    assert result_targets(request(tmp_path, "x/a.pdf"), ".md") == {Path("x/a.pdf"): tmp_path / "a.md"}
+    assert named(tmp_path / "out", ".md", "x/a.pdf") == {Path("x/a.pdf"): tmp_path / "out"}
+    assert named(tmp_path, ".md", "x/a.pdf") == {Path("x/a.pdf"): tmp_path / "a.md"}
 
 
 def test_several_go_into_a_folder_that_need_not_be_there(tmp_path: Path) -> None:
-    targets = result_targets(request(tmp_path / "new", "x/a.pdf", "b.tar.png"), ".json")
+    targets = named(tmp_path / "new", ".json", "x/a.pdf", "b.tar.png")
     assert [*targets.values()] == [tmp_path / "new" / "a.json", tmp_path / "new" / "b.tar.json"]
 
 

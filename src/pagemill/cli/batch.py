@@ -1,0 +1,180 @@
+"""`pagemill batch`: a folder of documents, read by the server; the same command again goes on where it stopped.
+
+What was sent is known by labels on the tasks: `batch` names the run, `batch_item` the file, its content and the
+options. So nothing is kept on this side, and a document is neither sent nor read twice while the server remembers it.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import Progress, TaskID
+
+from pagemill.cli.delivering import deliver, extension_of
+from pagemill.cli.exits import ExitCode, complain
+from pagemill.cli.remote import exit_code_of_refusal, said
+from pagemill.cli.showing import print_line, progress_bars
+from pagemill.cli.submit import follow_with_bar, report
+from pagemill.cli.targets import overall_code
+from pagemill.client import AsyncClient, ClientError, SubmitOptions
+from pagemill.web.wire import TaskWire
+
+SUFFIXES = frozenset({".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
+BATCH, ITEM = "batch", "batch_item"
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """What `pagemill batch` was asked for.
+
+    Attributes:
+        folder: Where the documents are, folders within it too.
+        name: Of the batch; the label by which its tasks are found.
+        options: How documents are to be read.
+        form: Format of the results.
+        output: Folder that receives them, in the shape of `folder`; None leaves them on the server.
+        at_once: Documents in work at the same time.
+        retry: Read again what could not be read before.
+        as_json: A line for each document on stdout.
+    """
+
+    folder: Path
+    name: str
+    options: SubmitOptions
+    form: str
+    output: Path | None
+    at_once: int
+    retry: bool
+    as_json: bool
+
+
+def default_name(folder: Path) -> str:
+    """A name that is the same for the same folder."""
+    whole = folder.resolve()
+    return f"{whole.name or 'root'}-{hashlib.sha256(str(whole).encode()).hexdigest()[:8]}"
+
+
+def documents_in(folder: Path, *, but: Path | None) -> list[Path]:
+    """Every document below the folder, by name; hidden ones and those in the folder of results are left out."""
+    return sorted(path for path in _walk(folder) if but is None or but.resolve() not in path.resolve().parents)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and path.suffix.lower() in SUFFIXES and path.is_file():
+            yield path
+
+
+def item_key(file: Path, name: str, options: SubmitOptions) -> str:
+    """What a document of a batch is known by: its place, its content and how it is to be read."""
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    asked = json.dumps([name, digest, dict(options)], sort_keys=True, default=str)
+    return hashlib.sha256(asked.encode()).hexdigest()[:32]
+
+
+async def run_batch(client: AsyncClient, request: BatchRequest) -> ExitCode:
+    """Read all; what was read before is only fetched, and what was fetched before is left alone."""
+    files = await asyncio.to_thread(documents_in, request.folder, but=request.output)
+    if not files:
+        complain(f"there is no document below {request.folder} ({', '.join(sorted(SUFFIXES))}).")
+        return ExitCode.USAGE
+    known = {task.options.labels.get(ITEM, ""): task async for task in client.tasks(labels={BATCH: request.name})}
+    extension = await extension_of(client, request.form)
+    with progress_bars() as bars:
+        run = _Run(client, request, known, bars=bars, extension=extension)
+        try:
+            codes = await run.all(files)
+        except asyncio.CancelledError:
+            complain("interrupted; what was sent goes on. The same command goes on where this one stopped.")
+            return ExitCode.INTERRUPTED
+    complain(f"batch {request.name}: {_summary(codes)}")
+    return overall_code(codes)
+
+
+def _summary(codes: Sequence[ExitCode]) -> str:
+    words = {ExitCode.OK: "read", ExitCode.PARTLY_READ: "read in part"}
+    counted = Counter(words.get(code, "not read") for code in codes)
+    return f"{len(codes)} documents, " + ", ".join(f"{count} {word}" for word, count in counted.items())
+
+
+class _Run:
+    def __init__(
+        self,
+        client: AsyncClient,
+        request: BatchRequest,
+        known: Mapping[str, TaskWire],
+        *,
+        bars: Progress,
+        extension: str,
+    ) -> None:
+        self._client = client
+        self._request = request
+        self._known = known
+        self._bars = bars
+        self._extension = extension
+        self._gate = asyncio.Semaphore(request.at_once)
+        self._overall: TaskID | None = None
+
+    async def all(self, files: Sequence[Path]) -> list[ExitCode]:
+        self._overall = self._bars.add_task("documents", total=len(files))
+        async with asyncio.TaskGroup() as group:
+            work = [group.create_task(self._one(file)) for file in files]
+        return [each.result() for each in work]
+
+    async def _one(self, file: Path) -> ExitCode:
+        name = file.relative_to(self._request.folder).as_posix()
+        async with self._gate:
+            try:
+                code = await self._read(file, name)
+            except ClientError as error:
+                complain(f"{name}: {said(error)}")
+                code = exit_code_of_refusal(error)
+            except OSError as error:
+                complain(f"{name}: it cannot be read here: {error.strerror}.")
+                code = ExitCode.USAGE
+        if self._overall is not None:
+            self._bars.advance(self._overall)
+        return code
+
+    async def _read(self, file: Path, name: str) -> ExitCode:
+        task = await self._task(file, name)
+        if not task.status.is_final:
+            task = await follow_with_bar(self._client, task, self._bars)
+        target = self._target(name)
+        if target is not None and task.progress.pages_done and not _is_newer(target, file, task):
+            await deliver(self._client, task, self._request.form, target)
+        if self._request.as_json:
+            shown = {"file": name, "task_id": task.task_id, "status": task.status, "result": target and str(target)}
+            print_line(json.dumps(shown, ensure_ascii=False))
+        return report(name, task)
+
+    async def _task(self, file: Path, name: str) -> TaskWire:
+        """The task of this document, made now or in an earlier run."""
+        key = await asyncio.to_thread(item_key, file, name, self._request.options)
+        known = self._known.get(key)
+        if known is None:
+            options = self._request.options.copy()
+            options["labels"] = {**(options.get("labels") or {}), BATCH: self._request.name, ITEM: key}
+            return await self._client.submit(
+                file, name=name, idempotency_key=f"{BATCH}:{self._request.name}:{key}"[:255], **options
+            )
+        unread = known.status.is_final and known.progress.pages_done < known.progress.pages_total
+        return await self._client.retry(known) if unread and self._request.retry else known
+
+    def _target(self, name: str) -> Path | None:
+        output = self._request.output
+        return None if output is None else output / f"{name}{self._extension}"
+
+
+def _is_newer(target: Path, file: Path, task: TaskWire) -> bool:
+    """Whether the result was fetched since the document was changed and its task ended."""
+    if not target.exists():
+        return False
+    fetched = target.stat().st_mtime
+    return fetched >= file.stat().st_mtime and (task.finished_at is None or fetched >= task.finished_at.timestamp())

@@ -1,0 +1,82 @@
+"""The options about how a document is read, declared once for every command that sends one."""
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from pagemill.cli.exits import ExitCode, complain
+from pagemill.domain.documents import OcrMode
+
+if TYPE_CHECKING:
+    from pagemill.client import SubmitOptions
+
+
+def _declared(
+    pages: Annotated[str | None, typer.Option(help='Pages such as "1-3,7,-1"; all if left out.')] = None,
+    ocr: Annotated[OcrMode | None, typer.Option(help="Recognise always, never, or where no text is.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Recognition engine.")] = None,
+    profile: Annotated[str | None, typer.Option(help="The engine's profile.")] = None,
+    language: Annotated[list[str] | None, typer.Option("--language", "-l", help="ISO 639 code; repeatable.")] = None,
+    dpi: Annotated[int | None, typer.Option(help="Resolution PDF pages are rendered at.", min=50, max=600)] = None,
+    rotation: Annotated[int | None, typer.Option(help="Degrees clockwise to turn every page by.")] = None,
+    lower_resolution: Annotated[
+        bool, typer.Option("--allow-lower-resolution", help="Rather at half the dpi than not for want of memory.")
+    ] = False,
+    device: Annotated[str | None, typer.Option(help='"cpu" or "cuda:0".')] = None,
+    priority: Annotated[int | None, typer.Option(help="Higher goes first.", min=-100, max=100)] = None,
+    label: Annotated[list[str] | None, typer.Option(help="NAME=VALUE to find it by; repeatable.")] = None,
+    deadline: Annotated[float | None, typer.Option(help="Seconds after which it expires.")] = None,
+    time_to_live: Annotated[float | None, typer.Option(help="Seconds after its end when it is deleted.")] = None,
+    cache: Annotated[
+        str | None, typer.Option(help="use: take pages read before; refresh: share, but read; off.")
+    ] = None,
+    webhook_url: Annotated[str | None, typer.Option(help="Where its end is told.")] = None,
+) -> "SubmitOptions":
+    """What was asked for, under the names of the API; the server checks it."""
+    options: dict[str, object] = {
+        "pages": pages,
+        "ocr": None if ocr is None else ocr.value,
+        "engine": engine,
+        "profile": profile,
+        "languages": language,
+        "dpi": dpi,
+        "rotation": rotation,
+        "allow_lower_resolution": lower_resolution or None,
+        "device": device,
+        "priority": priority,
+        "labels": labels_of(label),
+        "deadline_seconds": deadline,
+        "time_to_live_seconds": time_to_live,
+        "cache": cache,
+        "webhook_url": webhook_url,
+    }
+    return cast("SubmitOptions", {name: value for name, value in options.items() if value not in (None, {})})
+
+
+def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that takes these options beside its own; what was asked for is its first argument."""
+    own = list(inspect.signature(command).parameters.values())[1:]
+    declared = list(inspect.signature(_declared).parameters.values())
+    asked: Callable[..., SubmitOptions] = _declared
+    names = {parameter.name for parameter in declared}
+
+    def run(**given: object) -> None:
+        reading = {name: given.pop(name) for name in names & given.keys()}
+        command(asked(**reading), **given)
+
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in [*own, *declared]]
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    setattr(run, "__signature__", inspect.Signature(parameters))  # noqa: B010 - no function declares it
+    return run
+
+
+def labels_of(given: list[str] | None) -> dict[str, str]:
+    """NAME=VALUE as a mapping; a command whose labels are not written so ends."""
+    pairs = [label.partition("=") for label in given or ()]
+    if not all(name and equals for name, equals, _ in pairs):
+        complain("Write a label as NAME=VALUE, such as --label customer=17.")
+        raise typer.Exit(ExitCode.USAGE)
+    return {name: value for name, _, value in pairs}

@@ -1,0 +1,137 @@
+"""`pagemill submit`: send documents to the server, and stay until they are read where that is asked for."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import Progress
+
+from pagemill.cli.delivering import deliver, extension_of
+from pagemill.cli.exits import ExitCode, complain
+from pagemill.cli.remote import exit_code_of_refusal, said
+from pagemill.cli.showing import bar_label, event_line, outcome, print_json, print_line, progress_bars
+from pagemill.cli.targets import overall_code, targets_for
+from pagemill.client import AsyncClient, ClientError, SubmitOptions
+from pagemill.web.wire import TaskWire
+
+
+@dataclass(frozen=True)
+class SubmitRequest:
+    """What `pagemill submit` was asked for.
+
+    Attributes:
+        files: What to send.
+        options: How it is to be read.
+        wait: Stay until all are read, and deliver the results.
+        watch: Stay likewise, and tell what happens instead.
+        form: Format of the results.
+        output: None for stdout; a folder for several files, else a file.
+        as_json: For programs: tasks, or events, one object a line.
+    """
+
+    files: Sequence[Path]
+    options: SubmitOptions
+    wait: bool
+    watch: bool
+    form: str
+    output: Path | None
+    as_json: bool
+
+
+async def submit_files(client: AsyncClient, request: SubmitRequest) -> ExitCode:
+    """Send all; with `wait` or `watch`, each is stayed with until it is over, one after the other."""
+    extension = await extension_of(client, request.form) if request.output else ""
+    targets = targets_for(request.files, request.output, extension)
+    codes: list[ExitCode] = []
+    sent: list[tuple[Path, TaskWire]] = []
+    for file in request.files:
+        try:
+            sent.append((file, await client.submit(file, **request.options)))
+        except ClientError as error:
+            complain(f"{file}: {said(error)}")
+            codes.append(exit_code_of_refusal(error))
+            continue
+        if not (request.wait or request.watch):
+            _tell(sent[-1][1], as_json=request.as_json)
+            codes.append(ExitCode.OK)
+    if request.wait or request.watch:
+        codes += await _stay(client, request, sent, targets=targets)
+    return overall_code(codes)
+
+
+def _tell(task: TaskWire, *, as_json: bool) -> None:
+    if as_json:
+        print_json(task)
+    else:
+        print_line(task.task_id)
+
+
+async def _stay(
+    client: AsyncClient,
+    request: SubmitRequest,
+    sent: Sequence[tuple[Path, TaskWire]],
+    *,
+    targets: dict[Path, Path | None],
+) -> list[ExitCode]:
+    codes = []
+    try:
+        for file, task in sent:
+            over = await (watch_task if request.watch else wait_for_task)(client, task, as_json=request.as_json)
+            if request.wait and request.as_json:
+                print_json(over)
+            if request.wait and (request.output or not request.as_json) and over.progress.pages_done:
+                await deliver(client, over, request.form, targets[file])
+            codes.append(report(file.name, over))
+    except asyncio.CancelledError:
+        say_how_to_go_on([task for _, task in sent])
+        codes.append(ExitCode.INTERRUPTED)
+        return [ExitCode.INTERRUPTED]
+    return codes
+
+
+def report(name: str, task: TaskWire) -> ExitCode:
+    """Say what is wrong with how a task ended; what it was worth."""
+    code = outcome(task)
+    if code is not ExitCode.OK:
+        why = f" ({task.failure.reason}: {task.failure.message})" if task.failure else ""
+        done, total = task.progress.pages_done, task.progress.pages_total
+        complain(f"{name}: {task.status}, {done} of {total} pages were read{why}; see `pagemill pages {task.task_id}`.")
+    return code
+
+
+def say_how_to_go_on(tasks: Sequence[TaskWire | str]) -> None:
+    """After Ctrl-C: nothing was stopped but the looking on."""
+    ids = " ".join(task if isinstance(task, str) else task.task_id for task in tasks)
+    complain(f"interrupted; the work goes on. Follow it: pagemill watch {ids}, or stop it: pagemill cancel {ids}")
+
+
+async def wait_for_task(client: AsyncClient, task: TaskWire | str, *, as_json: bool) -> TaskWire:
+    """The task once it is over; on a terminal, a bar shows its pages."""
+    del as_json
+    with progress_bars() as bars:
+        return await follow_with_bar(client, task, bars)
+
+
+async def follow_with_bar(client: AsyncClient, task: TaskWire | str, bars: Progress) -> TaskWire:
+    """The task once it is over; its bar moves with its pages."""
+    bar = None
+    async with aclosing(client.watch(task)) as states:
+        async for state in states:
+            done = state.progress.pages_done + state.progress.pages_failed
+            if bar is None:
+                bar = bars.add_task(bar_label(state.document.name), total=state.progress.pages_total)
+            bars.update(bar, completed=done)
+    return state
+
+
+async def watch_task(client: AsyncClient, task: TaskWire | str, *, as_json: bool) -> TaskWire:
+    """The task once it is over; what happens to it is told line by line."""
+    async with aclosing(client.follow(task)) as events:
+        async for event in events:
+            if as_json:
+                print_json(event)
+            else:
+                print_line(event_line(event))
+    return await client.task(task)

@@ -1,0 +1,37 @@
+"""Where results go, and what a command over several documents ends with."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from pagemill.cli.exits import ExitCode
+from pagemill.domain.errors import InvalidRequest
+
+
+def overall_code(codes: Sequence[ExitCode]) -> ExitCode:
+    """All alike: that. Some of everything: partly read."""
+    return codes[0] if len(set(codes)) == 1 else ExitCode.PARTLY_READ
+
+
+def targets_for(files: Sequence[Path], output: Path | None, extension: str) -> dict[Path, Path | None]:
+    """The file each result goes to; None for stdout.
+
+    Args:
+        files: The documents.
+        output: Where results are to go: None for stdout; a folder for several documents, else a file.
+        extension: Of result files, with its dot.
+
+    Raises:
+        InvalidRequest: Several documents would go to the same file.
+    """
+    if output is None:
+        return dict.fromkeys(files)
+    if len(files) == 1 and not output.is_dir():
+        return {files[0]: output}
+    if output.exists() and not output.is_dir():
+        raise InvalidRequest(f"{output} is a file; several documents need a folder.")
+    targets: dict[Path, Path | None] = {file: output / f"{file.stem}{extension}" for file in files}
+    for target, times in Counter(targets.values()).items():
+        if times > 1:
+            raise InvalidRequest(f"{times} documents would be written to {target}; read them one by one.")
+    return targets
