@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pagemill.domain.outcomes import LossCause, WorkerLoss
+from pagemill.memory.probes.oom import OomEvidence
 
 _FATAL = "Fatal Python error"
 """How `faulthandler` begins its report; a stack follows that people are better without."""
@@ -20,6 +21,11 @@ _SENTENCES = {
     LossCause.NODE: "The machine the worker ran on is gone",
 }
 
+_LIKELY = (
+    "The worker was killed, most likely by the kernel because memory had run out (a process of this machine was, and "
+    "nothing says which)"
+)
+
 
 @dataclass(frozen=True)
 class Signs:
@@ -28,7 +34,7 @@ class Signs:
     Attributes:
         code: Exit code; negative for the signal that ended it.
         asked: Why we ended it ourselves; None where we did not.
-        oom_killed: The kernel counted a kill for lack of memory while it lived.
+        oom: Whether the kernel counted a kill for lack of memory while it worked, and how surely its own.
         last_words: The end of what it printed.
         page: The page it was working on.
         peak_bytes: The highest resident size seen.
@@ -36,7 +42,7 @@ class Signs:
 
     code: int
     asked: LossCause | None = None
-    oom_killed: bool = False
+    oom: OomEvidence = OomEvidence.NONE
     last_words: str = ""
     page: int | None = None
     peak_bytes: int = 0
@@ -48,6 +54,8 @@ def explain(signs: Signs) -> WorkerLoss:
     where = f" while reading page {signs.page}" if signs.page is not None else ""
     words = f"; its last words: {signs.last_words}" if signs.last_words else ""
     sentence = _SENTENCES.get(cause) or f"The worker {_ending(signs.code)}"
+    if cause is LossCause.KERNEL_OOM and signs.oom is OomEvidence.LIKELY:
+        sentence = _LIKELY
     return WorkerLoss(cause, f"{sentence}{where}{words}.", page=signs.page, peak_bytes=signs.peak_bytes)
 
 
@@ -60,7 +68,7 @@ def last_words(lines: Sequence[str]) -> str:
 def _cause(signs: Signs) -> LossCause:
     if signs.asked is not None:
         return signs.asked
-    if signs.code == -signal.SIGKILL and signs.oom_killed:
+    if signs.code == -signal.SIGKILL and signs.oom is not OomEvidence.NONE:
         return LossCause.KERNEL_OOM
     return LossCause.CRASH
 

@@ -46,16 +46,6 @@ def limit_data(limit_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, hard))
 
 
-def kernel_oom_kills() -> int | None:
-    """How often this kernel has killed for lack of memory, in whatever cgroup (`oom_kill` in /proc/vmstat)."""
-    with suppress(OSError):
-        for line in Path("/proc/vmstat").read_text().splitlines():
-            name, _, count = line.partition(" ")
-            if name == "oom_kill":
-                return int(count)
-    return None
-
-
 def exit_peak_bytes(usage: resource.struct_rusage) -> int:
     """A dead child's highest resident size; 0 where it is not known.
 

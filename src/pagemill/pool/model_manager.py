@@ -20,9 +20,9 @@ from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageOu
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator, MemoryProbe, OnPage
 from pagemill.domain.recognition import BatchParams, ModelSetKey
 from pagemill.domain.snapshot import EvictionRecord, ModelSetSnapshot, WatchedWorker
+from pagemill.memory.probes.oom import WatchOom, watch_oom
 from pagemill.pool.batch_memory import BatchMemory
 from pagemill.pool.config import ModelManagerConfig
-from pagemill.pool.linux import kernel_oom_kills
 from pagemill.pool.messages import Export, Render
 from pagemill.pool.placement import Placement
 from pagemill.pool.residents import Resident, ResidentState
@@ -53,7 +53,7 @@ class ModelManager:
         estimator: MemoryEstimator,
         clock: Clock,
         probe: MemoryProbe | None = None,
-        oom_kills: Callable[[], int | None] = kernel_oom_kills,
+        watch_oom: WatchOom = watch_oom,
         at_rest: Callable[[], Awaitable[None]] = keep_all,
     ) -> None:
         self._config = config
@@ -61,7 +61,7 @@ class ModelManager:
         self._estimator = estimator
         self._clock = clock
         self._roster = Roster(
-            specs, config, placement=placement, admission=admission, clock=clock, probe=probe, oom_kills=oom_kills
+            specs, config, placement=placement, admission=admission, clock=clock, probe=probe, watch_oom=watch_oom
         )
         self._unloader = Unloader(
             config,

@@ -8,7 +8,7 @@ it died of.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from itertools import count
@@ -19,6 +19,7 @@ from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.outcomes import LossCause
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryProbe
 from pagemill.domain.recognition import ModelSetKey
+from pagemill.memory.probes.oom import WatchOom
 from pagemill.pool.config import ModelManagerConfig
 from pagemill.pool.messages import Load
 from pagemill.pool.placement import Placement
@@ -48,7 +49,7 @@ class Roster:
         admission: MemoryAdmission,
         clock: Clock,
         probe: MemoryProbe | None,
-        oom_kills: Callable[[], int | None],
+        watch_oom: WatchOom,
     ) -> None:
         self._specs = specs
         self._config = config
@@ -56,7 +57,7 @@ class Roster:
         self._admission = admission
         self._clock = clock
         self._probe = probe
-        self._oom_kills = oom_kills
+        self._watch_oom = watch_oom
         self._residents: dict[str, Resident] = {}
         self._numbers = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -185,7 +186,7 @@ class Roster:
             process = await self._placement.start(interpreter=spec.interpreter if spec else None)
         except OSError as error:
             raise WorkerLost(f"No process could be started for it: {error}.") from error
-        resident.worker = Worker(resident.worker_id, process, self._config.worker, oom_kills=self._oom_kills)
+        resident.worker = Worker(resident.worker_id, process, self._config.worker, watch_oom=self._watch_oom)
         self.spawn(self._see_off(resident, resident.worker))
         return await resident.worker.load(self._load_request(key, spec))
 

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import signal
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -21,6 +20,7 @@ from pagemill.domain.finishing import uninterrupted
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageNeedsOcr, PageOutcome, WorkerLoss
 from pagemill.domain.ports import OnPage
 from pagemill.domain.recognition import BatchParams
+from pagemill.memory.probes.oom import WatchOom
 from pagemill.pool.config import WorkerConfig
 from pagemill.pool.deaths import Signs, explain, last_words
 from pagemill.pool.messages import (
@@ -74,15 +74,13 @@ class Worker:
         exhausted: It ran out of memory; what follows in this process would fail too, so it is to be replaced.
     """
 
-    def __init__(
-        self, name: str, process: WorkerProcess, config: WorkerConfig, *, oom_kills: Callable[[], int | None]
-    ) -> None:
+    def __init__(self, name: str, process: WorkerProcess, config: WorkerConfig, *, watch_oom: WatchOom) -> None:
         self.name = name
         self.exhausted = False
         self._process = process
         self._config = config
-        self._oom_kills = oom_kills
-        self._oom_kills_before = oom_kills()
+        self._watch_oom = watch_oom
+        self._oom_evidence = watch_oom(process.pid)
         self._turn = asyncio.Lock()
         self._batch = _Batch(0)
         self._asked: LossCause | None = None
@@ -153,7 +151,7 @@ class Worker:
         async with self._turn:
             if not self.is_usable:
                 return BatchOutcome((), self.known_loss)
-            self._oom_kills_before = self._oom_kills()
+            self._oom_evidence = self._watch_oom(self.pid)
             self._batch = batch = _Batch(self._batch.number + 1)
             try:
                 loss = await self._follow(batch, params, on_page)
@@ -333,11 +331,10 @@ class Worker:
     def _explain(self, status: ExitStatus) -> WorkerLoss | None:
         if self._stopping and self._asked is None:
             return None
-        before, after = self._oom_kills_before, self._oom_kills()
         self._signs = signs = Signs(
             code=status.code,
             asked=self._asked,
-            oom_killed=before is not None and after is not None and after > before,
+            oom=self._oom_evidence(),
             last_words=last_words(self._tail),
             page=self._batch.page,
             peak_bytes=max(self._peak_bytes, status.peak_bytes),

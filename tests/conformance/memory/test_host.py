@@ -1,5 +1,7 @@
 """The host probe on recorded /proc and /sys trees, and on this machine."""
 
+import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from pagemill.domain.errors import DeviceUnavailable
 from pagemill.domain.memory import CPU, MIB, MemoryReading
 from pagemill.memory.probes.cgroup import locate
 from pagemill.memory.probes.host import Bound, HostProbe, machine_bound, tightest
-from pagemill.memory.probes.oom import OomCounter
+from pagemill.memory.probes.oom import OomCounter, OomEvidence, watch_oom
 
 MEMINFO = "MemTotal:        8388608 kB\nMemFree:          100000 kB\nMemAvailable:    6291456 kB\nBuffers: 1 kB\n"
 GIB = 1024 * MIB
@@ -209,6 +211,36 @@ def test_the_kernels_kills_are_counted(name: str, kills: int | None, tmp_path: P
     counter = OomCounter(root=record(tmp_path, cgroup=cgroup, mounts=mounts, groups=groups))
     assert counter.kills() == kills
     assert counter.kills_as_group() is as_group
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "elsewhere", "evidence"),
+    [
+        ("v1, limited", 1, 1, OomEvidence.COUNTED),
+        ("v1, limited", 0, 1, OomEvidence.NONE),
+        ("v2, slowed before it is full", 1, 1, OomEvidence.COUNTED),
+        ("v2, slowed before it is full", 0, 1, OomEvidence.NONE),
+        ("no cgroups", 0, 1, OomEvidence.LIKELY),
+        ("no cgroups", 0, 0, OomEvidence.NONE),
+    ],
+)
+def test_a_kill_is_told_by_the_cgroup_it_happened_in(
+    name: str, own: int, elsewhere: int, evidence: OomEvidence, tmp_path: Path
+) -> None:
+    cgroup, mounts, groups, *_ = TREES[name]
+    root = record(tmp_path, cgroup=cgroup, mounts=mounts, groups=groups)
+    vmstat = root / "proc" / "vmstat"
+    vmstat.write_text("nr_free_pages 17\noom_kill 5\n")
+    pid = Path(root / "proc" / "7")
+    pid.mkdir()
+    shutil.copy(root / "proc" / "self" / "cgroup", pid / "cgroup")
+    seen = watch_oom(7, root=root)
+    for file in (*root.rglob("memory.oom_control"), *root.rglob("memory.events")):
+        before = re.search(r"^oom_kill (\d+)$", file.read_text(), re.MULTILINE)
+        assert before is not None
+        file.write_text(f"oom_kill {int(before[1]) + own}\n")
+    vmstat.write_text(f"nr_free_pages 17\noom_kill {5 + elsewhere}\n")
+    assert seen() is evidence
 
 
 def test_this_machine_can_be_read() -> None:

@@ -3,11 +3,13 @@
 import asyncio
 import os
 import signal
+import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.fixtures.cgroups import limited_cgroup
+from tests.fixtures.cgroups import inside, limited_cgroup
 from tests.fixtures.pool import Outcomes, WorkerMaker, batch, eventually, faulty_load
 
 from pagemill.domain.errors import EngineFailed, InvalidDocument, OutOfMemory, TaskFailureReason, TimedOut, WorkerLost
@@ -15,7 +17,7 @@ from pagemill.domain.memory import MIB
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.page import Page
 from pagemill.domain.recognition import Stage
-from pagemill.pool.linux import kernel_oom_kills
+from pagemill.memory.probes.oom import OomEvidence, watch_oom
 from pagemill.pool.messages import Load
 
 
@@ -71,7 +73,11 @@ async def test_a_segmentation_fault_leaves_its_last_words(workers: WorkerMaker, 
 
 async def test_a_kill_that_the_kernel_counted_is_out_of_memory(workers: WorkerMaker, document: Path) -> None:
     oom_kills: list[int] = []
-    workers.count_oom_kills = lambda: len(oom_kills)
+
+    def counted(_pid: int) -> Callable[[], OomEvidence]:
+        return lambda: OomEvidence.COUNTED if oom_kills else OomEvidence.NONE
+
+    workers.watch_oom = counted
     worker = await workers.loaded({"1": "hang"})
     reading = asyncio.create_task(worker.process(batch(document, 1), Outcomes()))
     await eventually(lambda: worker.page == 1)
@@ -84,7 +90,7 @@ async def test_a_kill_that_the_kernel_counted_is_out_of_memory(workers: WorkerMa
 
 async def test_a_real_kill_by_the_kernel_is_told_from_others(workers: WorkerMaker, document: Path) -> None:
     with limited_cgroup(200 * MIB) as cgroup:
-        workers.count_oom_kills = kernel_oom_kills
+        workers.watch_oom = watch_oom
         worker = await workers.loaded({"2": "allocate"})
         (cgroup.path / "cgroup.procs").write_text(str(worker.pid))
         outcome = await worker.process(batch(document, 1, 2, 3), Outcomes())
@@ -93,6 +99,24 @@ async def test_a_real_kill_by_the_kernel_is_told_from_others(workers: WorkerMake
         assert (outcome.settled, outcome.loss.page) == ((1,), 2)
         assert outcome.loss.cause is LossCause.KERNEL_OOM
         assert outcome.loss.peak_bytes > 0
+        assert "most likely" not in outcome.loss.message, "its own cgroup counted"
+
+
+async def test_somebody_elses_death_for_lack_of_memory_is_no_sign(workers: WorkerMaker, document: Path) -> None:
+    with limited_cgroup(200 * MIB) as ours, limited_cgroup(50 * MIB) as theirs:
+        workers.watch_oom = watch_oom
+        worker = await workers.loaded({"1": "hang"})
+        (ours.path / "cgroup.procs").write_text(str(worker.pid))
+        reading = asyncio.create_task(worker.process(batch(document, 1), Outcomes()))
+        await eventually(lambda: worker.page == 1)
+        greedy = [sys.executable, "-c", "taken = bytearray(b'x') * (200 << 20)"]
+        process = await asyncio.create_subprocess_exec(*inside(theirs, greedy))
+        assert await process.wait() == -signal.SIGKILL
+        assert theirs.oom_kills() == 1
+        os.kill(worker.pid, signal.SIGKILL)
+        outcome = await reading
+        assert outcome.loss is not None
+        assert outcome.loss.cause is LossCause.CRASH
 
 
 async def test_a_hang_is_ended_after_the_page_timeout(workers: WorkerMaker, document: Path) -> None:

@@ -3,16 +3,20 @@ import signal
 import pytest
 
 from pagemill.domain.outcomes import LossCause
+from pagemill.memory.probes.oom import OomEvidence
 from pagemill.pool.deaths import Signs, explain, last_words
+
+COUNTED, LIKELY = OomEvidence.COUNTED, OomEvidence.LIKELY
 
 
 @pytest.mark.parametrize(
     ("signs", "cause", "words"),
     [
         (Signs(code=-signal.SIGKILL), LossCause.CRASH, "was ended by SIGKILL"),
-        (Signs(code=-signal.SIGKILL, oom_killed=True), LossCause.KERNEL_OOM, "memory had run out"),
-        (Signs(code=-signal.SIGSEGV, oom_killed=True), LossCause.CRASH, "SIGSEGV"),
-        (Signs(code=-signal.SIGKILL, asked=LossCause.HANG, oom_killed=True), LossCause.HANG, "did not answer"),
+        (Signs(code=-signal.SIGKILL, oom=COUNTED), LossCause.KERNEL_OOM, "The kernel ended the worker"),
+        (Signs(code=-signal.SIGKILL, oom=LIKELY), LossCause.KERNEL_OOM, "most likely"),
+        (Signs(code=-signal.SIGSEGV, oom=COUNTED), LossCause.CRASH, "SIGSEGV"),
+        (Signs(code=-signal.SIGKILL, asked=LossCause.HANG, oom=COUNTED), LossCause.HANG, "did not answer"),
         (Signs(code=-signal.SIGKILL, asked=LossCause.OVER_RESERVATION), LossCause.OVER_RESERVATION, "reserved"),
         (Signs(code=-signal.SIGKILL, asked=LossCause.MEMORY_PRESSURE), LossCause.MEMORY_PRESSURE, "make room"),
         (Signs(code=-signal.SIGKILL, asked=LossCause.PROTOCOL), LossCause.PROTOCOL, "understood"),

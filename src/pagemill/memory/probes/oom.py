@@ -1,12 +1,28 @@
-"""The kernel's own count of out-of-memory kills: tells them from any other death by SIGKILL."""
+"""The kernel's own counts of out-of-memory kills: they tell such a kill from any other death by SIGKILL."""
 
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 
 from pagemill.memory.probes.cgroup import MemoryCgroup, locate
 
 
+class OomEvidence(StrEnum):
+    """How sure it is that the kernel killed a process for lack of memory."""
+
+    NONE = "none"
+    LIKELY = "likely"
+    """The machine counted such a kill meanwhile; of which process it does not say."""
+    COUNTED = "counted"
+    """The process's own cgroup counted one."""
+
+
+WatchOom = Callable[[int], Callable[[], OomEvidence]]
+"""Watches a process from now on; the answer tells what was seen since."""
+
+
 class OomCounter:
-    """Kernel out-of-memory kills in one process's memory cgroup.
+    """Kernel out-of-memory kills in one process's memory cgroup, and on the whole machine.
 
     Made while the process lives: once it is dead, its cgroup can no longer be found.
     """
@@ -14,11 +30,39 @@ class OomCounter:
     def __init__(self, pid: int | str = "self", *, root: Path = Path("/")) -> None:
         cgroups = locate(root, pid)
         self._own: MemoryCgroup | None = cgroups[0] if cgroups else None
+        self._vmstat = root / "proc" / "vmstat"
 
     def kills(self) -> int | None:
-        """Kills so far; None where there is no memory cgroup or the kernel does not count them."""
+        """Kills in the cgroup so far; None where there is no memory cgroup or the kernel does not count them."""
         return self._own.oom_kills() if self._own is not None else None
+
+    def kills_on_machine(self) -> int | None:
+        """Kills in whatever cgroup so far; None where the kernel does not count them."""
+        try:
+            lines = self._vmstat.read_text().splitlines()
+        except OSError:
+            return None
+        return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
 
     def kills_as_group(self) -> bool:
         """Whether such a kill ends every process of the cgroup, the server with them where it lives there."""
         return self._own is not None and self._own.kills_as_group()
+
+
+def watch_oom(pid: int, *, root: Path = Path("/")) -> Callable[[], OomEvidence]:
+    """Watch a process from now on: the answer tells what was counted since.
+
+    Where its own cgroup counts, that alone says: the kernel counts a victim where it lived, and somebody else's death
+    for lack of memory is no sign.
+    """
+    counter = OomCounter(pid, root=root)
+    own, machine = counter.kills(), counter.kills_on_machine()
+
+    def evidence() -> OomEvidence:
+        if own is not None and (now := counter.kills()) is not None:
+            return OomEvidence.COUNTED if now > own else OomEvidence.NONE
+        anywhere = counter.kills_on_machine()
+        seen = machine is not None and anywhere is not None and anywhere > machine
+        return OomEvidence.LIKELY if seen else OomEvidence.NONE
+
+    return evidence
