@@ -17,6 +17,7 @@ from pagemill.documents.writers import ResultWriters
 from pagemill.documents.writers.json_schema import result_schema_text
 from pagemill.domain.clock import SteadyClock, SystemClock
 from pagemill.domain.engines import EngineSpec
+from pagemill.domain.errors import DatabaseUnavailable
 from pagemill.domain.tasks import StoredDocument, Task, TaskCreateRequest, TaskOptions
 from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.registry import engine_specs
@@ -26,6 +27,7 @@ from pagemill.memory.probes.machine import MachineProbe
 from pagemill.pool.drawing import PooledPageDrawer
 from pagemill.pool.exporting import PooledPdfMaker
 from pagemill.pool.inspection import PooledInspector
+from pagemill.pool.load_times import LoadTimes
 from pagemill.pool.model_manager import ModelManager
 from pagemill.pool.placement import LocalPlacement
 from pagemill.pool.service_pool import OCRServicePool
@@ -52,6 +54,7 @@ from pagemill.tasks.batch_sizes import BatchSizes
 from pagemill.tasks.batches import BatchRunner
 from pagemill.tasks.cleanup import TaskCleaner
 from pagemill.tasks.dispatcher import Dispatcher
+from pagemill.tasks.engines import EngineReader
 from pagemill.tasks.error_handler import TaskErrorHandler
 from pagemill.tasks.expiry import Expiry
 from pagemill.tasks.feed import TaskFeed
@@ -94,6 +97,7 @@ class Application:
         views: What single pages read as and look like.
         files: Results that are made as a whole.
         engines: The engines that may be asked for, by name.
+        engine_reader: What may be known of them.
         writers: Forms of results.
         pool: Services and the models behind them.
         guard: How much memory is left.
@@ -129,8 +133,11 @@ class Application:
             on_level=lambda change: self._warnings.on_level(change),
         )
         estimator = LearningEstimator(seeds_of(specs.values()))
-        self._learning = LearningKeeper(
-            "memory estimates", learner=estimator, state=SqlLearnedState(self._database, clock)
+        load_times = LoadTimes()
+        learned = SqlLearnedState(self._database, clock)
+        self._learning = (
+            LearningKeeper("memory estimates", learner=estimator, state=learned),
+            LearningKeeper("load times", learner=load_times, state=learned),
         )
         self._models = ModelManager(
             specs,
@@ -141,6 +148,7 @@ class Application:
             clock=clock,
             probe=machine,
             at_rest=self._give_back_memory,
+            load_times=load_times,
         )
         self.pool = OCRServicePool(pool_config, specs, self._models)
 
@@ -251,6 +259,9 @@ class Application:
         )
 
         self.engines = specs
+        self.engine_reader = EngineReader(
+            specs, estimator=estimator, memory=estimator, loads=load_times, devices=self.guard, pool=self.pool
+        )
         self.views = PageViews(
             store=store,
             results=SqlPageResults(self._database),
@@ -277,8 +288,9 @@ class Application:
             await asyncio.to_thread(migrate.upgrade, self.settings.resolved_database_url)
             await self._database.start()
             stack.push_async_callback(self._database.stop)
-            await self._learning.start()
-            stack.push_async_callback(self._learning.stop)
+            for keeper in self._learning:
+                await keeper.start()
+                stack.push_async_callback(keeper.stop)
             stack.push_async_callback(self._warnings.stop)
             await self.guard.start(self._models)
             stack.push_async_callback(self.guard.stop)
@@ -306,6 +318,20 @@ class Application:
             stack.callback(self.answer_waiting)
             logger.info("Pagemill is ready; its data is in %s", self.settings.data_dir.resolve())
             yield
+
+    async def recall(self) -> None:
+        """Take up what was learned, without running; where there is no database yet, nothing was."""
+        url = self.settings.resolved_database_url
+        if self._is_alone and not await asyncio.to_thread(Path(url.partition("///")[2]).is_file):
+            return
+        await self._database.start()
+        try:
+            for keeper in self._learning:
+                await keeper.recall()
+        except DatabaseUnavailable as error:
+            logger.warning("What was learned cannot be looked up: %s", error.message)
+        finally:
+            await self._database.stop()
 
     async def give_back_pages(self) -> None:
         """Start no more work and give unfinished pages back, at once; for a server that is about to stop."""
@@ -353,6 +379,7 @@ def http_api(application: Application) -> FastAPI:
         following=application.feed,
         views=application.views,
         files=application.files,
+        engines=application.engine_reader,
         writers=application.writers,
         config=configs.web_config(settings, uploads=application.uploads, engines=application.engines),
         checks={"database": application.check_database},

@@ -7,6 +7,7 @@ import typer
 
 from pagemill.cli.config import config_commands
 from pagemill.cli.db import db_commands
+from pagemill.cli.engines import engine_commands
 from pagemill.cli.exits import run_command
 from pagemill.cli.loading import ConfigOption, settings_or_exit
 from pagemill.cli.server_commands import server_commands
@@ -24,6 +25,7 @@ cli = typer.Typer(
 cli.add_typer(server_commands)
 cli.add_typer(db_commands, name="db")
 cli.add_typer(config_commands, name="config")
+cli.add_typer(engine_commands, name="engines")
 
 
 def main() -> None:

@@ -77,6 +77,7 @@ class Client:
     status = blocking(FollowingCalls.status)
     setup = blocking(FollowingCalls.setup)
     alive = blocking(FollowingCalls.alive)
+    engines = blocking(FollowingCalls.engines)
     ready = blocking(FollowingCalls.ready)
     page = blocking(FollowingCalls.page)
     image = blocking(FollowingCalls.image)

@@ -9,6 +9,7 @@ from pagemill.client.errors import NothingThere, NotInThatState
 from pagemill.client.sending import Document, SubmitOptions, Upload, form_fields
 from pagemill.client.transport import Request
 from pagemill.domain.tasks import TaskStartRequest, TaskStatus
+from pagemill.web.engine_wire import EngineListWire
 from pagemill.web.receipt_wire import ReceiptWire
 from pagemill.web.status_wire import SetupWire, StatusWire
 from pagemill.web.wire import (
@@ -161,6 +162,10 @@ class TaskCalls(Calls):
     async def alive(self) -> StateWire:
         """Returns once the service's process answers; needs no key."""
         return await self._get("/livez", StateWire)
+
+    async def engines(self) -> EngineListWire:
+        """The engines there are, why one cannot be used, and what they take."""
+        return await self._get("/engines", EngineListWire)
 
     async def ready(self) -> StateWire:
         """Returns once the service can take work.

@@ -14,6 +14,7 @@ from math import ceil
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from pagemill.domain.engine_report import MeasuredMemory
 from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import UnknownEngine
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemorySeed
@@ -200,8 +201,8 @@ class LearningEstimator:
         if not bases:
             return _on_device(key.device, self._seed(key).base)
         factor = 1 + self._config.base_margin
-        ram, gpu = (max(sizes) for sizes in zip(*((base.ram_bytes, base.gpu_bytes) for base in bases), strict=True))
-        return MemoryNeed(ceil(ram * factor), ceil(gpu * factor))
+        largest = _largest(bases)
+        return MemoryNeed(ceil(largest.ram_bytes * factor), ceil(largest.gpu_bytes * factor))
 
     def batch(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
         """A worker, base included, at its peak; never less with more pixels or a larger batch.
@@ -238,6 +239,18 @@ class LearningEstimator:
     def drifts(self) -> Mapping[ModelSetKey, Drift]:
         """How well the estimates of each model set held lately; those without a page are left out."""
         return {key: _drift(learned.ratios) for key, learned in self._learned.items() if learned.ratios}
+
+    def measured(self, key: ModelSetKey) -> MeasuredMemory | None:
+        """The largest figures of the last workers and pages; None where nothing was seen."""
+        learned = self._learned.get(key)
+        if learned is None or not (learned.bases or learned.ram.points):
+            return None
+        ram, gpu = (max((ceil(peak) for _, peak in curve.points), default=0) for curve in (learned.ram, learned.gpu))
+        return MeasuredMemory(
+            idle=_largest(learned.bases) if learned.bases else None,
+            page=MemoryNeed(ram, gpu) if learned.ram.points else None,
+            pages=len(learned.ram.points),
+        )
 
     def snapshot(self) -> dict[str, JsonValue]:
         """All that was learned, as plain values to be stored."""
@@ -282,6 +295,11 @@ class LearningEstimator:
 
 def _on_device(device: DeviceId, need: MemoryNeed) -> MemoryNeed:
     return MemoryNeed(need.ram_bytes) if device == CPU else need
+
+
+def _largest(needs: Iterable[MemoryNeed]) -> MemoryNeed:
+    ram, gpu = zip(*((need.ram_bytes, need.gpu_bytes) for need in needs), strict=True)
+    return MemoryNeed(max(ram), max(gpu))
 
 
 def _drift(ratios: Sequence[float]) -> Drift:

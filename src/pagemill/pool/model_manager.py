@@ -23,6 +23,7 @@ from pagemill.domain.snapshot import EvictionRecord, ModelSetSnapshot, WatchedWo
 from pagemill.memory.probes.oom import WatchOom, watch_oom
 from pagemill.pool.batch_memory import BatchMemory
 from pagemill.pool.config import ModelManagerConfig
+from pagemill.pool.load_times import LoadTimes
 from pagemill.pool.messages import Export, Render
 from pagemill.pool.placement import Placement
 from pagemill.pool.residents import Resident, ResidentState
@@ -55,13 +56,21 @@ class ModelManager:
         probe: MemoryProbe | None = None,
         watch_oom: WatchOom = watch_oom,
         at_rest: Callable[[], Awaitable[None]] = keep_all,
+        load_times: LoadTimes | None = None,
     ) -> None:
         self._config = config
         self._admission = admission
         self._estimator = estimator
         self._clock = clock
         self._roster = Roster(
-            specs, config, placement=placement, admission=admission, clock=clock, probe=probe, watch_oom=watch_oom
+            specs,
+            config,
+            placement=placement,
+            admission=admission,
+            clock=clock,
+            probe=probe,
+            watch_oom=watch_oom,
+            on_loaded=(load_times or LoadTimes()).note,
         )
         self._unloader = Unloader(
             config,

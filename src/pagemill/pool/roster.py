@@ -50,6 +50,7 @@ class Roster:
         clock: Clock,
         probe: MemoryProbe | None,
         watch_oom: WatchOom,
+        on_loaded: Callable[[ModelSetKey, float], None],
     ) -> None:
         self._specs = specs
         self._config = config
@@ -58,6 +59,7 @@ class Roster:
         self._clock = clock
         self._probe = probe
         self._watch_oom = watch_oom
+        self._on_loaded = on_loaded
         self._residents: dict[str, Resident] = {}
         self._numbers = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -176,6 +178,7 @@ class Roster:
                 resident.state = ResidentState.READY
             resident.loaded_at = resident.idle_since = self._clock.monotonic()
             resident.load_s = resident.loaded_at - started
+            self._on_loaded(resident.key, resident.load_s)
             resident.ready.set_result(None)
         self.notify()
 

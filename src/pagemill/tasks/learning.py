@@ -33,7 +33,12 @@ class LearningKeeper:
         self._duty = Duty(f"learning of {name}", self.run_once, interval=interval)
 
     async def start(self) -> None:
-        """Take up what is kept, then save regularly. What cannot be understood is learned anew."""
+        """Take up what is kept, then save regularly."""
+        await self.recall()
+        self._duty.start()
+
+    async def recall(self) -> None:
+        """Take up what is kept. What cannot be understood is learned anew."""
         kept = await self._state.load(self._name)
         if kept is not None:
             try:
@@ -41,7 +46,6 @@ class LearningKeeper:
             except ValueError as error:
                 logger.warning("What was learned of %s cannot be used and is learned anew: %s", self._name, error)
         self._saved = _text(self._learner.snapshot())
-        self._duty.start()
 
     async def run_once(self) -> None:
         """Save what has changed."""

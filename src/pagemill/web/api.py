@@ -7,9 +7,10 @@ from fastapi import FastAPI
 
 from pagemill.domain.results import ResultWriter, result_formats
 from pagemill.version import __version__
-from pagemill.web.application import PageViewing, ResultFiles, TaskCommands, TaskFollowing, TaskReads
+from pagemill.web.application import EngineReads, PageViewing, ResultFiles, TaskCommands, TaskFollowing, TaskReads
 from pagemill.web.config import WebConfig
 from pagemill.web.dashboard_routes import Dashboard
+from pagemill.web.engine_endpoints import EngineEndpoints
 from pagemill.web.event_endpoints import EventEndpoints
 from pagemill.web.frame import RequestFrame
 from pagemill.web.guards import Guard
@@ -46,6 +47,7 @@ def create_api(
     following: TaskFollowing,
     views: PageViewing,
     files: ResultFiles,
+    engines: EngineReads,
     writers: Mapping[str, ResultWriter],
     config: WebConfig,
     checks: Mapping[str, ReadinessCheck] | None = None,
@@ -59,6 +61,7 @@ def create_api(
         following: What can be told of them as it happens.
         views: What single pages read as and look like.
         files: Results that are made as a whole.
+        engines: What can be known of engines.
         writers: Forms of results by name, the default first; every look-up makes a writer for one result.
         config: Limits, keys and names.
         checks: What must work for `/readyz` to say so, by name; each raises where its part does not.
@@ -86,6 +89,7 @@ def create_api(
     endpoints = TaskEndpoints(commands, reads, writers=writers, files=files, uploads=uploads, config=config)
     api.include_router(EventEndpoints(reads, following).router())
     api.include_router(StatusEndpoints(reads, writers=writers, config=config).router())
+    api.include_router(EngineEndpoints(engines).router())
     api.include_router(PageEndpoints(views).router())
     api.include_router(
         task_router(endpoints, result_types=[each.media_type for each in result_formats(writers).values()])

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from pagemill.domain.engine_report import EngineReport
 from pagemill.domain.events import EventRecord, TaskNotice
 from pagemill.domain.receipt import Receipt
 from pagemill.domain.results import ResultFormat, ResultWriter
@@ -126,6 +127,14 @@ class ResultFiles(Protocol):
             Conflict: It is not over.
             PagemillError: It cannot be made, or not now.
         """
+        ...
+
+
+class EngineReads(Protocol):
+    """What people may know of engines. Runs in the server process."""
+
+    def engines(self) -> Sequence[EngineReport]:
+        """Every engine as it is now, the default first."""
         ...
 
 

@@ -15,7 +15,7 @@ def test_what_was_found_is_told_to_people_and_to_programs(tmp_path: Path) -> Non
     assert told.exit_code == 0
     assert [limit["source"] for limit in report["limits"]] == [bound.source for bound in HostProbe().bounds()]
     assert report["devices"][0]["device"] == "cpu"
-    assert report["engines"] == [{"engine": "rapidocr", "usable": True, "reason": ""}]
+    assert report["engines"][0] == {"engine": "rapidocr", "usable": True, "reason": ""}
     for fit in report["services"]:
         assert fit["fit_now"] <= fit["fit_at_most"]
         assert f"{fit['service']} on {fit['device']}" in told.stdout

@@ -26,7 +26,7 @@ def tasks() -> TasksInMemory:
 @pytest.fixture
 def make_api(tasks: TasksInMemory) -> MakeApi:
     return lambda config: create_api(
-        tasks, tasks, following=tasks, views=tasks, files=tasks, writers=ResultWriters(), config=config
+        tasks, tasks, following=tasks, views=tasks, files=tasks, engines=tasks, writers=ResultWriters(), config=config
     )
 
 

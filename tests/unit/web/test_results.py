@@ -106,6 +106,7 @@ async def test_schemas_are_published(tasks: TasksInMemory, tmp_path: Path) -> No
         following=tasks,
         views=tasks,
         files=tasks,
+        engines=tasks,
         writers=ResultWriters(),
         config=WebConfig(uploads=tmp_path),
         schemas={"result": '{"type": "object"}'},

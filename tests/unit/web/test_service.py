@@ -35,6 +35,7 @@ async def test_it_is_ready_when_every_part_is(tasks: TasksInMemory, tmp_path: Pa
         following=tasks,
         views=tasks,
         files=tasks,
+        engines=tasks,
         writers=ResultWriters(),
         config=config,
         checks={"workers": fine, "database": database},

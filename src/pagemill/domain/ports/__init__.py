@@ -5,7 +5,7 @@ Fakes that pass the same conformance suites live in `pagemill.testing`.
 """
 
 from pagemill.domain.ports.clock import Clock
-from pagemill.domain.ports.memory import MemoryAdmission, MemoryEstimator, MemoryProbe, WatchedWorkers
+from pagemill.domain.ports.memory import MemoryAdmission, MemoryEstimator, MemoryHistory, MemoryProbe, WatchedWorkers
 from pagemill.domain.ports.storage import (
     EventLog,
     LearnedState,
@@ -23,7 +23,7 @@ from pagemill.domain.ports.storage import (
     TaskSamples,
     TaskStore,
 )
-from pagemill.domain.ports.work import DocumentInspector, OnPage, Service, ServicePool
+from pagemill.domain.ports.work import DocumentInspector, LoadHistory, OnPage, Service, ServicePool
 
 __all__ = [
     "Clock",
@@ -31,8 +31,10 @@ __all__ = [
     "EventLog",
     "LearnedState",
     "Learner",
+    "LoadHistory",
     "MemoryAdmission",
     "MemoryEstimator",
+    "MemoryHistory",
     "MemoryProbe",
     "OnPage",
     "Outbox",

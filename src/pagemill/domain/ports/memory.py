@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
+from pagemill.domain.engine_report import MeasuredMemory
 from pagemill.domain.memory import (
     DeviceId,
     DeviceMemory,
@@ -48,6 +49,14 @@ class MemoryEstimator(Protocol):
 
     def observe_failure(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, reached: MemoryNeed) -> None:
         """Learn a lower bound: this much was not enough."""
+        ...
+
+
+class MemoryHistory(Protocol):
+    """What was seen of memory."""
+
+    def measured(self, key: ModelSetKey) -> MeasuredMemory | None:
+        """The largest figures of the last workers and pages; None where nothing was seen."""
         ...
 
 

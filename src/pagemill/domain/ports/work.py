@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from pagemill.domain.documents import DocumentInfo
+from pagemill.domain.engine_report import LoadTime
 from pagemill.domain.memory import (
     DeviceId,
 )
@@ -68,6 +69,14 @@ class ServicePool(Protocol):
 
     def snapshot(self) -> PoolSnapshot:
         """Places, services in use and resident model sets at this moment."""
+        ...
+
+
+class LoadHistory(Protocol):
+    """How long model sets took to load."""
+
+    def load_time(self, key: ModelSetKey) -> LoadTime | None:
+        """Of the last loads; None where there were none."""
         ...
 
 

@@ -1,0 +1,24 @@
+"""The engines there are."""
+
+from fastapi import APIRouter
+
+from pagemill.web.application import EngineReads
+from pagemill.web.engine_wire import EngineListWire
+from pagemill.web.openapi import ANYWHERE, problem_responses
+
+
+class EngineEndpoints:
+    """What can be asked about engines."""
+
+    def __init__(self, reads: EngineReads) -> None:
+        self._reads = reads
+
+    def router(self) -> APIRouter:
+        """The endpoint at its path."""
+        router = APIRouter(tags=["service"], responses=problem_responses(*ANYWHERE))
+        router.add_api_route("/engines", self.engines, summary="The engines there are, and what they take")
+        return router
+
+    async def engines(self) -> EngineListWire:
+        """Name, version, languages, devices, memory and load time of each engine; why one cannot be used."""
+        return EngineListWire.of(self._reads.engines())
