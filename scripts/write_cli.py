@@ -44,12 +44,14 @@ def _exit_codes() -> Iterator[str]:
 def _group(group: TyperGroup, name: str) -> Iterator[str]:
     for command in group.commands.values():
         if isinstance(command, TyperGroup):
+            if command.invoke_without_command:
+                yield from _command(command, f"{name} {command.name}")
             yield from _group(command, f"{name} {command.name}")
         elif isinstance(command, TyperCommand):
             yield from _command(command, f"{name} {command.name}")
 
 
-def _command(command: TyperCommand, name: str) -> Iterator[str]:
+def _command(command: TyperCommand | TyperGroup, name: str) -> Iterator[str]:
     yield f"## {name}\n\n{inspect.cleandoc(command.help or '')}\n"
     context = typer.Context(command, info_name=name, terminal_width=1000)
     records = [record for each in command.params if (record := each.get_help_record(context)) is not None]

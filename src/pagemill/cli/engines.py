@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pagemill.settings import Settings
     from pagemill.web.engine_wire import EngineDeviceWire, EngineListWire, EngineWire, ProfileWire
 
-engine_commands = typer.Typer(help="Show and install engines.", invoke_without_command=True, rich_markup_mode=None)
+engine_commands = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
 
 @engine_commands.callback()
