@@ -20,7 +20,7 @@ from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import DatabaseUnavailable
 from pagemill.domain.tasks import StoredDocument, Task, TaskCreateRequest, TaskOptions
 from pagemill.engines.allocator import allocator_trim
-from pagemill.engines.registry import engine_specs
+from pagemill.engines.registry import engine_specs, structure_missing, structure_spec
 from pagemill.memory.estimator import LearningEstimator, seeds_of
 from pagemill.memory.guard import MemoryGuard
 from pagemill.memory.probes.machine import MachineProbe
@@ -132,7 +132,8 @@ class Application:
             clock=clock,
             on_level=lambda change: self._warnings.on_level(change),
         )
-        estimator = LearningEstimator(seeds_of(specs.values()))
+        structure = structure_spec()
+        estimator = LearningEstimator(seeds_of(specs.values(), structure=structure))
         load_times = LoadTimes()
         learned = SqlLearnedState(self._database, clock)
         self._learning = (
@@ -141,7 +142,7 @@ class Application:
         )
         self._models = ModelManager(
             specs,
-            configs.model_manager_config(settings, services),
+            configs.model_manager_config(settings, services, structure),
             placement=LocalPlacement(),
             admission=self.guard,
             estimator=estimator,
@@ -221,7 +222,9 @@ class Application:
         )
         self.manager = TaskManager(
             TaskManagerConfig(
-                max_pages=settings.documents.max_pages, sends_webhooks=settings.webhooks.secret is not None
+                max_pages=settings.documents.max_pages,
+                sends_webhooks=settings.webhooks.secret is not None,
+                no_structure=structure_missing(structure),
             ),
             engines=specs,
             inspector=PooledInspector(pool_config, self.pool),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from pagemill.domain.engines import EngineSpec
+from pagemill.domain.engines import EngineSpec, StructureSpec
 from pagemill.domain.memory import CPU, MIB, DeviceId
 from pagemill.domain.tasks import RetryPolicy
 from pagemill.memory.guard import GuardConfig
@@ -68,13 +68,16 @@ def guard_config(settings: Settings) -> GuardConfig:
     return GuardConfig(rules=WatchRules(levels=levels), caps=caps)
 
 
-def model_manager_config(settings: Settings, services: Mapping[DeviceId, int]) -> ModelManagerConfig:
+def model_manager_config(
+    settings: Settings, services: Mapping[DeviceId, int], structure: StructureSpec
+) -> ModelManagerConfig:
     """The model manager's."""
     return ModelManagerConfig(
         threads=threads(settings),
         workers_per_key=max(services.values()),
         idle_timeout=timedelta(seconds=settings.pool.idle_timeout_seconds),
         engine_options=settings.engines,
+        structure_factory=structure.factory,
         worker=WorkerConfig(start_limit=timedelta(seconds=settings.pool.load_timeout_seconds)),
     )
 

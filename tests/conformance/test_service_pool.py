@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -90,6 +90,20 @@ async def test_languages_that_are_read_by_the_same_models_share_a_model_set(subj
         await subject.pool.release(service)
     assert keys == {ModelSetKey(FAULTY.name, "other", (), CPU)}
     assert len(subject.pool.snapshot().model_sets) <= 1
+
+
+async def test_structure_models_make_another_model_set(subject: Subject) -> None:
+    plain = await subject.pool.acquire(device=CPU, engine=FAULTY.name)
+    service = await subject.pool.acquire(device=CPU, engine=FAULTY.name, structure=True)
+    assert service.key == replace(plain.key, structure=True)
+
+
+async def test_a_reader_with_structure_models_takes_a_place_on_its_device(subject: Subject) -> None:
+    reader = await subject.pool.acquire(device=CPU, engine=READER, structure=True)
+    assert reader.key == ModelSetKey.reader(CPU, structure=True)
+    assert subject.in_use() == {"cpu": 1, READER: 0}
+    await subject.pool.release(reader)
+    assert subject.in_use() == {"cpu": 0, READER: 0}
 
 
 async def test_one_too_many_is_told_how_many_are_busy(subject: Subject) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pagemill.documents.words import Bounds
 from pagemill.documents.writers import ResultWriters
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Block, BlockKind, Line, Page, PageSource, Polygon, Word
+from pagemill.domain.page import Block, BlockKind, Line, Page, PageSource, Polygon, Table, TableCell, Word
 from pagemill.domain.results import ResultHeader
 
 HEADER = ResultHeader(
@@ -48,10 +48,27 @@ LINES = {
 }
 
 
+TABLE = Block(
+    polygon=rectangle(10, 500, 300, 600),
+    lines=(line("in", word("in", 10, 500)), line("a cell", word("a", 110, 500), word("cell", 160, 500))),
+    kind=BlockKind.TABLE,
+    table=Table(
+        rows=2,
+        columns=2,
+        cells=(
+            TableCell(row=0, column=0, row_span=2, lines=(0,), text="in"),
+            TableCell(row=0, column=1, lines=(1,), text="a cell"),
+            TableCell(row=1, column=1),
+        ),
+    ),
+)
+
+
 def page(number: int) -> Page:
     blocks = [Block(polygon=each.polygon, lines=(each,), kind=kind) for kind, each in LINES.items()]
     figure = Block(polygon=rectangle(0, 300, 100, 400), kind=BlockKind.FIGURE)
-    return Page(number=number, width_px=600, height_px=800, dpi=199.6, source=PageSource.OCR, blocks=(*blocks, figure))
+    everything = (*blocks, TABLE, figure)
+    return Page(number=number, width_px=600, height_px=800, dpi=199.6, source=PageSource.OCR, blocks=everything)
 
 
 def written(name: str) -> ET.Element:
@@ -84,6 +101,9 @@ EXPECTED = [
     ReadWord("as one", (10.4, 150.6, 90.5, 170), 0.5, False),
     ReadWord("bell\N{REPLACEMENT CHARACTER}", (10, 200, 50, 220), None, False),
     ReadWord("\N{REPLACEMENT CHARACTER}", (60, 200, 100, 220), None, True),
+    ReadWord("in", (10, 500, 50, 520), None, False),
+    ReadWord("a", (110, 500, 150, 520), None, False),
+    ReadWord("cell", (160, 500, 200, 520), None, True),
 ]
 
 
@@ -151,10 +171,21 @@ def test_hocr_nests_as_its_specification_has_it() -> None:
         ("ocr_page", "unread"),
         ("ocr_page", "ocr_carea"),
         ("ocr_page", "ocr_photo"),
+        ("ocr_page", "ocr_table"),
+        (None, "ocr_line"),
         ("ocr_carea", "ocr_par"),
         *(("ocr_par", each) for each in lines),
         *((each, "ocrx_word") for each in lines),
     }
+
+
+def test_hocr_has_tables_as_tables() -> None:
+    table = of_class(written("hocr"), "ocr_table")[0]
+    assert table.tag == f"{XHTML}table"
+    assert properties(table)["bbox"] == ["10", "500", "300", "600"]
+    cells = [["".join(cell.itertext()) for cell in row] for row in table]
+    assert cells == [["in", "a cell"], [""]]
+    assert table[0][0].attrib == {"rowspan": "2"}
 
 
 def test_hocr_tells_the_slope_of_lines_that_are_not_level() -> None:
@@ -197,7 +228,8 @@ SCHEMA: dict[str, tuple[str, dict[str, str], set[str]]] = {
         },
         {"ID", "PHYSICAL_IMG_NR"},
     ),
-    "PrintSpace": ("(TextBlock |Illustration )*", PLACE, set()),
+    "PrintSpace": ("(TextBlock |Illustration |ComposedBlock )*", PLACE, set()),
+    "ComposedBlock": ("(TextBlock )*", {"ID": NAME, "TAGREFS": NAME, "TYPE": ANY, **PLACE}, {"ID"}),
     "TextBlock": ("(TextLine )+", {"ID": NAME, "TAGREFS": NAME, **PLACE}, {"ID"}),
     "Illustration": ("", {"ID": NAME, "TAGREFS": NAME, **PLACE}, {"ID"}),
     "TextLine": ("(Shape )?(String (SP )?)+", {"ID": NAME, **PLACE}, set()),
@@ -258,6 +290,13 @@ def test_alto_reads_back_the_same_words_and_boxes() -> None:
         ]
         for read, expected in zip(words, EXPECTED, strict=True):
             assert read.box == pytest.approx(expected.box, abs=0.11)
+
+
+def test_alto_has_tables_as_composed_blocks_of_cells() -> None:
+    table = next(written("alto").iter(f"{ALTO}ComposedBlock"))
+    assert table.attrib["TYPE"] == "table"
+    cells = {each.attrib["ID"]: [one.attrib["CONTENT"] for one in each.iter(f"{ALTO}String")] for each in table}
+    assert cells == {"cell_1_6_1_1": ["in"], "cell_1_6_1_2": ["a", "cell"]}
 
 
 def test_alto_names_what_could_not_be_read() -> None:

@@ -3,10 +3,13 @@
 import csv
 import io
 from html.parser import HTMLParser
+from itertools import pairwise
+
+from markdown_it import MarkdownIt
 
 from pagemill.documents.writers import ResultWriters
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Block, BlockKind, Line, Page, PageSource
+from pagemill.domain.page import Block, BlockKind, Line, Page, PageSource, Table, TableCell
 from pagemill.domain.results import ResultHeader
 
 HEADER = ResultHeader(task_id="01TASK", document="<script>alert(1)</script>.pdf", pages_total=2)
@@ -126,3 +129,66 @@ def test_csv_cells_are_no_formulas() -> None:
     text = written("csv", *(block(BlockKind.TEXT, (cell,)) for cell in cells))
     found = [row[2] for row in rows(text)[1:-1]]
     assert found == ["'=1+1", "'@SUM(A1)", "'-2+3+cmd|' /C calc'!A0", "+49 30 1234", "-12.50", "+3 %", "'--"]
+
+
+def grid(*cells: tuple[int, int, str] | tuple[int, int, str, int, int]) -> Block:
+    """A table whose structure is known: row, column, text, rows and columns taken."""
+    made = [
+        TableCell(row=row, column=column, text=text, **(dict(zip(("row_span", "column_span"), spans, strict=False))))
+        for row, column, text, *spans in cells
+    ]
+    rows = max(cell.row + cell.row_span for cell in made)
+    columns = max(cell.column + cell.column_span for cell in made)
+    outline = ((0, 0), (100, 0), (100, 50), (0, 50))
+    lines = tuple(Line(text=cell.text, polygon=outline) for cell in made if cell.text)
+    table = Table(rows=rows, columns=columns, cells=tuple(made))
+    return Block(polygon=outline, lines=lines, kind=BlockKind.TABLE, table=table)
+
+
+PLAIN = grid((0, 0, "name"), (0, 1, "a|b <i>"), (1, 0, "=1+1"), (1, 1, ""), (2, 1, "- x\ny"))
+SPANNED = grid((0, 0, "<b>wide", 1, 2), (0, 2, "tall", 2, 1), (1, 0, "a"), (1, 1, "b"))
+
+
+def markdown_cells(text: str) -> list[list[str]]:
+    """The cells of every row of every table, as a reader of Markdown shows them."""
+    found: list[list[str]] = []
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    for before, token in pairwise(tokens):
+        if token.type == "tr_open":
+            found.append([])
+        if before.type in ("th_open", "td_open"):
+            found[-1].append("".join(child.content for child in token.children or ()))
+    return found
+
+
+def test_markdown_has_a_table_of_pipes() -> None:
+    assert markdown_cells(written("markdown", PLAIN)) == [["name", "a|b <i>"], ["=1+1", ""], ["", "- x y"]]
+
+
+def test_markdown_has_spans_as_html() -> None:
+    text = written("markdown", SPANNED)
+    assert '<tr><td colspan="2">&lt;b&gt;wide</td><td rowspan="2">tall</td></tr>\n<tr><td>a</td><td>b</td></tr>' in text
+    assert "<b>" not in text
+
+
+def test_html_has_spans_and_empty_cells() -> None:
+    text = written("html", SPANNED, PLAIN)
+    assert '<tr><td colspan="2">&lt;b&gt;wide</td><td rowspan="2">tall</td></tr>\n<tr><td>a</td><td>b</td></tr>' in text
+    assert "<tr><td>=1+1</td><td></td></tr>" in text
+    outline = Outline()
+    outline.feed(text)
+    assert outline.open == []
+
+
+def test_csv_has_every_place_of_the_grid() -> None:
+    assert rows(written("csv", SPANNED, PLAIN))[1:-1] == [
+        ["1", "1", "<b>wide", "", "tall"],
+        ["1", "1", "a", "b", ""],
+        ["1", "2", "name", "a|b <i>"],
+        ["1", "2", "'=1+1", ""],
+        ["1", "2", "", "'- x y"],
+    ]
+
+
+def test_text_has_a_row_for_each_row() -> None:
+    assert written("text", SPANNED).startswith("<b>wide  tall\na  b\n\f")

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from pagemill.app import Application
 from pagemill.domain.memory import MIB
-from pagemill.engines.registry import unusable_engines
+from pagemill.engines.registry import structure_missing, structure_spec, unusable_engines
 from pagemill.memory.capacity import Capacity, capacities
 from pagemill.memory.estimator import LearningEstimator, seeds_of
 from pagemill.memory.probes.host import Bound, HostProbe
@@ -18,6 +18,8 @@ from pagemill.version import __version__
 _LIBRARIES = (
     "onnxruntime",
     "rapidocr",
+    "rapid-layout",
+    "rapid-table",
     "tesserocr",
     "opencv-python",
     "opencv-python-headless",
@@ -25,6 +27,7 @@ _LIBRARIES = (
     "nvidia-ml-py",
 )
 _SAME_MODULE = ("opencv-python", "opencv-python-headless")
+"""Packages of one module, `cv2`: the one that was installed last has overwritten the other."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,12 @@ def _installed() -> Iterator[tuple[str, str]]:
 
 def _advice(libraries: dict[str, str], *, gpus: int) -> Iterator[str]:
     if all(name in libraries for name in _SAME_MODULE):
-        yield "opencv-python and opencv-python-headless overwrite each other; uninstall both and install one again."
+        yield (
+            "opencv-python and opencv-python-headless overwrite each other, and which cv2 is here is left to chance: "
+            "`pip uninstall opencv-python opencv-python-headless`, then `pip install --no-deps opencv-python-headless`."
+        )
+    if (reason := structure_missing(structure_spec())) is not None:
+        yield reason
     if not gpus:
         yield "NVML shows no GPU: everything runs on the CPU."
 

@@ -80,6 +80,7 @@ def ocr(
     profile: Annotated[str, typer.Option(help="The engine's profile.")] = "accurate",
     languages: Annotated[list[str] | None, typer.Option("--language", "-l", help="ISO 639 code; repeatable.")] = None,
     dpi: Annotated[int, typer.Option(help="Resolution PDF pages are rendered at.", min=50, max=600)] = 200,
+    structure: Annotated[bool, typer.Option("--structure", help="Find layout and tables, too.")] = False,
     device: Annotated[str | None, typer.Option(help='"cpu" or "cuda:0".')] = None,
     config: ConfigOption = None,
 ) -> None:
@@ -89,7 +90,12 @@ def ocr(
     from pagemill.domain.tasks import TaskOptions
 
     recognition = RecognitionOptions(
-        ocr=mode, engine=engine, profile=profile, languages=tuple(languages or ()), dpi=dpi
+        ocr=mode,
+        engine=engine,
+        profile=profile,
+        languages=tuple(languages or ()),
+        dpi=dpi,
+        structure=structure,
     )
     options = TaskOptions(pages=pages, recognition=recognition, device=device)
     request = OcrRequest(tuple(files), options, output_format, output)

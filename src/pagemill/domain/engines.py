@@ -53,6 +53,7 @@ class EngineSpec:
         version: That version; empty where it is not installed.
         unusable: Why it cannot be used here and what to do about it, one sentence or two; empty where it can.
         more_languages: How to get languages it lacks, one sentence; empty where there is no way.
+        finds_structure: It finds layout and tables by itself, so that no structure models are loaded beside it.
     """
 
     name: str
@@ -65,12 +66,30 @@ class EngineSpec:
     version: str = ""
     unusable: str = ""
     more_languages: str = ""
+    finds_structure: bool = False
 
     def profile(self, name: str) -> EngineProfile | None:
         """The profile of that name; the default for an empty name."""
         if not name:
             return self.profiles[0]
         return next((profile for profile in self.profiles if profile.name == name), None)
+
+
+@dataclass(frozen=True)
+class StructureSpec:
+    """The structure models as the server knows them, without importing them.
+
+    Attributes:
+        factory: Where a worker finds them: `"package.module:attribute"`, a `StructureFactory`.
+        seed: What they add to the memory of a worker that has an engine.
+        reader_seed: What they add to that of a reader, which brings none of the libraries they need.
+        requires: Import names that must be installed for them.
+    """
+
+    factory: str
+    seed: MemorySeed
+    reader_seed: MemorySeed
+    requires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,6 +145,46 @@ class EngineFactory(Protocol):
     """Makes a loaded engine: models read and one small image recognised, so that READY means ready."""
 
     def __call__(self, config: EngineConfig) -> Engine:
+        """Load.
+
+        Raises:
+            EngineFailed: A model or a library is missing; the message says which and how to get it.
+            OutOfMemory: It did not fit.
+        """
+        ...
+
+
+class StructureAnalyser(Protocol):
+    """Loaded structure models: find layout and tables on a page that was read. Runs in a worker, on one thread."""
+
+    def structured(self, page: Page, image: PageImage) -> Page:
+        """The same page, its lines in blocks of the right kind, tables with rows, columns and spans.
+
+        Every line is kept; one that runs through several cells of a table is parted between them.
+
+        Args:
+            page: As it was read, or taken from a text layer.
+            image: The page as stored, not yet turned upright; of any size, for the page's own is scaled to it.
+
+        Raises:
+            OutOfMemory: An allocation failed.
+            EngineFailed: Anything else went wrong with this page.
+        """
+        ...
+
+    def trim(self) -> None:
+        """Give the allocator's free memory back to the system; called after every page."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the models."""
+        ...
+
+
+class StructureFactory(Protocol):
+    """Makes a loaded analyser."""
+
+    def __call__(self, *, threads: int) -> StructureAnalyser:
         """Load.
 
         Raises:

@@ -91,6 +91,15 @@ class MemorySeed:
         """The seed of a model set for which so many languages are loaded."""
         return replace(self, base=self.base + MemoryNeed(self.per_language * max(0, count - 1)))
 
+    def __add__(self, other: "MemorySeed") -> "MemorySeed":
+        """Both in one worker."""
+        return MemorySeed(
+            self.base + other.base,
+            self.fixed + other.fixed,
+            self.ram_per_pixel + other.ram_per_pixel,
+            self.gpu_per_pixel + other.gpu_per_pixel,
+        )
+
 
 @dataclass(frozen=True)
 class DeviceMemory:

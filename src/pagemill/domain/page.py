@@ -59,12 +59,64 @@ class Line(_Model):
     words: tuple[Word, ...] = ()
 
 
+class TableCell(_Model):
+    """A cell of a table; rows and columns are counted from 0.
+
+    Attributes:
+        row: The first row it takes.
+        column: The first column it takes.
+        row_span: Rows it takes.
+        column_span: Columns it takes.
+        lines: Positions of its lines among those of the block; none where it is empty.
+        text: What stands in it, its lines joined by spaces.
+    """
+
+    row: Annotated[int, Field(ge=0)]
+    column: Annotated[int, Field(ge=0)]
+    row_span: Annotated[int, Field(ge=1)] = 1
+    column_span: Annotated[int, Field(ge=1)] = 1
+    lines: tuple[int, ...] = ()
+    text: str = ""
+
+
+class Table(_Model):
+    """The grid of a table. No two of its cells, which stand row by row, take the same place.
+
+    Attributes:
+        rows: Rows of the grid.
+        columns: Columns of the grid.
+        cells: A place that no cell takes is empty.
+    """
+
+    rows: Annotated[int, Field(ge=1)]
+    columns: Annotated[int, Field(ge=1)]
+    cells: tuple[TableCell, ...]
+
+    @property
+    def has_spans(self) -> bool:
+        """Whether a cell takes more than one place."""
+        return any(cell.row_span > 1 or cell.column_span > 1 for cell in self.cells)
+
+    @property
+    def grid(self) -> list[list[str]]:
+        """The text of every place; that of a cell which takes several stands in the first one."""
+        texts = [[""] * self.columns for _ in range(self.rows)]
+        for cell in self.cells:
+            texts[cell.row][cell.column] = cell.text
+        return texts
+
+
 class Block(_Model):
-    """Lines that belong together: a paragraph, a heading, a cell."""
+    """Lines that belong together: a paragraph, a heading, a table.
+
+    Attributes:
+        table: Rows, columns and spans, where the block is a table and its structure was recognised.
+    """
 
     polygon: Polygon
     lines: tuple[Line, ...] = ()
     kind: BlockKind = BlockKind.TEXT
+    table: Table | None = None
 
     @property
     def text(self) -> str:

@@ -37,6 +37,7 @@ class RecognitionOptions(BaseModel):
         rotation: Degrees clockwise to turn every page by; None finds each page's own upright.
         allow_lower_resolution: A page that runs out of memory whatever else is tried may be read at half the dpi; it
             then says so in its warnings.
+        structure: Find layout and tables, too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,30 +49,39 @@ class RecognitionOptions(BaseModel):
     dpi: Annotated[int, Field(ge=50, le=600)] = 200
     rotation: Annotated[int, Field(ge=0, le=270, multiple_of=90)] | None = None
     allow_lower_resolution: bool = False
+    structure: bool = False
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the canonical form; part of the key under which page results are kept."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """Hash of the canonical form; part of the key under which page results are kept.
+
+        An option that came later is left out where it is not used, so that what was kept before it came is found.
+        """
+        canonical = json.dumps(self._canonical(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def _canonical(self) -> dict[str, object]:
+        return self.model_dump(mode="json", exclude=None if self.structure else {"structure"})
 
 
 @dataclass(frozen=True, order=True)
 class ModelSetKey:
     """What makes two model sets the same: one resident process serves all work with an equal key.
 
-    `engine` is `READER` for the worker that holds no models. `languages` are those that were loaded for themselves.
+    `engine` is `READER` for the worker that recognises nothing. `languages` are those that were loaded for themselves;
+    with `structure` it holds the structure models, too.
     """
 
     engine: str
     profile: str
     languages: tuple[str, ...]
     device: DeviceId
+    structure: bool = False
 
     @classmethod
-    def reader(cls, device: DeviceId) -> "ModelSetKey":
+    def reader(cls, device: DeviceId, *, structure: bool = False) -> "ModelSetKey":
         """The key of the worker that inspects documents and takes text layers."""
-        return cls(READER, "", (), device)
+        return cls(READER, "", (), device, structure)
 
     @classmethod
     def exporter(cls, device: DeviceId) -> "ModelSetKey":
@@ -81,16 +91,18 @@ class ModelSetKey:
     @classmethod
     def of(cls, options: RecognitionOptions, device: DeviceId, profile: EngineProfile) -> "ModelSetKey":
         """The model set that reads pages with these options, of that profile of the engine, on that device."""
-        return cls(options.engine, profile.name, profile.model_languages(options.languages), device)
+        languages = profile.model_languages(options.languages)
+        return cls(options.engine, profile.name, languages, device, options.structure)
 
     @property
     def is_reader(self) -> bool:
-        """Whether this worker holds no models."""
+        """Whether this worker recognises nothing."""
         return self.engine == READER
 
     def __str__(self) -> str:
         """Short form for logs and people: `rapidocr/accurate@cpu`."""
-        parts = "/".join(filter(None, (self.engine, self.profile, "+".join(self.languages))))
+        structure = "structure" if self.structure else ""
+        parts = "/".join(filter(None, (self.engine, self.profile, "+".join(self.languages), structure)))
         return f"{parts}@{self.device}"
 
 

@@ -325,6 +325,7 @@ class Backlog:
         leased: Pages in the hands of workers now, all stages together.
         solitary: Of the pages that wait for recognition, how many must have the device to themselves.
         caller: Who sent it; callers share what there is, each among its own tasks.
+        structure: Whether layout and tables are to be found.
     """
 
     task_id: str
@@ -335,6 +336,7 @@ class Backlog:
     leased: int
     solitary: int = 0
     caller: str = ""
+    structure: bool = False
 
 
 @dataclass(frozen=True)

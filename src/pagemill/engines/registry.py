@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from types import MappingProxyType
 
-from pagemill.domain.engines import EngineProfile, EngineSpec
+from pagemill.domain.engines import EngineProfile, EngineSpec, StructureSpec
 from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
 from pagemill.engines.tesseract.spec import tesseract_spec
 
@@ -15,6 +15,11 @@ _RAPIDOCR_SEED = MemorySeed(base=MemoryNeed(190 * MIB), fixed=MemoryNeed(160 * M
 rendering of a PDF: a trimmed worker settled at 170 to 188 MiB, a page added 98 to 142 MiB beside its image of three
 bytes a pixel. A turned page is held twice and added up to 182 MiB in all at A4; it decides `fixed`. `fast` was not
 measured; its weights are smaller, so that it should take no more."""
+
+_STRUCTURE_SEED = MemorySeed(base=MemoryNeed(60 * MIB), fixed=MemoryNeed(40 * MIB))
+_STRUCTURE_READER_SEED = MemorySeed(base=MemoryNeed(120 * MIB))
+"""From 11 pages of 0.5 to 11 megapixels beside RapidOCR (settled at 239 MiB for 186, peaks up to 84 MiB higher), and
+from eight pages with a text layer (a reader settled at 175 MiB for 55 and peaked at 263), on two threads."""
 
 _TINY_LANGUAGES = (
     "zh", "en", "af", "az", "bs", "ca", "cs", "cy", "da", "de", "es", "et", "eu", "fi", "fr", "ga", "gl", "hr", "hu",
@@ -45,6 +50,27 @@ def engine_specs(options: Mapping[str, EngineOptions] = MappingProxyType({})) ->
     """
     known = (_RAPIDOCR, tesseract_spec(options.get("tesseract", {})))
     return MappingProxyType({spec.name: _as_found(spec) for spec in known})
+
+
+def structure_spec() -> StructureSpec:
+    """The structure models."""
+    return StructureSpec(
+        factory="pagemill.engines.structure:load",
+        seed=_STRUCTURE_SEED,
+        reader_seed=_STRUCTURE_READER_SEED,
+        requires=("rapid_layout", "rapid_table", "onnxruntime", "cv2"),
+    )
+
+
+def structure_missing(spec: StructureSpec) -> str | None:
+    """Why no structure can be found here, and the remedy, in one sentence; None where it can."""
+    missing = [module for module in spec.requires if find_spec(module) is None]
+    if not missing:
+        return None
+    return (
+        f"Finding structure needs {', '.join(missing)}, not installed here; install pagemill's requirements.txt with "
+        "pip's --no-deps, or leave structure out."
+    )
 
 
 def unusable_engines(specs: Mapping[str, EngineSpec]) -> dict[str, str]:

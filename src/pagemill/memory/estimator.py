@@ -15,7 +15,7 @@ from math import ceil
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from pagemill.domain.engine_report import MeasuredMemory
-from pagemill.domain.engines import EngineSpec
+from pagemill.domain.engines import EngineSpec, StructureSpec
 from pagemill.domain.errors import UnknownEngine
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemorySeed
 from pagemill.domain.recognition import ModelSetKey
@@ -71,6 +71,7 @@ class _State(BaseModel):
     profile: str
     languages: tuple[str, ...]
     device: str
+    structure: bool = False
     ram: list[Point] = []
     gpu: list[Point] = []
     ram_failures: list[tuple[float, float, int]] = []
@@ -164,14 +165,22 @@ class _Learned:
     ratios: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW))
 
 
-def seeds_of(specs: Iterable[EngineSpec]) -> Callable[[ModelSetKey], MemorySeed]:
-    """The shipped seed of every model set of these engines, and of the reader.
+def seeds_of(
+    specs: Iterable[EngineSpec], *, structure: StructureSpec | None = None
+) -> Callable[[ModelSetKey], MemorySeed]:
+    """The shipped seed of every model set of these engines, and of the reader, with what structure models add to it.
 
     The function raises `UnknownEngine` for an engine or profile that is not among them.
     """
     by_name = {spec.name: spec for spec in specs}
 
     def seed(key: ModelSetKey) -> MemorySeed:
+        alone = seed_alone(key)
+        if structure is None or not key.structure:
+            return alone
+        return alone + (structure.reader_seed if key.is_reader else structure.seed)
+
+    def seed_alone(key: ModelSetKey) -> MemorySeed:
         if key.is_reader:
             return _READER_SEED
         spec = by_name.get(key.engine)
@@ -271,7 +280,7 @@ class LearningEstimator:
             self._restore(state)
 
     def _restore(self, state: _State) -> None:
-        key = ModelSetKey(state.engine, state.profile, state.languages, DeviceId(state.device))
+        key = ModelSetKey(state.engine, state.profile, state.languages, DeviceId(state.device), state.structure)
         try:
             learned = self._of(key)
         except UnknownEngine:
@@ -314,6 +323,7 @@ def _state(key: ModelSetKey, learned: _Learned) -> _State:
         profile=key.profile,
         languages=key.languages,
         device=key.device,
+        structure=key.structure,
         ram=list(learned.ram.points),
         gpu=list(learned.gpu.points),
         ram_failures=[(failure.x, failure.reached, failure.refutations) for failure in learned.ram.failures],

@@ -21,7 +21,7 @@ from queue import SimpleQueue
 from typing import assert_never, cast
 
 from pagemill.domain.documents import DocumentInfo
-from pagemill.domain.engines import Engine, EngineConfig, EngineFactory
+from pagemill.domain.engines import Engine, EngineConfig, EngineFactory, StructureAnalyser, StructureFactory
 from pagemill.domain.errors import EngineFailed, InvalidDocument, PagemillError, PageUnreadable, TaskFailureReason
 from pagemill.domain.outcomes import PageFailed, PageOutcome
 from pagemill.pool import linux
@@ -184,16 +184,26 @@ def _load(request: Load) -> PageReader:
     from pagemill.documents.opening import open_document
 
     engine = None if request.factory is None else _make_engine(request.factory, request.config)
+    threads = request.config.threads
+    structure = None if request.structure is None else _make_structure(request.structure, threads=threads)
     if request.data_limit_bytes is not None:
         linux.limit_data(request.data_limit_bytes)
-    return PageReader(engine, max_pixels=request.max_pixels, open_document=open_document)
+    return PageReader(engine, structure=structure, max_pixels=request.max_pixels, open_document=open_document)
 
 
 def _make_engine(factory: str, config: EngineConfig) -> Engine:
     with raising(EngineFailed(f"The engine {factory} could not be loaded; the worker's log says why.")):
-        module, _, attribute = factory.partition(":")
-        make = cast("EngineFactory", getattr(import_module(module), attribute))
-        return make(config)
+        return cast("EngineFactory", _found(factory))(config)
+
+
+def _make_structure(factory: str, *, threads: int) -> StructureAnalyser:
+    with raising(EngineFailed("The structure models could not be loaded; the worker's log says why.")):
+        return cast("StructureFactory", _found(factory))(threads=threads)
+
+
+def _found(factory: str) -> object:
+    module, _, attribute = factory.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def _inspect(reader: PageReader, path: str) -> DocumentInfo:

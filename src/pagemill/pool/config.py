@@ -48,6 +48,7 @@ class ModelManagerConfig:
         growth_floor_bytes: … and at least so many bytes more.
         interval: Time between two looks at what is idle.
         engine_options: `engines.<name>` of the settings.
+        structure_factory: Where workers find the structure models, a `StructureFactory`.
         worker: Limits of each worker.
     """
 
@@ -62,6 +63,7 @@ class ModelManagerConfig:
     growth_floor_bytes: int = 256 * MIB
     interval: timedelta = timedelta(seconds=1)
     engine_options: Mapping[str, Mapping[str, str | int | float | bool]] = field(default_factory=dict)
+    structure_factory: str = ""
     worker: WorkerConfig = WorkerConfig()
 
     def has_outgrown(self, base_rss_bytes: int, rss_bytes: int) -> bool:

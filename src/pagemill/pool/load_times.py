@@ -20,11 +20,12 @@ class _Entry(BaseModel):
     profile: str
     languages: tuple[str, ...]
     device: str
+    structure: bool = False
     seconds: list[float]
 
     @property
     def key(self) -> ModelSetKey:
-        return ModelSetKey(self.engine, self.profile, self.languages, DeviceId(self.device))
+        return ModelSetKey(self.engine, self.profile, self.languages, DeviceId(self.device), self.structure)
 
 
 class _Snapshot(BaseModel):
@@ -58,6 +59,7 @@ class LoadTimes:
                 profile=key.profile,
                 languages=key.languages,
                 device=key.device,
+                structure=key.structure,
                 seconds=list(seconds),
             )
             for key, seconds in sorted(self._seconds.items())

@@ -38,6 +38,7 @@ class Load(_Message):
     Attributes:
         factory: `"package.module:attribute"`, an `EngineFactory`.
         max_pixels: Pages are rendered with no more pixels than this.
+        structure: Where the structure models are found, a `StructureFactory`; None loads none.
         data_limit_bytes: `RLIMIT_DATA`, set once the models are loaded; None sets no limit.
     """
 
@@ -45,6 +46,7 @@ class Load(_Message):
     factory: str | None = None
     config: EngineConfig = EngineConfig(profile="")
     max_pixels: int = 40_000_000
+    structure: str | None = None
     data_limit_bytes: int | None = None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pagemill.documents.document import Document
 from pagemill.domain.documents import DocumentInfo
-from pagemill.domain.engines import Engine
+from pagemill.domain.engines import Engine, StructureAnalyser
 from pagemill.domain.errors import EngineFailed, OutOfMemory, PagemillError, PageUnreadable
 from pagemill.domain.image import PageImage
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
@@ -18,6 +18,9 @@ from pagemill.pool.linux import peak_rss_bytes, reset_peak
 
 logger = logging.getLogger(__name__)
 
+STRUCTURE_PIXELS = 4_000_000
+"""A page whose text layer was taken is drawn with no more pixels to look for its structure: an A4 page at 200 dpi."""
+
 _NO_MEMORY = "There was not enough memory for this."
 _UNREADABLE = "This page cannot be opened: its data is damaged or of a kind that is not supported."
 _ENGINE = "The engine failed on this page; the worker's log says how."
@@ -26,8 +29,16 @@ _ENGINE = "The engine failed on this page; the worker's log says how."
 class PageReader:
     """Opens documents, renders their pages and has the engine read them; the last document stays open."""
 
-    def __init__(self, engine: Engine | None, *, max_pixels: int, open_document: Callable[[Path], Document]) -> None:
+    def __init__(
+        self,
+        engine: Engine | None,
+        *,
+        structure: StructureAnalyser | None = None,
+        max_pixels: int,
+        open_document: Callable[[Path], Document],
+    ) -> None:
         self._engine = engine
+        self._structure = structure
         self._max_pixels = max_pixels
         self._open_document = open_document
         self._closing = ExitStack()
@@ -43,7 +54,7 @@ class PageReader:
             logger.warning("Page %s of %s failed: %s", number, params.document, error.message)
             return PageFailed(number, error.reason, error.message, error.retryable, peak_rss_bytes())
         finally:
-            self._trim_engine()
+            self._trim_models()
 
     def inspect(self, path: str) -> DocumentInfo:
         """What the document is; it stays open, for the batch that may follow.
@@ -65,19 +76,18 @@ class PageReader:
     def trim(self) -> None:
         """Close the document and give free memory back."""
         self._close_document()
-        self._trim_engine()
+        self._trim_models()
 
     def close(self) -> None:
         """Let go of the document and the models."""
         self._close_document()
-        if self._engine is not None:
-            self._engine.close()
+        for models in (self._engine, self._structure):
+            if models is not None:
+                models.close()
 
     def _read(self, number: int, params: BatchParams) -> PageOutcome:
         started = time.perf_counter()
-        page, pixels = (
-            self._recognised(number, params) if params.stage is Stage.OCR else (self._text(number, params), 0)
-        )
+        page, pixels = self._recognised(number, params) if params.stage is Stage.OCR else self._text(number, params)
         if page is None:
             return PageNeedsOcr(number)
         return PageRead(
@@ -89,10 +99,15 @@ class PageReader:
             confidence=page.confidence,
         )
 
-    def _text(self, number: int, params: BatchParams) -> Page | None:
+    def _text(self, number: int, params: BatchParams) -> tuple[Page | None, int]:
         with raising(PageUnreadable(_UNREADABLE)):
             document = self._document(params.document)
-            return document.text_page(number, dpi=params.options.dpi, mode=params.options.ocr)
+            page = document.text_page(number, dpi=params.options.dpi, mode=params.options.ocr)
+            if page is None or self._structure is None:
+                return page, 0
+            most = min(self._max_pixels, STRUCTURE_PIXELS)
+            image = document.render(number, dpi=params.options.dpi, max_pixels=most)
+        return self._structure.structured(page, image), image.pixels
 
     def _recognised(self, number: int, params: BatchParams) -> tuple[Page, int]:
         if self._engine is None:
@@ -102,6 +117,8 @@ class PageReader:
             image = document.render(number, dpi=params.options.dpi, max_pixels=self._max_pixels)
         rotation = params.options.rotation
         page = self._engine.read(image, number=number, rotation=rotation, batch_size=params.batch_size)
+        if self._structure is not None:
+            page = self._structure.structured(page, image)
         return page.model_copy(update={"warnings": page.warnings + params.notes}), image.pixels
 
     def _document(self, path: str) -> Document:
@@ -114,9 +131,10 @@ class PageReader:
         self._opened = None
         self._closing.close()
 
-    def _trim_engine(self) -> None:
-        if self._engine is not None:
-            self._engine.trim()
+    def _trim_models(self) -> None:
+        for models in (self._engine, self._structure):
+            if models is not None:
+                models.trim()
 
 
 @contextmanager

@@ -195,8 +195,10 @@ class Roster:
 
     def _load_request(self, key: ModelSetKey, spec: EngineSpec | None) -> Load:
         limit = self._config.worker.data_limit_bytes
+        structure = self._config.structure_factory if key.structure else None
         if spec is None:
-            return Load(data_limit_bytes=limit)
+            config = EngineConfig(profile="", threads=self._config.threads)
+            return Load(config=config, structure=structure, data_limit_bytes=limit)
         config = EngineConfig(
             profile=key.profile,
             languages=key.languages,
@@ -205,7 +207,13 @@ class Roster:
             options=self._config.engine_options.get(key.engine, {}),
         )
         max_pixels = self.profile(key).max_pixels
-        return Load(factory=spec.factory, config=config, max_pixels=max_pixels, data_limit_bytes=limit)
+        return Load(
+            factory=spec.factory,
+            config=config,
+            max_pixels=max_pixels,
+            structure=None if spec.finds_structure else structure,
+            data_limit_bytes=limit,
+        )
 
     async def _give_up(self, resident: Resident) -> None:
         if resident.worker is None:

@@ -138,6 +138,7 @@ class OCRServicePool:
         engine: str,
         profile: str = "",
         languages: Sequence[str] = (),
+        structure: bool = False,
         wait: timedelta | None = None,
         fresh: bool = False,
     ) -> OCRService:
@@ -146,7 +147,7 @@ class OCRServicePool:
         Raises:
             UnknownEngine: There is no such engine or profile, beside what the port says.
         """
-        key = self._key(device, engine, profile, languages)
+        key = replace(self._key(device, engine, profile, languages), structure=structure)
         lane = self._lane(key)
         limit = self._config.acquire_wait if wait is None else wait
         try:
@@ -203,7 +204,8 @@ class OCRServicePool:
         return ModelSetKey(engine, found.name, found.model_languages(languages), device)
 
     def _lane(self, key: ModelSetKey) -> Places:
-        if key.is_reader:
+        """A reader with structure models computes: it takes a place on its device, and inspection has the readers'."""
+        if key.is_reader and not key.structure:
             return self._exporter if key.profile == EXPORT else self._readers
         device = key.device
         lane = self._lanes.get(device)

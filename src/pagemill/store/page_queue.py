@@ -67,6 +67,7 @@ _OPEN_PAGES = (
 _BACKLOG = (
     select(
         *(tasks.c.task_id, tasks.c.priority, tasks.c.admission, tasks.c.assigned_device, tasks.c.caller),
+        tasks.c.options[("recognition", "structure")].as_boolean().label("structure"),
         *(_OPEN_PAGES.c.leased, _OPEN_PAGES.c.solitary, *(_OPEN_PAGES.c[stage] for stage in Stage)),
     )
     .join(_OPEN_PAGES, _OPEN_PAGES.c.task_id == tasks.c.task_id)
@@ -121,6 +122,7 @@ class SqlPageQueue:
                 leased=row["leased"],
                 solitary=row["solitary"],
                 caller=row["caller"],
+                structure=bool(row["structure"]),
             )
             for row in rows
         ]

@@ -199,6 +199,7 @@ class BatchRunner:
             engine=options.engine if of_engine else READER,
             profile=options.profile if of_engine else "",
             languages=options.languages if of_engine else (),
+            structure=options.structure,
             wait=self._config.acquire_wait,
             fresh=of_engine and self._params.footing(batch.lease, batch.device).fresh,
         )

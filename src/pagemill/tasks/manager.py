@@ -54,10 +54,12 @@ class TaskManagerConfig:
     Attributes:
         max_pages: Pages a document may have.
         sends_webhooks: Whether tasks may ask for one.
+        no_structure: Why tasks may not ask for structure, in one sentence; None where they may.
     """
 
     max_pages: int = 5000
     sends_webhooks: bool = False
+    no_structure: str | None = None
 
 
 class TaskManager:
@@ -109,6 +111,8 @@ class TaskManager:
         options = request.options
         if options.webhook_url is not None and not self._config.sends_webhooks:
             raise InvalidRequest("This service sends no webhooks; leave webhook_url out, or have webhooks.secret set.")
+        if options.recognition.structure and self._config.no_structure is not None:
+            raise InvalidRequest(self._config.no_structure)
         spec, profile = choose_engine(self._engines, options.recognition)
         info = await self._inspector.inspect(request.document.path)
         check_page_count(info, self._config.max_pages)

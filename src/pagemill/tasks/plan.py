@@ -13,16 +13,21 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pagemill.domain.memory import DeviceId
+from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import Backlog
 
 READER_LANE = "reader"
 
 
-def lane_of(stage: Stage, device: DeviceId) -> str:
-    """The lane whose places a batch takes: the readers' for text layers, else its device's."""
-    return READER_LANE if stage is Stage.TEXT else device
+def lane_of(stage: Stage, device: DeviceId, *, structure: bool = False) -> str:
+    """The lane whose places a batch takes: the readers' for text layers, else its device's.
+
+    Text layers whose structure is wanted are computed with, on the CPU: readers are to be free for inspection.
+    """
+    if stage is Stage.TEXT:
+        return CPU if structure else READER_LANE
+    return device
 
 
 @dataclass(frozen=True)
@@ -32,9 +37,9 @@ class BatchLimits:
     text: int = 32
     ocr: int = 4
 
-    def of(self, stage: Stage) -> int:
-        """The limit of a stage."""
-        return self.text if stage is Stage.TEXT else self.ocr
+    def of(self, stage: Stage, *, structure: bool = False) -> int:
+        """The limit of a stage; finding structure takes about as long as recognition does."""
+        return self.text if stage is Stage.TEXT and not structure else self.ocr
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ def _furthest_behind(waiting: Iterable[Backlog], lane: str, times: Mapping[str, 
         (backlog, stage)
         for backlog in waiting
         for stage, pages in backlog.queued.items()
-        if pages > 0 and lane_of(stage, backlog.device) == lane
+        if pages > 0 and lane_of(stage, backlog.device, structure=backlog.structure) == lane
     )
     return min(candidates, key=lambda candidate: (times[candidate[0].task_id], candidate[0].sequence), default=None)
 
@@ -131,7 +136,8 @@ def _cut(backlog: Backlog, stage: Stage, *, lane: str, places: int, limits: Batc
         return Assignment(backlog.task_id, stage, lane, 1, solitary=True)
     queued = backlog.queued[stage] - (backlog.solitary if stage is Stage.OCR else 0)
     fair_cut = math.ceil((queued + backlog.leased) / places)
-    return Assignment(backlog.task_id, stage, lane, min(fair_cut, queued, limits.of(stage)))
+    most = limits.of(stage, structure=backlog.structure)
+    return Assignment(backlog.task_id, stage, lane, min(fair_cut, queued, most))
 
 
 def _without(backlog: Backlog, assignment: Assignment) -> Backlog:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
@@ -73,13 +74,14 @@ class FakeServicePool:
         engine: str,
         profile: str = "",
         languages: Sequence[str] = (),
+        structure: bool = False,
         wait: timedelta | None = None,
         fresh: bool = False,
     ) -> FakeService:
         """Wait for a free place; every service is as good as fresh."""
         del fresh
-        key = self._key(device, engine, profile, languages)
-        lane = READER if key.is_reader else device
+        key = replace(self._key(device, engine, profile, languages), structure=structure)
+        lane = READER if key.is_reader and not structure else device
         if self._capacity.get(lane, 0) == 0:
             raise DeviceUnavailable(f"There is no device {device}.", device=device)
         try:

@@ -30,6 +30,7 @@ _DESCRIPTIONS: Mapping[str, str] = {
     "dpi": "Resolution PDF pages are rendered at.",
     "rotation": "Degrees clockwise to turn every page by; left out, each page's own upright is found.",
     "allow_lower_resolution": "true: a page that runs out of memory in every other way may be read at half the dpi.",
+    "structure": "true: find layout and tables, too: titles, figures, headers, footers, rows, columns and spans.",
     "device": '"cpu" or "cuda:N"; left out, the least loaded that fits.',
     "priority": "Higher goes first.",
     "start": "false: store the task and wait for POST /tasks/{task_id}/start.",

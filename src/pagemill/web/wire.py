@@ -42,6 +42,7 @@ class OptionsWire(WireModel):
     dpi: int
     rotation: int | None
     allow_lower_resolution: bool
+    structure: bool
     device: str | None
     priority: int
     start: bool

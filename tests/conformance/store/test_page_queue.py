@@ -7,15 +7,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 from tests.fixtures.stores import LEASE, MINUTE, Stores, failed_page, new_task, read_page, started
 
 from pagemill.domain.errors import StaleLease, TaskFailureReason
 from pagemill.domain.memory import CPU, MIB
 from pagemill.domain.outcomes import PageNeedsOcr
-from pagemill.domain.recognition import Stage
-from pagemill.domain.tasks import PageLease, PageState, Task, TaskStatus
+from pagemill.domain.recognition import RecognitionOptions, Stage
+from pagemill.domain.tasks import PageLease, PageState, Task, TaskOptions, TaskStatus
 from pagemill.store.database import Database
 from pagemill.store.page_queue import SqlPageQueue
+from pagemill.store.tables import tasks
 
 NOW = timedelta()
 
@@ -126,6 +128,21 @@ async def test_the_backlog_counts_what_can_be_worked_on(stores: Stores) -> None:
     assert (backlog.queued, backlog.leased) == ({Stage.TEXT: 2, Stage.OCR: 1}, 1)
     stores.clock.turn(MINUTE)
     assert (await stores.pages.backlog())[0].queued == {Stage.TEXT: 3, Stage.OCR: 1}
+
+
+@pytest.mark.parametrize("structure", [True, False])
+async def test_the_backlog_says_where_structure_is_wanted(stores: Stores, *, structure: bool) -> None:
+    options = TaskOptions(recognition=RecognitionOptions(structure=structure))
+    await stores.queue.add_task(await stores.tasks.create(new_task("a", options=options)))
+    await stores.queue.get_next_task(CPU)
+    assert [backlog.structure for backlog in await stores.pages.backlog()] == [structure]
+
+
+async def test_the_backlog_of_a_task_from_before_there_was_structure_wants_none(stores: Stores) -> None:
+    await stores.running("a")
+    before = TaskOptions().model_dump(mode="json", exclude={"recognition": {"structure"}})
+    await stores.database.write(lambda connection: connection.execute(update(tasks).values(options=before)))
+    assert [backlog.structure for backlog in await stores.pages.backlog()] == [False]
 
 
 async def test_the_backlog_is_in_the_order_of_admission(stores: Stores) -> None:

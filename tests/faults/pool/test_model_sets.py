@@ -23,10 +23,11 @@ from tests.fixtures.pool import (
     open_files,
 )
 
+from pagemill.domain.documents import OcrMode
 from pagemill.domain.errors import NeverFits, PoolExhausted, TaskFailureReason, WorkerLost
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemoryReading, Reservation
-from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed
-from pagemill.domain.recognition import EXPORT, READER
+from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageRead
+from pagemill.domain.recognition import EXPORT, READER, Stage
 from pagemill.domain.snapshot import UnloadCause
 from pagemill.pool.config import PoolConfig
 from pagemill.pool.inspection import PooledInspector
@@ -93,6 +94,25 @@ async def test_a_fresh_service_is_a_process_that_has_read_nothing(document: Path
         assert is_buried(worked)
         await yard.pool.release(await yard.pool.acquire(device=CPU, engine="faulty", profile="plain", fresh=True))
         assert pids(yard) == [fresh]
+
+
+@pytest.mark.parametrize("engine", ["faulty", READER])
+async def test_structure_models_leave_with_their_model_set(engine: str, document: Path) -> None:
+    clock, stage = FakeClock(), Stage.TEXT if engine == READER else Stage.OCR
+    async with running(make_yard(clock=clock)) as yard:
+        service = await yard.pool.acquire(device=CPU, engine=engine, structure=True)
+        pages = Outcomes()
+        params = batch(document, 1, stage=stage)
+        options = params.options.model_copy(update={"ocr": OcrMode.NEVER, "structure": True})
+        await service.process("task", replace(params, options=options), pages)
+        (read,) = pages.seen
+        assert isinstance(read, PageRead)
+        assert b"structured from" in read.payload
+        await yard.pool.release(service)
+        clock.advance(timedelta(seconds=300))
+        await yard.models.run_once()
+        assert pids(yard) == []
+        assert yard.admission.reservations == ()
 
 
 async def test_an_engine_may_have_an_idle_timeout_of_its_own() -> None:

@@ -1,9 +1,10 @@
 import json
+from dataclasses import replace
 
 import pytest
 from pydantic import JsonValue
 
-from pagemill.domain.engines import EngineProfile, EngineSpec
+from pagemill.domain.engines import EngineProfile, EngineSpec, StructureSpec
 from pagemill.domain.errors import UnknownEngine
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemorySeed
 from pagemill.domain.recognition import ModelSetKey
@@ -14,6 +15,10 @@ SPEC = EngineSpec("echo", "nowhere:nothing", (EngineProfile("accurate", SEED), E
 KEY = ModelSetKey("echo", "accurate", (), CPU)
 GPU_KEY = ModelSetKey("echo", "accurate", (), DeviceId("cuda:0"))
 PAGE = 1_000_000
+
+
+def need(mib: int) -> MemoryNeed:
+    return MemoryNeed(mib * MIB)
 
 
 @pytest.fixture
@@ -184,3 +189,31 @@ def test_an_unknown_engine_is_said(estimator: LearningEstimator) -> None:
 def test_the_reader_has_a_seed_of_its_own(estimator: LearningEstimator) -> None:
     reader = ModelSetKey.reader(CPU)
     assert 0 < estimator.base(reader).ram_bytes < estimator.batch(reader, pixels=0).ram_bytes
+
+
+def test_structure_models_add_what_they_take_to_engines_and_readers() -> None:
+    structure = StructureSpec("a:b", MemorySeed(need(60), need(40)), MemorySeed(need(120)))
+    estimator = LearningEstimator(seeds_of([SPEC], structure=structure))
+    for plain, more in ((KEY, (60, 100)), (ModelSetKey.reader(CPU), (120, 120))):
+        key = replace(plain, structure=True)
+        base, batch = (estimator.base(key), estimator.batch(key, pixels=PAGE))
+        assert base.ram_bytes - estimator.base(plain).ram_bytes == more[0] * MIB
+        assert batch.ram_bytes - estimator.batch(plain, pixels=PAGE).ram_bytes == more[1] * MIB
+
+
+def test_what_was_learned_with_structure_is_not_mistaken_for_what_was_learned_without() -> None:
+    estimator, other = LearningEstimator(seeds_of([SPEC])), LearningEstimator(seeds_of([SPEC]))
+    key = replace(KEY, structure=True)
+    estimator.observe_base(key, settled=need(900))
+    other.restore(estimator.snapshot())
+    assert other.base(key).ram_bytes > 900 * MIB
+    assert other.base(KEY) == LearningEstimator(seeds_of([SPEC])).base(KEY)
+
+
+def test_what_was_learned_before_there_was_structure_is_understood() -> None:
+    estimator, other = LearningEstimator(seeds_of([SPEC])), LearningEstimator(seeds_of([SPEC]))
+    estimator.observe_base(KEY, settled=need(900))
+    written = json.dumps(estimator.snapshot())
+    assert '"structure": false, ' in written
+    other.restore(json.loads(written.replace('"structure": false, ', "")))
+    assert other.base(KEY) == estimator.base(KEY)

@@ -47,6 +47,7 @@ def split(frame: bytes) -> tuple[bytes, bytes]:
     [
         Load(),
         Load(factory="a.b:C", config=EngineConfig("fast", ("deu",), options={"n": 1, "on": True, "f": 0.5, "s": "1"})),
+        Load(structure="a.b:D"),
         Process(batch=7, params=PARAMS),
         Cancel(batch=7),
         Inspect(path="/tmp/ä.pdf"),

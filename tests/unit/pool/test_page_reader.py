@@ -13,8 +13,9 @@ from pagemill.domain.image import PageImage
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.page import Page, PageSource
 from pagemill.domain.recognition import BatchParams, RecognitionOptions, Stage
-from pagemill.pool.page_reader import PageReader
+from pagemill.pool.page_reader import STRUCTURE_PIXELS, PageReader
 from pagemill.testing.engines import FaultyEngine
+from pagemill.testing.structure import MarkingAnalyser
 
 
 @dataclass
@@ -128,3 +129,27 @@ def test_whatever_goes_wrong_is_told_as_a_failed_page(
     assert isinstance(outcome, PageFailed)
     assert (outcome.number, outcome.reason, outcome.retryable) == (1, reason, retryable)
     assert "bits" not in outcome.message
+
+
+def told(outcome: object) -> list[str]:
+    assert isinstance(outcome, PageRead)
+    return list(Page.from_json(outcome.payload).warnings)
+
+
+def test_structure_is_found_on_what_was_recognised_and_on_what_was_taken() -> None:
+    shelf = Shelf()
+    engine, analyser = FaultyEngine(EngineConfig("plain")), MarkingAnalyser(threads=2)
+    pages = PageReader(engine, structure=analyser, max_pixels=STRUCTURE_PIXELS + 1, open_document=shelf)
+    assert told(pages.read(1, params())) == ["structured from 3 x 2 pixels on 2 threads"]
+    taken = pages.read(1, params(stage=Stage.TEXT, ocr=OcrMode.NEVER))
+    assert told(taken) == ["structured from 3 x 2 pixels on 2 threads"]
+    assert isinstance(taken, PageRead)
+    assert taken.pixels == 6
+    assert shelf.rendered == [(1, 99, STRUCTURE_PIXELS + 1), (1, 99, STRUCTURE_PIXELS)]
+
+
+def test_a_page_that_needs_ocr_is_not_looked_at_for_structure() -> None:
+    shelf = Shelf()
+    pages = PageReader(None, structure=MarkingAnalyser(), max_pixels=77, open_document=shelf)
+    assert pages.read(1, params(stage=Stage.TEXT)) == PageNeedsOcr(1)
+    assert shelf.rendered == []

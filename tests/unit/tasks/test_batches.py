@@ -39,10 +39,11 @@ class RefusingPool(FakeServicePool):
         engine: str,
         profile: str = "",
         languages: Sequence[str] = (),
+        structure: bool = False,
         wait: timedelta | None = None,
         fresh: bool = False,
     ) -> FakeService:
-        del device, engine, profile, languages, wait, fresh
+        del device, engine, profile, languages, structure, wait, fresh
         raise self._error
 
 

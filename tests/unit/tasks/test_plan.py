@@ -19,9 +19,12 @@ def backlog(
     sequence: int = 0,
     solitary: int = 0,
     caller: str = "",
+    structure: bool = False,
 ) -> Backlog:
     queued = {Stage.OCR: ocr, Stage.TEXT: text}
-    return Backlog(task_id, priority, sequence, CPU, queued, leased=0, solitary=solitary, caller=caller)
+    return Backlog(
+        task_id, priority, sequence, CPU, queued, leased=0, solitary=solitary, caller=caller, structure=structure
+    )
 
 
 def served(backlogs: list[Backlog], *, places: int, rounds: int) -> dict[str, int]:
@@ -150,3 +153,13 @@ def test_nine_tasks_of_one_caller_get_together_what_one_of_another_gets(places: 
     greedy = [backlog(f"greedy-{number}", ocr=1000, caller="greedy") for number in range(9)]
     totals = served([*greedy, backlog("modest", ocr=1000, caller="modest")], places=places, rounds=120)
     assert totals["modest"] == pytest.approx(sum(totals.values()) / 2, abs=9 * LIMITS.ocr)
+
+
+def test_text_layers_whose_structure_is_wanted_leave_the_readers_free() -> None:
+    places = {CPU: 1, READER_LANE: 1}
+    backlogs = [backlog("plain", text=100), backlog("structured", text=100, structure=True, sequence=1)]
+    planned = plan(backlogs, places, capacity=places, limits=LIMITS, virtual_times={})
+    assert {(one.task_id, one.lane, one.pages) for one in planned.assignments} == {
+        ("plain", READER_LANE, LIMITS.text),
+        ("structured", CPU, LIMITS.ocr),
+    }

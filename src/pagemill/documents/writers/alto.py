@@ -6,7 +6,8 @@ from pagemill.documents.words import Bounds, SpacedWord, spaced_words
 from pagemill.documents.writers.markup import xml_text
 from pagemill.documents.writers.rows import one_line
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Block, BlockKind, Line, Page, Polygon
+from pagemill.domain.geometry import enclosing_polygon
+from pagemill.domain.page import Block, BlockKind, Line, Page, Polygon, Table, TableCell
 from pagemill.domain.results import ResultHeader
 
 _HEAD = """\
@@ -81,7 +82,25 @@ def _block(block: Block, key: str) -> str:
     lines = [line for at, each in enumerate(block.lines, 1) if (line := _line(each, f"{key}_{at}"))]
     if not lines:
         return f"<Illustration {attributes} />"
+    if block.table is not None:
+        return _table(block, block.table, key)
     return "\n".join((f"<TextBlock {attributes}>", *lines, "</TextBlock>"))
+
+
+def _table(block: Block, table: Table, key: str) -> str:
+    """A composed block of the type `table`; each cell is a text block whose ID ends in its row and column, from 1."""
+    cells = (written for cell in table.cells if (written := _cell(cell, block, key)))
+    opening = f'<ComposedBlock ID="block_{key}" {_place(block.polygon)} TAGREFS="{block.kind}" TYPE="table">'
+    return "\n".join((opening, *cells, "</ComposedBlock>"))
+
+
+def _cell(cell: TableCell, block: Block, key: str) -> str:
+    held = [block.lines[at] for at in cell.lines]
+    lines = [text for at in cell.lines if (text := _line(block.lines[at], f"{key}_{at + 1}"))]
+    if not lines:
+        return ""
+    place = _place(enclosing_polygon(held))
+    return "\n".join((f'<TextBlock ID="cell_{key}_{cell.row + 1}_{cell.column + 1}" {place}>', *lines, "</TextBlock>"))
 
 
 def _line(line: Line, key: str) -> str:

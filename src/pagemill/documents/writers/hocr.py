@@ -1,10 +1,13 @@
 """hOCR 1.2 (kba.github.io/hocr-spec/1.2): an XHTML document with the place of every word."""
 
+from itertools import groupby
+
 from pagemill.documents.words import Bounds, SpacedWord, spaced_words
+from pagemill.documents.writers.html_table import spans
 from pagemill.documents.writers.markup import xml_text
 from pagemill.documents.writers.rows import one_line
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Block, BlockKind, Line, Page, Polygon
+from pagemill.domain.page import Block, BlockKind, Line, Page, Polygon, Table, TableCell
 from pagemill.domain.results import ResultHeader
 
 _HEAD = """\
@@ -16,7 +19,7 @@ _HEAD = """\
 <meta http-equiv="Content-Type" content="text/html; charset=utf-8" />
 <meta name="ocr-system" content="{system}" />
 <meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_par ocr_line ocr_header ocr_footer ocr_caption ocr_photo \
-ocrx_word ocrp_wconf" />
+ocr_table ocrx_word ocrp_wconf" />
 <meta name="ocr-number-of-pages" content="{pages}" />
 </head>
 <body>
@@ -77,12 +80,30 @@ def _area(block: Block, key: str) -> str:
     title = bbox(block.polygon)
     if not block.lines:
         return f'<div class="ocr_photo" id="block_{key}" title="{title}"></div>\n'
+    if block.table is not None:
+        return _table(block, block.table, key)
     line_class = _LINE_CLASSES.get(block.kind, "ocr_line")
     lines = "\n".join(_line(line, line_class, f"{key}_{at}") for at, line in enumerate(block.lines, 1))
     return (
         f'<div class="ocr_carea" id="block_{key}" title="{title}">\n'
         f'<p class="ocr_par" id="par_{key}" title="{title}">\n{lines}\n</p>\n</div>\n'
     )
+
+
+def _table(block: Block, table: Table, key: str) -> str:
+    """The table as XHTML has it, which hOCR asks for; its lines stand in the cells."""
+    rows = {row: list(cells) for row, cells in groupby(table.cells, key=lambda cell: cell.row)}
+    written = (
+        "<tr>" + "".join(_cell(cell, block, key) for cell in rows.get(row, ())) + "</tr>\n"
+        for row in range(table.rows)
+        if row in rows
+    )
+    return f'<table class="ocr_table" id="block_{key}" title="{bbox(block.polygon)}">\n{"".join(written)}</table>\n'
+
+
+def _cell(cell: TableCell, block: Block, key: str) -> str:
+    lines = "\n".join(_line(block.lines[at], "ocr_line", f"{key}_{at + 1}") for at in cell.lines)
+    return f"<td{spans(cell)}>{lines}</td>"
 
 
 def _line(line: Line, line_class: str, key: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import assert_never
 
+from pagemill.documents.writers.html_table import html_table
 from pagemill.documents.writers.markup import xml_text
 from pagemill.documents.writers.rows import block_cells, list_item, one_line
 from pagemill.domain.errors import TaskFailureReason
@@ -51,7 +52,7 @@ def _written(block: Block, page: Page) -> str:
         case BlockKind.LIST:
             return _item(list(_joined(rows)))
         case BlockKind.TABLE:
-            return _table(rows)
+            return html_table(block.table) if block.table is not None else _table(rows)
         case BlockKind.HEADER:
             return f"<header>{_paragraph(rows)}</header>\n"
         case BlockKind.FOOTER:

@@ -1,11 +1,12 @@
-"""Markdown (CommonMark): headings, paragraphs and lists, each page under a mark that does not show."""
+"""Markdown: headings, paragraphs, lists and tables, each page under a mark that does not show."""
 
 import re
 from typing import assert_never
 
+from pagemill.documents.writers.html_table import html_table
 from pagemill.documents.writers.rows import block_rows, list_item, one_line
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Block, BlockKind, Page
+from pagemill.domain.page import Block, BlockKind, Page, Table
 from pagemill.domain.results import ResultHeader
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$]")
@@ -14,11 +15,17 @@ _SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$]")
 _AT_START = re.compile(r"(?P<digits>\d{1,9})?(?P<mark>#{1,6}(?=\s|$)|[+=-]|(?<=\d)[.)](?=\s|$))")
 """What means something at the start of a line only: headings, bullets, underlines and rules, numbered items."""
 
+_ESCAPED = r"\\\g<0>"
+
 HARD_BREAK = "\\\n"
 
 
 class MarkdownWriter:
-    """CommonMark; page marks are HTML comments, titles are headings of the second level, items are list items."""
+    """CommonMark; page marks are HTML comments, titles are headings of the second level, items are list items.
+
+    A table whose structure was recognised is a table with pipes (GitHub's extension), or HTML where cells span several
+    rows or columns, which no Markdown can say.
+    """
 
     name = "markdown"
     media_type = "text/markdown; charset=utf-8"
@@ -45,12 +52,14 @@ class MarkdownWriter:
 
 def escaped(text: str) -> str:
     """Text that reads in Markdown as it stands, wherever a line of it begins."""
-    inline = _SPECIAL.sub(r"\\\g<0>", text)
+    inline = _SPECIAL.sub(_ESCAPED, text)
     return _AT_START.sub(r"\g<digits>\\\g<mark>", inline, count=1) if _AT_START.match(inline) else inline
 
 
 def _written(block: Block, page: Page) -> str:
     rows = list(block_rows(block, page))
+    if block.table is not None:
+        return _table(block.table)
     match block.kind:
         case BlockKind.TITLE:
             return f"## {escaped(' '.join(rows))}"
@@ -67,6 +76,17 @@ def _written(block: Block, page: Page) -> str:
             return _paragraph(rows, has_cells=len(rows) < len(block.lines))
         case _:
             assert_never(block.kind)
+
+
+def _table(table: Table) -> str:
+    if table.has_spans:
+        return html_table(table).removesuffix("\n")
+    head, *rows = (_piped(row) for row in table.grid)
+    return "\n".join((head, "|" + " --- |" * table.columns, *rows))
+
+
+def _piped(cells: list[str]) -> str:
+    return "".join(f"| {_SPECIAL.sub(_ESCAPED, one_line(cell))} " for cell in cells) + "|"
 
 
 def _paragraph(rows: list[str], *, has_cells: bool) -> str:

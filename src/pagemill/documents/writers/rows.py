@@ -13,15 +13,18 @@ CELL_GAP = "  "
 def block_cells(block: Block, page: Page) -> list[list[str]]:
     """The block's rows from top to bottom, the cells of each from left to right.
 
-    Reading order is kept: a paragraph comes out as its lines, each a row of one cell.
+    Reading order is kept: a paragraph comes out as its lines, each a row of one cell. A table whose structure was
+    recognised comes out as its grid, empty places included.
     """
+    if block.table is not None:
+        return [[one_line(text) for text in row] for row in block.table.grid]
     rows = rows_of_lines(block.lines, width_px=page.width_px, height_px=page.height_px)
     return [[one_line(line.text) for line in row] for row in rows]
 
 
 def block_rows(block: Block, page: Page) -> Iterator[str]:
     """The block's rows from top to bottom, cells of one row joined from left to right."""
-    return (CELL_GAP.join(row) for row in block_cells(block, page))
+    return (CELL_GAP.join(filter(None, row)) for row in block_cells(block, page))
 
 
 def one_line(text: str) -> str:

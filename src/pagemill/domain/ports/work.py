@@ -50,10 +50,13 @@ class ServicePool(Protocol):
         engine: str,
         profile: str = "",
         languages: Sequence[str] = (),
+        structure: bool = False,
         wait: timedelta | None = None,
         fresh: bool = False,
     ) -> Service:
         """Wait for a free place and a loaded model set; `fresh`: in a process that has read nothing yet.
+
+        With `structure` the model set holds the structure models, too; a reader that does takes a place on its device.
 
         Raises:
             PoolExhausted: None became free within `wait` (None: the settings' limit).

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from rapidocr.ch_ppocr_det.utils import DBPostProcess
 
+from pagemill.engines.pixels import Pixels, as_bgr, normalised, resized
 from pagemill.engines.rapidocr.marks import marks_outside
 from pagemill.engines.rapidocr.models import Network, Tensor
-from pagemill.engines.rapidocr.pixels import Pixels, as_bgr, normalised, resized
 from pagemill.engines.rapidocr.strips import Quad
 from pagemill.engines.rapidocr.tiles import tiles
 

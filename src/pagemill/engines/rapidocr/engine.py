@@ -14,11 +14,11 @@ from pagemill.domain.page import Line, Page
 from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.assembly import ReadImage, assemble
 from pagemill.engines.failures import engine_error
+from pagemill.engines.pixels import Pixels, pixels_of, turned
 from pagemill.engines.rapidocr.detection import DetectionLimits, Detector
 from pagemill.engines.rapidocr.lines import page_line
 from pagemill.engines.rapidocr.models import Network, model_files
 from pagemill.engines.rapidocr.orientation import SAMPLE_LINES, turn_to_upright
-from pagemill.engines.rapidocr.pixels import Pixels, pixels_of, turned
 from pagemill.engines.rapidocr.recognition import ReadLine, Recogniser
 from pagemill.engines.rapidocr.strips import LineStrip, pieces
 

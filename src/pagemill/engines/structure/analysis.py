@@ -1,0 +1,125 @@
+"""The analyser: a page as it was read, and its image, to the page with kinds and tables. Runs in a worker."""
+
+import gc
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from pagemill.domain.engines import StructureAnalyser
+from pagemill.domain.errors import EngineFailed
+from pagemill.domain.image import PageImage
+from pagemill.domain.layout import Region, blocks_by_layout
+from pagemill.domain.page import Block, Line, Page
+from pagemill.domain.tables import GridCell, table_block
+from pagemill.engines.allocator import allocator_trim
+from pagemill.engines.failures import engine_error
+from pagemill.engines.pixels import Pixels, pixels_of, turned
+from pagemill.engines.structure.layout import HEIGHT, WIDTH, LayoutModel
+from pagemill.engines.structure.tables import TableModel
+
+_MARGIN = 8
+"""Pixels around a table that are shown to the table model: its outermost lines are often on the edge."""
+
+
+def load(*, threads: int) -> StructureAnalyser:
+    """The `StructureFactory` that ships with Pagemill: models read, one small image looked at."""
+    try:
+        analyser = Analyser(threads=threads)
+        analyser.warm_up()
+    except Exception as error:
+        raise engine_error(error, doing="Loading the structure models") from error
+    analyser.trim()
+    return analyser
+
+
+@dataclass(frozen=True)
+class _Models:
+    layout: LayoutModel
+    table: TableModel
+
+
+class Analyser:
+    """See `StructureAnalyser`."""
+
+    def __init__(self, *, threads: int) -> None:
+        cv2.setNumThreads(threads)
+        self._trim = allocator_trim()
+        self._loaded: _Models | None = _Models(LayoutModel(threads=threads), TableModel(threads=threads))
+
+    def warm_up(self) -> None:
+        """One run of each model, so that what they allot at first is there."""
+        paper = np.full((HEIGHT, WIDTH), 255, dtype=np.uint8)
+        self._models().layout.regions(paper)
+        self._models().table.cells(paper)
+
+    def structured(self, page: Page, image: PageImage) -> Page:
+        """The page with blocks of a kind; see `StructureAnalyser.structured`."""
+        try:
+            return self._structured(page, turned(pixels_of(image), page.rotation))
+        except Exception as error:
+            raise engine_error(error, doing=f"Finding the structure of page {page.number}") from error
+
+    def trim(self) -> None:
+        """Give the allocator's free memory back to the system."""
+        self._trim()
+
+    def close(self) -> None:
+        """Let go of the models; analysing afterwards fails."""
+        self._loaded = None
+        gc.collect()
+        self._trim()
+
+    def _structured(self, page: Page, pixels: Pixels) -> Page:
+        scale = page.width_px / pixels.shape[1], page.height_px / pixels.shape[0]
+
+        def table(region: Region, lines: Sequence[Line]) -> Block | None:
+            cells = self._cells(region, pixels, scale)
+            return table_block(cells, lines, polygon=region.polygon)
+
+        regions = [_scaled(region, scale) for region in self._models().layout.regions(pixels)]
+        blocks = blocks_by_layout(
+            tuple(page.lines), regions, width_px=page.width_px, height_px=page.height_px, table=table
+        )
+        return page.model_copy(update={"blocks": blocks})
+
+    def _cells(self, region: Region, pixels: Pixels, scale: tuple[float, float]) -> list[GridCell]:
+        height, width = pixels.shape[:2]
+        left = max(0, math.floor(region.left / scale[0]) - _MARGIN)
+        top = max(0, math.floor(region.top / scale[1]) - _MARGIN)
+        right = min(width, math.ceil(region.right / scale[0]) + _MARGIN)
+        bottom = min(height, math.ceil(region.bottom / scale[1]) + _MARGIN)
+        if right - left < 2 * _MARGIN or bottom - top < 2 * _MARGIN:
+            return []
+        cells = self._models().table.cells(pixels[top:bottom, left:right])
+        return [_moved(cell, left, top, scale) for cell in cells]
+
+    def _models(self) -> _Models:
+        if self._loaded is None:
+            raise EngineFailed("The structure models were let go of. Load them again.")
+        return self._loaded
+
+
+def _scaled(region: Region, scale: tuple[float, float]) -> Region:
+    across, down = scale
+    return replace(
+        region,
+        left=region.left * across,
+        right=region.right * across,
+        top=region.top * down,
+        bottom=region.bottom * down,
+    )
+
+
+def _moved(cell: GridCell, left: int, top: int, scale: tuple[float, float]) -> GridCell:
+    """From the table's image to the page."""
+    across, down = scale
+    return replace(
+        cell,
+        left=(cell.left + left) * across,
+        right=(cell.right + left) * across,
+        top=(cell.top + top) * down,
+        bottom=(cell.bottom + top) * down,
+    )

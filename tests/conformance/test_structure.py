@@ -1,0 +1,127 @@
+"""What a structure analyser must do, with the models that ship inside packages. No engine takes part."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.data.make_pages import page_image
+from tests.data.tables import AFTER, BEFORE, STAFF, Cell, TablePage, report_page
+
+from pagemill.domain.engines import StructureAnalyser
+from pagemill.domain.errors import EngineFailed
+from pagemill.domain.page import Block, BlockKind, Page, PageSource
+from pagemill.domain.reading_order import blocks_in_reading_order
+from pagemill.engines.registry import structure_missing, structure_spec
+from pagemill.pool.child import _make_structure
+
+pytestmark = pytest.mark.skipif(
+    structure_missing(structure_spec()) is not None, reason="The structure models are not installed here."
+)
+
+
+@pytest.fixture(scope="module")
+def analyser() -> Iterator[StructureAnalyser]:
+    loaded = load()
+    yield loaded
+    loaded.close()
+
+
+def load() -> StructureAnalyser:
+    return _make_structure(structure_spec().factory, threads=2)
+
+
+def read(made: TablePage, *, rotation: int = 0) -> Page:
+    """The page as a perfect engine reads it."""
+    width, height = made.image.size
+    return Page(
+        number=1,
+        width_px=width,
+        height_px=height,
+        dpi=150,
+        rotation=rotation,
+        source=PageSource.OCR,
+        blocks=blocks_in_reading_order(made.lines, width_px=width, height_px=height),
+    )
+
+
+def cells(block: Block) -> list[Cell]:
+    assert block.table is not None
+    return [Cell(one.row, one.column, one.text, one.row_span, one.column_span) for one in block.table.cells]
+
+
+def told(page: Page) -> list[tuple[BlockKind, str]]:
+    return [(block.kind, block.text) for block in page.blocks if block.kind is not BlockKind.TABLE]
+
+
+@pytest.mark.parametrize("ruled", [True, False])
+def test_finds_title_paragraphs_and_the_table_between_them(analyser: StructureAnalyser, *, ruled: bool) -> None:
+    made = report_page(ruled=ruled)
+    page = analyser.structured(read(made), page_image(made.image))
+    (table,) = [block for block in page.blocks if block.kind is BlockKind.TABLE]
+    assert page.blocks.index(table) == 2
+    assert told(page) == [
+        (BlockKind.TITLE, "The year in figures"),
+        (BlockKind.TEXT, "\n".join(BEFORE)),
+        (BlockKind.TEXT, "\n".join(AFTER)),
+    ]
+    assert table.table is not None
+    assert (table.table.rows, table.table.columns) == (5, 4)
+    if ruled:
+        assert cells(table) == list(STAFF)
+
+
+def test_keeps_every_word_where_it_was(analyser: StructureAnalyser) -> None:
+    made = report_page()
+    before = read(made)
+    after = analyser.structured(before, page_image(made.image))
+    assert sorted(word.model_dump_json() for word in after.words) == sorted(
+        word.model_dump_json() for word in before.words
+    )
+
+
+@pytest.mark.parametrize("turned", [90, 180, 270])
+def test_looks_at_the_page_upright(analyser: StructureAnalyser, turned: int) -> None:
+    made = report_page()
+    stored = made.image.rotate(turned, expand=True)
+    page = analyser.structured(read(made, rotation=turned), page_image(stored))
+    assert [cells(block) for block in page.blocks if block.table] == [list(STAFF)]
+
+
+def test_an_image_of_another_size_than_the_page_will_do(analyser: StructureAnalyser) -> None:
+    made = report_page()
+    smaller = made.image.resize((900, 1273), Image.Resampling.BOX)
+    page = analyser.structured(read(made), page_image(smaller.convert("RGB")))
+    assert [cells(block) for block in page.blocks if block.table] == [list(STAFF)]
+
+
+def test_a_long_table_keeps_its_rows(analyser: StructureAnalyser) -> None:
+    made = TablePage.blank()
+    grid = [Cell(row, column, f"{row}-{column}") for row in range(24) for column in range(5)]
+    made.draw_table(grid, 120, 130, widths=[200] * 5)
+    page = analyser.structured(read(made), page_image(made.image))
+    assert [cells(block) for block in page.blocks if block.table] == [grid]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (40, 40), (300, 6000)])
+def test_odd_shapes_do_no_harm(analyser: StructureAnalyser, size: tuple[int, int]) -> None:
+    blank = TablePage.blank(*size)
+    page = analyser.structured(read(blank), page_image(blank.image))
+    assert [block for block in page.blocks if block.lines] == []
+
+
+def test_noise_does_no_harm(analyser: StructureAnalyser) -> None:
+    noise = np.random.default_rng(5).integers(0, 255, (900, 700), dtype=np.uint8)
+    made = TablePage(Image.fromarray(noise), report_page().lines[:3])
+    before = read(made)
+    after = analyser.structured(before, page_image(made.image))
+    assert sorted(word.text for word in after.words) == sorted(word.text for word in before.words)
+
+
+def test_is_of_no_use_once_closed() -> None:
+    analyser = load()
+    analyser.close()
+    analyser.close()
+    made = report_page()
+    with pytest.raises(EngineFailed, match="Load them again"):
+        analyser.structured(read(made), page_image(made.image))
