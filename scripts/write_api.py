@@ -1,5 +1,6 @@
 """Writes the reference of the HTTP API from its OpenAPI document: `python scripts/write_api.py`."""
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,10 +33,7 @@ def page() -> str:
     for tag, title in TITLES.items():
         parts.append(f"\n## {title}\n")
         parts += (_operation(*each) for each in _operations(document, tag))
-    parts += [
-        "\n## Forms of answers\n",
-        *(_form(name, schemas[name]) for name in sorted(schemas) if "enum" not in schemas[name]),
-    ]
+    parts += ["\n## Forms of answers\n", *(_form(name, schemas[name]) for name in sorted(schemas))]
     return "".join(parts)
 
 
@@ -101,12 +99,23 @@ def _named(content: Schema) -> str:
 
 
 def _form(name: str, schema: Schema) -> str:
-    rows = "".join(_member(each, of) for each, of in schema.get("properties", {}).items())
-    return f"\n### {name}\n\n{schema.get('description', '')}\n\n| member | value | meaning |\n|---|---|---|\n{rows}"
+    told, attributes = _attributes(schema.get("description", ""))
+    head = f"\n### {name}\n\n{told}\n"
+    if "enum" in schema:
+        return f"{head}\n{_kind(schema)}\n"
+    rows = "".join(_member(each, of, attributes.get(each, "")) for each, of in schema.get("properties", {}).items())
+    return f"{head}\n| member | value | meaning |\n|---|---|---|\n{rows}"
 
 
-def _member(name: str, schema: Schema) -> str:
-    meaning = " ".join(schema.get("description", "").split())
+def _attributes(docstring: str) -> tuple[str, Mapping[str, str]]:
+    """What a docstring says of the whole, and of each member."""
+    whole, _, listed = docstring.partition("\n\nAttributes:\n")
+    entries = re.findall(r"^    (\w+): (.*(?:\n {5,}.*)*)", listed, re.MULTILINE)
+    return whole, {name: " ".join(text.split()) for name, text in entries}
+
+
+def _member(name: str, schema: Schema, otherwise: str) -> str:
+    meaning = " ".join(schema.get("description", "").split()) or otherwise
     return f"| `{name}` | {_kind(schema)} | {meaning} |\n"
 
 

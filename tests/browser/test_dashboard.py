@@ -96,7 +96,7 @@ def test_the_result_is_downloaded_in_every_format(page: Page, server: Server, tm
         assert Path(download.value.path()).stat().st_size > 0
     menu.locator("summary").click()
     with page.expect_download() as download:
-        menu.get_by_role("button", name="text .txt").click()
+        menu.get_by_role("button", name="Text .txt").click()
     assert SENTENCE in Path(download.value.path()).read_text()
 
 
@@ -247,7 +247,7 @@ def test_with_a_key_everything_works_once_it_is_given(page: Page, tmp_path: Path
         menu = row_of(page, "locked.pdf").locator(".menu")
         menu.locator("summary").click()
         with page.expect_download() as download:
-            menu.get_by_role("button", name="text .txt").click()
+            menu.get_by_role("button", name="Text .txt").click()
         assert SENTENCE in Path(download.value.path()).read_text()
         row_of(page, "locked.pdf").locator("a.name").click()
         expect_picture(page)

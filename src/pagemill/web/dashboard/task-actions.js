@@ -2,8 +2,19 @@
 
 import { download, post } from "./api.js";
 import { announce, h } from "./dom.js";
-import { words } from "./format.js";
 import { canCancel, canRetry } from "./status.js";
+
+const FORMATS = {
+  pdf: "Searchable PDF", text: "Text", markdown: "Markdown", html: "HTML", json: "JSON, with every box", csv: "Tables as CSV",
+  hocr: "hOCR", alto: "ALTO XML", zip: "All of these",
+};
+const ORDER = Object.keys(FORMATS);
+
+/** What is asked for most comes first, what is not known here last. */
+function sorted(formats) {
+  const place = ({ name }) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
+  return [...formats].sort((one, other) => place(one) - place(other));
+}
 
 function retryLabel({ pages_done: done, pages_failed: failed }) {
   if (done === 0) return "Try again";
@@ -23,8 +34,8 @@ export class TaskActions {
     this.menu = h("details", { class: "menu", onkeydown: (event) => event.key === "Escape" && this.#close(true),
       onfocusout: (event) => this.menu.contains(event.relatedTarget) || this.#close(false) },
     h("summary", { class: "button" }, "Download"), this.list);
-    this.list.append(...setup.formats.map((format) => h("li", {},
-      h("button", { onclick: () => this.#save(format) }, words(format.name), h("span", {}, format.extension)))));
+    this.list.append(...sorted(setup.formats).map((format) => h("li", {},
+      h("button", { onclick: () => this.#save(format) }, FORMATS[format.name] ?? format.name, h("span", {}, format.extension)))));
     this.element = h("div", { class: "actions" }, this.start, this.cancel, this.retry, this.menu);
   }
 
