@@ -18,27 +18,27 @@ class Sample:
     Attributes:
         at_s: Seconds since the meter was started.
         tree_bytes: PSS of the process and all its descendants: pages shared among them are counted once.
-        root_bytes: PSS of the process itself.
         own_bytes: Anonymous memory of all of them. PSS moves by megabytes when strangers that map the same libraries
             come and go; this does not.
+        root_bytes: Anonymous memory of the process itself.
     """
 
     at_s: float
     tree_bytes: int
-    root_bytes: int
     own_bytes: int
+    root_bytes: int
 
 
 def look(pid: int, *, since: float = 0.0) -> Sample:
     """What the process and its descendants hold now."""
-    probe, below = ProcessProbe(), _below(pid)
-    root_bytes = probe.pss_bytes(pid) or 0
-    uses = (probe.use(process) for process in (pid, *below))
+    probe = ProcessProbe()
+    tree = (pid, *_below(pid))
+    own = [use.anonymous_bytes if (use := probe.use(process)) is not None else 0 for process in tree]
     return Sample(
         at_s=time.monotonic() - since,
-        tree_bytes=root_bytes + sum(probe.pss_bytes(child) or 0 for child in below),
-        root_bytes=root_bytes,
-        own_bytes=sum(use.anonymous_bytes for use in uses if use is not None),
+        tree_bytes=sum(probe.pss_bytes(process) or 0 for process in tree),
+        own_bytes=sum(own),
+        root_bytes=own[0],
     )
 
 

@@ -27,6 +27,8 @@ class Moment:
 
     Attributes:
         pages: Pages read by then.
+        tree_mib: PSS of all processes.
+        server_mib: Anonymous memory of the server.
     """
 
     at_s: float
@@ -56,9 +58,9 @@ def report(scratch: Path, *, pages: int, settings: Mapping[str, str], plot: Path
     )
     lines = {
         "all processes": [(moment.at_s, moment.tree_mib) for moment in moments],
-        "the server itself": [(moment.at_s, moment.server_mib) for moment in moments],
+        "the server's own": [(moment.at_s, moment.server_mib) for moment in moments],
     }
-    title = f"Memory over {moments[-1].pages} mixed pages, one server (MiB, sum of PSS)"
+    title = f"Memory over {moments[-1].pages} mixed pages, one server (all: sum of PSS; the server: anonymous)"
     write_plot(plot, lines, title=title, x_name="seconds", y_name="MiB")
     print(f"plot: {plot}")
 

@@ -253,6 +253,7 @@ class Application:
                 memory=self.guard,
                 tally=handlers.tally,
                 server_bytes=machine.own_bytes,
+                drifts=estimator.drifts,
             ),
             pool=self.pool,
             memory=self.guard,

@@ -76,6 +76,9 @@ def model_manager_config(
         threads=threads(settings),
         workers_per_key=max(services.values()),
         idle_timeout=timedelta(seconds=settings.pool.idle_timeout_seconds),
+        idle_timeouts={
+            engine: timedelta(seconds=seconds) for engine, seconds in settings.pool.idle_timeouts_seconds.items()
+        },
         engine_options=settings.engines,
         structure_factory=structure.factory,
         worker=WorkerConfig(start_limit=timedelta(seconds=settings.pool.load_timeout_seconds)),

@@ -110,6 +110,8 @@ class PoolSettings(_Section):
     """Workers without models that inspect uploads and take text layers."""
     idle_timeout_seconds: Seconds = 300
     """A model set unused this long is unloaded: its process exits."""
+    idle_timeouts_seconds: dict[str, Seconds] = Field(default_factory=dict)
+    """The same for single engines, by name, where it differs; `reader` is the worker without an engine."""
     acquire_timeout_seconds: Seconds = 60
     """Longest wait for a free service before POOL_EXHAUSTED."""
     load_timeout_seconds: Seconds = 120

@@ -1,8 +1,11 @@
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from pagemill.configs import model_manager_config
 from pagemill.domain.errors import InvalidSettings
+from pagemill.domain.memory import CPU
 from pagemill.settings import Settings, load_settings
 
 
@@ -103,3 +106,13 @@ def test_the_command_line_finds_the_server_and_sends_its_key_nowhere_else(
 ) -> None:
     settings = load_settings(overrides=given)
     assert (settings.resolved_server_url, settings.resolved_api_key) == (url, key)
+
+
+def test_an_engine_may_have_an_idle_timeout_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGEMILL_POOL__IDLE_TIMEOUTS_SECONDS", '{"rapidocr": 60}')
+    config = model_manager_config(load_settings(), {CPU: 1})
+    assert config.idle_timeout == timedelta(seconds=300)
+    assert config.idle_timeouts == {"rapidocr": timedelta(seconds=60)}
+    monkeypatch.setenv("PAGEMILL_POOL__IDLE_TIMEOUTS_SECONDS", '{"rapidocr": 0}')
+    with pytest.raises(InvalidSettings, match="greater than 0"):
+        load_settings()

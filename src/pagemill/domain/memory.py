@@ -127,3 +127,18 @@ class LevelChanged:
     before: MemoryLevel
     level: MemoryLevel
     reading: MemoryReading
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How one model set's estimates held lately: peaks over the estimates made before them; above 1 was not covered.
+
+    Attributes:
+        last: Of the last page.
+        pages: How many pages p50 and p99 are of.
+    """
+
+    last: float
+    p50: float
+    p99: float
+    pages: int

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.memory import DeviceId, DeviceMemory
+from pagemill.domain.memory import DeviceId, DeviceMemory, Drift
 from pagemill.domain.outcomes import LossCause
-from pagemill.domain.recognition import Stage
+from pagemill.domain.recognition import ModelSetKey, Stage
 from pagemill.domain.snapshot import PoolSnapshot, QueueSnapshot
 from pagemill.domain.tasks import Rung, TaskStatus
 
@@ -76,6 +76,7 @@ class ServiceStatus:
         devices: Every device with its limit, use, promises and level.
         server_bytes: What the server process itself holds, workers not counted.
         forecasts: Unfinished tasks, those let in before those that wait; the first of them.
+        drifts: How well the memory of pages was foretold lately; model sets that read none are left out.
     """
 
     queue: QueueSnapshot
@@ -84,6 +85,7 @@ class ServiceStatus:
     work: WorkDone
     server_bytes: int
     forecasts: tuple[Forecast, ...] = ()
+    drifts: Mapping[ModelSetKey, Drift] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

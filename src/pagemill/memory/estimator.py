@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from pagemill.domain.engine_report import MeasuredMemory
 from pagemill.domain.engines import EngineSpec, StructureSpec
 from pagemill.domain.errors import UnknownEngine
-from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemorySeed
+from pagemill.domain.memory import CPU, MIB, DeviceId, Drift, MemoryNeed, MemorySeed
 from pagemill.domain.recognition import ModelSetKey
 from pagemill.memory.envelope import Line, Point, envelope
 
@@ -46,20 +46,6 @@ class EstimatorConfig:
     base_margin: float = 0.1
     after_failure: float = 1.25
     refuted_by: int = 20
-
-
-@dataclass(frozen=True)
-class Drift:
-    """Observed peaks over the estimates made before them: 1 is exact, above 1 was not covered.
-
-    Attributes:
-        pages: How many pages p50 and p99 are of.
-    """
-
-    last: float
-    p50: float
-    p99: float
-    pages: int
 
 
 class _State(BaseModel):

@@ -198,7 +198,7 @@ class MemoryGuard:
         uses = self._machine.uses(alive + dying)
         readings = self._readings(uses)
         self._ledger.note(Measurement(readings, uses))
-        return Look(self._clock.monotonic(), readings, alive, uses)
+        return Look(self._clock.monotonic(), readings, alive, uses, self._machine.stalled())
 
     def _measure(self) -> Measurement:
         workers = list(self._workers.workers()) if self._workers is not None else []

@@ -19,6 +19,7 @@ class WatchRules:
         kill_settles_s: The longest the next kill waits for the memory of the last one to be back.
         kill_grace_s: How long the event loop has to carry out a kill before it is done without it.
         relief_every_s: The shortest time between two evictions for the same device and level.
+        stalled_from: Where processes wait for memory this share of the time, it is looked as often as can be.
     """
 
     levels: Levels = field(default_factory=Levels)
@@ -27,6 +28,7 @@ class WatchRules:
     kill_settles_s: float = 2.0
     kill_grace_s: float = 0.005
     relief_every_s: float = 1.0
+    stalled_from: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,14 @@ class Look:
     Attributes:
         at: Monotonic seconds.
         uses: By worker_id; a worker that is missing holds nothing (any more).
+        stalled: The share of the time in which some process waited for memory lately: a hint, see `WatchRules`.
     """
 
     at: float
     readings: Mapping[DeviceId, MemoryReading]
     workers: Sequence[WatchedWorker] = ()
     uses: Mapping[str, WorkerUse] = field(default_factory=dict)
+    stalled: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def watch(before: Memory, look: Look, rules: WatchRules) -> tuple[Memory, Orders
         reliefs=reliefs,
         kills=kills,
         wait_s=rules.polling.shortest_s
-        if pending or kills
+        if pending or kills or look.stalled >= rules.stalled_from
         else poll_interval(_runways(look, rates, rules), rules.polling),
     )
     renewed = {relief.device for relief in reliefs}

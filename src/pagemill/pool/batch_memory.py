@@ -77,13 +77,15 @@ class BatchMemory:
         logger.info("Worker %s begins nothing now for want of memory", resident.worker_id)
         return False
 
-    def shrink(self, resident: Resident) -> None:
-        """Keep only what it holds between batches."""
+    def shrink(self, resident: Resident, *, pages: int = 0) -> None:
+        """Keep only what it holds between batches; `pages` is how many the last one had."""
         if resident.reservation is None:
             return
         base, rss_bytes = self._estimator.base(resident.key), resident.rss_bytes
         self._resize(resident, MemoryNeed(max(base.ram_bytes, rss_bytes), base.gpu_bytes))
-        if self._config.has_outgrown(resident.base_rss_bytes, rss_bytes):
+        resident.growth.note(pages, rss_bytes)
+        leaks = resident.growth.bytes_per_page >= self._config.growth_per_page_bytes
+        if leaks or self._config.has_outgrown(resident.base_rss_bytes, rss_bytes):
             logger.info("Worker %s has grown to %d MiB and is replaced", resident.worker_id, rss_bytes // MIB)
             resident.outgrown = True
         self._roster.notify()

@@ -45,7 +45,8 @@ class ModelManagerConfig:
         trim_after: An idle worker gives its free memory back after so long.
         room_wait: Longest a batch waits for memory before its pages are given back.
         growth_factor: A worker is replaced once it holds so many times what it held when loaded …
-        growth_floor_bytes: … and at least so many bytes more.
+        growth_floor_bytes: … and at least so many bytes more …
+        growth_per_page_bytes: … or once it grows by so much with every page, for long.
         interval: Time between two looks at what is idle.
         engine_options: `engines.<name>` of the settings.
         structure_factory: Where workers find the structure models, a `StructureFactory`.
@@ -61,6 +62,7 @@ class ModelManagerConfig:
     room_wait: timedelta = timedelta(seconds=30)
     growth_factor: float = 2.0
     growth_floor_bytes: int = 256 * MIB
+    growth_per_page_bytes: int = MIB
     interval: timedelta = timedelta(seconds=1)
     engine_options: Mapping[str, Mapping[str, str | int | float | bool]] = field(default_factory=dict)
     structure_factory: str = ""

@@ -182,7 +182,7 @@ class ModelManager:
                 return await self._read(resident, params, on_page)
             finally:
                 resident.busy_since = resident.task_id = None
-                self._memory.shrink(resident)
+                self._memory.shrink(resident, pages=len(params.pages))
 
     async def inspect(self, resident: Resident, path: str, *, limit: timedelta) -> DocumentInfo:
         """What the document is; raises as `Worker.inspect`."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pagemill.domain.memory import MemoryNeed, Reservation
 from pagemill.domain.recognition import ModelSetKey
 from pagemill.domain.snapshot import ModelSetSnapshot, WatchedWorker
+from pagemill.pool.growth import Growth
 from pagemill.pool.worker import Worker
 
 
@@ -55,6 +56,7 @@ class Resident:
         base_rss_bytes: Resident size when its models were loaded.
         trimmed: It gave its free memory back since its last use.
         has_worked: It has been given a batch.
+        growth: How its size went on from batch to batch.
         growth_bytes: What it held beyond its base as its present batch began: what earlier pages have left behind.
         outgrown: It has grown so much that it is to be replaced.
     """
@@ -76,6 +78,7 @@ class Resident:
     base_rss_bytes: int = 0
     trimmed: bool = False
     has_worked: bool = False
+    growth: Growth = field(default_factory=Growth)
     growth_bytes: int = 0
     outgrown: bool = False
     busy_since: float | None = None

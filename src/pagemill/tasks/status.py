@@ -1,8 +1,10 @@
 """The one picture of the whole service that everything else is shown from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from pagemill.domain.memory import Drift
 from pagemill.domain.ports import MemoryAdmission, QueueStatistics, ServicePool
+from pagemill.domain.recognition import ModelSetKey
 from pagemill.domain.status import ServiceStatus
 from pagemill.tasks.forecast import forecasts
 from pagemill.tasks.plan import READER_LANE
@@ -18,6 +20,7 @@ class StatusReader:
         memory: Devices.
         tally: What was done so far.
         server_bytes: What the server process itself holds.
+        drifts: How well the memory of pages was foretold lately.
     """
 
     def __init__(
@@ -28,12 +31,14 @@ class StatusReader:
         memory: MemoryAdmission,
         tally: Tally,
         server_bytes: Callable[[], int],
+        drifts: Callable[[], Mapping[ModelSetKey, Drift]],
     ) -> None:
         self._statistics = statistics
         self._pool = pool
         self._memory = memory
         self._tally = tally
         self._server_bytes = server_bytes
+        self._drifts = drifts
 
     async def read(self) -> ServiceStatus:
         """The service at this moment."""
@@ -46,5 +51,6 @@ class StatusReader:
             devices=tuple(self._memory.devices()),
             work=self._tally.work_done(),
             server_bytes=self._server_bytes(),
+            drifts=self._drifts(),
             forecasts=forecasts(queue.line, page_seconds=queue.page_seconds, places=places),
         )

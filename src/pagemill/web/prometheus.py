@@ -118,6 +118,20 @@ class StatusCollector(Collector):
         yield _gauges("pagemill_memory_used_bytes", "In use by anybody.", "device", used)
         yield _gauges("pagemill_memory_reserved_bytes", "Promised to our workers.", "device", reserved)
         yield _gauges("pagemill_memory_level", "0 normal, 1 soft, 2 hard, 3 emergency.", "device", levels)
+        tightest, loosest = _drifts(self._status)
+        yield _gauges(
+            "pagemill_estimate_ratio_p99",
+            "Peak memory of pages over what was reserved, 99 in 100 are below; above 1: not covered; 0: no page yet. "
+            "Of the model set that is worst.",
+            "device",
+            tightest,
+        )
+        yield _gauges(
+            "pagemill_estimate_ratio_median",
+            "The same at the median, of the model set for which most is reserved in vain.",
+            "device",
+            loosest,
+        )
         server = self._status.server_bytes
         yield _gauge("pagemill_server_memory_bytes", "Held by the server process itself, without its workers.", server)
 
@@ -165,6 +179,17 @@ def _counters(name: str, description: str, label: str, values: Mapping[str, floa
     for value_of_label, value in values.items():
         family.add_metric([value_of_label], value)
     return family
+
+
+def _drifts(status: ServiceStatus) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """By device: the highest p99 and the lowest median of its model sets; 0 where no page was read yet."""
+    highest: dict[str, float] = {}
+    lowest: dict[str, float] = {}
+    for device in (each.device for each in status.devices):
+        drifts = [drift for key, drift in status.drifts.items() if key.device == device]
+        highest[device] = max((drift.p99 for drift in drifts), default=0.0)
+        lowest[device] = min((drift.p50 for drift in drifts), default=0.0)
+    return highest, lowest
 
 
 def _buckets(durations: Durations) -> list[tuple[str, float]]:

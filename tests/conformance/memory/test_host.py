@@ -12,6 +12,7 @@ from pagemill.domain.memory import CPU, MIB, MemoryReading
 from pagemill.memory.probes.cgroup import locate
 from pagemill.memory.probes.host import Bound, HostProbe, machine_bound, tightest
 from pagemill.memory.probes.oom import OomCounter, OomEvidence, watch_oom
+from pagemill.memory.probes.pressure import PressureProbe
 
 MEMINFO = "MemTotal:        8388608 kB\nMemFree:          100000 kB\nMemAvailable:    6291456 kB\nBuffers: 1 kB\n"
 GIB = 1024 * MIB
@@ -241,6 +242,32 @@ def test_a_kill_is_told_by_the_cgroup_it_happened_in(
         file.write_text(f"oom_kill {int(before[1]) + own}\n")
     vmstat.write_text(f"nr_free_pages 17\noom_kill {5 + elsewhere}\n")
     assert seen() is evidence
+
+
+PRESSURE = "some avg10={} avg60=1.00 avg300=0.00 total=309\nfull avg10=77.00 avg60=0.00 avg300=0.00 total=225\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "of_machine", "of_cgroup", "expected"),
+    [
+        ("no cgroups", "12.50", None, 0.125),
+        ("no cgroups", None, None, 0.0),
+        ("v1, limited", "12.50", "50.00", 0.125),
+        ("v2, slowed before it is full", "12.50", "50.00", 0.5),
+        ("v2, slowed before it is full", "12.50", None, 0.125),
+    ],
+)
+def test_pressure_is_that_of_our_own_cgroup_or_else_of_the_machine(
+    name: str, of_machine: str | None, of_cgroup: str | None, expected: float, tmp_path: Path
+) -> None:
+    cgroup, mounts, groups, *_ = TREES[name]
+    root = record(tmp_path, cgroup=cgroup, mounts=mounts, groups=groups)
+    (root / "proc" / "pressure").mkdir()
+    if of_machine is not None:
+        (root / "proc" / "pressure" / "memory").write_text(PRESSURE.format(of_machine))
+    for file in root.rglob("memory.stat") if of_cgroup is not None else ():
+        file.with_name("memory.pressure").write_text(PRESSURE.format(of_cgroup))
+    assert PressureProbe(root).stalled() == expected
 
 
 def test_this_machine_can_be_read() -> None:

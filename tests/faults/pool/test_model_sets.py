@@ -363,6 +363,18 @@ async def test_a_worker_that_has_grown_is_replaced(document: Path) -> None:
         assert why_unloaded(yard) is UnloadCause.SPENT
 
 
+async def test_a_worker_that_grows_with_every_page_is_replaced(document: Path) -> None:
+    config = replace(QUICK_MODELS, growth_per_page_bytes=MIB // 2, growth_floor_bytes=10_000 * MIB)
+    async with running(make_yard(config, faults={"every": "leak:1"})) as yard:
+        seen: set[int] = set()
+        for _ in range(9):
+            service = await acquire(yard)
+            seen.update(pids(yard))
+            await service.process("task", batch(document, *[1] * 24), Outcomes())
+            await yard.pool.release(service)
+        assert len(seen) == 2, "after two windows of 96 pages"
+
+
 async def test_the_guard_kills_a_worker_and_its_batch_ends_with_that_cause(document: Path, tmp_path: Path) -> None:
     async with running(make_yard(faults={"1": f"wait:{tmp_path / 'gate'}"})) as yard:
         service = await acquire(yard)

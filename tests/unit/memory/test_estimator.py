@@ -6,9 +6,9 @@ from pydantic import JsonValue
 
 from pagemill.domain.engines import EngineProfile, EngineSpec, StructureSpec
 from pagemill.domain.errors import UnknownEngine
-from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemorySeed
+from pagemill.domain.memory import CPU, MIB, DeviceId, Drift, MemoryNeed, MemorySeed
 from pagemill.domain.recognition import ModelSetKey
-from pagemill.memory.estimator import Drift, LearningEstimator, seeds_of
+from pagemill.memory.estimator import LearningEstimator, seeds_of
 
 SEED = MemorySeed(MemoryNeed(100 * MIB, 50 * MIB), MemoryNeed(200 * MIB, 10 * MIB), ram_per_pixel=10, gpu_per_pixel=4)
 SPEC = EngineSpec("echo", "nowhere:nothing", (EngineProfile("accurate", SEED), EngineProfile("fast", SEED)))

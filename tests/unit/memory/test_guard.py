@@ -59,6 +59,7 @@ class DialMachine:
 
     used: dict[DeviceId, int] = field(default_factory=lambda: {CPU: 100})
     held: dict[str, WorkerUse] = field(default_factory=dict)
+    stalls: float = 0.0
     broken: bool = False
     looked: Callable[[], object] = lambda: None
     log: list[str] = field(default_factory=list)
@@ -74,6 +75,9 @@ class DialMachine:
 
     def own_bytes(self) -> int:
         return 50 * MIB
+
+    def stalled(self) -> float:
+        return self.stalls
 
     def hold(self, pid: int) -> Held:
         self.log.append(f"held {pid}")

@@ -175,3 +175,9 @@ def test_a_busy_worker_near_its_promise_is_looked_at_often() -> None:
     assert steps(far)[0].wait_s == pytest.approx(0.1, rel=0.01)
     assert steps(near)[0].wait_s == RULES.polling.shortest_s
     assert steps(Look(0.0, reading))[0].wait_s == RULES.polling.longest_s
+
+
+def test_stalls_are_a_hint_to_look_more_often_and_nothing_more() -> None:
+    (calm,), (hinted,), (worst,) = (steps(replace(look(1.0, 100), stalled=share)) for share in (0.09, 0.1, 1.0))
+    assert (calm.wait_s, hinted.wait_s) == (RULES.polling.longest_s, RULES.polling.shortest_s)
+    assert (worst.kills, worst.changes, worst.reliefs) == ((), (), ())

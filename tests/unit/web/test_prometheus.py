@@ -79,6 +79,8 @@ async def test_the_numbers_are_those_of_the_service(client: httpx.AsyncClient, t
     assert value(found, "pagemill_worker_losses_total", cause="kernel_oom") == 1
     assert value(found, "pagemill_memory_limit_bytes", device="cpu") == 8192 * MIB
     assert value(found, "pagemill_memory_level", device="cpu") == 1
+    assert value(found, "pagemill_estimate_ratio_p99", device="cpu") == 1.01
+    assert value(found, "pagemill_estimate_ratio_median", device="cpu") == 0.7
     assert value(found, "pagemill_services_limit", lane="cpu") == 4
     assert value(found, "pagemill_services_in_use", lane="cpu") == 1
     assert value(found, "pagemill_model_sets", device="cpu") == 1

@@ -8,6 +8,7 @@ from pagemill.domain.snapshot import WatchedWorker
 from pagemill.memory.admission import WorkerUse
 from pagemill.memory.probes.host import HostProbe
 from pagemill.memory.probes.nvml import NvmlProbe
+from pagemill.memory.probes.pressure import PressureProbe
 from pagemill.memory.probes.process import ProcessHandle, ProcessProbe
 
 
@@ -38,6 +39,10 @@ class Machine(Protocol):
         """What this server process holds itself."""
         ...
 
+    def stalled(self) -> float:
+        """The share of the last seconds in which some process waited for memory, 0 … 1."""
+        ...
+
     def hold(self, pid: int) -> Killable | None:
         """Take hold of a process; None where it is gone."""
         ...
@@ -46,8 +51,11 @@ class Machine(Protocol):
 class MachineProbe:
     """The real machine: host and cgroups, processes, GPUs. Also a `MemoryProbe`."""
 
-    def __init__(self, host: HostProbe, processes: ProcessProbe, gpus: NvmlProbe) -> None:
+    def __init__(
+        self, host: HostProbe, processes: ProcessProbe, gpus: NvmlProbe, *, pressure: PressureProbe | None = None
+    ) -> None:
         self._host = host
+        self._pressure = pressure or PressureProbe()
         self._processes = processes
         self._gpus = gpus
 
@@ -76,6 +84,10 @@ class MachineProbe:
         """What this process holds."""
         use = self._processes.use("self")
         return use.anonymous_bytes if use is not None else 0
+
+    def stalled(self) -> float:
+        """The share of the last ten seconds in which some process waited for memory, 0 … 1."""
+        return self._pressure.stalled()
 
     def hold(self, pid: int) -> ProcessHandle | None:
         """Take hold of a process; None where it is gone."""
