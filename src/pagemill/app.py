@@ -34,6 +34,7 @@ from pagemill.pool.service_pool import OCRServicePool
 from pagemill.settings import Settings
 from pagemill.store import migrate
 from pagemill.store.database import Database
+from pagemill.store.document_batches import SqlDocumentBatches
 from pagemill.store.event_log import SqlEventLog
 from pagemill.store.folder_lock import locked_folder
 from pagemill.store.idempotency import SqlSubmissions
@@ -54,6 +55,7 @@ from pagemill.tasks.batch_sizes import BatchSizes
 from pagemill.tasks.batches import BatchRunner
 from pagemill.tasks.cleanup import TaskCleaner
 from pagemill.tasks.dispatcher import Dispatcher
+from pagemill.tasks.document_batches import DocumentBatchManager
 from pagemill.tasks.engines import EngineReader
 from pagemill.tasks.error_handler import TaskErrorHandler
 from pagemill.tasks.expiry import Expiry
@@ -93,6 +95,7 @@ class Application:
     Attributes:
         manager: What may be done to tasks.
         reader: What may be known of them.
+        batches: What may be done to documents that are sent together.
         feed: What may be told of them as it happens.
         views: What single pages read as and look like.
         files: Results that are made as a whole.
@@ -262,6 +265,16 @@ class Application:
             clock=clock,
         )
 
+        notices = SqlTaskNotices(self._database)
+        self.batches = DocumentBatchManager(
+            manager=self.manager,
+            batches=SqlDocumentBatches(self._database, clock, config=configs.queue_config(settings)),
+            store=store,
+            notices=notices,
+            watch=self._watch,
+            clock=clock,
+            most=settings.tasks.max_queue_size,
+        )
         self.engines = specs
         self.engine_reader = EngineReader(
             specs, estimator=estimator, memory=estimator, loads=load_times, devices=self.guard, pool=self.pool
@@ -279,9 +292,7 @@ class Application:
             pdfs=PooledPdfMaker(self.pool, wait=pool_config.inspect_wait),
             work_dir=settings.data_dir.resolve() / "work",
         )
-        self.feed = TaskFeed(
-            store=store, events=events, notices=SqlTaskNotices(self._database), watch=self._watch, clock=clock
-        )
+        self.feed = TaskFeed(store=store, events=events, notices=notices, watch=self._watch, clock=clock)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -380,6 +391,7 @@ def http_api(application: Application) -> FastAPI:
     return create_api(
         application.manager,
         application.reader,
+        batches=application.batches,
         following=application.feed,
         views=application.views,
         files=application.files,

@@ -25,7 +25,7 @@ RESOURCE_COLUMNS = {
     "service_instance_id": None,
     "resource_cleanup_completed": False,
 }
-NEWEST = "0007"
+NEWEST = "0008"
 ADD_TASK = """
 INSERT INTO tasks (task_id, status, document_path, document_name, document_size_bytes, document_sha256, kind,
                    page_count, options, fingerprint, created_at, queue_order, pages_total, pages_done)
@@ -186,6 +186,23 @@ def test_going_down_to_the_base_leaves_nothing_and_up_again_everything(empty_dat
     migrate.upgrade(empty_database)
     migrate.upgrade(empty_database)
     assert (migrate.current(empty_database), migrate.check(empty_database)) == (NEWEST, [])
+
+
+def test_tasks_outlive_the_batches_they_were_sent_in(empty_database: str) -> None:
+    migrate.upgrade(empty_database)
+    _populate(empty_database, TaskStatus.QUEUED, TaskStatus.SUCCEEDED)
+    with _connected(empty_database) as connection:
+        connection.execute(text("UPDATE tasks SET batch_id = 'b'"))
+        created = "INSERT INTO document_batches SELECT 'b', min(created_at), 2, '', NULL, 'c' FROM tasks"
+        connection.execute(text(created))
+    before = _rows(empty_database, "tasks")
+    migrate.downgrade(empty_database, "0007")
+    assert "document_batches" not in _tables(empty_database)
+    kept = [{name: value for name, value in row.items() if name != "batch_id"} for row in before]
+    assert _rows(empty_database, "tasks") == kept
+    migrate.upgrade(empty_database)
+    assert _rows(empty_database, "tasks") == [{**row, "batch_id": None} for row in before]
+    assert migrate.check(empty_database) == []
 
 
 def test_migrating_from_several_places_at_once_is_safe(empty_database: str) -> None:

@@ -5,7 +5,9 @@ PagemillError
 │   ├── InvalidPageRange
 │   ├── UnknownEngine
 │   ├── EngineUnavailable
-│   └── IdempotencyKeyReused
+│   ├── IdempotencyKeyReused
+│   ├── BatchTooLarge
+│   └── DocumentsRefused
 ├── InvalidSettings
 ├── DocumentError
 │   ├── UnsupportedFormat
@@ -32,6 +34,7 @@ PagemillError
 └── DatabaseUnavailable
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
@@ -110,6 +113,26 @@ class IdempotencyKeyReused(InvalidRequest):
     """An idempotency key came again with another document or other options."""
 
     code = "idempotency_key_reused"
+
+
+class BatchTooLarge(InvalidRequest):
+    """More documents were sent at once than may ever wait; `details` hold the numbers."""
+
+    code = "batch_too_large"
+
+
+class DocumentsRefused(InvalidRequest):
+    """Some documents of a batch cannot be read, so none was taken.
+
+    Attributes:
+        refusals: Why, by the document's place in the batch (from 1) and its name.
+    """
+
+    code = "documents_refused"
+
+    def __init__(self, message: str, refusals: Mapping[tuple[int, str], PagemillError]) -> None:
+        super().__init__(message, refused=len(refusals))
+        self.refusals = refusals
 
 
 class InvalidSettings(PagemillError):

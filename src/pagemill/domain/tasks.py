@@ -213,6 +213,7 @@ class Task:
         pages_failed: Of these, given up.
         caller: Who sent it; empty where everybody may ask.
         deadline_at: When it expires unless it is done; None for no deadline.
+        batch_id: The documents it was sent together with; None where it was sent alone.
     """
 
     task_id: str
@@ -238,6 +239,7 @@ class Task:
     resource_cleanup_completed: bool = False
     caller: str = ""
     deadline_at: datetime | None = None
+    batch_id: str | None = None
 
 
 def check_startable(task: Task) -> None:
@@ -263,6 +265,7 @@ class NewTask:
     estimated_memory_mb: int
     assigned_device: DeviceId
     page_pixels: int | None = None
+    batch_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -67,4 +67,5 @@ def _columns(new: NewTask) -> Values:
         "page_pixels": new.page_pixels,
         "caller": new.request.caller,
         "cache_key": cache_key(new),
+        "batch_id": new.batch_id,
     }

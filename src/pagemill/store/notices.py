@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select, true
 
 from pagemill.domain.events import TaskNotice
 from pagemill.store.database import Database, reading
@@ -26,11 +26,13 @@ class SqlTaskNotices:
         return newest or 0
 
     @reading
-    def read(self, connection: Connection, *, after: int, limit: int = 200) -> Sequence[TaskNotice]:
-        """Tasks with events of a higher sequence than `after`, each once, by the sequence of its newest."""
+    def read(
+        self, connection: Connection, *, after: int, limit: int = 200, batch_id: str | None = None
+    ) -> Sequence[TaskNotice]:
+        """Tasks (of the batch) with events of a higher sequence than `after`, each once, by its newest."""
         newest = (
             select(task_events.c.task_id, func.max(task_events.c.sequence).label("sequence"))
-            .where(task_events.c.sequence > after)
+            .where(task_events.c.sequence > after, _of(batch_id))
             .group_by(task_events.c.task_id)
             .order_by(func.max(task_events.c.sequence))
             .limit(limit)
@@ -43,3 +45,9 @@ class SqlTaskNotices:
             .order_by(newest.c.sequence)
         )
         return [TaskNotice(**row) for row in connection.execute(query).mappings()]
+
+
+def _of(batch_id: str | None) -> ColumnElement[bool]:
+    if batch_id is None:
+        return true()
+    return task_events.c.task_id.in_(select(tasks.c.task_id).where(tasks.c.batch_id == batch_id))

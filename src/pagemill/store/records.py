@@ -50,6 +50,7 @@ def task_of(row: RowMapping) -> Task:
         resource_cleanup_completed=row["resource_cleanup_completed"],
         caller=row["caller"],
         deadline_at=row["deadline_at"],
+        batch_id=row["batch_id"],
     )
 
 

@@ -6,6 +6,7 @@
             ├── task_metrics ── memory over time
             ├── task_labels ── what tasks are found by
             └── idempotency_keys ── which request made which task
+    document_batches ── documents that were sent together; goes with the last of its tasks
     webhook_deliveries ── messages to other services, until they arrived
     task_transitions ── the allowed changes of `tasks.status`; a trigger refuses all others
     learned_state ── what a restart should not forget, such as the peaks of each model set
@@ -93,6 +94,7 @@ tasks = Table(
     Column("deadline_at", UtcDateTime),
     Column("delete_at", UtcDateTime, comment="where the task asked for a time to live of its own"),
     Column("cache_key", String(64), comment="of what its pages may be shared with"),
+    Column("batch_id", String(64), comment="the documents it was sent together with"),
 )
 Index(None, tasks.c.status, tasks.c.task_id)
 Index(None, tasks.c.status, tasks.c.assigned_device, tasks.c.queue_order, tasks.c.task_id)
@@ -102,6 +104,19 @@ Index(None, tasks.c.caller, tasks.c.admission)
 Index(None, tasks.c.finished_at)
 Index(None, tasks.c.delete_at)
 Index(None, tasks.c.cache_key, tasks.c.task_id)
+Index(None, tasks.c.batch_id, tasks.c.task_id)
+
+document_batches = Table(
+    "document_batches",
+    metadata,
+    Column("batch_id", String(64), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("documents", Integer, nullable=False, comment="that were sent"),
+    Column("caller", String(255), nullable=False),
+    Column("idempotency_key", String(255), comment="while it is kept"),
+    Column("content", String(64), nullable=False, comment="hash of documents and options"),
+)
+Index(None, document_batches.c.caller, document_batches.c.idempotency_key, unique=True)
 
 task_transitions = Table(
     "task_transitions",

@@ -70,10 +70,10 @@ class SqlTaskQueue:
         """
         now = self._clock.now()
         serialise(connection, Lock.QUEUE_SIZE)
-        self._check_room(connection, now)
+        check_room(connection, self._config, now=now)
         stored = lock_task(connection, task.task_id)
         check_startable(stored)
-        return self._enqueue(connection, stored, priority, now=now)
+        return enqueue(connection, stored, priority, config=self._config, now=now)
 
     async def get_next_task(self, device: DeviceId) -> Task | None:
         """Take the next waiting task assigned to `device` and mark it running; None where none waits.
@@ -112,9 +112,9 @@ class SqlTaskQueue:
         """
         now = self._clock.now()
         serialise(connection, Lock.QUEUE_SIZE)
-        self._check_room(connection, now)
+        check_room(connection, self._config, now=now)
         task = create_task(connection, new, now=now)
-        return self._enqueue(connection, task, task.priority, now=now)
+        return enqueue(connection, task, task.priority, config=self._config, now=now)
 
     @writing
     def requeue_task(self, connection: Connection, task: Task) -> Task:
@@ -128,7 +128,7 @@ class SqlTaskQueue:
         """
         now = self._clock.now()
         stored = lock_task(connection, task.task_id)
-        return self._enqueue(connection, stored, stored.priority - 1, now=now)
+        return enqueue(connection, stored, stored.priority - 1, config=self._config, now=now)
 
     @reading
     def size(self, connection: Connection) -> int:
@@ -141,24 +141,32 @@ class SqlTaskQueue:
         now = self._clock.now()
         return read_statistics(connection, now)
 
-    def _enqueue(self, connection: Connection, task: Task, priority: int, *, now: datetime) -> Task:
-        order = queue_order(now, priority, config=self._config)
-        values = {"priority": priority, "queue_order": order}
-        return change_status(connection, task, TaskStatus.QUEUED, now=now, values=values)
 
-    def _check_room(self, connection: Connection, now: datetime) -> None:
-        queued = _count_queued(connection)
-        if queued < self._config.max_queue_size:
-            return
-        lately = select(tasks.c.started_at).where(tasks.c.admission.is_not(None), tasks.c.started_at.is_not(None))
-        query = lately.order_by(tasks.c.admission.desc()).limit(MOST_ADMISSIONS)
-        wait = retry_after(connection.execute(query).scalars().all(), now)
-        raise QueueFull(
-            f"The queue holds {queued} tasks, which is all it may; try again in {wait} s.",
-            queued_tasks=queued,
-            max_queue_size=self._config.max_queue_size,
-            retry_after_s=wait,
-        )
+def enqueue(connection: Connection, task: Task, priority: int, *, config: QueueConfig, now: datetime) -> Task:
+    """Queue a locked task."""
+    values = {"priority": priority, "queue_order": queue_order(now, priority, config=config)}
+    return change_status(connection, task, TaskStatus.QUEUED, now=now, values=values)
+
+
+def check_room(connection: Connection, config: QueueConfig, *, now: datetime, wanted: int = 1) -> None:
+    """See that so many tasks may be queued more; the transaction must be serialised by `Lock.QUEUE_SIZE`.
+
+    Raises:
+        QueueFull: They may not.
+    """
+    queued = _count_queued(connection)
+    missing = queued + wanted - config.max_queue_size
+    if missing <= 0:
+        return
+    lately = select(tasks.c.started_at).where(tasks.c.admission.is_not(None), tasks.c.started_at.is_not(None))
+    query = lately.order_by(tasks.c.admission.desc()).limit(MOST_ADMISSIONS)
+    wait = retry_after(connection.execute(query).scalars().all(), now, places=missing)
+    raise QueueFull(
+        f"The queue holds {queued} tasks of the {config.max_queue_size} it may; try again in {wait} s.",
+        queued_tasks=queued,
+        max_queue_size=config.max_queue_size,
+        retry_after_s=wait,
+    )
 
 
 def _waiting_for(device: DeviceId) -> tuple[ColumnElement[bool], ...]:
@@ -170,11 +178,11 @@ def queue_order(now: datetime, priority: int, *, config: QueueConfig) -> datetim
     return now - priority * config.ageing_interval if config.enable_priority_queue else now
 
 
-def retry_after(started: Sequence[datetime | None], now: datetime) -> int:
-    """Seconds until a place is likely to be free: the mean time between the latest admissions, 1 … 3600."""
+def retry_after(started: Sequence[datetime | None], now: datetime, *, places: int = 1) -> int:
+    """Seconds until so many places are likely to be free: the mean time between the latest admissions, 1 … 3600."""
     known = [moment for moment in started if moment is not None]
     pace = (now - min(known)) / len(known) if known else UNKNOWN_PACE
-    return min(max(math.ceil(pace.total_seconds()), 1), 3600)
+    return min(max(math.ceil(places * pace.total_seconds()), 1), 3600)
 
 
 def _last_served() -> ScalarSelect[int]:

@@ -12,6 +12,7 @@ from pagemill.domain.tasks import FINAL_STATUSES, NewTask, Task, TaskPage, TaskS
 from pagemill.store.changes import change_status, lock_task, no_such_task, raised_peak
 from pagemill.store.creation import create_task
 from pagemill.store.database import Database, reading, writing
+from pagemill.store.document_batches import forget_empty
 from pagemill.store.labels import has_labels
 from pagemill.store.payload import unpack
 from pagemill.store.records import Values, page_of, task_of
@@ -53,13 +54,16 @@ class SqlTaskStore:
         *,
         status: TaskStatus | None = None,
         labels: Mapping[str, str] | None = None,
+        batch_id: str | None = None,
         before: str | None = None,
         limit: int = 50,
     ) -> Sequence[Task]:
-        """Tasks with all these labels, newest first; `before` is the last task_id of the page before."""
+        """Tasks with all these labels, of this batch, newest first; `before` is the last task_id of the page before."""
         query = select(tasks).order_by(tasks.c.task_id.desc()).limit(limit)
         if labels:
             query = query.where(has_labels(labels))
+        if batch_id is not None:
+            query = query.where(tasks.c.batch_id == batch_id)
         if status is not None:
             query = query.where(tasks.c.status == status)
         if before is not None:
@@ -155,6 +159,7 @@ class SqlTaskStore:
         if not (task.status.is_final or task.status is TaskStatus.CREATED):
             raise Conflict(f"Task {task_id} is {task.status}; cancel it before deleting it.")
         connection.execute(delete(tasks).where(tasks.c.task_id == task_id))
+        forget_empty(connection, task.batch_id)
         return task
 
     async def results(self, task_id: str) -> AsyncIterator[bytes]:

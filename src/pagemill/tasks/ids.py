@@ -3,11 +3,18 @@
 import secrets
 from datetime import datetime
 
+MOST_PLACES = 1 << 12
 
-def new_task_id(now: datetime) -> str:
-    """A UUID of version 7 (RFC 9562): the milliseconds of `now`, then 74 random bits, so that ids sort by time."""
+
+def new_task_id(now: datetime, *, place: int | None = None) -> str:
+    """A UUID of version 7 (RFC 9562): the milliseconds of `now`, then random bits, so that ids sort by time.
+
+    Args:
+        now: The time.
+        place: Among ids of the same moment that are to sort in an order; the first 4096 do.
+    """
     millis = int(now.timestamp() * 1000)
-    random = secrets.randbits(74)
-    value = (millis << 80) | (0x7 << 76) | ((random >> 62) << 64) | (0b10 << 62) | (random & (1 << 62) - 1)
+    order = secrets.randbelow(MOST_PLACES) if place is None else min(place, MOST_PLACES - 1)
+    value = (millis << 80) | (0x7 << 76) | (order << 64) | (0b10 << 62) | secrets.randbits(62)
     digits = f"{value:032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

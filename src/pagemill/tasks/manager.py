@@ -108,6 +108,13 @@ class TaskManager:
             DeviceUnavailable: The device asked for is not there.
             QueueFull: Too many tasks wait.
         """
+        new = await self.prepare(request)
+        return await self.announce(
+            await (self._queue.submit(new) if request.options.start else self._store.create(new))
+        )
+
+    async def prepare(self, request: TaskCreateRequest) -> NewTask:
+        """Inspect the document, estimate its memory and choose its device; nothing is stored. Errors: `create_task`."""
         options = request.options
         if options.webhook_url is not None and not self._config.sends_webhooks:
             raise InvalidRequest("This service sends no webhooks; leave webhook_url out, or have webhooks.secret set.")
@@ -120,7 +127,7 @@ class TaskManager:
         pixels = largest_page_pixels(info, dpi=options.recognition.dpi, max_pixels=profile.max_pixels)
         need = self._estimator.batch(ModelSetKey.of(options.recognition, CPU, profile), pixels=pixels)
         device = select_device(options.device, spec, self._memory.devices(), need)
-        new = NewTask(
+        return NewTask(
             task_id=new_task_id(self._clock.now()),
             request=request,
             info=info,
@@ -130,8 +137,10 @@ class TaskManager:
             assigned_device=device,
             page_pixels=pixels,
         )
-        task = await (self._queue.submit(new) if options.start else self._store.create(new))
-        if options.start and task.pages_done + task.pages_failed == task.pages_total:
+
+    async def announce(self, task: Task) -> Task:
+        """A task was stored: see that it gets its turn, or its end where none of its pages is left to do."""
+        if task.status is TaskStatus.QUEUED and task.pages_done + task.pages_failed == task.pages_total:
             task = await self._end(task)
         self._noticed(task.task_id)
         return task

@@ -7,7 +7,16 @@ from fastapi import FastAPI
 
 from pagemill.domain.results import ResultWriter, result_formats
 from pagemill.version import __version__
-from pagemill.web.application import EngineReads, PageViewing, ResultFiles, TaskCommands, TaskFollowing, TaskReads
+from pagemill.web.application import (
+    BatchCommands,
+    EngineReads,
+    PageViewing,
+    ResultFiles,
+    TaskCommands,
+    TaskFollowing,
+    TaskReads,
+)
+from pagemill.web.batch_endpoints import BatchEndpoints
 from pagemill.web.config import WebConfig
 from pagemill.web.dashboard_routes import Dashboard
 from pagemill.web.engine_endpoints import EngineEndpoints
@@ -50,6 +59,7 @@ def create_api(
     engines: EngineReads,
     writers: Mapping[str, ResultWriter],
     config: WebConfig,
+    batches: BatchCommands | None = None,
     checks: Mapping[str, ReadinessCheck] | None = None,
     schemas: Mapping[str, str] | None = None,
 ) -> FastAPI:
@@ -64,6 +74,7 @@ def create_api(
         engines: What can be known of engines.
         writers: Forms of results by name, the default first; every look-up makes a writer for one result.
         config: Limits, keys and names.
+        batches: What can be done to documents that are sent together; none where they are only sent one by one.
         checks: What must work for `/readyz` to say so, by name; each raises where its part does not.
         schemas: JSON Schemas to be published, by name.
     """
@@ -88,6 +99,8 @@ def create_api(
     api.include_router(PrometheusEndpoint(reads, uploads).router())
     endpoints = TaskEndpoints(commands, reads, writers=writers, files=files, uploads=uploads, config=config)
     api.include_router(EventEndpoints(reads, following).router())
+    if batches is not None:
+        api.include_router(BatchEndpoints(batches, uploads=uploads, config=config).router())
     api.include_router(StatusEndpoints(reads, writers=writers, config=config).router())
     api.include_router(EngineEndpoints(engines).router())
     api.include_router(PageEndpoints(views).router())

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from pagemill.domain.document_batches import BatchSubmission, DocumentBatch
 from pagemill.domain.engine_report import EngineReport
 from pagemill.domain.events import EventRecord, TaskNotice
 from pagemill.domain.receipt import Receipt
@@ -72,6 +73,75 @@ class TaskCommands(Protocol):
         Raises:
             NotFound: There is no such task.
             Conflict: It is queued or running; cancel it first.
+        """
+        ...
+
+
+class BatchCommands(Protocol):
+    """What people may do to documents that they send together. Runs in the server process."""
+
+    @property
+    def most(self) -> int:
+        """Documents that may be sent at once."""
+        ...
+
+    async def submit_batch(
+        self, requests: Sequence[TaskCreateRequest], *, caller: str = "", idempotency_key: str | None = None
+    ) -> BatchSubmission:
+        """Store and queue a task for each document: all of them or none. Documents: as with `submit_task`.
+
+        Raises:
+            DocumentsRefused: Some cannot be read, or not with these options; it names them all.
+            BatchTooLarge: There are more than may ever wait.
+            QueueFull: Too many tasks wait for all of them to be added.
+            IdempotencyKeyReused: The key was used for other documents or options.
+        """
+        ...
+
+    async def get_batch(self, batch_id: str) -> DocumentBatch:
+        """The batch as it stands.
+
+        Raises:
+            NotFound: There is no such batch.
+        """
+        ...
+
+    async def list_batches(self, *, before: str | None = None, limit: int = 50) -> Sequence[DocumentBatch]:
+        """Batches, newest first; `before` is the last batch_id of the page before."""
+        ...
+
+    async def batch_tasks(
+        self, batch_id: str, *, status: TaskStatus | None = None, before: str | None = None, limit: int = 50
+    ) -> Sequence[Task]:
+        """Its tasks, the last sent first.
+
+        Raises:
+            NotFound: There is no such batch.
+        """
+        ...
+
+    async def cancel_batch(self, batch_id: str) -> DocumentBatch:
+        """Cancel every task of it that is not over. Cancelling twice is no error.
+
+        Raises:
+            NotFound: There is no such batch.
+        """
+        ...
+
+    async def delete_batch(self, batch_id: str) -> None:
+        """Remove a batch that is over, with its tasks, documents and results.
+
+        Raises:
+            NotFound: There is no such batch.
+            Conflict: A task of it is under way.
+        """
+        ...
+
+    def follow_batch(self, batch_id: str, *, after: int = 0) -> AsyncGenerator[Sequence[TaskNotice], None]:
+        """Which tasks of the batch changed after that sequence number, as it comes, until all are over.
+
+        Raises:
+            NotFound: There is no such batch.
         """
         ...
 

@@ -38,12 +38,13 @@ class MultipartReader:
 
     Args:
         content_type: The request's header, with the boundary.
+        max_parts: Parts the form may have.
 
     Raises:
         RequestRefused: `malformed_body`, here and by `feed` and `close`.
     """
 
-    def __init__(self, content_type: str) -> None:
+    def __init__(self, content_type: str, *, max_parts: int = MAX_PARTS) -> None:
         _, parameters = parse_options_header(content_type)
         boundary = parameters.get(b"boundary", b"")
         if not boundary:
@@ -52,6 +53,7 @@ class MultipartReader:
         self._header = (bytearray(), bytearray())
         self._headers: dict[str, str] = {}
         self._parts = 0
+        self._max_parts = max_parts
         self._complete = False
         self._parser = self._make_parser(boundary)
 
@@ -89,8 +91,8 @@ class MultipartReader:
 
     def _on_part_begin(self) -> None:
         self._parts += 1
-        if self._parts > MAX_PARTS:
-            raise _malformed(f"The form has more than {MAX_PARTS} parts.")
+        if self._parts > self._max_parts:
+            raise _malformed(f"The form has more than {self._max_parts} parts.")
         self._headers = {}
 
     def _on_header_end(self) -> None:

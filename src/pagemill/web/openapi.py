@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from pagemill.web.options import option_schemas
+from pagemill.web.options import NAME, option_schemas
 from pagemill.web.problems import MEDIA_TYPE, PROBLEMS, Problem
 from pagemill.web.receiving import FILE_PART, FORM, RAW_TYPES
 
@@ -46,6 +46,19 @@ def upload_operation() -> dict[str, Any]:
             "required": True,
             "content": {FORM: {"schema": form}, **dict.fromkeys(RAW_TYPES, raw)},
         },
+    }
+
+
+def batch_operation() -> dict[str, Any]:
+    """The request of `POST /batches`: options in the query or the form, the documents in the form."""
+    schemas = {name: schema for name, schema in option_schemas().items() if name != NAME}
+    files = {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+    form = {"type": "object", "required": [FILE_PART], "properties": {FILE_PART: files, **schemas}}
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "required": False, "schema": schema} for name, schema in schemas.items()
+        ],
+        "requestBody": {"required": True, "content": {FORM: {"schema": form}}},
     }
 
 

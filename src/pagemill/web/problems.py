@@ -26,6 +26,8 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "unknown_engine": (HTTPStatus.UNPROCESSABLE_ENTITY, "There is no such engine, profile or language"),
     "engine_unavailable": (HTTPStatus.UNPROCESSABLE_ENTITY, "The engine cannot be used here"),
     "idempotency_key_reused": (HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key was used for something else"),
+    "batch_too_large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The batch has more documents than may wait"),
+    "documents_refused": (HTTPStatus.UNPROCESSABLE_ENTITY, "Documents of the batch cannot be read"),
     "duplicate_submission": (HTTPStatus.CONFLICT, "Another request with the same key is being worked"),
     "invalid_settings": (HTTPStatus.INTERNAL_SERVER_ERROR, "The service is not set up correctly"),
     "invalid_document": (HTTPStatus.UNPROCESSABLE_ENTITY, "The document cannot be opened"),

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Protocol
 
 from fastapi import Request
 
 from pagemill.domain.tasks import TaskCreateRequest
 from pagemill.web.guards import CALLER
 from pagemill.web.headers import idempotency_key
-from pagemill.web.multipart import MultipartEvent, MultipartReader, PartBegun, PartData, PartEnded
+from pagemill.web.multipart import MAX_PARTS, MultipartEvent, MultipartReader, PartBegun, PartData, PartEnded
 from pagemill.web.options import NAME, parse_options, refuse_unknown
 from pagemill.web.problems import FieldProblem, RequestRefused
 from pagemill.web.uploads import UNNAMED, IncomingFile, UploadStore, too_large
@@ -34,15 +35,15 @@ async def receive_task(request: Request, uploads: UploadStore, *, stall_timeout:
         ClientDisconnect: The sender went away; nothing is kept.
     """
     key = idempotency_key(request)
-    fields = _query_fields(request)
+    fields = query_fields(request)
     is_form = _is_form(request)
-    _check_declared_size(request, uploads.max_bytes)
+    check_declared_size(request, uploads.max_bytes)
     async with uploads.incoming() as file:
-        chunks = _chunks(request, stall_timeout)
+        chunks = body_chunks(request, stall_timeout)
         if is_form:
-            form = FormReceiver(file, fields)
-            await form.receive(chunks, request.headers["content-type"])
-            name = form.filename
+            only = _OnlyDocument(file)
+            await FormReceiver(only, fields).receive(chunks, request.headers["content-type"])
+            name = only.name
         else:
             async for chunk in chunks:
                 await file.write(chunk)
@@ -52,13 +53,48 @@ async def receive_task(request: Request, uploads: UploadStore, *, stall_timeout:
     return TaskCreateRequest(document, options, caller=str(request.scope.get(CALLER, "")), idempotency_key=key)
 
 
-class FormReceiver:
-    """Takes a form apart: the document to its file, every other part to `fields`."""
+class DocumentSink(Protocol):
+    """Where a form's documents go, one after the other."""
 
-    def __init__(self, file: IncomingFile, fields: dict[str, str]) -> None:
-        self.filename = ""
+    def begin(self, name: str) -> None:
+        """A document begins; what its sender calls it."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """The next bytes of it."""
+        ...
+
+    async def end(self) -> None:
+        """It is complete."""
+        ...
+
+
+class _OnlyDocument:
+    """Takes one document and no more."""
+
+    def __init__(self, file: IncomingFile) -> None:
+        self.name = ""
         self._file = file
+
+    def begin(self, name: str) -> None:
+        if self.name:
+            raise refused_field(FILE_PART, "there are two; send a task for each document, or POST them to /batches")
+        self.name = name
+
+    async def write(self, data: bytes) -> None:
+        await self._file.write(data)
+
+    async def end(self) -> None:
+        pass
+
+
+class FormReceiver:
+    """Takes a form apart: the documents to where they go, every other part to `fields`."""
+
+    def __init__(self, documents: DocumentSink, fields: dict[str, str], *, max_parts: int = MAX_PARTS) -> None:
+        self._documents = documents
         self._fields = fields
+        self._max_parts = max_parts
         self._part = ""
         self._text = bytearray()
         self._has_file = False
@@ -69,52 +105,58 @@ class FormReceiver:
         Raises:
             RequestRefused: `malformed_body` or `invalid_request`.
         """
-        reader = MultipartReader(content_type)
+        reader = MultipartReader(content_type, max_parts=self._max_parts)
         async for chunk in chunks:
             for event in reader.feed(chunk):
                 await self._take(event)
         reader.close()
         if not self._has_file:
-            raise _refused(FILE_PART, 'the form has no document; send it as the part named "file"')
+            raise refused_field(FILE_PART, 'the form has no document; send it as the part named "file"')
 
     async def _take(self, event: MultipartEvent) -> None:
         match event:
             case PartBegun():
                 self._begin(event)
             case PartData() if self._part == FILE_PART:
-                await self._file.write(event.data)
+                await self._documents.write(event.data)
             case PartData():
                 self._text += event.data
                 if len(self._text) > MAX_FIELD_BYTES:
-                    raise _refused(self._part, f"it is longer than {MAX_FIELD_BYTES} bytes")
-            case PartEnded() if self._part != FILE_PART:
+                    raise refused_field(self._part, f"it is longer than {MAX_FIELD_BYTES} bytes")
+            case PartEnded() if self._part == FILE_PART:
+                await self._documents.end()
+            case PartEnded():
                 self._fields[self._part] = self._decoded()
 
     def _begin(self, part: PartBegun) -> None:
         self._part = part.name
         if part.name == FILE_PART:
-            if self._has_file:
-                raise _refused(FILE_PART, "there are two; send a task for each document")
-            self._has_file, self.filename = True, part.filename or UNNAMED
+            self._has_file = True
+            self._documents.begin(part.filename or UNNAMED)
             return
         refuse_unknown([part.name])
         if part.name in self._fields:
-            raise _refused(part.name, "it is there twice")
+            raise refused_field(part.name, "it is there twice")
 
     def _decoded(self) -> str:
         text, self._text = self._text, bytearray()
         try:
             return text.decode()
         except UnicodeDecodeError as error:
-            raise _refused(self._part, "it is not UTF-8") from error
+            raise refused_field(self._part, "it is not UTF-8") from error
 
 
-def _refused(field: str, message: str) -> RequestRefused:
+def refused_field(field: str, message: str) -> RequestRefused:
+    """The refusal of one field of the request."""
     return RequestRefused.for_fields([FieldProblem(field=field, message=message)])
 
 
-def _query_fields(request: Request) -> dict[str, str]:
-    """The options in the query, checked as far as they go."""
+def query_fields(request: Request) -> dict[str, str]:
+    """The options in the query, checked as far as they go.
+
+    Raises:
+        RequestRefused: `invalid_request`.
+    """
     pairs = request.query_params.multi_items()
     fields = dict(pairs)
     refuse_unknown(fields)
@@ -135,13 +177,23 @@ def _is_form(request: Request) -> bool:
     return kind == FORM
 
 
-def _check_declared_size(request: Request, max_bytes: int) -> None:
+def check_declared_size(request: Request, max_bytes: int) -> None:
+    """Refuse a body that says itself that it is too large.
+
+    Raises:
+        DocumentTooLarge: It has more bytes than are taken.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_bytes + MAX_FORM_OVERHEAD_BYTES:
         raise too_large(int(declared), max_bytes)
 
 
-async def _chunks(request: Request, stall_timeout: timedelta) -> AsyncIterator[bytes]:
+async def body_chunks(request: Request, stall_timeout: timedelta) -> AsyncIterator[bytes]:
+    """The body as it comes.
+
+    Raises:
+        RequestRefused: `upload_stalled`.
+    """
     stream = request.stream()
     while True:
         try:

@@ -18,7 +18,7 @@ from pagemill.web.openapi import (
 from pagemill.web.task_endpoints import TaskEndpoints
 from pagemill.web.wire import TaskWire
 
-_UPLOAD = (
+UPLOAD = (
     "malformed_body",
     "upload_stalled",
     "document_too_large",
@@ -41,6 +41,7 @@ _UPLOAD = (
     "never_fits",
     "storage_full",
 )
+"""Problems that sending documents may be answered with."""
 _START = (
     "not_found",
     "illegal_transition",
@@ -93,7 +94,7 @@ def _add_collection(router: APIRouter, endpoints: TaskEndpoints) -> None:
         openapi_extra={**upload, "parameters": [*upload["parameters"], wait_parameter(), idempotency_parameter()]},
         responses={
             200: {"model": TaskWire, "description": "`Prefer: wait` was asked for, and the task is final."},
-            **problem_responses(*CHANGES, *_UPLOAD),
+            **problem_responses(*CHANGES, *UPLOAD),
         },
     )
     router.add_api_route("", endpoints.list_, summary="List tasks", responses=problem_responses("invalid_request"))

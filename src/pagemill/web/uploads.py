@@ -68,24 +68,50 @@ class UploadStore:
         return self._max_bytes
 
     @contextlib.asynccontextmanager
+    async def incoming_batch(self) -> AsyncIterator["IncomingBatch"]:
+        """One place for several documents, one after the other; where an error leaves it, all of them are removed.
+
+        Raises:
+            RequestRefused: `too_many_uploads`, as `incoming`.
+        """
+        batch = IncomingBatch(self)
+        try:
+            async with self._place(), contextlib.aclosing(batch):
+                yield batch
+        except BaseException:
+            for document in batch.documents:
+                await self.remove(document)
+            raise
+
+    @contextlib.asynccontextmanager
     async def incoming(self) -> AsyncIterator["IncomingFile"]:
         """A place for one document; whatever of it was not finished is removed at the end.
 
         Raises:
             RequestRefused: `too_many_uploads`: all places are taken; nobody is kept waiting with a body to send.
         """
+        async with self._place(), self.receiving() as file:
+            yield file
+
+    @contextlib.asynccontextmanager
+    async def receiving(self) -> AsyncIterator["IncomingFile"]:
+        """A document being received, counted; for those who have a place."""
+        file = IncomingFile(self._directory / secrets.token_hex(16), max_bytes=self._max_bytes)
+        self._count(in_progress=1)
+        try:
+            yield file
+            self._count(finished=1, finished_bytes=file.size_bytes)
+        finally:
+            self._count(in_progress=-1)
+            await asyncio.to_thread(file.abandon)
+
+    @contextlib.asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
         if self._places.locked():
             message = "As many uploads as may be are being received; send it again in a moment."
             raise RequestRefused("too_many_uploads", message, retryable=True, retry_after_s=2)
         async with self._places:
-            file = IncomingFile(self._directory / secrets.token_hex(16), max_bytes=self._max_bytes)
-            self._count(in_progress=1)
-            try:
-                yield file
-                self._count(finished=1, finished_bytes=file.size_bytes)
-            finally:
-                self._count(in_progress=-1)
-                await asyncio.to_thread(file.abandon)
+            yield
 
     def _count(self, *, in_progress: int = 0, finished: int = 0, finished_bytes: int = 0) -> None:
         counts = self._counts
@@ -183,6 +209,49 @@ class IncomingFile:
             self._file.close()
             self._part.rename(self._path)
             _sync_directory(self._path.parent)
+
+
+class IncomingBatch:
+    """Documents being received, one after the other.
+
+    Attributes:
+        documents: Those that are complete.
+    """
+
+    def __init__(self, uploads: UploadStore) -> None:
+        self.documents: list[StoredDocument] = []
+        self._uploads = uploads
+        self._open = contextlib.AsyncExitStack()
+        self._file: IncomingFile | None = None
+        self._name = UNNAMED
+
+    def begin(self, name: str) -> None:
+        """A document begins; what its sender calls it."""
+        self._name = name
+
+    async def write(self, data: bytes) -> None:
+        """The next bytes of it. Errors: `IncomingFile.write`."""
+        if self._file is None:
+            self._file = await self._open.enter_async_context(self._uploads.receiving())
+        await self._file.write(data)
+
+    async def end(self) -> None:
+        """It is complete.
+
+        Raises:
+            InvalidDocument: It is empty.
+            RequestRefused: `storage_full`.
+        """
+        if self._file is None:
+            place = len(self.documents) + 1
+            raise InvalidDocument(f"Document {place} ({display_name(self._name)}) is empty; were the right files sent?")
+        self.documents.append(await self._file.finish(self._name))
+        self._file = None
+        await self._open.aclose()
+
+    async def aclose(self) -> None:
+        """Remove what is not complete."""
+        await self._open.aclose()
 
 
 def too_large(size_bytes: int, limit_bytes: int) -> DocumentTooLarge:

@@ -127,6 +127,8 @@ class TaskWire(WireModel):
     """The pooled service that last worked on it."""
     resource_cleanup_completed: bool
     """All it held was released, and that was checked."""
+    batch_id: str | None
+    """The documents it was sent together with."""
     receipt: ReceiptWire | None
     """What it took, of a task that is over and was asked for alone; of others, see its link."""
     links: LinksWire
@@ -159,6 +161,7 @@ class TaskWire(WireModel):
             assigned_device=task.assigned_device,
             service_instance_id=task.service_instance_id,
             resource_cleanup_completed=task.resource_cleanup_completed,
+            batch_id=task.batch_id,
             receipt=receipt,
             links=LinksWire.of(task.task_id, root=root),
         )

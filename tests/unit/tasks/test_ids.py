@@ -16,3 +16,9 @@ def test_ids_sort_by_time_and_never_repeat() -> None:
     ids = [new_task_id(NOW + timedelta(milliseconds=i // 100)) for i in range(1000)]
     assert [i[:13] for i in ids] == sorted(i[:13] for i in ids)
     assert len(set(ids)) == 1000
+
+
+def test_ids_of_one_moment_sort_by_their_place() -> None:
+    ids = [new_task_id(NOW, place=place) for place in range(300)]
+    assert ids == sorted(ids)
+    assert uuid.UUID(new_task_id(NOW, place=10**6)).version == 7

@@ -7,6 +7,7 @@ Fakes that pass the same conformance suites live in `pagemill.testing`.
 from pagemill.domain.ports.clock import Clock
 from pagemill.domain.ports.memory import MemoryAdmission, MemoryEstimator, MemoryHistory, MemoryProbe, WatchedWorkers
 from pagemill.domain.ports.storage import (
+    DocumentBatches,
     EventLog,
     LearnedState,
     Learner,
@@ -27,6 +28,7 @@ from pagemill.domain.ports.work import DocumentInspector, LoadHistory, OnPage, S
 
 __all__ = [
     "Clock",
+    "DocumentBatches",
     "DocumentInspector",
     "EventLog",
     "LearnedState",

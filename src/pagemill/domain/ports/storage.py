@@ -6,6 +6,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from pagemill.domain.document_batches import DocumentBatch, NewDocumentBatch, SubmittedBatch
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.events import Details, EventRecord, TaskEvent, TaskNotice
 from pagemill.domain.memory import (
@@ -80,10 +81,11 @@ class TaskStore(Protocol):
         *,
         status: TaskStatus | None = None,
         labels: Mapping[str, str] | None = None,
+        batch_id: str | None = None,
         before: str | None = None,
         limit: int = 50,
     ) -> Sequence[Task]:
-        """Tasks with all these labels, newest first; `before` is the last task_id of the page before."""
+        """Tasks with all these labels, of this batch, newest first; `before` is the last task_id of the page before."""
         ...
 
     async def pages(self, task_id: str) -> Sequence[TaskPage]:
@@ -312,6 +314,49 @@ class Outbox(Protocol):
         ...
 
 
+class DocumentBatches(Protocol):
+    """Documents that were sent together."""
+
+    async def submit(self, new: NewDocumentBatch) -> DocumentBatch:
+        """Store a batch with all its tasks and queue these, in one transaction: all or nothing.
+
+        Raises:
+            BatchTooLarge: It has more documents than may ever wait.
+            QueueFull: Too many tasks wait for all of them to be added.
+            DuplicateSubmission: Its idempotency key was used already.
+        """
+        ...
+
+    async def find(self, caller: str, key: str) -> SubmittedBatch | None:
+        """What this caller sent under that key in the last 24 hours."""
+        ...
+
+    async def get(self, batch_id: str) -> DocumentBatch:
+        """The batch as it stands.
+
+        Raises:
+            NotFound: There is none of that id, or all its tasks were deleted.
+        """
+        ...
+
+    async def list_batches(self, *, before: str | None = None, limit: int = 50) -> Sequence[DocumentBatch]:
+        """Batches, newest first; `before` is the last batch_id of the page before."""
+        ...
+
+    async def unfinished(self, batch_id: str) -> Sequence[str]:
+        """Ids of its tasks that are not over."""
+        ...
+
+    async def delete(self, batch_id: str) -> Sequence[Task]:
+        """Remove a batch all of whose tasks are over or were never started, with these; returns what they were.
+
+        Raises:
+            NotFound: There is no such batch.
+            Conflict: A task of it is under way.
+        """
+        ...
+
+
 class TaskSamples(Protocol):
     """Memory of running tasks over time."""
 
@@ -335,8 +380,8 @@ class TaskNotices(Protocol):
         """The highest sequence in the log; 0 where nothing happened yet."""
         ...
 
-    async def read(self, *, after: int, limit: int = 200) -> Sequence[TaskNotice]:
-        """Tasks with events of a higher sequence than `after`, each once, by the sequence of its newest."""
+    async def read(self, *, after: int, limit: int = 200, batch_id: str | None = None) -> Sequence[TaskNotice]:
+        """Tasks (of the batch) with events of a higher sequence than `after`, each once, by its newest."""
         ...
 
 

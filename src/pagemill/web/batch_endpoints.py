@@ -1,0 +1,195 @@
+"""Documents that are sent together, over HTTP."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from pagemill.domain.errors import Conflict, DatabaseUnavailable, DocumentsRefused
+from pagemill.domain.tasks import TaskStatus
+from pagemill.web.application import BatchCommands
+from pagemill.web.batch_receiving import receive_batch
+from pagemill.web.batch_wire import BatchListWire, BatchWire, batch_path
+from pagemill.web.config import WebConfig
+from pagemill.web.event_stream import MEDIA_TYPE, event_stream, last_event_id
+from pagemill.web.guards import CALLER
+from pagemill.web.headers import REPLAYED, idempotency_key
+from pagemill.web.openapi import ANYWHERE, CHANGES, batch_operation, idempotency_parameter, problem_responses
+from pagemill.web.paths import BatchId, root_of
+from pagemill.web.problems import FieldProblem, RequestRefused
+from pagemill.web.task_routes import UPLOAD
+from pagemill.web.uploads import UploadStore
+from pagemill.web.wire import TaskListWire, TaskWire
+
+Cursor = Annotated[
+    str | None, Query(pattern=r"^[0-9A-Za-z_-]{1,64}$", description="The last id of the page before; newest first.")
+]
+PageSize = Annotated[int, Query(ge=1, le=200, description="Most in one answer.")]
+After = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="Only what has a higher sequence number.")]
+_OVER = {"description": "The batch is over and the reader has seen all that happened."}
+
+
+class BatchEndpoints:
+    """What can be asked of batches of documents."""
+
+    def __init__(self, batches: BatchCommands, *, uploads: UploadStore, config: WebConfig) -> None:
+        self._batches = batches
+        self._uploads = uploads
+        self._config = config
+
+    def router(self) -> APIRouter:
+        """The endpoints at their paths."""
+        router = APIRouter(prefix="/batches", tags=["batches"], responses=problem_responses(*ANYWHERE))
+        missing = problem_responses("not_found")
+        upload = batch_operation()
+        router.add_api_route(
+            "",
+            self.create,
+            methods=["POST"],
+            status_code=202,
+            summary="Send several documents",
+            openapi_extra={**upload, "parameters": [*upload["parameters"], idempotency_parameter()]},
+            responses=problem_responses(*CHANGES, *UPLOAD, "batch_too_large", "documents_refused"),
+        )
+        router.add_api_route("", self.list_, summary="List batches", responses=problem_responses("invalid_request"))
+        router.add_api_route("/{batch_id}", self.get, summary="Look at a batch", responses=missing)
+        router.add_api_route(
+            "/{batch_id}/tasks",
+            self.tasks,
+            summary="The tasks of a batch",
+            responses=problem_responses("not_found", "invalid_request"),
+        )
+        router.add_api_route(
+            "/{batch_id}/events",
+            self.events,
+            summary="Which tasks of a batch change, as they change",
+            response_class=StreamingResponse,
+            responses={
+                200: {"description": "Server-sent events.", "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}},
+                204: _OVER,
+                **problem_responses("not_found", "invalid_request"),
+            },
+        )
+        router.add_api_route(
+            "/{batch_id}/cancel",
+            self.cancel,
+            methods=["POST"],
+            status_code=202,
+            summary="Cancel a batch",
+            responses=problem_responses(*CHANGES, "not_found"),
+        )
+        router.add_api_route(
+            "/{batch_id}",
+            self.delete,
+            methods=["DELETE"],
+            status_code=204,
+            response_model=None,
+            summary="Remove a batch, or cancel it if it is under way",
+            responses={
+                202: {"model": BatchWire, "description": "It was under way and is being cancelled."},
+                **problem_responses(*CHANGES, "not_found"),
+            },
+        )
+        return router
+
+    async def create(self, request: Request, response: Response) -> BatchWire:
+        """Send several documents, each as a part `file` of one form, with options that hold for all of them.
+
+        All are taken or none: where one cannot be read, or the queue has no room for all, nothing is stored. With an
+        `Idempotency-Key`, the same may be sent again for 24 hours, and makes no second batch.
+        """
+        key = idempotency_key(request)
+        limits = self._config
+        wanted = await receive_batch(
+            request, self._uploads, most=self._batches.most, stall_timeout=limits.upload_stall_timeout
+        )
+        keeps = False
+        try:
+            caller = str(request.scope.get(CALLER, ""))
+            submission = await self._batches.submit_batch(wanted, caller=caller, idempotency_key=key)
+            keeps = not submission.replayed
+        except DatabaseUnavailable:
+            keeps = True  # perhaps it was stored all the same; if not, its documents are found to be nobody's later
+            raise
+        except DocumentsRefused as error:
+            raise _refusal(error) from error
+        finally:
+            if not keeps:
+                for each in wanted:
+                    await self._uploads.remove(each.document)
+        if submission.replayed:
+            response.headers[REPLAYED] = "true"
+        root = root_of(request)
+        response.headers["Location"] = batch_path(submission.batch.batch_id, root=root)
+        return BatchWire.of(submission.batch, root=root)
+
+    async def list_(
+        self, request: Request, response: Response, before: Cursor = None, limit: PageSize = 50
+    ) -> BatchListWire:
+        """Batches, newest first, a page at a time."""
+        found = await self._batches.list_batches(before=before, limit=limit + 1)
+        shown, root = found[:limit], root_of(request)
+        following = None
+        if len(found) > limit:
+            following = f"{root}/batches?{urlencode({'before': shown[-1].batch_id, 'limit': limit})}"
+            response.headers["Link"] = f'<{following}>; rel="next"'
+        return BatchListWire(batches=[BatchWire.of(batch, root=root) for batch in shown], next=following)
+
+    async def get(self, batch_id: BatchId, request: Request) -> BatchWire:
+        """The batch as it stands: how many tasks stand where, and how many pages are read."""
+        return BatchWire.of(await self._batches.get_batch(batch_id), root=root_of(request))
+
+    async def tasks(
+        self,
+        batch_id: BatchId,
+        request: Request,
+        response: Response,
+        status: TaskStatus | None = None,
+        before: Cursor = None,
+        limit: PageSize = 50,
+    ) -> TaskListWire:
+        """The tasks of the batch, the last sent first, a page at a time; each has links to its results."""
+        found = await self._batches.batch_tasks(batch_id, status=status, before=before, limit=limit + 1)
+        shown, root = found[:limit], root_of(request)
+        following = None
+        if len(found) > limit:
+            query = {"status": status, "before": shown[-1].task_id, "limit": limit}
+            wanted = {name: value for name, value in query.items() if value is not None}
+            following = f"{batch_path(batch_id, root=root)}/tasks?{urlencode(wanted)}"
+            response.headers["Link"] = f'<{following}>; rel="next"'
+        return TaskListWire(tasks=[TaskWire.of(task, root=root) for task in shown], next=following)
+
+    async def events(self, batch_id: BatchId, request: Request, after: After = None) -> Response:
+        """Which tasks of the batch changed and how far they are, as server-sent events, until all are over.
+
+        A reader that comes back after the end is told 204, which keeps a browser from coming back again.
+        """
+        seen = last_event_id(request)
+        after = (after or 0) if seen is None else seen
+        batch = await self._batches.get_batch(batch_id)
+        if seen is not None and batch.status.is_final:
+            return Response(status_code=204)
+        return event_stream(self._batches.follow_batch(batch_id, after=after))
+
+    async def cancel(self, batch_id: BatchId, request: Request) -> BatchWire:
+        """Cancel every task of the batch that is not over; what is finished is kept."""
+        return BatchWire.of(await self._batches.cancel_batch(batch_id), root=root_of(request))
+
+    async def delete(self, batch_id: BatchId, request: Request, response: Response) -> BatchWire | None:
+        """Remove a batch that is over, with its tasks and their results (204); cancel it if it is under way (202)."""
+        try:
+            await self._batches.delete_batch(batch_id)
+        except Conflict:
+            response.status_code = 202
+            return BatchWire.of(await self._batches.cancel_batch(batch_id), root=root_of(request))
+        response.status_code = 204
+        return None
+
+
+def _refusal(error: DocumentsRefused) -> RequestRefused:
+    problems = [
+        FieldProblem(field=f"file {place}", message=f"{name}: {refusal.message} ({refusal.code})")
+        for (place, name), refusal in error.refusals.items()
+    ]
+    return RequestRefused(error.code, error.message, errors=problems)

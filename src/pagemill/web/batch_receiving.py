@@ -1,0 +1,68 @@
+"""The body of `POST /batches`: a multipart form with several documents, and options that hold for all of them."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from fastapi import Request
+
+from pagemill.domain.document_batches import check_size
+from pagemill.domain.tasks import TaskCreateRequest
+from pagemill.web.guards import CALLER
+from pagemill.web.multipart import MAX_PARTS
+from pagemill.web.options import NAME, parse_options
+from pagemill.web.problems import RequestRefused
+from pagemill.web.receiving import (
+    FORM,
+    FormReceiver,
+    body_chunks,
+    check_declared_size,
+    query_fields,
+    refused_field,
+)
+from pagemill.web.uploads import IncomingBatch, UploadStore
+
+
+async def receive_batch(
+    request: Request, uploads: UploadStore, *, most: int, stall_timeout: timedelta
+) -> Sequence[TaskCreateRequest]:
+    """Store the documents that the request carries, and understand their options.
+
+    Raises:
+        BatchTooLarge: More documents than are taken.
+        DocumentTooLarge: One has more bytes than are taken.
+        InvalidDocument: One has no bytes at all.
+        RequestRefused: As `receive_task`.
+        ClientDisconnect: The sender went away; nothing is kept.
+    """
+    fields = query_fields(request)
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != FORM:
+        message = f'Send the documents as parts named "file" of a {FORM} form.'
+        raise RequestRefused("unsupported_media_type", message, headers={"Accept-Post": FORM})
+    check_declared_size(request, most * uploads.max_bytes)
+    async with uploads.incoming_batch() as incoming:
+        form = FormReceiver(_Bounded(incoming, most), fields, max_parts=most + MAX_PARTS)
+        await form.receive(body_chunks(request, stall_timeout), content_type)
+        if NAME in fields:
+            raise refused_field(NAME, "a batch has several documents; each is called what its file is called")
+        options = parse_options(fields)
+        caller = str(request.scope.get(CALLER, ""))
+        return [TaskCreateRequest(document, options, caller=caller) for document in incoming.documents]
+
+
+class _Bounded:
+    """Takes no more documents than may be sent at once."""
+
+    def __init__(self, incoming: IncomingBatch, most: int) -> None:
+        self._incoming = incoming
+        self._most = most
+
+    def begin(self, name: str) -> None:
+        check_size(len(self._incoming.documents) + 1, self._most)
+        self._incoming.begin(name)
+
+    async def write(self, data: bytes) -> None:
+        await self._incoming.write(data)
+
+    async def end(self) -> None:
+        await self._incoming.end()
