@@ -12,7 +12,7 @@ from pagemill.settings import Settings
 Schema = Mapping[str, Any]
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "api.md"
 METHODS = ("post", "get", "delete")
-TITLES = {"tasks": "Tasks", "service": "The service"}
+TITLES = {"tasks": "Tasks", "batches": "Batches of documents", "service": "The service"}
 HEAD = """# HTTP API
 
 Written by `scripts/write_api.py` from the OpenAPI document, which a running server has at `GET /openapi.json`.
