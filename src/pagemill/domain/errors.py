@@ -36,7 +36,8 @@ PagemillError
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar
+from types import MappingProxyType
+from typing import ClassVar, Self
 
 
 class TaskFailureReason(StrEnum):
@@ -130,9 +131,14 @@ class DocumentsRefused(InvalidRequest):
 
     code = "documents_refused"
 
-    def __init__(self, message: str, refusals: Mapping[tuple[int, str], PagemillError]) -> None:
-        super().__init__(message, refused=len(refusals))
-        self.refusals = refusals
+    refusals: Mapping[tuple[int, str], PagemillError] = MappingProxyType({})
+
+    @classmethod
+    def of(cls, refusals: Mapping[tuple[int, str], PagemillError], message: str) -> Self:
+        """The error of these documents."""
+        error = cls(message, refused=len(refusals))
+        error.refusals = refusals
+        return error
 
 
 class InvalidSettings(PagemillError):

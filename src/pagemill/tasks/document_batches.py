@@ -175,7 +175,7 @@ class DocumentBatchManager:
                     raise
                 refusals[place, request.document.name] = error
         if refusals:
-            raise DocumentsRefused(_sentence(refusals), refusals)
+            raise DocumentsRefused.of(refusals, _sentence(refusals))
         return prepared
 
     async def _submitted(self, caller: str, key: str | None, content: str) -> BatchSubmission | None:
