@@ -1,10 +1,7 @@
 """The one place where concrete parts are wired, started in order and stopped in the reverse order."""
 
 import asyncio
-import hashlib
 import logging
-import secrets
-import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -18,7 +15,7 @@ from pagemill.documents.writers.json_schema import result_schema_text
 from pagemill.domain.clock import SteadyClock, SystemClock
 from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import DatabaseUnavailable
-from pagemill.domain.tasks import StoredDocument, Task, TaskCreateRequest, TaskOptions
+from pagemill.domain.tasks import Task, TaskCreateRequest, TaskOptions
 from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.registry import engine_specs, structure_missing, structure_spec
 from pagemill.memory.estimator import LearningEstimator, seeds_of
@@ -35,6 +32,7 @@ from pagemill.settings import Settings
 from pagemill.store import migrate
 from pagemill.store.database import Database
 from pagemill.store.document_batches import SqlDocumentBatches
+from pagemill.store.document_copies import keep_copy
 from pagemill.store.event_log import SqlEventLog
 from pagemill.store.folder_lock import locked_folder
 from pagemill.store.idempotency import SqlSubmissions
@@ -373,7 +371,7 @@ class Application:
 
     async def submit_file(self, file: Path, options: TaskOptions) -> Task:
         """Make a task of a file on this machine; the file is copied and stays as it is. Errors: `create_task`."""
-        document = await asyncio.to_thread(_copy, file, self.uploads)
+        document = await asyncio.to_thread(keep_copy, file, self.uploads)
         try:
             return await self.manager.create_task(TaskCreateRequest(document, options))
         except BaseException:
@@ -401,11 +399,3 @@ def http_api(application: Application) -> FastAPI:
         checks={"database": application.check_database},
         schemas={"result": result_schema_text()},
     )
-
-
-def _copy(file: Path, folder: Path) -> StoredDocument:
-    kept = folder / secrets.token_hex(16)
-    shutil.copyfile(file, kept)
-    with kept.open("rb") as copied:
-        digest = hashlib.file_digest(copied, "sha256").hexdigest()
-    return StoredDocument(path=str(kept.resolve()), name=file.name, size_bytes=kept.stat().st_size, sha256=digest)

@@ -117,6 +117,7 @@ async def site(stores: Stores, tmp_path: Path) -> AsyncIterator[Site]:
     api = create_api(
         others,
         others,
+        engines=others,
         following=others,
         views=others,
         files=others,

@@ -1,0 +1,21 @@
+"""Copies of documents that lie on this machine already."""
+
+import hashlib
+import secrets
+import shutil
+from pathlib import Path
+
+from pagemill.domain.tasks import StoredDocument
+
+
+def keep_copy(file: Path, folder: Path) -> StoredDocument:
+    """Copy a file to where documents are kept; the file stays as it is.
+
+    Raises:
+        OSError: It cannot be read, or there is no room.
+    """
+    kept = folder / secrets.token_hex(16)
+    shutil.copyfile(file, kept)
+    with kept.open("rb") as copied:
+        digest = hashlib.file_digest(copied, "sha256").hexdigest()
+    return StoredDocument(path=str(kept.resolve()), name=file.name, size_bytes=kept.stat().st_size, sha256=digest)
