@@ -23,7 +23,7 @@ DOCS = REPOSITORY / "docs"
 PAGES = ("README.md", "docs/tutorial.md", "docs/how-to/tune-memory.md")
 RUN_LIMIT_S = 240
 RUNNABLE = frozenset({"console", "bash", "sh", "python"})
-SHOWN = frozenset({"", "text", "yaml", "ini", "nginx", "dockerfile", "mermaid"})
+SHOWN = frozenset({"", "text", "yaml", "ini", "nginx", "dockerfile", "mermaid", "markdown", "json", "html"})
 """Languages of blocks that nobody runs."""
 NOT_RUN = {
     ("README.md", "make serve   # sets everything up and serves on http://127.0.0.1:8000"): "the test's own server",

@@ -12,7 +12,10 @@ from tests.browser.conftest import Shoot
 from tests.data.documents import SENTENCE, make_scan, make_typed
 from tests.data.letters import make_letters
 from tests.data.pdfs import PdfPageSpec, make_pdf, text_at
+from tests.data.tables import report_page
 from tests.fixtures.server import FAULTY_ENGINE, Gate, Server, faulty_server
+
+from pagemill.engines.registry import structure_missing, structure_spec
 
 HOSTILE_NAME = "<img src=x onerror=alert(1)>.pdf"
 HOSTILE_TEXT = "<script>document.title=1</script><img src=x onerror=alert(2)>"
@@ -311,3 +314,25 @@ def test_it_can_be_looked_at(server: Server, chromium: Browser, letter: str, sho
                 expect(page.locator(".plot").first).to_be_visible()
             shoot(page, f"{look}-{view}")
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.skipif(structure_missing(structure_spec()) is not None, reason="The structure models are not installed.")
+def test_a_table_is_shown_as_a_table_whose_words_have_their_boxes(
+    page: Page, server: Server, tmp_path: Path, shoot: Shoot
+) -> None:
+    report = tmp_path / "report.png"
+    report_page().image.save(report, dpi=(150, 150))
+    page.goto(home(server))
+    page.locator(".options summary").click()
+    page.get_by_label("Look for").select_option("true")
+    send(page, report)
+    expect_status(page, "report.png", "succeeded")
+    row_of(page, "report.png").locator("a.name").click()
+    table = page.locator(".text table")
+    expect(table.locator("tr")).to_have_count(5)
+    expect(table.get_by_role("cell", name="Department")).to_have_attribute("rowspan", "2")
+    word = table.locator(".unit", has_text="Workshop")
+    number = word.get_attribute("data-unit")
+    word.click()
+    expect(page.locator(f".overlay polygon[data-unit='{number}']")).to_have_class(re.compile("chosen"))
+    shoot(page, "table")

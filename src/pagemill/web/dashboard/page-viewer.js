@@ -3,7 +3,7 @@
 import { get, picture, Refusal } from "./api.js";
 import { announce, h, mark, s, say } from "./dom.js";
 import { clock, percent, seconds } from "./format.js";
-import { band } from "./status.js";
+import { readPage } from "./page-text.js";
 
 const BANDS = [["high", "95 % and more"], ["middle", "80–95 %"], ["low", "below 80 %"], ["none", "not measured"]];
 
@@ -143,41 +143,14 @@ export class PageViewer {
     const source = page.source === "ocr" ? `recognised by ${page.engine} ${page.profile ?? ""}`.trim() : "text layer";
     say(this.facts, [source, seconds(state.seconds), state.confidence === null ? "" : `confidence ${percent(state.confidence)}`,
       page.rotation ? `turned ${page.rotation}°` : ""].filter(Boolean).join(" · "));
-    for (const block of page.blocks) this.text.append(this.#block(block));
+    const { blocks, boxes, units } = readPage(page);
+    this.text.append(...blocks);
+    this.overlay.append(...boxes);
+    this.units = units;
     if (!this.units.length) this.text.append(h("p", { class: "hint" }, "No text was found on this page."));
     this.text.append(...page.warnings.map((warning) => h("p", { class: "notice" }, warning)));
     this.copy.hidden = this.units.length === 0;
     this.#showLegend();
-  }
-
-  #block(block) {
-    const kind = block.kind === "title" ? "h3" : "p";
-    return h(kind, { class: "block", data: { kind: block.kind } }, ...block.lines.flatMap((line) => [this.#line(line), h("br")]).slice(0, -1));
-  }
-
-  /** The line as it was read, each word a span; what stands between words is the line's own. */
-  #line(line) {
-    const parts = [];
-    let at = 0;
-    for (const word of line.words.length ? line.words : [line]) {
-      const found = line.text.indexOf(word.text, at);
-      if (found > at) parts.push(line.text.slice(at, found));
-      else if (found < 0 && parts.length) parts.push(" ");
-      parts.push(this.#unit(word, line.confidence));
-      at = found < 0 ? at : found + word.text.length;
-    }
-    if (at < line.text.length && at > 0) parts.push(line.text.slice(at));
-    return h("span", { class: "line" }, ...parts);
-  }
-
-  #unit(word, ofLine) {
-    const confidence = word.confidence ?? ofLine;
-    const data = { unit: this.units.length, band: band(confidence) };
-    const text = h("span", { class: "unit", data }, word.text);
-    const box = s("polygon", { points: word.polygon.map((point) => point.join(",")).join(" "), data });
-    this.overlay.append(box);
-    this.units.push({ word: word.text, confidence, text, box });
-    return text;
   }
 
   #showLegend() {

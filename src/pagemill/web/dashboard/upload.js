@@ -110,7 +110,9 @@ function optionFields(setup) {
   const fields = {
     profile: select("How to read", choices),
     ocr: select("Recognise", [["auto", "pages without text"], ["force", "every page"], ["never", "nothing: text layers only"]]),
+    structure: select("Look for", [["", "text"], ["true", "text, headings and tables"]]),
     pages: text("Pages", "all, or 1-3,7,-1"),
+    languages: text("Languages", "the engine's own, or en,de"),
     dpi: select("Resolution", [["150", "150 dpi"], ["200", "200 dpi"], ["300", "300 dpi"], ["400", "400 dpi"]], "200"),
     rotation: select("Turn pages", [["", "as they need it"], ["0", "not at all"], ["90", "90° right"], ["180", "upside down"], ["270", "90° left"]]),
     priority: select("Priority", [["10", "high"], ["0", "normal"], ["-10", "low"]], "0"),
