@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from statistics import linear_regression, median
 
-from benchmarks.memory_documents import make_small_documents
+from benchmarks.memory_documents import make_mixed_documents
 from benchmarks.memory_meter import look
 from benchmarks.memory_plot import write_plot
 from benchmarks.memory_runs import newest_tasks, serving
@@ -39,7 +39,7 @@ class Moment:
 
 def report(scratch: Path, *, pages: int, settings: Mapping[str, str], plot: Path) -> None:
     """Send documents, some at a time, until so many pages are read; print the slopes and draw the plot."""
-    documents = make_small_documents(scratch, count=-(-pages // PAGES_EACH), pages=PAGES_EACH)
+    documents = make_mixed_documents(scratch, count=-(-pages // PAGES_EACH), pages=PAGES_EACH)
     with serving({**settings, "TASKS__MAX_QUEUE_SIZE": str(len(documents) + 1)}) as server:
         moments = _soak(server, documents)
         statuses = [task.status for task in newest_tasks(server, 200)]
