@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,10 +72,19 @@ def run_pagemill(documents: Sequence[Path], *, settings: Mapping[str, str], limi
     with _cgroup(limit_bytes) as cgroup, serving(settings, cgroup) as server, Meter(server.process.pid) as meter:
         began = time.monotonic()
         ids = [server.api.submit(document, start="false") for document in documents]
-        for task_id in ids:
-            server.api.http.post(f"/tasks/{task_id}/start").raise_for_status()
+        _start_at_once(server, ids)
         in_flight, completed = follow(server, ids)
         return _run(len(documents), in_flight, completed, began, meter, cgroup)
+
+
+def _start_at_once(server: Server, task_ids: Sequence[str]) -> None:
+    """So that none is over before the others have begun."""
+
+    def start(task_id: str) -> None:
+        server.api.http.post(f"/tasks/{task_id}/start").raise_for_status()
+
+    with ThreadPoolExecutor(len(task_ids)) as threads:
+        list(threads.map(start, task_ids))
 
 
 @contextmanager
