@@ -51,7 +51,7 @@ from pagemill.store.task_store import SqlTaskStore
 from pagemill.tasks.batch_params import BatchParamsMaker
 from pagemill.tasks.batch_sizes import BatchSizes
 from pagemill.tasks.batches import BatchRunner
-from pagemill.tasks.cleanup import TaskCleaner
+from pagemill.tasks.cleanup import TaskCleaner, remove_half_made
 from pagemill.tasks.dispatcher import Dispatcher
 from pagemill.tasks.document_batches import DocumentBatchManager
 from pagemill.tasks.engines import EngineReader
@@ -298,6 +298,8 @@ class Application:
         async with AsyncExitStack() as stack:
             stack.enter_context(locked_folder(self.settings.data_dir.resolve(), shared=not self._is_alone))
             self.uploads.mkdir(exist_ok=True)
+            if self._is_alone:
+                await asyncio.to_thread(self._remove_leftovers)
             await asyncio.to_thread(migrate.upgrade, self.settings.resolved_database_url)
             await self._database.start()
             stack.push_async_callback(self._database.stop)
@@ -353,6 +355,11 @@ class Application:
     def answer_waiting(self) -> None:
         """Let those who wait for a task know how it stands; for a server that takes no more requests."""
         self._watch.close()
+
+    def _remove_leftovers(self) -> None:
+        """What a server before us left half received or half made; beside other servers it goes once it is old."""
+        remove_abandoned(self.uploads, now=SystemClock().now(), older_than=-timedelta(days=1))
+        remove_half_made(self.settings.data_dir.resolve() / "work")
 
     async def _give_back_memory(self) -> None:
         """No model is loaded: this process, too, shrinks to what it needs by itself."""

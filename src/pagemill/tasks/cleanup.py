@@ -10,6 +10,7 @@ from pagemill.domain.errors import NotFound
 from pagemill.domain.events import TaskEvent
 from pagemill.domain.ports import TaskStore
 from pagemill.tasks.handlers import TaskEventHandlers
+from pagemill.tasks.result_files import FOLDER_SUFFIX
 from pagemill.tasks.watch import TaskWatch
 
 logger = logging.getLogger(__name__)
@@ -81,3 +82,14 @@ class TaskCleaner:
         folder = self._work_dir / task_id
         if folder.exists():
             shutil.rmtree(folder)
+
+
+def remove_half_made(work_dir: Path) -> None:
+    """Delete pictures and results that were being made when a server died, and results that were kept for a while.
+
+    For a server that starts and that nobody else shares the folder with: nothing in it is in anybody's hands.
+    """
+    for folder in work_dir.glob(f"*{FOLDER_SUFFIX}"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for part in work_dir.glob("*/*.part"):
+        part.unlink(missing_ok=True)
