@@ -121,7 +121,7 @@ async def test_somebody_elses_death_for_lack_of_memory_is_no_sign(workers: Worke
 
 async def test_a_hang_is_ended_after_the_page_timeout(workers: WorkerMaker, document: Path) -> None:
     worker = await workers.loaded({"2": "hang"})
-    outcome = await worker.process(batch(document, 1, 2, 3, page_timeout_s=0.3), Outcomes())
+    outcome = await worker.process(batch(document, 1, 2, 3, page_timeout_s=3.0), Outcomes())
     assert outcome.settled == (1,)
     assert outcome.loss is not None
     assert (outcome.loss.cause, outcome.loss.page) == (LossCause.HANG, 2)

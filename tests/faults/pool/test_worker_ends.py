@@ -5,19 +5,36 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.fixtures.pool import Outcomes, WorkerMaker, batch, eventually, is_alive, is_buried, open_files
+from tests.fixtures.pool import (
+    PATIENCE,
+    QUICK,
+    Outcomes,
+    WorkerMaker,
+    batch,
+    eventually,
+    is_alive,
+    is_buried,
+    open_files,
+)
 
 from pagemill.domain.outcomes import PageOutcome
 
+PATIENT = replace(QUICK, cancel_grace=PATIENCE)
+MANY = 500
+"""Pages, a millisecond each: more than are read before a message arrives."""
+
 
 async def test_cancelling_stops_after_the_page_at_hand(workers: WorkerMaker, document: Path, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    worker = await workers.loaded({"2": f"wait:{gate}", "3": f"wait:{tmp_path / 'third'}"})
+    gate, tally = tmp_path / "gate", tmp_path / "tally"
+    tally.touch()
+    workers.config = PATIENT
+    worker = await workers.loaded({"2": f"wait:{gate}", "3": f"tally:{tally}"})
     pages = Outcomes()
-    reading = asyncio.create_task(worker.process(batch(document, 1, 2, 3), pages))
+    reading = asyncio.create_task(worker.process(batch(document, 1, 2, *[3] * MANY), pages))
     await eventually((tmp_path / "gate.reached").exists)
     reading.cancel()
     await asyncio.wait([reading], timeout=0.02)
@@ -26,7 +43,7 @@ async def test_cancelling_stops_after_the_page_at_hand(workers: WorkerMaker, doc
     with pytest.raises(asyncio.CancelledError):
         await reading
     assert pages.numbers == [1]
-    assert not (tmp_path / "third.reached").exists()
+    assert tally.stat().st_size < MANY, "it hears of it while it reads"
     assert not worker.is_gone
     again = Outcomes()
     await worker.process(batch(document, 4, 5), again)
@@ -67,15 +84,14 @@ async def test_two_batches_take_turns(workers: WorkerMaker, document: Path) -> N
 async def test_stopping_waits_for_the_page_at_hand(workers: WorkerMaker, document: Path, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     worker = await workers.loaded({"1": f"wait:{gate}"})
-    again_and_again = [1] * 500
-    reading = asyncio.create_task(worker.process(batch(document, *again_and_again), Outcomes()))
+    reading = asyncio.create_task(worker.process(batch(document, *[1] * MANY), Outcomes()))
     await eventually((tmp_path / "gate.reached").exists)
-    stopping = asyncio.create_task(worker.stop())
+    stopping = asyncio.create_task(worker.stop(grace=PATIENCE))
     await asyncio.sleep(0)
     gate.touch()
     assert await stopping
     outcome = await reading
-    assert 1 <= len(outcome.settled) < len(again_and_again), "it hears of the stop while it reads"
+    assert 1 <= len(outcome.settled) < MANY, "it hears of the stop while it reads"
     assert outcome.loss is None
     assert await worker.stop(), "twice is no error"
 

@@ -45,7 +45,7 @@ def confined(tmp_path: Path) -> Iterator[ConfinedServer]:
 
         def start(limit_mib: int, *, faults: Mapping[str, str] | None = None, **settings: str) -> Confined:
             cgroup = stack.enter_context(limited_cgroup(limit_mib * MIB))
-            given = {"POOL__SERVICES_PER_DEVICE": "1", **settings}
+            given = {"SERVER__PORT": "0", "POOL__SERVICES_PER_DEVICE": "1", **settings}
             if faults is not None:
                 given |= {"ENGINES": json.dumps({"faulty": dict(faults)})}
             command = inside(cgroup, AS_INSTALLED if faults is None else FAULTY_COMMAND)

@@ -117,7 +117,7 @@ def test_an_engine_that_allocates_without_end_costs_its_page_and_no_other(
 
 def test_engines_that_die_and_hang_cost_the_page_they_were_at(confined: ConfinedServer, document: Path) -> None:
     faults = {"2": "sigkill", "5": "hang"}
-    started = confined(500, faults=faults, TASKS__PAGE_TIMEOUT_SECONDS="1", **QUICK)
+    started = confined(500, faults=faults, TASKS__PAGE_TIMEOUT_SECONDS="4", **QUICK)
     task_id = started.api.submit(document, **FAULTY_ENGINE)
     settle(started, task_id)
     assert failures(started.api, task_id) == {2: TaskFailureReason.WORKER_CRASHED, 5: TaskFailureReason.TIMEOUT}
