@@ -86,8 +86,15 @@ def _nothing_yet(task: Task) -> RequestRefused:
 
 def _disposition(task: Task, extension: str) -> str:
     """RFC 6266; the sender's name goes out only percent-encoded, so that nothing in it can end the header."""
-    stem = task.document.name.rpartition(".")[0] or task.document.name
-    return f"inline; filename=\"{task.task_id}{extension}\"; filename*=UTF-8''{quote(stem + extension, safe='')}"
+    name = quote(result_name(task.document.name, extension), safe="")
+    return f"inline; filename=\"{task.task_id}{extension}\"; filename*=UTF-8''{name}"
+
+
+def result_name(document: str, extension: str) -> str:
+    """The document's name with another ending; never its own, so that saving a result does not replace the document."""
+    stem = document.rpartition(".")[0] or document
+    name = stem + extension
+    return name if name.lower() != document.lower() else f"{stem}-searchable{extension}"
 
 
 def _bare(media_type: str) -> str:

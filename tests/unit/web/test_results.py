@@ -10,6 +10,7 @@ from tests.unit.web.conftest import client_of
 from pagemill.documents.writers import ResultWriters
 from pagemill.web.api import create_api
 from pagemill.web.config import WebConfig
+from pagemill.web.delivering import result_name
 
 PDF = b"%PDF-1.7 of three pages"
 
@@ -116,3 +117,18 @@ async def test_schemas_are_published(tasks: TasksInMemory, tmp_path: Path) -> No
         assert (response.status_code, response.json()) == (200, {"type": "object"})
         assert response.headers["content-type"] == "application/schema+json"
         assert (await client.get("/schemas/other.json")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("document", "extension", "name"),
+    [
+        ("scan.tiff", ".pdf", "scan.pdf"),
+        ("scan.pdf", ".txt", "scan.txt"),
+        ("scan.pdf", ".pdf", "scan-searchable.pdf"),
+        ("Scan.PDF", ".pdf", "Scan-searchable.pdf"),
+        ("scan", ".pdf", "scan.pdf"),
+        (".pdf", ".pdf", ".pdf.pdf"),
+    ],
+)
+def test_a_result_does_not_bear_the_name_of_its_document(document: str, extension: str, name: str) -> None:
+    assert result_name(document, extension) == name

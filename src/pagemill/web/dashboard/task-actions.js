@@ -21,6 +21,12 @@ function retryLabel({ pages_done: done, pages_failed: failed }) {
   return failed > 0 ? "Retry failed pages" : "Read the rest";
 }
 
+/** The document's name with another ending, never its own. */
+function resultName(document, { extension }) {
+  const stem = document.replace(/\.[^.]*$/, "") || document;
+  return stem + extension === document ? `${stem}-searchable${extension}` : stem + extension;
+}
+
 /** Buttons for a task; `show(task)` fits them to it. `onRefused` hears what went wrong. */
 export class TaskActions {
   constructor(setup, onRefused) {
@@ -66,9 +72,9 @@ export class TaskActions {
   }
 
   #save(format) {
-    const stem = this.task.document.name.replace(/\.[^.]*$/, "") || this.task.document.name;
     this.#close(true);
-    download(`/tasks/${this.task.task_id}/result?format=${encodeURIComponent(format.name)}`, stem + format.extension)
+    const path = `/tasks/${this.task.task_id}/result?format=${encodeURIComponent(format.name)}`;
+    download(path, resultName(this.task.document.name, format))
       .catch((error) => this.onRefused(error.message));
   }
 

@@ -60,8 +60,8 @@ class TasksView {
     if (before) query.set("before", before);
     try {
       const found = await get(`/tasks?${query}`, { signal: this.loading.signal });
-      this.#fill(found.tasks);
       this.older.disabled = found.next === null;
+      this.#fill(found.tasks);
       this.error.hidden = true;
     } catch (error) {
       if (error instanceof Refusal) this.#refused(error.message);
