@@ -1,7 +1,7 @@
 """Pagemill: document OCR that never takes on more than its memory can carry.
 
-`Client` and `AsyncClient` ask a running service. Both are loaded when they are first named, so that `import pagemill`
-stays light.
+`ocr` and `Session` read documents in this process; `Client` and `AsyncClient` ask a running service. Each is loaded
+when it is first named, so that `import pagemill` stays light.
 """
 
 from importlib import import_module
@@ -11,10 +11,16 @@ from pagemill.version import __version__
 
 if TYPE_CHECKING:
     from pagemill.client import AsyncClient, Client
+    from pagemill.library import Session, ocr
 
-__all__ = ["AsyncClient", "Client", "__version__"]
+__all__ = ["AsyncClient", "Client", "Session", "__version__", "ocr"]
 
-_HOMES = {"AsyncClient": "pagemill.client", "Client": "pagemill.client"}
+_HOMES = {
+    "AsyncClient": "pagemill.client",
+    "Client": "pagemill.client",
+    "Session": "pagemill.library",
+    "ocr": "pagemill.library",
+}
 
 
 def __getattr__(name: str) -> object:

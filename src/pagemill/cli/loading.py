@@ -1,5 +1,6 @@
 """How every command comes by its settings."""
 
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pagemill.cli.exits import complain, exit_code_of
+from pagemill.cli.exits import ExitCode, complain, exit_code_of
 from pagemill.domain.errors import PagemillError
 
 if TYPE_CHECKING:
@@ -24,6 +25,19 @@ def settings_or_exit(config: Path | None, overrides: Mapping[str, object] | None
 
     with errors_explained():
         return load_settings(config, overrides=overrides)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM end the command in order, with the exit code for it."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        complain("interrupted.")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pagemill.cli.config import config_commands
 from pagemill.cli.db import db_commands
 from pagemill.cli.engines import engine_commands
 from pagemill.cli.exits import run_command
-from pagemill.cli.loading import ConfigOption, settings_or_exit
+from pagemill.cli.loading import ConfigOption, errors_explained, interruptible, settings_or_exit
 from pagemill.cli.server_commands import server_commands
 from pagemill.domain.documents import OcrMode
 from pagemill.version import __version__
@@ -111,3 +111,20 @@ def doctor(
     from pagemill.cli.doctor import examine
 
     typer.echo(examine(settings_or_exit(config, {"log_level": "error"}), as_json=as_json))
+
+
+@cli.command()
+def bench(
+    pages: Annotated[int, typer.Option(help="Pages to read.", min=2, max=1000)] = 8,
+    engine: Annotated[str, typer.Option(help="Recognition engine.")] = "rapidocr",
+    profile: Annotated[str, typer.Option(help="The engine's profile.")] = "accurate",
+    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Measure this machine: pages a second and peak memory, on pages made for it."""
+    from pagemill.cli.bench import measure, shown
+
+    settings = settings_or_exit(config, {"log_level": "error"})
+    with errors_explained(), interruptible():
+        measured = measure(settings, pages=pages, engine=engine, profile=profile)
+    typer.echo(shown(measured, as_json=as_json))

@@ -21,6 +21,7 @@ def _declared(
     language: Annotated[list[str] | None, typer.Option("--language", "-l", help="ISO 639 code; repeatable.")] = None,
     dpi: Annotated[int | None, typer.Option(help="Resolution PDF pages are rendered at.", min=50, max=600)] = None,
     rotation: Annotated[int | None, typer.Option(help="Degrees clockwise to turn every page by.")] = None,
+    structure: Annotated[bool, typer.Option("--structure", help="Find layout and tables, too.")] = False,
     lower_resolution: Annotated[
         bool, typer.Option("--allow-lower-resolution", help="Rather at half the dpi than not for want of memory.")
     ] = False,
@@ -43,6 +44,7 @@ def _declared(
         "languages": language,
         "dpi": dpi,
         "rotation": rotation,
+        "structure": structure or None,
         "allow_lower_resolution": lower_resolution or None,
         "device": device,
         "priority": priority,

@@ -8,36 +8,26 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO, Literal, TypedDict
+from typing import BinaryIO, Literal
 
 from pagemill.client.errors import DocumentUnusable
+from pagemill.domain.asking import ReadingOptions
 
 Document = str | os.PathLike[str] | bytes | BinaryIO
 """A path, the bytes themselves, or an open file that can be gone back in."""
 UNNAMED = "document"
 
 
-class SubmitOptions(TypedDict, total=False):
-    """How a document is to be read; what is left out is up to the service. None counts as left out.
+class SubmitOptions(ReadingOptions, total=False):
+    """How a document is to be read, and what beside; what is left out, or None, is up to the service.
 
-    `pages` such as "1-3,7,-1"; `ocr`, `engine`, `profile`, `languages` (ISO 639 codes), `dpi` and `rotation` (degrees
-    clockwise) say how pages are recognised; `device` ("cpu", "cuda:0"), `priority` (-100 … 100) and `start` where and
-    when; `cache` whether pages that were read before may be taken; `labels` what the task is found by.
+    `priority` (-100 … 100) and `start` say when; `cache` whether pages that were read before may be taken; `labels`
+    what the task is found by; `time_to_live_seconds` how long after its end it is kept; `webhook_url` who is told.
     """
 
-    pages: str | None
-    ocr: Literal["auto", "force", "never"] | None
-    engine: str | None
-    profile: str | None
-    languages: list[str] | tuple[str, ...] | None
-    dpi: int | None
-    rotation: Literal[0, 90, 180, 270] | None
-    allow_lower_resolution: bool | None
-    device: str | None
     priority: int | None
     start: bool | None
     labels: Mapping[str, str] | None
-    deadline_seconds: float | None
     time_to_live_seconds: float | None
     cache: Literal["off", "use", "refresh"] | None
     webhook_url: str | None

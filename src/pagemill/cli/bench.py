@@ -1,0 +1,100 @@
+"""`pagemill bench`: how fast this machine reads, and what memory it takes for it, measured on pages made here."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from pagemill import configs
+from pagemill.cli.bench_pages import make_pdf, page_words
+from pagemill.domain.errors import PageUnreadable
+from pagemill.domain.page import Page
+from pagemill.library import Pages, Session
+from pagemill.settings import Settings
+
+CAUTION = "Measured on clean print made for this; scans differ. Other work on this machine slows it."
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came out.
+
+    Attributes:
+        first_page_s: From nothing running to the first page: starting a worker, loading models, reading.
+        pages_per_s: Of the pages after the first.
+        peak_mb: Highest resident memory of a worker on any page.
+        reserved_mb: What was promised for it.
+        words_found: Share of the words on the pages that were read as they stand there.
+    """
+
+    engine: str
+    profile: str
+    device: str
+    threads: int
+    pages: int
+    first_page_s: float
+    pages_per_s: float
+    peak_mb: int
+    reserved_mb: int
+    words_found: float
+
+
+def measure(
+    settings: Settings, *, pages: int, engine: str, profile: str, now: Callable[[], float] = time.perf_counter
+) -> Measured:
+    """Read so many pages, two or more, by the usual way and with a fresh start.
+
+    Raises:
+        PagemillError: They could not all be read.
+    """
+    document = make_pdf(pages)
+    begun = now()
+    with Session(settings) as session:
+        reading = session.ocr(document, ocr="force", engine=engine, profile=profile)
+        read = [(page, now()) for page in reading]
+        _check(reading)
+        receipt = reading.receipt
+    (_, first), (_, last) = read[0], read[-1]
+    return Measured(
+        engine=engine,
+        profile=profile,
+        device=", ".join(receipt.devices),
+        threads=configs.threads(settings),
+        pages=len(read),
+        first_page_s=round(first - begun, 2),
+        pages_per_s=round((len(read) - 1) / max(last - first, 1e-6), 3),
+        peak_mb=receipt.peak_mb or 0,
+        reserved_mb=receipt.reserved_mb or 0,
+        words_found=round(words_found([page for page, _ in read]), 4),
+    )
+
+
+def _check(pages: Pages) -> None:
+    for page in pages.unread:
+        raise PageUnreadable(f"Page {page.number} could not be read, so there is nothing to tell: {page.message}")
+
+
+def words_found(pages: Sequence[Page]) -> float:
+    """Share of the words on these pages that were read as they stand there, 0 … 1."""
+    found = total = 0
+    for page in pages:
+        expected = Counter(word for line in page_words(page.number) for word in line)
+        found += (expected & Counter(page.text.split())).total()
+        total += expected.total()
+    return found / total
+
+
+def shown(measured: Measured, *, as_json: bool) -> str:
+    """For people or for programs."""
+    if as_json:
+        return json.dumps(asdict(measured))
+    return (
+        f"{measured.engine}/{measured.profile} on {measured.device}, {measured.threads} threads, "
+        f"{measured.pages} A4 pages at 200 dpi\n"
+        f"  first page      {measured.first_page_s:.1f} s, a worker started and its models loaded\n"
+        f"  then            {measured.pages_per_s:.2f} pages/s ({1 / measured.pages_per_s:.2f} s a page)\n"
+        f"  peak memory     {measured.peak_mb} MiB of {measured.reserved_mb} MiB promised\n"
+        f"  words found     {measured.words_found:.1%}\n"
+        f"{CAUTION}"
+    )

@@ -1,0 +1,113 @@
+"""The application on an event loop of its own, in a thread of its own, so that it serves callers of any colour.
+
+caller's thread                      background thread
+Session.ocr ── coroutine ──────────▶ event loop ── Application ── workers
+Pages       ◀─ pages, as bytes ─────
+"""
+
+import asyncio
+import atexit
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from pagemill.app import Application
+from pagemill.domain.engines import EngineSpec
+from pagemill.settings import Settings
+
+T = TypeVar("T")
+END_SECONDS = 20.0
+"""Longest an end is waited for: a page that hangs is given ten seconds; workers end with us in any case."""
+
+
+class Background:
+    """Starts at once; ends when it is closed, or when nobody has it any more.
+
+    Raises:
+        PagemillError: It cannot be started.
+    """
+
+    def __init__(self, settings: Settings, engines: Mapping[str, EngineSpec] | None = None) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="pagemill-"))
+        running = _Running(settings.model_copy(update={"data_dir": self.folder, "database_url": None}), engines)
+        self._running = running
+        self._end = weakref.finalize(self, running.end)
+        _at_exit(weakref.WeakMethod(running.end))
+        running.thread.start()
+        self.application = running.started.result()
+
+    def call(self, work: Coroutine[object, object, T]) -> T:
+        """What the coroutine returns, run in the background."""
+        return self.begin(work).result()
+
+    def begin(self, work: Coroutine[object, object, T]) -> "Future[T]":
+        """Have the coroutine run in the background."""
+        return asyncio.run_coroutine_threadsafe(work, self._running.loop)
+
+    def end_after(self, work: "Future[T]") -> None:
+        """Stop once that is done, without anybody waiting for it."""
+        running = self._running  # and not what would keep us
+        work.add_done_callback(lambda _: running.stop())
+
+    def close(self) -> None:
+        """Stop all work and remove what it left; a second time does nothing."""
+        self._end()
+
+
+def _at_exit(end: "weakref.WeakMethod[Callable[[], None]]") -> None:
+    """Have it end when the interpreter does, before the threads that its end needs: what `atexit` does comes later."""
+    register: Callable[[Callable[[], None]], object] = getattr(threading, "_register_atexit", atexit.register)
+
+    def end_if_there() -> None:
+        method = end()
+        if method is not None:
+            method()
+
+    register(end_if_there)
+
+
+class _Running:
+    """What the thread has; it does not know who asked for it, so that it does not keep them."""
+
+    def __init__(self, settings: Settings, engines: Mapping[str, EngineSpec] | None) -> None:
+        self._settings = settings
+        self._engines = engines
+        self._is_over = asyncio.Event()
+        self.loop: asyncio.AbstractEventLoop
+        self.started: Future[Application] = Future()
+        self.thread = threading.Thread(target=self._run, name="pagemill", daemon=True)
+
+    def stop(self) -> None:
+        """Begin to stop."""
+        with suppress(RuntimeError):  # the loop may be closed already
+            self.loop.call_soon_threadsafe(self._is_over.set)
+
+    def end(self) -> None:
+        """Stop, and wait for that; in the thread itself, only begin to."""
+        self.started.exception()
+        self.stop()
+        if threading.current_thread() is not self.thread:
+            self.thread.join(END_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - told to who waits for the start
+            if not self.started.done():
+                self.started.set_exception(error)
+            # else the interpreter ends and takes no more work for threads; the workers see it end and end too
+        finally:
+            shutil.rmtree(self._settings.data_dir, ignore_errors=True)
+
+    async def _serve(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        application = Application(self._settings, engines=self._engines)
+        async with application.running():
+            self.started.set_result(application)
+            await self._is_over.wait()

@@ -1,0 +1,179 @@
+"""Reading documents in process: `ocr` for one, `Session` for many with the models kept warm in between."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self, Unpack
+
+from pydantic import ValidationError
+
+from pagemill.app import Application
+from pagemill.domain.asking import ReadingOptions, task_options
+from pagemill.domain.engines import EngineSpec
+from pagemill.domain.errors import (
+    DeviceUnavailable,
+    InvalidRequest,
+    MemoryShortage,
+    PageError,
+    PagemillError,
+    PoolExhausted,
+    TaskFailureReason,
+    TimedOut,
+    WorkerLost,
+)
+from pagemill.domain.tasks import PageState, Task, TaskOptions
+from pagemill.library.background import Background
+from pagemill.library.pages import Filling, Pages, UnreadPage
+from pagemill.settings import Settings, load_settings
+
+NAME_OF_BYTES = "document"
+
+
+class Session:
+    """The service without its HTTP side, in this process and for its own use; use it in a `with` statement.
+
+    It keeps the service's promises: models live in worker processes that end when they are not used, and memory is
+    reserved before it is used. Works beside a running event loop (notebooks), which it blocks only while waiting.
+
+    Args:
+        settings: All settings; None reads `pagemill.yaml` and the environment, as the command line does.
+        memory_limit_mb: Use no more memory than this, MiB; None leaves it to the settings.
+        engines: As `Application` takes them.
+
+    Raises:
+        InvalidSettings: They cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        memory_limit_mb: int | None = None,
+        engines: Mapping[str, EngineSpec] | None = None,
+    ) -> None:
+        given = settings or load_settings()
+        if memory_limit_mb is not None:
+            memory = given.memory.model_copy(update={"limit_mb": memory_limit_mb})
+            given = given.model_copy(update={"memory": memory})
+        self._background = Background(given, engines)
+
+    def __enter__(self) -> Self:
+        """The session itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stops all work."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop all work, end the workers and remove what they left; pages that were read can still be looked at."""
+        self._background.close()
+
+    def ocr(self, document: str | os.PathLike[str] | bytes, **options: Unpack[ReadingOptions]) -> Pages:
+        """Read a document: returns as soon as it was looked at, and its pages come as they are read.
+
+        Raises:
+            InvalidRequest: An option cannot be used.
+            DocumentError: The document cannot be read.
+            PagemillError: See the tree.
+        """
+        return self._begun(document, options, is_last=False)
+
+    def _begun(self, document: str | os.PathLike[str] | bytes, options: ReadingOptions, *, is_last: bool) -> Pages:
+        asked = _options(options)
+        path = self._kept(document) if isinstance(document, bytes) else Path(document)
+        if not path.is_file():
+            raise InvalidRequest(f"There is no file {path}.")
+        application = self._background.application
+        task = self._background.call(application.submit_file(path, asked))
+        filling = Filling()
+        work = self._background.begin(_fill(application, task, filling))
+        if is_last:
+            self._background.end_after(work)
+        return Pages(path.name, filling, owner=self)
+
+    def _kept(self, document: bytes) -> Path:
+        path = self._background.folder / NAME_OF_BYTES
+        path.write_bytes(document)
+        return path
+
+
+def ocr(
+    document: str | os.PathLike[str] | bytes,
+    *,
+    settings: Settings | None = None,
+    memory_limit_mb: int | None = None,
+    **options: Unpack[ReadingOptions],
+) -> Pages:
+    """Read one document in this process, with the service's memory promises; for several, see `Session`.
+
+    Args:
+        document: A path, or the bytes themselves.
+        settings: As `Session` takes them.
+        memory_limit_mb: Likewise.
+        options: How it is to be read.
+
+    Raises:
+        PagemillError: What `Session` and `Session.ocr` raise.
+    """
+    session = Session(settings, memory_limit_mb=memory_limit_mb)
+    try:
+        return session._begun(document, options, is_last=True)  # noqa: SLF001 - its own module
+    except BaseException:
+        session.close()
+        raise
+
+
+def _options(asked: ReadingOptions) -> TaskOptions:
+    try:
+        return task_options(asked)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise InvalidRequest(f"These options cannot be used: {wrong}.") from error
+
+
+async def _fill(application: Application, task: Task, filling: Filling) -> None:
+    """Hand on every page as soon as those before it are settled."""
+    unread: list[UnreadPage] = []
+    error: BaseException | None = PagemillError("The session was closed before all pages were read.")
+    receipt = None
+    settled = 0
+    try:
+        async for state in application.reader.progress(task.task_id):
+            task = state
+            for page in (await application.reader.pages(task.task_id))[settled:]:
+                if not page.state.is_final:
+                    break
+                settled += 1
+                if page.state is PageState.DONE:
+                    filling.add(await application.views.page(task.task_id, page.number))
+                elif page.failure_reason is not None:
+                    unread.append(UnreadPage(page.number, page.failure_reason, page.failure_message or ""))
+        if task.status.is_final:
+            receipt = await application.reader.receipt(task.task_id)
+            error = None if task.pages_done else _failure(task, unread)
+    except PagemillError as failed:
+        error = failed
+    finally:
+        filling.end(unread, receipt, error)
+
+
+def _failure(task: Task, unread: list[UnreadPage]) -> PagemillError:
+    """What no page could be read for."""
+    reason = task.failure_reason or (unread[0].reason if unread else TaskFailureReason.PAGE_UNREADABLE)
+    message = task.failure_message or (unread[0].message if unread else f"it is {task.status}")
+    kinds: list[type[PagemillError]] = [
+        PageError,
+        MemoryShortage,
+        PoolExhausted,
+        DeviceUnavailable,
+        WorkerLost,
+        TimedOut,
+    ]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    fitting = next((kind for kind in kinds if kind.reason is reason), PageError)
+    return fitting(f"No page of {task.document.name} could be read: {message}")
