@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, delete, literal, select, update
 from pagemill.domain.errors import Conflict, TaskFailureReason
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.ports import Clock
-from pagemill.domain.tasks import FINAL_STATUSES, NewTask, Task, TaskPage, TaskStatus
+from pagemill.domain.tasks import FINAL_STATUSES, NewTask, PageState, Task, TaskPage, TaskStatus
 from pagemill.store.changes import change_status, lock_task, no_such_task, raised_peak
 from pagemill.store.creation import create_task
 from pagemill.store.database import Database, reading, writing
@@ -71,9 +71,11 @@ class SqlTaskStore:
         return [task_of(row) for row in connection.execute(query).mappings()]
 
     @reading
-    def pages(self, connection: Connection, task_id: str) -> Sequence[TaskPage]:
-        """All pages of the task by number."""
+    def pages(self, connection: Connection, task_id: str, *, state: PageState | None = None) -> Sequence[TaskPage]:
+        """All pages of the task by number, or those in that state."""
         query = select(task_pages).where(task_pages.c.task_id == task_id).order_by(task_pages.c.number)
+        if state is not None:
+            query = query.where(task_pages.c.state == state)
         return [page_of(row) for row in connection.execute(query).mappings()]
 
     @reading

@@ -19,7 +19,7 @@ from typing import IO, Protocol
 from pagemill.domain.errors import Conflict, NotFound
 from pagemill.domain.ports import ResultStore, TaskStore
 from pagemill.domain.results import ARCHIVE, SEARCHABLE_PDF, ResultFormat, ResultWriter
-from pagemill.domain.tasks import Task
+from pagemill.domain.tasks import PageState, Task
 from pagemill.tasks.results import write_result
 from pagemill.version import __version__
 
@@ -140,8 +140,8 @@ class ResultFiles:
                 entry.add(piece)
 
     async def _written(self, task: Task, name: str) -> AsyncGenerator[bytes, None]:
-        pages = await self._store.pages(task.task_id)
-        async for piece in write_result(task, pages, self._results.results(task.task_id), self._writers[name]):
+        failed = await self._store.pages(task.task_id, state=PageState.FAILED)
+        async for piece in write_result(task, failed, self._results.results(task.task_id), self._writers[name]):
             yield piece
 
     def _made(self, path: Path, done: asyncio.Task[None]) -> None:

@@ -1,27 +1,27 @@
 """A task's result, written page by page: never more than one page in memory."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.page import Page
 from pagemill.domain.results import ResultHeader, ResultWriter
-from pagemill.domain.tasks import PageState, Task, TaskPage
+from pagemill.domain.tasks import Task, TaskPage
 from pagemill.version import __version__
 
 
 async def write_result(
-    task: Task, pages: Sequence[TaskPage], payloads: AsyncIterator[bytes], writer: ResultWriter
+    task: Task, failed: Iterable[TaskPage], payloads: AsyncIterator[bytes], writer: ResultWriter
 ) -> AsyncIterator[bytes]:
     """Write finished pages, and name the unread ones in their places.
 
     Args:
         task: The task as it stands.
-        pages: Its pages by number.
+        failed: Its pages that could not be read, by number.
         payloads: `Page.to_json()` of the finished ones by number.
         writer: The form.
     """
-    unread = deque(page for page in pages if page.state is PageState.FAILED)
+    unread = deque(failed)
     yield writer.begin(_header(task))
     async for payload in payloads:
         page = Page.from_json(payload)

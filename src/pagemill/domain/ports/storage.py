@@ -21,7 +21,7 @@ from pagemill.domain.recognition import Stage
 from pagemill.domain.snapshot import QueueSnapshot
 from pagemill.domain.status import TaskSample
 from pagemill.domain.submission import Submitted
-from pagemill.domain.tasks import Backlog, NewTask, PageLease, Rung, Task, TaskPage, TaskStatus
+from pagemill.domain.tasks import Backlog, NewTask, PageLease, PageState, Rung, Task, TaskPage, TaskStatus
 from pagemill.domain.webhooks import Delivery
 
 
@@ -88,8 +88,8 @@ class TaskStore(Protocol):
         """Tasks with all these labels, of this batch, newest first; `before` is the last task_id of the page before."""
         ...
 
-    async def pages(self, task_id: str) -> Sequence[TaskPage]:
-        """All pages of the task by number."""
+    async def pages(self, task_id: str, *, state: PageState | None = None) -> Sequence[TaskPage]:
+        """All pages of the task by number, or those in that state."""
         ...
 
     async def uncleaned(self, limit: int = 100, *, ended_for: timedelta = timedelta(0)) -> Sequence[Task]:
