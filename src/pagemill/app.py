@@ -150,6 +150,7 @@ class Application:
             clock=clock,
             probe=machine,
             at_rest=self._give_back_memory,
+            gpu_bytes=machine.gpu_bytes,
             load_times=load_times,
         )
         self.pool = OCRServicePool(pool_config, specs, self._models)

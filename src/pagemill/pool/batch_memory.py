@@ -1,10 +1,11 @@
 """Memory for one batch: promised before it begins, given back after it, learned from as its pages end."""
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 from pagemill.domain.errors import NeverFits, TaskFailureReason
-from pagemill.domain.memory import CPU, MIB, MemoryNeed
+from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageOutcome, PageRead
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator
 from pagemill.domain.recognition import BatchParams, ModelSetKey, Stage
@@ -16,6 +17,10 @@ from pagemill.pool.unloading import Unloader
 logger = logging.getLogger(__name__)
 
 _LACK_OF_MEMORY = (LossCause.KERNEL_OOM, LossCause.OVER_RESERVATION)
+
+
+GpuBytes = Callable[[int, DeviceId], int | None]
+"""What a process holds of a GPU now; None where the driver does not say."""
 
 
 class BatchMemory:
@@ -30,8 +35,10 @@ class BatchMemory:
         admission: MemoryAdmission,
         estimator: MemoryEstimator,
         clock: Clock,
+        gpu_bytes: GpuBytes,
     ) -> None:
         self._config = config
+        self._gpu_bytes = gpu_bytes
         self._roster = roster
         self._unloader = unloader
         self._admission = admission
@@ -92,22 +99,31 @@ class BatchMemory:
 
     def learn(self, resident: Resident, params: BatchParams, outcome: PageOutcome) -> None:
         """Tell the estimator what a page took; what earlier pages left behind is none of its need."""
-        if not _teaches(resident.key):
-            return
         if isinstance(outcome, PageRead):
-            peak = MemoryNeed(max(0, outcome.peak_bytes - resident.growth_bytes))
+            peak = MemoryNeed(max(0, outcome.peak_bytes - resident.growth_bytes), self._held_of_gpu(resident))
             self._estimator.observe(resident.key, pixels=outcome.pixels, batch_size=params.batch_size, peak=peak)
         elif isinstance(outcome, PageFailed) and outcome.reason is TaskFailureReason.OUT_OF_MEMORY:
             self._learn_failure(resident, params, outcome.peak_bytes)
 
     def learn_loss(self, resident: Resident, params: BatchParams, outcome: BatchOutcome) -> None:
         """Tell the estimator what was not enough for a batch."""
-        if _teaches(resident.key) and outcome.loss is not None and outcome.loss.cause in _LACK_OF_MEMORY:
+        if outcome.loss is not None and outcome.loss.cause in _LACK_OF_MEMORY:
             self._learn_failure(resident, params, outcome.loss.peak_bytes)
 
     def _learn_failure(self, resident: Resident, params: BatchParams, reached_bytes: int) -> None:
+        if resident.key.device != CPU:
+            return  # which of the two memories was not enough is not known
         pixels, reached = self._pixels(resident.key, params), MemoryNeed(max(0, reached_bytes - resident.growth_bytes))
         self._estimator.observe_failure(resident.key, pixels=pixels, batch_size=params.batch_size, reached=reached)
+
+    def _held_of_gpu(self, resident: Resident) -> int:
+        """What the worker holds of its GPU after a page; 0 where the driver does not say.
+
+        The allocators of GPU libraries keep what they once took, so this is the peak.
+        """
+        if resident.key.device == CPU or resident.worker is None:
+            return 0
+        return self._gpu_bytes(resident.worker.pid, resident.key.device) or 0
 
     def _growth(self, resident: Resident) -> int:
         """What it holds beyond a loaded, trimmed worker, and beyond what it held itself when loaded."""
@@ -136,11 +152,6 @@ class BatchMemory:
         if params.stage is Stage.TEXT:
             return 0
         return self._roster.profile(key).max_pixels if params.pixels is None else params.pixels
-
-
-def _teaches(key: ModelSetKey) -> bool:
-    """A GPU's share of a peak is not measured here, and half an observation would teach that it is nothing."""
-    return key.device == CPU
 
 
 def _difference(need: MemoryNeed, held: MemoryNeed) -> MemoryNeed:

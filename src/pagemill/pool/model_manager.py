@@ -21,7 +21,7 @@ from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator, Memor
 from pagemill.domain.recognition import BatchParams, ModelSetKey
 from pagemill.domain.snapshot import EvictionRecord, ModelSetSnapshot, WatchedWorker
 from pagemill.memory.probes.oom import WatchOom, watch_oom
-from pagemill.pool.batch_memory import BatchMemory
+from pagemill.pool.batch_memory import BatchMemory, GpuBytes
 from pagemill.pool.config import ModelManagerConfig
 from pagemill.pool.load_times import LoadTimes
 from pagemill.pool.messages import Export, Render
@@ -36,6 +36,11 @@ logger = logging.getLogger(__name__)
 _UNTIL_THE_CALLER_LEAVES = timedelta(days=1)
 _DRAWING_BYTES = 450 * MIB
 """The largest image that is decoded (`documents.images.MOST_DECODED_BYTES`), and what is made of it."""
+
+
+def _not_told(_pid: int, _device: DeviceId) -> int | None:
+    """`GpuBytes` where no driver says."""
+    return None
 
 
 class ModelManager:
@@ -57,6 +62,7 @@ class ModelManager:
         watch_oom: WatchOom = watch_oom,
         at_rest: Callable[[], Awaitable[None]] = keep_all,
         load_times: LoadTimes | None = None,
+        gpu_bytes: GpuBytes = _not_told,
     ) -> None:
         self._config = config
         self._admission = admission
@@ -87,6 +93,7 @@ class ModelManager:
             admission=admission,
             estimator=estimator,
             clock=clock,
+            gpu_bytes=gpu_bytes,
         )
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False

@@ -158,6 +158,19 @@ async def test_the_server_is_told_when_the_last_model_set_has_gone() -> None:
         assert len(rests) == 2
 
 
+async def test_a_model_set_that_has_just_come_does_not_give_way_to_another() -> None:
+    clock, config = FakeClock(), replace(QUICK_MODELS, min_residency=timedelta(seconds=5))
+    async with running(make_yard(config, clock=clock, limits={CPU: 90 * MIB})) as yard:
+        await yard.pool.release(await acquire(yard))
+        (first,) = pids(yard)
+        with pytest.raises(PoolExhausted):
+            await acquire(yard, profile="other", wait=A_MOMENT)
+        assert pids(yard) == [first]
+        clock.advance(timedelta(seconds=5))
+        await yard.pool.release(await acquire(yard, profile="other"))
+        assert is_buried(first)
+
+
 async def test_a_model_set_in_use_is_never_unloaded(document: Path) -> None:
     clock = FakeClock()
     async with running(make_yard(clock=clock)) as yard:
@@ -347,6 +360,21 @@ async def test_a_worker_that_ran_out_of_memory_is_replaced(document: Path) -> No
         assert told.failed
         await yard.pool.release(await acquire(yard))
         assert pid not in pids(yard)
+
+
+@pytest.mark.parametrize(("told_mib", "learned"), [(700, 700 * MIB), (None, 0)])
+async def test_what_a_page_took_of_a_gpu_is_learned_where_the_driver_says(
+    document: Path, told_mib: int | None, learned: int
+) -> None:
+    gpu = DeviceId("cuda:0")
+    yard = make_yard(places={gpu: 1}, limits={CPU: 1024 * MIB, gpu: 8192 * MIB}, gpu_mib=told_mib)
+    async with running(yard):
+        service = await yard.pool.acquire(device=gpu, engine="faulty", profile="plain")
+        await service.process("task", batch(document, 1), Outcomes())
+        await yard.pool.release(service)
+    (told,) = yard.estimator.observations
+    assert (told.key.device, told.peak.gpu_bytes) == (gpu, learned)
+    assert told.peak.ram_bytes > 10 * MIB
 
 
 async def test_a_worker_that_has_grown_is_replaced(document: Path) -> None:

@@ -80,6 +80,10 @@ class MachineProbe:
         found = ((worker.worker_id, self._use(worker, held)) for worker in workers)
         return {worker_id: use for worker_id, use in found if use is not None}
 
+    def gpu_bytes(self, pid: int, device: DeviceId) -> int | None:
+        """What a process holds of a GPU; None where the driver does not say."""
+        return self._gpus.held_by_processes(device).get(pid)
+
     def own_bytes(self) -> int:
         """What this process holds."""
         use = self._processes.use("self")
