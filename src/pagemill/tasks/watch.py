@@ -33,10 +33,15 @@ class TaskWatch:
     """Wakes those who wait for a task.
 
     Changes made by other servers may not be noticed: who waits looks again after a while.
+
+    Args:
+        store: All tasks.
+        look_again: After so long, though nothing was noticed.
     """
 
-    def __init__(self, store: TaskStore) -> None:
+    def __init__(self, store: TaskStore, *, look_again: timedelta = LOOK_AGAIN) -> None:
         self._store = store
+        self._look_again = look_again
         self._closed = False
         self._watching: defaultdict[str, set[Change]] = defaultdict(set)
         self._awaiting_end: set[Change] = set()
@@ -113,7 +118,7 @@ class TaskWatch:
                     yield task
                     if task.status.is_final or self._closed:
                         return
-                    await change.wait(LOOK_AGAIN)
+                    await change.wait(self._look_again)
             finally:
                 self._awaiting_end.discard(change)
 

@@ -16,13 +16,9 @@ from pagemill.documents.writers import ResultWriters
 from pagemill.domain.documents import DocumentInfo, DocumentKind, PageSize
 from pagemill.domain.errors import InvalidDocument, PoolExhausted
 from pagemill.domain.tasks import PageState, TaskStatus
-from pagemill.engines.registry import engine_specs
-from pagemill.store.idempotency import SqlSubmissions
 from pagemill.store.notices import SqlTaskNotices
 from pagemill.store.task_queue import QueueConfig
 from pagemill.tasks.document_batches import DocumentBatchManager
-from pagemill.tasks.manager import TaskManager, TaskManagerConfig
-from pagemill.testing.memory import FakeEstimator
 from pagemill.web.api import create_api
 from pagemill.web.config import WebConfig
 
@@ -88,23 +84,8 @@ async def site(stores: Stores, tmp_path: Path) -> AsyncIterator[Site]:
     stores = replace(stores, config=QueueConfig(max_queue_size=MOST))
     room = Room(stores, tmp_path / "work", interval=timedelta(milliseconds=100))
     inspector = Inspector()
-    manager = TaskManager(
-        TaskManagerConfig(),
-        engines=engine_specs(),
-        inspector=inspector,
-        estimator=FakeEstimator(),
-        memory=room.memory,
-        queue=stores.queue,
-        store=stores.tasks,
-        pages=stores.pages,
-        submissions=SqlSubmissions(stores.database, stores.clock),
-        handlers=room.handlers,
-        dispatcher=room.dispatcher,
-        watch=room.watch,
-        clock=stores.clock,
-    )
     batches = DocumentBatchManager(
-        manager=manager,
+        manager=room.manager(inspector),
         batches=stores.batches,
         store=stores.tasks,
         notices=SqlTaskNotices(stores.database),
