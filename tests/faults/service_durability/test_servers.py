@@ -1,7 +1,6 @@
 """Several servers on one PostgreSQL, one of which dies; and PostgreSQL itself restarted under load."""
 
 import signal
-import time
 from collections import Counter
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -17,8 +16,8 @@ from pagemill.domain.tasks import PageState, TaskStatus
 
 PAGES = 12
 LEASE_S = 3
-RESCUER_S = 5
-"""Between two looks of a server for the leases of others."""
+RESCUED_WITHIN_S = 30
+"""What is promised; with this lease it takes 3 to 8 s."""
 
 
 @pytest.fixture
@@ -49,20 +48,20 @@ def test_the_pages_of_a_killed_server_are_read_by_the_other(
     tmp_path: Path, database: str, document: Path, gate: Gate
 ) -> None:
     data, settings = tmp_path / "data", {"DATABASE_URL": database, "TASKS__LEASE_SECONDS": str(LEASE_S)}
-    with faulty_server(data, {"6": gate.fault}, **settings) as first, faulty_server(data, {}, **settings) as second:
+    with faulty_server(data, {"6": gate.fault}, **settings) as first:
         task_id = first.api.submit(document, **FAULTY_ENGINE)
-        until(
-            lambda: second.api.task(task_id).progress.pages_done == PAGES - 3 or gate_is_elsewhere(second.api, task_id)
-        )
-        first.end(signal.SIGKILL)
-        killed = time.monotonic()
-        check_read_once(second.api, task_id)
-        assert time.monotonic() - killed < LEASE_S + RESCUER_S + 5
+        gate.reached()
+        with faulty_server(data, {}, **settings) as second:
+            until(lambda: second.api.pages(task_id)[-1].state is PageState.DONE)  # both are at it
+            first.end(signal.SIGKILL)
+            until(lambda: 6 in rescued(second.api, task_id), within=RESCUED_WITHIN_S)
+            check_read_once(second.api, task_id)
 
 
-def gate_is_elsewhere(api: Api, task_id: str) -> bool:
-    """The other server was quicker, and page 6 was no hindrance."""
-    return api.task(task_id).status.is_final
+def rescued(api: Api, task_id: str) -> set[object]:
+    """Pages whose holder was lost."""
+    retried = [event for event in api.events(task_id) if event.event_type is TaskEvent.PAGE_RETRIED]
+    return {event.details["page"] for event in retried if event.details["cause"] == "lease_lost"}
 
 
 def test_one_server_cancels_what_another_works_on(tmp_path: Path, database: str, document: Path, gate: Gate) -> None:
