@@ -1,10 +1,10 @@
 """What people may know of tasks: answers only, nothing is changed."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from pagemill.domain.events import EventRecord
-from pagemill.domain.memory import MIB, DeviceMemory, MemoryLevel
+from pagemill.domain.memory import MIB
 from pagemill.domain.ports import (
     Clock,
     EventLog,
@@ -20,13 +20,13 @@ from pagemill.domain.snapshot import PoolSnapshot
 from pagemill.domain.status import ServiceStatus, TaskHealth, TaskMetrics, TaskSample
 from pagemill.domain.tasks import PageState, Task, TaskPage, TaskStatus
 from pagemill.tasks.handlers import TaskEventHandlers
+from pagemill.tasks.health import health_of
 from pagemill.tasks.results import write_result
 from pagemill.tasks.status import StatusReader
 from pagemill.tasks.watch import TaskWatch
 
 EVENTS_AT_ONCE = 1000
 FRESH_SAMPLE = timedelta(seconds=10)
-SLOW_PAGE = timedelta(seconds=60)
 
 
 class TaskReader:
@@ -137,13 +137,7 @@ class TaskReader:
         pages = await self._store.pages(task_id)
         usage = _usage_mb(self._pool.snapshot(), self._handlers.held(task_id)) or await self._sampled_mb(task)
         devices = [device for device in self._memory.devices() if device.device == task.assigned_device]
-        return TaskHealth(
-            status=task.status,
-            memory_usage_mb=usage,
-            processing_time_s=_processing_seconds(task, self._clock.now()),
-            device=task.assigned_device,
-            warnings=tuple(_warnings(task, pages, usage, devices)),
-        )
+        return health_of(task, pages, usage_mb=usage, devices=devices, now=self._clock.now())
 
     async def _sampled_mb(self, task: Task) -> int | None:
         """What another server's workers hold for it, as far as that is known."""
@@ -157,28 +151,3 @@ class TaskReader:
 def _usage_mb(pool: PoolSnapshot, held: Sequence[str]) -> int | None:
     sizes = [models.rss_bytes for models in pool.model_sets if models.service_instance_id in held]
     return -(-sum(sizes) // MIB) if sizes else None
-
-
-def _processing_seconds(task: Task, now: datetime) -> float | None:
-    return ((task.finished_at or now) - task.started_at).total_seconds() if task.started_at else None
-
-
-def _warnings(
-    task: Task, pages: Sequence[TaskPage], usage_mb: int | None, devices: Sequence[DeviceMemory]
-) -> list[str]:
-    used = max(usage_mb or 0, task.actual_memory_mb or 0)
-    retried = sum(page.attempts + page.crashes for page in pages)
-    slow = [page.number for page in pages if page.seconds is not None and page.seconds > SLOW_PAGE.total_seconds()]
-    warnings = []
-    if task.estimated_memory_mb is not None and used > task.estimated_memory_mb:
-        warnings.append(f"Uses {used} MiB, over the estimate of {task.estimated_memory_mb} MiB.")
-    if slow:
-        warnings.append(f"Slow: {len(slow)} pages took longer than {SLOW_PAGE.total_seconds():.0f} s.")
-    if retried:
-        warnings.append(f"Pages were tried again {retried} times.")
-    warnings += [
-        f"{device.device} is near its memory limit ({device.used_bytes // MIB} of {device.limit_bytes // MIB} MiB)."
-        for device in devices
-        if device.level > MemoryLevel.NORMAL
-    ]
-    return warnings

@@ -129,11 +129,11 @@ async def _check(stores: Stores, task: Task) -> None:
 
 @pytest.mark.parametrize("fault", Fault)
 async def test_whichever_write_fails_the_document_is_read_once(
-    clean_database: CleanDatabase, tmp_path: Path, fault: Fault
+    clean_database: CleanDatabase, backend: str, tmp_path: Path, fault: Fault
 ) -> None:
     writes = failing = 1
     while failing <= writes:
-        database = FaultyDatabase(clean_database("sqlite"), fails_at=failing, fault=fault)
+        database = FaultyDatabase(clean_database(backend), fails_at=failing, fault=fault)
         found = await _run(database, tmp_path)
         assert len(found) <= 1 + (failing == 1 and fault is Fault.AFTER_COMMIT)
         writes, failing = min(database.writes, 40), failing + 1
