@@ -14,6 +14,7 @@ from tests.fixtures.server import PATIENCE_S, Server
 from pagemill.client import (
     Client,
     ClientError,
+    Document,
     DocumentRejected,
     DocumentUnusable,
     NothingThere,
@@ -213,3 +214,32 @@ def test_nobody_there_is_said_with_the_address(kind: str, scan: Path) -> None:
         client.submit(scan)
     with pytest.raises(ClientError, match="is no address"), connected(kind, "127.0.0.1:8000", retries=HASTY):
         pass
+
+
+def test_documents_are_sent_together_followed_and_removed_together(client: Client, scan: Path, tmp_path: Path) -> None:
+    documents: list[Document] = [scan, make_typed(tmp_path / "typed.pdf", 1).read_bytes()]
+    batch = client.submit_batch(documents, dpi=100, labels={"together": "1"})
+    assert batch.documents == 2
+    states = list(client.watch_batch(batch, within=PATIENCE_S))
+    done = [state.progress.pages_done for state in states]
+    assert done == sorted(done)
+    over = client.wait_batch(batch, within=PATIENCE_S)
+    assert (over.status, over.progress.pages_done) == (TaskStatus.SUCCEEDED, 3)
+    for at_once in (1, 100):
+        assert sorted(task.progress.pages_done for task in client.batch_tasks(batch, at_once=at_once)) == [1, 2]
+    assert list(client.batch_tasks(batch, status="failed")) == []
+    assert next(client.batches(at_once=1)).batch_id == batch.batch_id
+    assert client.delete_batch(batch)
+    with pytest.raises(NothingThere):
+        client.batch(batch.batch_id)
+
+
+def test_a_batch_is_taken_whole_or_not_and_can_be_cancelled(client: Client, scan: Path) -> None:
+    with pytest.raises(RequestRejected) as refused:
+        client.submit_batch([scan, b"%PDF-1.7\nnothing more"])
+    assert refused.value.code == "documents_refused"
+    assert len(refused.value.problem.errors) == 1
+    waiting = client.submit_batch([scan, scan], start=False)
+    with pytest.raises(WaitedTooLong):
+        client.wait_batch(waiting, within=0.1)
+    assert client.cancel_batch(waiting).status is TaskStatus.CANCELLED

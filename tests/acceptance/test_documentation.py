@@ -20,7 +20,7 @@ from tests.fixtures.server import Server, clean_environment
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
-PAGES = ("README.md", "docs/tutorial.md", "docs/how-to/tune-memory.md")
+PAGES = ("README.md", "docs/tutorial.md", "docs/how-to/tune-memory.md", "docs/how-to/python.md")
 RUN_LIMIT_S = 240
 RUNNABLE = frozenset({"console", "bash", "sh", "python"})
 SHOWN = frozenset({"", "text", "yaml", "ini", "nginx", "dockerfile", "mermaid", "markdown", "json", "html"})

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from pagemill.client.following_calls import FollowingCalls as AllCalls
+from pagemill.client.all_calls import AllCalls
 
 P = ParamSpec("P")
 T = TypeVar("T")

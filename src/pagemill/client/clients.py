@@ -3,15 +3,15 @@
 from types import TracebackType
 from typing import Self
 
+from pagemill.client.all_calls import AllCalls
 from pagemill.client.blocking import blocking, iterating
-from pagemill.client.following_calls import FollowingCalls
 from pagemill.client.http import AsyncHttp, BlockingHttp
 from pagemill.client.retries import RetryRules
 
 DEFAULT_SERVER = "http://127.0.0.1:8000"
 
 
-class AsyncClient(FollowingCalls):
+class AsyncClient(AllCalls):
     """A client of a Pagemill service, for event loops; use it in an `async with` statement.
 
     Args:
@@ -50,7 +50,7 @@ class Client:
     def __init__(
         self, server_url: str = DEFAULT_SERVER, *, api_key: str | None = None, retries: RetryRules | None = None
     ) -> None:
-        self.calls = FollowingCalls(BlockingHttp(server_url, api_key), retries=retries)
+        self.calls = AllCalls(BlockingHttp(server_url, api_key), retries=retries)
 
     def __enter__(self) -> Self:
         """The client itself."""
@@ -62,29 +62,38 @@ class Client:
         """Gives all connections back."""
         self.close()
 
-    submit = blocking(FollowingCalls.submit)
-    start = blocking(FollowingCalls.start)
-    retry = blocking(FollowingCalls.retry)
-    cancel = blocking(FollowingCalls.cancel)
-    delete = blocking(FollowingCalls.delete)
-    task = blocking(FollowingCalls.task)
-    tasks = iterating(FollowingCalls.tasks)
-    pages = blocking(FollowingCalls.pages)
-    receipt = blocking(FollowingCalls.receipt)
-    health = blocking(FollowingCalls.health)
-    samples = iterating(FollowingCalls.samples)
-    metrics = blocking(FollowingCalls.metrics)
-    status = blocking(FollowingCalls.status)
-    setup = blocking(FollowingCalls.setup)
-    alive = blocking(FollowingCalls.alive)
-    engines = blocking(FollowingCalls.engines)
-    ready = blocking(FollowingCalls.ready)
-    page = blocking(FollowingCalls.page)
-    image = blocking(FollowingCalls.image)
-    result = blocking(FollowingCalls.result)
-    download = blocking(FollowingCalls.download)
-    follow = iterating(FollowingCalls.follow)
-    watch = iterating(FollowingCalls.watch)
-    wait = blocking(FollowingCalls.wait)
-    read_pages = iterating(FollowingCalls.read_pages)
-    close = blocking(FollowingCalls.close)
+    submit = blocking(AllCalls.submit)
+    start = blocking(AllCalls.start)
+    retry = blocking(AllCalls.retry)
+    cancel = blocking(AllCalls.cancel)
+    delete = blocking(AllCalls.delete)
+    task = blocking(AllCalls.task)
+    tasks = iterating(AllCalls.tasks)
+    pages = blocking(AllCalls.pages)
+    raw_events = blocking(AllCalls.raw_events)
+    receipt = blocking(AllCalls.receipt)
+    health = blocking(AllCalls.health)
+    samples = iterating(AllCalls.samples)
+    metrics = blocking(AllCalls.metrics)
+    status = blocking(AllCalls.status)
+    setup = blocking(AllCalls.setup)
+    alive = blocking(AllCalls.alive)
+    engines = blocking(AllCalls.engines)
+    ready = blocking(AllCalls.ready)
+    page = blocking(AllCalls.page)
+    image = blocking(AllCalls.image)
+    result = blocking(AllCalls.result)
+    download = blocking(AllCalls.download)
+    follow = iterating(AllCalls.follow)
+    watch = iterating(AllCalls.watch)
+    wait = blocking(AllCalls.wait)
+    read_pages = iterating(AllCalls.read_pages)
+    submit_batch = blocking(AllCalls.submit_batch)
+    batch = blocking(AllCalls.batch)
+    batches = iterating(AllCalls.batches)
+    batch_tasks = iterating(AllCalls.batch_tasks)
+    cancel_batch = blocking(AllCalls.cancel_batch)
+    delete_batch = blocking(AllCalls.delete_batch)
+    watch_batch = iterating(AllCalls.watch_batch)
+    wait_batch = blocking(AllCalls.wait_batch)
+    close = blocking(AllCalls.close)

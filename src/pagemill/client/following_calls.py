@@ -1,50 +1,26 @@
-"""Following tasks: their events as they come, their progress, their pages as they finish, their end.
-
-stream ──broken, or the server ended──▶ again after the last event seen, sooner or later
-   └──cannot be had (a proxy keeps it back, an old server)──▶ asked for every second instead
-"""
+"""Following tasks: their events as they come, their progress, their pages as they finish, their end."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from math import ceil
 
-from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue, ValidationError
 
-from pagemill.client.calls import TaskRef, path_of, read_whole, refused, understood
-from pagemill.client.errors import ClientError, ServiceUnreachable, WaitedTooLong
-from pagemill.client.event_stream import EventStreamReader
+from pagemill.client.calls import TaskRef, path_of, understood
+from pagemill.client.errors import WaitedTooLong
+from pagemill.client.following import Following, Heard
 from pagemill.client.result_calls import ResultCalls
 from pagemill.client.task_calls import TaskCalls
-from pagemill.client.transport import Request, StreamedReply
+from pagemill.client.transport import Request
 from pagemill.domain.events import TaskEvent
 from pagemill.domain.page import Page
 from pagemill.domain.tasks import PageState
 from pagemill.web.wire import EventWire, TaskWire
 
-STREAM = "text/event-stream"
-ASK_AGAIN_S = 1.0
-SILENT_STREAMS = 2
-"""So many streams one after the other of which nothing came, and streams are held to be kept back on the way."""
 EVENTS_AT_ONCE = 1000
-LAST_STRETCH_S = 10.0
-"""So short before the end of a wait, the service is asked to answer in time instead."""
 
 
-NO_STREAM = frozenset({404, 405, 406})
-_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
-
-
-class _Events(BaseModel):
-    """Events, those among them that only newer versions know."""
-
-    events: list[JsonValue]
-
-
-class StreamUnavailable(Exception):
-    """Events cannot be had as a stream."""
-
-
-class FollowingCalls(TaskCalls, ResultCalls):
+class FollowingCalls(TaskCalls, ResultCalls, Following):
     """What happens to tasks, as it happens."""
 
     async def follow(self, task: TaskRef, *, after: int = 0) -> AsyncGenerator[EventWire, None]:
@@ -53,8 +29,8 @@ class FollowingCalls(TaskCalls, ResultCalls):
         A connection that breaks, and a server that is started anew, are got over. Events that only newer versions
         know are left out.
         """
-        async with aclosing(self._batches(task, after=after)) as batches:
-            async for batch in batches:
+        async with aclosing(self._hear(TaskEvents(self, task), after=after)) as heard:
+            async for batch in heard:
                 for event in batch:
                     yield event
 
@@ -70,8 +46,8 @@ class FollowingCalls(TaskCalls, ResultCalls):
         yield state
         if state.status.is_final:
             return
-        async with aclosing(self._batches(task, until=end)) as batches:
-            async for batch in batches:
+        async with aclosing(self._hear(TaskEvents(self, task), until=end)) as heard:
+            async for batch in heard:
                 if batch:
                     state = await self.task(task)
                     yield state
@@ -104,8 +80,8 @@ class FollowingCalls(TaskCalls, ResultCalls):
         for number in await self._read_so_far(task):
             given.add(number)
             yield await self.page(task, number)
-        async with aclosing(self._batches(task)) as batches:
-            async for batch in batches:
+        async with aclosing(self._hear(TaskEvents(self, task))) as heard:
+            async for batch in heard:
                 for number in _pages_done(batch):
                     if number not in given:
                         given.add(number)
@@ -124,85 +100,33 @@ class FollowingCalls(TaskCalls, ResultCalls):
         request = Request("GET", path_of(state), headers=headers, silence_s=self._rules.silence_s + left)
         return understood(await self._send(request), TaskWire)
 
-    async def _batches(
-        self, task: TaskRef, *, after: int = 0, until: float | None = None
-    ) -> AsyncGenerator[Sequence[EventWire], None]:
-        """Events as they come, several at once; nothing now and then. Ends with the task, or shortly before `until`."""
-        retrying, silent, seen = self._retrying(), 0, after
-        while not self._is_late(until):
-            by_stream = silent < SILENT_STREAMS
-            source = self._streamed(task, seen) if by_stream else self._asked_for(task, seen)
-            heard = False
-            try:
-                async with aclosing(source) as batches:
-                    async for batch in batches:
-                        retrying.succeeded()
-                        heard, silent = True, 0 if by_stream else silent
-                        seen = batch[-1].sequence if batch else seen
-                        yield batch
-                        if self._is_late(until):
-                            return
-                if await self._is_over(task):
-                    last = await self._events_after(task, seen)
-                    if last:
-                        yield last
-                    return
-                await self._transport.sleep(ASK_AGAIN_S)
-            except StreamUnavailable:
-                silent = SILENT_STREAMS
-            except ClientError as error:
-                silent += by_stream and not heard and isinstance(error, ServiceUnreachable) and error.was_silent
-                await self._transport.sleep(retrying.pause_after(error))
 
-    def _is_late(self, until: float | None) -> bool:
-        return until is not None and self._transport.now() > until - LAST_STRETCH_S
+class TaskEvents:
+    """A task's events, as they are followed."""
 
-    async def _is_over(self, task: TaskRef) -> bool:
-        state = await self.task(task)
-        return state.status.is_final and state.resource_cleanup_completed
+    def __init__(self, calls: TaskCalls, task: TaskRef) -> None:
+        self._calls = calls
+        self._task = task
+        self.stream = path_of(task, "events", "stream")
 
-    async def _streamed(self, task: TaskRef, after: int) -> AsyncGenerator[Sequence[EventWire], None]:
-        headers = {"Accept": STREAM} | ({"Last-Event-ID": str(after)} if after else {})
-        request = Request("GET", path_of(task, "events", "stream"), headers=headers, silence_s=self._rules.silence_s)
-        async with self._transport.stream(request) as reply:
-            if reply.status == 204:
-                return
-            await _check_stream(reply)
-            reader = EventStreamReader()
-            async with aclosing(reply.chunks()) as chunks:
-                async for chunk in chunks:
-                    yield [
-                        event
-                        for message in reader.feed(chunk)
-                        for event in known_event(_JSON.validate_json(message.data))
-                    ]
+    def known(self, data: JsonValue) -> Sequence[EventWire]:
+        """See `Followed`."""
+        return known_event(data)
 
-    async def _asked_for(self, task: TaskRef, after: int) -> AsyncGenerator[Sequence[EventWire], None]:
+    async def ask(self, after: int) -> Heard[EventWire]:
+        """See `Followed`."""
+        events: list[EventWire] = []
         while True:
-            is_over = await self._is_over(task)
-            events = await self._events_after(task, after)
-            yield events
-            after = events[-1].sequence if events else after
-            if is_over:
-                return
-            await self._transport.sleep(ASK_AGAIN_S)
+            found = await self._calls.raw_events(self._task, after=after, limit=EVENTS_AT_ONCE)
+            events += [event for each in found.events for event in known_event(each)]
+            after = found.last_sequence
+            if len(found.events) < EVENTS_AT_ONCE:
+                return Heard(events, after)
 
-    async def _events_after(self, task: TaskRef, after: int) -> Sequence[EventWire]:
-        query = {"after": after, "limit": EVENTS_AT_ONCE}
-        found = await self._get(path_of(task, "events"), _Events, query=query)
-        return [event for each in found.events for event in known_event(each)]
-
-
-async def _check_stream(reply: StreamedReply) -> None:
-    """Where there is no stream, asking tells why."""
-    if reply.status in NO_STREAM or (reply.status == 200 and not _is_stream(reply)):
-        raise StreamUnavailable
-    if reply.status != 200:
-        raise refused(await read_whole(reply))
-
-
-def _is_stream(reply: StreamedReply) -> bool:
-    return reply.headers.get("content-type", "").startswith(STREAM)
+    async def is_over(self) -> bool:
+        """See `Followed`."""
+        state = await self._calls.task(self._task)
+        return state.status.is_final and state.resource_cleanup_completed
 
 
 def known_event(event: JsonValue) -> Sequence[EventWire]:

@@ -144,18 +144,17 @@ def _headers(api_key: str | None) -> dict[str, str]:
 
 @contextmanager
 def _prepared(http: httpx.Client | httpx.AsyncClient, request: Request) -> Iterator[httpx.Request]:
-    """The request as it is sent; its document stays open meanwhile."""
+    """The request as it is sent; its documents stay open meanwhile."""
     with ExitStack() as stack:
-        upload = request.upload
-        files = None if upload is None else {"file": (upload.name, stack.enter_context(upload.opened()))}
+        files = [("file", (each.name, stack.enter_context(each.opened()))) for each in request.uploads]
         yield http.build_request(
             request.method,
             request.path,
             params={name: value for name, value in request.query.items() if value is not None},
             headers=dict(request.headers),
             content=request.content,
-            files=files,
-            data=dict(request.fields) if upload else None,
+            files=files or None,
+            data=dict(request.fields) if files else None,
             timeout=httpx.Timeout(request.silence_s, connect=CONNECT_S),
         )
 

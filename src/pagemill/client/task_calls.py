@@ -4,6 +4,8 @@ import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Unpack
 
+from pydantic import BaseModel, JsonValue
+
 from pagemill.client.calls import Calls, TaskRef, path_of, task_id_of, understood
 from pagemill.client.errors import NothingThere, NotInThatState
 from pagemill.client.sending import Document, SubmitOptions, Upload, form_fields
@@ -28,6 +30,13 @@ UPLOAD_SILENCE_S = 120.0
 """A document is looked at before it is answered, and others may be looked at first."""
 TASKS_AT_ONCE = 100
 SAMPLES_AT_ONCE = 1000
+
+
+class RawEvents(BaseModel):
+    """Events as they came."""
+
+    events: list[JsonValue]
+    last_sequence: int
 
 
 class TaskCalls(Calls):
@@ -63,7 +72,7 @@ class TaskCalls(Calls):
             "POST",
             "/tasks",
             headers={"Idempotency-Key": idempotency_key or uuid.uuid4().hex},
-            upload=upload,
+            uploads=(upload,),
             fields=fields,
             silence_s=UPLOAD_SILENCE_S,
         )
@@ -146,6 +155,10 @@ class TaskCalls(Calls):
             for sample in found.samples:
                 yield sample
             after, more = found.last_sequence, len(found.samples) == SAMPLES_AT_ONCE
+
+    async def raw_events(self, task: TaskRef, *, after: int, limit: int) -> RawEvents:
+        """What happened to the task after that, oldest first, kinds that only newer versions know included."""
+        return await self._get(path_of(task, "events"), RawEvents, query={"after": after, "limit": limit})
 
     async def metrics(self) -> MetricsWire:
         """How the service is doing."""

@@ -4,7 +4,7 @@ Written as coroutines, for both colours: `AsyncHttp` awaits what it does, `Block
 suspends, so that the very same code serves `AsyncClient` and `Client`.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -22,7 +22,7 @@ class Request:
         path: Below the service's address.
         query: Its parameters; one that is None is left out.
         content: The body, JSON.
-        upload: A document, sent as the part `file` of a form.
+        uploads: Documents, each sent as a part `file` of a form.
         fields: The form's other parts.
         silence_s: Nothing heard for so long counts as a broken connection.
     """
@@ -32,7 +32,7 @@ class Request:
     query: Mapping[str, str | int | list[str] | None] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | None = None
-    upload: Upload | None = None
+    uploads: Sequence[Upload] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     silence_s: float = 30.0
 

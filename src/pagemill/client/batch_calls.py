@@ -1,0 +1,161 @@
+"""Documents that are sent together, and what can be done to them and known of them together."""
+
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Unpack
+from urllib.parse import quote
+
+from pydantic import JsonValue
+
+from pagemill.client.calls import understood
+from pagemill.client.errors import NothingThere, WaitedTooLong
+from pagemill.client.following import Following, Heard
+from pagemill.client.sending import Document, SubmitOptions, Upload, form_fields
+from pagemill.client.task_calls import TASKS_AT_ONCE, UPLOAD_SILENCE_S
+from pagemill.client.transport import Request
+from pagemill.domain.tasks import TaskStatus
+from pagemill.web.batch_wire import BatchListWire, BatchWire
+from pagemill.web.wire import TaskListWire, TaskWire
+
+BatchRef = str | BatchWire
+"""A batch or its id."""
+UPLOAD_SILENCE_EACH_S = 10.0
+
+
+class BatchCalls(Following):
+    """Batches."""
+
+    async def submit_batch(
+        self, documents: Sequence[Document], *, idempotency_key: str | None = None, **options: Unpack[SubmitOptions]
+    ) -> BatchWire:
+        """Send several documents, all to be read alike; all are taken or none, however often they are sent.
+
+        Args:
+            documents: Paths, bytes, or open files.
+            idempotency_key: As for `submit`.
+            options: Likewise, for all of them.
+
+        Raises:
+            RequestRejected: Some cannot be read (`documents_refused`), or there are too many (`batch_too_large`).
+            ClientError: As for `submit`.
+        """
+        uploads = await self._transport.offload(lambda: [Upload(each) for each in documents])
+        request = Request(
+            "POST",
+            "/batches",
+            headers={"Idempotency-Key": idempotency_key or uuid.uuid4().hex},
+            uploads=uploads,
+            fields=form_fields(options),
+            silence_s=UPLOAD_SILENCE_S + UPLOAD_SILENCE_EACH_S * len(uploads),
+        )
+        return understood(await self._send(request), BatchWire)
+
+    async def batch(self, batch: BatchRef) -> BatchWire:
+        """The batch as it stands."""
+        return await self._get(_path_of(batch), BatchWire)
+
+    async def batches(self, *, at_once: int = TASKS_AT_ONCE) -> AsyncGenerator[BatchWire, None]:
+        """All batches, newest first, fetched `at_once` (1 to 200) at a time."""
+        last, more = None, True
+        while more:
+            found = await self._get("/batches", BatchListWire, query={"before": last, "limit": at_once})
+            for batch in found.batches:
+                yield batch
+            more = found.next is not None and bool(found.batches)
+            last = found.batches[-1].batch_id if found.batches else None
+
+    async def batch_tasks(
+        self, batch: BatchRef, *, status: TaskStatus | str | None = None, at_once: int = TASKS_AT_ONCE
+    ) -> AsyncGenerator[TaskWire, None]:
+        """The batch's tasks of that status, the last sent first, fetched `at_once` (1 to 200) at a time."""
+        last, more = None, True
+        while more:
+            query = {"status": status and str(status), "before": last, "limit": at_once}
+            found = await self._get(_path_of(batch, "tasks"), TaskListWire, query=query)
+            for task in found.tasks:
+                yield task
+            more = found.next is not None and bool(found.tasks)
+            last = found.tasks[-1].task_id if found.tasks else None
+
+    async def cancel_batch(self, batch: BatchRef) -> BatchWire:
+        """Cancel every task of it that is not over; what is finished is kept."""
+        return understood(await self._send(Request("POST", _path_of(batch, "cancel"))), BatchWire)
+
+    async def delete_batch(self, batch: BatchRef) -> bool:
+        """Remove a batch that is over, with its tasks and their results.
+
+        Returns:
+            False where it was under way: then it is being cancelled, and still there.
+        """
+        try:
+            return (await self._send(Request("DELETE", _path_of(batch)))).status == 204
+        except NothingThere as error:
+            if error.reply_was_lost:
+                return True
+            raise
+
+    async def watch_batch(self, batch: BatchRef, *, within: float | None = None) -> AsyncGenerator[BatchWire, None]:
+        """The batch as it stands, and again whenever something happened to it, until all of it is over.
+
+        Args:
+            batch: The batch.
+            within: Seconds after which it ends all the same, within ten seconds or so.
+        """
+        end = None if within is None else self._transport.now() + within
+        state = await self.batch(batch)
+        yield state
+        if state.status.is_final:
+            return
+        async with aclosing(self._hear(_Changes(self, state), until=end)) as heard:
+            async for changes in heard:
+                if changes:
+                    state = await self.batch(batch)
+                    yield state
+                if state.status.is_final:
+                    return
+
+    async def wait_batch(self, batch: BatchRef, *, within: float | None = None) -> BatchWire:
+        """The batch once all of it is over.
+
+        Args:
+            batch: The batch.
+            within: Seconds after which to give up, within ten seconds or so.
+
+        Raises:
+            WaitedTooLong: It is not over by then; it goes on all the same.
+            ClientError: As for `wait`.
+        """
+        state = await self.batch(batch)
+        async with aclosing(self.watch_batch(batch, within=within)) as states:
+            async for state in states:  # noqa: B007 - the last one counts
+                pass
+        if not state.status.is_final:
+            raise WaitedTooLong(f"The batch is not over after {within} s; it goes on, and may be waited for again.")
+        return state
+
+
+class _Changes:
+    """That something happened to a batch, as it is followed; what it was, the batch itself tells."""
+
+    def __init__(self, calls: BatchCalls, batch: BatchWire) -> None:
+        self._calls = calls
+        self._batch = batch
+        self.stream = _path_of(batch, "events")
+
+    def known(self, data: JsonValue) -> Sequence[JsonValue]:
+        """See `Followed`."""
+        return [data]
+
+    async def ask(self, after: int) -> Heard[JsonValue]:
+        """See `Followed`."""
+        return Heard([None], after)
+
+    async def is_over(self) -> bool:
+        """See `Followed`."""
+        return (await self._calls.batch(self._batch)).status.is_final
+
+
+def _path_of(batch: BatchRef, *parts: str) -> str:
+    batch_id = batch if isinstance(batch, str) else batch.batch_id
+    return "/".join(["/batches", quote(batch_id, safe=""), *parts])

@@ -1,0 +1,135 @@
+"""Hearing what happens, whatever happens on the way.
+
+stream ──broken, or the server ended──▶ again after the last thing heard, sooner or later
+   └──cannot be had (a proxy keeps it back, an old server)──▶ asked for every second instead
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from pydantic import JsonValue, TypeAdapter
+
+from pagemill.client.calls import Calls, read_whole, refused
+from pagemill.client.errors import ClientError, ServiceUnreachable
+from pagemill.client.event_stream import EventStreamReader
+from pagemill.client.transport import Request, StreamedReply
+
+STREAM = "text/event-stream"
+ASK_AGAIN_S = 1.0
+SILENT_STREAMS = 2
+"""So many streams one after the other of which nothing came, and streams are held to be kept back on the way."""
+LAST_STRETCH_S = 10.0
+"""Following ends so long before the time that was given, and its caller asks once more at its end."""
+NO_STREAM = frozenset({404, 405, 406})
+_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+E = TypeVar("E")
+
+
+class StreamUnavailable(Exception):
+    """What happens cannot be had as a stream."""
+
+
+@dataclass(frozen=True)
+class Heard(Generic[E]):
+    """Some things that happened. `last` is what to go on after."""
+
+    items: Sequence[E]
+    last: int
+
+
+class Followed(Protocol[E]):
+    """Something that can be followed."""
+
+    @property
+    def stream(self) -> str:
+        """Path of its stream."""
+        ...
+
+    def known(self, data: JsonValue) -> Sequence[E]:
+        """What a message says; nothing where only newer versions know it."""
+        ...
+
+    async def ask(self, after: int) -> Heard[E]:
+        """All that happened after that."""
+        ...
+
+    async def is_over(self) -> bool:
+        """Whether nothing more will happen."""
+        ...
+
+
+class Following(Calls):
+    """Follows."""
+
+    async def _hear(
+        self, followed: Followed[E], *, after: int = 0, until: float | None = None
+    ) -> AsyncGenerator[Sequence[E], None]:
+        """What happens as it happens, several things at once, none now and then.
+
+        Ends when nothing more will happen, or shortly before `until` on the transport's clock.
+        """
+        retrying, silent, last = self._retrying(), 0, after
+        while not self._is_late(until):
+            by_stream = silent < SILENT_STREAMS
+            source = self._streamed(followed, last) if by_stream else self._asked_for(followed, last)
+            was_heard = False
+            try:
+                async with aclosing(source) as coming:
+                    async for heard in coming:
+                        retrying.succeeded()
+                        was_heard, silent = True, 0 if by_stream else silent
+                        last = heard.last
+                        yield heard.items
+                        if self._is_late(until):
+                            return
+                if await followed.is_over():
+                    yield (await followed.ask(last)).items
+                    return
+                await self._transport.sleep(ASK_AGAIN_S)
+            except StreamUnavailable:
+                silent = SILENT_STREAMS
+            except ClientError as error:
+                silent += by_stream and not was_heard and isinstance(error, ServiceUnreachable) and error.was_silent
+                await self._transport.sleep(retrying.pause_after(error))
+
+    def _is_late(self, until: float | None) -> bool:
+        return until is not None and self._transport.now() > until - LAST_STRETCH_S
+
+    async def _streamed(self, followed: Followed[E], after: int) -> AsyncGenerator[Heard[E], None]:
+        headers = {"Accept": STREAM} | ({"Last-Event-ID": str(after)} if after else {})
+        request = Request("GET", followed.stream, headers=headers, silence_s=self._rules.silence_s)
+        async with self._transport.stream(request) as reply:
+            if reply.status == 204:
+                return
+            await _check_stream(reply)
+            reader, last = EventStreamReader(), after
+            async with aclosing(reply.chunks()) as chunks:
+                async for chunk in chunks:
+                    messages = list(reader.feed(chunk))
+                    last = int(messages[-1].id or last) if messages else last
+                    items = [item for each in messages for item in followed.known(_JSON.validate_json(each.data))]
+                    yield Heard(items, last)
+
+    async def _asked_for(self, followed: Followed[E], after: int) -> AsyncGenerator[Heard[E], None]:
+        while True:
+            is_over = await followed.is_over()
+            heard = await followed.ask(after)
+            after = heard.last
+            yield heard
+            if is_over:
+                return
+            await self._transport.sleep(ASK_AGAIN_S)
+
+
+async def _check_stream(reply: StreamedReply) -> None:
+    """Where there is no stream, asking tells why."""
+    if reply.status in NO_STREAM or (reply.status == 200 and not _is_stream(reply)):
+        raise StreamUnavailable
+    if reply.status != 200:
+        raise refused(await read_whole(reply))
+
+
+def _is_stream(reply: StreamedReply) -> bool:
+    return reply.headers.get("content-type", "").startswith(STREAM)
