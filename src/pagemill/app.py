@@ -114,7 +114,9 @@ class Application:
         self.settings = settings
         self.writers = ResultWriters()
         clock = SteadyClock(SystemClock())
-        specs = engine_specs(settings.engines) if engines is None else engines
+        specs = (
+            engine_specs(settings.engines, environments=configs.environments(settings)) if engines is None else engines
+        )
         machine = machine or MachineProbe.of_this_machine()
         devices = [reading.device for reading in machine.read()]
         services = configs.services_by_device(settings, devices)

@@ -53,6 +53,11 @@ def owner(settings: Settings) -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
+def environments(settings: Settings) -> Path:
+    """Where engines that have an environment of their own have it."""
+    return settings.data_dir.resolve() / "engines"
+
+
 def queue_config(settings: Settings) -> QueueConfig:
     """The queue's."""
     return QueueConfig(

@@ -1,13 +1,15 @@
-"""`pagemill engines`: which engines there are, why one cannot be used, and what they take."""
+"""`pagemill engines`: which engines there are, why one cannot be used, what they take; and installing one."""
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pagemill.cli.exits import ExitCode, run_command
-from pagemill.cli.loading import ConfigOption, settings_or_exit
+from pagemill.cli.loading import ConfigOption, errors_explained, settings_or_exit
+from pagemill.domain.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from pagemill.settings import Settings
@@ -25,6 +27,32 @@ def engines(
     """Say which engines there are, their languages, devices, memory and load times, and why one cannot be used."""
     if context.invoked_subcommand is None:
         run_command(_show(settings_or_exit(config, {"log_level": "error"}), as_json=as_json))
+
+
+@engine_commands.command()
+def install(
+    name: Annotated[str, typer.Argument(help='What to install: "ppstructure", for PP-StructureV3 and PaddleOCR.')],
+    folder: Annotated[
+        Path | None, typer.Option(help="Where its environment is made; else below the data directory.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Make the environment that an engine wants for itself; needs the network, which the engine then does not."""
+    from pagemill.configs import environments
+    from pagemill.engines.paddle.environment import NAME, PaddleEnvironment
+    from pagemill.engines.paddle.install import install_paddle
+
+    settings = settings_or_exit(config)
+    with errors_explained():
+        if name != NAME:
+            raise InvalidRequest(f"There is nothing to install for {name!r}; there is: {NAME}.")
+        options = settings.engines.get(NAME, {})
+        usual = PaddleEnvironment.of(options, environments(settings))
+        environment = usual if folder is None else PaddleEnvironment(folder.absolute())
+        install_paddle(environment, tell=typer.echo)
+    typer.echo(f"The environment is in {environment.folder}. Start Pagemill again to use it.")
+    if environment != usual:
+        typer.echo(f"Name it in the settings: engines.{NAME}.environment: {environment.folder}")
 
 
 async def _show(settings: "Settings", *, as_json: bool) -> ExitCode:

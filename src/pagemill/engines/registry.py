@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 from types import MappingProxyType
 
 from pagemill.domain.engines import EngineProfile, EngineSpec, StructureSpec
 from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
+from pagemill.engines.paddle.specs import paddle_specs
 from pagemill.engines.tesseract.spec import tesseract_spec
 
 _RAPIDOCR_SEED = MemorySeed(base=MemoryNeed(190 * MIB), fixed=MemoryNeed(160 * MIB), ram_per_pixel=6.5)
@@ -40,15 +42,20 @@ _RAPIDOCR = EngineSpec(
 )
 
 EngineOptions = Mapping[str, str | int | float | bool]
+ENVIRONMENTS = Path("data") / "engines"
+"""Where engines' environments are by default: below the default data directory."""
 
 
-def engine_specs(options: Mapping[str, EngineOptions] = MappingProxyType({})) -> Mapping[str, EngineSpec]:
+def engine_specs(
+    options: Mapping[str, EngineOptions] = MappingProxyType({}), *, environments: Path = ENVIRONMENTS
+) -> Mapping[str, EngineSpec]:
     """Every engine Pagemill knows, by name, as it is found here; the first is the default.
 
     Args:
         options: `engines.<name>` of the settings.
+        environments: Where engines' environments are, each by its name.
     """
-    known = (_RAPIDOCR, tesseract_spec(options.get("tesseract", {})))
+    known = (_RAPIDOCR, tesseract_spec(options.get("tesseract", {})), *paddle_specs(options, environments))
     return MappingProxyType({spec.name: _as_found(spec) for spec in known})
 
 
@@ -94,6 +101,8 @@ def _why_not(spec: EngineSpec) -> str:
 
 
 def _version(distribution: str) -> str:
+    if not distribution:
+        return ""
     try:
         return version(distribution)
     except PackageNotFoundError:

@@ -16,6 +16,7 @@ from asyncio import IncompleteReadError, StreamReader, StreamReaderProtocol
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from pagemill.pool import linux
@@ -104,7 +105,7 @@ class LocalPlacement:
         self._environment = environment
 
     async def start(self, *, interpreter: str | None = None) -> WorkerProcess:
-        """Start a worker; another interpreter's environment has pagemill installed too."""
+        """Start a worker; another interpreter runs our own code, whatever its environment holds."""
         ours, theirs = socket.socketpair()
         log, printed = os.pipe()
         tied, lifeline = os.pipe()
@@ -114,15 +115,15 @@ class LocalPlacement:
             for stack, descriptor in ((kept, log), (kept, lifeline), (handed, printed), (handed, tied)):
                 stack.callback(os.close, descriptor)
             process = _LocalProcess(
-                self._execute(interpreter or sys.executable, output=printed, handed=(theirs.fileno(), tied)),
+                self._execute(_command(interpreter), output=printed, handed=(theirs.fileno(), tied)),
                 kept.pop_all(),
             )
         await process.connect(ours, log)
         return process
 
-    def _execute(self, interpreter: str, *, output: int, handed: tuple[int, int]) -> subprocess.Popen[bytes]:
+    def _execute(self, command: list[str], *, output: int, handed: tuple[int, int]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [interpreter, "-P", "-u", "-m", "pagemill.pool.child", *map(str, handed)],
+            [*command, *map(str, handed)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -130,6 +131,12 @@ class LocalPlacement:
             env=self._environment,
             start_new_session=True,
         )
+
+
+def _command(interpreter: str | None) -> list[str]:
+    if interpreter is None:
+        return [sys.executable, "-P", "-u", "-m", "pagemill.pool.child"]
+    return [interpreter, "-P", "-u", str(Path(__file__).with_name("boot.py"))]
 
 
 class _LocalProcess:

@@ -21,6 +21,12 @@ def choose_engine(engines: Mapping[str, EngineSpec], options: RecognitionOptions
     if spec.unusable and options.ocr is not OcrMode.NEVER:
         able = [other.name for other in engines.values() if not other.unusable and _reads(other, options.languages)]
         raise EngineUnavailable(f"{spec.unusable} Engines that can be used: {_names(able)}.", engines=_names(able))
+    if options.structure and spec.interpreter is not None and not spec.finds_structure:
+        able = [other.name for other in engines.values() if other.interpreter is None or other.finds_structure]
+        raise EngineUnavailable(
+            f"{spec.name} cannot find structure. Leave structure out, or take one of: {_names(able)}.",
+            engines=_names(able),
+        )
     _check_languages(engines, options, spec, profile)
     return spec, profile
 

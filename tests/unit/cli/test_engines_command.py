@@ -7,6 +7,14 @@ from pagemill.cli.main import cli
 from pagemill.web.engine_wire import EngineListWire
 
 
+def test_only_what_there_is_can_be_installed(tmp_path: Path) -> None:
+    environment = {"PAGEMILL_DATA_DIR": str(tmp_path / "data")}
+    refused = CliRunner().invoke(cli, ["engines", "install", "magic"], env=environment)
+    assert refused.exit_code == 2
+    assert "there is: ppstructure" in refused.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_engines_are_told_to_people_and_to_programs(tmp_path: Path) -> None:
     environment = {
         "PAGEMILL_DATA_DIR": str(tmp_path / "data"),

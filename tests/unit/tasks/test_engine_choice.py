@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from pagemill.domain.documents import OcrMode
@@ -55,6 +57,16 @@ def test_an_unusable_engine_is_refused_with_its_reason_and_those_that_would_do()
         choose("broken", "de")
     assert "Wind it up. Engines that can be used: wide." in refusal.value.message
     assert refusal.value.details == {"engines": "wide"}
+
+
+def test_an_engine_without_structure_models_is_refused_where_structure_is_wanted() -> None:
+    apart = replace(ENGINES["wide"], name="apart", interpreter="/opt/apart/bin/python")
+    knowing = replace(apart, name="knowing", finds_structure=True)
+    engines = {"apart": apart, "knowing": knowing, "narrow": ENGINES["narrow"]}
+    for name in ("knowing", "narrow"):
+        choose_engine(engines, RecognitionOptions(engine=name, profile="plain", structure=True))
+    with pytest.raises(EngineUnavailable, match=r"take one of: knowing, narrow"):
+        choose_engine(engines, RecognitionOptions(engine="apart", profile="plain", structure=True))
 
 
 def test_no_engine_is_needed_where_nothing_is_recognised() -> None:

@@ -13,9 +13,9 @@ from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.assembly import ReadImage, assemble
 from pagemill.engines.failures import engine_error
 from pagemill.engines.tesseract.languages import NAME, data_files
-from pagemill.engines.tesseract.orientation import upright
 from pagemill.engines.tesseract.pictures import gray_picture, turned
 from pagemill.engines.tesseract.recognition import Recogniser
+from pagemill.engines.upright import upright
 
 
 class TesseractEngine:

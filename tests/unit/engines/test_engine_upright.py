@@ -3,7 +3,7 @@ from collections.abc import Mapping
 import pytest
 
 from pagemill.domain.page import Line, Word
-from pagemill.engines.tesseract.orientation import upright
+from pagemill.engines.upright import upright
 
 LEVEL = ((0.0, 0.0), (90.0, 0.0), (90.0, 9.0), (0.0, 9.0))
 DOWN = ((9.0, 0.0), (9.0, 90.0), (0.0, 90.0), (0.0, 0.0))
@@ -36,7 +36,10 @@ class Readings:
         ({0: lines(0.4, down=True), 90: lines(0.9)}, 90),
         ({0: lines(0.7, down=True), 90: lines(0.3), 270: lines(0.7)}, 270),
         ({0: lines(0.3, down=True), 90: lines(0.35)}, 0),
-        ({0: lines(0.1, text="7")}, 0),
+        ({0: lines(0.9, text="7")}, 0),
+        ({0: lines(0.1, text="7"), 180: lines(0.9, text="L")}, 0),
+        ({0: lines(0.1, text="L u7"), 180: lines(0.9)}, 180),
+        ({0: lines(0.6, text="7", down=True), 90: lines(0.9, text="7")}, 0),
         ({0: []}, 0),
     ],
 )

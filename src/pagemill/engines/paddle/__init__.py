@@ -1,0 +1,40 @@
+"""PaddleOCR and PP-StructureV3 on Paddle, in an environment of their own. Loaded in workers only.
+
+    page image ── turned ── PaddleOCR │ PP-StructureV3 ── lines, regions, tables ── Page
+                     ▲            │ unclear, or sideways?
+                     └────────────┘ once more, another way up
+
+Paddle brings 1.6 GB and an OpenCV of its own, so `pagemill engines install` makes it a virtual environment, and the
+worker is executed with that environment's interpreter. Models are directories on the disk; nothing is downloaded
+unless the settings allow it.
+"""
+
+import os
+
+from pagemill.domain.engines import Engine, EngineConfig
+from pagemill.engines.failures import engine_error
+from pagemill.engines.paddle.models import STRUCTURE, TEXT, Pipeline, may_download
+
+__all__ = ["load_structure", "load_text"]
+
+
+def load_text(config: EngineConfig) -> Engine:
+    """The `EngineFactory` of PaddleOCR's text pipeline."""
+    return _load(config, TEXT)
+
+
+def load_structure(config: EngineConfig) -> Engine:
+    """The `EngineFactory` of PP-StructureV3."""
+    return _load(config, STRUCTURE)
+
+
+def _load(config: EngineConfig, pipeline: Pipeline) -> Engine:
+    if not may_download(config.options):
+        # else the pipelines ask several hosts whether they are there, before they look at the disk
+        os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"] = "True"
+    try:
+        from pagemill.engines.paddle.engine import PaddleEngine
+
+        return PaddleEngine.ready(config, pipeline)
+    except Exception as error:
+        raise engine_error(error, doing=f"Loading the engine {pipeline.engine}") from error

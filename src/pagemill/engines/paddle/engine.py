@@ -1,0 +1,129 @@
+"""The engine: one page image in, one `Page` out. Runs in a worker, under the interpreter of Paddle's environment."""
+
+import gc
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from pagemill.domain.engines import EngineConfig
+from pagemill.domain.errors import EngineFailed
+from pagemill.domain.image import PageImage
+from pagemill.domain.layout import Region, blocks_by_layout
+from pagemill.domain.page import Block, BlockKind, Line, Page
+from pagemill.domain.tables import GridCell, table_block
+from pagemill.engines.allocator import allocator_trim
+from pagemill.engines.assembly import ReadImage, assemble
+from pagemill.engines.failures import engine_error
+from pagemill.engines.paddle.layout import table_cells
+from pagemill.engines.paddle.lines import page_lines
+from pagemill.engines.paddle.models import STRUCTURE, Pipeline, how_to_get
+from pagemill.engines.paddle.pipelines import RawPage, Reading, make_reader
+from pagemill.engines.pixels import Pixels, as_bgr, pixels_of, turned
+from pagemill.engines.upright import upright
+
+_SMALLEST_SIDE = 32
+_LOOKED_AT_PIXELS = 1536 * 1088
+"""Lines are looked for on an image of no more pixels: an A4 page at 130 dpi."""
+_SAME_TABLE = 0.7
+"""Cells are those of a region when this much of the smaller lies in the larger."""
+
+
+class PaddleEngine:
+    """A pipeline of PaddleOCR and the path of a page through it."""
+
+    def __init__(self, config: EngineConfig, pipeline: Pipeline) -> None:
+        folder = Path(sys.prefix) / "models"
+        if remedy := how_to_get(pipeline, config.options, folder):
+            raise EngineFailed(remedy)
+        self._name = pipeline.engine
+        self._profile = config.profile
+        self._has_layout = pipeline is STRUCTURE
+        self._trim = allocator_trim()
+        self._reader: Reading | None = make_reader(pipeline, config, folder)
+
+    @classmethod
+    def ready(cls, config: EngineConfig, pipeline: Pipeline) -> Self:
+        """An engine that has read one small image, so that the next one waits for nothing."""
+        picture = Image.new("L", (320, 96), 255)
+        ImageDraw.Draw(picture).text((20, 30), "Pagemill", fill=0, font=ImageFont.load_default(32))
+        engine = cls(config, pipeline)
+        engine.read(PageImage(memoryview(picture.tobytes()), 320, 96, 1, None), number=1, rotation=0, batch_size=None)
+        engine.trim()
+        return engine
+
+    def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
+        """Recognise one page; see `Engine.read`. Lines are read one by one, so `batch_size` means nothing here."""
+        del batch_size
+        try:
+            return self._read(image, number, rotation)
+        except Exception as error:
+            raise engine_error(error, doing=f"Reading page {number}") from error
+
+    def trim(self) -> None:
+        """Give the allocator's free memory back to the system."""
+        self._trim()
+
+    def close(self) -> None:
+        """Let go of the models; reading afterwards fails."""
+        self._reader = None
+        gc.collect()
+        self._trim()
+
+    def _read(self, image: PageImage, number: int, rotation: int | None) -> Page:
+        stored = pixels_of(image)
+        seen: dict[int, RawPage] = {}
+
+        def lines_at(degrees: int) -> list[Line]:
+            seen[degrees] = self._look(turned(stored, degrees))
+            return page_lines(seen[degrees].lines)
+
+        degrees, lines = upright(lines_at) if rotation is None else (rotation, lines_at(rotation))
+        height, width = stored.shape[:2] if degrees % 180 == 0 else stored.shape[1::-1]
+        read = ReadImage(number, width, height, image.dpi, degrees)
+        page = assemble(lines, read, engine=self._name, profile=self._profile)
+        return _with_layout(page, seen[degrees]) if self._has_layout else page
+
+    def _look(self, pixels: Pixels) -> RawPage:
+        if self._reader is None:
+            raise EngineFailed("The engine was closed. Load it again.")
+        height, width = pixels.shape[:2]
+        scale = min(1.0, math.sqrt(_LOOKED_AT_PIXELS / (height * width)))
+        return self._reader(_padded(as_bgr(pixels)), max(_SMALLEST_SIDE, round(max(height, width) * scale)))
+
+
+def _padded(bgr: Pixels) -> Pixels:
+    """The image with white beside and below it where it is thinner than the models take."""
+    below, beside = (max(0, _SMALLEST_SIDE - side) for side in bgr.shape[:2])
+    if not (below or beside):
+        return bgr
+    return np.pad(bgr, ((0, below), (0, beside), (0, 0)), constant_values=255)
+
+
+def _with_layout(page: Page, seen: RawPage) -> Page:
+    """The page with the kinds of its blocks and its tables."""
+
+    def table(place: Region, lines: Sequence[Line]) -> Block | None:
+        for cells in map(table_cells, seen.tables):
+            if cells and place.shared(_around(cells)) >= _SAME_TABLE:
+                return table_block(cells, lines, polygon=place.polygon)
+        return None
+
+    blocks = blocks_by_layout(
+        tuple(page.lines), seen.regions, width_px=page.width_px, height_px=page.height_px, table=table
+    )
+    return page.model_copy(update={"blocks": blocks})
+
+
+def _around(cells: Sequence[GridCell]) -> Region:
+    return Region(
+        BlockKind.TABLE,
+        min(cell.left for cell in cells),
+        min(cell.top for cell in cells),
+        max(cell.right for cell in cells),
+        max(cell.bottom for cell in cells),
+    )

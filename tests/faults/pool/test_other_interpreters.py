@@ -1,0 +1,48 @@
+"""Workers under the interpreter of an environment that knows nothing of Pagemill run the server's own code."""
+
+import subprocess
+import sysconfig
+import venv
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.fixtures.pool import QUICK, Outcomes, batch, faulty_load, make_document, no_oom
+
+from pagemill.domain.outcomes import PageRead
+from pagemill.pool.placement import LocalPlacement
+from pagemill.pool.worker import Worker
+
+
+@pytest.fixture(scope="module")
+def interpreter(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of an environment that has the packages of ours, but not what is installed in it to be edited."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.EnvBuilder(symlinks=True).create(folder)
+    (packages,) = folder.glob("lib/python3*/site-packages")
+    (packages / "ours.pth").write_text(sysconfig.get_path("purelib"))
+    return str(folder / "bin" / "python")
+
+
+def test_the_other_environment_knows_nothing_of_pagemill(interpreter: str) -> None:
+    alone = subprocess.run([interpreter, "-P", "-c", "import pagemill"], capture_output=True, text=True, check=False)
+    assert "No module named 'pagemill'" in alone.stderr
+
+
+async def test_a_worker_of_another_environment_reads(interpreter: str, tmp_path: Path) -> None:
+    process = await LocalPlacement().start(interpreter=interpreter)
+    worker = Worker("other", process, QUICK, watch_oom=no_oom)
+    try:
+        assert psutil.Process(worker.pid).cmdline()[0] == interpreter
+        await worker.load(faulty_load({}))
+        pages = Outcomes()
+        outcome = await worker.process(batch(make_document(tmp_path / "five.pdf"), 3), pages)
+    finally:
+        await worker.stop()
+    assert (outcome.settled, outcome.loss) == ((3,), None)
+    assert isinstance(pages.seen[0], PageRead)
+
+
+async def test_an_interpreter_that_is_not_there_cannot_be_started() -> None:
+    with pytest.raises(OSError, match="nowhere"):
+        await LocalPlacement().start(interpreter="/nowhere/bin/python")
