@@ -240,6 +240,30 @@ def test_an_interrupted_command_says_how_to_go_on_and_stops_nothing(held: tuple[
     assert server.api.finished(task_id).status is TaskStatus.SUCCEEDED
 
 
+def test_a_batch_that_was_killed_goes_on_with_the_tasks_it_made(held: tuple[Server, Gate], tmp_path: Path) -> None:
+    server, gate = held
+    folder, results = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a.pdf", "b.pdf", "c.pdf"):
+        make_numbered_scan(folder / name, 2)
+    arguments = ("batch", str(folder), "-o", str(results), "--at-once", "2", *FAULTY)
+    first = subprocess.Popen([*COMMAND, *arguments], env=clean_environment({"SERVER_URL": server.url}))
+    until(lambda: len(server.api.http.get("/tasks").json()["tasks"]) == 2)
+    gate.reached()
+    first.kill()
+    first.wait(PATIENCE_S)
+    sent = {task["task_id"] for task in server.api.http.get("/tasks").json()["tasks"]}
+    assert not results.exists()
+    gate.open()
+    again = runner_for(server)(*arguments, "--json")
+    assert again.exit_code == 0
+    assert again.stderr.endswith(": 3 documents, 3 read\n")
+    used = {json.loads(line)["task_id"] for line in again.stdout.splitlines()}
+    assert len(used) == 3
+    assert sent < used
+    assert {path.read_text() for path in results.iterdir()} == {"page 1\n\fpage 2\n\f"}
+
+
 def test_progress_is_shown_by_page_on_a_terminal_only(server: Server, scan: Path) -> None:
     ours, theirs = pty.openpty()
     try:

@@ -145,7 +145,7 @@ class _Run:
     async def _read(self, file: Path, name: str) -> ExitCode:
         task = await self._task(file, name)
         if not task.status.is_final:
-            task = await follow_with_bar(self._client, task, self._bars)
+            task = await follow_with_bar(self._client, task, self._bars, keep=False)
         target = self._target(name)
         if target is not None and task.progress.pages_done and not _is_newer(target, file, task):
             await deliver(self._client, task, self._request.form, target)

@@ -114,8 +114,8 @@ async def wait_for_task(client: AsyncClient, task: TaskWire | str, *, as_json: b
         return await follow_with_bar(client, task, bars)
 
 
-async def follow_with_bar(client: AsyncClient, task: TaskWire | str, bars: Progress) -> TaskWire:
-    """The task once it is over; its bar moves with its pages."""
+async def follow_with_bar(client: AsyncClient, task: TaskWire | str, bars: Progress, *, keep: bool = True) -> TaskWire:
+    """The task once it is over; its bar moves with its pages, and goes with it unless it is to be kept."""
     bar = None
     async with aclosing(client.watch(task)) as states:
         async for state in states:
@@ -123,6 +123,8 @@ async def follow_with_bar(client: AsyncClient, task: TaskWire | str, bars: Progr
             if bar is None:
                 bar = bars.add_task(bar_label(state.document.name), total=state.progress.pages_total)
             bars.update(bar, completed=done)
+    if bar is not None and not keep:
+        bars.remove_task(bar)
     return state
 
 

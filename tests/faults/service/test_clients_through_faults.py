@@ -1,5 +1,6 @@
 """What the clients get over: lost answers, streams kept back, full queues, a server that is killed while they wait."""
 
+import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -72,9 +73,13 @@ def test_a_result_whose_answer_breaks_is_fetched_again(
 ) -> None:
     with proxy_before(steady.url) as proxy, connected(kind, proxy.url) as client:
         task = client.wait(client.submit(document, **FAULTY), within=PATIENCE_S)
-        proxy.lose_answers = 1
-        assert client.download(task, tmp_path / "out.txt")
-        assert (tmp_path / "out.txt").read_text() == "".join(f"page {number}\n\f" for number in range(1, PAGES + 1))
+        for fault in ("lose_answers", "cut_answers"):
+            setattr(proxy, fault, 1)
+            assert client.download(task, tmp_path / "out.json", "json")
+            assert getattr(proxy, fault) == 0
+            assert (tmp_path / "out.json").read_bytes() == client.result(task, "json").content
+        proxy.cut_answers = 1
+        assert json.loads(client.result(task, "json").content)["pages"][PAGES - 1]["number"] == PAGES
 
 
 def test_where_streams_are_kept_back_the_client_asks_instead(tmp_path: Path, kind: str, document: Path) -> None:
