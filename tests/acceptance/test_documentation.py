@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.data.letters import make_letters
+from tests.data.documents import make_numbered_scan, make_scan
 from tests.fixtures.server import Server, clean_environment
 
 REPOSITORY = Path(__file__).parents[2]
@@ -80,10 +80,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def folder(tmp_path: Path) -> Path:
     """As the repository's own, with the documents the pages speak of."""
     (tmp_path / "docs").symlink_to(DOCS)
-    make_letters(tmp_path / "scan.pdf", 2)
-    make_letters(tmp_path / "photo.jpg", 1, kind="JPEG")
+    make_numbered_scan(tmp_path / "scan.pdf", 2)
+    make_scan(tmp_path / "photo.jpg", ["Number 7"])
     (tmp_path / "invoices").mkdir()
-    make_letters(tmp_path / "invoices" / "first.pdf", 1)
+    make_numbered_scan(tmp_path / "invoices" / "first.pdf", 1)
     return tmp_path
 
 

@@ -227,16 +227,18 @@ def multiply(database: Path, times: int) -> None:
     connection.close()
 
 
-def test_at_rest_nothing_is_asked(page: Page, tmp_path: Path) -> None:
+@pytest.mark.parametrize("view", ["tasks", "service"])
+def test_at_rest_nothing_is_asked(page: Page, tmp_path: Path, view: str) -> None:
     with Server(tmp_path / "data") as server:
         page.clock.install()
-        page.goto(home(server))
+        page.goto(f"{home(server)}/#/{view}")
         page.clock.run_for(5_000)
+        expect(page.locator("#connection")).to_have_text("Live")
         expect(page.locator(".gauge")).to_be_visible()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         page.clock.run_for(50_000)
-        assert asked == []
+        assert asked in ([], [f"{home(server)}/status"]), "once at most, as the stream has just begun; never again"
 
 
 def test_with_a_key_everything_works_once_it_is_given(page: Page, tmp_path: Path) -> None:

@@ -62,9 +62,8 @@ def _crossed_out(text: str) -> Image.Image:
     return line
 
 
-def make_letters(path: Path, pages: int, *, kind: str = "PDF") -> Path:
-    """So many scanned letters: a PDF without a text layer, or an image of another kind."""
+def make_letters(path: Path, pages: int) -> Path:
+    """A scanned PDF of so many letters, without a text layer."""
     first, *others = [letter(number) for number in range(1, pages + 1)]
-    more = {"save_all": True, "append_images": others} if others else {}
-    first.save(path, kind, resolution=DPI, **more)
+    first.save(path, "PDF", save_all=True, append_images=others, resolution=DPI)
     return path

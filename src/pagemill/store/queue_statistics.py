@@ -13,7 +13,7 @@ ACTIVE = (TaskStatus.RUNNING, TaskStatus.RETRYING, TaskStatus.CANCELLING)
 ENDED_BADLY = (TaskStatus.FAILED, TaskStatus.EXPIRED)
 LATELY = timedelta(hours=1)
 A_DAY = timedelta(days=1)
-MOST_TASKS = 1000
+MOST_TASKS = 300
 """Latest tasks from which durations are told."""
 MOST_IN_LINE = 200
 
