@@ -36,6 +36,13 @@ READERS = 4
 """Connections that read SQLite side by side."""
 CONNECT_SECONDS = 5
 """Longest wait for PostgreSQL to take a connection."""
+GIVE_UP_ON_SILENCE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+"""A PostgreSQL that is gone without a word is given up after 25 seconds, in the middle of a statement too."""
 FREE_CONNECTION_SECONDS = 10
 """Longest wait for one of our connections to PostgreSQL to become free."""
 SQLITE_TURN_SECONDS = 60
@@ -78,7 +85,7 @@ class Database:
                 sync_url(self._url),
                 pool_size=self._pool_size,
                 max_overflow=0,
-                connect_args={"connect_timeout": CONNECT_SECONDS},
+                connect_args={"connect_timeout": CONNECT_SECONDS, **GIVE_UP_ON_SILENCE},
             )
             prepare_postgresql(engine)
             self._writer = self._reader = _Lane(engine, _threads(self._pool_size), FREE_CONNECTION_SECONDS)
