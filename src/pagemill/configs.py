@@ -166,7 +166,9 @@ def web_config(settings: Settings, *, uploads: Path, engines: Mapping[str, Engin
         max_wait=timedelta(seconds=settings.server.max_wait_seconds),
         api_keys=settings.server.api_keys,
         allowed_hosts=settings.server.allowed_hosts,
-        profiles={spec.name: [profile.name for profile in spec.profiles] for spec in engines.values()},
+        profiles={
+            spec.name: [profile.name for profile in spec.profiles] for spec in engines.values() if not spec.unusable
+        },
         guard_percent={
             "soft": settings.memory.soft_percent,
             "hard": settings.memory.hard_percent,

@@ -1,12 +1,13 @@
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from pagemill.configs import model_manager_config
+from pagemill.configs import model_manager_config, web_config
 from pagemill.domain.errors import InvalidSettings
 from pagemill.domain.memory import CPU
-from pagemill.engines.registry import structure_spec
+from pagemill.engines.registry import engine_specs, structure_spec
 from pagemill.settings import Settings, load_settings
 
 
@@ -117,3 +118,9 @@ def test_an_engine_may_have_an_idle_timeout_of_its_own(monkeypatch: pytest.Monke
     monkeypatch.setenv("PAGEMILL_POOL__IDLE_TIMEOUTS_SECONDS", '{"rapidocr": 0}')
     with pytest.raises(InvalidSettings, match="greater than 0"):
         load_settings()
+
+
+def test_people_are_offered_only_engines_that_can_be_used(tmp_path: Path) -> None:
+    rapidocr = engine_specs()["rapidocr"]
+    engines = {"rapidocr": rapidocr, "broken": replace(rapidocr, name="broken", unusable="It lacks its spring.")}
+    assert list(web_config(Settings(), uploads=tmp_path, engines=engines).profiles) == ["rapidocr"]

@@ -21,7 +21,7 @@ class WebConfig:
         api_keys: Bearer tokens that may use the API; none leaves it open.
         allowed_hosts: Names the service is reached by, beside IP addresses and names without a dot; "*" for any.
             Not looked at where `api_keys` are set.
-        profiles: Of every engine, its profiles, the default first; shown to people.
+        profiles: Of every engine that can be used, its profiles, the default first; shown to people.
         guard_percent: Per cent of a device's limit at which each level of the memory guard is entered; likewise.
         idle_timeout: A model set unused for so long is unloaded; likewise.
     """

@@ -285,7 +285,7 @@ class SetupWire(WireModel):
     version: str
     formats: list[FormatWire]
     profiles: dict[str, list[str]]
-    """Of every engine, the default first."""
+    """Of every engine that can be used, the default first; `GET /engines` tells of all."""
     max_upload_bytes: int
     guard_percent: dict[str, int]
     """Per cent of a device's limit at which each level of the memory guard is entered."""

@@ -4,7 +4,7 @@
                      ▲            │ unclear, or sideways?
                      └────────────┘ once more, another way up
 
-Paddle brings 1.6 GB and an OpenCV of its own, so `pagemill engines install` makes it a virtual environment, and the
+Paddle brings 1.7 GB and an OpenCV of its own, so `pagemill engines install` makes it a virtual environment, and the
 worker is executed with that environment's interpreter. Models are directories on the disk; nothing is downloaded
 unless the settings allow it.
 """

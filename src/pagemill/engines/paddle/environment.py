@@ -45,5 +45,5 @@ class PaddleEnvironment:
             return ""
         return (
             f"PaddleOCR lives in an environment of its own, which is not in {self.folder}. "
-            f"Make it with `pagemill engines install {NAME}` (1.6 GB), then start Pagemill again."
+            f"Make it with `pagemill engines install {NAME}` (1.7 GB), then start Pagemill again."
         )

@@ -26,7 +26,7 @@ def install_paddle(environment: PaddleEnvironment, *, tell: Callable[[str], None
     """
     tell(f"Making a virtual environment in {environment.folder}")
     venv.EnvBuilder(with_pip=True, symlinks=True).create(environment.folder)
-    tell("Installing PaddleOCR and what it needs (1.6 GB)")
+    tell("Installing PaddleOCR and what it needs (1.7 GB)")
     # one of them wants another build of OpenCV than the others, which would overwrite theirs: so none is followed
     _run(environment, "-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "-r", str(REQUIREMENTS))
     tell(f"Laying out the models that come along in {environment.models}")
