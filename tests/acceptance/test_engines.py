@@ -61,6 +61,24 @@ def test_two_choices_of_languages_share_the_models_that_read_both(api: Api, tmp_
     assert {models.model_set for models in resident} == {"rapidocr/accurate@cpu"}
 
 
+def test_an_installation_that_fails_says_so_and_leaves_the_engine_unusable(tmp_path: Path) -> None:
+    environment = clean_environment({"DATA_DIR": str(tmp_path / "data")}) | {"PIP_NO_INDEX": "1"}
+    failed = subprocess.run(
+        [sys.executable, "-m", "pagemill", "engines", "install", "ppstructure"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert failed.returncode == 2
+    assert "No matching distribution" in failed.stderr
+    assert failed.stderr.splitlines()[-1].endswith("Run the installation again.")
+    reason = engine(on_the_command_line(tmp_path / "data"), "ppstructure").reason
+    assert reason is not None
+    assert "pagemill engines install ppstructure" in reason
+
+
 @pytest.mark.skipif(bool(TESSERACT.unusable), reason=TESSERACT.unusable)
 def test_a_task_may_choose_its_engine_and_its_languages(api: Api, tmp_path: Path) -> None:
     task = api.read(make_scan(tmp_path / "a.png", ["Kettle 4711"]), engine="tesseract", languages="en")

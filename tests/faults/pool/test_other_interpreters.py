@@ -3,15 +3,21 @@
 import subprocess
 import sysconfig
 import venv
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
-from tests.fixtures.pool import QUICK, Outcomes, batch, faulty_load, make_document, no_oom
+from tests.fixtures.pool import QUICK, Outcomes, batch, faulty_load, is_buried, make_document, make_yard, no_oom
 
+from pagemill.domain.memory import CPU
 from pagemill.domain.outcomes import PageRead
+from pagemill.engines.registry import engine_specs
 from pagemill.pool.placement import LocalPlacement
 from pagemill.pool.worker import Worker
+from pagemill.testing.clock import FakeClock
+from pagemill.testing.engines import FAULTY
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +47,24 @@ async def test_a_worker_of_another_environment_reads(interpreter: str, tmp_path:
         await worker.stop()
     assert (outcome.settled, outcome.loss) == ((3,), None)
     assert isinstance(pages.seen[0], PageRead)
+
+
+async def test_an_engine_with_an_environment_is_unloaded_like_any_other(interpreter: str) -> None:
+    """PP-StructureV3 as the server knows it; only what it loads is another engine's, its own models being elsewhere."""
+    spec = replace(engine_specs()["ppstructure"], factory=FAULTY.factory, interpreter=interpreter)
+    clock = FakeClock()
+    yard = make_yard(clock=clock, engine=spec)
+    yard.pool.start()
+    try:
+        await yard.pool.release(await yard.pool.acquire(device=CPU, engine=spec.name))
+        (resident,) = yard.pool.snapshot().model_sets
+        clock.advance(timedelta(seconds=300))
+        await yard.models.run_once()
+        assert yard.pool.snapshot().model_sets == ()
+        assert is_buried(resident.pid)
+        assert yard.admission.reservations == ()
+    finally:
+        await yard.pool.stop()
 
 
 async def test_an_interpreter_that_is_not_there_cannot_be_started() -> None:
