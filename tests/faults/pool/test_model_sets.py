@@ -377,6 +377,18 @@ async def test_what_a_page_took_of_a_gpu_is_learned_where_the_driver_says(
     assert told.peak.ram_bytes > 10 * MIB
 
 
+async def test_what_a_worker_leaked_before_is_not_learned_as_a_need(document: Path) -> None:
+    async with running(make_yard(faults={"every": "leak:100"})) as yard:
+        for number in (1, 2):
+            service = await acquire(yard)
+            await service.process("task", batch(document, number), Outcomes())
+            await yard.pool.release(service)
+        assert len(pids(yard)) == 1
+    first, second = (told.peak.ram_bytes for told in yard.estimator.observations)
+    assert first > 100 * MIB
+    assert abs(second - first) < 30 * MIB
+
+
 async def test_a_worker_that_has_grown_is_replaced(document: Path) -> None:
     clock = FakeClock()
     config = replace(QUICK_MODELS, growth_factor=1.5, growth_floor_bytes=30 * MIB)
