@@ -8,6 +8,18 @@ from pagemill.domain.page import Line, Point, Polygon, Word
 _TALL = 1.5
 """From this ratio of height to width on, PaddleOCR lays a line down before it reads it: as one that runs down."""
 
+_WIDE_FROM = "\u2e80"
+"""From here on letters are written without spaces between words: what PaddleOCR parts is a word."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Letters of one kind, and where they begin and end along x; pixels."""
+
+    text: str
+    left: float
+    right: float
+
 
 @dataclass(frozen=True)
 class RawLine:
@@ -17,47 +29,80 @@ class RawLine:
         text: As read.
         score: 0 … 1.
         corners: Four, clockwise from the top left of the image.
+        runs: What it is made of, spaces left out; empty where the pipeline does not say.
     """
 
     text: str
     score: float
     corners: Sequence[Point]
+    runs: Sequence[Run] = ()
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """A word and where it stands along its line: 0 is the line's start, 1 its end."""
+
+    text: str
+    start: float
+    end: float
 
 
 def page_lines(raw: Sequence[RawLine]) -> list[Line]:
     """The lines that say something, with their words.
 
-    Words are parted at spaces and placed by their share of the line's letters: PaddleOCR parts lines where kinds of
-    characters change, which is neither where words end nor within the line.
+    PaddleOCR parts lines where kinds of letters change, so runs are joined up to the next space. Where it does not say
+    where they stand, or the line runs down, words are placed by their share of the line's letters.
     """
     return [_line(each) for each in raw if each.text.strip()]
 
 
 def _line(raw: RawLine) -> Line:
     text, confidence = raw.text.strip(), min(1.0, max(0.0, raw.score))
-    polygon = _in_reading_direction(raw.corners)
+    polygon = tuple(_point(corner) for corner in raw.corners)
+    is_tall = _is_tall(polygon)
+    stretches = (None if is_tall else _by_runs(text, raw)) or list(_by_letters(text))
+    if is_tall:
+        polygon = (*polygon[1:], polygon[0])
     words = tuple(
-        Word(text=text[start:end], polygon=_part(polygon, start / len(text), end / len(text)), confidence=confidence)
-        for start, end in _words(text)
+        Word(text=each.text, polygon=_part(polygon, each.start, each.end), confidence=confidence) for each in stretches
     )
     return Line(text=text, polygon=polygon, confidence=confidence, words=words)
 
 
-def _words(text: str) -> Iterator[tuple[int, int]]:
-    """Where words begin and end in a line."""
+def _by_letters(text: str) -> Iterator[_Stretch]:
     at = 0
     for word in text.split():
         at = text.index(word, at)
-        yield at, at + len(word)
+        yield _Stretch(word, at / len(text), (at + len(word)) / len(text))
         at += len(word)
 
 
-def _in_reading_direction(corners: Sequence[Point]) -> Polygon:
-    """The corners from where the line begins: a tall one runs down."""
-    first, second, third, fourth = (_point(corner) for corner in corners)
+def _by_runs(text: str, raw: RawLine) -> list[_Stretch] | None:
+    """Words where their runs stand; None where the runs are not those of the text."""
+    waiting = list(raw.runs)
+    found: list[_Stretch] = []
+    for word in text.split():
+        taken: list[Run] = []
+        while waiting and sum(len(run.text) for run in taken) < len(word):
+            taken.append(waiting.pop(0))
+        if "".join(run.text for run in taken) != word:
+            return None
+        groups = [[run] for run in taken] if any(letter >= _WIDE_FROM for letter in word) else [taken]
+        found += (_stretch(group, raw.corners) for group in groups)
+    return found
+
+
+def _stretch(runs: Sequence[Run], corners: Sequence[Point]) -> _Stretch:
+    left, right = min(x for x, _ in corners), max(x for x, _ in corners)
+    start, end = ((x - left) / max(1.0, right - left) for x in (runs[0].left, runs[-1].right))
+    start = min(1.0, max(0.0, start))
+    return _Stretch("".join(run.text for run in runs), start, min(1.0, max(start, end)))
+
+
+def _is_tall(polygon: Polygon) -> bool:
+    first, second, third, fourth = polygon
     width = max(_distance(first, second), _distance(third, fourth))
-    height = max(_distance(second, third), _distance(fourth, first))
-    return (second, third, fourth, first) if height >= _TALL * width else (first, second, third, fourth)
+    return max(_distance(second, third), _distance(fourth, first)) >= _TALL * width
 
 
 def _part(polygon: Polygon, start: float, end: float) -> Polygon:

@@ -55,7 +55,9 @@ def make_reader(pipeline: Pipeline, config: EngineConfig, folder: Path) -> Readi
 
 def _text_reader(pipeline: PaddleOCR) -> Reading:
     def read(bgr: Pixels, longest_side: int) -> RawPage:
-        results: list[Result] = pipeline.predict(bgr, text_det_limit_type="max", text_det_limit_side_len=longest_side)
+        results: list[Result] = pipeline.predict(
+            bgr, text_det_limit_type="max", text_det_limit_side_len=longest_side, return_word_box=True
+        )
         return RawPage(lines_of(results[0]))
 
     return read

@@ -5,7 +5,7 @@ from typing import Any
 
 from pagemill.domain.layout import Region
 from pagemill.engines.paddle.layout import Box, RawTable, region
-from pagemill.engines.paddle.lines import RawLine
+from pagemill.engines.paddle.lines import RawLine, Run
 
 Result = Mapping[str, Any]
 """Texts and numbers, lists and arrays of them, as paddlex has it; not one of its members is typed."""
@@ -13,8 +13,12 @@ Result = Mapping[str, Any]
 
 def lines_of(result: Result) -> list[RawLine]:
     """The lines of an OCR result."""
-    read = zip(result["rec_texts"], result["rec_scores"], result["rec_polys"], strict=True)
-    return [RawLine(str(text), float(score), [_point(corner) for corner in corners]) for text, score, corners in read]
+    texts = result["rec_texts"]
+    read = zip(texts, result["rec_scores"], result["rec_polys"], _runs_of(result, len(texts)), strict=True)
+    return [
+        RawLine(str(text), float(score), [_point(corner) for corner in corners], runs)
+        for text, score, corners, runs in read
+    ]
 
 
 def regions_of(result: Result) -> list[Region]:
@@ -28,6 +32,22 @@ def tables_of(result: Result) -> list[RawTable]:
     return [
         RawTable(str(each["pred_html"]), [_box(box) for box in each["cell_box_list"]])
         for each in result["table_res_list"]
+    ]
+
+
+def _runs_of(result: Result, lines: int) -> Sequence[Sequence[Run]]:
+    """The runs of letters of each line; none of any where the pipeline was not asked or does not say."""
+    texts, regions = result.get("text_word") or (), result.get("text_word_region") or ()
+    if not len(texts) == len(regions) == lines:
+        return [()] * lines
+    return [_runs(*each) for each in zip(texts, regions, strict=True)]
+
+
+def _runs(texts: Sequence[str], regions: Sequence[Sequence[Sequence[float]]]) -> list[Run]:
+    return [
+        Run(text.strip(), min(float(x) for x, _ in region), max(float(x) for x, _ in region))
+        for text, region in zip(texts, regions, strict=False)
+        if text.strip()
     ]
 
 
