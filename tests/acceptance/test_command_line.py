@@ -1,8 +1,6 @@
 """`pagemill ocr` as people use it: in a shell, in a pipe, on a terminal, interrupted."""
 
 import json
-import os
-import pty
 import signal
 import socket
 import subprocess
@@ -14,6 +12,7 @@ import psutil
 import pytest
 from tests.data.documents import SENTENCE, make_numbered_scan, make_scan, make_typed
 from tests.fixtures.server import are_gone, clean_environment, until
+from tests.fixtures.terminal import run_on_terminal
 
 LIMIT_S = 90
 COMMAND = (sys.executable, "-m", "pagemill")
@@ -94,24 +93,11 @@ def test_what_cannot_be_read_is_named_and_the_rest_delivered(temporary: Path, tm
 
 def test_progress_is_shown_on_a_terminal_only(temporary: Path, tmp_path: Path) -> None:
     document = make_typed(tmp_path / "typed.pdf", 2)
-    ours, theirs = pty.openpty()
-    try:
-        run = subprocess.run(
-            [*COMMAND, "ocr", str(document)],
-            env=environment(temporary) | {"TERM": "xterm", "COLUMNS": "100"},
-            stdout=subprocess.PIPE,
-            stderr=theirs,
-            timeout=LIMIT_S,
-            check=True,
-        )
-        shown = os.read(ours, 65536).decode()
-    finally:
-        os.close(ours)
-        os.close(theirs)
+    stdout, shown = run_on_terminal([*COMMAND, "ocr", str(document)], environment(temporary), within=LIMIT_S)
     assert "typed.pdf" in shown
     assert "2/2" in shown
-    assert b"leaf 2" in run.stdout
-    assert b"2/2" not in run.stdout
+    assert b"leaf 2" in stdout
+    assert b"2/2" not in stdout
 
 
 def test_whoever_has_read_enough_may_close_the_pipe(temporary: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.data.documents import make_numbered_scan, make_typed
 from tests.fixtures.server import PATIENCE_S, Gate, Server, clean_environment, faulty_server, until
+from tests.fixtures.terminal import run_on_terminal
 from typer.testing import CliRunner, Result
 
 from pagemill.cli.main import cli
@@ -265,29 +265,18 @@ def test_a_batch_that_was_killed_goes_on_with_the_tasks_it_made(held: tuple[Serv
 
 
 def test_progress_is_shown_by_page_on_a_terminal_only(server: Server, scan: Path) -> None:
-    ours, theirs = pty.openpty()
-    try:
-        run = subprocess.run(
-            [*COMMAND, "submit", "--wait", "--dpi", "100", str(scan)],
-            env=clean_environment({"SERVER_URL": server.url}) | {"TERM": "xterm", "COLUMNS": "100"},
-            stdout=subprocess.PIPE,
-            stderr=theirs,
-            timeout=PATIENCE_S,
-            check=True,
-        )
-        shown = os.read(ours, 65536).decode()
-    finally:
-        os.close(ours)
-        os.close(theirs)
+    command = [*COMMAND, "submit", "--wait", "--dpi", "100", str(scan)]
+    stdout, shown = run_on_terminal(command, clean_environment({"SERVER_URL": server.url}), within=PATIENCE_S)
     assert "scan.pdf" in shown
     assert "2/2" in shown
-    assert run.stdout == b"Number 101\n\x0cNumber 102\n\x0c"
+    assert stdout == b"Number 101\n\x0cNumber 102\n\x0c"
 
 
-def test_whoever_has_read_enough_may_close_the_pipe(server: Server, scan: Path) -> None:
+@pytest.mark.parametrize("command", ["watch", "batch"])
+def test_whoever_has_read_enough_may_close_the_pipe(server: Server, scan: Path, command: str) -> None:
     task_id = server.api.submit(scan, dpi="100")
     run = subprocess.Popen(
-        [*COMMAND, "watch", task_id],
+        [*COMMAND, *(["watch", task_id] if command == "watch" else ["batch", str(scan.parent), "--json"])],
         env=clean_environment({"SERVER_URL": server.url}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

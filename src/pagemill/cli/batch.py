@@ -17,7 +17,7 @@ from rich.progress import Progress, TaskID
 from pagemill.cli.delivering import deliver, extension_of
 from pagemill.cli.exits import ExitCode, complain
 from pagemill.cli.remote import exit_code_of_refusal, said
-from pagemill.cli.showing import print_line, progress_bars
+from pagemill.cli.showing import bar_label, print_line, progress_bars
 from pagemill.cli.submit import follow_with_bar, report
 from pagemill.cli.targets import overall_code
 from pagemill.client import AsyncClient, ClientError, SubmitOptions
@@ -122,10 +122,8 @@ class _Run:
         self._overall: TaskID | None = None
 
     async def all(self, files: Sequence[Path]) -> list[ExitCode]:
-        self._overall = self._bars.add_task("documents", total=len(files))
-        async with asyncio.TaskGroup() as group:
-            work = [group.create_task(self._one(file)) for file in files]
-        return [each.result() for each in work]
+        self._overall = self._bars.add_task(bar_label(self._request.name), total=len(files), unit="documents")
+        return await asyncio.gather(*(self._one(file) for file in files))
 
     async def _one(self, file: Path) -> ExitCode:
         name = file.relative_to(self._request.folder).as_posix()
@@ -135,6 +133,8 @@ class _Run:
             except ClientError as error:
                 complain(f"{name}: {said(error)}")
                 code = exit_code_of_refusal(error)
+            except BrokenPipeError:
+                raise  # whoever reads what we print has had enough
             except OSError as error:
                 complain(f"{name}: it cannot be read here: {error.strerror}.")
                 code = ExitCode.USAGE

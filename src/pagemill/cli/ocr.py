@@ -100,7 +100,7 @@ class _OcrRun:
         await self._application.manager.delete_task(task.task_id)
 
     async def _watch(self, task: Task, file: Path, progress: Progress) -> Task:
-        bar = progress.add_task(bar_label(file.name), total=task.pages_total)
+        bar = progress.add_task(bar_label(file.name), total=task.pages_total, unit="pages")
         async for seen in self._application.reader.progress(task.task_id):
             progress.update(bar, completed=seen.pages_done + seen.pages_failed)
             task = seen

@@ -36,8 +36,8 @@ def print_rows(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
             print_line("\t".join(row))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in heads:
-        table.add_column(head, overflow="fold")
+    for place, head in enumerate(heads):
+        table.add_column(head, overflow="fold", no_wrap=place == 0)
     for row in texts:
         table.add_row(*map(Text, row))
     console.print(table)
@@ -101,13 +101,13 @@ def event_line(event: EventWire) -> str:
 
 
 def progress_bars() -> Progress:
-    """A bar for each document, by page; on a terminal only, and on stderr."""
+    """Bars of what is done, each with its `unit`; on a terminal only, and on stderr."""
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("pages"),
+        TextColumn("{task.fields[unit]}"),
         TimeRemainingColumn(),
         console=console,
         disable=not console.is_terminal,

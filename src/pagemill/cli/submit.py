@@ -121,7 +121,7 @@ async def follow_with_bar(client: AsyncClient, task: TaskWire | str, bars: Progr
         async for state in states:
             done = state.progress.pages_done + state.progress.pages_failed
             if bar is None:
-                bar = bars.add_task(bar_label(state.document.name), total=state.progress.pages_total)
+                bar = bars.add_task(bar_label(state.document.name), total=state.progress.pages_total, unit="pages")
             bars.update(bar, completed=done)
     if bar is not None and not keep:
         bars.remove_task(bar)

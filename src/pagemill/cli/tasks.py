@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from pagemill.cli.batch import ITEM
 from pagemill.cli.delivering import deliver
 from pagemill.cli.exits import ExitCode, complain
 from pagemill.cli.remote import exit_code_of_refusal, said
@@ -175,7 +176,8 @@ async def list_tasks(client: AsyncClient, selection: Selection, *, limit: int | 
 
 def _row(task: TaskWire) -> Sequence[object]:
     pages = f"{task.progress.pages_done}/{task.progress.pages_total}"
-    return (task.task_id, task.status, pages, task.created_at, task.document.name, task.options.labels)
+    labels = {name: value for name, value in task.options.labels.items() if name != ITEM}
+    return (task.task_id, task.status, pages, task.created_at, task.document.name, labels)
 
 
 async def command_tasks(client: AsyncClient, verb: str, tasks: Sequence[str], *, as_json: bool) -> ExitCode:
