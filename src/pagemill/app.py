@@ -31,23 +31,10 @@ from pagemill.pool.service_pool import OCRServicePool
 from pagemill.settings import Settings
 from pagemill.store import migrate
 from pagemill.store.database import Database
-from pagemill.store.document_batches import SqlDocumentBatches
 from pagemill.store.document_copies import keep_copy
-from pagemill.store.event_log import SqlEventLog
 from pagemill.store.folder_lock import locked_folder
-from pagemill.store.idempotency import SqlSubmissions
-from pagemill.store.learned_state import SqlLearnedState
-from pagemill.store.notices import SqlTaskNotices
 from pagemill.store.notifications import Notifications
-from pagemill.store.outbox import SqlOutbox
-from pagemill.store.overdue import SqlOverdueTasks
-from pagemill.store.page_queue import SqlPageQueue
-from pagemill.store.page_results import SqlPageResults
-from pagemill.store.resources import SqlResourceLog
-from pagemill.store.retention import SqlRetention
-from pagemill.store.samples import SqlTaskSamples
-from pagemill.store.task_queue import SqlTaskQueue
-from pagemill.store.task_store import SqlTaskStore
+from pagemill.store.parts import StoreParts
 from pagemill.tasks.batch_params import BatchParamsMaker
 from pagemill.tasks.batch_sizes import BatchSizes
 from pagemill.tasks.batches import BatchRunner
@@ -124,10 +111,7 @@ class Application:
 
         self._database = Database(settings.resolved_database_url)
         self._owner = configs.owner(settings)
-        queue = SqlTaskQueue(self._database, clock, config=configs.queue_config(settings))
-        store = SqlTaskStore(self._database, clock)
-        pages = SqlPageQueue(self._database, clock)
-        events = SqlEventLog(self._database, clock)
+        store = StoreParts(self._database, clock, queue=configs.queue_config(settings))
 
         self.guard = MemoryGuard(
             configs.guard_config(settings),
@@ -138,10 +122,9 @@ class Application:
         structure = structure_spec()
         estimator = LearningEstimator(seeds_of(specs.values(), structure=structure))
         load_times = LoadTimes()
-        learned = SqlLearnedState(self._database, clock)
         self._learning = (
-            LearningKeeper("memory estimates", learner=estimator, state=learned),
-            LearningKeeper("load times", learner=load_times, state=learned),
+            LearningKeeper("memory estimates", learner=estimator, state=store.learned),
+            LearningKeeper("load times", learner=load_times, state=store.learned),
         )
         self._models = ModelManager(
             specs,
@@ -157,42 +140,42 @@ class Application:
         )
         self.pool = OCRServicePool(pool_config, specs, self._models)
 
-        self._watch = TaskWatch(store)
-        resources = SqlResourceLog(self._database, clock)
-        handlers = TaskEventHandlers(resources=resources, pages=pages, events=events, watch=self._watch)
-        outbox = SqlOutbox(self._database, clock)
+        self._watch = TaskWatch(store.tasks)
+        handlers = TaskEventHandlers(
+            resources=store.resources, pages=store.pages, events=store.events, watch=self._watch
+        )
         webhooks = configs.webhook_config(settings)
-        self._courier = make_courier(webhooks, outbox=outbox, clock=clock)
+        self._courier = make_courier(webhooks, outbox=store.outbox, clock=clock)
         errors = TaskErrorHandler(
             configs.retry_policy(settings),
             engines=specs,
-            pages=pages,
-            store=store,
+            pages=store.pages,
+            store=store.tasks,
             memory=self.guard,
             handlers=handlers,
-            on_oom=oom_alerts(webhooks, outbox=outbox, clock=clock),
+            on_oom=oom_alerts(webhooks, outbox=store.outbox, clock=clock),
         )
         params = BatchParamsMaker(configs.batch_rules(settings), engines=specs, sizes=BatchSizes())
         batches = BatchRunner(
             configs.batch_config(settings, self._owner),
             params=params,
-            pages=pages,
+            pages=store.pages,
             pool=self.pool,
             errors=errors,
             handlers=handlers,
         )
         cleaner = TaskCleaner(
-            store=store,
+            store=store.tasks,
             handlers=handlers,
             watch=self._watch,
             work_dir=settings.data_dir / "work",
             limit=timedelta(seconds=settings.tasks.cleanup_timeout_seconds),
         )
-        self._follower = TaskFollower(store=store, watch=self._watch, cleaner=cleaner)
+        self._follower = TaskFollower(store=store.tasks, watch=self._watch, cleaner=cleaner)
         self._dispatcher = Dispatcher(
             configs.dispatcher_config(settings, services),
-            queue=queue,
-            pages=pages,
+            queue=store.queue,
+            pages=store.pages,
             memory=self.guard,
             batches=batches,
             follower=self._follower,
@@ -202,16 +185,16 @@ class Application:
             settings.resolved_database_url, on_event=hearing.on_event, on_connected=hearing.on_connected
         )
         self._rescuer = Rescuer(
-            queue=queue,
-            store=store,
-            pages=pages,
+            queue=store.queue,
+            store=store.tasks,
+            pages=store.pages,
             cleaner=cleaner,
             dispatcher=self._dispatcher,
             clock=clock,
             grace=timedelta(0) if self._is_alone else OTHERS_GRACE,
         )
         self._expiry = Expiry(
-            overdue=SqlOverdueTasks(self._database, clock),
+            overdue=store.overdue,
             dispatcher=self._dispatcher,
             watch=self._watch,
             clock=clock,
@@ -219,8 +202,8 @@ class Application:
         )
         self._pruning = Pruning(
             configs.pruning_config(settings),
-            store=store,
-            retention=SqlRetention(self._database, clock),
+            store=store.tasks,
+            retention=store.retention,
             now=lambda: min(clock.now(), SystemClock().now()),
             remove_parts=lambda: remove_abandoned(self.uploads, now=min(clock.now(), SystemClock().now())),
         )
@@ -234,25 +217,24 @@ class Application:
             inspector=PooledInspector(pool_config, self.pool),
             estimator=estimator,
             memory=self.guard,
-            queue=queue,
-            store=store,
-            pages=pages,
-            submissions=SqlSubmissions(self._database, clock),
+            queue=store.queue,
+            store=store.tasks,
+            pages=store.pages,
+            submissions=store.submissions,
             handlers=handlers,
             dispatcher=self._dispatcher,
             watch=self._watch,
             clock=clock,
         )
         self._warnings = MemoryWarnings(pool=self.pool, handlers=handlers)
-        samples = SqlTaskSamples(self._database)
-        self._sampler = TaskSampler(samples=samples, pool=self.pool, handlers=handlers, clock=clock)
+        self._sampler = TaskSampler(samples=store.samples, pool=self.pool, handlers=handlers, clock=clock)
         self.reader = TaskReader(
-            store=store,
-            results=store,
-            events=events,
-            samples=samples,
+            store=store.tasks,
+            results=store.tasks,
+            events=store.events,
+            samples=store.samples,
             status=StatusReader(
-                statistics=queue,
+                statistics=store.queue,
                 pool=self.pool,
                 memory=self.guard,
                 tally=handlers.tally,
@@ -266,12 +248,11 @@ class Application:
             clock=clock,
         )
 
-        notices = SqlTaskNotices(self._database)
         self.batches = DocumentBatchManager(
             manager=self.manager,
-            batches=SqlDocumentBatches(self._database, clock, config=configs.queue_config(settings)),
-            store=store,
-            notices=notices,
+            batches=store.batches,
+            store=store.tasks,
+            notices=store.notices,
             watch=self._watch,
             clock=clock,
             most=settings.tasks.max_queue_size,
@@ -281,19 +262,21 @@ class Application:
             specs, estimator=estimator, memory=estimator, loads=load_times, devices=self.guard, pool=self.pool
         )
         self.views = PageViews(
-            store=store,
-            results=SqlPageResults(self._database),
+            store=store.tasks,
+            results=store.results,
             drawer=PooledPageDrawer(self.pool, wait=pool_config.inspect_wait, limit=pool_config.inspect_limit),
             work_dir=settings.data_dir.resolve() / "work",
         )
         self.files = ResultFiles(
-            store=store,
-            results=store,
+            store=store.tasks,
+            results=store.tasks,
             writers=self.writers,
             pdfs=PooledPdfMaker(self.pool, wait=pool_config.inspect_wait),
             work_dir=settings.data_dir.resolve() / "work",
         )
-        self.feed = TaskFeed(store=store, events=events, notices=notices, watch=self._watch, clock=clock)
+        self.feed = TaskFeed(
+            store=store.tasks, events=store.events, notices=store.notices, watch=self._watch, clock=clock
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -6,22 +6,24 @@ Fakes that pass the same conformance suites live in `pagemill.testing`.
 
 from pagemill.domain.ports.clock import Clock
 from pagemill.domain.ports.memory import MemoryAdmission, MemoryEstimator, MemoryHistory, MemoryProbe, WatchedWorkers
-from pagemill.domain.ports.storage import (
-    DocumentBatches,
+from pagemill.domain.ports.records import (
     EventLog,
     LearnedState,
     Learner,
     Outbox,
-    OverdueTasks,
-    PageQueue,
     QueueStatistics,
     ResourceLog,
+    TaskNotices,
+    TaskSamples,
+)
+from pagemill.domain.ports.storage import (
+    DocumentBatches,
+    OverdueTasks,
+    PageQueue,
     ResultStore,
     Retention,
     Submissions,
-    TaskNotices,
     TaskQueue,
-    TaskSamples,
     TaskStore,
 )
 from pagemill.domain.ports.work import DocumentInspector, LoadHistory, OnPage, Service, ServicePool
