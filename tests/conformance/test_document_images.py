@@ -1,5 +1,6 @@
 """What images alone can be: many frames, thumbnails, orientations, sizes beyond memory."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from pagemill.documents.opening import inspect_document, open_document
 from pagemill.domain.documents import PageSize
 from pagemill.domain.errors import DocumentTooLarge, PageUnreadable
 from pagemill.domain.image import PageImage
+from pagemill.pool.linux import peak_rss_bytes, reset_peak, rss_bytes
 
 LIMIT = 1_000_000
 
@@ -64,6 +66,27 @@ def test_a_large_jpeg_is_reduced_while_it_is_decoded(tmp_path: Path) -> None:
     Image.new("L", (4000, 3000), 200).save(path, "JPEG", dpi=(400, 400))
     page = rendered(path, max_pixels=187_500)
     assert (page.width_px, page.height_px, page.dpi) == (500, 375, 50)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Peaks are read from /proc.")
+@pytest.mark.parametrize("mode", ["1", "L", "P"])
+def test_a_scan_of_twenty_thousand_rows_is_reduced_within_few_times_its_samples(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "scan"
+    Image.new(mode, (1200, 20_000), 1).save(path, "PNG")
+    rendered(path, max_pixels=1000)  # for what is allotted once
+    before = rss_bytes()
+    reset_peak()
+    page = rendered(path, max_pixels=2_000_000)
+    assert peak_rss_bytes() - before < 3 * 1200 * 20_000  # a palette's colours take four times its samples
+    assert 1_900_000 < page.pixels <= 2_000_000
+
+
+@pytest.mark.parametrize("size", [(1, 30_000), (30_000, 1)], ids=str)
+def test_a_strip_one_pixel_wide_keeps_its_length(tmp_path: Path, size: tuple[int, int]) -> None:
+    path = tmp_path / "scan"
+    Image.new("L", size, 200).save(path, "PNG")
+    page = rendered(path, max_pixels=40_000_000)
+    assert (page.width_px, page.height_px) == size
 
 
 def test_an_image_too_large_to_decode_is_refused_with_the_numbers(tmp_path: Path) -> None:

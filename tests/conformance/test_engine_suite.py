@@ -141,6 +141,13 @@ def test_reads_a_line_far_longer_than_a_page(engine: Engine) -> None:
     assert edit_distance(dense(page.text), dense(words)) <= len(words) // 50
 
 
+def test_reads_a_receipt_of_two_hundred_lines(engine: Engine) -> None:
+    lines = [f"{line} {number}" for number in range(40) for line in make_pages.ENGLISH]
+    page = read(engine, make_pages.text_page(lines, width=700, height=7000, size=20))
+    truth = dense("".join(lines))
+    assert edit_distance(dense(page.text), truth) <= len(truth) // 50
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 3), (1, 4000), (4000, 1), (30, 8000), (8000, 30)], ids=str)
 def test_reads_odd_shapes_without_complaint(engine: Engine, size: tuple[int, int]) -> None:
     page = read(engine, make_pages.blank_page(*size))
@@ -200,7 +207,9 @@ def test_trim_gives_memory_back(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "turned"), [((1654, 2339), 0), ((1654, 2339), 180), ((200, 20000), 0), ((4000, 4000), 0)], ids=str
+    ("size", "turned"),
+    [((1654, 2339), 0), ((1654, 2339), 180), ((200, 20000), 0), ((700, 9000), 0), ((4000, 4000), 0)],
+    ids=str,
 )
 def test_a_page_takes_no_more_than_the_seed_says(
     choice: tuple[EngineSpec, str], engine: Engine, size: tuple[int, int], turned: int

@@ -1,6 +1,7 @@
 """From an image in any mode Pillow knows to an upright `PageImage` on white. Runs in workers only."""
 
 import math
+from collections.abc import Iterator
 from typing import cast
 
 from PIL import Image, ImageOps
@@ -11,6 +12,9 @@ Size = tuple[int, int]
 
 _WHITES = (2**8 - 1, 2**12 - 1, 2**16 - 1, 2**32 - 1, math.inf)
 """The lightest gray of 8, 12, 16 and 32 bits, whatever the width of the number that holds it."""
+
+_BAND_PIXELS = 4_000_000
+"""Of a large image as much as is made plain at once."""
 
 _RESOLUTIONS = (50.0, 2400.0)
 _SCREEN_RESOLUTION = 100.0
@@ -33,7 +37,7 @@ def page_image(image: Image.Image, *, stored_size: Size, max_pixels: int) -> Pag
     """
     dpi = stated_dpi(image, stored_size)
     ImageOps.exif_transpose(image, in_place=True)
-    flat = _flattened(_shrunk(_plain(image), max_pixels))
+    flat = _flattened(_reduced(image, max_pixels))
     width, height = flat.size
     channels = len(flat.getbands())
     return PageImage(
@@ -45,10 +49,57 @@ def page_image(image: Image.Image, *, stored_size: Size, max_pixels: int) -> Pag
     )
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """The image in one of the modes L, LA, RGB, RGBA."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return _scaled_gray(image)
+def _reduced(image: Image.Image, max_pixels: int) -> Image.Image:
+    """The image in a plain mode, averaged down to `max_pixels`.
+
+    Plain samples may take several times what the stored ones do, so a large image is made plain band by band.
+    """
+    target = _target(image.size, max_pixels)
+    white = _white(image) if _is_deep(image) else None
+    if target == image.size:
+        return _plain(image, white)
+    if image.mode in ("L", "RGB") and not image.has_transparency_data:
+        return image.resize(target, Image.Resampling.BOX, reducing_gap=2.0)
+    made: Image.Image | None = None
+    for top, bottom in _bands(image.size, target):
+        part = _reduced_rows(image, target, (top, bottom), white)
+        made = made or Image.new(part.mode, target)
+        made.paste(part, (0, top))
+    return made or _plain(image, white)
+
+
+def _reduced_rows(image: Image.Image, target: Size, rows: tuple[int, int], white: float | None) -> Image.Image:
+    """These rows of the target, made of the rows of the image that they show."""
+    pitch = image.height / target[1]
+    top, bottom = rows[0] * pitch, min(rows[1] * pitch, float(image.height))
+    first, last = math.floor(top), math.ceil(bottom)
+    band = _plain(image.crop((0, first, image.width, last)), white)
+    box = (0.0, top - first, float(image.width), bottom - first)
+    return band.resize((target[0], rows[1] - rows[0]), Image.Resampling.BOX, box=box)
+
+
+def _bands(size: Size, target: Size) -> Iterator[tuple[int, int]]:
+    """Rows of the target, parted so that what each band shows is small enough to be held in any mode."""
+    width, height = size
+    step = max(1, _BAND_PIXELS * target[1] // (width * height))
+    for top in range(0, target[1], step):
+        yield top, min(top + step, target[1])
+
+
+def _target(size: Size, max_pixels: int) -> Size:
+    scale = reduction(size, max_pixels)
+    if scale == 1:
+        return size
+    width, height = (max(1, math.floor(side * scale)) for side in size)
+    if width * height > max_pixels:
+        return min(width, max_pixels), min(height, max_pixels)
+    return width, height
+
+
+def _plain(image: Image.Image, white: float | None) -> Image.Image:
+    """The image in one of the modes L, LA, RGB, RGBA; `white` is the lightest sample of a deep one."""
+    if white is not None:
+        return image.convert("F").point(lambda sample: sample * (255 / white)).convert("L")
     if image.has_transparency_data:
         return image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
     if image.mode in ("L", "RGB"):
@@ -56,23 +107,18 @@ def _plain(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _scaled_gray(image: Image.Image) -> Image.Image:
-    """Samples of more than 8 bits, or fractions of one, as 8 bits: white is the least common depth that holds all."""
-    samples = image.convert("F")
-    _, highest = cast("tuple[float, float]", samples.getextrema())
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def _white(image: Image.Image) -> float:
+    """The lightest of samples of more than 8 bits, or fractions of one: the least common depth that holds all."""
+    width, height = image.size
+    step = max(1, _BAND_PIXELS // width)
+    bands = (image.crop((0, top, width, min(top + step, height))) for top in range(0, height, step))
+    highest = max(cast("tuple[float, float]", band.convert("F").getextrema())[1] for band in bands)
     is_fraction = image.mode == "F" and highest <= 1
-    white = 1 if is_fraction else next(white for white in _WHITES if highest <= white)
-    return samples.point(lambda sample: sample * (255 / white)).convert("L")
-
-
-def _shrunk(image: Image.Image, max_pixels: int) -> Image.Image:
-    scale = reduction(image.size, max_pixels)
-    if scale == 1:
-        return image
-    width, height = (max(1, math.floor(side * scale)) for side in image.size)
-    if width * height > max_pixels:
-        width, height = min(width, max_pixels), min(height, max_pixels)
-    return image.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0)
+    return 1 if is_fraction else next(white for white in _WHITES if highest <= white)
 
 
 def _flattened(image: Image.Image) -> Image.Image:

@@ -108,3 +108,13 @@ def test_exif_orientation_turns_the_image(orientation: int, corner: str) -> None
     row, column = divmod(made.data.tobytes().index(0), made.width_px)
     assert f"{'bottom' if row else 'top'} {'right' if column else 'left'}" == corner
     assert (made.width_px, made.height_px) == ((2, 4) if orientation > 4 else (4, 2))
+
+
+@pytest.mark.parametrize(("mode", "plain"), [("1", "L"), ("P", "RGB"), ("CMYK", "RGB"), ("I;16", "L"), ("F", "L")])
+def test_a_large_image_is_reduced_in_bands_that_join_without_a_seam(mode: str, plain: str) -> None:
+    gradient = Image.linear_gradient("L").resize((2000, 2500))
+    image = gradient.convert("I").convert(mode) if mode == "I;16" else gradient.convert(mode)
+    made = page_image(image.copy(), stored_size=image.size, max_pixels=LIMIT)
+    same = image.convert("F").convert("L") if mode == "I;16" else image.convert(plain)
+    expected = same.resize((made.width_px, made.height_px), Image.Resampling.BOX)
+    assert max(abs(a - b) for a, b in zip(made.data.tobytes(), expected.tobytes(), strict=True)) <= 1
