@@ -50,8 +50,8 @@ class SamplePage:
 
 
 @dataclass
-class _Sheet:
-    """Paper in the making."""
+class Sheet:
+    """Paper in the making; `lines` is what was written on it, in reading order."""
 
     size: tuple[int, int]
     chance: random.Random
@@ -89,24 +89,24 @@ class _Sheet:
         return self.chance.choice((word, word, word, word.capitalize(), word + ","))
 
 
-def _letter(sheet: _Sheet) -> None:
-    _paragraphs(sheet, 200, 220, 1250, 11, rows=38)
+def _letter(sheet: Sheet) -> None:
+    paragraphs(sheet, 200, 220, 1250, 11, rows=38)
 
 
-def _report(sheet: _Sheet) -> None:
+def _report(sheet: Sheet) -> None:
     sheet.write(160, 150, "Quarterly statement of the committee", points=18)
-    _paragraphs(sheet, 160, 260, 1330, 9, rows=52)
+    paragraphs(sheet, 160, 260, 1330, 9, rows=52)
 
 
-def _two_columns(sheet: _Sheet) -> None:
+def _two_columns(sheet: Sheet) -> None:
     sheet.write(160, 150, "Two columns of running text", points=16)
-    _paragraphs(sheet, 160, 260, 620, 9, rows=52)
-    _paragraphs(sheet, 880, 260, 620, 9, rows=52)
+    paragraphs(sheet, 160, 260, 620, 9, rows=52)
+    paragraphs(sheet, 880, 260, 620, 9, rows=52)
 
 
-def _invoice(sheet: _Sheet) -> None:
+def _invoice(sheet: Sheet) -> None:
     sheet.write(150, 150, "Invoice 2026-0417", points=20)
-    _paragraphs(sheet, 150, 300, 500, 10, rows=4)
+    paragraphs(sheet, 150, 300, 500, 10, rows=4)
     for row in range(24):
         y = 620 + row * 62
         cells = (str(row + 1), sheet.sentence(600, points=10), f"{sheet.chance.randint(1, 40)} pcs", _amount(sheet))
@@ -114,7 +114,7 @@ def _invoice(sheet: _Sheet) -> None:
             sheet.write(x, y, cell, points=10)
 
 
-def _receipt(sheet: _Sheet) -> None:
+def _receipt(sheet: Sheet) -> None:
     for row in range(4):
         sheet.write(110, 60 + row * 40, sheet.sentence(330, points=9).upper(), points=9)
     for row in range(22):
@@ -125,19 +125,19 @@ def _receipt(sheet: _Sheet) -> None:
     sheet.write(430, 1240, _amount(sheet), points=13)
 
 
-def _small_print(sheet: _Sheet) -> None:
-    _paragraphs(sheet, 160, 180, 640, 6, rows=70)
-    _paragraphs(sheet, 880, 180, 620, 6, rows=70)
+def _small_print(sheet: Sheet) -> None:
+    paragraphs(sheet, 160, 180, 640, 6, rows=70)
+    paragraphs(sheet, 880, 180, 620, 6, rows=70)
 
 
-def _chinese(sheet: _Sheet) -> None:
+def _chinese(sheet: Sheet) -> None:
     sentences = cycle(sheet.chance.sample(_CHINESE, len(_CHINESE)))
     for row, sentence in enumerate(islice(sentences, 30)):
         text = f"{sentence}，{sheet.word()} {sheet.word()}。" if row % 2 else f"{row + 1}. {sentence}。"
         sheet.write_chinese(180, 200 + row * 68, text, points=12)
 
 
-_LAYOUTS: dict[str, tuple[tuple[int, int], Callable[[_Sheet], None]]] = {
+_LAYOUTS: dict[str, tuple[tuple[int, int], Callable[[Sheet], None]]] = {
     "letter": (_A4, _letter),
     "report": (_A4, _report),
     "two columns": (_A4, _two_columns),
@@ -151,13 +151,20 @@ _LAYOUTS: dict[str, tuple[tuple[int, int], Callable[[_Sheet], None]]] = {
 def sample_pages(count: int, *, seed: int = 2026) -> Iterator[SamplePage]:
     """Scans of `count` pages, all layouts in turn, the same for the same seed."""
     chance = random.Random(seed)  # noqa: S311 - test pages, not secrets
-    for number, (name, (size, compose)) in enumerate(islice(cycle(_LAYOUTS.items()), count), start=1):
-        sheet = _Sheet(size, chance)
-        compose(sheet)
-        yield SamplePage(f"{number:02} {name}", _scanned(sheet.image, chance), "\n".join(sheet.lines))
+    for number, name in enumerate(islice(cycle(_LAYOUTS), count), start=1):
+        sheet = compose(name, chance)
+        yield SamplePage(f"{number:02} {name}", scanned(sheet.image, chance), "\n".join(sheet.lines))
 
 
-def _scanned(image: Image.Image, chance: random.Random) -> Image.Image:
+def compose(layout: str, chance: random.Random) -> Sheet:
+    """A clean sheet of one of the layouts."""
+    size, write = _LAYOUTS[layout]
+    sheet = Sheet(size, chance)
+    write(sheet)
+    return sheet
+
+
+def scanned(image: Image.Image, chance: random.Random) -> Image.Image:
     """The image as a flatbed gives it: a little askew, soft and noisy."""
     askew = image.rotate(chance.uniform(-0.7, 0.7), resample=Image.Resampling.BICUBIC, fillcolor=_PAPER)
     soft = np.asarray(askew.filter(ImageFilter.GaussianBlur(0.6)), dtype=np.float32)
@@ -165,13 +172,14 @@ def _scanned(image: Image.Image, chance: random.Random) -> Image.Image:
     return Image.fromarray(np.clip(soft + noise, 0, 255).astype(np.uint8)).convert("RGB")
 
 
-def _paragraphs(sheet: _Sheet, x: int, y: int, width: int, points: float, *, rows: int) -> None:
+def paragraphs(sheet: Sheet, x: int, y: int, width: int, points: float, *, rows: int) -> None:
+    """Write so many lines of running text below each other, each as long as `width` allows."""
     leading = math.ceil(_pixels(points) * 1.5)
     for row in range(rows):
         sheet.write(x, y + row * leading, sheet.sentence(width, points=points), points=points)
 
 
-def _amount(sheet: _Sheet) -> str:
+def _amount(sheet: Sheet) -> str:
     return f"{sheet.chance.uniform(0.5, 2500):,.2f}"
 
 
