@@ -1,4 +1,4 @@
-.PHONY: serve test check bench reference clean help
+.PHONY: serve test check bench bench-speed reference clean help
 
 VENV := .venv
 PYTHON ?= python3
@@ -19,6 +19,9 @@ check: $(VENV)/.dev ## Format, lint, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench-speed: $(VENV)/.dev ## Print how fast the service is, against its targets
+	$(BIN)/python -m benchmarks.speed
 
 bench: $(VENV)/.dev ## Print the benchmark tables
 	$(BIN)/python -m benchmarks.throughput

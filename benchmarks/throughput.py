@@ -48,12 +48,12 @@ def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        truths = _lay_out(folder, arguments)
+        truths = lay_out(folder, arguments)
         runs: dict[str, list[Run]] = {contender: [] for contender in CONTENDERS}
         for _ in range(arguments.rounds):
             for contender, done in runs.items():
-                done.append(_run(contender, folder))
-        scores = {contender: _scores(contender, folder, truths) for contender in CONTENDERS}
+                done.append(run_contender(contender, folder))
+        scores = {contender: scores_of(contender, folder, truths) for contender in CONTENDERS}
         _print(runs, scores)
 
 
@@ -68,7 +68,7 @@ def _arguments() -> argparse.Namespace:
 # --- pages -----------------------------------------------------------------------------------------------------------
 
 
-def _lay_out(folder: Path, arguments: argparse.Namespace) -> dict[str, str]:
+def lay_out(folder: Path, arguments: argparse.Namespace) -> dict[str, str]:
     """Put the pages where the contenders look for them; the true texts by the pages' names."""
     (folder / "pages").mkdir()
     (warm_up,) = sample_pages(1, seed=1)
@@ -103,7 +103,8 @@ def _sroie_text(path: Path) -> str:
 # --- runs ------------------------------------------------------------------------------------------------------------
 
 
-def _run(contender: str, folder: Path) -> Run:
+def run_contender(contender: str, folder: Path) -> Run:
+    """Run one contender over a folder that `lay_out` filled, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.contenders", contender, str(folder), str(_cores())]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         watch = _MemoryWatch(process.pid)
@@ -149,7 +150,8 @@ def _cores() -> int:
 # --- table -----------------------------------------------------------------------------------------------------------
 
 
-def _scores(contender: str, folder: Path, truths: dict[str, str]) -> list[Score]:
+def scores_of(contender: str, folder: Path, truths: dict[str, str]) -> list[Score]:
+    """How well the contender's last run read each page."""
     texts = (folder / "pages" / f"{name}.{contender}.txt" for name in truths)
     return [score(text.read_text(encoding="utf-8"), truth) for text, truth in zip(texts, truths.values(), strict=True)]
 

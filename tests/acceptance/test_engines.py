@@ -94,5 +94,5 @@ def test_a_language_that_is_not_installed_is_refused_with_those_who_have_it(api:
     assert answer.status_code == 422
     problem = answer.json()
     assert problem["code"] == "unknown_engine"
-    assert problem["details"] == {"languages": lacking, "engines": "rapidocr"}
+    assert problem["details"] == {"languages": lacking, "engines": "rapidocr, rapidocr-onnx"}
     assert "apt-get install tesseract-ocr-LANG" in problem["detail"]

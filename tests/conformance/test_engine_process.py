@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from pagemill.engines.rapidocr.spec import has_openvino
 from pagemill.engines.registry import engine_specs, unusable_engines
 
 UNUSABLE = unusable_engines(engine_specs())
@@ -12,7 +14,7 @@ PREPARE = """
 import resource, sys
 from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import PagemillError
-from pagemill.engines.{engine} import load
+from {module} import {attribute} as load
 from tests.data import make_pages
 image = make_pages.page_image(make_pages.text_page(make_pages.ENGLISH * 4, width=1654, height=2339))
 """
@@ -44,7 +46,7 @@ except PagemillError as error:
 """
 
 
-@pytest.fixture(params=["rapidocr", "tesseract"])
+@pytest.fixture(params=["rapidocr", "rapidocr-onnx", "tesseract"])
 def engine(request: pytest.FixtureRequest) -> str:
     name = str(request.param)
     if name in UNUSABLE:
@@ -53,8 +55,9 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 def run(engine: str, program: str) -> str:
+    module, _, attribute = engine_specs()[engine].factory.partition(":")
     result = subprocess.run(
-        [sys.executable, "-c", PREPARE.format(engine=engine) + program],
+        [sys.executable, "-c", PREPARE.format(module=module, attribute=attribute) + program],
         capture_output=True,
         text=True,
         check=False,
@@ -78,6 +81,8 @@ def test_a_failed_allocation_is_an_out_of_memory_error(engine: str, spare_mb: in
     ("engine", "config", "remedy"),
     [
         ("rapidocr", "profile='fast'", "PP-OCRv6_rec_tiny.onnx"),
+        ("rapidocr", "profile='fast'", "engines.rapidocr.det_model"),
+        ("rapidocr-onnx", "profile='fast'", "engines.rapidocr-onnx.det_model"),
         ("tesseract", "profile='accurate', languages=('xx',)", "apt-get install tesseract-ocr-xx"),
         ("tesseract", "profile='accurate', options={'tessdata_dir': '/nowhere'}", "apt-get install tesseract-ocr-eng"),
     ],
@@ -88,3 +93,36 @@ def test_missing_models_are_an_error_that_says_how_to_get_them(engine: str, conf
     answer = run(engine, WITHOUT_MODELS.replace("{config}", config))
     assert answer.startswith("engine_error ")
     assert remedy in answer
+
+
+REPORTING = """
+import importlib, pathlib, sys
+pathlib.Path("openvino_telemetry").mkdir()
+pathlib.Path("openvino_telemetry/__init__.py").write_text("raise SystemExit('OpenVINO reports to its maker')")
+sys.path.insert(0, "")
+importlib.invalidate_caches()
+engine = load(EngineConfig(profile="accurate"))
+print("openvino" in sys.modules)
+"""
+
+
+def test_openvino_cannot_report_to_its_maker(tmp_path: Path) -> None:
+    if not has_openvino():
+        pytest.skip("OpenVINO is not installed here.")
+    assert run("rapidocr", f"import os; os.chdir({str(tmp_path)!r})" + REPORTING) == "True"
+
+
+WITHOUT_OPENVINO = """
+import importlib.util
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name == "openvino" else found(name, *more)
+from pagemill.engines.rapidocr import spec
+spec.find_spec = importlib.util.find_spec
+engine = load(EngineConfig(profile="accurate"))
+page = engine.read(image, number=1, rotation=None, batch_size=None)
+print(page.engine, len(list(page.lines)), "openvino" in sys.modules)
+"""
+
+
+def test_rapidocr_runs_where_openvino_is_not_installed() -> None:
+    assert run("rapidocr", WITHOUT_OPENVINO) == "rapidocr 20 False"

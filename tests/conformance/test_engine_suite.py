@@ -17,7 +17,7 @@ from pagemill.domain.memory import MIB
 from pagemill.domain.page import Page, Point, Polygon
 from pagemill.engines.registry import engine_specs, unusable_engines
 
-ENGINES = [("rapidocr", "accurate"), ("tesseract", "accurate")]
+ENGINES = [("rapidocr", "accurate"), ("rapidocr-onnx", "accurate"), ("tesseract", "accurate")]
 
 
 @pytest.fixture(scope="module", params=ENGINES, ids="/".join)
@@ -125,6 +125,14 @@ def test_reads_small_print(engine: Engine) -> None:
     page = make_pages.text_page(make_pages.ENGLISH * 4, width=1654, height=2339, size=six_points)
     truth = dense("".join(make_pages.ENGLISH * 4))
     assert edit_distance(dense(read(engine, page).text), truth) <= len(truth) // 50
+
+
+def test_reads_small_print_on_grainy_paper(engine: Engine) -> None:
+    written = make_pages.text_page(make_pages.ENGLISH * 4, width=1654, height=2339, size=round(6 * 200 / 72))
+    grain = np.random.default_rng(1).normal(0, 5, (written.height, written.width))
+    page = Image.fromarray(np.clip(np.asarray(written) * 0.95 + grain, 0, 255).astype(np.uint8))
+    truth = dense("".join(make_pages.ENGLISH * 4))
+    assert edit_distance(dense(read(engine, page).text), truth) <= len(truth) // 20
 
 
 def test_reads_a_tight_crop_of_one_line(engine: Engine) -> None:

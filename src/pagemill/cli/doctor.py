@@ -17,6 +17,7 @@ from pagemill.version import __version__
 
 _LIBRARIES = (
     "onnxruntime",
+    "openvino",
     "rapidocr",
     "rapid-layout",
     "rapid-table",

@@ -9,6 +9,7 @@ _OUT_OF_MEMORY = (
     "failed to allocate",
     "out of memory",
     "cannot allocate memory",
+    "can't alloc",
     "unable to allocate",
 )
 
@@ -16,8 +17,9 @@ _OUT_OF_MEMORY = (
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error, or one it was raised from, is a failed allocation.
 
-    numpy and Pillow raise MemoryError; OpenCV (`Insufficient memory`) and ONNX Runtime (`bad_alloc`, `Failed to
-    allocate`) raise errors of their own that can only be told by their text, and wrappers keep that text or the cause.
+    numpy and Pillow raise MemoryError; OpenCV (`Insufficient memory`), ONNX Runtime (`bad_alloc`, `Failed to
+    allocate`) and OpenVINO (`can't alloc`) raise errors of their own that can only be told by their text, and wrappers
+    keep that text or the cause.
     """
     seen: BaseException | None = error
     while seen is not None:

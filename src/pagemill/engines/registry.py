@@ -7,39 +7,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
-from pagemill.domain.engines import EngineProfile, EngineSpec, StructureSpec
+from pagemill.domain.engines import EngineSpec, StructureSpec
 from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
 from pagemill.engines.paddle.specs import paddle_specs
+from pagemill.engines.rapidocr.spec import rapidocr_specs
 from pagemill.engines.tesseract.spec import tesseract_spec
-
-_RAPIDOCR_SEED = MemorySeed(base=MemoryNeed(190 * MIB), fixed=MemoryNeed(160 * MIB), ram_per_pixel=6.5)
-"""From 27 upright pages of 0.4 to 35 megapixels (two threads) and five turned ones (one and two threads), without the
-rendering of a PDF: a trimmed worker settled at 170 to 188 MiB, a page added 98 to 142 MiB beside its image of three
-bytes a pixel. A turned page is held twice and added up to 182 MiB in all at A4; it decides `fixed`. `fast` was not
-measured; its weights are smaller, so that it should take no more."""
 
 _STRUCTURE_SEED = MemorySeed(base=MemoryNeed(60 * MIB), fixed=MemoryNeed(40 * MIB))
 _STRUCTURE_READER_SEED = MemorySeed(base=MemoryNeed(120 * MIB))
 """From 11 pages of 0.5 to 11 megapixels beside RapidOCR (settled at 239 MiB for 186, peaks up to 84 MiB higher), and
 from eight pages with a text layer (a reader settled at 175 MiB for 55 and peaked at 263), on two threads."""
-
-_TINY_LANGUAGES = (
-    "zh", "en", "af", "az", "bs", "ca", "cs", "cy", "da", "de", "es", "et", "eu", "fi", "fr", "ga", "gl", "hr", "hu",
-    "id", "is", "it", "ku", "la", "lb", "lt", "lv", "mi", "ms", "mt", "nl", "no", "oc", "pl", "pt", "qu", "rm", "ro",
-    "sk", "sl", "sq", "sr-Latn", "sv", "sw", "tl", "tr", "uz", "vi",
-)  # fmt: skip
-"""What one set of PP-OCRv6 weights reads, all at once; RapidOCR's model list says so."""
-
-_RAPIDOCR = EngineSpec(
-    name="rapidocr",
-    factory="pagemill.engines.rapidocr:load",
-    profiles=(
-        EngineProfile(name="accurate", languages=(*_TINY_LANGUAGES, "ja"), seed=_RAPIDOCR_SEED),
-        EngineProfile(name="fast", languages=_TINY_LANGUAGES, seed=_RAPIDOCR_SEED),
-    ),
-    requires=("rapidocr", "onnxruntime", "cv2"),
-    distribution="rapidocr",
-)
 
 EngineOptions = Mapping[str, str | int | float | bool]
 ENVIRONMENTS = Path("data") / "engines"
@@ -55,7 +32,7 @@ def engine_specs(
         options: `engines.<name>` of the settings.
         environments: Where engines' environments are, each by its name.
     """
-    known = (_RAPIDOCR, tesseract_spec(options.get("tesseract", {})), *paddle_specs(options, environments))
+    known = (*rapidocr_specs(), tesseract_spec(options.get("tesseract", {})), *paddle_specs(options, environments))
     return MappingProxyType({spec.name: _as_found(spec) for spec in known})
 
 

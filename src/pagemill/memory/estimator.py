@@ -49,7 +49,10 @@ class EstimatorConfig:
 
 
 class _State(BaseModel):
-    """What was learned of one model set; the form in which it is stored."""
+    """What was learned of one model set; the form in which it is stored.
+
+    `seed` is what was assumed before: where an engine's is another by now, so is what the engine runs on.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -57,6 +60,7 @@ class _State(BaseModel):
     profile: str
     languages: tuple[str, ...]
     device: str
+    seed: str = ""
     structure: bool = False
     ram: list[Point] = []
     gpu: list[Point] = []
@@ -249,11 +253,13 @@ class LearningEstimator:
 
     def snapshot(self) -> dict[str, JsonValue]:
         """All that was learned, as plain values to be stored."""
-        states = [_state(key, learned) for key, learned in sorted(self._learned.items())]
+        states = [_state(key, learned, str(self._seed(key))) for key, learned in sorted(self._learned.items())]
         return _Snapshot(model_sets=states).model_dump(mode="json")
 
     def restore(self, snapshot: Mapping[str, JsonValue]) -> None:
-        """Take over what `snapshot` gave, in place of what was learned so far. Engines that are gone are passed over.
+        """Take over what `snapshot` gave, in place of what was learned so far.
+
+        Engines that are gone are passed over, and those that run on something else since.
 
         Raises:
             ValueError: It is not such a snapshot, or of another version; nothing is changed.
@@ -268,9 +274,12 @@ class LearningEstimator:
     def _restore(self, state: _State) -> None:
         key = ModelSetKey(state.engine, state.profile, state.languages, DeviceId(state.device), state.structure)
         try:
-            learned = self._of(key)
+            seed = self._seed(key)
         except UnknownEngine:
             return
+        if state.seed != str(seed):
+            return
+        learned = self._of(key)
         learned.ram.restore(state.ram, state.ram_failures)
         learned.gpu.restore(state.gpu, state.gpu_failures)
         learned.bases.extend(map(MemoryNeed, state.base_ram, state.base_gpu))
@@ -303,12 +312,13 @@ def _drift(ratios: Sequence[float]) -> Drift:
     return Drift(ratios[-1], p50, p99, len(ranked))
 
 
-def _state(key: ModelSetKey, learned: _Learned) -> _State:
+def _state(key: ModelSetKey, learned: _Learned, seed: str) -> _State:
     return _State(
         engine=key.engine,
         profile=key.profile,
         languages=key.languages,
         device=key.device,
+        seed=seed,
         structure=key.structure,
         ram=list(learned.ram.points),
         gpu=list(learned.gpu.points),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from rapidocr.ch_ppocr_rec.typings import WordInfo, WordType
 
-from pagemill.engines.rapidocr.recognition import batches, placed_words
+from pagemill.engines.rapidocr.recognition import input_width, placed_words
 from pagemill.engines.rapidocr.strips import LineStrip, pieces
 
 
@@ -10,21 +10,20 @@ def word_info(words: list[str], columns: list[list[int]], *, length: float, conf
     return WordInfo([list(word) for word in words], columns, [WordType.EN_NUM] * len(words), length, confidences)
 
 
-@pytest.mark.parametrize("most_lines", [None, 1, 2, 3])
-def test_every_line_is_in_one_batch(most_lines: int | None) -> None:
-    widths = [40, 900, 41, 40, 300, 44, 2000, 40]
-    made = list(batches(widths, most_lines=most_lines))
-    assert sorted(index for batch in made for index in batch) == list(range(len(widths)))
-    assert most_lines is None or max(map(len, made)) <= most_lines
+def test_a_line_is_pressed_or_stretched_by_little() -> None:
+    for exact in range(40, 3072):
+        assert abs(input_width(exact / 48) / exact - 1) <= 0.125
+    for exact in range(100, 3072):
+        assert abs(input_width(exact / 48) / exact - 1) <= 0.09
 
 
-def test_wide_lines_are_read_alone_and_first() -> None:
-    assert list(batches([60, 900, 60, 800], most_lines=None)) == [[1], [3], [0, 2]]
+def test_there_are_few_widths() -> None:
+    assert len({input_width(columns / 48) for columns in range(1, 5000)}) <= 35
 
 
-def test_a_batch_pads_little() -> None:
-    for batch in batches([32, 40, 50, 63, 80, 100, 126, 160], most_lines=None):
-        assert len(batch) <= 2
+@pytest.mark.parametrize(("aspect", "width"), [(0.01, 32), (0.7, 32), (64.0, 3072), (1000.0, 3072)])
+def test_widths_have_ends(aspect: float, width: int) -> None:
+    assert input_width(aspect) == width
 
 
 def test_words_begin_and_end_half_a_letter_from_their_outer_letters() -> None:

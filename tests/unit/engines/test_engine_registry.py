@@ -2,6 +2,9 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pytest
+
+from pagemill.engines.rapidocr.spec import rapidocr_specs
 from pagemill.engines.registry import engine_specs, unusable_engines
 
 
@@ -30,7 +33,16 @@ def test_the_registry_imports_nothing_heavy() -> None:
     program = (
         "import sys; from pagemill.engines.registry import engine_specs, unusable_engines;"
         "unusable_engines(engine_specs());"
-        "print([name for name in ('numpy', 'cv2', 'onnxruntime', 'rapidocr') if name in sys.modules])"
+        "print([name for name in ('numpy', 'cv2', 'onnxruntime', 'openvino', 'rapidocr') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_rapidocr_needs_the_runtime_it_was_seeded_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {spec.name: spec for spec in rapidocr_specs()}
+    monkeypatch.setattr("pagemill.engines.rapidocr.spec.find_spec", lambda _: None)
+    missing = {spec.name: spec for spec in rapidocr_specs()}
+    assert "openvino" in found["rapidocr"].requires
+    assert "onnxruntime" in missing["rapidocr"].requires
+    assert missing["rapidocr"].profiles == found["rapidocr-onnx"].profiles == missing["rapidocr-onnx"].profiles

@@ -171,6 +171,15 @@ def test_an_engine_that_is_gone_is_passed_over(estimator: LearningEstimator) -> 
     assert other.snapshot() == {"version": 1, "model_sets": []}
 
 
+@pytest.mark.parametrize("stored_seed", ["another", ""])
+def test_what_was_learned_of_an_engine_that_runs_on_something_else_since_is_forgotten(stored_seed: str) -> None:
+    estimator, other = LearningEstimator(seeds_of([SPEC])), LearningEstimator(seeds_of([SPEC]))
+    learn(estimator, 30, 900)
+    (state,) = json.loads(json.dumps(estimator.snapshot()))["model_sets"]
+    other.restore({"version": 1, "model_sets": [{**state, "seed": stored_seed}]})
+    assert ram_mib(other) == ram_mib(LearningEstimator(seeds_of([SPEC])))
+
+
 @pytest.mark.parametrize("stored", [{"version": 2, "model_sets": []}, {"something": "else"}])
 def test_what_is_not_a_snapshot_changes_nothing(estimator: LearningEstimator, stored: dict[str, JsonValue]) -> None:
     learn(estimator, 5, 150)

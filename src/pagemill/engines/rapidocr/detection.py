@@ -10,7 +10,7 @@ from rapidocr.ch_ppocr_det.utils import DBPostProcess
 
 from pagemill.engines.pixels import Pixels, as_bgr, normalised, resized
 from pagemill.engines.rapidocr.marks import marks_outside
-from pagemill.engines.rapidocr.models import Network, Tensor
+from pagemill.engines.rapidocr.models import DetectionNetwork, Tensor
 from pagemill.engines.rapidocr.strips import Quad
 from pagemill.engines.rapidocr.tiles import tiles
 
@@ -21,7 +21,8 @@ _LONGEST = 2
 _STRIDE = 32  # the network halves its input five times
 _MOST_LINES = 5000
 _FEW_MARKS = 20
-_CERTAIN = 0.6  # text reaches 0.9 and more; an empty tile is undecided all over, at up to 0.48
+_CERTAIN = 0.8  # text reaches 0.9 and more; an empty tile is undecided all over, at up to 0.48, in bfloat16 to 0.78
+_FAINTEST = 8  # gray levels between paper and the faintest writing
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Detector:
     lines are made of them: memory is that of one tile.
     """
 
-    def __init__(self, network: Network, limits: DetectionLimits) -> None:
+    def __init__(self, network: DetectionNetwork, limits: DetectionLimits) -> None:
         self._network = network
         self._limits = limits
         self._quads_from_map = DBPostProcess(
@@ -92,6 +93,8 @@ class Detector:
         joined: Tensor = np.zeros(canvas.shape[:2], dtype=np.float32)
         for columns, rows in tiles(canvas.shape[1], canvas.shape[0], most_pixels=self._limits.pixels):
             tile = _padded(canvas[rows.start : rows.stop, columns.start : columns.stop])
+            if np.ptp(tile) < _FAINTEST:
+                continue
             part = self._network(normalised(tile))[0, 0]
             if part.max() < _CERTAIN:
                 continue

@@ -3,11 +3,12 @@
 import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
 
-from pagemill.domain.engines import Engine, EngineConfig
+from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import EngineFailed
 from pagemill.domain.image import PageImage
 from pagemill.domain.page import Line, Page
@@ -17,25 +18,12 @@ from pagemill.engines.failures import engine_error
 from pagemill.engines.pixels import Pixels, pixels_of, turned
 from pagemill.engines.rapidocr.detection import DetectionLimits, Detector
 from pagemill.engines.rapidocr.lines import page_line
-from pagemill.engines.rapidocr.models import Network, model_files
+from pagemill.engines.rapidocr.models import NetworksFactory, model_files
 from pagemill.engines.rapidocr.orientation import SAMPLE_LINES, turn_to_upright
 from pagemill.engines.rapidocr.recognition import ReadLine, Recogniser
 from pagemill.engines.rapidocr.strips import LineStrip, pieces
 
-NAME = "rapidocr"
-
 _LEAST_CONFIDENCE = 0.5  # RapidOCR's own: below it a line is more often a scratch than a word
-
-
-def load(config: EngineConfig) -> Engine:
-    """The `EngineFactory` of RapidOCR: models read, one small image recognised."""
-    try:
-        engine = RapidOcrEngine(config)
-        engine.read(_warm_up_image(), number=1, rotation=0, batch_size=None)
-    except Exception as error:
-        raise engine_error(error, doing=f"Loading the engine {NAME}/{config.profile}") from error
-    engine.trim()
-    return engine
 
 
 def _warm_up_image() -> PageImage:
@@ -47,16 +35,35 @@ def _warm_up_image() -> PageImage:
 class RapidOcrEngine:
     """Two networks and the path of a page through them."""
 
-    def __init__(self, config: EngineConfig) -> None:
+    @classmethod
+    def ready(cls, name: str, config: EngineConfig, networks: NetworksFactory) -> Self:
+        """Load the models and recognise one small image.
+
+        Args:
+            name: The engine's, as pages name it.
+            config: Its configuration.
+            networks: A runtime's loader.
+        """
+        engine = cls(name, config, networks)
+        engine.read(_warm_up_image(), number=1, rotation=0, batch_size=None)
+        engine.trim()
+        return engine
+
+    def __init__(self, name: str, config: EngineConfig, networks: NetworksFactory) -> None:
         cv2.setNumThreads(config.threads)
+        self._name = name
         self._profile = config.profile
         self._trim = allocator_trim()
-        self._loaded: _Models | None = _load_models(config)
+        loaded = networks(model_files(config, engine=name), threads=config.threads)
+        self._loaded: _Models | None = _Models(
+            Detector(loaded.detection, DetectionLimits()), Recogniser(loaded.recognition)
+        )
 
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
-        """Recognise one page; see `Engine.read`."""
+        """Recognise one page; see `Engine.read`. Lines are never batched, so `batch_size` means nothing here."""
+        del batch_size
         try:
-            return self._read(image, number, rotation, batch_size)
+            return self._read(image, number, rotation)
         except Exception as error:
             raise engine_error(error, doing=f"Reading page {number}") from error
 
@@ -72,36 +79,38 @@ class RapidOcrEngine:
         gc.collect()
         self._trim()
 
-    def _read(self, image: PageImage, number: int, rotation: int | None, batch_size: int | None) -> Page:
+    def _read(self, image: PageImage, number: int, rotation: int | None) -> Page:
         stored = pixels_of(image)
         degrees, lines = rotation, None
         if degrees is None:
-            degrees, lines = self._find_upright(stored, batch_size)
+            degrees, lines = self._find_upright(stored)
         pixels = turned(stored, degrees)
         if lines is None:
-            lines = self._lines(self._strips(pixels), batch_size)
+            lines = self._lines(self._strips(pixels))
         height, width = pixels.shape[:2]
-        return assemble(lines, ReadImage(number, width, height, image.dpi, degrees), engine=NAME, profile=self._profile)
+        return assemble(
+            lines, ReadImage(number, width, height, image.dpi, degrees), engine=self._name, profile=self._profile
+        )
 
-    def _find_upright(self, pixels: Pixels, batch_size: int | None) -> tuple[int, list[Line] | None]:
+    def _find_upright(self, pixels: Pixels) -> tuple[int, list[Line] | None]:
         """Degrees to turn the page by and, where it needs no turning, its lines."""
         strips = sorted(self._strips(pixels), key=lambda strip: -strip.length)
         sample, rest = strips[:SAMPLE_LINES], strips[SAMPLE_LINES:]
-        read = self._read_strips(sample, batch_size)
-        degrees = turn_to_upright(sample, read, lambda again: self._read_strips(again, batch_size))
+        read = self._read_strips(sample)
+        degrees = turn_to_upright(sample, read, self._read_strips)
         if degrees:
             return degrees, None
-        return 0, [*_page_lines(sample, read), *self._lines(rest, batch_size)]
+        return 0, [*_page_lines(sample, read), *self._lines(rest)]
 
-    def _lines(self, strips: Sequence[LineStrip], batch_size: int | None) -> list[Line]:
-        return _page_lines(strips, self._read_strips(strips, batch_size))
+    def _lines(self, strips: Sequence[LineStrip]) -> list[Line]:
+        return _page_lines(strips, self._read_strips(strips))
 
     def _strips(self, pixels: Pixels) -> list[LineStrip]:
         strips = (LineStrip(pixels, quad) for quad in self._models().detector.lines(pixels))
         return [piece for strip in strips for piece in pieces(strip)]
 
-    def _read_strips(self, strips: Sequence[LineStrip], batch_size: int | None) -> list[ReadLine]:
-        return self._models().recogniser.read(strips, most_lines=batch_size)
+    def _read_strips(self, strips: Sequence[LineStrip]) -> list[ReadLine]:
+        return self._models().recogniser.read(strips)
 
     def _models(self) -> "_Models":
         if self._loaded is None:
@@ -113,13 +122,6 @@ class RapidOcrEngine:
 class _Models:
     detector: Detector
     recogniser: Recogniser
-
-
-def _load_models(config: EngineConfig) -> _Models:
-    files = model_files(config)
-    detection = Network(files.detection, threads=config.threads, smallest=(32, 32))
-    recognition = Network(files.recognition, threads=config.threads, smallest=(48, 32))
-    return _Models(Detector(detection, DetectionLimits()), Recogniser(recognition))
 
 
 def _page_lines(strips: Sequence[LineStrip], read: Sequence[ReadLine]) -> list[Line]:

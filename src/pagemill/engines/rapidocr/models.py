@@ -1,16 +1,17 @@
-"""Model files and ONNX Runtime sessions.
+"""Where the networks' files are, and what a runtime makes of them.
 
-Sessions are made here and handed models from the disk only, so RapidOCR's downloader is out of reach: a missing file is
-an error that names it.
+Networks are handed files from the disk only, so RapidOCR's downloader is out of reach: a missing file is an error that
+names it.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession, RunOptions, SessionOptions
 
 from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import EngineFailed
@@ -19,8 +20,6 @@ Tensor = NDArray[np.float32]
 
 FAST = "fast"
 """The profile that runs on small models its user supplies (docs/decisions/0004-fast-profile.md)."""
-
-_QUIET = 3  # errors only: ONNX Runtime writes its warnings straight to the worker's stderr
 
 
 @dataclass(frozen=True)
@@ -31,13 +30,17 @@ class ModelFiles:
     recognition: Path
 
 
-def model_files(config: EngineConfig) -> ModelFiles:
+def model_files(config: EngineConfig, *, engine: str) -> ModelFiles:
     """The files a profile runs on: those in RapidOCR's package; for `fast` the configured `det_model` and `rec_model`.
+
+    Args:
+        config: The profile and its settings.
+        engine: Name under which they are set.
 
     Raises:
         EngineFailed: A file is not there; the message says how to get it.
     """
-    return _fast_files(config) if config.profile == FAST else _shipped_files()
+    return _fast_files(config, engine) if config.profile == FAST else _shipped_files()
 
 
 def _shipped_files() -> ModelFiles:
@@ -52,14 +55,14 @@ def _shipped_files() -> ModelFiles:
     return files
 
 
-def _fast_files(config: EngineConfig) -> ModelFiles:
+def _fast_files(config: EngineConfig, engine: str) -> ModelFiles:
     detection, recognition = (Path(str(config.options.get(name, ""))) for name in ("det_model", "rec_model"))
     if not (detection.is_file() and recognition.is_file()):
         raise EngineFailed(
             "The profile fast needs model files that no package ships in a form we can vouch for. Download "
             "PP-OCRv6_det_tiny.onnx and PP-OCRv6_rec_tiny.onnx from RapidOCR's model list "
             "(https://rapidai.github.io/RapidOCRDocs/main/model_list/) and name them in the settings "
-            "engines.rapidocr.det_model and engines.rapidocr.rec_model, or use the profile accurate."
+            f"engines.{engine}.det_model and engines.{engine}.rec_model, or use the profile accurate."
         )
     return ModelFiles(detection, recognition)
 
@@ -71,54 +74,74 @@ def _package_folder() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-class Network:
-    """One ONNX model: a batch of images in, one tensor out.
+COLUMN = 8
+"""Columns of a line's picture that become one column of letters."""
 
-    ONNX Runtime's arena extends by what is asked for, and `shrink` frees it. Detection so peaked at 212 MiB and took
-    0.11 s, against 339 MiB and 0.18 s with the C library's allocator in its place; recognition was not compared.
+NO_ALPHABET = (
+    "The recognition model carries no alphabet (metadata key `character`). "
+    "Name a model from RapidOCR's own model list in the setting rec_model of its engine."
+)
+
+
+@dataclass(frozen=True)
+class Letters:
+    """What a recognition network made of a line, column by column.
+
+    Attributes:
+        indices: The likeliest letter of each column, as a place in the alphabet, 0 for none.
+        probabilities: How likely it is, 0 … 1.
     """
 
-    def __init__(self, path: Path, *, threads: int, smallest: tuple[int, int]) -> None:
-        """Load a model.
+    indices: NDArray[np.integer]
+    probabilities: Tensor
 
-        Args:
-            path: The ONNX file.
-            threads: Threads of one run.
-            smallest: Height and width of the smallest image it takes.
-        """
-        options = SessionOptions()
-        options.enable_mem_pattern = False
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = _QUIET
-        # Spinning was 5 % faster on an idle machine, slower by half on one at load 4 (one trial each).
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        provider = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})
-        self._session = InferenceSession(str(path), options, providers=[provider])
-        self._input = self._session.get_inputs()[0].name
-        self._shrinking = RunOptions()
-        self._shrinking.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        self._smallest: Tensor = np.zeros((1, 3, *smallest), dtype=np.float32)
 
-    def __call__(self, batch: Tensor) -> Tensor:
-        """Run `batch`, float32 of shape (images, 3, height, width)."""
-        (output,) = self._session.run(None, {self._input: batch})
-        return np.asarray(output, dtype=np.float32)
+class DetectionNetwork(Protocol):
+    """Finds text in an image."""
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """How likely each pixel belongs to a line: (1, 1, rows, columns) of float32 (1, 3, rows, columns)."""
+        ...
 
     def shrink(self) -> None:
-        """Free the arena's unused blocks. ONNX Runtime does that at the end of a run only, so one is made."""
-        self._session.run(None, {self._input: self._smallest}, self._shrinking)
+        """Give back what runs left behind, as far as the runtime can."""
+        ...
+
+
+class RecognitionNetwork(Protocol):
+    """Reads pictures of lines."""
+
+    def read(self, pictures: Iterable[Tensor]) -> Iterator[Letters]:
+        """The letters of every line, in order; a picture is float32 of shape (1, 3, 48, columns).
+
+        A picture may be taken from the iterable while the one before is still being read.
+        """
+        ...
+
+    def shrink(self) -> None:
+        """Give back what runs left behind, as far as the runtime can."""
+        ...
 
     def characters(self) -> list[str]:
-        """The alphabet a recognition model was exported with.
+        """The alphabet the model was exported with.
 
         Raises:
-            EngineFailed: The model carries none.
+            EngineFailed: It carries none.
         """
-        alphabet = self._session.get_modelmeta().custom_metadata_map.get("character")
-        if alphabet is None:
-            raise EngineFailed(
-                "The recognition model carries no alphabet (metadata key `character`). "
-                "Name a model from RapidOCR's own model list in engines.rapidocr.rec_model."
-            )
-        return list(alphabet.splitlines())
+        ...
+
+
+@dataclass(frozen=True)
+class Networks:
+    """A model set, loaded by a runtime."""
+
+    detection: DetectionNetwork
+    recognition: RecognitionNetwork
+
+
+class NetworksFactory(Protocol):
+    """Loads a model set on a runtime."""
+
+    def __call__(self, files: ModelFiles, *, threads: int) -> Networks:
+        """Load both networks; `threads` is that of one run."""
+        ...

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -34,21 +35,21 @@ class LineStrip:
     quad: Quad
     upside_down: bool = False
 
-    @property
+    @cached_property
     def runs_down(self) -> bool:
         """Whether the line stands taller than wide, so that its picture is laid down, its top to the left."""
-        width, height = self._sides()
+        width, height = self._sides
         return height >= _LAID_DOWN_FROM * width
 
     @property
     def length(self) -> int:
         """Longer side, page pixels."""
-        return max(self._sides())
+        return max(self._sides)
 
     @property
     def aspect(self) -> float:
         """Width over height of the picture."""
-        width, height = self._sides()
+        width, height = self._sides
         return height / width if self.runs_down else width / height
 
     def picture(self) -> Pixels:
@@ -81,6 +82,7 @@ class LineStrip:
         """The same line, its picture turned by 180 degrees."""
         return replace(self, upside_down=not self.upside_down)
 
+    @cached_property
     def _sides(self) -> tuple[int, int]:
         top, right, bottom, left = (float(np.linalg.norm(self.quad[i] - self.quad[(i + 1) % 4])) for i in range(4))
         return max(1, int(max(top, bottom))), max(1, int(max(left, right)))

@@ -1,0 +1,131 @@
+"""Times of the real service with its real engine, as JSON: `python -m benchmarks.speed_service PAGES`.
+
+PAGES are those of the long scan. Figures are taken one after the other, on a service that has nothing else to do.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import cycle, islice
+from pathlib import Path
+
+import pikepdf
+import psutil
+from benchmarks.samples import DPI, sample_pages
+from pikepdf import Array, Dictionary, Name, Pdf
+from PIL import Image
+
+from pagemill.app import Application
+from pagemill.domain.tasks import Task, TaskOptions
+from pagemill.settings import PoolSettings, Settings
+
+_SHORT = 8
+_DIGITAL = 300
+_LINES = 45
+_IDLE_S = 3
+_A4 = (595, 842)
+
+
+async def measure(folder: Path, long_pages: int) -> dict[str, float]:
+    """Seconds and pages a second by name; `digital_models` counts model sets that were loaded for digital pages."""
+    images = [sample.image for sample in sample_pages(7)]
+    one, short, long = (_scan(folder / f"{pages}.pdf", images, pages) for pages in (1, _SHORT, long_pages))
+    settings = Settings(data_dir=folder / "data", log_level="error", pool=PoolSettings(idle_timeout_seconds=_IDLE_S))
+    application = Application(settings)
+    async with application.running():
+        figures = await _of_digital_pages(application, _digital(folder / "digital.pdf"))
+        await _read(application, short)
+        figures["warm_s"] = await _read(application, one)
+        figures["alone_s"] = await _read(application, short)
+        figures["short_s_per_page"] = figures["alone_s"] / _SHORT
+        figures["long_s_per_page"] = await _read(application, long) / long_pages
+        figures["behind_s"] = await _behind(application, long, short)
+        await _unloaded(application)
+        figures["cold_s"] = await _read(application, one)
+    return figures
+
+
+async def _of_digital_pages(application: Application, document: Path) -> dict[str, float]:
+    await _read(application, document)
+    before = _cpu_seconds()
+    await _read(application, document)
+    spent = _cpu_seconds() - before
+    models = [resident for resident in application.pool.snapshot().model_sets if not resident.key.is_reader]
+    return {"digital_pages_per_cpu_s": _DIGITAL / spent, "digital_models": len(models)}
+
+
+async def _behind(application: Application, long: Path, short: Path) -> float:
+    """Seconds for the short document, submitted behind the long one."""
+    first = await application.submit_file(long, TaskOptions())
+    seconds = await _read(application, short)
+    await application.manager.cancel_task(first.task_id)
+    await _finished(application, first)
+    return seconds
+
+
+async def _unloaded(application: Application) -> None:
+    for _ in range(600):
+        if all(resident.key.is_reader for resident in application.pool.snapshot().model_sets):
+            return
+        await asyncio.sleep(0.1)
+    raise SystemExit("The models were not unloaded within a minute.")
+
+
+async def _read(application: Application, document: Path) -> float:
+    started = time.perf_counter()
+    await _finished(application, await application.submit_file(document, TaskOptions()))
+    return time.perf_counter() - started
+
+
+async def _finished(application: Application, task: Task) -> None:
+    async for _ in application.reader.progress(task.task_id):
+        pass
+
+
+def _cpu_seconds() -> float:
+    """User and system time of this process and of all that it has started and that still live."""
+    own = psutil.Process()
+    times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
+    return sum(taken.user + taken.system for taken in times)
+
+
+def _scan(path: Path, images: Sequence[Image.Image], pages: int) -> Path:
+    first, *others = islice(cycle(images), pages)
+    first.save(path, save_all=True, append_images=others, resolution=DPI, quality=85)
+    return path
+
+
+def _digital(path: Path) -> Path:
+    """A PDF of full pages of text, written by us."""
+    with Pdf.new() as pdf:
+        font = pdf.make_indirect(Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica))
+        for number in range(_DIGITAL):
+            pdf.add_blank_page(page_size=_A4)
+            page = pdf.pages[-1]
+            page.Resources = Dictionary(Font=Dictionary(F1=font))
+            page.Contents = pdf.make_stream(_text(number).encode("latin-1"))
+            page.MediaBox = Array([0, 0, *_A4])
+        pdf.save(path, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    return path
+
+
+def _text(number: int) -> str:
+    lines = (
+        f"BT /F1 10 Tf 60 {780 - 16 * line} Td (Page {number + 1}, line {line + 1}: what was agreed upon in writing "
+        f"and read by all, {number * line} times.) Tj ET\n"
+        for line in range(_LINES)
+    )
+    return "".join(lines)
+
+
+def main() -> None:
+    """Measure in a temporary folder and print the figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(asyncio.run(measure(Path(folder), int(sys.argv[1])))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The networks on ONNX Runtime: runs everywhere, in the least memory."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from onnxruntime import InferenceSession, RunOptions, SessionOptions
+
+from pagemill.domain.errors import EngineFailed
+from pagemill.engines.rapidocr.models import NO_ALPHABET, Letters, ModelFiles, Networks, Tensor
+
+_QUIET = 3  # errors only: ONNX Runtime writes its warnings straight to the worker's stderr
+
+
+def networks(files: ModelFiles, *, threads: int) -> Networks:
+    """Load both networks; `threads` is that of one run."""
+    detection = _Session(files.detection, threads=threads, smallest=(32, 32))
+    recognition = _Session(files.recognition, threads=threads, smallest=(48, 32))
+    return Networks(_Detection(detection), _Recognition(recognition))
+
+
+class _Session:
+    """One ONNX model.
+
+    ONNX Runtime's arena extends by what is asked for, and `shrink` frees it. Detection so peaked at 212 MiB and took
+    0.11 s, against 339 MiB and 0.18 s with the C library's allocator in its place; recognition was not compared.
+    """
+
+    def __init__(self, path: Path, *, threads: int, smallest: tuple[int, int]) -> None:
+        """Load a model; `smallest` are height and width of the smallest image it takes."""
+        options = SessionOptions()
+        options.enable_mem_pattern = False
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _QUIET
+        # Spinning was 5 % faster on an idle machine, slower by half on one at load 4 (one trial each).
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        provider = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})
+        self._session = InferenceSession(str(path), options, providers=[provider])
+        self._input = self._session.get_inputs()[0].name
+        self._shrinking = RunOptions()
+        self._shrinking.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        self._smallest: Tensor = np.zeros((1, 3, *smallest), dtype=np.float32)
+
+    def run(self, batch: Tensor) -> Tensor:
+        """The output for a batch of images."""
+        (output,) = self._session.run(None, {self._input: batch})
+        return np.asarray(output, dtype=np.float32)
+
+    def shrink(self) -> None:
+        """Free the arena's unused blocks. ONNX Runtime does that at the end of a run only, so one is made."""
+        self._session.run(None, {self._input: self._smallest}, self._shrinking)
+
+    def metadata(self, key: str) -> str | None:
+        """What the model says of itself under this key."""
+        value = self._session.get_modelmeta().custom_metadata_map.get(key)
+        return None if value is None else str(value)
+
+
+class _Detection:
+    def __init__(self, session: _Session) -> None:
+        self._session = session
+
+    def __call__(self, image: Tensor) -> Tensor:
+        return self._session.run(image)
+
+    def shrink(self) -> None:
+        self._session.shrink()
+
+
+class _Recognition:
+    def __init__(self, session: _Session) -> None:
+        self._session = session
+
+    def read(self, pictures: Iterable[Tensor]) -> Iterator[Letters]:
+        for picture in pictures:
+            (likelihoods,) = self._session.run(picture)
+            yield Letters(likelihoods.argmax(axis=1), likelihoods.max(axis=1))
+
+    def shrink(self) -> None:
+        self._session.shrink()
+
+    def characters(self) -> list[str]:
+        alphabet = self._session.metadata("character")
+        if alphabet is None:
+            raise EngineFailed(NO_ALPHABET)
+        return alphabet.splitlines()

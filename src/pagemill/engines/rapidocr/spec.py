@@ -1,0 +1,54 @@
+"""How the server knows RapidOCR, without loading it (docs/decisions/0010-two-runtimes-for-rapidocr.md)."""
+
+from importlib.util import find_spec
+
+from pagemill.domain.engines import EngineProfile, EngineSpec
+from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
+
+NAME = "rapidocr"
+ON_ONNXRUNTIME = "rapidocr-onnx"
+
+_ONNXRUNTIME_SEED = MemorySeed(base=MemoryNeed(190 * MIB), fixed=MemoryNeed(160 * MIB), ram_per_pixel=6.5)
+"""From 27 upright pages of 0.4 to 35 megapixels (two threads) and five turned ones (one and two threads), without the
+rendering of a PDF: a trimmed worker settled at 170 to 188 MiB, a page added 98 to 142 MiB beside its image of three
+bytes a pixel. A turned page is held twice and added up to 182 MiB in all at A4; it decides `fixed`. `fast` was not
+measured; its weights are smaller, so that it should take no more."""
+
+_OPENVINO_SEED = MemorySeed(base=MemoryNeed(265 * MIB), fixed=MemoryNeed(260 * MIB), ram_per_pixel=6.5)
+"""From 11 pages of 0.4 to 30 megapixels on two threads, turned ones among them: a worker was loaded at 250 MiB; a page
+added 78 to 214 MiB, the kernels it was the first to need included, beside its image."""
+
+_TINY_LANGUAGES = (
+    "zh", "en", "af", "az", "bs", "ca", "cs", "cy", "da", "de", "es", "et", "eu", "fi", "fr", "ga", "gl", "hr", "hu",
+    "id", "is", "it", "ku", "la", "lb", "lt", "lv", "mi", "ms", "mt", "nl", "no", "oc", "pl", "pt", "qu", "rm", "ro",
+    "sk", "sl", "sq", "sr-Latn", "sv", "sw", "tl", "tr", "uz", "vi",
+)  # fmt: skip
+"""What one set of PP-OCRv6 weights reads, all at once; RapidOCR's model list says so."""
+
+
+def rapidocr_specs() -> tuple[EngineSpec, EngineSpec]:
+    """RapidOCR on the runtime that suits this machine, then on ONNX Runtime whatever is installed."""
+    best = (
+        _spec(NAME, "load", runtime="openvino", seed=_OPENVINO_SEED)
+        if has_openvino()
+        else _spec(NAME, "load", runtime="onnxruntime", seed=_ONNXRUNTIME_SEED)
+    )
+    return best, _spec(ON_ONNXRUNTIME, "load_on_onnxruntime", runtime="onnxruntime", seed=_ONNXRUNTIME_SEED)
+
+
+def has_openvino() -> bool:
+    """Whether OpenVINO is installed; it is looked for, not loaded."""
+    return find_spec("openvino") is not None
+
+
+def _spec(name: str, factory: str, *, runtime: str, seed: MemorySeed) -> EngineSpec:
+    return EngineSpec(
+        name=name,
+        factory=f"pagemill.engines.rapidocr:{factory}",
+        profiles=(
+            EngineProfile(name="accurate", languages=(*_TINY_LANGUAGES, "ja"), seed=seed),
+            EngineProfile(name="fast", languages=_TINY_LANGUAGES, seed=seed),
+        ),
+        requires=("rapidocr", runtime, "cv2"),
+        distribution="rapidocr",
+    )
