@@ -89,7 +89,7 @@ def _cpu_seconds() -> float:
     """User and system time of this process and of all that it has started and that still live."""
     own = psutil.Process()
     times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
-    return sum(taken.user + taken.system for taken in times)
+    return float(sum(taken.user + taken.system for taken in times))
 
 
 def _scan(path: Path, images: Sequence[Image.Image], pages: int) -> Path:
