@@ -16,14 +16,14 @@ def select_device(
     will do.
 
     Raises:
-        DeviceUnavailable: The device asked for is not there, or the engine cannot use it.
+        DeviceUnavailable: The device asked for is not there, or the engine cannot use it, or none that is here.
         NeverFits: No device (or not the one asked for) is large enough, with the numbers.
     """
     usable = [device for device in devices if device.device.split(":")[0] in spec.device_kinds]
     if requested is not None:
         usable = [device for device in usable if device.device == requested]
-        if not usable:
-            raise DeviceUnavailable(_unavailable(requested, spec, devices), device=requested)
+    if not usable:
+        raise DeviceUnavailable(_unavailable(requested, spec, devices), device=requested)
     fitting = [device for device in usable if _needed(device.device, need) <= device.limit_bytes]
     if not fitting:
         raise _never_fits(usable, need)
@@ -35,9 +35,10 @@ def _needed(device: DeviceId, need: MemoryNeed) -> int:
     return need.ram_bytes if device == CPU else need.gpu_bytes
 
 
-def _unavailable(requested: str, spec: EngineSpec, devices: Sequence[DeviceMemory]) -> str:
+def _unavailable(requested: str | None, spec: EngineSpec, devices: Sequence[DeviceMemory]) -> str:
     there = ", ".join(device.device for device in devices if device.device.split(":")[0] in spec.device_kinds)
-    return f"The engine {spec.name} cannot run on {requested!r} here; it can use: {there or 'no device'}."
+    wanted = "any device" if requested is None else repr(requested)
+    return f"The engine {spec.name} cannot run on {wanted} here; it can use: {there or 'no device'}."
 
 
 def _never_fits(usable: Sequence[DeviceMemory], need: MemoryNeed) -> NeverFits:

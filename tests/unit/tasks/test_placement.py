@@ -40,6 +40,12 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(requested: st
         select_device(requested, spec, [HOST, device("cuda:0", 8000)], NEED)
 
 
+def test_an_engine_for_devices_that_are_not_there_is_refused() -> None:
+    gpu_only = EngineSpec("gpu_only", "x:y", PROFILES, device_kinds=("cuda",))
+    with pytest.raises(DeviceUnavailable, match="cannot run on any device here; it can use: no device"):
+        select_device(None, gpu_only, [HOST], NEED)
+
+
 def test_what_can_never_fit_is_refused_with_the_numbers() -> None:
     with pytest.raises(NeverFits, match=r"about 700 MiB, more than any device could give \(cpu 600 MiB\)"):
         select_device(None, CPU_ONLY, [device(CPU, 600)], NEED)

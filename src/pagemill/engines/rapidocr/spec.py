@@ -1,12 +1,16 @@
 """How the server knows RapidOCR, without loading it (docs/decisions/0010-two-runtimes-for-rapidocr.md)."""
 
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from pagemill.domain.engines import EngineProfile, EngineSpec
 from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
+from pagemill.engines.rapidocr.providers import REMEDY
 
 NAME = "rapidocr"
 ON_ONNXRUNTIME = "rapidocr-onnx"
+ON_CUDA = "rapidocr-cuda"
 
 _ONNXRUNTIME_SEED = MemorySeed(base=MemoryNeed(190 * MIB), fixed=MemoryNeed(160 * MIB), ram_per_pixel=6.5)
 """From 27 upright pages of 0.4 to 35 megapixels (two threads) and five turned ones (one and two threads), without the
@@ -18,6 +22,12 @@ _OPENVINO_SEED = MemorySeed(base=MemoryNeed(265 * MIB), fixed=MemoryNeed(260 * M
 """From 11 pages of 0.4 to 30 megapixels on two threads, turned ones among them: a worker was loaded at 250 MiB; a page
 added 78 to 214 MiB, the kernels it was the first to need included, beside its image."""
 
+_CUDA_SEED = MemorySeed(
+    base=MemoryNeed(1500 * MIB, 1000 * MIB), fixed=MemoryNeed(500 * MIB, 2000 * MIB), ram_per_pixel=6.5
+)
+"""Not measured, for want of a GPU: CUDA's and cuDNN's libraries and context, both networks, and on a page two arenas at
+their usual limit. Set high, since a worker over its promise is ended; the first pages teach what it really takes."""
+
 _TINY_LANGUAGES = (
     "zh", "en", "af", "az", "bs", "ca", "cs", "cy", "da", "de", "es", "et", "eu", "fi", "fr", "ga", "gl", "hr", "hu",
     "id", "is", "it", "ku", "la", "lb", "lt", "lv", "mi", "ms", "mt", "nl", "no", "oc", "pl", "pt", "qu", "rm", "ro",
@@ -26,19 +36,32 @@ _TINY_LANGUAGES = (
 """What one set of PP-OCRv6 weights reads, all at once; RapidOCR's model list says so."""
 
 
-def rapidocr_specs() -> tuple[EngineSpec, EngineSpec]:
-    """RapidOCR on the runtime that suits this machine, then on ONNX Runtime whatever is installed."""
+def rapidocr_specs() -> tuple[EngineSpec, ...]:
+    """RapidOCR on the runtime that suits this machine, then on ONNX Runtime whatever is installed, then on a GPU."""
     best = (
         _spec(NAME, "load", runtime="openvino", seed=_OPENVINO_SEED)
         if has_openvino()
         else _spec(NAME, "load", runtime="onnxruntime", seed=_ONNXRUNTIME_SEED)
     )
-    return best, _spec(ON_ONNXRUNTIME, "load_on_onnxruntime", runtime="onnxruntime", seed=_ONNXRUNTIME_SEED)
+    on_cuda = replace(
+        _spec(ON_CUDA, "load_on_cuda", runtime="onnxruntime", seed=_CUDA_SEED),
+        device_kinds=("cuda",),
+        unusable="" if has_cuda() else f"{ON_CUDA} needs another ONNX Runtime than is installed here. {REMEDY}",
+    )
+    return best, _spec(ON_ONNXRUNTIME, "load_on_onnxruntime", runtime="onnxruntime", seed=_ONNXRUNTIME_SEED), on_cuda
 
 
 def has_openvino() -> bool:
     """Whether OpenVINO is installed; it is looked for, not loaded."""
     return find_spec("openvino") is not None
+
+
+def has_cuda() -> bool:
+    """Whether the build of ONNX Runtime that can use GPUs is installed; it is looked for, not loaded."""
+    try:
+        return bool(version("onnxruntime-gpu"))
+    except PackageNotFoundError:
+        return False
 
 
 def _spec(name: str, factory: str, *, runtime: str, seed: MemorySeed) -> EngineSpec:
