@@ -3,7 +3,9 @@
 import importlib
 from collections.abc import Iterator
 from contextlib import closing
+from math import radians, tan
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -91,6 +93,19 @@ def test_finds_upright_by_itself(engine: Engine, turned: int) -> None:
     assert page.rotation == (360 - turned) % 360
     assert (page.width_px, page.height_px) == upright.size
     assert [line.text for line in page.lines] == list(make_pages.ENGLISH)
+
+
+@pytest.mark.parametrize("degrees", [-8, 3, 8])
+def test_reads_a_page_that_lies_askew(engine: Engine, degrees: int) -> None:
+    upright = make_pages.text_page(make_pages.ENGLISH * 2, width=1000, height=900)
+    askew = upright.rotate(degrees, resample=Image.Resampling.BICUBIC, expand=True, fillcolor=255)
+    page = read(engine, askew)
+    assert [line.text for line in page.lines] == list(make_pages.ENGLISH * 2)
+    assert (page.rotation, page.width_px, page.height_px) == (0, *askew.size)
+    slopes = [
+        (line.polygon[1][1] - line.polygon[0][1]) / (line.polygon[1][0] - line.polygon[0][0]) for line in page.lines
+    ]
+    assert fmean(slopes) == pytest.approx(-tan(radians(degrees)), abs=0.02)
 
 
 def test_turns_a_page_as_told(engine: Engine) -> None:

@@ -14,10 +14,6 @@ from pagemill.engines.rapidocr.models import DetectionNetwork, Tensor
 from pagemill.engines.rapidocr.strips import Quad
 from pagemill.engines.rapidocr.tiles import tiles
 
-MOST_PIXELS = 16_000_000
-"""Of a page as lines are looked for on it, whatever its shape: with its map, 110 MiB."""
-
-_LONGEST = 2
 _STRIDE = 32  # the network halves its input five times
 _MOST_LINES = 5000
 _FEW_MARKS = 20
@@ -30,7 +26,7 @@ class DetectionLimits:
     """How large the page image is when lines are looked for.
 
     Attributes:
-        pixels: At first it has no more pixels than this; nor has any run of the network, whatever the page's shape.
+        pixels: At first it has no more pixels than this, whatever its shape; nor has any run of the network.
         fine_pixels: It has no more than this when a second look is taken.
         small_print: From this height of the lowest quarter of the lines on, pixels, the writing is large enough.
         overlooked: From this share of letter-sized marks outside all lines on, lines were overlooked.
@@ -64,9 +60,9 @@ class Detector:
 
     def lines(self, pixels: Pixels) -> list[Quad]:
         """The quadrilaterals around the lines of text, in no particular order, in pixels of the image."""
-        height, width = pixels.shape[:2]
-        scale = scale_within(width, height, self._limits.pixels)
-        finer = scale_within(width, height, self._limits.fine_pixels)
+        area = pixels.shape[0] * pixels.shape[1]
+        scale = min(1.0, math.sqrt(self._limits.pixels / area))
+        finer = min(1.0, math.sqrt(self._limits.fine_pixels / area))
         quads = self._at_scale(pixels, scale)
         if finer > scale and self._too_small(pixels, quads, scale, finer):
             quads = self._at_scale(pixels, finer)
@@ -104,17 +100,6 @@ class Detector:
             ]
             joined[rows.keep_from : rows.keep_to, columns.keep_from : columns.keep_to] = kept
         return joined
-
-
-def scale_within(width: int, height: int, pixels: int) -> float:
-    """The factor at which a page of that size is looked at, at most 1.
-
-    A page has no more than `pixels` then. One longer than two squares, such as a receipt, is looked at as its parts
-    would be, for the writing on it is no larger than on a short one; all of it has no more than `MOST_PIXELS`.
-    """
-    short, long = sorted((width, height))
-    counted = short * min(long, _LONGEST * short)
-    return min(1.0, math.sqrt(pixels / counted), math.sqrt(MOST_PIXELS / (short * long)))
 
 
 def _low_height(quads: Sequence[Quad]) -> float:

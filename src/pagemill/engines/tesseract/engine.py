@@ -12,6 +12,7 @@ from pagemill.domain.page import Line, Page
 from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.assembly import ReadImage, assemble
 from pagemill.engines.failures import engine_error
+from pagemill.engines.skew import read_level
 from pagemill.engines.tesseract.languages import NAME, data_files
 from pagemill.engines.tesseract.pictures import gray_picture, turned
 from pagemill.engines.tesseract.recognition import Recogniser
@@ -62,7 +63,7 @@ class TesseractEngine:
         recogniser, gray = self._recogniser, gray_picture(image)
 
         def lines_at(degrees: int) -> list[Line]:
-            return recogniser.lines(turned(gray, degrees), dpi=image.dpi)
+            return read_level(turned(gray, degrees), lambda level: recogniser.lines(level, dpi=image.dpi))
 
         degrees, lines = upright(lines_at) if rotation is None else (rotation, lines_at(rotation))
         width, height = gray.size if degrees % 180 == 0 else gray.size[::-1]
