@@ -39,8 +39,8 @@ async def test_a_worker_of_another_environment_reads(interpreter: str, tmp_path:
     process = await LocalPlacement().start(interpreter=interpreter)
     worker = Worker("other", process, QUICK, watch_oom=no_oom)
     try:
-        assert psutil.Process(worker.pid).cmdline()[0] == interpreter
         await worker.load(faulty_load({}))
+        assert psutil.Process(worker.pid).cmdline()[0] == interpreter
         pages = Outcomes()
         outcome = await worker.process(batch(make_document(tmp_path / "five.pdf"), 3), pages)
     finally:
