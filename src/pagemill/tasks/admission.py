@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize
 from pagemill.domain.engines import EngineProfile, EngineSpec
-from pagemill.domain.errors import DocumentTooLarge, EngineUnavailable, UnknownEngine
+from pagemill.domain.errors import DocumentTooLarge, EngineUnavailable, InvalidRequest, UnknownEngine
 from pagemill.domain.recognition import RecognitionOptions, Stage
 
 POINTS_PER_INCH = 72
@@ -60,6 +60,28 @@ def _check_languages(
         *(other.more_languages for other in engines.values() if other.more_languages and (other is spec or not able)),
     )
     raise UnknownEngine(" ".join(sentences), languages=", ".join(unread), engines=_names(able))
+
+
+def check_structure(spec: EngineSpec, options: RecognitionOptions, *, missing: str | None) -> None:
+    """Refuse to look for structure where there are no models for it.
+
+    Args:
+        spec: The engine that was chosen.
+        options: What was asked for.
+        missing: Why there are none here, in one sentence; None where they are.
+
+    Raises:
+        InvalidRequest: With what to do instead.
+    """
+    if not options.structure or spec.finds_structure:
+        return
+    if missing is not None:
+        raise InvalidRequest(missing)
+    if spec.interpreter is not None:
+        raise InvalidRequest(
+            f"The engine {spec.name} lives in an environment of its own, without the structure models; take another "
+            "engine, or leave structure out."
+        )
 
 
 def check_page_count(info: DocumentInfo, max_pages: int) -> None:

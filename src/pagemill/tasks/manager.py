@@ -34,6 +34,7 @@ from pagemill.domain.tasks import (
 )
 from pagemill.tasks.admission import (
     check_page_count,
+    check_structure,
     choose_engine,
     first_stage,
     largest_page_pixels,
@@ -118,9 +119,8 @@ class TaskManager:
         options = request.options
         if options.webhook_url is not None and not self._config.sends_webhooks:
             raise InvalidRequest("This service sends no webhooks; leave webhook_url out, or have webhooks.secret set.")
-        if options.recognition.structure and self._config.no_structure is not None:
-            raise InvalidRequest(self._config.no_structure)
         spec, profile = choose_engine(self._engines, options.recognition)
+        check_structure(spec, options.recognition, missing=self._config.no_structure)
         info = await self._inspector.inspect(request.document.path)
         check_page_count(info, self._config.max_pages)
         numbers = parse_page_range(options.pages, info.page_count)
