@@ -5,7 +5,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 _ARENA_MAX = -8
-"""`M_ARENA_MAX` of malloc.h; see mallopt(3)."""
+_MMAP_THRESHOLD = -3
+"""`M_ARENA_MAX` and `M_MMAP_THRESHOLD` of malloc.h; see mallopt(3)."""
+
+_LARGE_BLOCK_BYTES = 1024 * 1024
 
 
 def allocator_trim() -> Callable[[], None]:
@@ -26,3 +29,12 @@ def share_one_heap() -> None:
     """
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+
+
+def give_large_blocks_back() -> None:
+    """Have every large block be a mapping of its own, which is gone as soon as it is freed.
+
+    As it comes, glibc takes the largest block freed so far as a sign to keep all smaller ones.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)

@@ -14,6 +14,7 @@ from types import ModuleType
 import numpy as np
 
 from pagemill.domain.errors import EngineFailed, OutOfMemory
+from pagemill.engines.allocator import give_large_blocks_back, share_one_heap
 from pagemill.engines.rapidocr.models import COLUMN, NO_ALPHABET, Letters, ModelFiles, Networks, Tensor
 
 # OpenVINO reports being imported to its maker through this package, where it is; an empty one is passed over
@@ -22,8 +23,8 @@ sys.modules["openvino_telemetry"] = ModuleType("openvino_telemetry")
 import openvino  # noqa: E402 - only now
 from openvino import opset13 as operations  # noqa: E402 - likewise
 
-_ABOUT_TWO_PAGE_SIZES = 400
-"""Kernels of the detection network that are kept: it has some 150 layers, and documents have pages of one size."""
+_ABOUT_TWO_PAGE_SIZES = 150
+"""Kernels of a kind that the detection network keeps: it has some 70 convolutions, and documents pages of one size."""
 
 _LINE_SHAPES = 5000
 """Kernels of the recognition network that are kept, OpenVINO's own default: more than all line shapes need."""
@@ -37,6 +38,8 @@ _IN_FLIGHT = 2
 
 def networks(files: ModelFiles, *, threads: int) -> Networks:
     """Load both networks; `threads` is that of one run."""
+    share_one_heap()
+    give_large_blocks_back()
     core = openvino.Core()
     return Networks(_Detection(core, files.detection, threads), _Recognition(core, files.recognition, threads))
 
