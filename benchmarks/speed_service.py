@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pikepdf import Array, Dictionary, Name, Pdf
 from PIL import Image
 
 from pagemill.app import Application
+from pagemill.domain.errors import IllegalTransition
 from pagemill.domain.tasks import Task, TaskOptions
 from pagemill.settings import PoolSettings, Settings
 
@@ -61,7 +63,8 @@ async def _behind(application: Application, long: Path, short: Path) -> float:
     """Seconds for the short document, submitted behind the long one."""
     first = await application.submit_file(long, TaskOptions())
     seconds = await _read(application, short)
-    await application.manager.cancel_task(first.task_id)
+    with suppress(IllegalTransition):  # it may be over by now
+        await application.manager.cancel_task(first.task_id)
     await _finished(application, first)
     return seconds
 
