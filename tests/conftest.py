@@ -9,7 +9,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.databases", "tests.fixtures.stores"]
+pytest_plugins = [
+    "tests.fixtures.postgres",
+    "tests.fixtures.databases",
+    "tests.fixtures.stores",
+    "tests.fixtures.batch_site",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """What people may do to documents that they send together."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -23,6 +24,8 @@ from pagemill.tasks.feed import LEAST_BETWEEN_NOTICES, NOTICES_AT_ONCE
 from pagemill.tasks.ids import new_task_id
 from pagemill.tasks.manager import TaskManager
 from pagemill.tasks.watch import LOOK_AGAIN, TaskWatch
+
+logger = logging.getLogger(__name__)
 
 
 class DocumentBatchManager:
@@ -63,7 +66,8 @@ class DocumentBatchManager:
         """Inspect all documents, then store and queue a task for each: all of them or none.
 
         The documents' files belong to the tasks from the return on, unless the answer is a replay; on an error they
-        stay the caller's.
+        stay the caller's, for once the batch is stored nothing is raised any more. Where the database went away, or
+        this is cancelled, nobody knows whether it was stored.
 
         Raises:
             InvalidRequest: There is no document.
@@ -85,15 +89,13 @@ class DocumentBatchManager:
             replace(new, task_id=new_task_id(now, place=place), batch_id=batch_id) for place, new in enumerate(prepared)
         )
         try:
-            await self._batches.submit(NewDocumentBatch(batch_id, tasks, content, caller, idempotency_key))
+            stored = await self._batches.submit(NewDocumentBatch(batch_id, tasks, content, caller, idempotency_key))
         except DuplicateSubmission:
             faster = await self._submitted(caller, idempotency_key, content)
             if faster is None:
                 raise
             return faster
-        for task in await self._store.list_tasks(batch_id=batch_id, limit=len(tasks)):
-            await self._manager.announce(task)
-        return BatchSubmission(await self._batches.get(batch_id))
+        return BatchSubmission(await self._announced(stored))
 
     async def get_batch(self, batch_id: str) -> DocumentBatch:
         """The batch as it stands.
@@ -177,6 +179,19 @@ class DocumentBatchManager:
         if refusals:
             raise DocumentsRefused.of(refusals, _sentence(refusals))
         return prepared
+
+    async def _announced(self, stored: DocumentBatch) -> DocumentBatch:
+        """See that its tasks get their turn. Where that fails, the dispatcher finds them at its next look."""
+        try:
+            for task in await self._store.list_tasks(batch_id=stored.batch_id, limit=stored.documents):
+                with suppress(NotFound):  # it was deleted a moment ago
+                    await self._manager.announce(task)
+            return await self._batches.get(stored.batch_id)
+        except NotFound:
+            logger.info("Batch %s was deleted before it was announced", stored.batch_id)
+        except Exception:  # it is stored: to say that it failed would have it sent again, and its documents removed
+            logger.warning("Batch %s is stored, but was not announced", stored.batch_id, exc_info=True)
+        return stored
 
     async def _submitted(self, caller: str, key: str | None, content: str) -> BatchSubmission | None:
         earlier = None if key is None else await self._batches.find(caller, key)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -229,7 +230,8 @@ class TaskManager:
 
     async def _end(self, task: Task) -> Task:
         """A task none of whose pages is left to do (they were read before, or cannot be) needs no turn."""
-        await self._store.transition(task.task_id, TaskStatus.RUNNING)
+        with suppress(IllegalTransition):  # it was let in and ended, or cancelled, since it was looked at
+            await self._store.transition(task.task_id, TaskStatus.RUNNING)
         await self._pages.finish_completed(task.task_id)
         return await self._store.get(task.task_id)
 

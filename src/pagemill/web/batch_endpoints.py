@@ -1,5 +1,7 @@
 """Documents that are sent together, over HTTP."""
 
+from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -7,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from pagemill.domain.errors import Conflict, DatabaseUnavailable, DocumentsRefused
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.tasks import TaskCreateRequest, TaskStatus
 from pagemill.web.application import BatchCommands
 from pagemill.web.batch_receiving import receive_batch
 from pagemill.web.batch_wire import BatchListWire, BatchWire, batch_path
@@ -104,21 +106,18 @@ class BatchEndpoints:
         wanted = await receive_batch(
             request, self._uploads, most=self._batches.most, stall_timeout=limits.upload_stall_timeout
         )
-        keeps = False
+        caller = str(request.scope.get(CALLER, ""))
         try:
-            caller = str(request.scope.get(CALLER, ""))
             submission = await self._batches.submit_batch(wanted, caller=caller, idempotency_key=key)
-            keeps = not submission.replayed
         except DatabaseUnavailable:
-            keeps = True  # perhaps it was stored all the same; if not, its documents are found to be nobody's later
+            raise  # perhaps it was stored all the same, as where this is cancelled; if not, pruning finds its documents
+        except Exception as error:
+            await self._remove(wanted)
+            if isinstance(error, DocumentsRefused):
+                raise _refusal(error) from error
             raise
-        except DocumentsRefused as error:
-            raise _refusal(error) from error
-        finally:
-            if not keeps:
-                for each in wanted:
-                    await self._uploads.remove(each.document)
         if submission.replayed:
+            await self._remove(wanted)
             response.headers[REPLAYED] = "true"
         root = root_of(request)
         response.headers["Location"] = batch_path(submission.batch.batch_id, root=root)
@@ -163,12 +162,12 @@ class BatchEndpoints:
     async def events(self, batch_id: BatchId, request: Request, after: After = None) -> Response:
         """Which tasks of the batch changed and how far they are, as server-sent events, until all are over.
 
-        A reader that comes back after the end is told 204, which keeps a browser from coming back again.
+        A reader that comes back after the end and has seen all is told 204, which keeps a browser from coming again.
         """
         seen = last_event_id(request)
         after = (after or 0) if seen is None else seen
         batch = await self._batches.get_batch(batch_id)
-        if seen is not None and batch.status.is_final:
+        if seen is not None and batch.status.is_final and not await self._has_unseen(batch_id, after=after):
             return Response(status_code=204)
         return event_stream(self._batches.follow_batch(batch_id, after=after))
 
@@ -185,6 +184,17 @@ class BatchEndpoints:
             return BatchWire.of(await self._batches.cancel_batch(batch_id), root=root_of(request))
         response.status_code = 204
         return None
+
+    async def _remove(self, wanted: Sequence[TaskCreateRequest]) -> None:
+        for each in wanted:
+            await self._uploads.remove(each.document)
+
+    async def _has_unseen(self, batch_id: str, *, after: int) -> bool:
+        """Of a batch that is over: following it says at once what is left to tell, or ends."""
+        async with aclosing(self._batches.follow_batch(batch_id, after=after)) as notices:
+            async for found in notices:
+                return bool(found)
+        return False
 
 
 def _refusal(error: DocumentsRefused) -> RequestRefused:

@@ -47,6 +47,7 @@ async def receive_batch(
             raise refused_field(NAME, "a batch has several documents; each is called what its file is called")
         options = parse_options(fields)
         caller = str(request.scope.get(CALLER, ""))
+        await incoming.touch()  # they have no task before all are inspected
         return [TaskCreateRequest(document, options, caller=caller) for document in incoming.documents]
 
 

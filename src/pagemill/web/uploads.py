@@ -12,7 +12,8 @@ import hashlib
 import os
 import secrets
 import threading
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,9 @@ PART_SUFFIX = ".part"
 FLUSH_BYTES = 1024 * 1024
 MAX_NAME_LENGTH = 255
 UNNAMED = "document"
+TOUCHED_EVERY = timedelta(minutes=10)
+"""How often documents are marked as new while others of their batch come: well within the hour after which pruning
+takes a file without a task for left behind."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,13 @@ class UploadStore:
         directory: Where they go; made when it is first needed.
         max_bytes: The largest document.
         max_concurrent: Documents received at the same time.
+        monotonic: Local time in seconds.
     """
 
-    def __init__(self, directory: Path, *, max_bytes: int, max_concurrent: int) -> None:
+    def __init__(
+        self, directory: Path, *, max_bytes: int, max_concurrent: int, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._monotonic = monotonic
         self._directory = directory
         self._max_bytes = max_bytes
         self._places = asyncio.Semaphore(max_concurrent)
@@ -74,7 +82,7 @@ class UploadStore:
         Raises:
             RequestRefused: `too_many_uploads`, as `incoming`.
         """
-        batch = IncomingBatch(self)
+        batch = IncomingBatch(self, monotonic=self._monotonic)
         try:
             async with self._place(), contextlib.aclosing(batch):
                 yield batch
@@ -212,14 +220,16 @@ class IncomingFile:
 
 
 class IncomingBatch:
-    """Documents being received, one after the other.
+    """Documents being received, one after the other; while they come, those that are complete are kept new.
 
     Attributes:
         documents: Those that are complete.
     """
 
-    def __init__(self, uploads: UploadStore) -> None:
+    def __init__(self, uploads: UploadStore, *, monotonic: Callable[[], float]) -> None:
         self.documents: list[StoredDocument] = []
+        self._monotonic = monotonic
+        self._touched_at = monotonic()
         self._uploads = uploads
         self._open = contextlib.AsyncExitStack()
         self._file: IncomingFile | None = None
@@ -234,6 +244,7 @@ class IncomingBatch:
         if self._file is None:
             self._file = await self._open.enter_async_context(self._uploads.receiving())
         await self._file.write(data)
+        await self._keep_new()
 
     async def end(self) -> None:
         """It is complete.
@@ -248,6 +259,16 @@ class IncomingBatch:
         self.documents.append(await self._file.finish(self._name))
         self._file = None
         await self._open.aclose()
+        await self._keep_new()
+
+    async def touch(self) -> None:
+        """Mark the complete ones as new, so that pruning does not take them for left behind."""
+        self._touched_at = self._monotonic()
+        await asyncio.to_thread(_touch, [Path(document.path) for document in self.documents])
+
+    async def _keep_new(self) -> None:
+        if self._monotonic() - self._touched_at >= TOUCHED_EVERY.total_seconds():
+            await self.touch()
 
     async def aclose(self) -> None:
         """Remove what is not complete."""
@@ -281,6 +302,12 @@ def remove_abandoned(directory: Path, *, now: datetime, older_than: timedelta = 
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, mode=0o600)
+
+
+def _touch(paths: Sequence[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):  # its batch is being removed, or will be refused
+            os.utime(path)
 
 
 def _sync_directory(directory: Path) -> None:

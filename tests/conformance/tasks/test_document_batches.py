@@ -1,115 +1,12 @@
 """Documents that are sent together, from the request to the database and back, on both databases."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 
-import httpx
 import pytest
-from tests.fixtures.stores import Stores
-from tests.fixtures.tasks_in_memory import TasksInMemory
-from tests.fixtures.tasks_room import Room, eventually
+from tests.fixtures.batch_site import MOST, PDF, Site
 
-from pagemill.documents.writers import ResultWriters
-from pagemill.domain.documents import DocumentInfo, DocumentKind, PageSize
-from pagemill.domain.errors import InvalidDocument, PoolExhausted
-from pagemill.domain.tasks import PageState, TaskStatus
-from pagemill.store.notices import SqlTaskNotices
-from pagemill.store.task_queue import QueueConfig
-from pagemill.tasks.document_batches import DocumentBatchManager
-from pagemill.web.api import create_api
-from pagemill.web.config import WebConfig
-
-PDF = b"%PDF-1.7 of two pages"
-MOST = 5
-PAGES = 2
-
-
-class Inspector:
-    """Sees two pages in whatever begins like a PDF; has no reader where it is `busy`."""
-
-    busy = False
-
-    async def inspect(self, path: str) -> DocumentInfo:
-        if self.busy:
-            raise PoolExhausted("No reader became free.")
-        content = await asyncio.to_thread(Path(path).read_bytes)
-        if not content.startswith(b"%PDF"):
-            raise InvalidDocument("It cannot be opened.")
-        return DocumentInfo(DocumentKind.PDF, PAGES, (PageSize(595, 842),))
-
-
-@dataclass
-class Site:
-    """The service, as far as batches are concerned."""
-
-    room: Room
-    stores: Stores
-    http: httpx.AsyncClient
-    uploads: Path
-    inspector: Inspector
-
-    async def send(self, *bodies: bytes, key: str | None = None, **options: str) -> httpx.Response:
-        headers = {} if key is None else {"Idempotency-Key": key}
-        files = [("file", (f"{place}.pdf", body)) for place, body in enumerate(bodies, start=1)]
-        return await self.http.post("/batches", files=files, data=options, headers=headers)
-
-    async def sent(self, number: int = 3, **options: str) -> str:
-        """The path of a batch of so many documents."""
-        answer = await self.send(*(PDF + b"%d" % each for each in range(number)), **options)
-        assert answer.status_code == 202, answer.text
-        self.stores.clock.turn(timedelta(milliseconds=1))  # ids sort by it
-        return str(answer.headers["location"])
-
-    async def read_all(self) -> None:
-        """Let the dispatcher work until nothing is left to do."""
-        self.room.dispatcher.start()
-
-        async def is_over() -> bool:
-            found = await self.stores.tasks.list_tasks()
-            return all(task.resource_cleanup_completed or task.status is TaskStatus.CREATED for task in found)
-
-        await eventually(is_over)
-
-    @property
-    def kept(self) -> int:
-        """Documents on disk."""
-        return len(list(self.uploads.iterdir())) if self.uploads.exists() else 0
-
-
-@pytest.fixture
-async def site(stores: Stores, tmp_path: Path) -> AsyncIterator[Site]:
-    stores = replace(stores, config=QueueConfig(max_queue_size=MOST))
-    room = Room(stores, tmp_path / "work", interval=timedelta(milliseconds=100))
-    inspector = Inspector()
-    batches = DocumentBatchManager(
-        manager=room.manager(inspector),
-        batches=stores.batches,
-        store=stores.tasks,
-        notices=SqlTaskNotices(stores.database),
-        watch=room.watch,
-        clock=stores.clock,
-        most=MOST,
-    )
-    others = TasksInMemory()
-    config = WebConfig(uploads=tmp_path / "uploads", max_upload_bytes=1000)
-    api = create_api(
-        others,
-        others,
-        engines=others,
-        following=others,
-        views=others,
-        files=others,
-        writers=ResultWriters(),
-        config=config,
-        batches=batches,
-    )
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://localhost") as http:
-        yield Site(room, stores, http, tmp_path / "uploads", inspector)
-    await room.dispatcher.stop()
-    await room.follower.stop()
+from pagemill.domain.tasks import PageState
 
 
 async def test_documents_that_are_sent_together_are_read_and_found_together(site: Site) -> None:
@@ -287,10 +184,22 @@ async def test_it_is_told_which_tasks_change_until_all_are_over(site: Site) -> N
     told = {line.split('"')[3] for line in text.splitlines() if line.startswith("data: ")}
     assert told == mine
     assert (await site.http.get(f"{other}/events")).text.count("data: ") == 1
-    back = await site.http.get(f"{batch}/events", headers={"Last-Event-ID": ids[-1]})
-    assert back.status_code == 204
     pages = [page for task in mine for page in await site.stores.tasks.pages(task)]
     assert {page.state for page in pages} == {PageState.DONE}
+
+
+async def test_a_reader_that_comes_back_after_the_end_is_told_what_it_has_not_seen(site: Site) -> None:
+    batch = await site.sent(3)
+    await site.read_all()
+    whole = (await site.http.get(f"{batch}/events")).text
+    first, second, last = ids = [line for line in whole.splitlines() if line.startswith("id: ")]
+    sequences = [line.removeprefix("id: ") for line in ids]
+    for seen, left in (("0", [first, second, last]), (sequences[0], [second, last]), (sequences[1], [last])):
+        back = await site.http.get(f"{batch}/events", headers={"Last-Event-ID": seen})
+        assert back.status_code == 200
+        assert [line for line in back.text.splitlines() if line.startswith("id: ")] == left
+    back = await site.http.get(f"{batch}/events", headers={"Last-Event-ID": sequences[-1]})
+    assert (back.status_code, back.text) == (204, "")
 
 
 @pytest.mark.parametrize("path", ["/batches/none", "/batches/none/tasks", "/batches/none/events", "/batches/ä"])

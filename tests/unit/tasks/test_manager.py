@@ -1,6 +1,7 @@
 """What people may do to tasks, and what is left where it is refused."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,14 @@ async def test_a_task_is_deleted_with_its_document_once_it_is_over(room: Room, t
     assert not has_file(task.document)
     assert await room.stores.tasks.list_tasks() == []
     await room.follower.stop()
+
+
+@pytest.mark.parametrize("ended", [TaskStatus.CANCELLED, TaskStatus.FAILED])
+async def test_a_task_of_read_pages_that_ended_since_it_was_looked_at_is_announced_as_it_is(
+    room: Room, tmp_path: Path, ended: TaskStatus
+) -> None:
+    seen = await create(room, tmp_path)
+    nothing_left = replace(seen, pages_done=seen.pages_total)
+    for status in (TaskStatus.RUNNING, ended):
+        await room.stores.tasks.transition(seen.task_id, status)
+    assert (await manager_in(room).announce(nothing_left)).status is ended
