@@ -76,13 +76,13 @@ class Calls:
 
 
 def understood(reply: Reply, kind: type[W]) -> W:
-    """What an answer says.
+    """What an answer says; what a newer service has added to it is passed over.
 
     Raises:
         AnswerNotUnderstood: It is in no form that is known.
     """
     try:
-        return kind.model_validate_json(reply.body)
+        return kind.model_validate_json(reply.body, extra="ignore")
     except ValidationError as error:
         message = "The service's answer cannot be understood; its version may not go with this client's."
         raise AnswerNotUnderstood(message) from error
