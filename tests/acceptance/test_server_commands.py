@@ -68,6 +68,17 @@ def test_with_wait_results_come_as_they_do_without_a_server(pagemill: Run, scan:
     assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["scan.md", "typed.md"]
 
 
+def test_a_result_that_cannot_be_delivered_keeps_none_of_the_others_back(tmp_path: Path) -> None:
+    files = [make_numbered_scan(tmp_path / f"{name}.pdf", 1) for name in ("first", "second")]
+    results = tmp_path / "results"
+    (results / "first.txt" / "in the way").mkdir(parents=True)
+    with faulty_server(tmp_path / "data", {}) as server:
+        both = runner_for(server)("submit", *files, *FAULTY, "--wait", "-o", results)
+    assert both.exit_code == 3
+    assert both.stderr.startswith(f"pagemill: {files[0]}: {results / 'first.txt'} cannot be written: ")
+    assert (results / "second.txt").read_text() == "page 1\n\f"
+
+
 def test_with_watch_what_happens_is_told(pagemill: Run, scan: Path) -> None:
     told = pagemill("submit", scan, "--dpi", 100, "--watch")
     kinds = [line.split()[1] for line in told.stdout.splitlines()]

@@ -78,17 +78,29 @@ async def _stay(
     codes = []
     try:
         for file, task in sent:
-            over = await (watch_task if request.watch else wait_for_task)(client, task, as_json=request.as_json)
-            if request.wait and request.as_json:
-                print_json(over)
-            if request.wait and (request.output or not request.as_json) and over.progress.pages_done:
-                await deliver(client, over, request.form, targets[file])
-            codes.append(report(file.name, over))
+            try:
+                over = await _seen_through(client, request, task, target=targets[file])
+            except ClientError as error:
+                complain(f"{file}: {said(error)} (task {task.task_id})")
+                codes.append(exit_code_of_refusal(error))
+            else:
+                codes.append(report(file.name, over))
     except asyncio.CancelledError:
         say_how_to_go_on([task for _, task in sent])
-        codes.append(ExitCode.INTERRUPTED)
         return [ExitCode.INTERRUPTED]
     return codes
+
+
+async def _seen_through(
+    client: AsyncClient, request: SubmitRequest, task: TaskWire, *, target: Path | None
+) -> TaskWire:
+    """The task once it is over and its result delivered, where that is asked for."""
+    over = await (watch_task if request.watch else wait_for_task)(client, task, as_json=request.as_json)
+    if request.wait and request.as_json:
+        print_json(over)
+    if request.wait and (request.output or not request.as_json) and over.progress.pages_done:
+        await deliver(client, over, request.form, target)
+    return over
 
 
 def report(name: str, task: TaskWire) -> ExitCode:
