@@ -71,9 +71,18 @@ class SqlTaskStore:
         return [task_of(row) for row in connection.execute(query).mappings()]
 
     @reading
-    def pages(self, connection: Connection, task_id: str, *, state: PageState | None = None) -> Sequence[TaskPage]:
-        """All pages of the task by number, or those in that state."""
-        query = select(task_pages).where(task_pages.c.task_id == task_id).order_by(task_pages.c.number)
+    def pages(
+        self,
+        connection: Connection,
+        task_id: str,
+        *,
+        state: PageState | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> Sequence[TaskPage]:
+        """All pages of the task by number, or those in that state; so many after that number."""
+        query = select(task_pages).where(task_pages.c.task_id == task_id, task_pages.c.number > after)
+        query = query.order_by(task_pages.c.number).limit(limit)
         if state is not None:
             query = query.where(task_pages.c.state == state)
         return [page_of(row) for row in connection.execute(query).mappings()]

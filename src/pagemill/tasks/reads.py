@@ -72,10 +72,15 @@ class TaskReader:
         """Tasks with all these labels, newest first; `before` is the last task_id of the page before."""
         return await self._store.list_tasks(status=status, labels=labels, before=before, limit=limit)
 
-    async def pages(self, task_id: str) -> Sequence[TaskPage]:
-        """The task's pages by number. Raises NotFound."""
+    @property
+    def is_closing(self) -> bool:
+        """Whether the service stops: what is asked now may fail for that."""
+        return self._watch.is_closed
+
+    async def pages(self, task_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[TaskPage]:
+        """The task's pages by number, so many after that number. Raises NotFound."""
         await self._store.get(task_id)
-        return await self._store.pages(task_id)
+        return await self._store.pages(task_id, after=after, limit=limit)
 
     def results(self, task_id: str) -> AsyncIterator[bytes]:
         """`Page.to_json()` of every finished page by number, a few in memory at a time."""

@@ -28,6 +28,13 @@ WAYS = {
 }
 
 
+async def test_pages_are_read_a_few_at_a_time(stores: Stores) -> None:
+    await stores.tasks.create(new_task("a", pages=5))
+    assert [page.number for page in await stores.tasks.pages("a", after=1, limit=3)] == [2, 3, 4]
+    assert [page.number for page in await stores.tasks.pages("a", after=4, limit=3)] == [5]
+    assert [page.number for page in await stores.tasks.pages("a", after=3)] == [4, 5]
+
+
 async def test_a_created_task_is_read_as_it_was_stored(stores: Stores) -> None:
     new = new_task("a", pages=2, stage=Stage.TEXT, device=DeviceId("cuda:1"), options=OPTIONS)
     task = await stores.tasks.create(new)

@@ -76,8 +76,10 @@ class TaskStore(Protocol):
         """Tasks with all these labels, of this batch, newest first; `before` is the last task_id of the page before."""
         ...
 
-    async def pages(self, task_id: str, *, state: PageState | None = None) -> Sequence[TaskPage]:
-        """All pages of the task by number, or those in that state."""
+    async def pages(
+        self, task_id: str, *, state: PageState | None = None, after: int = 0, limit: int | None = None
+    ) -> Sequence[TaskPage]:
+        """All pages of the task by number, or those in that state; so many after that number."""
         ...
 
     async def uncleaned(self, limit: int = 100, *, ended_for: timedelta = timedelta(0)) -> Sequence[Task]:
