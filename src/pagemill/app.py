@@ -17,7 +17,7 @@ from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import DatabaseUnavailable
 from pagemill.domain.tasks import Task, TaskCreateRequest, TaskOptions
 from pagemill.engines.allocator import allocator_trim
-from pagemill.engines.registry import engine_specs, structure_missing, structure_spec
+from pagemill.engines.registry import structure_missing, structure_spec
 from pagemill.memory.estimator import LearningEstimator, seeds_of
 from pagemill.memory.guard import MemoryGuard
 from pagemill.memory.probes.machine import MachineProbe
@@ -101,9 +101,7 @@ class Application:
         self.settings = settings
         self.writers = ResultWriters()
         clock = SteadyClock(SystemClock())
-        specs = (
-            engine_specs(settings.engines, environments=configs.environments(settings)) if engines is None else engines
-        )
+        specs = configs.engines(settings) if engines is None else engines
         machine = machine or MachineProbe.of_this_machine()
         devices = [reading.device for reading in machine.read()]
         services = configs.services_by_device(settings, devices)

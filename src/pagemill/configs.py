@@ -10,6 +10,7 @@ from pathlib import Path
 from pagemill.domain.engines import EngineSpec, StructureSpec
 from pagemill.domain.memory import CPU, MIB, DeviceId
 from pagemill.domain.tasks import RetryPolicy
+from pagemill.engines.registry import engine_specs
 from pagemill.memory.guard import GuardConfig
 from pagemill.memory.levels import Levels
 from pagemill.memory.watch import WatchRules
@@ -56,6 +57,11 @@ def owner(settings: Settings) -> str:
 def environments(settings: Settings) -> Path:
     """Where engines that have an environment of their own have it."""
     return settings.data_dir.resolve() / "engines"
+
+
+def engines(settings: Settings) -> Mapping[str, EngineSpec]:
+    """The engines that come with Pagemill, by name, as they are found here."""
+    return engine_specs(settings.engines, environments=environments(settings))
 
 
 def queue_config(settings: Settings) -> QueueConfig:

@@ -4,7 +4,9 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -14,7 +16,15 @@ from tests.fixtures.server import PATIENCE_S, Gate, are_gone, clean_environment,
 
 from pagemill import Session
 from pagemill.domain.asking import ReadingOptions
-from pagemill.domain.errors import EngineFailed, InvalidDocument, InvalidRequest, NeverFits, PagemillError
+from pagemill.domain.errors import (
+    EngineFailed,
+    InvalidDocument,
+    InvalidRequest,
+    NeverFits,
+    PagemillError,
+    TaskFailureReason,
+)
+from pagemill.domain.tasks import Task, TaskOptions
 from pagemill.settings import Settings
 from pagemill.testing.engines import FAULTY
 
@@ -146,6 +156,80 @@ async def test_it_works_beside_a_running_event_loop_and_for_several_at_once(tmp_
 
 def _read(reading: Session, document: Path) -> list[str]:
     return [page.text for page in reading.ocr(document, **TEXT_LAYER)]
+
+
+@pytest.mark.usefixtures("temporary")
+def test_pages_that_a_cancelled_task_left_are_named(tmp_path: Path) -> None:
+    never = Gate(tmp_path / "never")
+    with session({"2": "fail:smudged", "4": never.fault}) as reading:
+        pages = reading.ocr(make_numbered_scan(tmp_path / "scan.pdf", 5), **AS_TOLD)
+        assert [pages[0].number, pages[1].number] == [1, 3]
+        never.reached()
+        application = reading._background.application
+        (task,) = reading._background.call(application.reader.list_tasks())
+        reading._background.call(application.manager.cancel_task(task.task_id))
+        never.open()
+        left = {page.number: page.reason for page in pages.unread}
+        assert [page.number for page in pages.unread] == sorted(left)
+        assert sorted([*left, *(page.number for page in pages)]) == [1, 2, 3, 4, 5]
+        assert (left[2], left[5]) == (TaskFailureReason.ENGINE_ERROR, TaskFailureReason.CANCELLED)
+
+
+@pytest.mark.usefixtures("temporary")
+async def test_bytes_sent_at_the_same_time_stay_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    documents = [make_typed(tmp_path / f"{count}.pdf", count).read_bytes() for count in (1, 2)]
+    both_are_there = asyncio.Barrier(2)
+    with session({}) as reading:
+        application = reading._background.application
+        submit = application.submit_file
+
+        async def together(file: Path, options: TaskOptions) -> Task:
+            await both_are_there.wait()
+            return await submit(file, options)
+
+        monkeypatch.setattr(application, "submit_file", together)
+        read = await asyncio.gather(*(asyncio.to_thread(reading.ocr, each, **TEXT_LAYER) for each in documents))
+        assert [(len(pages), pages.name) for pages in read] == [(1, "document"), (2, "document")]
+
+
+@pytest.mark.usefixtures("temporary")
+def test_what_went_wrong_is_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def lost(task_id: str, number: int) -> bytes:
+        raise OSError(f"page {number} of {task_id} is gone")
+
+    with session({}) as reading:
+        monkeypatch.setattr(reading._background.application.views, "page", lost)
+        with pytest.raises(OSError, match=r"page 1 of .* is gone"):
+            list(reading.ocr(make_typed(tmp_path / "typed.pdf", 1), **TEXT_LAYER))
+
+
+@pytest.mark.usefixtures("temporary")
+def test_a_closed_session_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = make_typed(tmp_path / "typed.pdf", 1)
+    reading = session({})
+    under_way = threading.Event()
+
+    async def for_ever(*_: object) -> None:
+        under_way.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(reading._background.application, "submit_file", for_ever)
+    with ThreadPoolExecutor(1) as others:
+        meanwhile = others.submit(reading.ocr, document, **TEXT_LAYER)
+        assert under_way.wait(PATIENCE_S)
+        reading.close()
+        with pytest.raises(PagemillError, match="session is closed"):
+            meanwhile.result(PATIENCE_S)
+    for late in (document, document.read_bytes()):
+        with pytest.raises(PagemillError, match="session is closed"):
+            reading.ocr(late, **TEXT_LAYER)
+
+
+@pytest.mark.usefixtures("temporary")
+def test_engines_are_looked_for_where_the_settings_have_them(tmp_path: Path) -> None:
+    with Session(Settings(data_dir=tmp_path / "kept")) as reading:
+        interpreter = reading._background.application.engines["ppstructure"].interpreter
+    assert interpreter == str(tmp_path / "kept" / "engines" / "ppstructure" / "bin" / "python")
 
 
 @pytest.mark.usefixtures("temporary")

@@ -20,6 +20,7 @@ from pagemill.cli.targets import overall_code, targets_for
 from pagemill.domain.errors import InvalidRequest, PagemillError
 from pagemill.domain.results import ResultFormat, result_formats
 from pagemill.domain.tasks import Task, TaskOptions
+from pagemill.library.local import local_application
 from pagemill.logs import configure_logging
 from pagemill.settings import Settings
 
@@ -52,8 +53,7 @@ async def recognise_files(request: OcrRequest, settings: Settings) -> ExitCode:
     """
     configure_logging(settings.log_level, settings.log_format)
     with tempfile.TemporaryDirectory(prefix="pagemill-") as folder:
-        local = settings.model_copy(update={"data_dir": Path(folder), "database_url": None})
-        application = Application(local)
+        application = local_application(settings, Path(folder))
         result = _format(request.format, application)
         targets = targets_for(request.files, request.output, result.extension)
         async with application.running():

@@ -12,16 +12,19 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from pagemill.app import Application
 from pagemill.domain.engines import EngineSpec
+from pagemill.domain.errors import PagemillError
+from pagemill.library.local import local_application
 from pagemill.settings import Settings
 
 T = TypeVar("T")
+CLOSED = "The session is closed; open another one to read more."
 END_SECONDS = 20.0
 """Longest an end is waited for: a page that hangs is given ten seconds; workers end with us in any case."""
 
@@ -35,7 +38,7 @@ class Background:
 
     def __init__(self, settings: Settings, engines: Mapping[str, EngineSpec] | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pagemill-"))
-        running = _Running(settings.model_copy(update={"data_dir": self.folder, "database_url": None}), engines)
+        running = _Running(settings, self.folder, engines)
         self._running = running
         self._end = weakref.finalize(self, running.end)
         _at_exit(weakref.WeakMethod(running.end))
@@ -43,12 +46,23 @@ class Background:
         self.application = running.started.result()
 
     def call(self, work: Coroutine[object, object, T]) -> T:
-        """What the coroutine returns, run in the background."""
-        return self.begin(work).result()
+        """What the coroutine returns, run in the background.
+
+        Raises:
+            PagemillError: It was closed, before or meanwhile.
+        """
+        try:
+            return self.begin(work).result()
+        except CancelledError as error:
+            raise PagemillError(CLOSED) from error
 
     def begin(self, work: Coroutine[object, object, T]) -> "Future[T]":
-        """Have the coroutine run in the background."""
-        return asyncio.run_coroutine_threadsafe(work, self._running.loop)
+        """Have the coroutine run in the background.
+
+        Raises:
+            PagemillError: It was closed.
+        """
+        return self._running.begin(work)
 
     def end_after(self, work: "Future[T]") -> None:
         """Stop once that is done, without anybody waiting for it."""
@@ -75,17 +89,29 @@ def _at_exit(end: "weakref.WeakMethod[Callable[[], None]]") -> None:
 class _Running:
     """What the thread has; it does not know who asked for it, so that it does not keep them."""
 
-    def __init__(self, settings: Settings, engines: Mapping[str, EngineSpec] | None) -> None:
+    def __init__(self, settings: Settings, folder: Path, engines: Mapping[str, EngineSpec] | None) -> None:
         self._settings = settings
+        self._folder = folder
         self._engines = engines
+        self._turn = threading.Lock()
+        self._is_stopping = False
         self._is_over = asyncio.Event()
         self.loop: asyncio.AbstractEventLoop
         self.started: Future[Application] = Future()
         self.thread = threading.Thread(target=self._run, name="pagemill", daemon=True)
 
+    def begin(self, work: Coroutine[object, object, T]) -> "Future[T]":
+        """Have the coroutine run; never after the stop, for then the loop may end without a look at it."""
+        with self._turn, suppress(RuntimeError):  # the loop may be closed already
+            if not self._is_stopping:
+                return asyncio.run_coroutine_threadsafe(work, self.loop)
+        work.close()
+        raise PagemillError(CLOSED)
+
     def stop(self) -> None:
         """Begin to stop."""
-        with suppress(RuntimeError):  # the loop may be closed already
+        with self._turn, suppress(RuntimeError):  # the loop may be closed already
+            self._is_stopping = True
             self.loop.call_soon_threadsafe(self._is_over.set)
 
     def end(self) -> None:
@@ -103,11 +129,11 @@ class _Running:
                 self.started.set_exception(error)
             # else the interpreter ends and takes no more work for threads; the workers see it end and end too
         finally:
-            shutil.rmtree(self._settings.data_dir, ignore_errors=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _serve(self) -> None:
         self.loop = asyncio.get_running_loop()
-        application = Application(self._settings, engines=self._engines)
+        application = local_application(self._settings, self._folder, engines=self._engines)
         async with application.running():
             self.started.set_result(application)
             await self._is_over.wait()

@@ -1,7 +1,10 @@
 """Reading documents in process: `ocr` for one, `Session` for many with the models kept warm in between."""
 
 import os
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
@@ -22,12 +25,14 @@ from pagemill.domain.errors import (
     TimedOut,
     WorkerLost,
 )
-from pagemill.domain.tasks import PageState, Task, TaskOptions
+from pagemill.domain.tasks import PageState, Task, TaskOptions, TaskPage
 from pagemill.library.background import Background
 from pagemill.library.pages import Filling, Pages, UnreadPage
 from pagemill.settings import Settings, load_settings
 
 NAME_OF_BYTES = "document"
+ROWS_AT_ONCE = 32
+"""Pages asked after at a time: those that are settled already are not looked at again."""
 
 
 class Session:
@@ -84,21 +89,14 @@ class Session:
 
     def _begun(self, document: str | os.PathLike[str] | bytes, options: ReadingOptions, *, is_last: bool) -> Pages:
         asked = _options(options)
-        path = self._kept(document) if isinstance(document, bytes) else Path(document)
-        if not path.is_file():
-            raise InvalidRequest(f"There is no file {path}.")
         application = self._background.application
-        task = self._background.call(application.submit_file(path, asked))
+        with _as_file(document) as path:
+            task = self._background.call(application.submit_file(path, asked))
         filling = Filling()
         work = self._background.begin(_fill(application, task, filling))
         if is_last:
             self._background.end_after(work)
         return Pages(path.name, filling, owner=self)
-
-    def _kept(self, document: bytes) -> Path:
-        path = self._background.folder / NAME_OF_BYTES
-        path.write_bytes(document)
-        return path
 
 
 def ocr(
@@ -127,6 +125,21 @@ def ocr(
         raise
 
 
+@contextmanager
+def _as_file(document: str | os.PathLike[str] | bytes) -> Iterator[Path]:
+    """The document's file; bytes have one of their own for a while."""
+    if isinstance(document, bytes):
+        with tempfile.TemporaryDirectory(prefix="pagemill-") as folder:
+            path = Path(folder) / NAME_OF_BYTES
+            path.write_bytes(document)
+            yield path
+        return
+    path = Path(document)
+    if not path.is_file():
+        raise InvalidRequest(f"There is no file {path}.")
+    yield path
+
+
 def _options(asked: ReadingOptions) -> TaskOptions:
     try:
         return task_options(asked)
@@ -140,25 +153,44 @@ async def _fill(application: Application, task: Task, filling: Filling) -> None:
     unread: list[UnreadPage] = []
     error: BaseException | None = PagemillError("The session was closed before all pages were read.")
     receipt = None
-    settled = 0
+    last = 0
     try:
         async for state in application.reader.progress(task.task_id):
             task = state
-            for page in (await application.reader.pages(task.task_id))[settled:]:
-                if not page.state.is_final:
-                    break
-                settled += 1
-                if page.state is PageState.DONE:
-                    filling.add(await application.views.page(task.task_id, page.number))
-                elif page.failure_reason is not None:
-                    unread.append(UnreadPage(page.number, page.failure_reason, page.failure_message or ""))
+            while pages := await _settled(application, task, after=last):
+                for page in pages:
+                    if page.state is PageState.DONE:
+                        filling.add(await application.views.page(task.task_id, page.number))
+                    else:
+                        unread.append(unread_page(page, task))
+                last = pages[-1].number
         if task.status.is_final:
             receipt = await application.reader.receipt(task.task_id)
             error = None if task.pages_done else _failure(task, unread)
-    except PagemillError as failed:
-        error = failed
+    except Exception as failed:  # noqa: BLE001 - told to who waits for the pages
+        if not application.reader.is_closing:
+            error = failed
     finally:
         filling.end(unread, receipt, error)
+
+
+async def _settled(application: Application, task: Task, *, after: int) -> Sequence[TaskPage]:
+    """Some pages in a row after that one, as far as it is known what becomes of them; none where the next is open."""
+    pages = await application.reader.pages(task.task_id, after=after, limit=ROWS_AT_ONCE)
+    return list(takewhile(lambda page: _is_settled(page, task), pages))
+
+
+def _is_settled(page: TaskPage, task: Task) -> bool:
+    """Why a page was cancelled is known once its task is over."""
+    return page.state.is_final and (task.status.is_final or page.state is not PageState.CANCELLED)
+
+
+def unread_page(page: TaskPage, task: Task) -> UnreadPage:
+    """Why a page was not read: its own failure, or else what ended its task."""
+    if page.failure_reason is not None:
+        return UnreadPage(page.number, page.failure_reason, page.failure_message or "")
+    reason = task.failure_reason or TaskFailureReason.CANCELLED
+    return UnreadPage(page.number, reason, task.failure_message or "The task was cancelled before the page was read.")
 
 
 def _failure(task: Task, unread: list[UnreadPage]) -> PagemillError:
