@@ -57,8 +57,8 @@ def test_two_choices_of_languages_share_the_models_that_read_both(api: Api, tmp_
     for number, languages in enumerate(("en", "de,fr", "")):
         task = api.read(make_scan(tmp_path / f"{number}.png", [f"Anchor {number}17"]), languages=languages)
         assert task.status == "succeeded"
-    resident = engine(over_http(api), "rapidocr").resident
-    assert {models.model_set for models in resident} == {"rapidocr/accurate@cpu"}
+    resident = {models.model_set for models in engine(over_http(api), "rapidocr").resident}
+    assert resident - {"rapidocr/accurate/structure@cpu"} == {"rapidocr/accurate@cpu"}  # others may ask for structure
 
 
 def test_an_installation_that_fails_says_so_and_leaves_the_engine_unusable(tmp_path: Path) -> None:

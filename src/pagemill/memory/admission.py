@@ -4,13 +4,15 @@ For one device, `L` is its limit, `U` what anybody uses of it now, `F` the least
 seen to use (this server itself included), `m` the margin that is never promised. Worker `i` was promised `N_i` and uses
 `u_i` by itself now. A promise is sound as long as both of these hold:
 
-    U + Σ max(0, N_i - u_i) ≤ L - m     what is measured, and what our workers may still take of their promises, fit.
+    U + Σ max(0, N_i - r_i) ≤ L - m     what is measured, and what our workers may still take of their promises, fit.
                                         Counting only the part not yet taken counts nothing twice; use by others, and by
                                         workers beyond their promise, is in U.
     F + Σ N_i               ≤ L - m     the promises fit by themselves, whatever is measured: a reading that is too low
                                         or too old never lets more be promised than there is.
 
-`u_i` is anonymous memory: libraries shared by several workers are in U once, so a smaller u_i errs to the safe side.
+`r_i` is resident memory, which N_i is a promise of: U cannot grow by more than the r_i do, so N_i - r_i is the most
+worker `i` may still add to it, whatever libraries it maps. `u_i` is anonymous memory, its alone; libraries shared by
+several workers are in U once, so that F = U - Σ u_i at the first look errs to the safe side.
 Where a driver does not say what a process uses (a GPU in a container), the use beyond F is taken as ours up to what was
 promised, which makes the first line max(U, F + Σ N_i) ≤ L - m.
 """
@@ -43,6 +45,10 @@ class WorkerUse:
             return self.anonymous_bytes
         return self.gpu_bytes if device == self.device else 0
 
+    def resident(self, device: DeviceId) -> int:
+        """What it has taken of what it was promised of that device; 0 where the driver does not say."""
+        return self.rss_bytes if device == CPU else self.alone(device) or 0
+
 
 @dataclass(frozen=True)
 class Account:
@@ -55,6 +61,7 @@ class Account:
         margin_bytes: m.
         promised: N.
         held: u; an owner that is missing holds nothing (its worker is not there yet, or gone), None is not known.
+        resident: r; for an owner that is missing, u.
     """
 
     limit_bytes: int
@@ -63,6 +70,7 @@ class Account:
     margin_bytes: int = 0
     promised: Mapping[str, int] = field(default_factory=dict)
     held: Mapping[str, int | None] = field(default_factory=dict)
+    resident: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def capacity_bytes(self) -> int:
@@ -78,7 +86,8 @@ class Account:
     def untaken_bytes(self) -> int:
         """What our workers may still take of their promises."""
         known = {owner: self.held.get(owner, 0) for owner in self.promised}
-        untaken = sum(max(0, self.promised[owner] - held) for owner, held in known.items() if held is not None)
+        taken = {owner: max(held, self.resident.get(owner, 0)) for owner, held in known.items() if held is not None}
+        untaken = sum(max(0, self.promised[owner] - taken_bytes) for owner, taken_bytes in taken.items())
         unknown = sum(self.promised[owner] for owner, held in known.items() if held is None)
         seen = max(0, self.used_bytes - self.floor_bytes - sum(held or 0 for held in self.held.values()))
         return untaken + unknown - min(unknown, seen)

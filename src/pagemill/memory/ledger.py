@@ -141,6 +141,7 @@ class MemoryLedger:
             margin_bytes=round(reading.limit_bytes * self._margin),
             promised=self._promised(reading.device),
             held=held,
+            resident={owner: use.resident(reading.device) for owner, use in measured.uses.items()},
         )
         floor = floor_after(self._floors.get(reading.device), account)
         if floor is None:

@@ -23,6 +23,7 @@ STRUCTURE_PIXELS = 4_000_000
 
 _NO_MEMORY = "There was not enough memory for this."
 _UNREADABLE = "This page cannot be opened: its data is damaged or of a kind that is not supported."
+_NO_STRUCTURE = "The structure of this page could not be found; its text is as it was read."
 _ENGINE = "The engine failed on this page; the worker's log says how."
 
 
@@ -107,7 +108,7 @@ class PageReader:
                 return page, 0
             most = min(self._max_pixels, STRUCTURE_PIXELS)
             image = document.render(number, dpi=params.options.dpi, max_pixels=most)
-        return self._structure.structured(page, image), image.pixels
+        return self._structured(page, image), image.pixels
 
     def _recognised(self, number: int, params: BatchParams) -> tuple[Page, int]:
         if self._engine is None:
@@ -117,9 +118,19 @@ class PageReader:
             image = document.render(number, dpi=params.options.dpi, max_pixels=self._max_pixels)
         rotation = params.options.rotation
         page = self._engine.read(image, number=number, rotation=rotation, batch_size=params.batch_size)
-        if self._structure is not None:
-            page = self._structure.structured(page, image)
+        page = self._structured(page, image)
         return page.model_copy(update={"warnings": page.warnings + params.notes}), image.pixels
+
+    def _structured(self, page: Page, image: PageImage) -> Page:
+        """The page with its layout and tables, if they are wanted; its text is never lost over them."""
+        if self._structure is None:
+            return page
+        try:
+            with raising(EngineFailed(_NO_STRUCTURE)):
+                return self._structure.structured(page, image)
+        except EngineFailed as failure:
+            logger.warning("Page %d keeps its plain text: %s", page.number, failure.message)
+            return page.model_copy(update={"warnings": (*page.warnings, _NO_STRUCTURE)})
 
     def _document(self, path: str) -> Document:
         if self._opened is None or self._opened[0] != path:

@@ -47,6 +47,14 @@ def test_growing_into_what_a_worker_has_already_taken_needs_no_free_memory() -> 
     assert not admits(account, "w", 201)
 
 
+def test_libraries_a_worker_maps_are_taken_of_its_promise_though_others_may_share_them() -> None:
+    account = Account(
+        1000, 450, floor_bytes=100, margin_bytes=100, promised={"w": 300}, held={"w": 100}, resident={"w": 290}
+    )
+    assert admits(account, "w", 440)
+    assert not admits(account, "w", 441)
+
+
 @pytest.mark.parametrize(
     ("before", "used", "held", "expected"),
     [
@@ -92,6 +100,7 @@ def test_a_gpu_need_asks_of_the_host_too() -> None:
 def test_a_worker_holds_gpu_memory_of_its_own_device_only() -> None:
     use = WorkerUse(GPU, rss_bytes=3, anonymous_bytes=2, gpu_bytes=5)
     assert [use.alone(device) for device in (CPU, GPU, DeviceId("cuda:1"))] == [2, 5, 0]
+    assert [use.resident(device) for device in (CPU, GPU, DeviceId("cuda:1"))] == [3, 5, 0]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode
 from pagemill.domain.engines import EngineConfig
-from pagemill.domain.errors import EncryptedDocument, TaskFailureReason
+from pagemill.domain.errors import EncryptedDocument, EngineFailed, TaskFailureReason
 from pagemill.domain.image import PageImage
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.page import Page, PageSource
@@ -153,3 +153,34 @@ def test_a_page_that_needs_ocr_is_not_looked_at_for_structure() -> None:
     pages = PageReader(None, structure=MarkingAnalyser(), max_pixels=77, open_document=shelf)
     assert pages.read(1, params(stage=Stage.TEXT)) == PageNeedsOcr(1)
     assert shelf.rendered == []
+
+
+class _Stumbling(MarkingAnalyser):
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def structured(self, page: Page, image: PageImage) -> Page:
+        super().structured(page, image)
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [EngineFailed("A table without an end."), ValueError("argument 2 is shorter")])
+def test_text_is_not_lost_where_its_structure_cannot_be_found(error: Exception) -> None:
+    shelf, engine = Shelf(), FaultyEngine(EngineConfig(profile="plain"))
+    pages = PageReader(engine, structure=_Stumbling(error), max_pixels=77, open_document=shelf)
+    assert told(pages.read(1, params())) == [
+        "The structure of this page could not be found; its text is as it was read."
+    ]
+
+
+def test_structure_that_does_not_fit_in_memory_is_tried_again_like_any_page() -> None:
+    pages = PageReader(
+        FaultyEngine(EngineConfig(profile="plain")),
+        structure=_Stumbling(MemoryError()),
+        max_pixels=77,
+        open_document=Shelf(),
+    )
+    failed = pages.read(1, params())
+    assert isinstance(failed, PageFailed)
+    assert failed.reason is TaskFailureReason.OUT_OF_MEMORY

@@ -23,7 +23,7 @@ class TableModel:
         self._grid = TableMatch()
 
     def cells(self, pixels: Pixels) -> list[GridCell]:
-        """The cells of the table that fills this image, in its pixels; none where the model sees no table."""
+        """The cells of the table that fills this image, in its pixels; none where the model sees no whole table."""
         height, width = pixels.shape[:2]
         scale = SIDE / max(height, width)
         small = resized(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
@@ -32,6 +32,8 @@ class TableModel:
         found = self._decode({"loc_preds": places, "structure_probs": tokens}, [shape[None]])
         quads = found["bbox_batch_list"][0]
         spans = self._grid.decode_logic_points(found["structure_batch_list"][0][0])
+        if len(quads) != len(spans):  # rows that the model did not close: nobody knows which place is which cell's
+            return []
         # the model's places are shares of its square, which the decoder takes for shares of the image
         stretch = np.array([SIDE / small.shape[1], SIDE / small.shape[0]]) / scale
         return [_cell(quad, span, stretch) for quad, span in zip(quads, spans, strict=True)]
