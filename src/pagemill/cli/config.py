@@ -4,13 +4,13 @@ import json
 
 import typer
 
-from pagemill.cli.loading import ConfigOption, settings_or_exit
+from pagemill.cli.loading import ConfigOption, JsonOption, settings_or_exit
 
 config_commands = typer.Typer(help="Show and check the settings.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @config_commands.command()
-def show(config: ConfigOption = None) -> None:
+def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Print every setting as it is in force, as YAML that can be used as a settings file; secrets are starred out."""
     import yaml
 
@@ -18,14 +18,17 @@ def show(config: ConfigOption = None) -> None:
     values = settings.model_dump(mode="json")
     if settings.server.api_keys:
         values["server"]["api_keys"] = ["**********"] * len(settings.server.api_keys)
-    typer.echo(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), nl=False)
+    if as_json:
+        typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
+    else:
+        typer.echo(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), nl=False)
 
 
 @config_commands.command()
-def validate(config: ConfigOption = None) -> None:
+def validate(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Check file, environment and defaults together; what is wrong is said by name, with exit code 2."""
     settings_or_exit(config)
-    typer.echo("The settings can be used.")
+    typer.echo(json.dumps({"usable": True}) if as_json else "The settings can be used.")
 
 
 @config_commands.command()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="Settings file; else $PAGEMILL_CONFIG, else ./pagemill.yaml.")
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print it for programs.")]
 
 
 def settings_or_exit(config: Path | None, overrides: Mapping[str, object] | None = None) -> "Settings":

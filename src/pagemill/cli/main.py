@@ -9,7 +9,7 @@ from pagemill.cli.config import config_commands
 from pagemill.cli.db import db_commands
 from pagemill.cli.engines import engine_commands
 from pagemill.cli.exits import run_command
-from pagemill.cli.loading import ConfigOption, errors_explained, interruptible, settings_or_exit
+from pagemill.cli.loading import ConfigOption, JsonOption, errors_explained, interruptible, settings_or_exit
 from pagemill.cli.server_commands import server_commands
 from pagemill.domain.documents import OcrMode
 from pagemill.version import __version__
@@ -104,7 +104,7 @@ def ocr(
 
 @cli.command()
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
+    as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Say what was found here: limits, devices, engines, how many services of each kind fit, and why not more."""
@@ -118,7 +118,7 @@ def bench(
     pages: Annotated[int, typer.Option(help="Pages to read.", min=2, max=1000)] = 8,
     engine: Annotated[str, typer.Option(help="Recognition engine.")] = "rapidocr",
     profile: Annotated[str, typer.Option(help="The engine's profile.")] = "accurate",
-    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
+    as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Measure this machine: pages a second and peak memory, on pages made for it."""

@@ -20,7 +20,6 @@ ServerOption = Annotated[
     str | None,
     typer.Option("--server", "-s", metavar="URL", help="Address of the server; else the setting server_url."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print it for programs.")]
 
 
 def run_with_client(

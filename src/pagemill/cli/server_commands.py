@@ -8,9 +8,9 @@ import typer
 
 from pagemill.cli.completing import complete_task
 from pagemill.cli.exits import ExitCode, complain
-from pagemill.cli.loading import ConfigOption
+from pagemill.cli.loading import ConfigOption, JsonOption
 from pagemill.cli.reading_options import labels_of, with_reading_options
-from pagemill.cli.remote import JsonOption, ServerOption, run_with_client
+from pagemill.cli.remote import ServerOption, run_with_client
 
 if TYPE_CHECKING:
     from pagemill.cli.tasks import Selection

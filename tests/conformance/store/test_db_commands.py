@@ -1,5 +1,6 @@
 """`pagemill db`, on both databases."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,13 @@ def test_a_revision_that_is_not_there_is_said_to_be_so(config: str) -> None:
     refused = db("upgrade", "9999", config=config)
     assert refused.exit_code == 2
     assert "9999" in refused.stderr
+
+
+def test_programs_are_told_the_same_as_people(config: str) -> None:
+    assert json.loads(db("current", "--json", config=config).stdout) == {"revision": None}
+    assert json.loads(db("check", "--json", config=config).stdout)["differences"]
+    up = json.loads(db("upgrade", "--json", config=config).stdout)
+    assert up == {"revision": db("current", config=config).stdout.strip()}
+    assert json.loads(db("check", "--json", config=config).stdout) == {"differences": []}
+    down = json.loads(db("downgrade", "0001", "--yes", "--json", config=config).stdout)
+    assert down == {"revision": "0001"}

@@ -53,3 +53,11 @@ def test_the_schema_describes_every_setting(runner: CliRunner) -> None:
     assert schema["properties"].keys() == Settings.model_fields.keys()
     assert schema["$defs"]["TaskSettings"]["properties"]["max_queue_size"]["description"]
     assert schema["additionalProperties"] is False
+
+
+def test_programs_are_told_the_same_as_people(runner: CliRunner, tmp_path: Path) -> None:
+    (tmp_path / "pagemill.yaml").write_text("tasks:\n  max_queue_size: 7\nserver:\n  api_keys: [topsecret]\n")
+    shown = runner.invoke(cli, ["config", "show", "--json"])
+    assert json.loads(shown.stdout) == yaml.safe_load(runner.invoke(cli, ["config", "show"]).stdout)
+    assert "topsecret" not in shown.output
+    assert json.loads(runner.invoke(cli, ["config", "validate", "--json"]).stdout) == {"usable": True}
