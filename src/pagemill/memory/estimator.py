@@ -22,6 +22,8 @@ from pagemill.domain.recognition import ModelSetKey
 from pagemill.memory.envelope import Line, Point, envelope
 
 _WINDOW = 256
+_IMAGE = 3.0
+"""Bytes a pixel of a page image: what every need rises by, where a seed does not say."""
 _READER_SEED = MemorySeed(base=MemoryNeed(60 * MIB), fixed=MemoryNeed(100 * MIB))
 
 
@@ -37,6 +39,8 @@ class EstimatorConfig:
         base_margin: Share added to the largest loaded, idle size seen.
         after_failure: What a failed run reached is multiplied by this to get the least that may be enough.
         refuted_by: So many pages as large, read with less, and a failure no longer counts.
+        steepest: Beyond the largest page seen the line rises at most so many times as fast as the seed: two pages of
+            almost one size say nothing of one that is ten times as large.
     """
 
     margin: float = 0.03
@@ -46,6 +50,7 @@ class EstimatorConfig:
     base_margin: float = 0.1
     after_failure: float = 1.25
     refuted_by: int = 20
+    steepest: float = 4.0
 
 
 class _State(BaseModel):
@@ -126,14 +131,15 @@ class _Curve:
         """The line, raised by a margin that shrinks with the pages seen that were alike: at least half as large.
 
         Of n + 1 pages alike, the last is the largest with a chance of 1 ÷ (n + 1). Beyond the largest page seen the
-        line rises at least as the seed does.
+        line rises at least as the seed does, and at most `steepest` times as fast.
         """
         if not self.points:
             return 0.0
         line = self._fitted()
         largest = max(seen for seen, _ in self.points)
-        unseen = max(0.0, x - largest) * max(0.0, self._seed.slope - line.slope)
-        return (line.at(x) + unseen) * (1 + self._config.margin + self._config.doubt / (alike + 1))
+        slope = min(line.slope, self._config.steepest * max(self._seed.slope, _IMAGE))
+        unseen = max(0.0, x - largest) * max(self._seed.slope, slope)
+        return (line.at(min(x, largest)) + unseen) * (1 + self._config.margin + self._config.doubt / (alike + 1))
 
     def _fitted(self) -> Line:
         if self._line is None:

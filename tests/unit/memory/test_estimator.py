@@ -86,6 +86,13 @@ def test_small_pages_do_not_make_large_ones_look_impossible(estimator: LearningE
     assert seeded <= ram_mib(estimator, 10 * PAGE) <= 1.35 * seeded
 
 
+def test_two_pages_of_almost_one_size_say_little_of_much_larger_ones(estimator: LearningEstimator) -> None:
+    learn(estimator, 1, 150)
+    learn(estimator, 1, 180, pixels=PAGE + 1000)
+    assert ram_mib(estimator, PAGE + 1000) > 180
+    assert ram_mib(estimator, 10 * PAGE) < 1.35 * (180 + 4 * 10 * 9 * PAGE / MIB)
+
+
 def test_a_batch_needs_no_less_than_its_base(estimator: LearningEstimator) -> None:
     learn(estimator, 30, 150)
     estimator.observe_base(KEY, settled=MemoryNeed(400 * MIB))
