@@ -76,10 +76,14 @@ class PageViews:
         if path not in self._drawing:
             if len(self._drawing) >= MOST_DRAWN:
                 raise PoolExhausted("Too many pages are being drawn; ask again in a moment.")
-            drawing = asyncio.create_task(self._drawer.draw(document, number, rotation=rotation, path=path))
+            drawing = asyncio.create_task(self._draw_unless_there(document, number, rotation=rotation, path=path))
             self._drawing[path] = drawing
             drawing.add_done_callback(lambda done: self._drawn(path, done))
         await asyncio.shield(self._drawing[path])
+
+    async def _draw_unless_there(self, document: str, number: int, *, rotation: int, path: Path) -> None:
+        if not await asyncio.to_thread(path.is_file):  # it may have come since it was last looked for
+            await self._drawer.draw(document, number, rotation=rotation, path=path)
 
     def _drawn(self, path: Path, done: asyncio.Task[None]) -> None:
         del self._drawing[path]
