@@ -84,6 +84,33 @@ def test_text_outside_the_visible_part_is_left_out(tmp_path: Path) -> None:
     assert "below" not in read(make_pdf(tmp_path / "a", [spec])).text
 
 
+@pytest.mark.parametrize(("code", "shown"), [("D83DDE00", "\U0001f600"), ("0003", ""), ("0000", ""), ("FB01", "fi")])
+def test_characters_of_any_width_leave_those_after_them_in_place(tmp_path: Path, code: str, shown: str) -> None:
+    path = make_pdf(tmp_path / "a", [PdfPageSpec(text_at(72, 700, "@@ H over") + text_at(72, 100, "under it"))])
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        codes = "".join(f"<{at:02x}> <{code if at == 64 else f'{at:04x}'}>\n" for at in range(32, 127))
+        cmap = f"1 begincodespacerange\n<00> <ff>\nendcodespacerange\n95 beginbfchar\n{codes}endbfchar\n"
+        pdf.pages[0].Resources.Font.F1.ToUnicode = pdf.make_stream(cmap.encode())
+        pdf.save(path)
+    page = text_page(path, mode=OcrMode.NEVER)
+    assert page is not None
+    words = {word.text: word.polygon for word in page.words}
+    assert list(words) == [*filter(None, [2 * shown]), "H", "over", "under", "it"]
+    assert words["over"][0][0] == pytest.approx(72 + 12 * (2 * 1.015 + 0.278 + 0.722 + 0.278), abs=1)
+    assert words["under"][0] == pytest.approx((72, 692 - 12), abs=4)
+
+
+def test_a_hyphen_at_the_end_of_a_line_stays(tmp_path: Path) -> None:
+    content = text_at(72, 700, "words are to co-") + text_at(72, 685, "operate across lines")
+    assert read(make_pdf(tmp_path / "a", [PdfPageSpec(content)])).text == "words are to co-\noperate across lines"
+
+
+def test_places_are_given_in_hundredths_of_a_pixel(tmp_path: Path) -> None:
+    page = read(make_pdf(tmp_path / "a", [PdfPageSpec(LINES)]), dpi=199)
+    places = [place for word in page.words for point in word.polygon for place in point]
+    assert {round(place, 2) == place for place in places} == {True}
+
+
 def test_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
     left = [f"left column line {at} of running text" for at in range(8)]
     right = [f"right column line {at} of running text" for at in range(8)]

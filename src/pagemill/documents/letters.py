@@ -9,6 +9,9 @@ from dataclasses import dataclass
 LINE_END_HYPHEN = "\x02"
 """pdfium's mark for a hyphen at the end of a line."""
 
+SECOND_HALF = "\u2060"
+"""Stands after a character beyond U+FFFF, which pdfium counts as two."""
+
 SOFT_HYPHEN = "\u00ad"
 REPLACEMENT = "\ufffd"
 FILLERS = frozenset(".·…-–—_")
@@ -20,13 +23,21 @@ _FAULTY = re.compile(
 """No letters for people: controls (not those that are white space), private use, specials with the replacement
 character. `LINE_END_HYPHEN` is counted with the letters."""
 
-_ODD = re.compile(f"{_LIGATURE.pattern}|{_FAULTY.pattern}|[{SOFT_HYPHEN}{LINE_END_HYPHEN}]")
+_ODD = re.compile(f"{_LIGATURE.pattern}|{_FAULTY.pattern}|[{SOFT_HYPHEN}{LINE_END_HYPHEN}{SECOND_HALF}]")
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 
 
 def text_of_codes(codes: Iterable[int]) -> str:
-    """One character for each code; `REPLACEMENT` for what is none (NUL, half a surrogate pair)."""
-    return _NO_CHARACTER.sub(REPLACEMENT, "".join(map(chr, codes)))
+    """One character for each code; `REPLACEMENT` for what is none (NUL, half a surrogate pair).
+
+    A surrogate pair is the character that it means, and `SECOND_HALF`.
+    """
+    return _NO_CHARACTER.sub(REPLACEMENT, _PAIR.sub(_joined, "".join(map(chr, codes))))
+
+
+def _joined(pair: re.Match[str]) -> str:
+    return pair[0].encode("utf-16", "surrogatepass").decode("utf-16") + SECOND_HALF
 
 
 def plain(text: str) -> str:
@@ -56,7 +67,7 @@ class Tally:
 
 def tally(text: str) -> Tally:
     """Count what a text layer is made of."""
-    times = Counter(letter for letter in text if not letter.isspace())
+    times = Counter({letter: count for letter, count in Counter(text).items() if not letter.isspace()})
     return Tally(
         characters=times.total(),
         alphanumeric=sum(times[letter] for letter in times if letter.isalnum()),

@@ -1,11 +1,15 @@
 """The frame of a PDF page: from points in page space to pixels of the upright page. Pure."""
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 Rect = tuple[float, float, float, float]
 """Left, top, right, bottom; y down."""
+
+PageRect = tuple[float, float, float, float]
+"""Left, bottom, right, top in page space; y up."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,18 @@ class PageFrame:
             case _:
                 return 0, -s, -s, 0, s * self.top, s * self.right
 
-    def rect(self, left: float, bottom: float, right: float, top: float) -> Rect:
-        """The upright rectangle of the page around a rectangle of page space; origin top left, y down."""
+    def rects(self, rects: Iterable[PageRect]) -> Iterator[Rect]:
+        """The upright rectangles of the page around rectangles of page space; origin top left, y down."""
         a, b, c, d, e, f = self._matrix
-        ax, ay = a * left + c * bottom + e, b * left + d * bottom + f
-        bx, by = a * right + c * top + e, b * right + d * top + f
-        return (ax, ay, bx, by) if ax <= bx and ay <= by else (min(ax, bx), min(ay, by), max(ax, bx), max(ay, by))
+        for left, bottom, right, top in rects:
+            ax, ay = a * left + c * bottom + e, b * left + d * bottom + f
+            bx, by = a * right + c * top + e, b * right + d * top + f
+            yield (
+                (ax if ax < bx else bx),
+                (ay if ay < by else by),
+                (bx if ax < bx else ax),
+                (by if ay < by else ay),
+            )
 
     def to_page(self, x: float, y: float) -> tuple[float, float]:
         """The point of page space that is shown at a point of the upright page."""
@@ -72,8 +82,3 @@ class PageFrame:
     def turned(self, quarter_turns: int) -> "PageFrame":
         """The same page, turned further clockwise."""
         return replace(self, quarter_turns=(self.quarter_turns + quarter_turns) % 4)
-
-    def shows(self, rect: Rect) -> bool:
-        """Whether the rectangle's centre is on the page."""
-        left, top, right, bottom = rect
-        return 0 <= left + right <= 2 * self.width_px and 0 <= top + bottom <= 2 * self.height_px

@@ -1,20 +1,17 @@
-"""A PDF page's own text: characters to words to lines to blocks. Runs in workers only.
+"""A PDF page's own text: characters to words to lines to blocks. Runs in workers only."""
 
-pdfium is asked character by character for codes (0.4 µs each) and word by word for boxes, through its C interface: the
-comfortable one takes several times as long.
-"""
-
-import ctypes
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
-from pagemill.documents.letters import LINE_END_HYPHEN, plain, tally, text_of_codes
-from pagemill.documents.page_frame import PageFrame
+from pagemill.documents.characters import Characters
+from pagemill.documents.letters import LINE_END_HYPHEN, plain, tally
+from pagemill.documents.page_frame import PageFrame, PageRect
 from pagemill.documents.page_objects import count_objects
 from pagemill.documents.text_lines import PlacedWord, lines_of_words, main_direction
 from pagemill.documents.trust import LayerFacts
@@ -22,6 +19,9 @@ from pagemill.domain.page import Line, Page, PageSource
 from pagemill.domain.reading_order import blocks_in_reading_order
 
 QUARTER_TURN = math.pi / 2
+
+FINENESS = 100
+"""Steps to a pixel in which places are given: all digits that pdfium has would make results twice as large."""
 
 SAMPLED = 60
 """Characters looked at more closely, spread over the page."""
@@ -61,6 +61,21 @@ class TextLayer:
         )
 
 
+@dataclass(frozen=True)
+class _Words:
+    """Words in stored order, whichever way the page is up.
+
+    Attributes:
+        texts: Made plain; none is empty.
+        rects: Where they stand in page space.
+        turns: Clockwise quarter turns by which their writing is turned there.
+    """
+
+    texts: Sequence[str]
+    rects: Sequence[PageRect]
+    turns: Sequence[int]
+
+
 def read_text_layer(page: pdfium.PdfPage, frame: PageFrame) -> TextLayer:
     """Everything the page says in text.
 
@@ -69,46 +84,48 @@ def read_text_layer(page: pdfium.PdfPage, frame: PageFrame) -> TextLayer:
     """
     text_page = page.get_textpage()
     try:
-        handle = text_page.raw
-        text = _text(handle)
-        words = tuple(_placed_words(handle, text, frame))
+        characters = Characters(text_page)
+        stored = _stored_words(characters)
+        words = _placed_words(stored, frame)
         turns = -main_direction(words) % 4
         if turns:
             frame = frame.turned(turns)
-            words = tuple(_placed_words(handle, text, frame))
-        return TextLayer(lines_of_words(words), _facts(page, handle, text), frame, rotation=90 * turns)
+            words = _placed_words(stored, frame)
+        return TextLayer(lines_of_words(words), _facts(page, characters), frame, rotation=90 * turns)
     finally:
         text_page.close()
 
 
-def _text(handle: object) -> str:
-    """One character for each that pdfium counts, so that positions agree."""
-    count = pdfium_c.FPDFText_CountChars(handle)
-    return text_of_codes(map(pdfium_c.FPDFText_GetUnicode, [handle] * count, range(count)))
+def _stored_words(characters: Characters) -> _Words:
+    runs = [(word, *run.span()) for run in _RUN.finditer(characters.text) if (word := plain(run[0]))]
+    firsts = [start for _, start, _ in runs]
+    rects = characters.rects(firsts, [end - 1 for _, _, end in runs])
+    turns = [round(angle / QUARTER_TURN) for angle in characters.angles(firsts)]
+    return _Words([word for word, _, _ in runs], list(rects), turns)
 
 
-def _placed_words(handle: object, text: str, frame: PageFrame) -> Iterator[PlacedWord]:
-    """Words in stored order that show something and stand on the visible part of the page."""
-    box = pdfium_c.FS_RECTF()
-    pointer = ctypes.byref(box)
-    for run in _RUN.finditer(text):
-        word = plain(run[0])
-        first, last = run.start(), run.end() - 1
-        pdfium_c.FPDFText_GetLooseCharBox(handle, first, pointer)
-        left, bottom, right, top = box.left, box.bottom, box.right, box.top
-        if last > first:
-            pdfium_c.FPDFText_GetLooseCharBox(handle, last, pointer)
-            left, bottom = min(left, box.left), min(bottom, box.bottom)
-            right, top = max(right, box.right), max(top, box.top)
-        rect = frame.rect(left, bottom, right, top)
-        if word and frame.shows(rect):
-            turns = round(pdfium_c.FPDFText_GetCharAngle(handle, first) / QUARTER_TURN)
-            yield PlacedWord(word, *rect, (turns + frame.quarter_turns) % 4)
+def _placed_words(words: _Words, frame: PageFrame) -> list[PlacedWord]:
+    """Those whose middle is on the visible part of the page."""
+    across, down, frame_turns = 2 * frame.width_px, 2 * frame.height_px, frame.quarter_turns
+    placed = zip(words.texts, frame.rects(words.rects), words.turns, strict=True)
+    return [
+        PlacedWord(
+            text,
+            round(left * FINENESS) / FINENESS,
+            round(top * FINENESS) / FINENESS,
+            round(right * FINENESS) / FINENESS,
+            round(bottom * FINENESS) / FINENESS,
+            (turns + frame_turns) % 4,
+        )
+        for text, (left, top, right, bottom), turns in placed
+        if 0 <= left + right <= across and 0 <= top + bottom <= down
+    ]
 
 
-def _facts(page: pdfium.PdfPage, handle: object, text: str) -> LayerFacts:
+def _facts(page: pdfium.PdfPage, characters: Characters) -> LayerFacts:
+    text, handle = characters.text, characters.handle
     counted = tally(text)
-    inked = [index for index, letter in enumerate(text) if not letter.isspace()]
+    inked = list(compress(range(len(text)), map(str.strip, text)))
     sample = inked[:: max(1, len(inked) // SAMPLED)]
     drawn = count_objects(page)
     return LayerFacts(

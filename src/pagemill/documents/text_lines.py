@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from statistics import median
 from typing import NamedTuple
 
-from pagemill.domain.page import Line, Polygon, Word
+from pagemill.domain.page import Line, Polygon
 
 WIDEST_SPACE = 1.2
 """In heights of the writing: what stands farther apart on a baseline is of different lines (cells, columns)."""
@@ -38,7 +39,8 @@ def lines_of_words(words: Sequence[PlacedWord]) -> tuple[Line, ...]:
     """
     lines = []
     for turns in sorted({word.turns for word in words}):
-        level = [_turned_back(word, turns) for word in words if word.turns == turns]
+        level = [word for word in words if word.turns == turns]
+        level = [_turned_back(word, turns) for word in level] if turns else level
         lines += [_line(run, turns) for run in _joined(list(_stored_runs(level)))]
     return tuple(lines)
 
@@ -63,15 +65,12 @@ def _stored_runs(words: Iterable[PlacedWord]) -> Iterator[list[PlacedWord]]:
 
 
 def _continues(before: PlacedWord, word: PlacedWord, widest_space: float) -> bool:
-    low, high = _heights(before, word)
-    overlap = min(before.bottom, word.bottom) - max(before.top, word.top)
-    gap = word.left - before.right
-    return overlap > 0.5 * low and -DEEPEST_OVERLAP * high < gap < widest_space * high
-
-
-def _heights(first: PlacedWord, second: PlacedWord) -> tuple[float, float]:
-    heights = (first.bottom - first.top, second.bottom - second.top)
-    return min(heights), max(heights)
+    _, _, top, right, bottom, _ = before
+    _, left, next_top, _, next_bottom, _ = word
+    height, next_height = bottom - top, next_bottom - next_top
+    low, high = (height, next_height) if height < next_height else (next_height, height)
+    overlap = (bottom if bottom < next_bottom else next_bottom) - (top if top > next_top else next_top)
+    return overlap > 0.5 * low and -DEEPEST_OVERLAP * high < left - right < widest_space * high
 
 
 def _joined(runs: list[list[PlacedWord]]) -> list[list[PlacedWord]]:
@@ -131,9 +130,13 @@ def _polygon(left: float, top: float, right: float, bottom: float, turns: int) -
 
 
 def _line(placed: Sequence[PlacedWord], turns: int) -> Line:
+    """The words as a line, checked all at once: word by word takes half as long again."""
     texts, lefts, tops, rights, bottoms, _ = zip(*placed, strict=True)
-    return Line(
-        text=" ".join(texts),
-        polygon=_polygon(min(lefts), min(tops), max(rights), max(bottoms), turns),
-        words=tuple(Word(text=word[0], polygon=_polygon(*word[1:5], turns)) for word in placed),
+    polygons = map(_polygon, lefts, tops, rights, bottoms, repeat(turns))
+    return Line.model_validate(
+        {
+            "text": " ".join(texts),
+            "polygon": _polygon(min(lefts), min(tops), max(rights), max(bottoms), turns),
+            "words": [{"text": text, "polygon": polygon} for text, polygon in zip(texts, polygons, strict=True)],
+        }
     )

@@ -37,5 +37,10 @@ def test_codes_that_are_no_characters_are_replaced_one_by_one() -> None:
     assert text_of_codes([0x41, 0, 0xD83D, 0x1F600, 0x42]) == f"A{REPLACEMENT * 2}😀B"
 
 
+def test_a_pair_of_codes_is_one_character_in_two_places() -> None:
+    text = text_of_codes([0x41, 0xD835, 0xDC65, 0xDC65, 0x42])
+    assert (len(text), plain(text)) == (5, "A𝑥B")
+
+
 def test_a_layer_is_counted_by_kind_without_its_white_space() -> None:
     assert tally("Ab 1\r\n… . \ue001\ufffd\x02") == Tally(characters=8, alphanumeric=3, fillers=2, faulty=2)

@@ -17,18 +17,11 @@ def test_a_rectangle_lands_where_the_turned_page_shows_it(
 ) -> None:
     frame = PageFrame(left=50, bottom=30, right=150, top=230, quarter_turns=quarter_turns, scale=2)
     assert (frame.width_px, frame.height_px) == size
-    assert frame.rect(60, 40, 80, 50) == rect
-
-
-def test_what_stands_off_the_page_is_not_shown() -> None:
-    frame = PageFrame(left=0, bottom=0, right=100, top=100, quarter_turns=0, scale=1)
-    assert frame.shows((90, 90, 105, 105))
-    assert not frame.shows((96, 50, 110, 60))
-    assert not frame.shows((-30, 50, -10, 60))
+    assert list(frame.rects([(60, 40, 80, 50), (60, 40, 80, 50)])) == [rect, rect]
 
 
 @pytest.mark.parametrize("quarter_turns", [0, 1, 2, 3])
 def test_a_pixel_leads_back_to_the_point_it_shows(quarter_turns: int) -> None:
     frame = PageFrame(left=50, bottom=30, right=150, top=230, quarter_turns=quarter_turns, scale=2)
-    x, y, _, _ = frame.rect(60, 40, 60, 40)
+    ((x, y, _, _),) = frame.rects([(60, 40, 60, 40)])
     assert frame.to_page(x, y) == pytest.approx((60, 40))
