@@ -10,6 +10,7 @@ import pypdfium2 as pdfium
 import pytest
 from tests.data.documents import make_numbered_scan, make_scan, make_typed
 from tests.fixtures.server import Api
+from tests.fixtures.standards import alto_faults
 
 
 def found(pdf: bytes) -> list[str]:
@@ -56,6 +57,7 @@ def test_everything_comes_as_an_archive_that_proves_what_is_in_it(api: Api, scan
     streamed = api.http.get(f"/tasks/{task.task_id}/result", params={"format": "alto"}).content
     alto = next(each for each in manifest["files"] if each["name"].endswith(".alto.xml"))
     assert hashlib.sha256(streamed).hexdigest() == alto["sha256"]
+    assert alto_faults(streamed) == []
 
 
 def test_the_schema_that_results_name_is_published(api: Api, scan: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.data.pdfs import PdfPageSpec, make_pdf, text_at
 from tests.data.tables import STAFF, report_page
 from tests.fixtures.server import Api
+from tests.fixtures.standards import alto_faults
 
 from pagemill.domain.page import BlockKind, Page, PageSource
 from pagemill.engines.registry import structure_missing, structure_spec
@@ -52,6 +53,7 @@ def test_a_typed_table_is_found_and_written_in_every_form(api: Api, tmp_path: Pa
     assert ["1", "1", "Lamp", "12", "39.90"] in list(csv.reader(io.StringIO(result("csv"))))
     assert 'class="ocr_table"' in result("hocr")
     assert 'TYPE="table"' in result("alto")
+    assert alto_faults(result("alto").encode()) == []
     assert task.options.structure
     assert task.service_instance_id is not None
     assert task.service_instance_id.startswith("reader-")

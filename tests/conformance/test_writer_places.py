@@ -1,6 +1,5 @@
 """hOCR and ALTO keep to their specifications, and read back they give the same words in the same places."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -198,64 +197,6 @@ def test_hocr_tells_the_slope_of_lines_that_are_not_level() -> None:
 
 
 # --- ALTO ------------------------------------------------------------------------------------------------------------
-
-NUMBER = r"\d+(\.\d+)?"
-SHARE = r"0(\.\d+)?|1(\.0+)?"
-NAME = r"[A-Za-z_][\w.-]*"
-PLACE = {"HPOS": NUMBER, "VPOS": NUMBER, "WIDTH": NUMBER, "HEIGHT": NUMBER}
-ANY = r"[\s\S]*"
-SCHEMA: dict[str, tuple[str, dict[str, str], set[str]]] = {
-    "alto": ("Description Tags Layout ", {"SCHEMAVERSION": r"4\.4"}, set()),
-    "Description": ("MeasurementUnit sourceImageInformation (Processing )*", {}, set()),
-    "sourceImageInformation": ("fileName ", {}, set()),
-    "Processing": ("processingCategory (processingDateTime )?processingSoftware ", {"ID": NAME}, {"ID"}),
-    "processingSoftware": ("softwareName (softwareVersion )?", {}, set()),
-    "Tags": ("(LayoutTag )*", {}, set()),
-    "LayoutTag": ("", {"ID": NAME, "LABEL": ANY}, {"ID", "LABEL"}),
-    "Layout": ("(Page )+", {}, set()),
-    "Page": (
-        "(PrintSpace )?",
-        {
-            "ID": NAME,
-            "PHYSICAL_IMG_NR": NUMBER,
-            "WIDTH": NUMBER,
-            "HEIGHT": NUMBER,
-            "PC": SHARE,
-            "PROCESSINGREFS": NAME,
-            "PAGECLASS": ANY,
-            "QUALITY": "OK|Missing|Missing in original|Damaged|Retained|Target|As in original",
-            "QUALITY_DETAIL": ANY,
-        },
-        {"ID", "PHYSICAL_IMG_NR"},
-    ),
-    "PrintSpace": ("(TextBlock |Illustration |ComposedBlock )*", PLACE, set()),
-    "ComposedBlock": ("(TextBlock )*", {"ID": NAME, "TAGREFS": NAME, "TYPE": ANY, **PLACE}, {"ID"}),
-    "TextBlock": ("(TextLine )+", {"ID": NAME, "TAGREFS": NAME, **PLACE}, {"ID"}),
-    "Illustration": ("", {"ID": NAME, "TAGREFS": NAME, **PLACE}, {"ID"}),
-    "TextLine": ("(Shape )?(String (SP )?)+", {"ID": NAME, **PLACE}, set()),
-    "Shape": ("Polygon ", {}, set()),
-    "Polygon": ("", {"POINTS": rf"{NUMBER},{NUMBER}( {NUMBER},{NUMBER})+"}, {"POINTS"}),
-    "String": ("", {"ID": NAME, "CONTENT": ANY, "WC": SHARE, **PLACE}, {"CONTENT"}),
-    "SP": ("", {}, set()),
-}
-"""What ALTO 4.4 allows of what we write: children in their order, attributes with their values, those required.
-
-Taken from its schema (loc.gov/standards/alto/v4/alto-4-4.xsd); elements without an entry hold text only.
-"""
-
-
-def test_alto_keeps_to_its_schema() -> None:
-    root = written("alto")
-    assert root.tag == f"{ALTO}alto"
-    for element in root.iter():
-        name = element.tag.removeprefix(ALTO)
-        children = "".join(f"{child.tag.removeprefix(ALTO)} " for child in element)
-        order, attributes, required = SCHEMA.get(name, ("", {}, set()))
-        assert re.fullmatch(order, children), (name, children)
-        found = {key: value for key, value in element.attrib.items() if not key.startswith("{")}
-        assert required <= set(found) <= set(attributes), name
-        assert all(re.fullmatch(attributes[key], value) for key, value in found.items()), (name, found)
-        assert element.tag in (f"{ALTO}{known}" for known in SCHEMA) or (element.text or "").strip()
 
 
 def test_alto_references_lead_somewhere_and_ids_are_unique() -> None:

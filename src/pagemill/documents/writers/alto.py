@@ -1,4 +1,4 @@
-"""ALTO 4.4 XML (Library of Congress): pages, blocks, lines and strings with their places."""
+"""ALTO 4.3 XML (Library of Congress): pages, blocks, lines and strings with their places."""
 
 from collections.abc import Iterable
 
@@ -13,8 +13,8 @@ from pagemill.domain.results import ResultHeader
 _HEAD = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <alto xmlns="http://www.loc.gov/standards/alto/ns-v4#" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" \
-xsi:schemaLocation="http://www.loc.gov/standards/alto/ns-v4# http://www.loc.gov/standards/alto/v4/alto-4-4.xsd" \
-SCHEMAVERSION="4.4">
+xsi:schemaLocation="http://www.loc.gov/standards/alto/ns-v4# http://www.loc.gov/standards/alto/v4/alto-4-3.xsd" \
+SCHEMAVERSION="4.3">
 <Description>
 <MeasurementUnit>pixel</MeasurementUnit>
 <sourceImageInformation><fileName>{document}</fileName></sourceImageInformation>
