@@ -153,7 +153,7 @@ async def test_work_of_an_older_schema_goes_on_where_it_stood(empty_database: st
         assert task is not None
         lease = await stores.claim(task.task_id)
         assert lease.pages == (2,)
-        await stores.pages.commit_page(lease, read_page(2))
+        await stores.pages.commit_pages(lease, [read_page(2)])
         assert [task.status for task in await stores.pages.finish_completed()] == [TaskStatus.SUCCEEDED]
 
 

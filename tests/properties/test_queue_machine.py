@@ -237,7 +237,7 @@ class QueueMachine(RuleBasedStateMachine):
     def commit(self, lease: PageLease, index: int, peak: int) -> None:
         number = lease.pages[index % len(lease.pages)]
         page = self._settles(
-            lease, number, self.stores.pages.commit_page(lease, read_page(number, b"%d" % number, peak_bytes=peak))
+            lease, number, self.stores.pages.commit_pages(lease, [read_page(number, b"%d" % number, peak_bytes=peak)])
         )
         if page:
             page.state, page.results = PageState.DONE, page.results + 1
@@ -245,7 +245,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(lease=leases, index=st.integers(0, 2))
     def needs_ocr(self, lease: PageLease, index: int) -> None:
         number = lease.pages[index % len(lease.pages)]
-        page = self._settles(lease, number, self.stores.pages.commit_page(lease, PageNeedsOcr(number)))
+        page = self._settles(lease, number, self.stores.pages.commit_pages(lease, [PageNeedsOcr(number)]))
         if page:
             page.state, page.stage = self.model[lease.task_id].waiting_state(), Stage.OCR
 

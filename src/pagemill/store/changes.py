@@ -3,6 +3,7 @@
 These functions run inside a write transaction of their caller.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
@@ -107,7 +108,15 @@ def note(
     connection: Connection, task_id: str, event: TaskEvent, *, now: datetime, details: Details | None = None
 ) -> None:
     """Write an event. The task's row must be locked: so sequences become visible in their order."""
-    connection.execute(_NOTE, {"task_id": task_id, "event_type": event, "timestamp": now, "details": details or {}})
+    note_all(connection, task_id, event, now=now, details=[details or {}])
+
+
+def note_all(
+    connection: Connection, task_id: str, event: TaskEvent, *, now: datetime, details: Sequence[Details]
+) -> None:
+    """Write several events of one kind, in their order. The task's row must be locked."""
+    about: Values = {"task_id": task_id, "event_type": event, "timestamp": now}
+    connection.execute(_NOTE, [{**about, "details": each} for each in details])
 
 
 def change_status(

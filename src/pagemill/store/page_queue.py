@@ -172,26 +172,19 @@ class SqlPageQueue:
         return lease
 
     @writing
-    def commit_page(
-        self,
-        connection: Connection,
-        lease: PageLease,
-        outcome: PageRead | PageNeedsOcr,
-        *,
-        confidence: float | None = None,
+    def commit_pages(
+        self, connection: Connection, lease: PageLease, outcomes: Sequence[PageRead | PageNeedsOcr]
     ) -> None:
-        """Store a page's result and mark it done, once; or move it from the text stage to the OCR stage.
+        """Store what pages read as and mark them done, each once; move those without a text layer to the OCR stage.
 
         Raises:
-            StaleLease: The page is no longer this lease's; nothing was written.
+            StaleLease: One of them is no longer this lease's; nothing was written.
         """
-        now = self._clock.now()
-        if isinstance(outcome, PageNeedsOcr):
+        if read := [outcome for outcome in outcomes if isinstance(outcome, PageRead)]:
+            commit(connection, lease, read, now=self._clock.now())
+        if unread := [outcome.number for outcome in outcomes if isinstance(outcome, PageNeedsOcr)]:
             status = lock_status(connection, lease)
-            again: Values = {"state": waiting_state(status), "stage": Stage.OCR, "retry_at": None}
-            settle(connection, lease, (outcome.number,), again)
-        else:
-            commit(connection, lease, outcome, confidence=confidence, now=now)
+            settle(connection, lease, unread, {"state": waiting_state(status), "stage": Stage.OCR, "retry_at": None})
 
     @writing
     def fail_page(

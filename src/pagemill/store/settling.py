@@ -13,7 +13,7 @@ from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.memory import MIB
 from pagemill.domain.outcomes import PageFailed, PageRead
 from pagemill.domain.tasks import PageLease, PageState, Rung, TaskStatus
-from pagemill.store.changes import RELEASED, note, raised_peak
+from pagemill.store.changes import RELEASED, note_all, raised_peak
 from pagemill.store.payload import pack
 from pagemill.store.records import Values
 from pagemill.store.tables import page_results, task_pages, tasks
@@ -94,38 +94,45 @@ def settle(connection: Connection, lease: PageLease, pages: Sequence[int], value
         raise stale(lease)
 
 
-def commit(
-    connection: Connection, lease: PageLease, read: PageRead, *, confidence: float | None, now: datetime
-) -> None:
-    """Mark a page done and store what it reads as.
+def commit(connection: Connection, lease: PageLease, read: Sequence[PageRead], *, now: datetime) -> None:
+    """Mark pages done and store what they read as.
 
     Raises:
-        StaleLease: The lease does not hold it.
+        StaleLease: The lease does not hold all of them.
     """
-    codec, payload = pack(read.payload)
-    done: Values = {
+    count(connection, lease, done=len(read), peak_bytes=max(page.peak_bytes for page in read))
+    if connection.execute(_PAGE_DONE, [_done(lease, page, now) for page in read]).rowcount != len(read):
+        raise stale(lease)
+    fingerprint = lease.options.fingerprint
+    connection.execute(_ADD_RESULT, [_result(lease.task_id, page, fingerprint, now) for page in read])
+    details: list[Details] = [
+        {"page": page.number, "seconds": page.seconds, "confidence": page.confidence} for page in read
+    ]
+    note_all(connection, lease.task_id, TaskEvent.PAGE_DONE, now=now, details=details)
+
+
+def _done(lease: PageLease, page: PageRead, now: datetime) -> Values:
+    return {
         "of_task": lease.task_id,
-        "of_page": read.number,
+        "of_page": page.number,
         "under_token": lease.token,
-        "took_seconds": read.seconds,
-        "took_bytes": read.peak_bytes,
-        "with_confidence": confidence,
+        "took_seconds": page.seconds,
+        "took_bytes": page.peak_bytes,
+        "with_confidence": page.confidence,
         "at": now,
     }
-    result: Values = {
-        "task_id": lease.task_id,
-        "page_number": read.number,
-        "fingerprint": lease.options.fingerprint,
+
+
+def _result(task_id: str, page: PageRead, fingerprint: str, now: datetime) -> Values:
+    codec, payload = pack(page.payload)
+    return {
+        "task_id": task_id,
+        "page_number": page.number,
+        "fingerprint": fingerprint,
         "codec": codec,
         "payload": payload,
         "created_at": now,
     }
-    details: Details = {"page": read.number, "seconds": read.seconds, "confidence": confidence}
-    count(connection, lease, done=1, peak_bytes=read.peak_bytes)
-    if connection.execute(_PAGE_DONE, done).rowcount == 0:
-        raise stale(lease)
-    connection.execute(_ADD_RESULT, result)
-    note(connection, lease.task_id, TaskEvent.PAGE_DONE, now=now, details=details)
 
 
 def counted(failure: PageFailed, *, crashed: bool, rung: Rung | None) -> Values:

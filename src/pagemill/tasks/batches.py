@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import assert_never
+from functools import partial
 
 from pagemill.domain.errors import DatabaseUnavailable, PagemillError, PoolExhausted, StaleLease
 from pagemill.domain.finishing import uninterrupted
@@ -17,6 +17,7 @@ from pagemill.domain.recognition import READER, Stage
 from pagemill.domain.tasks import PageLease
 from pagemill.tasks.batch_params import BatchParamsMaker
 from pagemill.tasks.error_handler import TaskErrorHandler
+from pagemill.tasks.gathering import gathered
 from pagemill.tasks.handlers import ResourceUse, TaskEventHandlers
 from pagemill.tasks.plan import Assignment
 
@@ -34,12 +35,16 @@ class BatchConfig:
         lease_for: How long a lease lasts unless renewed; it is renewed three times as often.
         acquire_wait: Longest wait for a service.
         write_again_after: Wait before a page is written again that could not be, because the database was away.
+        text_pages_at_once: Most text layers written in one transaction; recognised pages are written one by one.
+        text_pages_within: Longest until a text layer is written.
     """
 
     owner: str
     lease_for: timedelta = timedelta(seconds=20)
     acquire_wait: timedelta = timedelta(seconds=60)
     write_again_after: timedelta = timedelta(seconds=1)
+    text_pages_at_once: int = 16
+    text_pages_within: timedelta = timedelta(milliseconds=50)
 
 
 @dataclass
@@ -129,10 +134,11 @@ class BatchRunner:
             await uninterrupted(self._fail_open_pages(batch, error))
 
     async def _process(self, batch: _Batch, service: Service) -> None:
-        async def on_page(outcome: PageOutcome) -> None:
-            await self._outlast(batch, outcome)
-
-        outcome = await service.process(batch.lease.task_id, self._params.make(batch.lease, batch.device), on_page)
+        params = self._params.make(batch.lease, batch.device)
+        most = self._config.text_pages_at_once if batch.lease.stage is Stage.TEXT else 1
+        write = partial(self._outlast, batch)
+        async with gathered(write, most=most, within=self._config.text_pages_within) as on_page:
+            outcome = await service.process(batch.lease.task_id, params, on_page)
         batch.reserved_bytes = outcome.reserved_bytes
         if outcome.loss is not None:
             batch.saw_peak(outcome.loss.peak_bytes)
@@ -143,31 +149,31 @@ class BatchRunner:
         if loss.page is not None:
             batch.open_pages.discard(loss.page)
 
-    async def _outlast(self, batch: _Batch, outcome: PageOutcome) -> None:
-        """Settle a page; while the database is away, keep it and try again: reading it once more costs far more."""
-        while True:
+    async def _outlast(self, batch: _Batch, outcomes: Sequence[PageOutcome]) -> None:
+        """Settle pages; while the database is away, keep them and try again: reading them once more costs far more."""
+        while left := [outcome for outcome in outcomes if outcome.number in batch.open_pages]:
             try:
-                await uninterrupted(self._settle(batch, outcome))
+                await uninterrupted(self._settle(batch, left))
             except DatabaseUnavailable as error:
-                logger.warning("Task %s page %s waits to be stored: %s", batch.lease.task_id, outcome.number, error)
+                numbers = [outcome.number for outcome in left]
+                logger.warning("Task %s pages %s wait to be stored: %s", batch.lease.task_id, numbers, error)
                 await asyncio.sleep(self._config.write_again_after.total_seconds())
-            else:
-                return
 
-    async def _settle(self, batch: _Batch, outcome: PageOutcome) -> None:
-        batch.saw_peak(0 if isinstance(outcome, PageNeedsOcr) else outcome.peak_bytes)
-        match outcome:
-            case PageRead():
-                await self._pages.commit_page(batch.lease, outcome, confidence=outcome.confidence)
+    async def _settle(self, batch: _Batch, outcomes: Sequence[PageOutcome]) -> None:
+        if done := [outcome for outcome in outcomes if not isinstance(outcome, PageFailed)]:
+            await self._pages.commit_pages(batch.lease, done)
+            self._settled(batch, *done)
+        for failure in (outcome for outcome in outcomes if isinstance(outcome, PageFailed)):
+            await self._errors.page_failed(batch.lease, failure, device=batch.device)
+            self._settled(batch, failure)
+
+    def _settled(self, batch: _Batch, *outcomes: PageOutcome) -> None:
+        for outcome in outcomes:
+            batch.saw_peak(0 if isinstance(outcome, PageNeedsOcr) else outcome.peak_bytes)
+            batch.open_pages.discard(outcome.number)
+            if isinstance(outcome, PageRead):
                 self._params.learn(batch.lease, batch.device)
                 self._handlers.tally.page_read(batch.lease.stage, outcome.seconds)
-            case PageNeedsOcr():
-                await self._pages.commit_page(batch.lease, outcome)
-            case PageFailed():
-                await self._errors.page_failed(batch.lease, outcome, device=batch.device)
-            case _:
-                assert_never(outcome)
-        batch.open_pages.discard(outcome.number)
         self._handlers.page_settled(batch.lease.task_id)
 
     async def _fail_open_pages(self, batch: _Batch, error: PagemillError) -> None:

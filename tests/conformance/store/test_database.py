@@ -45,7 +45,7 @@ async def test_cancelling_at_any_moment_leaves_pages_done_or_not_done(stores: St
     await stores.running("a", pages=40)
     lease = await stores.claim("a", limit=40)
     for number in lease.pages:
-        commit = asyncio.create_task(stores.pages.commit_page(lease, read_page(number)))
+        commit = asyncio.create_task(stores.pages.commit_pages(lease, [read_page(number)]))
         for _ in range(number - 1):
             await asyncio.sleep(0)
         commit.cancel()
@@ -56,7 +56,7 @@ async def test_cancelling_at_any_moment_leaves_pages_done_or_not_done(stores: St
         assert set(done) < set(lease.pages)
         assert len(results) == len(done) == (await stores.tasks.get("a")).pages_done
         for number in set(lease.pages) - set(done):
-            await stores.pages.commit_page(lease, read_page(number))
+            await stores.pages.commit_pages(lease, [read_page(number)])
     assert len(await stores.pages.finish_completed()) == 1
 
 
@@ -110,7 +110,7 @@ async def test_memory_is_given_back_at_any_moment_and_nothing_is_missed(stores: 
             await stores.database.give_back_memory()
 
     async with holding(stores.database.read, lambda reader: reader.execute(select(tasks)).all()):
-        await asyncio.gather(give_back(), *(stores.pages.commit_page(lease, read_page(n)) for n in lease.pages))
+        await asyncio.gather(give_back(), *(stores.pages.commit_pages(lease, [read_page(n)]) for n in lease.pages))
     assert (await stores.tasks.get("a")).pages_done == 40
 
 

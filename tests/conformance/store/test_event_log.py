@@ -1,6 +1,7 @@
 """`EventLog`: everything that happens is read once, in order, by who resumes from the last sequence it saw."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -65,7 +66,7 @@ async def test_writers_at_once_lose_nothing_for_a_reader_that_follows(stores: St
 async def test_a_task_s_life_is_told_by_its_events(stores: Stores) -> None:
     await stores.running("a", pages=2)
     lease = await stores.claim("a")
-    await stores.pages.commit_page(lease, read_page(1), confidence=0.9)
+    await stores.pages.commit_pages(lease, [replace(read_page(1), confidence=0.9)])
     await stores.pages.fail_page(lease, failed_page(2), retry_in=timedelta())
     await stores.pages.fail_page(await stores.claim("a"), failed_page(2), retry_in=None)
     (ended,) = await stores.pages.finish_completed()

@@ -46,7 +46,7 @@ async def test_a_deadline_ends_the_work_and_keeps_what_was_read(stores: Stores) 
     await stores.queue.submit(new_task("a", options=options))
     await stores.queue.get_next_task(CPU)
     lease = await stores.claim("a", limit=2)
-    await stores.pages.commit_page(lease, read_page(1, b"one"))
+    await stores.pages.commit_pages(lease, [read_page(1, b"one")])
     stores.clock.turn(timedelta(seconds=59))
     assert await _expired(stores) == []
     stores.clock.turn(timedelta(seconds=1))
@@ -58,7 +58,7 @@ async def test_a_deadline_ends_the_work_and_keeps_what_was_read(stores: Stores) 
     assert [page.state for page in await stores.tasks.pages("a")] == [PageState.DONE, *[PageState.CANCELLED] * 2]
     assert [result async for result in stores.tasks.results("a")] == [b"one"]
     with pytest.raises(StaleLease):
-        await stores.pages.commit_page(lease, read_page(2))
+        await stores.pages.commit_pages(lease, [read_page(2)])
     with pytest.raises(StaleLease):
         await stores.pages.renew(lease, LEASE)
 

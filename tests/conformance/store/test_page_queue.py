@@ -11,8 +11,9 @@ from sqlalchemy import update
 from tests.fixtures.stores import LEASE, MINUTE, Stores, failed_page, new_task, read_page, started
 
 from pagemill.domain.errors import StaleLease, TaskFailureReason
+from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU, MIB
-from pagemill.domain.outcomes import PageNeedsOcr
+from pagemill.domain.outcomes import PageNeedsOcr, PageRead
 from pagemill.domain.recognition import RecognitionOptions, Stage
 from pagemill.domain.tasks import PageLease, PageState, Task, TaskOptions, TaskStatus
 from pagemill.store.database import Database
@@ -69,7 +70,7 @@ async def test_stages_are_claimed_apart(stores: Stores) -> None:
     assert await _claim(stores, stage=Stage.OCR) is None
     lease = await stores.claim("a", stage=Stage.TEXT)
     for number in (1, 3):
-        await stores.pages.commit_page(lease, PageNeedsOcr(number))
+        await stores.pages.commit_pages(lease, [PageNeedsOcr(number)])
     assert (await stores.claim("a", stage=Stage.OCR)).pages == (1, 3)
     assert (await stores.tasks.get("a")).pages_done == 0
 
@@ -103,7 +104,7 @@ async def test_four_claimers_never_get_the_same_page(stores: Stores, database_ur
         claimed: list[int] = []
         while (lease := await queue.claim_pages("a", Stage.OCR, limit=3, owner="x", lease_for=LEASE)) is not None:
             claimed += lease.pages
-            await queue.commit_page(lease, read_page(lease.pages[0]))
+            await queue.commit_pages(lease, [read_page(lease.pages[0])])
         return claimed
 
     async with AsyncExitStack() as stack:
@@ -120,8 +121,8 @@ async def test_the_backlog_counts_what_can_be_worked_on(stores: Stores) -> None:
     await stores.tasks.transition("waits", TaskStatus.CANCELLED)
     await stores.running("a", pages=6, stage=Stage.TEXT)
     lease = await stores.claim("a", stage=Stage.TEXT, limit=4)
-    await stores.pages.commit_page(lease, PageNeedsOcr(1))
-    await stores.pages.commit_page(lease, read_page(2))
+    await stores.pages.commit_pages(lease, [PageNeedsOcr(1)])
+    await stores.pages.commit_pages(lease, [read_page(2)])
     await stores.pages.fail_page(lease, failed_page(3), retry_in=MINUTE)
     (backlog,) = await stores.pages.backlog()
     assert (backlog.task_id, backlog.priority, backlog.device) == ("a", 0, CPU)
@@ -158,7 +159,7 @@ async def test_a_task_whose_pages_are_all_in_hand_stays_in_the_backlog_until_the
     await stores.running("a", pages=1)
     lease = await stores.claim("a")
     assert [(backlog.queued, backlog.leased) for backlog in await stores.pages.backlog()] == [({}, 1)]
-    await stores.pages.commit_page(lease, read_page(1))
+    await stores.pages.commit_pages(lease, [read_page(1)])
     assert await stores.pages.backlog() == []
 
 
@@ -168,24 +169,53 @@ async def test_a_task_whose_pages_are_all_in_hand_stays_in_the_backlog_until_the
 async def test_a_commit_stores_the_page_and_what_it_cost(stores: Stores) -> None:
     await stores.running("a", pages=2)
     lease = await stores.claim("a")
-    await stores.pages.commit_page(lease, read_page(1, b'{"x": 1}', peak_bytes=700 * MIB + 1), confidence=0.75)
+    await stores.pages.commit_pages(
+        lease, [replace(read_page(1, b'{"x": 1}', peak_bytes=700 * MIB + 1), confidence=0.75)]
+    )
     page = (await stores.tasks.pages("a"))[0]
     assert (page.state, page.seconds, page.confidence) == (PageState.DONE, 1.5, 0.75)
     assert page.finished_at == stores.clock.now()
     assert [result async for result in stores.tasks.results("a")] == [b'{"x": 1}']
     task = await stores.tasks.get("a")
     assert (task.pages_done, task.actual_memory_mb) == (1, 701)
-    await stores.pages.commit_page(lease, read_page(2, peak_bytes=600 * MIB))
+    await stores.pages.commit_pages(lease, [read_page(2, peak_bytes=600 * MIB)])
     task = await stores.tasks.get("a")
     assert (task.pages_done, task.actual_memory_mb) == (2, 701)
+
+
+async def test_pages_are_committed_together(stores: Stores) -> None:
+    await stores.running("a", pages=4, stage=Stage.TEXT)
+    lease = await stores.claim("a", stage=Stage.TEXT)
+    read = [read_page(number, b"%d" % number, peak_bytes=number * MIB) for number in (3, 1)]
+    await stores.pages.commit_pages(lease, [read[0], PageNeedsOcr(2), read[1]])
+    pages = await stores.tasks.pages("a")
+    assert [page.state for page in pages] == [PageState.DONE, PageState.QUEUED, PageState.DONE, PageState.LEASED]
+    assert [result async for result in stores.tasks.results("a")] == [b"1", b"3"]
+    task = await stores.tasks.get("a")
+    assert (task.pages_done, task.actual_memory_mb) == (2, 3)
+    done = await stores.events.read("a", kinds=[TaskEvent.PAGE_DONE])
+    assert [event.details["page"] for event in done] == [3, 1]
+
+
+@pytest.mark.parametrize("late", [read_page(1), PageNeedsOcr(1)])
+async def test_of_pages_committed_together_none_is_where_one_is_stale(
+    stores: Stores, late: PageRead | PageNeedsOcr
+) -> None:
+    await stores.running("a", pages=3, stage=Stage.TEXT)
+    lease = await stores.claim("a", stage=Stage.TEXT)
+    await stores.pages.commit_pages(lease, [read_page(1)])
+    before = (await stores.tasks.get("a"), await stores.tasks.pages("a"), await stores.events.read("a"))
+    with pytest.raises(StaleLease):
+        await stores.pages.commit_pages(lease, [read_page(3), late, read_page(2)])
+    assert before == (await stores.tasks.get("a"), await stores.tasks.pages("a"), await stores.events.read("a"))
 
 
 async def test_a_page_is_committed_once(stores: Stores) -> None:
     await stores.running("a", pages=1)
     lease = await stores.claim("a")
-    await stores.pages.commit_page(lease, read_page(1, b"first"))
+    await stores.pages.commit_pages(lease, [read_page(1, b"first")])
     with pytest.raises(StaleLease):
-        await stores.pages.commit_page(lease, read_page(1, b"second"))
+        await stores.pages.commit_pages(lease, [read_page(1, b"second")])
     assert [result async for result in stores.tasks.results("a")] == [b"first"]
     assert (await stores.tasks.get("a")).pages_done == 1
 
@@ -200,8 +230,8 @@ async def test_a_stale_lease_changes_nothing(stores: Stores, deed: str) -> None:
     before = (await stores.tasks.get("a"), await stores.tasks.pages("a"), await stores.events.read("a"))
     pages = stores.pages
     deeds: dict[str, Callable[[], Awaitable[object]]] = {
-        "read": lambda: pages.commit_page(stale, read_page(1, peak_bytes=MIB)),
-        "needs ocr": lambda: pages.commit_page(stale, PageNeedsOcr(1)),
+        "read": lambda: pages.commit_pages(stale, [read_page(1, peak_bytes=MIB)]),
+        "needs ocr": lambda: pages.commit_pages(stale, [PageNeedsOcr(1)]),
         "fail": lambda: pages.fail_page(stale, failed_page(1), retry_in=None),
         "retry": lambda: pages.fail_page(stale, failed_page(1), retry_in=NOW),
         "give back": lambda: pages.give_back(stale, [1]),
@@ -210,7 +240,7 @@ async def test_a_stale_lease_changes_nothing(stores: Stores, deed: str) -> None:
     with pytest.raises(StaleLease):
         await deeds[deed]()
     assert before == (await stores.tasks.get("a"), await stores.tasks.pages("a"), await stores.events.read("a"))
-    await pages.commit_page(fresh, read_page(1))
+    await pages.commit_pages(fresh, [read_page(1)])
 
 
 async def test_a_lease_of_an_ended_or_deleted_task_is_stale(stores: Stores) -> None:
@@ -218,12 +248,12 @@ async def test_a_lease_of_an_ended_or_deleted_task_is_stale(stores: Stores) -> N
     lease = await stores.claim("a")
     await stores.tasks.transition("a", TaskStatus.FAILED)
     with pytest.raises(StaleLease):
-        await stores.pages.commit_page(lease, read_page(1))
+        await stores.pages.commit_pages(lease, [read_page(1)])
     with pytest.raises(StaleLease):
         await stores.pages.renew(lease, LEASE)
     await stores.tasks.delete("a")
     with pytest.raises(StaleLease):
-        await stores.pages.commit_page(lease, read_page(1))
+        await stores.pages.commit_pages(lease, [read_page(1)])
     with pytest.raises(StaleLease):
         await stores.pages.give_back(lease, [1])
 
@@ -238,7 +268,7 @@ async def test_attempts_and_crashes_are_counted_apart(stores: Stores) -> None:
     (page,) = await stores.tasks.pages("a")
     assert (page.state, page.attempts, page.crashes) == (PageState.QUEUED, 1, 2)
     assert (page.failure_reason, page.failure_message) == (TaskFailureReason.ENGINE_ERROR, "It went wrong.")
-    await stores.pages.commit_page(await stores.claim("a"), read_page(1))
+    await stores.pages.commit_pages(await stores.claim("a"), [read_page(1)])
     (page,) = await stores.tasks.pages("a")
     assert (page.state, page.failure_reason, page.failure_message) == (PageState.DONE, None, None)
 
@@ -254,7 +284,7 @@ async def test_a_failure_raises_the_peak_of_the_task(stores: Stores) -> None:
 async def test_giving_back_costs_nothing_and_is_whole_or_not_at_all(stores: Stores) -> None:
     await stores.running("a", pages=3)
     lease = await stores.claim("a")
-    await stores.pages.commit_page(lease, read_page(1))
+    await stores.pages.commit_pages(lease, [read_page(1)])
     with pytest.raises(StaleLease):
         await stores.pages.give_back(lease, (1, 2))
     assert await _states(stores) == ["done", "leased", "leased"]
@@ -269,7 +299,7 @@ async def test_giving_back_costs_nothing_and_is_whole_or_not_at_all(stores: Stor
 async def test_a_renewed_lease_outlives_its_first_end(stores: Stores) -> None:
     await stores.running("a", pages=2)
     lease = await stores.claim("a")
-    await stores.pages.commit_page(lease, read_page(1))
+    await stores.pages.commit_pages(lease, [read_page(1)])
     stores.clock.turn(LEASE - timedelta(seconds=1))
     renewed = await stores.pages.renew(lease, LEASE)
     assert renewed == replace(lease, until=stores.clock.now() + LEASE)
@@ -282,7 +312,7 @@ async def test_a_renewed_lease_outlives_its_first_end(stores: Stores) -> None:
 async def test_renewing_when_every_page_is_settled_is_no_error(stores: Stores) -> None:
     await stores.running("a", pages=2)
     lease = await stores.claim("a")
-    await stores.pages.commit_page(lease, read_page(1))
+    await stores.pages.commit_pages(lease, [read_page(1)])
     await stores.pages.fail_page(lease, failed_page(2), retry_in=None)
     await stores.pages.renew(lease, LEASE)
 
@@ -294,8 +324,8 @@ async def test_the_pages_of_a_dead_server_are_rescued_at_once(stores: Stores) ->
     assert await stores.pages.rescue(owner="dead") == 2
     assert await _states(stores) == ["queued", "queued", "leased", "queued"]
     with pytest.raises(StaleLease):
-        await stores.pages.commit_page(dead, read_page(1))
-    await stores.pages.commit_page(alive, read_page(3))
+        await stores.pages.commit_pages(dead, [read_page(1)])
+    await stores.pages.commit_pages(alive, [read_page(3)])
     assert (await stores.claim("a")).attempts == (0, 0, 0)
 
 
@@ -306,7 +336,7 @@ async def _finish(stores: Stores, *, done: int, failed: int) -> Task:
     await stores.running("a", pages=done + failed)
     lease = await stores.claim("a", limit=100)
     for number in lease.pages[:done]:
-        await stores.pages.commit_page(lease, read_page(number))
+        await stores.pages.commit_pages(lease, [read_page(number)])
     for number in lease.pages[done:]:
         reason = TaskFailureReason.TIMEOUT if number == lease.pages[-1] else TaskFailureReason.OUT_OF_MEMORY
         await stores.pages.fail_page(lease, failed_page(number, reason), retry_in=None)
@@ -335,7 +365,7 @@ async def test_a_task_with_no_page_done_failed_for_the_commonest_reason(stores: 
 async def test_only_the_named_task_is_finished_and_only_if_nothing_is_left(stores: Stores) -> None:
     for name in ("a", "b"):
         await stores.running(name, pages=1)
-        await stores.pages.commit_page(await stores.claim(name), read_page(1))
+        await stores.pages.commit_pages(await stores.claim(name), [read_page(1)])
     await stores.running("c", pages=1)
     assert await stores.pages.finish_completed("c") == []
     assert [task.task_id for task in await stores.pages.finish_completed("b")] == ["b"]
@@ -350,13 +380,13 @@ async def test_a_cancelling_task_ends_once_no_page_is_in_hand(stores: Stores, en
     assert await stores.pages.finish_completed() == []
     match ending:
         case "commit":
-            await stores.pages.commit_page(lease, read_page(1))
+            await stores.pages.commit_pages(lease, [read_page(1)])
         case "fail":
             await stores.pages.fail_page(lease, failed_page(1), retry_in=NOW)
         case "give back":
             await stores.pages.give_back(lease, [1])
         case "needs ocr":
-            await stores.pages.commit_page(lease, PageNeedsOcr(1))
+            await stores.pages.commit_pages(lease, [PageNeedsOcr(1)])
         case "rescue":
             await stores.pages.rescue(owner="server")
     (task,) = await stores.pages.finish_completed()
@@ -368,5 +398,5 @@ async def test_pages_in_hand_when_a_task_is_requeued_may_still_be_committed(stor
     task = await stores.running("a", pages=2)
     lease = await stores.claim("a", limit=1)
     await stores.queue.requeue_task(task)
-    await stores.pages.commit_page(lease, read_page(1))
+    await stores.pages.commit_pages(lease, [read_page(1)])
     assert await _states(stores) == ["done", "queued"]

@@ -26,14 +26,14 @@ async def test_it_retries_while_every_open_page_waits_and_runs_again_once_one_is
     assert list(await stores.pages.finish_completed("a")) == []
     assert (await stores.tasks.get("a")).status is TaskStatus.RUNNING
 
-    await stores.pages.commit_page(second, read_page(2))
+    await stores.pages.commit_pages(second, [read_page(2)])
     assert list(await stores.pages.finish_completed("a")) == []
     assert (await stores.tasks.get("a")).status is TaskStatus.RETRYING
     assert await stores.pages.claim_pages("a", Stage.OCR, limit=1, owner="x", lease_for=LEASE) is None
 
     stores.clock.turn(WAIT)
     assert [backlog.queued for backlog in await stores.pages.backlog()] == [{Stage.OCR: 1}]
-    await stores.pages.commit_page(await stores.claim("a"), read_page(1))
+    await stores.pages.commit_pages(await stores.claim("a"), [read_page(1)])
     assert [task.status for task in await stores.pages.finish_completed()] == [TaskStatus.SUCCEEDED]
     assert await _statuses(stores) == [
         TaskEvent.STARTED,
@@ -57,7 +57,7 @@ async def test_renewing_tells_another_server_that_the_task_is_being_cancelled(st
     await stores.tasks.transition("a", TaskStatus.CANCELLING)
     with pytest.raises(StaleLease):
         await stores.pages.renew(lease, LEASE)
-    await stores.pages.commit_page(lease, read_page(1))
+    await stores.pages.commit_pages(lease, [read_page(1)])
     await stores.pages.give_back(lease, [2])
     assert [task.status for task in await stores.pages.finish_completed("a")] == [TaskStatus.CANCELLED]
 

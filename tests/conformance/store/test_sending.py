@@ -99,7 +99,7 @@ async def finish(stores: Stores, new: NewTask, *numbers: int) -> None:
     lease = await stores.claim(new.task_id)
     for number in numbers:
         payload = f"{new.task_id} {number}".encode()
-        await stores.pages.commit_page(lease, replace(read_page(number), payload=payload), confidence=number / 10)
+        await stores.pages.commit_pages(lease, [replace(read_page(number), payload=payload, confidence=number / 10)])
 
 
 async def results(stores: Stores, task_id: str) -> list[bytes]:

@@ -142,7 +142,7 @@ async def test_a_deleted_task_leaves_nothing(stores: Stores) -> None:
     await stores.running("a", pages=1)
     with pytest.raises(Conflict):
         await stores.tasks.delete("a")
-    await stores.pages.commit_page(await stores.claim("a"), read_page(1))
+    await stores.pages.commit_pages(await stores.claim("a"), [read_page(1)])
     await stores.pages.finish_completed()
     assert (await stores.tasks.delete("a")).status is TaskStatus.SUCCEEDED
     assert await stores.tasks.pages("a") == []
@@ -157,5 +157,5 @@ async def test_results_come_by_number_as_they_were_committed(stores: Stores) -> 
     await stores.running("a", pages=count)
     lease = await stores.claim("a", limit=count)
     for number in sorted(lease.pages, reverse=True):
-        await stores.pages.commit_page(lease, read_page(number, payloads[number - 1]))
+        await stores.pages.commit_pages(lease, [read_page(number, payloads[number - 1])])
     assert [page async for page in stores.tasks.results("a")] == payloads

@@ -46,7 +46,7 @@ async def told(events: AsyncGenerator[Sequence[EventRecord], None], until: TaskE
 async def read_pages(stores: Stores, *numbers: int) -> None:
     lease = await stores.claim(limit=len(numbers))
     for number in numbers:
-        await stores.pages.commit_page(lease, PageRead(number, b"{}", seconds=1.0, peak_bytes=1))
+        await stores.pages.commit_pages(lease, [PageRead(number, b"{}", seconds=1.0, peak_bytes=1)])
 
 
 async def test_a_task_is_followed_to_its_end(feeding: Feeding) -> None:

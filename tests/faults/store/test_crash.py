@@ -27,7 +27,7 @@ async def commit_all():
     queue = SqlPageQueue(database, SystemClock())
     while lease := await queue.claim_pages("a", Stage.OCR, limit=4, owner="dead", lease_for=timedelta(hours=1)):
         for number in lease.pages:
-            await queue.commit_page(lease, PageRead(number, b"x" * 20000, 1.0, 0))
+            await queue.commit_pages(lease, [PageRead(number, b"x" * 20000, 1.0, 0)])
             print(number, flush=True)
 
 asyncio.run(commit_all())
@@ -67,5 +67,5 @@ async def test_a_killed_server_loses_no_committed_page_and_leaves_the_rest_to_ot
         lease = await stores.claim("a", limit=PAGES)
         assert set(lease.pages) == set(range(1, PAGES + 1)) - set(done)
         for number in lease.pages:
-            await stores.pages.commit_page(lease, read_page(number))
+            await stores.pages.commit_pages(lease, [read_page(number)])
         assert [task.status for task in await stores.pages.finish_completed()] == [TaskStatus.SUCCEEDED]

@@ -14,7 +14,7 @@ from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, WorkerLoss
 from pagemill.domain.ports import Clock, OnPage
-from pagemill.domain.recognition import BatchParams
+from pagemill.domain.recognition import BatchParams, Stage
 from pagemill.domain.tasks import PageLease, PageState, TaskStatus
 from pagemill.engines.registry import engine_specs
 from pagemill.store.database import Database
@@ -132,6 +132,38 @@ async def test_a_lease_is_kept_while_its_pages_are_worked(stores: Stores, tmp_pa
     working.go_on.set()
     assert await running
     assert await room.states() == [DONE, DONE]
+
+
+async def test_text_layers_are_stored_while_their_batch_goes_on(stores: Stores, tmp_path: Path) -> None:
+    working = Working(1, 2)
+    room = Room(stores, tmp_path, script=working)
+    await stores.running(pages=3, stage=Stage.TEXT)
+    running = asyncio.create_task(room.batches.run(some_pages(stage=Stage.TEXT)))
+    await working.reached.wait()
+
+    async def two_are_done() -> bool:
+        return await room.states() == [DONE, DONE, PageState.LEASED]
+
+    await eventually(two_are_done)
+    working.go_on.set()
+    assert await running
+    assert await room.states() == [DONE] * 3
+    await check_nothing_is_held(room)
+
+
+async def test_text_layers_that_are_not_stored_when_their_batch_is_called_off_go_back(
+    stores: Stores, tmp_path: Path
+) -> None:
+    working = Working(1, 2)
+    config = BatchConfig(owner=OWNER, text_pages_within=timedelta(hours=1))
+    room = Room(stores, tmp_path, script=working, config=config)
+    await stores.running(pages=3, stage=Stage.TEXT)
+    running = asyncio.create_task(room.batches.run(some_pages(stage=Stage.TEXT)))
+    await working.reached.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    assert await room.states() == [QUEUED] * 3
+    await check_nothing_is_held(room)
 
 
 async def test_pages_wait_where_no_service_becomes_free(stores: Stores, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ async def test_a_page_is_what_was_read(stores: Stores, tmp_path: Path) -> None:
     seen = views(stores, Drawer(), tmp_path)
     with pytest.raises(NotFound, match="not been read"):
         await seen.page("a", 2)
-    await stores.pages.commit_page(await stores.claim("a"), read_page(2, page_turned(90)))
+    await stores.pages.commit_pages(await stores.claim("a"), [read_page(2, page_turned(90))])
     assert await seen.page("a", 2) == page_turned(90)
     with pytest.raises(NotFound):
         await seen.page("none", 2)
@@ -60,7 +60,7 @@ async def test_a_picture_is_turned_as_the_page_was_when_it_was_read(stores: Stor
     drawer.may_go.set()
     seen = views(stores, drawer, tmp_path)
     assert await seen.image("a", 2) == b"/in/a 2 turned 0"
-    await stores.pages.commit_page(await stores.claim("a"), read_page(2, page_turned(270)))
+    await stores.pages.commit_pages(await stores.claim("a"), [read_page(2, page_turned(270))])
     assert await seen.image("a", 2) == b"/in/a 2 turned 270"
 
 

@@ -65,14 +65,14 @@ def payload(number: int) -> bytes:
 async def begun(stores: Stores) -> None:
     """A task of three pages, one of which is read."""
     await stores.running("a")
-    await stores.pages.commit_page(await stores.claim("a", limit=1), read_page(1, payload(1)))
+    await stores.pages.commit_pages(await stores.claim("a", limit=1), [read_page(1, payload(1))])
 
 
 async def over(stores: Stores) -> None:
     """A task of three pages, the last of which could not be read."""
     await begun(stores)
     lease = await stores.claim("a")
-    await stores.pages.commit_page(lease, read_page(2, payload(2)))
+    await stores.pages.commit_pages(lease, [read_page(2, payload(2))])
     await stores.pages.fail_page(lease, failed_page(3), retry_in=None)
     await stores.pages.finish_completed("a")
 
@@ -171,7 +171,7 @@ async def test_pages_read_later_make_another_result(stores: Stores, tmp_path: Pa
     first = await made.file("a", SEARCHABLE_PDF)
     await stores.queue.add_task(before)
     await stores.queue.get_next_task(CPU)
-    await stores.pages.commit_page(await stores.claim("a"), read_page(3, payload(3)))
+    await stores.pages.commit_pages(await stores.claim("a"), [read_page(3, payload(3))])
     await stores.pages.finish_completed("a")
     after = await stores.tasks.get("a")
     assert result_tag(before, SEARCHABLE_PDF) != result_tag(after, SEARCHABLE_PDF)

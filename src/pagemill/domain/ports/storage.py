@@ -191,10 +191,11 @@ class PageQueue(Protocol):
         """
         ...
 
-    async def commit_page(
-        self, lease: PageLease, outcome: PageRead | PageNeedsOcr, *, confidence: float | None = None
-    ) -> None:
-        """Store a page's result and mark it done, once; or move it from the text stage to the OCR stage."""
+    async def commit_pages(self, lease: PageLease, outcomes: Sequence[PageRead | PageNeedsOcr]) -> None:
+        """Store what pages read as and mark them done, each once; move those without a text layer to the OCR stage.
+
+        All of them in one transaction, or none.
+        """
         ...
 
     async def fail_page(

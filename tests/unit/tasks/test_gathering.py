@@ -1,0 +1,108 @@
+"""Outcomes that come fast are written together, and none waits long."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from pagemill.domain.errors import StaleLease
+from pagemill.domain.outcomes import PageNeedsOcr, PageOutcome
+from pagemill.tasks.gathering import gathered
+
+EVER = timedelta(hours=1)
+AT_ONCE = timedelta(0)
+
+
+class Written:
+    """Keeps the numbers of what was written together."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.together: list[list[int]] = []
+        self.happened = asyncio.Event()
+        self.free = asyncio.Event()
+        self.free.set()
+        self._fails = fails
+
+    async def write(self, outcomes: Sequence[PageOutcome]) -> None:
+        self.happened.set()
+        await self.free.wait()
+        if self._fails:
+            raise StaleLease("The test wants it so.")
+        self.together.append([outcome.number for outcome in outcomes])
+
+
+async def test_as_many_as_may_be_are_written_together_and_the_rest_at_the_end() -> None:
+    written = Written()
+    async with gathered(written.write, most=2, within=EVER) as add:
+        for number in (1, 2, 3, 4, 5):
+            await add(PageNeedsOcr(number))
+        assert written.together == [[1, 2], [3, 4]]
+    assert written.together == [[1, 2], [3, 4], [5]]
+
+
+async def test_one_that_comes_alone_does_not_wait_for_others() -> None:
+    written = Written()
+    async with gathered(written.write, most=9, within=AT_ONCE) as add:
+        for number in (1, 2):
+            written.happened.clear()
+            await add(PageNeedsOcr(number))
+            await written.happened.wait()
+        assert written.together == [[1], [2]]
+
+
+async def test_what_comes_while_others_are_written_is_written_after_them() -> None:
+    written = Written()
+    written.free.clear()
+    async with gathered(written.write, most=9, within=AT_ONCE) as add:
+        await add(PageNeedsOcr(1))
+        await written.happened.wait()
+        await add(PageNeedsOcr(2))
+        await add(PageNeedsOcr(3))
+        written.free.set()
+    assert written.together == [[1], [2, 3]]
+
+
+async def test_what_writing_raises_is_raised_to_who_brings_the_next() -> None:
+    written, told = Written(fails=True), False
+
+    async def bring_two() -> None:
+        nonlocal told
+        async with gathered(written.write, most=9, within=AT_ONCE) as add:
+            await add(PageNeedsOcr(1))
+            await written.happened.wait()
+            try:
+                await add(PageNeedsOcr(2))
+            except StaleLease:
+                told = True
+                raise
+
+    with pytest.raises(StaleLease):
+        await bring_two()
+    assert told
+
+
+async def test_what_writing_raises_is_raised_at_the_end() -> None:
+    async def bring_one() -> None:
+        async with gathered(Written(fails=True).write, most=9, within=EVER) as add:
+            await add(PageNeedsOcr(1))
+
+    with pytest.raises(StaleLease):
+        await bring_one()
+
+
+async def test_nothing_is_written_any_more_once_it_was_broken_off() -> None:
+    written = Written()
+    written.free.clear()
+
+    async def bring_one_and_break_off() -> None:
+        async with gathered(written.write, most=9, within=AT_ONCE) as add:
+            await add(PageNeedsOcr(1))
+            await written.happened.wait()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await bring_one_and_break_off()
+    written.free.set()
+    await asyncio.sleep(0)
+    assert written.together == []
