@@ -18,7 +18,8 @@ class EngineProfile:
         seed: Memory before anything was learned.
         languages: ISO 639 codes it reads; empty where that is not known before it is loaded.
         max_pixels: Page images are rendered so that they have no more pixels than this.
-        batch_size: Text lines in one run of its recognition model, where nobody says otherwise.
+        batch_size: Text lines in one run of its recognition model, where nobody says otherwise; 1 where lines are read
+            one by one, whatever is said: then a smaller batch is not taken for one that needs less memory.
         loads_languages: Each choice of languages is loaded for itself; else one set of models reads them all.
         default_languages: What is loaded for a task that names none, where languages are loaded.
     """

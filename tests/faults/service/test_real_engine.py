@@ -1,14 +1,20 @@
-"""Kills with the engine that people use: the text is that of an undisturbed run, byte for byte."""
+"""The engines that people use, when workers are killed and when promises are too small: their text is as always."""
 
 import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+from tests.data import make_pages
 from tests.data.documents import make_numbered_scan
 from tests.fixtures.server import Server, until
 
+from pagemill import Session
 from pagemill.domain.events import TaskEvent
+from pagemill.domain.memory import MemoryNeed
 from pagemill.domain.tasks import PageState, TaskStatus
+from pagemill.engines.registry import engine_specs
 
 PAGES = 12
 MOST_IN_FLIGHT = 4
@@ -44,3 +50,19 @@ def test_a_document_survives_the_deaths_of_its_worker_and_of_its_server(tmp_path
         assert done == dict.fromkeys(range(1, PAGES + 1), 1)
         again = [event for event in events if event.event_type is TaskEvent.PAGE_RETRIED]
         assert len(again) <= 2 * MOST_IN_FLIGHT
+
+
+@pytest.mark.parametrize("engine", ["rapidocr", "rapidocr-onnx"])
+def test_a_page_that_needs_more_than_was_promised_is_read_once_more_is_promised(engine: str, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    make_pages.text_page(make_pages.ENGLISH * 8, width=1654, height=2339, size=30).save(sheet)
+    spec = engine_specs()[engine]
+    usual = spec.profiles[0]
+    too_little = replace(usual, seed=replace(usual.seed, fixed=MemoryNeed(0), ram_per_pixel=0.0))
+    with Session(engines={engine: replace(spec, profiles=(too_little,))}) as session:
+        pages = session.ocr(sheet, engine=engine)
+        assert pages.text.count("Memory is reserved") == 8
+    taken = pages.receipt.rungs
+    assert taken
+    assert pages.receipt.workers_lost == {"over_reservation": len(taken)}
+    assert (pages.receipt.reserved_mb or 0) >= max(rung.reached_mb for rung in taken)

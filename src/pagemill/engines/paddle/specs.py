@@ -8,8 +8,8 @@ from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
 from pagemill.engines.paddle.environment import NAME, PaddleEnvironment
 from pagemill.engines.paddle.models import STRUCTURE, TEXT, Options, Pipeline, how_to_get
 
-_TEXT_SEED = MemorySeed(base=MemoryNeed(540 * MIB), fixed=MemoryNeed(280 * MIB), ram_per_pixel=6.0)
-"""PP-OCRv4, two threads: a trimmed worker settled at 473 to 507 MiB, pages of 0.5 to 1.7 megapixels added up to 280."""
+_TEXT_SEED = MemorySeed(base=MemoryNeed(660 * MIB), fixed=MemoryNeed(700 * MIB), ram_per_pixel=6.0)
+"""PP-OCRv4, two threads: a trimmed worker settled at 584 to 665 MiB; pages of A4 at 200 dpi added 577 to 691."""
 
 _STRUCTURE_SEED = MemorySeed(base=MemoryNeed(2200 * MIB), fixed=MemoryNeed(1800 * MIB), ram_per_pixel=6.0)
 """Not measured: the models could not be had. Their files are about 1 GB, PaddleOCR's own 0.5; the first pages teach."""
@@ -27,8 +27,13 @@ def paddle_specs(options: Mapping[str, Options], environments: Path) -> tuple[En
     """
     environment = PaddleEnvironment.of(options.get(NAME, {}), environments)
     return (
-        _spec(STRUCTURE, options, environment, EngineProfile("accurate", _STRUCTURE_SEED, _STRUCTURE_LANGUAGES)),
-        _spec(TEXT, options, environment, EngineProfile("accurate", _TEXT_SEED, _TEXT_LANGUAGES)),
+        _spec(
+            STRUCTURE,
+            options,
+            environment,
+            EngineProfile("accurate", _STRUCTURE_SEED, _STRUCTURE_LANGUAGES, batch_size=1),
+        ),
+        _spec(TEXT, options, environment, EngineProfile("accurate", _TEXT_SEED, _TEXT_LANGUAGES, batch_size=1)),
     )
 
 

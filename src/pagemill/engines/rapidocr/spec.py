@@ -69,8 +69,8 @@ def _spec(name: str, factory: str, *, runtime: str, seed: MemorySeed) -> EngineS
         name=name,
         factory=f"pagemill.engines.rapidocr:{factory}",
         profiles=(
-            EngineProfile(name="accurate", languages=(*_TINY_LANGUAGES, "ja"), seed=seed),
-            EngineProfile(name="fast", languages=_TINY_LANGUAGES, seed=seed),
+            EngineProfile(name="accurate", languages=(*_TINY_LANGUAGES, "ja"), seed=seed, batch_size=1),
+            EngineProfile(name="fast", languages=_TINY_LANGUAGES, seed=seed, batch_size=1),
         ),
         requires=("rapidocr", runtime, "cv2"),
         distribution="rapidocr",
