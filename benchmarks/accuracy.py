@@ -1,28 +1,26 @@
 """How well each engine reads documents of many kinds: `python -m benchmarks.accuracy`.
 
-Every engine that can be used here reads every document (`accuracy_documents`) in this process, on two threads, finding
-upright by itself. Figures are of one page each: word F1 is free of order, character errors are in reading order.
+Every engine that the settings let be used here reads every document (`accuracy_documents`) in a worker, as `Session`
+has it, finding upright by itself; the profile `fast` where the settings name its files. Figures are of one page each:
+word F1 is free of order, character errors are in reading order.
 """
 
 import argparse
-import importlib
+import io
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import numpy as np
 from benchmarks.accuracy_documents import TestDocument, documents
 from benchmarks.scoring import Score, score
-from PIL import Image
 from rich.console import Console
 from rich.markdown import Markdown
 
-from pagemill.domain.engines import Engine, EngineConfig, EngineFactory, EngineProfile, EngineSpec
-from pagemill.domain.image import PageImage
-from pagemill.engines.registry import engine_specs
-
-THREADS = 2
+from pagemill import Session, configs
+from pagemill.domain.engines import EngineProfile, EngineSpec
+from pagemill.engines.rapidocr.models import FAST
+from pagemill.settings import Settings, load_settings
 
 Scores = Mapping[str, Score]
 
@@ -43,12 +41,14 @@ class Contender:
         """Whether it claims to know the document's languages."""
         return not self.profile.languages or set(document.languages) <= set(self.profile.languages)
 
-    def load(self, languages: Sequence[str]) -> Engine:
-        """The engine for these languages."""
-        module, _, attribute = self.spec.factory.partition(":")
-        make: EngineFactory = getattr(importlib.import_module(module), attribute)
-        models = self.profile.model_languages(languages)
-        return make(EngineConfig(profile=self.profile.name, languages=models, threads=THREADS))
+    def read(self, document: TestDocument, session: Session) -> str:
+        """The text it makes of the page."""
+        picture = io.BytesIO()
+        image = document.image if document.image.mode == "L" else document.image.convert("RGB")
+        image.save(picture, "PNG")
+        languages = list(document.languages)
+        pages = session.ocr(picture.getvalue(), engine=self.spec.name, profile=self.profile.name, languages=languages)
+        return pages[0].text
 
 
 def main() -> None:
@@ -59,42 +59,28 @@ def main() -> None:
     parser.add_argument("--engine", default="", help="engines whose name begins with this")
     arguments = parser.parse_args()
     pages = [document for document in documents() if arguments.only in document.name]
-    table = _table(
-        pages, {one.name: _scores(one, pages) for one in _contenders() if one.name.startswith(arguments.engine)}
-    )
+    settings = load_settings()
+    contenders = [one for one in _contenders(settings) if one.name.startswith(arguments.engine)]
+    with Session(settings) as session:
+        table = _table(pages, {one.name: _scores(one, pages, session) for one in contenders})
     Console().print(table if arguments.plain else Markdown(table), soft_wrap=arguments.plain)
 
 
-def _contenders() -> Iterator[Contender]:
-    """All that can be used here and take no files of their own; an engine with an interpreter of its own cannot."""
-    for spec in engine_specs().values():
-        if not spec.unusable and spec.interpreter is None:
-            yield from (Contender(spec, profile) for profile in spec.profiles if profile.name != "fast")
+def _contenders(settings: Settings) -> Iterator[Contender]:
+    """All that can be used here."""
+    for spec in configs.engines(settings).values():
+        has_files = "rec_model" in settings.engines.get(spec.name, {})
+        for profile in () if spec.unusable else spec.profiles:
+            if profile.name != FAST or has_files:
+                yield Contender(spec, profile)
 
 
-def _scores(contender: Contender, pages: Sequence[TestDocument]) -> Scores:
+def _scores(contender: Contender, pages: Sequence[TestDocument], session: Session) -> Scores:
     scores = {}
-    for languages in sorted({page.languages for page in pages}):
-        readable = [page for page in pages if page.languages == languages and contender.reads(page)]
-        engine = contender.load(languages) if readable else None
-        for page in readable:
-            scores[page.name] = score(_text(engine, page.image), page.text)
-            print(f"{contender.name}: {page.name}: {scores[page.name]}", file=sys.stderr, flush=True)
-        if engine is not None:
-            engine.close()
+    for page in sorted(filter(contender.reads, pages), key=lambda page: page.languages):
+        scores[page.name] = score(contender.read(page, session), page.text)
+        print(f"{contender.name}: {page.name}: {scores[page.name]}", file=sys.stderr, flush=True)
     return scores
-
-
-def _text(engine: Engine | None, image: Image.Image) -> str:
-    if engine is None:
-        return ""
-    pixels = np.ascontiguousarray(image if image.mode == "L" else image.convert("RGB"))
-    height, width = pixels.shape[:2]
-    channels = 1 if pixels.ndim == 2 else 3
-    page = PageImage(pixels.reshape(height, width, channels).data, width, height, channels, None)
-    text = engine.read(page, number=1, rotation=None, batch_size=None).text
-    engine.trim()
-    return text
 
 
 def _table(pages: Sequence[TestDocument], scores: Mapping[str, Scores]) -> str:
