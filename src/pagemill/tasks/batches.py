@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -53,6 +53,7 @@ class _Batch:
 
     assignment: Assignment
     lease: PageLease
+    on_last_page: Callable[[], None]
     open_pages: set[int] = field(default_factory=set)
     reserved_bytes: int = 0
     peak_bytes: int = 0
@@ -60,12 +61,25 @@ class _Batch:
     def __post_init__(self) -> None:
         self.open_pages = set(self.lease.pages)
 
+    def begin(self) -> None:
+        """It has a service."""
+        self._tell_of_last_page()
+
+    def settle(self, page: int) -> None:
+        """That page is no longer open."""
+        self.open_pages.discard(page)
+        self._tell_of_last_page()
+
     def saw_peak(self, peak_bytes: int) -> None:
         self.peak_bytes = max(self.peak_bytes, peak_bytes)
 
     @property
     def device(self) -> DeviceId:
         return CPU if self.lease.stage is Stage.TEXT else DeviceId(self.assignment.lane)
+
+    def _tell_of_last_page(self) -> None:
+        if len(self.open_pages) <= 1:
+            self.on_last_page()
 
 
 class BatchRunner:
@@ -88,20 +102,26 @@ class BatchRunner:
         self._errors = errors
         self._handlers = handlers
 
-    async def run(self, assignment: Assignment) -> bool:
+    async def run(self, assignment: Assignment, *, on_last_page: Callable[[], None] = lambda: None) -> bool:
         """Claim pages, have them read, and settle every one of them.
+
+        Args:
+            assignment: What to claim.
+            on_last_page: Called when one page is left or none, and the batch has its service.
 
         Returns:
             Whether any page was settled; if not, trying again at once would end the same way.
         """
         async with AsyncExitStack() as ending:
-            batch = await uninterrupted(self._claim(assignment, ending))
+            batch = await uninterrupted(self._claim(assignment, on_last_page, ending))
             if batch is None:
                 return False
             await self._work(batch)
             return len(batch.open_pages) < len(batch.lease.pages)
 
-    async def _claim(self, assignment: Assignment, ending: AsyncExitStack) -> _Batch | None:
+    async def _claim(
+        self, assignment: Assignment, on_last_page: Callable[[], None], ending: AsyncExitStack
+    ) -> _Batch | None:
         lease = await self._pages.claim_pages(
             assignment.task_id,
             assignment.stage,
@@ -112,7 +132,7 @@ class BatchRunner:
         )
         if lease is None:
             return None
-        batch = _Batch(assignment, lease)
+        batch = _Batch(assignment, lease, on_last_page)
         ending.push_async_callback(lambda: uninterrupted(self._end(batch)))
         return batch
 
@@ -137,6 +157,7 @@ class BatchRunner:
         params = self._params.make(batch.lease, batch.device)
         most = self._config.text_pages_at_once if batch.lease.stage is Stage.TEXT else 1
         write = partial(self._outlast, batch)
+        batch.begin()
         async with gathered(write, most=most, within=self._config.text_pages_within) as on_page:
             outcome = await service.process(batch.lease.task_id, params, on_page)
         batch.reserved_bytes = outcome.reserved_bytes
@@ -147,7 +168,7 @@ class BatchRunner:
     async def _lose_worker(self, batch: _Batch, loss: WorkerLoss) -> None:
         await self._errors.worker_lost(batch.lease, loss, device=batch.device)
         if loss.page is not None:
-            batch.open_pages.discard(loss.page)
+            batch.settle(loss.page)
 
     async def _outlast(self, batch: _Batch, outcomes: Sequence[PageOutcome]) -> None:
         """Settle pages; while the database is away, keep them and try again: reading them once more costs far more."""
@@ -170,7 +191,7 @@ class BatchRunner:
     def _settled(self, batch: _Batch, *outcomes: PageOutcome) -> None:
         for outcome in outcomes:
             batch.saw_peak(0 if isinstance(outcome, PageNeedsOcr) else outcome.peak_bytes)
-            batch.open_pages.discard(outcome.number)
+            batch.settle(outcome.number)
             if isinstance(outcome, PageRead):
                 self._params.learn(batch.lease, batch.device)
                 self._handlers.tally.page_read(batch.lease.stage, outcome.seconds)

@@ -6,7 +6,8 @@
                                                                       │
                                                  pool ──acquire──▶ service.process ──release──▶ pool
 
-One loop decides (`run_once`); every batch runs on its own and ends by releasing what it held, however it ends.
+One loop decides (`run_once`); every batch runs on its own and ends by releasing what it held, however it ends. While
+the last page of a batch is worked the next batch is claimed already, and waits for the service.
 """
 
 import asyncio
@@ -44,6 +45,18 @@ class DispatcherConfig:
     interval: timedelta = timedelta(milliseconds=500)
 
 
+@dataclass
+class _Work:
+    """An assignment in work.
+
+    Attributes:
+        ending: Its last page is in work, so that its place may be filled: the next batch is claimed meanwhile.
+    """
+
+    assignment: Assignment
+    ending: bool = False
+
+
 class Dispatcher:
     """Lets tasks in, decides what runs, and starts it. Runs in the server process."""
 
@@ -64,7 +77,7 @@ class Dispatcher:
         self._batches = batches
         self._follower = follower
         self._virtual_times: Mapping[str, float] = {}
-        self._working: dict[asyncio.Task[bool], Assignment] = {}
+        self._working: dict[asyncio.Task[bool], _Work] = {}
         self._stopping = False
         self._duty = Duty("dispatcher", self.run_once, interval=config.interval)
 
@@ -119,6 +132,7 @@ class Dispatcher:
             backlogs,
             self._free(),
             capacity=self._config.capacity,
+            occupied={work.assignment.lane for work in self._working.values()},
             limits=self._config.limits,
             virtual_times=self._virtual_times,
         )
@@ -126,8 +140,9 @@ class Dispatcher:
         return planned.assignments
 
     def _free(self) -> dict[str, int]:
-        busy = Counter(assignment.lane for assignment in self._working.values())
-        alone = {assignment.lane for assignment in self._working.values() if assignment.solitary}
+        works = self._working.values()
+        busy = Counter(work.assignment.lane for work in works if not work.ending)
+        alone = {work.assignment.lane for work in works if work.assignment.solitary}
         return {
             lane: places - busy[lane]
             for lane, places in self._config.capacity.items()
@@ -138,22 +153,29 @@ class Dispatcher:
         return lane == READER_LANE or self._memory.level(DeviceId(lane)) < MemoryLevel.HARD
 
     def _begin(self, assignment: Assignment) -> None:
-        work = asyncio.create_task(self._batches.run(assignment), name=f"batch of {assignment.task_id}")
-        self._working[work] = assignment
-        work.add_done_callback(self._ended)
+        work = _Work(assignment)
 
-    def _ended(self, work: asyncio.Task[bool]) -> None:
+        def on_last_page() -> None:
+            work.ending = True
+            self.wake()
+
+        run = self._batches.run(assignment, on_last_page=on_last_page)
+        running = asyncio.create_task(run, name=f"batch of {assignment.task_id}")
+        self._working[running] = work
+        running.add_done_callback(self._ended)
+
+    def _ended(self, running: asyncio.Task[bool]) -> None:
         """Fill the place at once where pages were settled; else the next look is soon enough, and no busy loop."""
-        assignment = self._working.pop(work)
-        if work.cancelled():
+        assignment = self._working.pop(running).assignment
+        if running.cancelled():
             return
-        if (error := work.exception()) is not None:
+        if (error := running.exception()) is not None:
             logger.error("A batch of task %s ended by a fault of ours", assignment.task_id, exc_info=error)
-        elif work.result():
+        elif running.result():
             self.wake()
 
     def _works_on(self, task_id: str) -> list[asyncio.Task[bool]]:
-        return [work for work, assignment in self._working.items() if assignment.task_id == task_id]
+        return [running for running, work in self._working.items() if work.assignment.task_id == task_id]
 
     async def _end(self, works: Sequence[asyncio.Task[bool]]) -> None:
         _cancel(works)

@@ -10,7 +10,7 @@ equal priority, callers with work to do never differ by more than a batch of eac
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pagemill.domain.memory import CPU, DeviceId
@@ -71,6 +71,7 @@ def plan(
     free: Mapping[str, int],
     *,
     capacity: Mapping[str, int],
+    occupied: Collection[str] = (),
     limits: BatchLimits,
     virtual_times: Mapping[str, float],
 ) -> Plan:
@@ -83,6 +84,7 @@ def plan(
         backlogs: Running tasks with pages that can be worked on now.
         free: Free places by lane.
         capacity: All places by lane; a long document is cut so that every place gets some of it.
+        occupied: Lanes where a batch is in work, be it one that is about to end and has left its place.
         limits: Most pages of one batch.
         virtual_times: Where each task stands, from the plan before; tasks no longer running drop out.
 
@@ -100,7 +102,7 @@ def plan(
                 break
             backlog, stage = chosen
             solitary = _only_solitary(backlog, stage)
-            if solitary and not (place == 0 and places == capacity[lane]):
+            if solitary and (place or lane in occupied):
                 break
             assignment = _cut(backlog, stage, lane=lane, places=capacity[lane], limits=limits)
             assignments.append(assignment)

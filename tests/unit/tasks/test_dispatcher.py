@@ -10,13 +10,15 @@ from tests.fixtures.tasks_room import LIMIT_S, OWNER, Room, Working, eventually
 
 from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU, MemoryLevel
-from pagemill.domain.ports import Clock
-from pagemill.domain.recognition import Stage
+from pagemill.domain.outcomes import BatchOutcome
+from pagemill.domain.ports import Clock, OnPage
+from pagemill.domain.recognition import BatchParams, Stage
 from pagemill.domain.tasks import PageLease, PageState, TaskStatus
 from pagemill.store.database import Database
 from pagemill.store.page_queue import SqlPageQueue
 from pagemill.tasks.batches import BatchConfig
 from pagemill.tasks.plan import READER_LANE
+from pagemill.testing.pool import read_every_page
 
 
 class CountingPages(SqlPageQueue):
@@ -100,6 +102,46 @@ async def test_nothing_is_started_where_memory_is_short(
     await stores.running("a")
     await room.dispatcher.run_once()
     assert room.dispatcher.holds("a") is starts
+    await room.dispatcher.stop()
+
+
+async def test_the_next_batch_is_claimed_while_the_last_page_of_the_one_before_is_worked(
+    stores: Stores, tmp_path: Path
+) -> None:
+    working = Working(1, 2)
+
+    async def script(task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:
+        return await (working if task_id == "a" else read_every_page)(task_id, params, on_page)
+
+    room = Room(stores, tmp_path, script=script)
+    await stores.running("a", pages=3)
+    await stores.running("b", pages=9)
+    room.dispatcher.start()
+    await working.reached.wait()
+
+    async def is_claimed() -> bool:
+        return (await room.states("b")).count(PageState.LEASED) > 0
+
+    await eventually(is_claimed)
+    assert room.fake_pool.held == 1
+    assert room.handlers.held("b") == ()
+    working.go_on.set()
+    assert await finished(room, "a", "b") == [TaskStatus.SUCCEEDED] * 2
+    await room.dispatcher.stop()
+    await room.follower.stop()
+
+
+async def test_nothing_is_claimed_before_the_last_page(stores: Stores, tmp_path: Path) -> None:
+    working = Working(1)
+    pages = CountingPages(stores.database, stores.clock)
+    room = Room(stores, tmp_path, script=working, pages=pages)
+    await stores.running("a", pages=9)
+    room.dispatcher.start()
+    await working.reached.wait()
+    for _ in range(5):
+        room.dispatcher.wake()
+        await stores.pages.backlog()
+    assert pages.claims == 1
     await room.dispatcher.stop()
 
 

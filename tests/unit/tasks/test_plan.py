@@ -101,12 +101,15 @@ def test_a_solitary_page_starts_only_when_its_device_is_empty_and_then_alone() -
     hungry, other = backlog("hungry", ocr=2, solitary=2), backlog("other", ocr=50, sequence=1)
     times = {"hungry": 0.0, "other": 1.0}
 
-    def starts(free: int) -> list[tuple[str, int, bool]]:
-        planned = plan([hungry, other], {CPU: free}, capacity={CPU: 2}, limits=LIMITS, virtual_times=times)
+    def starts(free: int, *occupied: str) -> list[tuple[str, int, bool]]:
+        planned = plan(
+            [hungry, other], {CPU: free}, capacity={CPU: 2}, occupied=occupied, limits=LIMITS, virtual_times=times
+        )
         return [(a.task_id, a.pages, a.solitary) for a in planned.assignments]
 
     assert starts(free=2) == [("hungry", 1, True)]
-    assert starts(free=1) == []
+    assert starts(1, CPU) == []
+    assert starts(2, CPU) == [], "a batch is at its last page"
 
 
 def test_a_solitary_page_waits_for_its_turn_and_its_task_s_other_pages_do_not_wait_for_it() -> None:
