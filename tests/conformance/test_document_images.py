@@ -31,6 +31,20 @@ def test_every_frame_of_a_tiff_is_a_page(tmp_path: Path) -> None:
     assert [(page.width_px, page.data.tobytes()[0]) for page in pages] == [(12, 80), (10, 0), (11, 255), (12, 80)]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Sizes are read from /proc.")
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_a_document_keeps_no_page_it_has_decoded_and_decodes_it_again(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "scan"
+    Image.new("RGB", (4000, 4000), "red").save(path, form)
+    rendered(path)  # for what is allotted once
+    before = rss_bytes()
+    with open_document(path) as document:
+        document.render(1, dpi=200, max_pixels=LIMIT)
+        assert rss_bytes() - before < 16_000_000, "Pillow holds 4 bytes a pixel: 64 MB"
+        again = document.render(1, dpi=200, max_pixels=LIMIT)
+    assert tuple(again.data.tobytes()[:3]) == (255, 0, 0)
+
+
 def test_thumbnails_in_a_tiff_are_no_pages(tmp_path: Path) -> None:
     path = tmp_path / "scan"
     page, thumbnail = Image.new("L", (100, 50), 9), Image.new("L", (10, 5), 99)

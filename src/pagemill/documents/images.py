@@ -95,7 +95,9 @@ class ImageDocument:
         _check_decodable(number, image)
         with _faults_as(PageUnreadable, f"The image of page {number} is damaged"):
             image.load()
-            return page_image(image, stored_size=(width, height), max_pixels=max_pixels)
+            page = page_image(image, stored_size=(width, height), max_pixels=max_pixels)
+        image.im = Image.new("1", (1, 1)).im  # else Pillow keeps what it decoded until the next page
+        return page
 
     def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:
         """Images have no text layer: None, or under `never` an empty page that says so."""
@@ -134,7 +136,7 @@ class ImageDocument:
         """
         check_page_number(number, len(self._frames))
         with _faults_as(PageUnreadable, f"The image of page {number} is damaged"):
-            if self._kind is not DocumentKind.TIFF:
+            if self._image.tell() == self._frames[number - 1]:  # it may be decoded and spent
                 self._image.close()
                 self._image = _READERS[self._kind](self.path)
             self._image.seek(self._frames[number - 1])
