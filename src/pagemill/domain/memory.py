@@ -79,6 +79,7 @@ class MemorySeed:
         ram_per_pixel: Host bytes for each pixel of the page image as the engine works on it.
         gpu_per_pixel: GPU bytes for each such pixel.
         per_language: Host bytes for each language beyond the first, where languages are loaded for themselves.
+        kept: Host bytes that a worker comes to hold beyond `base` as it meets new sizes: compiled kernels, caches.
     """
 
     base: MemoryNeed
@@ -86,6 +87,7 @@ class MemorySeed:
     ram_per_pixel: float = 0.0
     gpu_per_pixel: float = 0.0
     per_language: int = 0
+    kept: int = 0
 
     def of_languages(self, count: int) -> "MemorySeed":
         """The seed of a model set for which so many languages are loaded."""
@@ -98,6 +100,7 @@ class MemorySeed:
             self.fixed + other.fixed,
             self.ram_per_pixel + other.ram_per_pixel,
             self.gpu_per_pixel + other.gpu_per_pixel,
+            kept=self.kept + other.kept,
         )
 
 

@@ -92,7 +92,7 @@ class BatchMemory:
         self._resize(resident, MemoryNeed(max(base.ram_bytes, rss_bytes), base.gpu_bytes))
         resident.growth.note(pages, rss_bytes)
         leaks = resident.growth.bytes_per_page >= self._config.growth_per_page_bytes
-        if leaks or self._config.has_outgrown(resident.base_rss_bytes, rss_bytes):
+        if leaks or self._roster.has_outgrown(resident, rss_bytes):
             logger.info("Worker %s has grown to %d MiB and is replaced", resident.worker_id, rss_bytes // MIB)
             resident.outgrown = True
         self._roster.notify()

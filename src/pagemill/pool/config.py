@@ -44,7 +44,8 @@ class ModelManagerConfig:
         min_residency: A model set is not evicted for another one before it has been there so long.
         trim_after: An idle worker gives its free memory back after so long.
         room_wait: Longest a batch waits for memory before its pages are given back.
-        growth_factor: A worker is replaced once it holds so many times what it held when loaded …
+        growth_factor: A worker is replaced once it holds, besides what its engine is known to keep, so many times what
+            it held when loaded …
         growth_floor_bytes: … and at least so many bytes more …
         growth_per_page_bytes: … or once it grows by so much with every page, for long.
         interval: Time between two looks at what is idle.
@@ -68,9 +69,16 @@ class ModelManagerConfig:
     structure_factory: str = ""
     worker: WorkerConfig = WorkerConfig()
 
-    def has_outgrown(self, base_rss_bytes: int, rss_bytes: int) -> bool:
-        """Whether a worker that held so much when loaded, and so much now between batches, is to be replaced."""
-        return rss_bytes > max(base_rss_bytes * self.growth_factor, base_rss_bytes + self.growth_floor_bytes)
+    def has_outgrown(self, base_rss_bytes: int, rss_bytes: int, *, kept_bytes: int = 0) -> bool:
+        """Whether a worker is to be replaced.
+
+        Args:
+            base_rss_bytes: What it held when loaded.
+            rss_bytes: What it holds now, between batches.
+            kept_bytes: What its engine keeps as it meets new sizes; that is no growth.
+        """
+        most = max(base_rss_bytes * self.growth_factor, base_rss_bytes + self.growth_floor_bytes)
+        return rss_bytes - kept_bytes > most
 
 
 @dataclass(frozen=True)

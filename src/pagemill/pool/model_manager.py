@@ -68,6 +68,7 @@ class ModelManager:
         self._admission = admission
         self._estimator = estimator
         self._clock = clock
+        self._load_times = load_times or LoadTimes()
         self._roster = Roster(
             specs,
             config,
@@ -76,13 +77,12 @@ class ModelManager:
             clock=clock,
             probe=probe,
             watch_oom=watch_oom,
-            on_loaded=(load_times or LoadTimes()).note,
+            on_loaded=self._note_load,
         )
         self._unloader = Unloader(
             config,
             roster=self._roster,
             admission=admission,
-            estimator=estimator,
             clock=clock,
             at_rest=at_rest,
         )
@@ -136,6 +136,12 @@ class ModelManager:
             except Exception:
                 logger.exception("Looking after the model sets failed; it is tried again")
             await self._clock.sleep(self._config.interval.total_seconds())
+
+    def _note_load(self, resident: Resident) -> None:
+        """Learn how long loading took and what is held after it: kernels that come later are no part of that."""
+        self._load_times.note(resident.key, resident.load_s)
+        if resident.key.device == CPU:
+            self._estimator.observe_base(resident.key, settled=MemoryNeed(resident.base_rss_bytes))
 
     # --- uses --------------------------------------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ class Roster:
         clock: Clock,
         probe: MemoryProbe | None,
         watch_oom: WatchOom,
-        on_loaded: Callable[[ModelSetKey, float], None],
+        on_loaded: Callable[[Resident], None],
     ) -> None:
         self._specs = specs
         self._config = config
@@ -87,6 +87,11 @@ class Roster:
             )
             raise UnknownEngine(f"There is no engine {key.engine}/{key.profile}; there is: {known or 'none'}.")
         return profile
+
+    def has_outgrown(self, resident: Resident, rss_bytes: int) -> bool:
+        """Whether a worker that holds so much between two batches is to be replaced."""
+        kept = 0 if resident.key.is_reader else self.profile(resident.key).seed.kept
+        return self._config.has_outgrown(resident.base_rss_bytes, rss_bytes, kept_bytes=kept)
 
     def enlist(self, key: ModelSetKey) -> Resident:
         """A place on the roster for a model set that is about to be reserved for."""
@@ -178,7 +183,7 @@ class Roster:
                 resident.state = ResidentState.READY
             resident.loaded_at = resident.idle_since = self._clock.monotonic()
             resident.load_s = resident.loaded_at - started
-            self._on_loaded(resident.key, resident.load_s)
+            self._on_loaded(resident)
             resident.ready.set_result(None)
         self.notify()
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from pagemill.domain.errors import WorkerLost
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
-from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator
+from pagemill.domain.ports import Clock, MemoryAdmission
 from pagemill.domain.recognition import ModelSetKey
 from pagemill.domain.snapshot import EvictionRecord, UnloadCause
 from pagemill.pool.config import ModelManagerConfig
@@ -37,14 +37,12 @@ class Unloader:
         *,
         roster: Roster,
         admission: MemoryAdmission,
-        estimator: MemoryEstimator,
         clock: Clock,
         at_rest: Callable[[], Awaitable[None]] = keep_all,
     ) -> None:
         self._config = config
         self._roster = roster
         self._admission = admission
-        self._estimator = estimator
         self._clock = clock
         self._demand = Demand()
         self._at_rest = at_rest
@@ -116,9 +114,7 @@ class Unloader:
         with suppress(WorkerLost):
             rss_bytes = await resident.worker.trim()
             resident.trimmed = True
-            if not self._config.has_outgrown(resident.base_rss_bytes, rss_bytes):
-                self._learn_base(resident, rss_bytes)
-            elif resident.is_idle:
+            if resident.is_idle and self._roster.has_outgrown(resident, rss_bytes):
                 logger.info("Worker %s has grown to %d MiB and is replaced", resident.worker_id, rss_bytes // MIB)
                 await self.unload([resident], resident.key.device, UnloadCause.SPENT)
 
@@ -127,10 +123,6 @@ class Unloader:
         worked, self._resting = not self._resting, not any(self._roster)
         if worked and self._resting:
             await self._at_rest()
-
-    def _learn_base(self, resident: Resident, rss_bytes: int) -> None:
-        if resident.key.device == CPU:
-            self._estimator.observe_base(resident.key, settled=MemoryNeed(rss_bytes))
 
     def _is_due(self, resident: Resident, now: float) -> bool:
         limit = self._config.idle_timeouts.get(resident.key.engine, self._config.idle_timeout)

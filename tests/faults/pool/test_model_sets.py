@@ -34,6 +34,7 @@ from pagemill.pool.inspection import PooledInspector
 from pagemill.pool.placement import ExitStatus, LocalPlacement, WorkerProcess
 from pagemill.pool.service_pool import OCRService
 from pagemill.testing.clock import FakeClock
+from pagemill.testing.engines import FAULTY
 from pagemill.testing.memory import FakeAdmission, FakeProbe
 
 A_MOMENT = timedelta(milliseconds=100)
@@ -401,6 +402,30 @@ async def test_a_worker_that_has_grown_is_replaced(document: Path) -> None:
             await yard.models.run_once()
             assert len(pids(yard)) == expected
         assert why_unloaded(yard) is UnloadCause.SPENT
+
+
+async def test_what_an_engine_is_known_to_keep_is_no_growth(document: Path) -> None:
+    clock = FakeClock()
+    config = replace(QUICK_MODELS, growth_factor=1.5, growth_floor_bytes=30 * MIB)
+    profiles = tuple(replace(one, seed=replace(one.seed, kept=60 * MIB)) for one in FAULTY.profiles)
+    engine = replace(FAULTY, profiles=profiles)
+    async with running(make_yard(config, faults={"every": "leak:20"}, engine=engine, clock=clock)) as yard:
+        for number in (1, 2, 3):
+            service = await acquire(yard)
+            await service.process("task", batch(document, number), Outcomes())
+            await yard.pool.release(service)
+            clock.advance(timedelta(seconds=2))
+            await yard.models.run_once()
+        assert len(pids(yard)) == 1
+
+
+async def test_a_worker_s_base_is_what_it_held_when_loaded(document: Path) -> None:
+    async with running(make_yard(faults={"every": "leak:100"})) as yard:
+        service = await acquire(yard)
+        await service.process("task", batch(document, 1), Outcomes())
+        await yard.models.trim_idle(CPU)
+        await yard.pool.release(service)
+        assert [0 < settled.ram_bytes < 100 * MIB for _, settled in yard.estimator.settled] == [True]
 
 
 async def test_a_worker_that_grows_with_every_page_is_replaced(document: Path) -> None:
