@@ -8,6 +8,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 from types import ModuleType
 
@@ -32,8 +33,8 @@ _LINE_SHAPES = 5000
 _NOT_WRITTEN = -1.0
 """Filled into outputs before a run: where an allocation fails, one may end without an error and without a result."""
 
-_IN_FLIGHT = 2
-"""Lines in the recognition network at once: one is computed while the other is cut out or decoded."""
+_LINES_AHEAD = 1
+"""Lines that wait in the recognition network: one is cut out or decoded while the others are computed."""
 
 
 def networks(files: ModelFiles, *, threads: int) -> Networks:
@@ -46,7 +47,7 @@ def networks(files: ModelFiles, *, threads: int) -> Networks:
 
 class _Detection:
     def __init__(self, core: openvino.Core, path: Path, threads: int) -> None:
-        config = _config(threads, kernels=_ABOUT_TWO_PAGE_SIZES)
+        config = _config(threads, streams=1, kernels=_ABOUT_TWO_PAGE_SIZES)
         self._compiled = core.compile_model(core.read_model(path), "CPU", config)
         self._request = self._compiled.create_infer_request()
 
@@ -62,22 +63,26 @@ class _Detection:
 
 
 class _Recognition:
-    """Tells the best letter of each column only: how likely all 18,710 are would be 6 MB a line to copy."""
+    """Reads as many lines at once as there are threads, each on one: layers this small are not worth dividing.
+
+    Tells the best letter of each column only: how likely all 18,710 are would be 6 MB a line to copy.
+    """
 
     def __init__(self, core: openvino.Core, path: Path, threads: int) -> None:
         model = core.read_model(path)
         self._alphabet = _alphabet(model)
         _tell_the_best_only(model)
-        self._compiled = core.compile_model(model, "CPU", _config(threads, kernels=_LINE_SHAPES))
-        self._requests = [self._compiled.create_infer_request() for _ in range(_IN_FLIGHT)]
+        config = _config(threads, streams=threads, kernels=_LINE_SHAPES)
+        self._compiled = core.compile_model(model, "CPU", config)
+        self._requests = [self._compiled.create_infer_request() for _ in range(threads + _LINES_AHEAD)]
 
     def read(self, pictures: Iterable[Tensor]) -> Iterator[Letters]:
         running: deque[_Run] = deque()
         try:
-            for count, picture in enumerate(pictures):
-                if len(running) == _IN_FLIGHT:
+            for request, picture in zip(cycle(self._requests), pictures, strict=False):
+                if len(running) == len(self._requests):
                     yield running.popleft().letters()
-                running.append(_Run(self._requests[count % _IN_FLIGHT], picture))
+                running.append(_Run(request, picture))
             while running:
                 yield running.popleft().letters()
         finally:
@@ -94,10 +99,10 @@ class _Recognition:
         return self._alphabet.splitlines()
 
 
-def _config(threads: int, *, kernels: int) -> dict[str, int | bool]:
+def _config(threads: int, *, streams: int, kernels: int) -> dict[str, int | bool]:
     return {
         "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
+        "NUM_STREAMS": streams,
         "ENABLE_CPU_PINNING": False,  # workers would be pinned to the same cores
         "CPU_RUNTIME_CACHE_CAPACITY": kernels,
     }
