@@ -156,8 +156,9 @@ class Dispatcher:
         work = _Work(assignment)
 
         def on_last_page() -> None:
-            work.ending = True
-            self.wake()
+            if not work.ending:
+                work.ending = True
+                self.wake()
 
         run = self._batches.run(assignment, on_last_page=on_last_page)
         running = asyncio.create_task(run, name=f"batch of {assignment.task_id}")
