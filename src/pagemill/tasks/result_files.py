@@ -136,8 +136,7 @@ class ResultFiles:
     async def _fill_member(self, task: Task, name: str, member: IO[bytes], entry: "_Entry") -> None:
         async with aclosing(self._written(task, name)) as pieces:
             async for piece in pieces:
-                member.write(piece)
-                entry.add(piece)
+                await asyncio.to_thread(_pack, piece, member, entry)
 
     async def _written(self, task: Task, name: str) -> AsyncGenerator[bytes, None]:
         failed = await self._store.pages(task.task_id, state=PageState.FAILED)
@@ -176,6 +175,11 @@ class _Entry:
             "size_bytes": self._size_bytes,
             "sha256": self._digest.hexdigest(),
         }
+
+
+def _pack(piece: bytes, member: IO[bytes], entry: _Entry) -> None:
+    member.write(piece)
+    entry.add(piece)
 
 
 class _Manifest:

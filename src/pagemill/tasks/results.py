@@ -1,5 +1,6 @@
 """A task's result, written page by page: never more than one page in memory."""
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 
@@ -15,6 +16,8 @@ async def write_result(
 ) -> AsyncIterator[bytes]:
     """Write finished pages, and name the unread ones in their places.
 
+    Pages are read and written in a thread, so that nobody else waits for them.
+
     Args:
         task: The task as it stands.
         failed: Its pages that could not be read, by number.
@@ -24,13 +27,16 @@ async def write_result(
     unread = deque(failed)
     yield writer.begin(_header(task))
     async for payload in payloads:
-        page = Page.from_json(payload)
-        for piece in _unread_before(page.number, unread, writer):
+        for piece in await asyncio.to_thread(_written, payload, unread, writer):
             yield piece
-        yield writer.page(page)
     for piece in _unread_before(None, unread, writer):
         yield piece
     yield writer.end()
+
+
+def _written(payload: bytes, unread: deque[TaskPage], writer: ResultWriter) -> list[bytes]:
+    page = Page.from_json(payload)
+    return [*_unread_before(page.number, unread, writer), writer.page(page)]
 
 
 def _header(task: Task) -> ResultHeader:

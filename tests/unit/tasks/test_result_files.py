@@ -4,15 +4,17 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from threading import get_ident
 
 import pytest
 from tests.fixtures.stores import Stores, failed_page, read_page
 
 from pagemill.documents.writers import ResultWriters
+from pagemill.documents.writers.text import TextWriter
 from pagemill.domain.errors import Conflict, InvalidDocument, NotFound
 from pagemill.domain.memory import CPU
 from pagemill.domain.page import Block, Line, Page, PageSource
-from pagemill.domain.results import ARCHIVE, SEARCHABLE_PDF
+from pagemill.domain.results import ARCHIVE, SEARCHABLE_PDF, ResultFormat
 from pagemill.tasks.result_files import FOLDER_SUFFIX, MANIFEST, ResultFiles, result_tag
 
 BOX = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
@@ -162,6 +164,30 @@ async def test_a_form_that_is_streamed_is_the_same_as_a_file(stores: Stores, tmp
     content = content_of(await files(stores, PdfMaker(), tmp_path).file("a", writer))
     assert "page 2" in content
     assert "went wrong" in content
+
+
+class NotedText(TextWriter):
+    """Notes the threads in which it writes pages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: set[int] = set()
+
+    def page(self, page: Page) -> bytes:
+        self.threads.add(get_ident())
+        return super().page(page)
+
+
+@pytest.mark.parametrize("result", [TextWriter(), ARCHIVE])
+async def test_nobody_waits_for_pages_that_are_written(stores: Stores, tmp_path: Path, result: ResultFormat) -> None:
+    await over(stores)
+    writer = NotedText()
+    made = ResultFiles(
+        store=stores.tasks, results=stores.tasks, writers={"text": writer}, pdfs=PdfMaker(), work_dir=tmp_path
+    )
+    await made.file("a", result)
+    assert writer.threads
+    assert get_ident() not in writer.threads
 
 
 async def test_pages_read_later_make_another_result(stores: Stores, tmp_path: Path) -> None:
