@@ -15,6 +15,7 @@ from typing import Protocol
 
 import pikepdf
 from pikepdf import Array, Dictionary, Pdf
+from pydantic import BaseModel
 
 from pagemill.documents.glyphless import CharacterCodes, add_font, deflated
 from pagemill.documents.image_pages import ImagePages
@@ -26,6 +27,12 @@ from pagemill.domain.errors import EncryptedDocument, InvalidDocument
 from pagemill.domain.page import Page, PageSource
 
 _MOST_ANCESTORS = 64
+
+
+class _Origin(BaseModel):
+    """Of a page as JSON, only where its words come from."""
+
+    source: PageSource
 
 
 class _Target(Protocol):
@@ -94,10 +101,14 @@ def write_searchable_pdf(document: Path, pages: Iterable[Page], output: Path) ->
 
 
 def read_pages(path: Path) -> Iterator[Page]:
-    """The pages of a file that holds `Page.to_json()` of each, a line for each; one at a time in memory."""
+    """The pages that were recognised, of a file that holds `Page.to_json()` of all, a line for each.
+
+    One is in memory at a time. Others are left as they are anyway, and not read: that takes four times as long.
+    """
     with path.open("rb") as lines:
         for line in lines:
-            yield Page.from_json(line)
+            if _Origin.model_validate_json(line).source is PageSource.OCR:
+                yield Page.from_json(line)
 
 
 @contextmanager
