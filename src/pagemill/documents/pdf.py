@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -169,16 +169,10 @@ def _fit(width: float, height: float, max_pixels: int) -> float:
 
 def _drawn(page: pdfium.PdfPage, *, scale: float, dpi: float) -> PageImage:
     """Let pdfium draw into memory of ours: what it gives itself is of a type that cannot be shaped."""
-    samples = bytearray()
-
-    def canvas(width: int, height: int, **kinds: int) -> pdfium.PdfBitmap:
-        samples.extend(bytes(width * height * RGB))
-        shared = (ctypes.c_ubyte * len(samples)).from_buffer(samples)
-        return pdfium.PdfBitmap.new_native(width, height, buffer=shared, **kinds)
-
-    bitmap = page.render(scale=scale, rev_byteorder=True, bitmap_maker=canvas)
-    width, height = bitmap.width, bitmap.height
-    bitmap.close()
+    width, height = (math.ceil(side * scale) for side in page.get_size())
+    samples = bytearray(width * height * RGB)
+    canvas = partial(pdfium.PdfBitmap.new_native, buffer=(ctypes.c_ubyte * len(samples)).from_buffer(samples))
+    page.render(scale=scale, rev_byteorder=True, bitmap_maker=canvas).close()
     data = memoryview(samples).cast("B", (height, width, RGB))
     return PageImage(data=data, width_px=width, height_px=height, channels=RGB, dpi=dpi)
 
