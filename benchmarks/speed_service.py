@@ -1,6 +1,7 @@
 """Times of the real service with its real engine, as JSON: `python -m benchmarks.speed_service PAGES`.
 
-PAGES are those of the long scan. Figures are taken one after the other, on a service that has nothing else to do.
+PAGES are those of the long scan: a multiple of 8, or many. Then it has the pages of the short one, which take from 0.5
+to 5 seconds, in the same proportion. Figures are taken one after the other, on a service that has nothing else to do.
 """
 
 import asyncio
@@ -13,10 +14,9 @@ from contextlib import suppress
 from itertools import cycle, islice
 from pathlib import Path
 
-import pikepdf
 import psutil
+from benchmarks.digital import digital_pdf
 from benchmarks.samples import DPI, sample_pages
-from pikepdf import Array, Dictionary, Name, Pdf
 from PIL import Image
 
 from pagemill.app import Application
@@ -26,19 +26,17 @@ from pagemill.settings import PoolSettings, Settings
 
 _SHORT = 8
 _DIGITAL = 300
-_LINES = 45
 _IDLE_S = 3
-_A4 = (595, 842)
 
 
 async def measure(folder: Path, long_pages: int) -> dict[str, float]:
     """Seconds and pages a second by name; `digital_models` counts model sets that were loaded for digital pages."""
-    images = [sample.image for sample in sample_pages(7)]
+    images = [sample.image for sample in sample_pages(_SHORT)]  # so the long document has the pages of the short one
     one, short, long = (_scan(folder / f"{pages}.pdf", images, pages) for pages in (1, _SHORT, long_pages))
     settings = Settings(data_dir=folder / "data", log_level="error", pool=PoolSettings(idle_timeout_seconds=_IDLE_S))
     application = Application(settings)
     async with application.running():
-        figures = await _of_digital_pages(application, _digital(folder / "digital.pdf"))
+        figures = await _of_digital_pages(application, digital_pdf(folder / "digital.pdf", _DIGITAL))
         await _read(application, short)
         figures["warm_s"] = await _read(application, one)
         figures["alone_s"] = await _read(application, short)
@@ -99,29 +97,6 @@ def _scan(path: Path, images: Sequence[Image.Image], pages: int) -> Path:
     first, *others = islice(cycle(images), pages)
     first.save(path, save_all=True, append_images=others, resolution=DPI, quality=85)
     return path
-
-
-def _digital(path: Path) -> Path:
-    """A PDF of full pages of text, written by us."""
-    with Pdf.new() as pdf:
-        font = pdf.make_indirect(Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica))
-        for number in range(_DIGITAL):
-            pdf.add_blank_page(page_size=_A4)
-            page = pdf.pages[-1]
-            page.Resources = Dictionary(Font=Dictionary(F1=font))
-            page.Contents = pdf.make_stream(_text(number).encode("latin-1"))
-            page.MediaBox = Array([0, 0, *_A4])
-        pdf.save(path, object_stream_mode=pikepdf.ObjectStreamMode.generate)
-    return path
-
-
-def _text(number: int) -> str:
-    lines = (
-        f"BT /F1 10 Tf 60 {780 - 16 * line} Td (Page {number + 1}, line {line + 1}: what was agreed upon in writing "
-        f"and read by all, {number * line} times.) Tj ET\n"
-        for line in range(_LINES)
-    )
-    return "".join(lines)
 
 
 def main() -> None:
