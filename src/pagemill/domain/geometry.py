@@ -53,12 +53,16 @@ class Box:
 
     def shares_row(self, other: "Box") -> bool:
         """Whether the two stand side by side: they overlap by half of the lower one's height."""
-        overlap = min(self.y1, other.y1) - max(self.y0, other.y0)
-        return overlap > 0.5 * min(self.height, other.height)
+        top, bottom, other_top, other_bottom = self.y0, self.y1, other.y0, other.y1
+        height, other_height = bottom - top, other_bottom - other_top
+        lower = height if height < other_height else other_height
+        shared = (bottom if bottom < other_bottom else other_bottom) - (top if top > other_top else other_top)
+        return shared > 0.5 * lower
 
     def gap_beside(self, other: "Box") -> float:
         """White space between the two along x; negative where they overlap."""
-        return max(other.x0 - self.x1, self.x0 - other.x1)
+        after, before = other.x0 - self.x1, self.x0 - other.x1
+        return after if after > before else before
 
 
 def typical_size(boxes: Iterable[Box]) -> float:

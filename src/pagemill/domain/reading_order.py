@@ -122,8 +122,9 @@ def _band_rows(band: _Band, size: float, depth: int) -> list[Row]:
 def _best_cut(boxes: list[Box], size: float) -> tuple[list[_Band] | None, bool]:
     """The bands of the gutter crossed by fewest lines; and whether one was refused only for lines beside crossers."""
     tangled = False
+    from_top = sorted(boxes, key=_twice_middle)
     for gutter in _gutters(boxes, size):
-        bands = _bands(boxes, gutter)
+        bands = _bands(from_top, gutter)
         if not any(_reads_by_column(band, size) for band in bands):
             continue
         if not _is_tangled(boxes, gutter):
@@ -171,9 +172,9 @@ def _running_max(values: Iterable[int]) -> list[int]:
     return seen
 
 
-def _bands(boxes: list[Box], gutter: _Gutter) -> list[_Band]:
+def _bands(from_top: list[Box], gutter: _Gutter) -> list[_Band]:
     bands = [_Band([], [], [])]
-    for box in sorted(boxes, key=lambda box: box.middle):
+    for box in from_top:
         crosses = gutter.crossed_by(box)
         if crosses != bool(bands[-1].across) or not crosses:
             bands = bands if crosses == bool(bands[-1].across) else [*bands, _Band([], [], [])]
@@ -230,8 +231,8 @@ def _reads_by_row(band: _Band, size: float) -> bool:
 
 def _beside_gutter(side: list[Box], *, last: bool) -> list[Box]:
     """The boxes next to the gutter, one for each row, from the top."""
-    beside = [row[-1 if last else 0] for row in _rows(sorted(side, key=_canonical))]
-    return sorted(beside, key=lambda box: box.middle)
+    beside = [row[-1 if last else 0] for row in _rows(side)]
+    return sorted(beside, key=_twice_middle)
 
 
 def _is_prose(column: list[Box], size: float) -> bool:
@@ -280,18 +281,49 @@ def _is_index(left: list[Box], right: list[Box], size: float) -> bool:
 
 def _rows(boxes: list[Box]) -> list[Row]:
     """Group boxes that stand side by side; a row may drift, so each box is held against its nearest neighbour."""
-    rows: list[list[Box]] = []
-    for box in sorted(boxes, key=lambda box: box.middle):
+    rows: list[_GrowingRow] = []
+    for box in sorted(boxes, key=_twice_middle):
         for row in rows[-3:]:
-            at = bisect_left(row, box.x0, key=lambda other: other.x0)
-            if _belongs(box, row[max(0, at - 1) : at + 1]):
-                row.insert(at, box)
+            if row.bottom > box.y0 and row.takes(box):
                 break
         else:
-            rows.append([box])
-    return [tuple(row) for row in rows]
+            rows.append(_GrowingRow(box))
+    return [tuple(row.boxes) for row in rows]
 
 
-def _belongs(box: Box, neighbours: list[Box]) -> bool:
-    nearest = min(neighbours, key=box.gap_beside)
+def _twice_middle(box: Box) -> float:
+    return box.y0 + box.y1
+
+
+class _GrowingRow:
+    """Boxes side by side, from left to right, and the lowest bottom of them."""
+
+    __slots__ = ("_lefts", "bottom", "boxes")
+
+    def __init__(self, box: Box) -> None:
+        self.boxes = [box]
+        self.bottom = box.y1
+        self._lefts = [box.x0]
+
+    def takes(self, box: Box) -> bool:
+        """Whether the box is of this row; then it has been put in its place."""
+        at = bisect_left(self._lefts, box.x0)
+        if not _belongs(box, self._nearest(box, at)):
+            return False
+        self.boxes.insert(at, box)
+        self._lefts.insert(at, box.x0)
+        self.bottom = max(self.bottom, box.y1)
+        return True
+
+    def _nearest(self, box: Box, at: int) -> Box:
+        if at == 0:
+            return self.boxes[0]
+        before = self.boxes[at - 1]
+        if at == len(self.boxes):
+            return before
+        after = self.boxes[at]
+        return before if box.gap_beside(before) <= box.gap_beside(after) else after
+
+
+def _belongs(box: Box, nearest: Box) -> bool:
     return box.shares_row(nearest) and box.gap_beside(nearest) > -0.5 * min(box.width, nearest.width)
