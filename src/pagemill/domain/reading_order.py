@@ -9,7 +9,7 @@ see `_reads_by_column`.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median, quantiles
 
 from pagemill.domain.geometry import Box, typical_size, upright_boxes
@@ -88,13 +88,20 @@ class _Gutter:
         return box.x0 < self.right and box.x1 > self.left
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class _Band:
-    """What stands between two lines that cross the gutter, or (`across`) a run of such lines."""
+    """What stands between two lines that cross the gutter, or (`across`) a run of such lines, each from the top."""
 
-    left: list[Box]
-    right: list[Box]
-    across: list[Box]
+    left: list[Box] = field(default_factory=list)
+    right: list[Box] = field(default_factory=list)
+    across: list[Box] = field(default_factory=list)
+    _by_row: bool | None = None
+
+    def reads_by_row(self, size: float) -> bool:
+        """`_reads_by_row` of its two sides, found out once."""
+        if self._by_row is None:
+            self._by_row = _reads_by_row(self.left, self.right, size)
+        return self._by_row
 
 
 def _ordered(boxes: list[Box], depth: int = 0) -> list[Row]:
@@ -114,7 +121,7 @@ def _band_rows(band: _Band, size: float, depth: int) -> list[Row]:
         return _rows(band.across)
     if not (band.left and band.right):
         return _ordered(band.left or band.right, depth)
-    if _reads_by_row(band, size):
+    if band.reads_by_row(size):
         return _ordered(sorted([*band.left, *band.right], key=_canonical), depth)
     return [*_ordered(band.left, depth), *_ordered(band.right, depth)]
 
@@ -173,11 +180,11 @@ def _running_max(values: Iterable[int]) -> list[int]:
 
 
 def _bands(from_top: list[Box], gutter: _Gutter) -> list[_Band]:
-    bands = [_Band([], [], [])]
+    bands = [_Band()]
     for box in from_top:
         crosses = gutter.crossed_by(box)
         if crosses != bool(bands[-1].across) or not crosses:
-            bands = bands if crosses == bool(bands[-1].across) else [*bands, _Band([], [], [])]
+            bands = bands if crosses == bool(bands[-1].across) else [*bands, _Band()]
         band = bands[-1]
         side = band.across if crosses else band.left if box.x1 <= gutter.left else band.right
         side.append(box)
@@ -211,17 +218,17 @@ def _reads_by_column(band: _Band, size: float) -> bool:
     fewer, more = sorted((len(band.left), len(band.right)))
     if fewer < 2 or more < 3:
         return False
-    return not _reads_by_row(band, size)
+    return not band.reads_by_row(size)
 
 
-def _reads_by_row(band: _Band, size: float) -> bool:
+def _reads_by_row(left_side: list[Box], right_side: list[Box], size: float) -> bool:
     """Whether what faces each other across the gutter are cells of rows rather than lines of columns.
 
     Columns of running text are wide and filled, whether or not their baselines agree (a grid makes them agree). Cells
     are short and share baselines. Long lists of short lines (an index) are columns of like width that stand close.
     Prices and amounts belong to what is left of them even where the paper is curled.
     """
-    left, right = _beside_gutter(band.left, last=True), _beside_gutter(band.right, last=False)
+    left, right = _beside_gutter(left_side, last=True), _beside_gutter(right_side, last=False)
     if _is_prose(left, size) and _is_prose(right, size):
         return False
     if _is_numeric(right):
@@ -231,7 +238,7 @@ def _reads_by_row(band: _Band, size: float) -> bool:
 
 def _beside_gutter(side: list[Box], *, last: bool) -> list[Box]:
     """The boxes next to the gutter, one for each row, from the top."""
-    beside = [row[-1 if last else 0] for row in _rows(side)]
+    beside = [row[-1 if last else 0] for row in _grown_rows(side)]
     return sorted(beside, key=_twice_middle)
 
 
@@ -281,14 +288,18 @@ def _is_index(left: list[Box], right: list[Box], size: float) -> bool:
 
 def _rows(boxes: list[Box]) -> list[Row]:
     """Group boxes that stand side by side; a row may drift, so each box is held against its nearest neighbour."""
+    return [tuple(row) for row in _grown_rows(sorted(boxes, key=_twice_middle))]
+
+
+def _grown_rows(from_top: list[Box]) -> list[list[Box]]:
     rows: list[_GrowingRow] = []
-    for box in sorted(boxes, key=_twice_middle):
+    for box in from_top:
         for row in rows[-3:]:
             if row.bottom > box.y0 and row.takes(box):
                 break
         else:
             rows.append(_GrowingRow(box))
-    return [tuple(row.boxes) for row in rows]
+    return [row.boxes for row in rows]
 
 
 def _twice_middle(box: Box) -> float:
