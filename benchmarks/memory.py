@@ -30,6 +30,7 @@ class Options:
     Attributes:
         threads: Threads both ways compute with, altogether.
         folder: Page images and PDFs of one's own for `estimate`; None makes pages.
+        engine: Whose estimates are judged.
     """
 
     tasks: int
@@ -43,6 +44,7 @@ class Options:
     soak_pages: int
     plot: Path
     folder: Path | None
+    engine: str
 
 
 def peak(options: Options, scratch: Path) -> None:
@@ -123,7 +125,8 @@ def soak(options: Options, scratch: Path) -> None:
 
 def estimate(options: Options, scratch: Path) -> None:
     """See `memory_estimate`."""
-    memory_estimate.report(scratch, folder=options.folder, settings=_one_service(options.threads))
+    settings = _one_service(options.threads)
+    memory_estimate.report(scratch, folder=options.folder, engine=options.engine, settings=settings)
 
 
 PARTS: Mapping[str, Callable[[Options, Path], None]] = {
@@ -150,6 +153,7 @@ def main() -> None:
     arguments.add_argument("--soak-pages", type=int, default=500)
     arguments.add_argument("--plot", type=Path, default=Path("docs/explanation/images/soak.svg"))
     arguments.add_argument("--folder", type=Path, help="page images and PDFs of one's own, for `estimate`")
+    arguments.add_argument("--engine", default="rapidocr", help="whose estimates are judged")
     given = vars(arguments.parse_args())
     parts = given.pop("parts") or list(PARTS)
     unknown = set(parts) - set(PARTS)

@@ -1,9 +1,10 @@
-"""How well the peaks of pages are foretold: what a real server learned, page by page, told again to a new estimator."""
+"""How well the peaks of pages are foretold: what a real server reserved and learned, page by page."""
 
 import hashlib
 import json
 import sqlite3
 import tempfile
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,38 +22,59 @@ from pagemill.memory.estimator import LearningEstimator, seeds_of
 
 LEARNED_FROM = 30
 MADE = 80
-KEY = ModelSetKey("rapidocr", "accurate", (), CPU)
 SUFFIXES = frozenset({".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+
+_PAGES = "SELECT task_id, peak_bytes FROM task_pages WHERE state = 'done' ORDER BY finished_at"
+_RESERVED = (
+    "SELECT task_id, json_extract(details, '$.reserved_mb') FROM task_events "
+    "WHERE event_type = 'resource_released' AND json_extract(details, '$.peak_mb') > 0 ORDER BY sequence"
+)
+_LEARNED = "SELECT value FROM learned_state WHERE name = 'memory estimates'"
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One page: what it took, and what was reserved for it before it was known."""
+class Read:
+    """One page as a server read it.
+
+    Attributes:
+        pixels: Of its image, by which the estimator knows it.
+        peak_bytes: The most its worker held meanwhile.
+        own_bytes: Of that, what earlier pages had not left behind: what is learned from.
+        reserved_bytes: What the server had promised the worker.
+    """
 
     pixels: float
     peak_bytes: int
-    estimate_bytes: int
+    own_bytes: int
+    reserved_bytes: int
 
     @property
-    def overshoot(self) -> float:
-        """Share of the peak that was reserved in vain; below zero where it was not covered."""
-        return self.estimate_bytes / self.peak_bytes - 1
+    def left_bytes(self) -> int:
+        """What earlier pages had left behind in the worker: measured before, and reserved beside the estimate."""
+        return self.peak_bytes - self.own_bytes
 
 
-def report(scratch: Path, *, folder: Path | None, settings: Mapping[str, str]) -> None:
-    """Read pages one by one on a fresh server, then judge the estimate of every page before it was learned from."""
+def report(scratch: Path, *, folder: Path | None, engine: str, settings: Mapping[str, str]) -> None:
+    """Read pages one by one on a fresh server, then hold what was reserved for each against what was taken."""
     files = _shuffled(folder) if folder is not None else list(varied_images(scratch, MADE))
-    observed = _observe(files, settings)
-    judged = _judge(observed)
-    print(f"\nEstimates of {len(observed)} pages ({folder or 'made by script'}), each made before its page was read")
-    print(f"{'':34}{'pages':>7}{'covered':>10}{'median over':>13}{'largest over':>14}{'worst under':>13}")
-    _print(f"first {LEARNED_FROM} (seeded)", judged[:LEARNED_FROM])
-    _print(f"after {LEARNED_FROM}, still learning", judged[LEARNED_FROM:])
-    _print(f"after {LEARNED_FROM}, learning stopped there", _judge_frozen(observed))
-    pixels = [x / 1e6 for x, _ in observed]
-    peaks = [peak / MIB for _, peak in observed]
+    read = _read(files, engine, settings)
+    later = read[LEARNED_FROM:]
+    stopped = _estimates(engine, read, until=LEARNED_FROM)
+    print(f"\nReserved for {len(read)} pages on {engine} ({folder or 'made by script'}), one by one, against peaks")
+    print(f"{'':46}{'pages':>5}{'covered':>10}{'median over':>13}{'largest over':>14}{'worst under':>13}")
+    _print(f"first {LEARNED_FROM} (seeded)", [_over(page.reserved_bytes, page) for page in read[:LEARNED_FROM]])
+    _print(f"after {LEARNED_FROM}, still learning", [_over(page.reserved_bytes, page) for page in later])
+    _print(
+        f"after {LEARNED_FROM}, learning stopped there",
+        [_over(estimate + page.left_bytes, page) for estimate, page in zip(stopped, later, strict=True)],
+    )
+    _print(
+        "the same, what earlier pages left not counted",
+        [estimate / page.own_bytes - 1 for estimate, page in zip(stopped, later, strict=True)],
+    )
+    sizes, peaks = [page.pixels / 1e6 for page in read], [page.peak_bytes / MIB for page in read]
     print(
-        f"pages of {min(pixels):.1f} to {max(pixels):.1f} megapixels, peaks of {min(peaks):.0f} to {max(peaks):.0f} MiB"
+        f"pages of {min(sizes):.1f} to {max(sizes):.1f} megapixels, peaks of {min(peaks):.0f} to {max(peaks):.0f} MiB"
     )
     print("targets after 30 pages: covered 99 % of pages, median over 25 %")
 
@@ -63,44 +85,53 @@ def _shuffled(folder: Path) -> list[Path]:
     return sorted(documents, key=lambda path: hashlib.sha256(path.name.encode()).digest())
 
 
-def _observe(files: Sequence[Path], settings: Mapping[str, str]) -> list[tuple[float, int]]:
-    """(pixels, peak) of every page in order, from what the server keeps of what it learned."""
+def _read(files: Sequence[Path], engine: str, settings: Mapping[str, str]) -> list[Read]:
+    """Every page that was read, in order, by what the server wrote down of it."""
+    alone = {"TASKS__MAX_QUEUE_SIZE": "1000", "TASKS__PAGES_PER_BATCH": "1"}
     with tempfile.TemporaryDirectory(prefix="pagemill-bench-") as folder:
         data = Path(folder) / "data"
-        with Server(data, settings={**settings, "TASKS__MAX_QUEUE_SIZE": "1000"}) as server:
+        with Server(data, settings={**settings, **alone}) as server:
             for file in files:
-                answer = server.api.post(file, ocr="force")
+                answer = server.api.post(file, ocr="force", engine=engine)
                 if answer.status_code == 202:
                     follow(server, [answer.json()["task_id"]])
         with closing(sqlite3.connect(data / "pagemill.db")) as database:
-            ((value,),) = database.execute("SELECT value FROM learned_state WHERE name = 'memory estimates'")
-    learned = next(one for one in json.loads(value)["model_sets"] if one["engine"] == KEY.engine)
-    return [(x, int(peak)) for x, peak in learned["ram"]]
+            return _recorded(database, engine)
 
 
-def _judge(observed: Sequence[tuple[float, int]]) -> list[Judged]:
+def _recorded(database: sqlite3.Connection, engine: str) -> list[Read]:
+    """Peaks and reservations by page; tasks with a page that failed are left out: which reservation was its is open."""
+    pages = database.execute(_PAGES).fetchall()
+    ((value,),) = database.execute(_LEARNED)
+    (learned,) = (one["ram"] for one in json.loads(value)["model_sets"] if one["engine"] == engine)
+    reserved: dict[str, list[int]] = defaultdict(list)
+    for task, reserved_mb in database.execute(_RESERVED):
+        reserved[task].append(reserved_mb * MIB)
+    counts = Counter(task for task, _ in pages)
+    promises = {task: iter(reserved[task]) for task, count in counts.items() if count == len(reserved[task])}
+    return [
+        Read(pixels, peak, int(own), next(promises[task]))
+        for (task, peak), (pixels, own) in zip(pages, learned, strict=True)
+        if task in promises
+    ]
+
+
+def _estimates(engine: str, read: Sequence[Read], *, until: int) -> list[int]:
+    """What an estimator that learned from the first pages only says of each of the others, bytes."""
+    key = ModelSetKey(engine, "accurate", (), CPU)
     estimator = LearningEstimator(seeds_of(engine_specs().values()))
-    judged = []
-    for x, peak in observed:
-        judged.append(_before(estimator, x, peak))
-        estimator.observe(KEY, pixels=int(x), batch_size=None, peak=MemoryNeed(peak))
-    return judged
+    for page in read[:until]:
+        estimator.observe(key, pixels=int(page.pixels), batch_size=None, peak=MemoryNeed(page.own_bytes))
+    return [estimator.batch(key, pixels=int(page.pixels)).ram_bytes for page in read[until:]]
 
 
-def _judge_frozen(observed: Sequence[tuple[float, int]]) -> list[Judged]:
-    estimator = LearningEstimator(seeds_of(engine_specs().values()))
-    for x, peak in observed[:LEARNED_FROM]:
-        estimator.observe(KEY, pixels=int(x), batch_size=None, peak=MemoryNeed(peak))
-    return [_before(estimator, x, peak) for x, peak in observed[LEARNED_FROM:]]
+def _over(reserved_bytes: int, page: Read) -> float:
+    """Share of the peak that was reserved in vain; below zero where it was not covered."""
+    return reserved_bytes / page.peak_bytes - 1
 
 
-def _before(estimator: LearningEstimator, x: float, peak: int) -> Judged:
-    return Judged(x, peak, estimator.batch(KEY, pixels=int(x)).ram_bytes)
-
-
-def _print(name: str, pages: Sequence[Judged]) -> None:
-    if not pages:
+def _print(name: str, over: Sequence[float]) -> None:
+    if not over:
         return
-    over = [page.overshoot for page in pages]
-    covered = sum(page.estimate_bytes >= page.peak_bytes for page in pages) / len(pages)
-    print(f"{name:34}{len(pages):7}{covered:10.1%}{median(over):13.1%}{max(over):14.1%}{min(0, *over):13.1%}")
+    covered = sum(share >= 0 for share in over) / len(over)
+    print(f"{name:46}{len(over):5}{covered:10.1%}{median(over):13.1%}{max(over):14.1%}{min(0.0, *over):13.1%}")

@@ -1,16 +1,22 @@
 """What a page will need at its peak: shipped seeds first, then what was observed.
 
     need(x) = base + fixed + per_pixel · x   until a few pages as large were read; x = pixels · (batch size ÷ own)
-    need(x) = line(x) · (1 + margin)         line = the lowest above all peaks seen, but one in a hundred
+    need(x) = line(x) + doubt(x)             line = the lowest above all peaks seen, but one in a hundred
 
 Peaks, not settled sizes, since only peaks are stable. A failed run says what was *not* enough: it is a lower bound for
 all pages as large, until enough of these have been read with less.
+
+The doubt is about the one page in a hundred that is above all peaks so far, while fewer than a hundred were seen. Were
+the gaps below the line those of an exponential distribution of scale s, the largest of n peaks would stand at the level
+that one in n + 1 exceeds; one in N exceeds s · ln(N ÷ (n + 1)) more; and the mean gap below the largest would be
+s · (1 + 1/2 + … + 1/n - 1), by which s is found (Rényi's spacings). What varies little so gets a narrow doubt.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, log
+from statistics import fmean
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
@@ -32,9 +38,9 @@ class EstimatorConfig:
     """How cautious the estimate is.
 
     Attributes:
-        margin: Share added to what was learned: peaks vary a little.
-        doubt: Share added beside it; it shrinks as pages alike are seen.
-        few: With fewer pages alike than this the seed still counts.
+        one_in: Of so many pages one may need more than it was promised.
+        variation: Share by which peaks of one page vary from run to run; the doubt is never of a smaller scale.
+        few: With fewer pages alike than this the seed still counts; of fewer in all, how they scatter says nothing.
         own_batch_size: Lines in a run where nobody said how many; seeds are meant for it.
         base_margin: Share added to the largest loaded, idle size seen.
         after_failure: What a failed run reached is multiplied by this to get the least that may be enough.
@@ -43,8 +49,8 @@ class EstimatorConfig:
             almost one size say nothing of one that is ten times as large.
     """
 
-    margin: float = 0.03
-    doubt: float = 0.3
+    one_in: int = 100
+    variation: float = 0.05
     few: int = 8
     own_batch_size: int = 8
     base_margin: float = 0.1
@@ -92,6 +98,20 @@ class _Failure:
     refutations: int = 0
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """The line above the points; how widely they scatter below it, bytes; and the largest size among them."""
+
+    line: Line
+    scale: float
+    largest: float
+
+
+def _scale(points: Sequence[Point], line: Line) -> float:
+    gap = fmean(max(0.0, line.at(x) - peak) for x, peak in points)
+    return gap / sum(1 / rank for rank in range(2, len(points) + 1))
+
+
 class _Curve:
     """Peaks of one kind of memory by size of work."""
 
@@ -100,7 +120,7 @@ class _Curve:
         self._config = config
         self.points: deque[Point] = deque(maxlen=_WINDOW)
         self.failures: list[_Failure] = []
-        self._line: Line | None = None
+        self._fit: _Fit | None = None
 
     def at(self, x: float) -> int:
         alike = sum(seen >= x / 2 for seen, _ in self.points)
@@ -109,7 +129,7 @@ class _Curve:
 
     def add(self, x: float, peak: float) -> None:
         self.points.append((x, peak))
-        self._line = None
+        self._fit = None
         for failure in self.failures:
             failure.refutations += x >= failure.x and peak < failure.reached
         self.failures = [failure for failure in self.failures if failure.refutations < self._config.refuted_by]
@@ -125,26 +145,29 @@ class _Curve:
         self.points.clear()
         self.points.extend(points)
         self.failures = [_Failure(*failure) for failure in failures]
-        self._line = None
+        self._fit = None
 
     def _learned(self, x: float, alike: int) -> float:
-        """The line, raised by a margin that shrinks with the pages seen that were alike: at least half as large.
+        """The line and a doubt that shrinks with the pages seen that were alike: at least half as large.
 
-        Of n + 1 pages alike, the last is the largest with a chance of 1 ÷ (n + 1). Beyond the largest page seen the
-        line rises at least as the seed does, and at most `steepest` times as fast.
+        Beyond the largest page seen the line rises at least as the seed does, and at most `steepest` times as fast.
         """
         if not self.points:
             return 0.0
-        line = self._fitted()
-        largest = max(seen for seen, _ in self.points)
-        slope = min(line.slope, self._config.steepest * max(self._seed.slope, _IMAGE))
-        unseen = max(0.0, x - largest) * max(self._seed.slope, slope)
-        return (line.at(min(x, largest)) + unseen) * (1 + self._config.margin + self._config.doubt / (alike + 1))
+        fit = self._fitted()
+        slope = min(fit.line.slope, self._config.steepest * max(self._seed.slope, _IMAGE))
+        unseen = max(0.0, x - fit.largest) * max(self._seed.slope, slope)
+        level = fit.line.at(min(x, fit.largest)) + unseen
+        scale = max(fit.scale, self._config.variation * level)
+        return level + scale * max(0.0, log(self._config.one_in / (alike + 1)))
 
-    def _fitted(self) -> Line:
-        if self._line is None:
-            self._line = envelope(tuple(self.points), exceptions=len(self.points) // 100)
-        return self._line
+    def _fitted(self) -> "_Fit":
+        if self._fit is None:
+            exceptions = max(0, (len(self.points) + 1) // self._config.one_in - 1)
+            line = envelope(tuple(self.points), exceptions=exceptions)
+            scale = _scale(self.points, line) if len(self.points) >= self._config.few else 0.0
+            self._fit = _Fit(line, scale, max(x for x, _ in self.points))
+        return self._fit
 
     def _least(self, x: float) -> float:
         reached = max((failure.reached for failure in self.failures if failure.x <= x), default=0.0)
