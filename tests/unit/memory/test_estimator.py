@@ -80,6 +80,33 @@ def test_where_few_pages_were_as_large_the_margin_is_wider(estimator: LearningEs
     assert 300 < ram_mib(estimator, 10 * PAGE) < 1.1 * 300
 
 
+def test_the_wider_peaks_scatter_the_wider_is_the_doubt(estimator: LearningEstimator) -> None:
+    steady, scattered = LearningEstimator(seeds_of([SPEC])), estimator
+    for number in range(30):
+        learn(steady, 1, 200)
+        learn(scattered, 1, 100 + number % 3 * 50)
+    assert 200 < ram_mib(steady) < 215
+    assert 215 < ram_mib(scattered) < 250
+
+
+def test_how_the_first_few_scatter_says_nothing(estimator: LearningEstimator) -> None:
+    for mib in (400, 10, 10, 10, 10, 10, 10):
+        learn(estimator, 1, mib)
+    assert 400 < ram_mib(estimator) < 460
+
+
+def test_of_a_hundred_pages_alike_none_is_doubted_and_of_two_hundred_one_may_be_above(
+    estimator: LearningEstimator,
+) -> None:
+    learn(estimator, 98, 150)
+    learn(estimator, 1, 400)
+    assert ram_mib(estimator) == 400
+    learn(estimator, 99, 150)
+    assert ram_mib(estimator) == 400
+    learn(estimator, 1, 150)
+    assert ram_mib(estimator) == 150
+
+
 def test_small_pages_do_not_make_large_ones_look_impossible(estimator: LearningEstimator) -> None:
     seeded = ram_mib(estimator, 10 * PAGE)
     learn(estimator, 30, 150)
