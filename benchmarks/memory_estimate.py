@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import random
 import sqlite3
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -22,6 +23,7 @@ from pagemill.memory.estimator import LearningEstimator, seeds_of
 
 LEARNED_FROM = 30
 MADE = 80
+ORDERS = 100
 SUFFIXES = frozenset({".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 
 _PAGES = "SELECT task_id, peak_bytes FROM task_pages WHERE state = 'done' ORDER BY finished_at"
@@ -59,19 +61,15 @@ def report(scratch: Path, *, folder: Path | None, engine: str, settings: Mapping
     files = _shuffled(folder) if folder is not None else list(varied_images(scratch, MADE))
     read = _read(files, engine, settings)
     later = read[LEARNED_FROM:]
-    stopped = _estimates(engine, read, until=LEARNED_FROM)
     print(f"\nReserved for {len(read)} pages on {engine} ({folder or 'made by script'}), one by one, against peaks")
     print(f"{'':46}{'pages':>5}{'covered':>10}{'median over':>13}{'largest over':>14}{'worst under':>13}")
     _print(f"first {LEARNED_FROM} (seeded)", [_over(page.reserved_bytes, page) for page in read[:LEARNED_FROM]])
     _print(f"after {LEARNED_FROM}, still learning", [_over(page.reserved_bytes, page) for page in later])
-    _print(
-        f"after {LEARNED_FROM}, learning stopped there",
-        [_over(estimate + page.left_bytes, page) for estimate, page in zip(stopped, later, strict=True)],
-    )
-    _print(
-        "the same, what earlier pages left not counted",
-        [estimate / page.own_bytes - 1 for estimate, page in zip(stopped, later, strict=True)],
-    )
+    _print(f"after {LEARNED_FROM}, learning stopped there", _stopped(engine, read))
+    orders = [random.Random(seed).sample(read, len(read)) for seed in range(ORDERS)]  # noqa: S311 (no secret)
+    _print(f"the same in {ORDERS} other orders", [share for order in orders for share in _stopped(engine, order)])
+    alone = [replace(page, peak_bytes=page.own_bytes) for page in read]
+    _print("what earlier pages left in workers not counted", _stopped(engine, alone))
     sizes, peaks = [page.pixels / 1e6 for page in read], [page.peak_bytes / MIB for page in read]
     print(
         f"pages of {min(sizes):.1f} to {max(sizes):.1f} megapixels, peaks of {min(peaks):.0f} to {max(peaks):.0f} MiB"
@@ -116,13 +114,16 @@ def _recorded(database: sqlite3.Connection, engine: str) -> list[Read]:
     ]
 
 
-def _estimates(engine: str, read: Sequence[Read], *, until: int) -> list[int]:
-    """What an estimator that learned from the first pages only says of each of the others, bytes."""
+def _stopped(engine: str, read: Sequence[Read]) -> list[float]:
+    """What an estimator that learned from the first pages only would have reserved in vain for each of the others."""
     key = ModelSetKey(engine, "accurate", (), CPU)
     estimator = LearningEstimator(seeds_of(engine_specs().values()))
-    for page in read[:until]:
+    for page in read[:LEARNED_FROM]:
         estimator.observe(key, pixels=int(page.pixels), batch_size=None, peak=MemoryNeed(page.own_bytes))
-    return [estimator.batch(key, pixels=int(page.pixels)).ram_bytes for page in read[until:]]
+    return [
+        _over(estimator.batch(key, pixels=int(page.pixels)).ram_bytes + page.left_bytes, page)
+        for page in read[LEARNED_FROM:]
+    ]
 
 
 def _over(reserved_bytes: int, page: Read) -> float:
