@@ -110,13 +110,14 @@ class Block(_Model):
     """Lines that belong together: a paragraph, a heading, a table.
 
     Attributes:
-        table: Rows, columns and spans, where the block is a table and its structure was recognised.
+        table: Rows, columns and spans, where the block is a table and its structure was recognised. Left out of JSON
+            where there is none, so that what came before tables can read it.
     """
 
     polygon: Polygon
     lines: tuple[Line, ...] = ()
     kind: BlockKind = BlockKind.TEXT
-    table: Table | None = None
+    table: Annotated[Table | None, Field(exclude_if=lambda table: table is None)] = None
 
     @property
     def text(self) -> str:

@@ -57,10 +57,11 @@ class RecognitionOptions(BaseModel):
 
         An option that came later is left out where it is not used, so that what was kept before it came is found.
         """
-        canonical = json.dumps(self._canonical(), sort_keys=True, separators=(",", ":"))
+        canonical = json.dumps(self.as_kept(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
-    def _canonical(self) -> dict[str, object]:
+    def as_kept(self) -> dict[str, object]:
+        """As plain values; an option that came later only where it is used, so that what came before can read them."""
         return self.model_dump(mode="json", exclude=None if self.structure else {"structure"})
 
 

@@ -1,6 +1,7 @@
 """Tasks, their pages, their states and what people ask for."""
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -158,6 +159,10 @@ class TaskOptions(BaseModel):
     deadline_seconds: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
     time_to_live_seconds: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
 
+    def as_kept(self) -> dict[str, object]:
+        """As plain values that `model_validate` takes; see `RecognitionOptions.as_kept`."""
+        return {**self.model_dump(mode="json"), "recognition": self.recognition.as_kept()}
+
 
 @dataclass(frozen=True)
 class StoredDocument:
@@ -193,7 +198,8 @@ class TaskCreateRequest:
     @property
     def content(self) -> str:
         """Hash of what was asked: of the document's bytes and every option."""
-        asked = f"{self.document.sha256}/{self.options.model_dump_json()}"
+        options = json.dumps(self.options.as_kept(), ensure_ascii=False, separators=(",", ":"))
+        asked = f"{self.document.sha256}/{options}"
         return hashlib.sha256(asked.encode()).hexdigest()
 
 

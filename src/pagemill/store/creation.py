@@ -58,7 +58,7 @@ def _columns(new: NewTask) -> Values:
         "document_sha256": document.sha256,
         "kind": new.info.kind,
         "page_count": new.info.page_count,
-        "options": options.model_dump(mode="json"),
+        "options": options.as_kept(),
         "fingerprint": options.recognition.fingerprint,
         "priority": options.priority,
         "pages_total": len(new.pages),

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from pagemill.store.migrations.older_forms import drop_options
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -38,6 +40,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Forget them; tasks, pages and results stay."""
+    drop_options("recognition.allow_lower_resolution")
     op.drop_table("page_quarantine")
     op.drop_column("tasks", "page_pixels")
     op.drop_column("task_pages", "rung")

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from pagemill.store.migrations.older_forms import drop_options
+
 revision = "0006"
 down_revision = "0004"
 branch_labels = None
@@ -53,6 +55,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Forget deadlines, times to live and callers; tasks, pages and results stay."""
+    drop_options("deadline_seconds", "time_to_live_seconds")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP TRIGGER tr_task_events_notify ON task_events")
         op.execute("DROP FUNCTION notify_task_event()")

@@ -5,6 +5,8 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
+from pagemill.store.migrations.older_forms import drop_options
+
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
@@ -27,6 +29,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Forget keys and undelivered webhooks; labels stay in the options of their tasks."""
+    drop_options("cache", "webhook_url")
     op.drop_table("webhook_deliveries")
     op.drop_table("task_labels")
     op.drop_table("idempotency_keys")

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from pagemill.store.migrations.older_forms import drop_from_blocks, drop_options
+
 revision = "0008"
 down_revision = "0007"
 branch_labels = None
@@ -31,7 +33,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Tasks stay, each by itself."""
+    """Tasks stay, each by itself; layout and tables, which came with this revision too, do not."""
+    drop_options("recognition.structure")
+    drop_from_blocks("table")
     op.drop_index("ix_tasks_batch_id_task_id", table_name="tasks")
     op.drop_column("tasks", "batch_id")
     op.drop_table("document_batches")
