@@ -85,6 +85,7 @@ def kept(url: str) -> dict[str, Kept]:
 
 async def fill(url: str) -> None:
     """A task that uses nothing that came later, and one that uses it all, each with pages that were read."""
+    migrate.upgrade(url)
     async with started(url) as database:
         stores = Stores(database, TurnedClock())
         for name, options, blocks in (("plain", PLAIN, (TEXT,)), ("used", ALL, (TEXT, TABLE))):
@@ -95,31 +96,31 @@ async def fill(url: str) -> None:
             await stores.pages.commit_pages(lease, read)
 
 
-async def test_what_is_not_used_is_not_stored(database_url: str) -> None:
-    await fill(database_url)
-    plain = kept(database_url)["plain"]
+async def test_what_is_not_used_is_not_stored(empty_database: str) -> None:
+    await fill(empty_database)
+    plain = kept(empty_database)["plain"]
     assert plain.options == known_at("0007")
     assert {frozenset(block) for blocks in plain.blocks for block in blocks} == {BLOCK}
 
 
-async def test_going_down_leaves_nothing_that_the_older_version_does_not_know(database_url: str) -> None:
-    await fill(database_url)
-    before = kept(database_url)
+async def test_going_down_leaves_nothing_that_the_older_version_does_not_know(empty_database: str) -> None:
+    await fill(empty_database)
+    before = kept(empty_database)
     assert before["used"].options == known_at(NEWEST)
     for revision in ("0007", "0006", "0004", "0003", "0002", "0001"):
-        migrate.downgrade(database_url, revision)
-        for name, found in kept(database_url).items():
+        migrate.downgrade(empty_database, revision)
+        for name, found in kept(empty_database).items():
             assert found.options == known_at(revision), (revision, name)
             without = [[{key: block[key] for key in BLOCK} for block in blocks] for blocks in before[name].blocks]
             assert found.blocks == without
             assert len(found.blocks) == PAGES
 
 
-async def test_what_went_down_and_up_again_is_read_on(database_url: str) -> None:
-    await fill(database_url)
-    migrate.downgrade(database_url, migrate.OLDER_SCHEMA)
-    migrate.upgrade(database_url)
-    async with started(database_url) as database:
+async def test_what_went_down_and_up_again_is_read_on(empty_database: str) -> None:
+    await fill(empty_database)
+    migrate.downgrade(empty_database, migrate.OLDER_SCHEMA)
+    migrate.upgrade(empty_database)
+    async with started(empty_database) as database:
         stores = Stores(database, TurnedClock())
         assert (await stores.tasks.get("used")).options == TaskOptions(labels=ALL.labels)
         pages = [Page.from_json(payload) async for payload in stores.tasks.results("used")]
