@@ -22,9 +22,6 @@ from typing import Protocol
 from pagemill.pool import linux
 from pagemill.pool.messages import LENGTHS, Reply, Request, check_lengths, pack, parse_reply
 
-_HUGE_PAGES: Mapping[str, str] = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-"""Workers allocate and free many large blocks; in pages of 2 MiB, where the kernel has them, that takes less time."""
-
 
 @dataclass(frozen=True)
 class ExitStatus:
@@ -105,7 +102,7 @@ class LocalPlacement:
 
     def __init__(self, *, environment: Mapping[str, str] | None = None) -> None:
         """Take the workers' environment; None lets them inherit ours."""
-        self._environment = {**_HUGE_PAGES, **(os.environ if environment is None else environment)}
+        self._environment = environment
 
     async def start(self, *, interpreter: str | None = None) -> WorkerProcess:
         """Start a worker; another interpreter runs our own code, whatever its environment holds."""

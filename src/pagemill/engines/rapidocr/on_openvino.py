@@ -33,6 +33,9 @@ _LINE_SHAPES = 5000
 _NOT_WRITTEN = -1.0
 """Filled into outputs before a run: where an allocation fails, one may end without an error and without a result."""
 
+_MOST_STREAMS = 2
+"""Lines that are computed at once at most: each beside the first keeps kernels of its own."""
+
 _LINES_AHEAD = 1
 """Lines that wait in the recognition network: one is cut out or decoded while the others are computed."""
 
@@ -63,7 +66,7 @@ class _Detection:
 
 
 class _Recognition:
-    """Reads as many lines at once as there are threads, each on one: layers this small are not worth dividing.
+    """Reads two lines at once rather than one on all threads: layers this small are not worth dividing.
 
     Tells the best letter of each column only: how likely all 18,710 are would be 6 MB a line to copy.
     """
@@ -72,9 +75,10 @@ class _Recognition:
         model = core.read_model(path)
         self._alphabet = _alphabet(model)
         _tell_the_best_only(model)
-        config = _config(threads, streams=threads, kernels=_LINE_SHAPES)
+        streams = min(threads, _MOST_STREAMS)
+        config = _config(threads, streams=streams, kernels=_LINE_SHAPES)
         self._compiled = core.compile_model(model, "CPU", config)
-        self._requests = [self._compiled.create_infer_request() for _ in range(threads + _LINES_AHEAD)]
+        self._requests = [self._compiled.create_infer_request() for _ in range(streams + _LINES_AHEAD)]
 
     def read(self, pictures: Iterable[Tensor]) -> Iterator[Letters]:
         running: deque[_Run] = deque()
