@@ -22,6 +22,8 @@ check: $(VENV)/.dev ## Format, lint, types and import contracts
 
 bench-speed: $(VENV)/.dev ## Print how fast the service is, against its targets
 	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.speed_scaling
+	$(BIN)/python -m benchmarks.speed_profile
 
 bench: $(VENV)/.dev ## Print the benchmark tables
 	$(BIN)/python -m benchmarks.throughput

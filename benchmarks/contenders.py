@@ -23,7 +23,7 @@ from pagemill.domain.engines import EngineConfig
 from pagemill.domain.image import PageImage
 from pagemill.domain.tasks import Task, TaskOptions
 from pagemill.engines.registry import engine_specs
-from pagemill.settings import Settings
+from pagemill.settings import Settings, load_settings
 
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 
@@ -53,7 +53,7 @@ def bare_engine(warm_up: Path, pages: Sequence[Path], threads: int) -> tuple[flo
     engine = load(EngineConfig(profile="accurate", threads=threads))
 
     def read(page: Path) -> str:
-        text = engine.read(_page_image(page), number=1, rotation=None, batch_size=None).text
+        text = engine.read(page_image(page), number=1, rotation=None, batch_size=None).text
         engine.trim()
         return text
 
@@ -65,7 +65,8 @@ def product(warm_up: Path, pages: Sequence[Path], threads: int) -> tuple[float, 
     """Pagemill as it is used: documents submitted, read by pooled workers, results taken from the database."""
     del threads
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_serve(Settings(data_dir=Path(folder), log_level="error"), warm_up, pages))
+        settings = load_settings(overrides={"data_dir": folder, "log_level": "error"})
+        return asyncio.run(_serve(settings, warm_up, pages))
 
 
 async def _serve(settings: Settings, warm_up: Path, pages: Sequence[Path]) -> tuple[float, Texts]:
@@ -91,7 +92,8 @@ def _timed_loop(read: Callable[[Path], str], pages: Sequence[Path]) -> tuple[flo
     return time.perf_counter() - started, texts
 
 
-def _page_image(path: Path) -> PageImage:
+def page_image(path: Path) -> PageImage:
+    """The pixels of an image file, as they are."""
     stored = cv2.imread(str(path))
     if stored is None:
         raise SystemExit(f"{path} is no image.")

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,10 +103,13 @@ def _sroie_text(path: Path) -> str:
 # --- runs ------------------------------------------------------------------------------------------------------------
 
 
-def run_contender(contender: str, folder: Path) -> Run:
-    """Run one contender over a folder that `lay_out` filled, in a process of its own."""
+def run_contender(contender: str, folder: Path, *, settings: Mapping[str, str] | None = None) -> Run:
+    """Run one contender over a folder that `lay_out` filled, in a process of its own, with settings by variable."""
     command = [sys.executable, "-m", "benchmarks.contenders", contender, str(folder), str(_cores())]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    environment = {**os.environ, **(settings or {})}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as process:
         watch = _MemoryWatch(process.pid)
         watch.start()
         output, _ = process.communicate()
