@@ -55,7 +55,7 @@ def test_a_document_survives_the_deaths_of_its_worker_and_of_its_server(tmp_path
 @pytest.mark.parametrize("engine", ["rapidocr", "rapidocr-onnx"])
 def test_a_page_that_needs_more_than_was_promised_is_read_once_more_is_promised(engine: str, tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
-    make_pages.text_page(make_pages.ENGLISH * 8, width=1654, height=2339, size=30).save(sheet)
+    make_pages.text_page(make_pages.ENGLISH * 8, width=4961, height=7016, size=90).save(sheet)
     spec = engine_specs()[engine]
     usual = spec.profiles[0]
     too_little = replace(usual, seed=replace(usual.seed, fixed=MemoryNeed(0), ram_per_pixel=0.0))
