@@ -144,6 +144,7 @@ class Application:
         )
         webhooks = configs.webhook_config(settings)
         self._courier = make_courier(webhooks, outbox=store.outbox, clock=clock)
+        params = BatchParamsMaker(configs.batch_rules(settings), engines=specs, sizes=BatchSizes())
         errors = TaskErrorHandler(
             configs.retry_policy(settings),
             engines=specs,
@@ -151,9 +152,9 @@ class Application:
             store=store.tasks,
             memory=self.guard,
             handlers=handlers,
+            params=params,
             on_oom=oom_alerts(webhooks, outbox=store.outbox, clock=clock),
         )
-        params = BatchParamsMaker(configs.batch_rules(settings), engines=specs, sizes=BatchSizes())
         batches = BatchRunner(
             configs.batch_config(settings, self._owner),
             params=params,

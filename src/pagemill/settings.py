@@ -45,7 +45,7 @@ class RetrySettings(_Section):
     backoff_multiplier: Annotated[float, Field(ge=1)] = 2.0
     """Each wait before a retry is this many times the one before."""
     memory_reduction_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """A batch that ran out of memory is tried again at this share of its size."""
+    """A batch of lines that ran out of memory is tried again at this share of its size; lines read singly are not."""
     first_delay_seconds: Seconds = 1.0
     """Wait before the first retry."""
     max_crashes: Count = 2

@@ -209,9 +209,10 @@ def test_words_stand_where_they_were_written(engine: Engine) -> None:
     assert words["Last"].polygon[0][0] > 780
 
 
-def test_a_smaller_batch_reads_the_same(engine: Engine) -> None:
+def test_batches_of_any_size_read_the_same(engine: Engine) -> None:
     page = make_pages.two_column_page()
-    assert read(engine, page, batch_size=1).text == read(engine, page).text
+    texts = [read(engine, page, batch_size=size).text for size in (None, 1, 3, 8)]
+    assert texts == texts[:1] * 4
 
 
 def test_survives_the_way_to_json_and_back(engine: Engine) -> None:

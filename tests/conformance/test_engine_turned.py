@@ -56,9 +56,9 @@ class WatchedRecognition:
     network: RecognitionNetwork
     held: Held
 
-    def read(self, pictures: Iterable[Tensor]) -> Iterator[Letters]:
+    def read(self, pictures: Iterable[Tensor], *, batch_size: int) -> Iterator[Letters]:
         self.held.take("recognition")
-        return self.network.read(pictures)
+        return self.network.read(pictures, batch_size=batch_size)
 
     def shrink(self) -> None:
         self.held.give_back("recognition")
@@ -73,7 +73,11 @@ def test_what_one_network_took_is_given_back_before_the_other_begins() -> None:
 
     def networks(files: ModelFiles, *, threads: int) -> Networks:
         loaded = on_onnxruntime.networks(files, threads=threads)
-        return Networks(WatchedDetection(loaded.detection, held), WatchedRecognition(loaded.recognition, held))
+        return Networks(
+            WatchedDetection(loaded.detection, held),
+            WatchedRecognition(loaded.recognition, held),
+            loaded.batch_size,
+        )
 
     engine = RapidOcrEngine.ready("watched", EngineConfig(profile="accurate", threads=2), networks)
     sideways = make_pages.text_page().rotate(90, expand=True)

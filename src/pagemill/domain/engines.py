@@ -18,8 +18,6 @@ class EngineProfile:
         seed: Memory before anything was learned.
         languages: ISO 639 codes it reads; empty where that is not known before it is loaded.
         max_pixels: Page images are rendered so that they have no more pixels than this.
-        batch_size: Text lines in one run of its recognition model, where nobody says otherwise; 1 where lines are read
-            one by one, whatever is said: then a smaller batch is not taken for one that needs less memory.
         loads_languages: Each choice of languages is loaded for itself; else one set of models reads them all.
         default_languages: What is loaded for a task that names none, where languages are loaded.
     """
@@ -28,9 +26,13 @@ class EngineProfile:
     seed: MemorySeed
     languages: tuple[str, ...] = ()
     max_pixels: int = 40_000_000
-    batch_size: int = 8
     loads_languages: bool = False
     default_languages: tuple[str, ...] = ()
+
+    @property
+    def batch_size(self) -> int:
+        """Text lines in one run of its recognition model, where nobody says otherwise; 1: lines are read one by one."""
+        return self.seed.batch_size
 
     def model_languages(self, languages: Iterable[str]) -> tuple[str, ...]:
         """Which models these languages are read with: choices with equal answers share one model set."""

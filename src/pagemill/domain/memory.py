@@ -80,6 +80,7 @@ class MemorySeed:
         gpu_per_pixel: GPU bytes for each such pixel.
         per_language: Host bytes for each language beyond the first, where languages are loaded for themselves.
         kept: Host bytes that a worker comes to hold beyond `base` as it meets new sizes: compiled kernels, caches.
+        batch_size: Text lines in one run of the recognition model that these figures hold for, the engine's own.
     """
 
     base: MemoryNeed
@@ -88,19 +89,21 @@ class MemorySeed:
     gpu_per_pixel: float = 0.0
     per_language: int = 0
     kept: int = 0
+    batch_size: int = 1
 
     def of_languages(self, count: int) -> "MemorySeed":
         """The seed of a model set for which so many languages are loaded."""
         return replace(self, base=self.base + MemoryNeed(self.per_language * max(0, count - 1)))
 
     def __add__(self, other: "MemorySeed") -> "MemorySeed":
-        """Both in one worker."""
+        """Both in one worker; the batch is that of the first."""
         return MemorySeed(
             self.base + other.base,
             self.fixed + other.fixed,
             self.ram_per_pixel + other.ram_per_pixel,
             self.gpu_per_pixel + other.gpu_per_pixel,
             kept=self.kept + other.kept,
+            batch_size=self.batch_size,
         )
 
 

@@ -41,7 +41,6 @@ class EstimatorConfig:
         one_in: Of so many pages one may need more than it was promised.
         variation: Share by which peaks of one page vary from run to run; the doubt is never of a smaller scale.
         few: With fewer pages alike than this the seed still counts; of fewer in all, how they scatter says nothing.
-        own_batch_size: Lines in a run where nobody said how many; seeds are meant for it.
         base_margin: Share added to the largest loaded, idle size seen.
         after_failure: What a failed run reached is multiplied by this to get the least that may be enough.
         refuted_by: So many pages as large, read with less, and a failure no longer counts.
@@ -52,7 +51,6 @@ class EstimatorConfig:
     one_in: int = 100
     variation: float = 0.05
     few: int = 8
-    own_batch_size: int = 8
     base_margin: float = 0.1
     after_failure: float = 1.25
     refuted_by: int = 20
@@ -238,13 +236,13 @@ class LearningEstimator:
         Raises:
             UnknownEngine: There is no such engine or profile.
         """
-        learned, base, x = self._of(key), self.base(key), self._size(pixels, batch_size)
+        learned, base, x = self._of(key), self.base(key), self._size(key, pixels, batch_size)
         gpu = 0 if key.device == CPU else max(base.gpu_bytes, learned.gpu.at(x))
         return MemoryNeed(max(base.ram_bytes, learned.ram.at(x)), gpu)
 
     def observe(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, peak: MemoryNeed) -> None:
         """Learn from a page that was read. A figure of 0 was not measured and teaches nothing."""
-        learned, x = self._of(key), self._size(pixels, batch_size)
+        learned, x = self._of(key), self._size(key, pixels, batch_size)
         if peak.ram_bytes > 0:
             estimate = self.batch(key, pixels=pixels, batch_size=batch_size)
             learned.ratios.append(peak.ram_bytes / estimate.ram_bytes)
@@ -259,7 +257,7 @@ class LearningEstimator:
 
     def observe_failure(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, reached: MemoryNeed) -> None:
         """Learn that so much was not enough for work of this size, nor then for any larger."""
-        learned, x = self._of(key), self._size(pixels, batch_size)
+        learned, x = self._of(key), self._size(key, pixels, batch_size)
         for curve, size_bytes in ((learned.ram, reached.ram_bytes), (learned.gpu, reached.gpu_bytes)):
             if size_bytes > 0:
                 curve.add_failure(x, size_bytes)
@@ -322,8 +320,8 @@ class LearningEstimator:
             self._learned[key] = _Learned(_Curve(ram, self._config), _Curve(gpu, self._config))
         return self._learned[key]
 
-    def _size(self, pixels: int, batch_size: int | None) -> float:
-        return pixels if batch_size is None else pixels * batch_size / self._config.own_batch_size
+    def _size(self, key: ModelSetKey, pixels: int, batch_size: int | None) -> float:
+        return pixels if batch_size is None else pixels * batch_size / self._seed(key).batch_size
 
 
 def _on_device(device: DeviceId, need: MemoryNeed) -> MemoryNeed:

@@ -13,6 +13,7 @@ from pagemill.domain.memory import MIB, DeviceId, DeviceMemory
 from pagemill.domain.outcomes import PageFailed, WorkerLoss
 from pagemill.domain.ports import MemoryAdmission, PageQueue, TaskStore
 from pagemill.domain.tasks import PageLease, RetryPolicy, Rung, Task
+from pagemill.tasks.batch_params import BatchParamsMaker
 from pagemill.tasks.handlers import TaskEventHandlers
 from pagemill.tasks.ladder import Situation, next_rung
 from pagemill.tasks.retry import Decision, GiveUpPage, RetryPage, ReturnPage, after_failure, after_loss
@@ -61,6 +62,7 @@ class TaskErrorHandler:
         store: TaskStore,
         memory: MemoryAdmission,
         handlers: TaskEventHandlers,
+        params: BatchParamsMaker,
         on_oom: OnOom = tell_nobody,
     ) -> None:
         self._policy = policy
@@ -69,6 +71,7 @@ class TaskErrorHandler:
         self._store = store
         self._memory = memory
         self._handlers = handlers
+        self._params = params
         self._on_oom = on_oom
 
     async def page_failed(self, lease: PageLease, failure: PageFailed, *, device: DeviceId) -> None:
@@ -144,6 +147,7 @@ class TaskErrorHandler:
         return Situation(
             device=oom.device,
             devices=_usable(self._engines[options.engine], self._memory.devices()),
+            batch_size=self._params.footing(oom.lease, oom.device).batch_size,
             dpi=options.dpi if task.kind is DocumentKind.PDF else None,
             may_lower_resolution=options.allow_lower_resolution,
         )

@@ -2,6 +2,9 @@
 
     usual ─▶ smaller batch ─▶ fresh process ─▶ alone on the device ─▶ another device ─▶ lower resolution ─▶ quarantine
 
+A batch is the text lines in one run of an engine's recognition model; the engines that come with Pagemill read many at
+once on a GPU only, so that on the CPU the first rung is a fresh process.
+
 Every failure for want of memory climbs to the next rung that can change anything for this page; endless retries are a
 trap. Each rung keeps what the ones below it changed. How much memory is promised is not decided here: the estimator
 learns from every failure that more is needed.
@@ -24,12 +27,14 @@ class Situation:
     Attributes:
         device: Where the page failed.
         devices: All devices its engine can use.
+        batch_size: Most lines that were in one run of the engine.
         dpi: Resolution it was rendered at; None for an image, which is as it is.
         may_lower_resolution: The caller allowed it.
     """
 
     device: DeviceId
     devices: Sequence[DeviceId]
+    batch_size: int
     dpi: int | None
     may_lower_resolution: bool
 
@@ -76,6 +81,8 @@ def footing(rung: Rung, *, batch_size: int, reduction: float, dpi: int) -> Footi
 
 
 def _helps(rung: Rung, situation: Situation) -> bool:
+    if rung is Rung.SMALLER_BATCH:
+        return situation.batch_size > 1
     if rung is Rung.OTHER_DEVICE:
         return situation.fallback is not None
     if rung is Rung.LOWER_RESOLUTION:

@@ -30,11 +30,13 @@ FAULTY = EngineSpec(
     profiles=(
         EngineProfile(
             "plain",
-            MemorySeed(MemoryNeed(50 * MIB), MemoryNeed(10 * MIB)),
+            MemorySeed(MemoryNeed(50 * MIB), MemoryNeed(10 * MIB), batch_size=8),
             max_pixels=1_000_000,
             loads_languages=True,
         ),
-        EngineProfile("other", MemorySeed(MemoryNeed(50 * MIB), MemoryNeed(10 * MIB)), max_pixels=1_000_000),
+        EngineProfile(
+            "other", MemorySeed(MemoryNeed(50 * MIB), MemoryNeed(10 * MIB), batch_size=8), max_pixels=1_000_000
+        ),
     ),
     device_kinds=("cpu", "cuda"),
 )

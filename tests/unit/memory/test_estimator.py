@@ -10,7 +10,13 @@ from pagemill.domain.memory import CPU, MIB, DeviceId, Drift, MemoryNeed, Memory
 from pagemill.domain.recognition import ModelSetKey
 from pagemill.memory.estimator import LearningEstimator, seeds_of
 
-SEED = MemorySeed(MemoryNeed(100 * MIB, 50 * MIB), MemoryNeed(200 * MIB, 10 * MIB), ram_per_pixel=10, gpu_per_pixel=4)
+SEED = MemorySeed(
+    MemoryNeed(100 * MIB, 50 * MIB),
+    MemoryNeed(200 * MIB, 10 * MIB),
+    ram_per_pixel=10,
+    gpu_per_pixel=4,
+    batch_size=8,
+)
 SPEC = EngineSpec("echo", "nowhere:nothing", (EngineProfile("accurate", SEED), EngineProfile("fast", SEED)))
 KEY = ModelSetKey("echo", "accurate", (), CPU)
 GPU_KEY = ModelSetKey("echo", "accurate", (), DeviceId("cuda:0"))

@@ -13,8 +13,8 @@ from pagemill.domain.outcomes import LossCause, PageFailed, WorkerLoss
 from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import PageState, Rung
 
-CLIMBED = [Rung.SMALLER_BATCH, Rung.FRESH_PROCESS, Rung.ALONE, None]
-"""On the CPU, where the caller allowed no lower resolution."""
+CLIMBED = [Rung.FRESH_PROCESS, Rung.ALONE, None]
+"""On the CPU, by an engine that reads lines one by one, where the caller allowed no lower resolution."""
 NO_MEMORY = PageFailed(1, TaskFailureReason.OUT_OF_MEMORY, "no memory", retryable=True, peak_bytes=700 * MIB)
 LOST = WorkerLoss(LossCause.OVER_RESERVATION, "over its reservation", page=1, peak_bytes=700 * MIB)
 

@@ -20,12 +20,13 @@ def climb(situation: Situation) -> list[Rung]:
 @pytest.mark.parametrize(
     ("situation", "rungs"),
     [
-        (Situation(CPU, [CPU], 200, may_lower_resolution=False), [0, 1, 2, 3]),
-        (Situation(CPU, [CPU, GPU], 200, may_lower_resolution=True), [0, 1, 2, 3, 5]),
-        (Situation(GPU, [CPU, GPU], 200, may_lower_resolution=False), [0, 1, 2, 3, 4]),
-        (Situation(GPU, [GPU], 200, may_lower_resolution=True), [0, 1, 2, 3, 5]),
-        (Situation(GPU, [CPU, GPU], None, may_lower_resolution=True), [0, 1, 2, 3, 4]),
-        (Situation(CPU, [CPU], 100, may_lower_resolution=True), [0, 1, 2, 3]),
+        (Situation(CPU, [CPU], 8, 200, may_lower_resolution=False), [0, 1, 2, 3]),
+        (Situation(CPU, [CPU, GPU], 8, 200, may_lower_resolution=True), [0, 1, 2, 3, 5]),
+        (Situation(GPU, [CPU, GPU], 8, 200, may_lower_resolution=False), [0, 1, 2, 3, 4]),
+        (Situation(GPU, [GPU], 8, 200, may_lower_resolution=True), [0, 1, 2, 3, 5]),
+        (Situation(GPU, [CPU, GPU], 8, None, may_lower_resolution=True), [0, 1, 2, 3, 4]),
+        (Situation(CPU, [CPU], 8, 100, may_lower_resolution=True), [0, 1, 2, 3]),
+        (Situation(CPU, [CPU], 1, 200, may_lower_resolution=False), [0, 2, 3]),
     ],
 )
 def test_only_rungs_that_change_something_are_taken(situation: Situation, rungs: list[int]) -> None:

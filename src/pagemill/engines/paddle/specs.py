@@ -31,9 +31,9 @@ def paddle_specs(options: Mapping[str, Options], environments: Path) -> tuple[En
             STRUCTURE,
             options,
             environment,
-            EngineProfile("accurate", _STRUCTURE_SEED, _STRUCTURE_LANGUAGES, batch_size=1),
+            EngineProfile("accurate", _STRUCTURE_SEED, _STRUCTURE_LANGUAGES),
         ),
-        _spec(TEXT, options, environment, EngineProfile("accurate", _TEXT_SEED, _TEXT_LANGUAGES, batch_size=1)),
+        _spec(TEXT, options, environment, EngineProfile("accurate", _TEXT_SEED, _TEXT_LANGUAGES)),
     )
 
 

@@ -55,13 +55,14 @@ class RapidOcrEngine:
         self._profile = config.profile
         self._trim = allocator_trim()
         loaded = networks(model_files(config, engine=name), threads=config.threads)
+        self._own_batch_size = self._batch_size = loaded.batch_size
         self._loaded: _Models | None = _Models(
             Detector(loaded.detection, DetectionLimits()), Recogniser(loaded.recognition)
         )
 
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
-        """Recognise one page; see `Engine.read`. Lines are never batched, so `batch_size` means nothing here."""
-        del batch_size
+        """Recognise one page; see `Engine.read`."""
+        self._batch_size = batch_size or self._own_batch_size
         try:
             return self._read(image, number, rotation)
         except Exception as error:
@@ -111,7 +112,7 @@ class RapidOcrEngine:
         return [piece for strip in strips for piece in pieces(strip)]
 
     def _read_strips(self, strips: Sequence[LineStrip]) -> list[ReadLine]:
-        return self._models().recogniser.read(strips)
+        return self._models().recogniser.read(strips, batch_size=self._batch_size)
 
     def _models(self) -> "_Models":
         if self._loaded is None:

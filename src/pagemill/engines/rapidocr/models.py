@@ -111,10 +111,11 @@ class DetectionNetwork(Protocol):
 class RecognitionNetwork(Protocol):
     """Reads pictures of lines."""
 
-    def read(self, pictures: Iterable[Tensor]) -> Iterator[Letters]:
-        """The letters of every line, in order; a picture is float32 of shape (1, 3, 48, columns).
+    def read(self, pictures: Iterable[Tensor], *, batch_size: int) -> Iterator[Letters]:
+        """The letters of every line, in order, at most `batch_size` lines of one width in a run.
 
-        A picture may be taken from the iterable while the one before is still being read.
+        A picture is float32 of shape (1, 3, 48, columns). It may be taken from the iterable while those before are
+        still being read. A runtime may read lines one by one, whatever is said.
         """
         ...
 
@@ -133,10 +134,11 @@ class RecognitionNetwork(Protocol):
 
 @dataclass(frozen=True)
 class Networks:
-    """A model set, loaded by a runtime."""
+    """A model set, loaded by a runtime; a run reads at most `batch_size` lines where nobody says otherwise."""
 
     detection: DetectionNetwork
     recognition: RecognitionNetwork
+    batch_size: int
 
 
 class NetworksFactory(Protocol):

@@ -1,6 +1,7 @@
 """The networks on ONNX Runtime: on the CPU everywhere, in the least memory; on a GPU with the build for CUDA."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,14 @@ from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import EngineFailed
 from pagemill.engines.rapidocr.models import NO_ALPHABET, Letters, ModelFiles, Networks, NetworksFactory, Tensor
 from pagemill.engines.rapidocr.providers import CPU_PROVIDER, Provider, check_in_use, cuda_providers
+from pagemill.engines.rapidocr.spec import CUDA_BATCH, ONE_BY_ONE
 
 _QUIET = 3  # errors only: ONNX Runtime writes its warnings straight to the worker's stderr
 
 
 def networks(files: ModelFiles, *, threads: int) -> Networks:
     """Load both networks on the CPU; `threads` is that of one run."""
-    return _networks(files, threads, [CPU_PROVIDER])
+    return _networks(files, threads, [CPU_PROVIDER], batch_size=ONE_BY_ONE)
 
 
 def networks_on_cuda(config: EngineConfig) -> NetworksFactory:
@@ -28,15 +30,15 @@ def networks_on_cuda(config: EngineConfig) -> NetworksFactory:
     providers = cuda_providers(config, get_available_providers())
 
     def load(files: ModelFiles, *, threads: int) -> Networks:
-        return _networks(files, threads, providers)
+        return _networks(files, threads, providers, batch_size=CUDA_BATCH)
 
     return load
 
 
-def _networks(files: ModelFiles, threads: int, providers: Sequence[Provider]) -> Networks:
+def _networks(files: ModelFiles, threads: int, providers: Sequence[Provider], *, batch_size: int) -> Networks:
     detection = _Session(files.detection, providers, threads=threads, smallest=(32, 32))
     recognition = _Session(files.recognition, providers, threads=threads, smallest=(48, 32))
-    return Networks(_Detection(detection), _Recognition(recognition))
+    return Networks(_Detection(detection), _Recognition(recognition), batch_size)
 
 
 class _Session:
@@ -94,10 +96,11 @@ class _Recognition:
     def __init__(self, session: _Session) -> None:
         self._session = session
 
-    def read(self, pictures: Iterable[Tensor]) -> Iterator[Letters]:
-        for picture in pictures:
-            (likelihoods,) = self._session.run(picture)
-            yield Letters(likelihoods.argmax(axis=1), likelihoods.max(axis=1))
+    def read(self, pictures: Iterable[Tensor], *, batch_size: int) -> Iterator[Letters]:
+        for _, alike in groupby(pictures, key=np.shape):
+            while batch := tuple(islice(alike, batch_size)):
+                for likelihoods in self._session.run(np.concatenate(batch)):
+                    yield Letters(likelihoods.argmax(axis=1), likelihoods.max(axis=1))
 
     def shrink(self) -> None:
         self._session.shrink()

@@ -17,6 +17,7 @@ import numpy as np
 from pagemill.domain.errors import EngineFailed, OutOfMemory
 from pagemill.engines.allocator import give_large_blocks_back, share_one_heap
 from pagemill.engines.rapidocr.models import COLUMN, NO_ALPHABET, Letters, ModelFiles, Networks, Tensor
+from pagemill.engines.rapidocr.spec import ONE_BY_ONE
 
 # OpenVINO reports being imported to its maker through this package, where it is; an empty one is passed over
 sys.modules["openvino_telemetry"] = ModuleType("openvino_telemetry")
@@ -45,7 +46,8 @@ def networks(files: ModelFiles, *, threads: int) -> Networks:
     share_one_heap()
     give_large_blocks_back()
     core = openvino.Core()
-    return Networks(_Detection(core, files.detection, threads), _Recognition(core, files.recognition, threads))
+    recognition = _Recognition(core, files.recognition, threads)
+    return Networks(_Detection(core, files.detection, threads), recognition, ONE_BY_ONE)
 
 
 class _Detection:
@@ -80,7 +82,8 @@ class _Recognition:
         self._compiled = core.compile_model(model, "CPU", config)
         self._requests = [self._compiled.create_infer_request() for _ in range(streams + _LINES_AHEAD)]
 
-    def read(self, pictures: Iterable[Tensor]) -> Iterator[Letters]:
+    def read(self, pictures: Iterable[Tensor], *, batch_size: int) -> Iterator[Letters]:
+        del batch_size  # a run is one line
         running: deque[_Run] = deque()
         try:
             for request, picture in zip(cycle(self._requests), pictures, strict=False):

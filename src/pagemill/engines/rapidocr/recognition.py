@@ -49,22 +49,22 @@ class ReadLine:
 
 
 class Recogniser:
-    """Reads lines with RapidOCR's recognition model, each for itself.
+    """Reads lines with RapidOCR's recognition model.
 
     A runtime prepares itself for every shape of input it meets, so that there are few: a line is stretched or pressed
-    by up to 9 % to a width on a ladder, which costs less accuracy than padding it. Batches would multiply the shapes.
+    by up to 9 % to a width on a ladder, which costs less accuracy than padding it.
     """
 
     def __init__(self, network: RecognitionNetwork) -> None:
         self._network = network
         self._decode = CTCLabelDecode(character=network.characters())
 
-    def read(self, strips: Sequence[LineStrip]) -> list[ReadLine]:
-        """Read lines, in the order given. The widest are read first, so that the peak comes early."""
+    def read(self, strips: Sequence[LineStrip], *, batch_size: int) -> list[ReadLine]:
+        """Read lines, in the order given, at most `batch_size` in a run; the widest first, and with them the peak."""
         widths = [input_width(strip.aspect) for strip in strips]
         order = sorted(range(len(strips)), key=lambda index: -widths[index])
         pictures = (_picture(strips[index], widths[index]) for index in order)
-        lines = dict(zip(order, map(self._decoded, self._network.read(pictures)), strict=True))
+        lines = dict(zip(order, map(self._decoded, self._network.read(pictures, batch_size=batch_size)), strict=True))
         return [lines[index] for index in range(len(strips))]
 
     def shrink(self) -> None:

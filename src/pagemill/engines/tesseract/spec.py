@@ -22,7 +22,6 @@ def tesseract_spec(options: Mapping[str, str | int | float | bool]) -> EngineSpe
         name="accurate",
         seed=SEED,
         languages=languages,
-        batch_size=1,
         loads_languages=True,
         default_languages=default_languages(languages),
     )
