@@ -15,7 +15,7 @@ from pagemill.memory.guard import GuardConfig
 from pagemill.memory.levels import Levels
 from pagemill.memory.watch import WatchRules
 from pagemill.pool.config import ModelManagerConfig, PoolConfig, WorkerConfig
-from pagemill.settings import Settings
+from pagemill.settings import PoolSettings, Settings
 from pagemill.store.task_queue import QueueConfig
 from pagemill.tasks.batch_params import BatchRules
 from pagemill.tasks.batches import BatchConfig
@@ -92,7 +92,15 @@ def model_manager_config(
         },
         engine_options=settings.engines,
         structure_factory=structure.factory,
-        worker=WorkerConfig(start_limit=timedelta(seconds=settings.pool.load_timeout_seconds)),
+        worker=_worker_config(settings.pool),
+    )
+
+
+def _worker_config(pool: PoolSettings) -> WorkerConfig:
+    limit_mb = pool.worker_data_limit_mb
+    return WorkerConfig(
+        start_limit=timedelta(seconds=pool.load_timeout_seconds),
+        data_limit_bytes=None if limit_mb is None else limit_mb * MIB,
     )
 
 

@@ -116,6 +116,10 @@ class PoolSettings(_Section):
     """Longest wait for a free service before POOL_EXHAUSTED."""
     load_timeout_seconds: Seconds = 120
     """Longest a worker may take to load its models."""
+    worker_data_limit_mb: Count | None = None
+    """`RLIMIT_DATA` of a worker once its models are loaded, MiB of private data; none: only its promise binds it.
+
+    What would exceed it fails as out of memory in the worker, before the guard has to end it."""
 
 
 class MemorySettings(_Section):

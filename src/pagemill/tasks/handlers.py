@@ -82,7 +82,7 @@ class TaskEventHandlers:
         self._watch.progressed(task_id)
 
     async def on_task_resource_released(self, task_id: str, resource: str, use: ResourceUse) -> None:
-        """The service is free again: log what was promised and taken, and warn where that was over the estimate."""
+        """The service is free again: log what was promised and taken, and warn where that was over the promise."""
         self._held[task_id].remove(resource)
         if not self._held[task_id]:
             del self._held[task_id]
@@ -106,11 +106,14 @@ class TaskEventHandlers:
         return True
 
     async def _warn_of_excess(self, task: Task, use: ResourceUse) -> None:
-        """Once for each task: its receipt has the highest peak, and its health says the same."""
-        estimated_mb, peak_mb = task.estimated_memory_mb, in_mib(use.peak_bytes)
-        if task.task_id not in self._warned and estimated_mb is not None and peak_mb > estimated_mb:
+        """Once for each task: its receipt has the highest peak, and its health says the same.
+
+        A batch is promised what earlier pages left in its worker besides, so the promise may be above the estimate.
+        """
+        promised_mb, peak_mb = max(task.estimated_memory_mb or 0, in_mib(use.reserved_bytes)), in_mib(use.peak_bytes)
+        if task.task_id not in self._warned and promised_mb and peak_mb > promised_mb:
             self._warned.add(task.task_id)
-            details: Details = {"kind": "over_estimate", "peak_mb": peak_mb, "estimated_mb": estimated_mb}
+            details: Details = {"kind": "over_promise", "peak_mb": peak_mb, "promised_mb": promised_mb}
             await self.record(task.task_id, TaskEvent.MEMORY_WARNING, details)
 
     def page_settled(self, task_id: str) -> None:

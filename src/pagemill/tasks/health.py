@@ -11,7 +11,13 @@ SLOW_PAGE = timedelta(seconds=60)
 
 
 def health_of(
-    task: Task, pages: Sequence[TaskPage], *, usage_mb: int | None, devices: Sequence[DeviceMemory], now: datetime
+    task: Task,
+    pages: Sequence[TaskPage],
+    *,
+    usage_mb: int | None,
+    promised_mb: int,
+    devices: Sequence[DeviceMemory],
+    now: datetime,
 ) -> TaskHealth:
     """The answer to `GET /tasks/{task_id}/health`.
 
@@ -19,6 +25,7 @@ def health_of(
         task: The task.
         pages: All its pages.
         usage_mb: What its workers hold now, MiB; None while none works on it.
+        promised_mb: The most that was reserved for it, MiB; 0 where nothing was yet.
         devices: The devices it runs, ran or is to run on.
         now: The time.
     """
@@ -27,7 +34,7 @@ def health_of(
         memory_usage_mb=usage_mb,
         processing_time_s=_processing_seconds(task, now),
         device=task.assigned_device,
-        warnings=tuple(_warnings(task, pages, usage_mb, devices)),
+        warnings=tuple(_warnings(task, pages, max(usage_mb or 0, task.actual_memory_mb or 0), promised_mb, devices)),
     )
 
 
@@ -36,14 +43,14 @@ def _processing_seconds(task: Task, now: datetime) -> float | None:
 
 
 def _warnings(
-    task: Task, pages: Sequence[TaskPage], usage_mb: int | None, devices: Sequence[DeviceMemory]
+    task: Task, pages: Sequence[TaskPage], used_mb: int, promised_mb: int, devices: Sequence[DeviceMemory]
 ) -> list[str]:
-    used = max(usage_mb or 0, task.actual_memory_mb or 0)
     retried = sum(page.attempts + page.crashes for page in pages)
     slow = [page.number for page in pages if page.seconds is not None and page.seconds > SLOW_PAGE.total_seconds()]
     warnings = []
-    if task.estimated_memory_mb is not None and used > task.estimated_memory_mb:
-        warnings.append(f"Uses {used} MiB, over the estimate of {task.estimated_memory_mb} MiB.")
+    promised_mb = max(promised_mb, task.estimated_memory_mb or 0)
+    if promised_mb and used_mb > promised_mb:
+        warnings.append(f"Uses {used_mb} MiB, over the {promised_mb} MiB it was promised.")
     if slow:
         warnings.append(f"Slow: {len(slow)} pages took longer than {SLOW_PAGE.total_seconds():.0f} s.")
     if retried:

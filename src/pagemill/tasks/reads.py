@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 
 from pagemill.domain.events import EventRecord
-from pagemill.domain.memory import MIB
+from pagemill.domain.memory import in_mib
 from pagemill.domain.ports import (
     Clock,
     EventLog,
@@ -16,7 +16,6 @@ from pagemill.domain.ports import (
 )
 from pagemill.domain.receipt import RECEIPT_EVENTS, Receipt, make_receipt
 from pagemill.domain.results import ResultWriter
-from pagemill.domain.snapshot import PoolSnapshot
 from pagemill.domain.status import ServiceStatus, TaskHealth, TaskMetrics, TaskSample
 from pagemill.domain.tasks import PageState, Task, TaskPage, TaskStatus
 from pagemill.tasks.handlers import TaskEventHandlers
@@ -122,14 +121,17 @@ class TaskReader:
     async def receipt(self, task_id: str) -> Receipt:
         """What the task took of the machine so far. Raises NotFound."""
         task = await self._store.get(task_id)
+        return await self._receipt(task, await self._store.pages(task_id))
+
+    async def _receipt(self, task: Task, pages: Sequence[TaskPage]) -> Receipt:
         events: list[EventRecord] = []
         full = True
         while full:
             after = events[-1].sequence if events else 0
-            found = await self._events.read(task_id, after=after, limit=EVENTS_AT_ONCE, kinds=RECEIPT_EVENTS)
+            found = await self._events.read(task.task_id, after=after, limit=EVENTS_AT_ONCE, kinds=RECEIPT_EVENTS)
             events += found
             full = len(found) == EVENTS_AT_ONCE
-        return make_receipt(task, events, await self._store.pages(task_id), now=self._clock.now())
+        return make_receipt(task, events, pages, now=self._clock.now())
 
     async def samples(self, task_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[TaskSample]:
         """Memory of the task's workers over time, oldest first. Raises NotFound."""
@@ -140,9 +142,20 @@ class TaskReader:
         """How one task is doing. Raises NotFound."""
         task = await self._store.get(task_id)
         pages = await self._store.pages(task_id)
-        usage = _usage_mb(self._pool.snapshot(), self._handlers.held(task_id)) or await self._sampled_mb(task)
+        held = self._handlers.held(task_id)
+        at_work = [models for models in self._pool.snapshot().model_sets if models.service_instance_id in held]
+        usage = in_mib(sum(models.rss_bytes for models in at_work)) or await self._sampled_mb(task)
+        promised = in_mib(sum(models.reserved.ram_bytes for models in at_work))
+        receipt = await self._receipt(task, pages)
         devices = [device for device in self._memory.devices() if device.device == task.assigned_device]
-        return health_of(task, pages, usage_mb=usage, devices=devices, now=self._clock.now())
+        return health_of(
+            task,
+            pages,
+            usage_mb=usage,
+            promised_mb=max(promised, receipt.reserved_mb or 0),
+            devices=devices,
+            now=self._clock.now(),
+        )
 
     async def _sampled_mb(self, task: Task) -> int | None:
         """What another server's workers hold for it, as far as that is known."""
@@ -151,8 +164,3 @@ class TaskReader:
         fresh = self._clock.now() - FRESH_SAMPLE
         sizes = [each.memory_usage_mb for each in await self._samples.latest(task.task_id) if each.timestamp > fresh]
         return sum(sizes) if sizes else None
-
-
-def _usage_mb(pool: PoolSnapshot, held: Sequence[str]) -> int | None:
-    sizes = [models.rss_bytes for models in pool.model_sets if models.service_instance_id in held]
-    return -(-sum(sizes) // MIB) if sizes else None

@@ -1,4 +1,4 @@
-"""What becomes of the guard's notices and of estimates that did not hold, in the tasks' logs."""
+"""What becomes of the guard's notices and of promises that were not kept, in the tasks' logs."""
 
 from datetime import timedelta
 
@@ -49,20 +49,19 @@ async def test_those_at_work_are_told_when_memory_runs_short(stores: Stores, han
     assert await warnings_of(stores, "b") == []
 
 
-async def test_a_task_over_its_estimate_is_warned_of_once(stores: Stores, handlers: TaskEventHandlers) -> None:
+async def test_a_task_over_what_it_was_promised_is_warned_of_once(stores: Stores, handlers: TaskEventHandlers) -> None:
     task = await stores.running("a")
     assert task.estimated_memory_mb is not None
-    estimated = task.estimated_memory_mb * MIB
-    for peak_bytes in (estimated, estimated + 1, estimated + MIB):
+    promised_mb = 2 * task.estimated_memory_mb
+    for peak_bytes in (promised_mb * MIB, promised_mb * MIB + 1, promised_mb * MIB + MIB):
         await handlers.on_task_resource_acquired("a", "s")
-        await handlers.on_task_resource_released("a", "s", ResourceUse(CPU, 2 * estimated, peak_bytes))
-    (details,) = await warnings_of(stores, "a")
-    assert details["kind"] == "over_estimate"
-    assert details["peak_mb"] == task.estimated_memory_mb + 1
+        await handlers.on_task_resource_released("a", "s", ResourceUse(CPU, promised_mb * MIB, peak_bytes))
+    expected: Details = {"kind": "over_promise", "peak_mb": promised_mb + 1, "promised_mb": promised_mb}
+    assert await warnings_of(stores, "a") == [expected]
     released = await stores.events.read("a", kinds=[TaskEvent.RESOURCE_RELEASED])
     assert released[0].details == {
         "resource": "s",
         "device": "cpu",
-        "reserved_mb": 2 * task.estimated_memory_mb,
-        "peak_mb": task.estimated_memory_mb,
+        "reserved_mb": promised_mb,
+        "peak_mb": promised_mb,
     }

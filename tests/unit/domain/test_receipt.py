@@ -76,7 +76,7 @@ def test_what_went_wrong_is_listed_with_its_reason() -> None:
         (2, TaskEvent.WORKER_LOST, {"page": 2, "cause": "crash", "peak_mb": 990}),
         (2, TaskEvent.PAGE_RETRIED, {"page": 2, "reason": "WORKER_CRASHED"}),
         (3, TaskEvent.PAGE_RETRIED, {"page": 1, "cause": "lease_lost"}),
-        (3, TaskEvent.MEMORY_WARNING, {"kind": "over_estimate"}),
+        (3, TaskEvent.MEMORY_WARNING, {"kind": "over_promise"}),
         (4, TaskEvent.OOM_RECOVERY, {**oom, "next_rung": None}),
     )
     receipt = make_receipt(TASK, events, (), now=START)

@@ -30,7 +30,7 @@ FINE = DeviceMemory(CPU, 1000 * MIB, 800 * MIB, 0, MemoryLevel.NORMAL)
 
 
 def test_a_task_that_does_well_has_no_warnings() -> None:
-    health = health_of(TASK, [PAGE], usage_mb=700, devices=[FINE], now=NOW)
+    health = health_of(TASK, [PAGE], usage_mb=700, promised_mb=0, devices=[FINE], now=NOW)
     assert (health.status, health.memory_usage_mb, health.device) == (TaskStatus.RUNNING, 700, CPU)
     assert (health.processing_time_s, health.warnings) == (40.0, ())
 
@@ -38,13 +38,13 @@ def test_a_task_that_does_well_has_no_warnings() -> None:
 @pytest.mark.parametrize(
     ("task", "page", "usage_mb", "device", "warning"),
     [
-        (TASK, PAGE, 701, FINE, "Uses 701 MiB, over the estimate of 700 MiB."),
+        (TASK, PAGE, 701, FINE, "Uses 701 MiB, over the 700 MiB it was promised."),
         (
             replace(TASK, actual_memory_mb=900),
             PAGE,
             None,
             FINE,
-            "Uses 900 MiB, over the estimate of 700 MiB.",
+            "Uses 900 MiB, over the 700 MiB it was promised.",
         ),
         (TASK, replace(PAGE, seconds=60.1), 700, FINE, "Slow: 1 pages took longer than 60 s."),
         (TASK, replace(PAGE, attempts=2, crashes=1), 700, FINE, "Pages were tried again 3 times."),
@@ -60,11 +60,18 @@ def test_a_task_that_does_well_has_no_warnings() -> None:
 def test_what_is_out_of_the_ordinary_is_said(
     *, task: Task, page: TaskPage, usage_mb: int | None, device: DeviceMemory, warning: str
 ) -> None:
-    assert health_of(task, [page], usage_mb=usage_mb, devices=[device], now=NOW).warnings == (warning,)
+    assert health_of(task, [page], usage_mb=usage_mb, promised_mb=0, devices=[device], now=NOW).warnings == (warning,)
+
+
+def test_what_was_reserved_for_it_counts_where_that_is_more_than_the_estimate() -> None:
+    task = replace(TASK, actual_memory_mb=900)
+    assert health_of(task, [PAGE], usage_mb=None, promised_mb=900, devices=[FINE], now=NOW).warnings == ()
+    (warning,) = health_of(task, [PAGE], usage_mb=None, promised_mb=899, devices=[FINE], now=NOW).warnings
+    assert warning == "Uses 900 MiB, over the 899 MiB it was promised."
 
 
 def test_time_counts_from_the_start_to_the_end() -> None:
     waiting = replace(TASK, status=TaskStatus.QUEUED, started_at=None)
-    assert health_of(waiting, [], usage_mb=None, devices=[], now=NOW).processing_time_s is None
+    assert health_of(waiting, [], usage_mb=None, promised_mb=0, devices=[], now=NOW).processing_time_s is None
     over = replace(TASK, status=TaskStatus.SUCCEEDED, finished_at=NOW - timedelta(seconds=10))
-    assert health_of(over, [], usage_mb=None, devices=[], now=NOW).processing_time_s == 30.0
+    assert health_of(over, [], usage_mb=None, promised_mb=0, devices=[], now=NOW).processing_time_s == 30.0

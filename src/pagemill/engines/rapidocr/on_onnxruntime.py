@@ -9,6 +9,7 @@ from onnxruntime import InferenceSession, RunOptions, SessionOptions, get_availa
 
 from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import EngineFailed
+from pagemill.engines.allocator import give_large_blocks_back, share_one_heap
 from pagemill.engines.rapidocr.models import NO_ALPHABET, Letters, ModelFiles, Networks, NetworksFactory, Tensor
 from pagemill.engines.rapidocr.providers import CPU_PROVIDER, Provider, check_in_use, cuda_providers
 from pagemill.engines.rapidocr.spec import CUDA_BATCH, ONE_BY_ONE
@@ -36,6 +37,8 @@ def networks_on_cuda(config: EngineConfig) -> NetworksFactory:
 
 
 def _networks(files: ModelFiles, threads: int, providers: Sequence[Provider], *, batch_size: int) -> Networks:
+    share_one_heap()
+    give_large_blocks_back()  # 12 MiB less for an upright page, up to 54 for a turned one, in 2 % more time
     detection = _Session(files.detection, providers, threads=threads, smallest=(32, 32))
     recognition = _Session(files.recognition, providers, threads=threads, smallest=(48, 32))
     return Networks(_Detection(detection), _Recognition(recognition), batch_size)

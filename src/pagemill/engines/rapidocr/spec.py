@@ -17,11 +17,11 @@ ONE_BY_ONE = 1
 CUDA_BATCH = 8
 """Lines in one run on a GPU. Not measured, for want of one; a single line leaves most of it idle."""
 
-_ONNXRUNTIME_SEED = MemorySeed(base=MemoryNeed(190 * MIB), fixed=MemoryNeed(160 * MIB), ram_per_pixel=6.5)
-"""From 27 upright pages of 0.4 to 35 megapixels (two threads) and five turned ones (one and two threads), without the
-rendering of a PDF: a trimmed worker settled at 170 to 188 MiB, a page added 98 to 142 MiB beside its image of three
-bytes a pixel. A turned page is held twice and added up to 182 MiB in all at A4; it decides `fixed`. `fast` was not
-measured; its weights are smaller, so that it should take no more."""
+_ONNXRUNTIME_SEED = MemorySeed(base=MemoryNeed(190 * MIB), fixed=MemoryNeed(145 * MIB), ram_per_pixel=6.5)
+"""From 25 upright pages of 0.4 to 36 megapixels and three turned ones, two threads: a trimmed worker settled at 178 to
+195 MiB, a page added 90 to 132 MiB beside its image of three bytes a pixel (one of 36 megapixels, for its rendering,
+166). A turned page is held twice and added up to 154 MiB in all at A4; it decides `fixed`. `fast` was not measured; its
+weights are smaller, so that it should take no more."""
 
 _OPENVINO_SEED = MemorySeed(base=MemoryNeed(265 * MIB), fixed=MemoryNeed(260 * MIB), ram_per_pixel=6.5, kept=384 * MIB)
 """From 11 pages of 0.4 to 30 megapixels on two threads, turned ones among them: a worker was loaded at 250 MiB; a page
