@@ -22,8 +22,9 @@ MEANINGS = {
     TaskFailureReason.QUEUE_TIMEOUT: "No page was started within `tasks.queue_timeout_seconds`.",
     TaskFailureReason.DEADLINE_EXCEEDED: "The task's own `deadline_seconds` were over; finished pages are kept.",
     TaskFailureReason.CANCELLED: "Somebody cancelled the task; finished pages are kept.",
-    TaskFailureReason.OUT_OF_MEMORY: "The page ran out of memory in a smaller batch, in a fresh process, alone on its "
-    "device, on another device, and at a lower resolution where that was allowed.",
+    TaskFailureReason.OUT_OF_MEMORY: "The page ran out of memory in a smaller batch (of an engine that reads lines in "
+    "batches), in a fresh process, alone on its device, on another device, and at a lower resolution where that was "
+    "allowed.",
     TaskFailureReason.POOL_EXHAUSTED: "No worker became free in time.",
     TaskFailureReason.DEVICE_UNAVAILABLE: "The device asked for is not there.",
     TaskFailureReason.MEMORY_LIMIT_EXCEEDED: "The page needs more memory than was promised, or than there ever is.",
