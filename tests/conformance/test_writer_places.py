@@ -154,6 +154,15 @@ def test_hocr_pages_say_where_they_come_from() -> None:
     assert first.get("title", "").startswith("image \"a 'quoted', name & <tag> \N{REPLACEMENT CHARACTER}.pdf\"; ")
 
 
+@pytest.mark.parametrize(("rotation", "names"), [(0, "image"), (90, "x_source"), (180, "x_source")])
+def test_hocr_names_no_image_over_which_its_words_would_stand_wrong(rotation: int, names: str) -> None:
+    writer = ResultWriters()["hocr"]
+    turned = page(1).model_copy(update={"rotation": rotation})
+    shown = ET.fromstring(b"".join([writer.begin(HEADER), writer.page(turned), writer.end()]))  # noqa: S314 - ours
+    (shown_page,) = of_class(shown, "ocr_page")
+    assert properties(shown_page).keys() & {"image", "x_source"} == {names}
+
+
 def test_hocr_nests_as_its_specification_has_it() -> None:
     root = written("hocr")
     capabilities = next(each for each in root.iter(f"{XHTML}meta") if each.get("name") == "ocr-capabilities")

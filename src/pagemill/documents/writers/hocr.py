@@ -66,8 +66,10 @@ class HocrWriter:
         return b"</body>\n</html>\n"
 
     def _opening(self, page: Page) -> str:
+        # Words stand in the upright page: over a picture that is not, a viewer would show them in the wrong places
+        source = "x_source" if page.rotation else "image"
         properties = [
-            f"image &quot;{self._document}&quot;",
+            f"{source} &quot;{self._document}&quot;",
             f"bbox 0 0 {page.width_px} {page.height_px}",
             f"ppageno {page.number - 1}",
         ]
