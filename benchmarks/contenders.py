@@ -1,30 +1,33 @@
-"""Those who are compared, each run in a process of its own: `python -m benchmarks.contenders NAME FOLDER`.
+"""Those who are compared, each run in a process of its own: `python -m benchmarks.contenders NAME FOLDER THREADS`.
 
-Every contender reads the images of a folder by name, after one page to warm up that is not counted, writes what it read
-beside each image and prints how long it took:
+Every contender reads the images of a folder by name, after one page to warm up that is not counted, and writes what it
+read beside each image. It prints two lines of JSON: first which process is to be measured, with all its children, then
+how long the pages took.
 
     FOLDER/warm-up.png            → read first
     FOLDER/pages/01 letter.png    → FOLDER/pages/01 letter.NAME.txt
+
+A loop is measured with all it is. The service is measured without its client, as there is one in another process in
+use, too. A contender imports only what it needs.
 """
 
-import asyncio
 import json
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 
-from pagemill.app import Application
-from pagemill.documents.writers import ResultWriters
-from pagemill.domain.engines import EngineConfig
 from pagemill.domain.image import PageImage
-from pagemill.domain.tasks import Task, TaskOptions
-from pagemill.engines.registry import engine_specs
-from pagemill.settings import Settings, load_settings
 
+if TYPE_CHECKING:
+    from tests.fixtures.server import Api
+
+_OURS = "PAGEMILL_"
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 
 Texts = dict[Path, str]
@@ -36,6 +39,7 @@ def plain_loop(warm_up: Path, pages: Sequence[Path], threads: int) -> tuple[floa
     from rapidocr.utils.output import RapidOCROutput
 
     del threads
+    _measure(os.getpid())
     engine = RapidOCR()
 
     def read(page: Path) -> str:
@@ -48,8 +52,10 @@ def plain_loop(warm_up: Path, pages: Sequence[Path], threads: int) -> tuple[floa
 
 def bare_engine(warm_up: Path, pages: Sequence[Path], threads: int) -> tuple[float, Texts]:
     """Pagemill's engine in a loop, without the service around it."""
+    from pagemill.domain.engines import EngineConfig
     from pagemill.engines.rapidocr import load
 
+    _measure(os.getpid())
     engine = load(EngineConfig(profile="accurate", threads=threads))
 
     def read(page: Path) -> str:
@@ -62,28 +68,27 @@ def bare_engine(warm_up: Path, pages: Sequence[Path], threads: int) -> tuple[flo
 
 
 def product(warm_up: Path, pages: Sequence[Path], threads: int) -> tuple[float, Texts]:
-    """Pagemill as it is used: documents submitted, read by pooled workers, results taken from the database."""
+    """Pagemill as it is used: a server, documents sent over HTTP, read by pooled workers, texts fetched over HTTP."""
+    from tests.fixtures.server import Server
+
     del threads
-    with tempfile.TemporaryDirectory() as folder:
-        settings = load_settings(overrides={"data_dir": folder, "log_level": "error"})
-        return asyncio.run(_serve(settings, warm_up, pages))
-
-
-async def _serve(settings: Settings, warm_up: Path, pages: Sequence[Path]) -> tuple[float, Texts]:
-    application = Application(settings, engines=engine_specs())
-    async with application.running():
-        await _finished(application, await application.submit_file(warm_up, TaskOptions()))
+    settings = {name.removeprefix(_OURS): value for name, value in os.environ.items() if name.startswith(_OURS)}
+    with tempfile.TemporaryDirectory() as folder, Server(Path(folder), settings=settings) as server:
+        _measure(server.process.pid)
+        server.api.read(warm_up)
         started = time.perf_counter()
-        tasks = [await application.submit_file(page, TaskOptions()) for page in pages]
-        texts = [await _finished(application, task) for task in tasks]
+        tasks = [server.api.submit(page) for page in pages]
+        texts = [_text(server.api, task) for task in tasks]
         return time.perf_counter() - started, dict(zip(pages, texts, strict=True))
 
 
-async def _finished(application: Application, task: Task) -> str:
-    async for _ in application.reader.progress(task.task_id):
-        pass
-    parts = [part async for part in application.reader.write(task.task_id, ResultWriters()["text"])]
-    return b"".join(parts).decode()
+def _text(api: "Api", task_id: str) -> str:
+    api.finished(task_id)
+    return api.text(task_id)
+
+
+def _measure(pid: int) -> None:
+    print(json.dumps({"pid": pid}), flush=True)
 
 
 def _timed_loop(read: Callable[[Path], str], pages: Sequence[Path]) -> tuple[float, Texts]:

@@ -32,7 +32,7 @@ class Sample:
 def look(pid: int, *, since: float = 0.0) -> Sample:
     """What the process and its descendants hold now."""
     probe = ProcessProbe()
-    tree = (pid, *_below(pid))
+    tree = (pid, *processes_below(pid))
     own = [use.anonymous_bytes if (use := probe.use(process)) is not None else 0 for process in tree]
     return Sample(
         at_s=time.monotonic() - since,
@@ -73,7 +73,8 @@ class Meter:
             self.samples.append(look(self._pid, since=began))
 
 
-def _below(pid: int) -> list[int]:
+def processes_below(pid: int) -> list[int]:
+    """Its children, theirs and so on; none where it is gone."""
     try:
         return [child.pid for child in psutil.Process(pid).children(recursive=True)]
     except psutil.NoSuchProcess:

@@ -1,8 +1,9 @@
 """Pages a second, peak memory and accuracy against a plain loop: `python -m benchmarks.throughput`.
 
 The contenders run in turn, each in a process of its own, on the same pages and the same cores, as often as `--rounds`
-says; the best round counts, because a busy machine only ever slows a run down. Memory is the resident size of the
-contender's whole process tree, sampled every 20 ms: what processes share is counted for each of them.
+says; the best round counts, because a busy machine only ever slows a run down. Memory is what the contender's processes
+hold together, sampled every 20 ms, what they share counted once (the sum of PSS). The service is measured without the
+client that sends it the documents, and nobody with this benchmark.
 """
 
 import argparse
@@ -14,17 +15,18 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-import psutil
 from benchmarks.contenders import CONTENDERS, IMAGES
+from benchmarks.memory_meter import processes_below
 from benchmarks.samples import sample_pages
 from benchmarks.scoring import Score, score
 from rich.console import Console
 from rich.table import Table
+
+from pagemill.memory.probes.process import ProcessProbe
 
 _SAMPLED_EVERY_S = 0.02
 _MIB = 1024 * 1024
@@ -36,7 +38,7 @@ class Run:
 
     Attributes:
         seconds: For all pages, loading and warming up not counted.
-        peak_bytes: Highest resident size of all its processes together.
+        peak_bytes: Most that all its processes held together, by the sum of PSS.
     """
 
     seconds: float
@@ -110,7 +112,8 @@ def run_contender(contender: str, folder: Path, *, settings: Mapping[str, str] |
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
     ) as process:
-        watch = _MemoryWatch(process.pid)
+        measured = process.stdout.readline() if process.stdout is not None else ""
+        watch = _MemoryWatch(json.loads(measured)["pid"] if measured else process.pid)
         watch.start()
         output, _ = process.communicate()
         watch.finish()
@@ -120,30 +123,35 @@ def run_contender(contender: str, folder: Path, *, settings: Mapping[str, str] |
 
 
 class _MemoryWatch(threading.Thread):
-    """Samples the resident size of a process and all its descendants."""
+    """Samples the memory of a process and all its descendants.
+
+    PSS takes milliseconds for each process, so it is looked at where the resident size is higher than it ever was.
+    """
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
         self.peak_bytes = 0
-        self._root = psutil.Process(pid)
+        self._probe = ProcessProbe()
+        self._root = pid
+        self._most_resident = 0
         self._over = threading.Event()
 
     def run(self) -> None:
         while not self._over.wait(_SAMPLED_EVERY_S):
-            self.peak_bytes = max(self.peak_bytes, self._resident())
+            self._look()
 
     def finish(self) -> None:
         """Stop sampling."""
         self._over.set()
         self.join()
 
-    def _resident(self) -> int:
-        total = 0
-        with suppress(psutil.NoSuchProcess):
-            for process in (self._root, *self._root.children(recursive=True)):
-                with suppress(psutil.NoSuchProcess):
-                    total += process.memory_info().rss
-        return total
+    def _look(self) -> None:
+        tree = (self._root, *processes_below(self._root))
+        uses = (self._probe.use(pid) for pid in tree)
+        resident = sum(use.rss_bytes for use in uses if use is not None)
+        if resident > self._most_resident:
+            self._most_resident = resident
+            self.peak_bytes = max(self.peak_bytes, sum(self._probe.pss_bytes(pid) or 0 for pid in tree))
 
 
 def _cores() -> int:
