@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from tests.data import make_pages
 
 from pagemill.domain.engines import EngineConfig
+from pagemill.engines.pixels import Pixels
 from pagemill.engines.rapidocr import on_onnxruntime
 from pagemill.engines.rapidocr.engine import RapidOcrEngine
 from pagemill.engines.rapidocr.models import (
@@ -42,7 +43,7 @@ class WatchedDetection:
     network: DetectionNetwork
     held: Held
 
-    def __call__(self, image: Tensor) -> Tensor:
+    def __call__(self, image: Pixels) -> Tensor:
         self.held.take("detection")
         return self.network(image)
 
@@ -56,7 +57,7 @@ class WatchedRecognition:
     network: RecognitionNetwork
     held: Held
 
-    def read(self, pictures: Iterable[Tensor], *, batch_size: int) -> Iterator[Letters]:
+    def read(self, pictures: Iterable[Pixels], *, batch_size: int) -> Iterator[Letters]:
         self.held.take("recognition")
         return self.network.read(pictures, batch_size=batch_size)
 

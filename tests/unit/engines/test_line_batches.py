@@ -5,7 +5,8 @@ import pytest
 
 from pagemill.domain.engines import EngineConfig
 from pagemill.domain.memory import MIB
-from pagemill.engines.rapidocr.models import Networks, Tensor, model_files
+from pagemill.engines.pixels import Pixels
+from pagemill.engines.rapidocr.models import Networks, model_files
 from pagemill.engines.rapidocr.on_onnxruntime import networks
 from pagemill.pool.linux import peak_rss_bytes, reset_peak, rss_bytes
 
@@ -15,9 +16,9 @@ def loaded() -> Networks:
     return networks(model_files(EngineConfig("accurate"), engine="rapidocr-onnx"), threads=1)
 
 
-def pictures(*widths: int) -> list[Tensor]:
+def pictures(*widths: int) -> list[Pixels]:
     random = np.random.default_rng(7)
-    return [random.uniform(-1, 1, (1, 3, 48, width)).astype(np.float32) for width in widths]
+    return [random.integers(0, 256, (48, width, 3), dtype=np.uint8) for width in widths]
 
 
 @pytest.mark.parametrize("batch_size", [2, 3, 8])
@@ -38,7 +39,7 @@ def test_a_smaller_batch_takes_less_memory(loaded: Networks) -> None:
     assert half < whole - 40 * MIB
 
 
-def grown_by(loaded: Networks, lines: list[Tensor], batch_size: int) -> int:
+def grown_by(loaded: Networks, lines: list[Pixels], batch_size: int) -> int:
     loaded.recognition.shrink()
     reset_peak()
     before = rss_bytes()

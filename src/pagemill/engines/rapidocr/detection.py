@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from rapidocr.ch_ppocr_det.utils import DBPostProcess
 
-from pagemill.engines.pixels import Pixels, as_bgr, normalised, resized
+from pagemill.engines.pixels import Pixels, as_bgr, resized
 from pagemill.engines.rapidocr.marks import marks_outside
 from pagemill.engines.rapidocr.models import DetectionNetwork, Tensor
 from pagemill.engines.rapidocr.strips import Quad
@@ -91,7 +91,7 @@ class Detector:
             tile = _padded(canvas[rows.start : rows.stop, columns.start : columns.stop])
             if np.ptp(tile) < _FAINTEST:
                 continue
-            part = self._network(normalised(tile))[0, 0]
+            part = self._network(tile)
             if part.max() < _CERTAIN:
                 continue
             kept = part[

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import EngineFailed
+from pagemill.engines.pixels import Pixels
 
 Tensor = NDArray[np.float32]
 
@@ -99,8 +100,8 @@ class Letters:
 class DetectionNetwork(Protocol):
     """Finds text in an image."""
 
-    def __call__(self, image: Tensor) -> Tensor:
-        """How likely each pixel belongs to a line: (1, 1, rows, columns) of float32 (1, 3, rows, columns)."""
+    def __call__(self, image: Pixels) -> Tensor:
+        """How likely each pixel belongs to a line, (rows, columns); the image is blue, green, red."""
         ...
 
     def shrink(self) -> None:
@@ -111,10 +112,10 @@ class DetectionNetwork(Protocol):
 class RecognitionNetwork(Protocol):
     """Reads pictures of lines."""
 
-    def read(self, pictures: Iterable[Tensor], *, batch_size: int) -> Iterator[Letters]:
+    def read(self, pictures: Iterable[Pixels], *, batch_size: int) -> Iterator[Letters]:
         """The letters of every line, in order, at most `batch_size` lines of one width in a run.
 
-        A picture is float32 of shape (1, 3, 48, columns). It may be taken from the iterable while those before are
+        A picture has 48 rows, in blue, green, red. It may be taken from the iterable while those before are
         still being read. A runtime may read lines one by one, whatever is said.
         """
         ...

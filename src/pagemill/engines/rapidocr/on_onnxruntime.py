@@ -10,6 +10,7 @@ from onnxruntime import InferenceSession, RunOptions, SessionOptions, get_availa
 from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import EngineFailed
 from pagemill.engines.allocator import give_large_blocks_back, share_one_heap
+from pagemill.engines.pixels import Pixels, normalised
 from pagemill.engines.rapidocr.models import NO_ALPHABET, Letters, ModelFiles, Networks, NetworksFactory, Tensor
 from pagemill.engines.rapidocr.providers import CPU_PROVIDER, Provider, check_in_use, cuda_providers
 from pagemill.engines.rapidocr.spec import CUDA_BATCH, ONE_BY_ONE
@@ -88,8 +89,9 @@ class _Detection:
     def __init__(self, session: _Session) -> None:
         self._session = session
 
-    def __call__(self, image: Tensor) -> Tensor:
-        return self._session.run(image)
+    def __call__(self, image: Pixels) -> Tensor:
+        likelihoods: Tensor = self._session.run(normalised(image))[0, 0]
+        return likelihoods
 
     def shrink(self) -> None:
         self._session.shrink()
@@ -99,10 +101,10 @@ class _Recognition:
     def __init__(self, session: _Session) -> None:
         self._session = session
 
-    def read(self, pictures: Iterable[Tensor], *, batch_size: int) -> Iterator[Letters]:
+    def read(self, pictures: Iterable[Pixels], *, batch_size: int) -> Iterator[Letters]:
         for _, alike in groupby(pictures, key=np.shape):
             while batch := tuple(islice(alike, batch_size)):
-                for likelihoods in self._session.run(np.concatenate(batch)):
+                for likelihoods in self._session.run(np.concatenate([normalised(picture) for picture in batch])):
                     yield Letters(likelihoods.argmax(axis=1), likelihoods.max(axis=1))
 
     def shrink(self) -> None:

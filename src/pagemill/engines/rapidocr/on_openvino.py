@@ -16,6 +16,7 @@ import numpy as np
 
 from pagemill.domain.errors import EngineFailed, OutOfMemory
 from pagemill.engines.allocator import give_large_blocks_back, share_one_heap
+from pagemill.engines.pixels import Pixels
 from pagemill.engines.rapidocr.models import COLUMN, NO_ALPHABET, Letters, ModelFiles, Networks, Tensor
 from pagemill.engines.rapidocr.spec import ONE_BY_ONE
 
@@ -24,6 +25,7 @@ sys.modules["openvino_telemetry"] = ModuleType("openvino_telemetry")
 
 import openvino  # noqa: E402 - only now
 from openvino import opset13 as operations  # noqa: E402 - likewise
+from openvino.preprocess import PrePostProcessor  # noqa: E402 - likewise
 
 _ABOUT_TWO_PAGE_SIZES = 150
 """Kernels of a kind that the detection network keeps: it has some 70 convolutions, and documents pages of one size."""
@@ -33,6 +35,9 @@ _LINE_SHAPES = 5000
 
 _NOT_WRITTEN = -1.0
 """Filled into outputs before a run: where an allocation fails, one may end without an error and without a result."""
+
+_MIDDLE = 127.5
+"""Samples are taken as -1 … 1."""
 
 _MOST_STREAMS = 2
 """Lines that are computed at once at most: each beside the first keeps kernels of its own."""
@@ -53,13 +58,13 @@ def networks(files: ModelFiles, *, threads: int) -> Networks:
 class _Detection:
     def __init__(self, core: openvino.Core, path: Path, threads: int) -> None:
         config = _config(threads, streams=1, kernels=_ABOUT_TWO_PAGE_SIZES)
-        self._compiled = core.compile_model(core.read_model(path), "CPU", config)
+        self._compiled = core.compile_model(_of_pixels(core.read_model(path)), "CPU", config)
         self._request = self._compiled.create_infer_request()
 
-    def __call__(self, image: Tensor) -> Tensor:
-        likelihoods: Tensor = np.full((1, 1, *image.shape[2:]), _NOT_WRITTEN, dtype=np.float32)
-        self._request.set_output_tensor(openvino.Tensor(likelihoods, shared_memory=True))
-        self._request.infer([image], share_inputs=True)
+    def __call__(self, image: Pixels) -> Tensor:
+        likelihoods: Tensor = np.full(image.shape[:2], _NOT_WRITTEN, dtype=np.float32)
+        self._request.set_output_tensor(openvino.Tensor(likelihoods[None, None], shared_memory=True))
+        self._request.infer([image[None]], share_inputs=True)
         _check_written(likelihoods)
         return likelihoods
 
@@ -74,7 +79,7 @@ class _Recognition:
     """
 
     def __init__(self, core: openvino.Core, path: Path, threads: int) -> None:
-        model = core.read_model(path)
+        model = _of_pixels(core.read_model(path))
         self._alphabet = _alphabet(model)
         _tell_the_best_only(model)
         streams = min(threads, _MOST_STREAMS)
@@ -82,7 +87,7 @@ class _Recognition:
         self._compiled = core.compile_model(model, "CPU", config)
         self._requests = [self._compiled.create_infer_request() for _ in range(streams + _LINES_AHEAD)]
 
-    def read(self, pictures: Iterable[Tensor], *, batch_size: int) -> Iterator[Letters]:
+    def read(self, pictures: Iterable[Pixels], *, batch_size: int) -> Iterator[Letters]:
         del batch_size  # a run is one line
         running: deque[_Run] = deque()
         try:
@@ -115,6 +120,15 @@ def _config(threads: int, *, streams: int, kernels: int) -> dict[str, int | bool
     }
 
 
+def _of_pixels(model: openvino.Model) -> openvino.Model:
+    """The model, but taking images as they are, (1, rows, columns, 3) of bytes: it normalises them itself."""
+    steps = PrePostProcessor(model)
+    steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+    steps.input().model().set_layout(openvino.Layout("NCHW"))
+    steps.input().preprocess().convert_element_type(openvino.Type.f32).mean(_MIDDLE).scale(_MIDDLE)
+    return steps.build()
+
+
 def _alphabet(model: openvino.Model) -> str | None:
     path = ["framework", "character"]
     return str(model.get_rt_info(path).value) if model.has_rt_info(path) else None
@@ -130,14 +144,14 @@ def _tell_the_best_only(model: openvino.Model) -> None:
 class _Run:
     """A line being read."""
 
-    def __init__(self, request: openvino.InferRequest, picture: Tensor) -> None:
+    def __init__(self, request: openvino.InferRequest, picture: Pixels) -> None:
         self.request = request
-        columns = picture.shape[3] // COLUMN
+        columns = picture.shape[1] // COLUMN
         self._probabilities: Tensor = np.full((1, columns, 1), _NOT_WRITTEN, dtype=np.float32)
         self._indices = np.zeros((1, columns, 1), dtype=np.int32)
         for index, output in enumerate((self._probabilities, self._indices)):
             request.set_output_tensor(index, openvino.Tensor(output, shared_memory=True))
-        request.start_async([picture])
+        request.start_async([picture[None]])
 
     def letters(self) -> Letters:
         """What was read, once that is done."""

@@ -9,8 +9,8 @@ from statistics import fmean
 from rapidocr.ch_ppocr_rec.typings import WordInfo
 from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
 
-from pagemill.engines.pixels import as_bgr, normalised, resized
-from pagemill.engines.rapidocr.models import COLUMN, Letters, RecognitionNetwork, Tensor
+from pagemill.engines.pixels import Pixels, as_bgr, resized
+from pagemill.engines.rapidocr.models import COLUMN, Letters, RecognitionNetwork
 from pagemill.engines.rapidocr.strips import LONGEST, LineStrip
 
 _HEIGHT = 48
@@ -78,8 +78,8 @@ class Recogniser:
         return ReadLine(text, min(1.0, confidence), placed_words(text, info))
 
 
-def _picture(strip: LineStrip, width: int) -> Tensor:
-    return normalised(as_bgr(resized(strip.picture(), width, _HEIGHT)))
+def _picture(strip: LineStrip, width: int) -> Pixels:
+    return as_bgr(resized(strip.picture(), width, _HEIGHT))
 
 
 def input_width(aspect: float) -> int:
