@@ -95,6 +95,19 @@ def test_a_scan_of_twenty_thousand_rows_is_reduced_within_few_times_its_samples(
     assert 1_900_000 < page.pixels <= 2_000_000
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Peaks are read from /proc.")
+def test_a_colour_scan_is_held_once_beside_what_was_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "scan"
+    pixels = 3000 * 4000
+    Image.new("RGB", (3000, 4000), (250, 240, 230)).save(path, "PNG")
+    rendered(path, max_pixels=1000)  # for what is allotted once
+    before = rss_bytes()
+    reset_peak()
+    page = rendered(path, max_pixels=pixels)
+    assert peak_rss_bytes() - before < (4 + 3 + 1) * pixels  # Pillow takes four bytes a pixel, the page three
+    assert page.pixels == pixels
+
+
 @pytest.mark.parametrize("size", [(1, 30_000), (30_000, 1)], ids=str)
 def test_a_strip_one_pixel_wide_keeps_its_length(tmp_path: Path, size: tuple[int, int]) -> None:
     path = tmp_path / "scan"

@@ -16,6 +16,9 @@ _WHITES = (2**8 - 1, 2**12 - 1, 2**16 - 1, 2**32 - 1, math.inf)
 _BAND_PIXELS = 4_000_000
 """Of a large image as much as is made plain at once."""
 
+_COPIED_PIXELS = 500_000
+"""Of an image as much as is taken out of Pillow at once."""
+
 _RESOLUTIONS = (50.0, 2400.0)
 _SCREEN_RESOLUTION = 100.0
 _LONGEST_INCHES = 17.0
@@ -41,12 +44,23 @@ def page_image(image: Image.Image, *, stored_size: Size, max_pixels: int) -> Pag
     width, height = flat.size
     channels = len(flat.getbands())
     return PageImage(
-        data=memoryview(flat.tobytes()).cast("B", (height, width, channels)),
+        data=memoryview(_samples(flat)).cast("B", (height, width, channels)),
         width_px=width,
         height_px=height,
         channels=channels,
         dpi=dpi and dpi * max(flat.size) / max(stored_size),
     )
+
+
+def _samples(image: Image.Image) -> bytearray:
+    """Those of a plain image, copied band by band: Pillow, asked for all at once, holds them twice for a moment."""
+    width, height = image.size
+    row_bytes, step = width * len(image.getbands()), max(1, _COPIED_PIXELS // width)
+    samples = bytearray(height * row_bytes)
+    for top in range(0, height, step):
+        bottom = min(top + step, height)
+        samples[top * row_bytes : bottom * row_bytes] = image.crop((0, top, width, bottom)).tobytes()
+    return samples
 
 
 def _reduced(image: Image.Image, max_pixels: int) -> Image.Image:

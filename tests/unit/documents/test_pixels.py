@@ -57,6 +57,14 @@ def test_sixteen_bits_keep_their_order() -> None:
     assert list(made.data.tobytes()) == [0, 127, 255]
 
 
+@pytest.mark.parametrize(("mode", "size"), [("RGB", (1001, 1201)), ("L", (700_000, 2))])
+def test_every_pixel_of_a_large_image_is_where_it_was(mode: str, size: tuple[int, int]) -> None:
+    samples = size[0] * size[1] * len(mode)
+    stored = (bytes(range(251)) * (samples // 251 + 1))[:samples]
+    made = page_image(Image.frombytes(mode, size, stored), stored_size=size, max_pixels=2_000_000)
+    assert made.data.tobytes() == stored
+
+
 @pytest.mark.parametrize("size", [(300, 200), (10_000, 1), (1, 10_000), (101, 99)])
 @pytest.mark.parametrize("limit", [1, 50, 9_999, 60_000])
 def test_no_more_pixels_than_allowed(size: tuple[int, int], limit: int) -> None:
