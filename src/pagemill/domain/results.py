@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.page import Page
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.tasks import PageState, Task, TaskPage, TaskStatus
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,24 @@ class ResultHeader:
     created_at: datetime | None = None
     finished_at: datetime | None = None
     pagemill_version: str | None = None
+
+
+@dataclass(frozen=True)
+class UnreadPage:
+    """A page that was not read. `number` is 1-based."""
+
+    number: int
+    reason: TaskFailureReason
+    message: str
+
+
+def unread_page(page: TaskPage, task: Task) -> UnreadPage:
+    """Why a failed or cancelled page was not read: its own failure, or else what ended its task."""
+    if page.state is PageState.FAILED:
+        reason = page.failure_reason or TaskFailureReason.INTERNAL_ERROR
+        return UnreadPage(page.number, reason, page.failure_message or "The page could not be read.")
+    reason = task.failure_reason or TaskFailureReason.CANCELLED
+    return UnreadPage(page.number, reason, task.failure_message or "The task was cancelled before the page was read.")
 
 
 class ResultFormat(Protocol):
@@ -88,7 +106,7 @@ class ResultWriter(ResultFormat, Protocol):
         ...
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """A page that could not be read, marked as such: a result never leaves a page out in silence."""
+        """A page that was not read, marked as such: a result never leaves a page out in silence."""
         ...
 
     def end(self) -> bytes:

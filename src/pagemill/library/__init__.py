@@ -6,7 +6,8 @@ for page in ocr("scan.pdf"):
     print(page.text)
 """
 
-from pagemill.library.pages import Pages, UnreadPage
+from pagemill.domain.results import UnreadPage
+from pagemill.library.pages import Pages
 from pagemill.library.session import Session, ocr
 
 __all__ = ["Pages", "Session", "UnreadPage", "ocr"]

@@ -3,25 +3,16 @@
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import overload
 
-from pagemill.domain.errors import PagemillError, TaskFailureReason
+from pagemill.domain.errors import PagemillError
 from pagemill.domain.page import Page
 from pagemill.domain.receipt import Receipt
+from pagemill.domain.results import UnreadPage
 
 SHOWN = 5
 """Pages a notebook shows of a document."""
-
-
-@dataclass(frozen=True)
-class UnreadPage:
-    """A page that could not be read. `number` is 1-based."""
-
-    number: int
-    reason: TaskFailureReason
-    message: str
 
 
 class Filling:

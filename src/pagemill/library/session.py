@@ -25,9 +25,10 @@ from pagemill.domain.errors import (
     TimedOut,
     WorkerLost,
 )
+from pagemill.domain.results import UnreadPage, unread_page
 from pagemill.domain.tasks import PageState, Task, TaskOptions, TaskPage
 from pagemill.library.background import Background
-from pagemill.library.pages import Filling, Pages, UnreadPage
+from pagemill.library.pages import Filling, Pages
 from pagemill.settings import Settings, load_settings
 
 NAME_OF_BYTES = "document"
@@ -183,14 +184,6 @@ async def _settled(application: Application, task: Task, *, after: int) -> Seque
 def _is_settled(page: TaskPage, task: Task) -> bool:
     """Why a page was cancelled is known once its task is over."""
     return page.state.is_final and (task.status.is_final or page.state is not PageState.CANCELLED)
-
-
-def unread_page(page: TaskPage, task: Task) -> UnreadPage:
-    """Why a page was not read: its own failure, or else what ended its task."""
-    if page.failure_reason is not None:
-        return UnreadPage(page.number, page.failure_reason, page.failure_message or "")
-    reason = task.failure_reason or TaskFailureReason.CANCELLED
-    return UnreadPage(page.number, reason, task.failure_message or "The task was cancelled before the page was read.")
 
 
 def _failure(task: Task, unread: list[UnreadPage]) -> PagemillError:

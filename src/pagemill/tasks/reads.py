@@ -17,7 +17,7 @@ from pagemill.domain.ports import (
 from pagemill.domain.receipt import RECEIPT_EVENTS, Receipt, make_receipt
 from pagemill.domain.results import ResultWriter
 from pagemill.domain.status import ServiceStatus, TaskHealth, TaskMetrics, TaskSample
-from pagemill.domain.tasks import PageState, Task, TaskPage, TaskStatus
+from pagemill.domain.tasks import Task, TaskPage, TaskStatus
 from pagemill.tasks.handlers import TaskEventHandlers
 from pagemill.tasks.health import health_of
 from pagemill.tasks.results import write_result
@@ -88,8 +88,7 @@ class TaskReader:
     async def write(self, task_id: str, writer: ResultWriter) -> AsyncIterator[bytes]:
         """The result in one form, a piece at a time; of a running task, the pages finished so far. Raises NotFound."""
         task = await self._store.get(task_id)
-        failed = await self._store.pages(task_id, state=PageState.FAILED)
-        async for piece in write_result(task, failed, self._results.results(task_id), writer):
+        async for piece in write_result(task, writer, store=self._store, results=self._results):
             yield piece
 
     async def progress(self, task_id: str) -> AsyncIterator[Task]:

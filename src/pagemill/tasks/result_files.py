@@ -11,16 +11,16 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import IO, Protocol
 
 from pagemill.domain.errors import Conflict, NotFound
 from pagemill.domain.ports import ResultStore, TaskStore
-from pagemill.domain.results import ARCHIVE, SEARCHABLE_PDF, ResultFormat, ResultWriter
-from pagemill.domain.tasks import PageState, Task
-from pagemill.tasks.results import write_result
+from pagemill.domain.results import ARCHIVE, SEARCHABLE_PDF, ResultFormat, ResultWriter, UnreadPage
+from pagemill.domain.tasks import Task
+from pagemill.tasks.results import unread_pages, write_result
 from pagemill.version import __version__
 
 FOLDER_SUFFIX = ".results"
@@ -125,7 +125,7 @@ class ResultFiles:
     async def _fill_archive(self, task: Task, file: IO[bytes]) -> None:
         stem = Path(task.document.name).stem[:100] or "result"
         safe = "".join(letter if letter.isalnum() or letter in "-_. " else "_" for letter in stem).strip(" .")
-        manifest = _Manifest(task)
+        manifest = _Manifest(task, await unread_pages(task, self._store))
         with zipfile.ZipFile(file, "w") as archive:
             for writer in self._writers.values():
                 name = f"{safe or 'result'}{writer.extension}"
@@ -139,8 +139,7 @@ class ResultFiles:
                 await asyncio.to_thread(_pack, piece, member, entry)
 
     async def _written(self, task: Task, name: str) -> AsyncGenerator[bytes, None]:
-        failed = await self._store.pages(task.task_id, state=PageState.FAILED)
-        async for piece in write_result(task, failed, self._results.results(task.task_id), self._writers[name]):
+        async for piece in write_result(task, self._writers[name], store=self._store, results=self._results):
             yield piece
 
     def _made(self, path: Path, done: asyncio.Task[None]) -> None:
@@ -185,8 +184,9 @@ def _pack(piece: bytes, member: IO[bytes], entry: _Entry) -> None:
 class _Manifest:
     """What is in the archive."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, unread: Sequence[UnreadPage]) -> None:
         self._task = task
+        self._unread = unread
         self._entries: list[_Entry] = []
 
     def entry(self, name: str, media_type: str) -> _Entry:
@@ -201,6 +201,7 @@ class _Manifest:
             "task_id": self._task.task_id,
             "status": self._task.status,
             "document": {"name": document.name, "size_bytes": document.size_bytes, "sha256": document.sha256},
+            "unread": [{"page": page.number, "reason": page.reason, "message": page.message} for page in self._unread],
             "files": [entry.told() for entry in self._entries],
         }
         return json.dumps(content, ensure_ascii=True, indent=2) + "\n"

@@ -2,17 +2,17 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
-from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.page import Page
-from pagemill.domain.results import ResultHeader, ResultWriter
-from pagemill.domain.tasks import Task, TaskPage
+from pagemill.domain.ports import ResultStore, TaskStore
+from pagemill.domain.results import ResultHeader, ResultWriter, UnreadPage, unread_page
+from pagemill.domain.tasks import PageState, Task
 from pagemill.version import __version__
 
 
 async def write_result(
-    task: Task, failed: Iterable[TaskPage], payloads: AsyncIterator[bytes], writer: ResultWriter
+    task: Task, writer: ResultWriter, *, store: TaskStore, results: ResultStore
 ) -> AsyncIterator[bytes]:
     """Write finished pages, and name the unread ones in their places.
 
@@ -20,13 +20,13 @@ async def write_result(
 
     Args:
         task: The task as it stands.
-        failed: Its pages that could not be read, by number.
-        payloads: `Page.to_json()` of the finished ones by number.
         writer: The form.
+        store: Knows its pages.
+        results: Those that are finished.
     """
-    unread = deque(failed)
+    unread = deque(await unread_pages(task, store))
     yield writer.begin(_header(task))
-    async for payload in payloads:
+    async for payload in results.results(task.task_id):
         for piece in await asyncio.to_thread(_written, payload, unread, writer):
             yield piece
     for piece in _unread_before(None, unread, writer):
@@ -34,7 +34,15 @@ async def write_result(
     yield writer.end()
 
 
-def _written(payload: bytes, unread: deque[TaskPage], writer: ResultWriter) -> list[bytes]:
+async def unread_pages(task: Task, store: TaskStore) -> list[UnreadPage]:
+    """The task's pages that failed and, once it is over, those it never came to, by number."""
+    pages = [*await store.pages(task.task_id, state=PageState.FAILED)]
+    if task.status.is_final:
+        pages += await store.pages(task.task_id, state=PageState.CANCELLED)
+    return [unread_page(page, task) for page in sorted(pages, key=lambda page: page.number)]
+
+
+def _written(payload: bytes, unread: deque[UnreadPage], writer: ResultWriter) -> list[bytes]:
     page = Page.from_json(payload)
     return [*_unread_before(page.number, unread, writer), writer.page(page)]
 
@@ -52,8 +60,7 @@ def _header(task: Task) -> ResultHeader:
     )
 
 
-def _unread_before(number: int | None, unread: deque[TaskPage], writer: ResultWriter) -> Iterator[bytes]:
+def _unread_before(number: int | None, unread: deque[UnreadPage], writer: ResultWriter) -> Iterator[bytes]:
     while unread and (number is None or unread[0].number < number):
         page = unread.popleft()
-        reason = page.failure_reason or TaskFailureReason.INTERNAL_ERROR
-        yield writer.unread(page.number, reason, page.failure_message or "The page could not be read.")
+        yield writer.unread(page.number, page.reason, page.message)

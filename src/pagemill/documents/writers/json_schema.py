@@ -70,7 +70,7 @@ def _read(page: dict[str, JsonValue]) -> JsonValue:
 
 def _unread() -> JsonValue:
     return _object(
-        "A page that could not be read.",
+        "A page that was not read.",
         {
             "status": {"const": "unread"},
             "number": _COUNT,

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.recognition import Stage
+from pagemill.domain.results import UnreadPage, unread_page
 from pagemill.domain.tasks import PageState, StoredDocument, Task, TaskOptions, TaskPage, TaskStatus
-from pagemill.library.pages import UnreadPage
-from pagemill.library.session import unread_page
 
 TASK = Task(
     task_id="a",
