@@ -1,5 +1,6 @@
 """Rows of text in reading order, parted into paragraphs, headings and list items."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ NUMBER = re.compile(r"\s*(?:(?P<markdown>\d{1,3}[.)])|\((?:\d{1,3}|[a-zA-Z])\)|[
 
 WIDEST_PITCH = 2.2
 """From row to row within a paragraph, in heights of the writing: double spacing, not more."""
+
+WIDE = 1.4
+"""A distance this many times as wide as another is of another kind."""
 
 LARGE = 1.4
 """A row this many times as high as another is of another kind."""
@@ -67,9 +71,19 @@ def _measure(row: Row) -> _Measured:
 
 
 def _typical_pitch(rows: Sequence[_Measured]) -> float:
-    """Median distance from one row to the next, in heights of the writing."""
-    pitches = [_pitch(above, below) for above, below in pairwise(rows) if below.middle > above.middle]
-    return min(median(pitches), WIDEST_PITCH) if pitches else WIDEST_PITCH
+    """Median distance from one row to the next within paragraphs, in heights of the writing.
+
+    A distance much wider than the one before or after it lies between paragraphs. It does not count, or else a page of
+    short paragraphs would have no gaps.
+    """
+    pitches = [_pitch(above, below) if below.middle > above.middle else math.inf for above, below in pairwise(rows)]
+    edged = [math.inf, *pitches, math.inf]
+    within = [
+        pitch
+        for before, pitch, after in zip(edged[:-2], pitches, edged[2:], strict=True)
+        if pitch <= WIDE * min(before, after) and pitch < math.inf
+    ]
+    return min(median(within), WIDEST_PITCH) if within else WIDEST_PITCH
 
 
 def _pitch(above: _Measured, below: _Measured) -> float:
@@ -83,7 +97,7 @@ def _parts(above: _Measured, below: _Measured, pitch: float) -> bool:
         below.middle <= above.middle
         or below.left > above.right
         or above.left > below.right
-        or _pitch(above, below) > 1.4 * pitch
+        or _pitch(above, below) > WIDE * pitch
         or large > LARGE * small
         or below.is_item
     )

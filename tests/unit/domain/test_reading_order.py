@@ -177,6 +177,19 @@ def test_a_gap_or_an_indented_line_begins_a_paragraph() -> None:
     assert [block.text.split()[0] for block in blocks(page)] == ["a0", "b0", "c0"]
 
 
+def test_where_gaps_are_as_frequent_as_lines_they_part_paragraphs_all_the_same() -> None:
+    gap = 1.5 * PITCH
+    tops = [0, gap, 2 * gap, 2 * gap + PITCH, 3 * gap + PITCH, 3 * gap + 2 * PITCH, 4 * gap + 2 * PITCH]
+    page = [line(f"l{index} of a letter", 0, top, 600) for index, top in enumerate(tops)]
+    assert [len(block.lines) for block in blocks(page)] == [1, 1, 2, 2, 1]
+
+
+def test_narrow_lines_elsewhere_on_the_page_do_not_part_wider_ones() -> None:
+    wide = [line(f"w{index} of the text", 0, 1.5 * PITCH * index, 600) for index in range(6)]
+    narrow = [line(f"n{index} of a footnote", 0, 300 + PITCH * index, 600) for index in range(4)]
+    assert [len(block.lines) for block in blocks([*wide, *narrow])] == [6, 4]
+
+
 def test_large_lines_are_a_title_and_marked_ones_list_items() -> None:
     page = [
         line("Report", 0, 0, 300, height=45),
