@@ -1,5 +1,8 @@
 """What the engines' libraries say when they fail, in the words of the domain. Runs in a worker."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pagemill.domain.errors import EngineFailed, OutOfMemory, PagemillError
 
 _OUT_OF_MEMORY = (
@@ -27,6 +30,15 @@ def is_out_of_memory(error: BaseException) -> bool:
             return True
         seen = seen.__cause__ or seen.__context__
     return False
+
+
+@contextmanager
+def engine_errors(*, doing: str) -> Iterator[None]:
+    """What fails within fails as `engine_error` has it."""
+    try:
+        yield
+    except Exception as error:
+        raise engine_error(error, doing=doing) from error
 
 
 def engine_error(error: Exception, *, doing: str) -> PagemillError:

@@ -8,7 +8,9 @@ four turns this erred 0 times of 72 with Tesseract; its own detection (its `osd`
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
+from pagemill.domain.image import PageImage
 from pagemill.domain.page import Line
+from pagemill.engines.assembly import ReadImage
 
 Read = Callable[[int], Sequence[Line]]
 """Reads the page turned clockwise by so many degrees."""
@@ -17,6 +19,24 @@ _LEAST_LETTERS = 12
 _CLEARLY_READ = 0.75
 _JUST_READ = 0.5
 _CLEARLY_BETTER = 0.1
+
+
+def read_upright(
+    read: Read, image: PageImage, *, number: int, rotation: int | None
+) -> tuple[Sequence[Line], ReadImage]:
+    """The lines of a page turned by `rotation`, or upright where that is None, and the page as it was turned.
+
+    Args:
+        read: Reads it.
+        image: The page as stored.
+        number: 1-based page number.
+        rotation: Degrees clockwise; None to find out.
+    """
+    degrees, lines = upright(read) if rotation is None else (rotation, read(rotation))
+    width, height = image.width_px, image.height_px
+    if degrees % 180:
+        width, height = height, width
+    return lines, ReadImage(number, width, height, image.dpi, degrees)
 
 
 def upright(read: Read) -> tuple[int, Sequence[Line]]:

@@ -1,7 +1,7 @@
 import pytest
 
 from pagemill.domain.errors import EngineFailed, OutOfMemory, PageUnreadable
-from pagemill.engines.failures import engine_error, is_out_of_memory
+from pagemill.engines.failures import engine_error, engine_errors, is_out_of_memory
 
 
 class LibraryError(Exception):
@@ -47,3 +47,10 @@ def test_an_error_of_ours_stays_what_it_is() -> None:
 def test_a_long_report_is_cut_to_its_first_line() -> None:
     failure = engine_error(LibraryError("what\n" + "stack\n" * 500), doing="Loading")
     assert failure.message == "Loading failed: LibraryError: what"
+
+
+def test_what_fails_within_fails_in_the_words_of_the_domain() -> None:
+    cause = LibraryError("bad_alloc")
+    with pytest.raises(OutOfMemory, match="Reading page 7") as raised, engine_errors(doing="Reading page 7"):
+        raise cause
+    assert raised.value.__cause__ is cause

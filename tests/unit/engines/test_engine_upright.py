@@ -2,8 +2,10 @@ from collections.abc import Mapping
 
 import pytest
 
+from pagemill.domain.image import PageImage
 from pagemill.domain.page import Line, Word
-from pagemill.engines.upright import upright
+from pagemill.engines.assembly import ReadImage
+from pagemill.engines.upright import read_upright, upright
 
 LEVEL = ((0.0, 0.0), (90.0, 0.0), (90.0, 9.0), (0.0, 9.0))
 DOWN = ((9.0, 0.0), (9.0, 90.0), (0.0, 90.0), (0.0, 0.0))
@@ -47,3 +49,15 @@ def test_turns_by(readings: Mapping[int, list[Line]], degrees: int) -> None:
     asked = Readings(readings)
     assert upright(asked) == (degrees, readings[degrees])
     assert set(asked.asked) == set(readings)
+
+
+@pytest.mark.parametrize(("rotation", "turned", "size"), [(None, 270, (2, 3)), (180, 180, (3, 2)), (90, 90, (2, 3))])
+def test_a_page_is_as_large_as_it_stands_and_turned_as_was_asked(
+    rotation: int | None, turned: int, size: tuple[int, int]
+) -> None:
+    readings = {0: lines(0.9, down=True), 90: lines(0.5), 180: lines(0.6), 270: lines(0.9)}
+    asked = Readings(readings)
+    image = PageImage(memoryview(bytes(6)), 3, 2, 1, 72.0)
+    read, page = read_upright(asked, image, number=4, rotation=rotation)
+    assert (read, page) == (readings[turned], ReadImage(4, *size, 72.0, turned))
+    assert asked.asked == ([0, 270] if rotation is None else [rotation])

@@ -12,7 +12,7 @@ unless the settings allow it.
 import os
 
 from pagemill.domain.engines import Engine, EngineConfig
-from pagemill.engines.failures import engine_error
+from pagemill.engines.failures import engine_errors
 from pagemill.engines.paddle.models import STRUCTURE, TEXT, Pipeline, may_download
 
 __all__ = ["load_structure", "load_text"]
@@ -32,9 +32,8 @@ def _load(config: EngineConfig, pipeline: Pipeline) -> Engine:
     if not may_download(config.options):
         # else the pipelines ask several hosts whether they are there, before they look at the disk
         os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"] = "True"
-    try:
+    with engine_errors(doing=f"Loading the engine {pipeline.engine}"):
         from pagemill.engines.paddle.engine import PaddleEngine
+        from pagemill.engines.warm_up import warmed_up
 
-        return PaddleEngine.ready(config, pipeline)
-    except Exception as error:
-        raise engine_error(error, doing=f"Loading the engine {pipeline.engine}") from error
+        return warmed_up(PaddleEngine(config, pipeline))

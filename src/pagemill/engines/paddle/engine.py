@@ -5,10 +5,8 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import EngineFailed
@@ -17,14 +15,14 @@ from pagemill.domain.layout import Region, blocks_by_layout
 from pagemill.domain.page import Block, BlockKind, Line, Page
 from pagemill.domain.tables import GridCell, table_block
 from pagemill.engines.allocator import allocator_trim
-from pagemill.engines.assembly import ReadImage, assemble
-from pagemill.engines.failures import engine_error
+from pagemill.engines.assembly import assemble
+from pagemill.engines.failures import engine_errors
 from pagemill.engines.paddle.layout import table_cells
 from pagemill.engines.paddle.lines import page_lines
 from pagemill.engines.paddle.models import STRUCTURE, Pipeline, how_to_get
 from pagemill.engines.paddle.pipelines import RawPage, Reading, make_reader
 from pagemill.engines.pixels import Pixels, as_bgr, pixels_of, turned
-from pagemill.engines.upright import upright
+from pagemill.engines.upright import read_upright
 
 _SMALLEST_SIDE = 32
 _LOOKED_AT_PIXELS = 1536 * 1088
@@ -46,23 +44,11 @@ class PaddleEngine:
         self._trim = allocator_trim()
         self._reader: Reading | None = make_reader(pipeline, config, folder)
 
-    @classmethod
-    def ready(cls, config: EngineConfig, pipeline: Pipeline) -> Self:
-        """An engine that has read one small image, so that the next one waits for nothing."""
-        picture = Image.new("L", (320, 96), 255)
-        ImageDraw.Draw(picture).text((20, 30), "Pagemill", fill=0, font=ImageFont.load_default(32))
-        engine = cls(config, pipeline)
-        engine.read(PageImage(memoryview(picture.tobytes()), 320, 96, 1, None), number=1, rotation=0, batch_size=None)
-        engine.trim()
-        return engine
-
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
         """Recognise one page; see `Engine.read`. Lines are read one by one, so `batch_size` means nothing here."""
         del batch_size
-        try:
+        with engine_errors(doing=f"Reading page {number}"):
             return self._read(image, number, rotation)
-        except Exception as error:
-            raise engine_error(error, doing=f"Reading page {number}") from error
 
     def trim(self) -> None:
         """Give the allocator's free memory back to the system."""
@@ -82,11 +68,9 @@ class PaddleEngine:
             seen[degrees] = self._look(turned(stored, degrees))
             return page_lines(seen[degrees].lines)
 
-        degrees, lines = upright(lines_at) if rotation is None else (rotation, lines_at(rotation))
-        height, width = stored.shape[:2] if degrees % 180 == 0 else stored.shape[1::-1]
-        read = ReadImage(number, width, height, image.dpi, degrees)
-        page = assemble(lines, read, engine=self._name, profile=self._profile)
-        return _with_layout(page, seen[degrees]) if self._has_layout else page
+        read = read_upright(lines_at, image, number=number, rotation=rotation)
+        page = assemble(*read, engine=self._name, profile=self._profile)
+        return _with_layout(page, seen[page.rotation]) if self._has_layout else page
 
     def _look(self, pixels: Pixels) -> RawPage:
         if self._reader is None:

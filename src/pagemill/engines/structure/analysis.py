@@ -15,7 +15,7 @@ from pagemill.domain.layout import Region, blocks_by_layout
 from pagemill.domain.page import Block, Line, Page
 from pagemill.domain.tables import GridCell, table_block
 from pagemill.engines.allocator import allocator_trim
-from pagemill.engines.failures import engine_error
+from pagemill.engines.failures import engine_errors
 from pagemill.engines.pixels import Pixels, pixels_of, turned
 from pagemill.engines.structure.layout import HEIGHT, WIDTH, LayoutModel
 from pagemill.engines.structure.tables import TableModel
@@ -26,11 +26,9 @@ _MARGIN = 8
 
 def load(*, threads: int) -> StructureAnalyser:
     """The `StructureFactory` that ships with Pagemill: models read, one small image looked at."""
-    try:
+    with engine_errors(doing="Loading the structure models"):
         analyser = Analyser(threads=threads)
         analyser.warm_up()
-    except Exception as error:
-        raise engine_error(error, doing="Loading the structure models") from error
     analyser.trim()
     return analyser
 
@@ -57,10 +55,8 @@ class Analyser:
 
     def structured(self, page: Page, image: PageImage) -> Page:
         """The page with blocks of a kind; see `StructureAnalyser.structured`."""
-        try:
+        with engine_errors(doing=f"Finding the structure of page {page.number}"):
             return self._structured(page, turned(pixels_of(image), page.rotation))
-        except Exception as error:
-            raise engine_error(error, doing=f"Finding the structure of page {page.number}") from error
 
     def trim(self) -> None:
         """Give the allocator's free memory back to the system."""

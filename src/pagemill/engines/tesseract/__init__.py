@@ -10,7 +10,7 @@ Loaded in workers only.
 import os
 
 from pagemill.domain.engines import Engine, EngineConfig
-from pagemill.engines.failures import engine_error
+from pagemill.engines.failures import engine_errors
 from pagemill.engines.tesseract.languages import NAME
 
 __all__ = ["load"]
@@ -20,9 +20,8 @@ def load(config: EngineConfig) -> Engine:
     """The `EngineFactory` of Tesseract: data read, one small image recognised."""
     # a Tesseract that was built with OpenMP reads this when it is first imported, and never again
     os.environ["OMP_THREAD_LIMIT"] = str(config.threads)
-    try:
+    with engine_errors(doing=f"Loading the engine {NAME}/{config.profile}"):
         from pagemill.engines.tesseract.engine import TesseractEngine
+        from pagemill.engines.warm_up import warmed_up
 
-        return TesseractEngine.ready(config)
-    except Exception as error:
-        raise engine_error(error, doing=f"Loading the engine {NAME}/{config.profile}") from error
+        return warmed_up(TesseractEngine(config))

@@ -1,22 +1,19 @@
 """The engine: one page image in, one `Page` out. Runs in a worker, on one thread."""
 
 import gc
-from typing import Self
-
-from PIL import Image, ImageDraw, ImageFont
 
 from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import EngineFailed
 from pagemill.domain.image import PageImage
 from pagemill.domain.page import Line, Page
 from pagemill.engines.allocator import allocator_trim
-from pagemill.engines.assembly import ReadImage, assemble
-from pagemill.engines.failures import engine_error
+from pagemill.engines.assembly import assemble
+from pagemill.engines.failures import engine_errors
 from pagemill.engines.skew import read_level
 from pagemill.engines.tesseract.languages import NAME, data_files
 from pagemill.engines.tesseract.pictures import gray_picture, turned
 from pagemill.engines.tesseract.recognition import Recogniser
-from pagemill.engines.upright import upright
+from pagemill.engines.upright import Read, read_upright
 
 
 class TesseractEngine:
@@ -27,23 +24,12 @@ class TesseractEngine:
         self._trim = allocator_trim()
         self._recogniser: Recogniser | None = Recogniser(*data_files(config.options, config.languages))
 
-    @classmethod
-    def ready(cls, config: EngineConfig) -> Self:
-        """An engine that has read one small image, so that the next one waits for nothing."""
-        picture = Image.new("L", (320, 96), 255)
-        ImageDraw.Draw(picture).text((20, 30), "Pagemill", fill=0, font=ImageFont.load_default(32))
-        engine = cls(config)
-        engine.read(PageImage(memoryview(picture.tobytes()), 320, 96, 1, None), number=1, rotation=0, batch_size=None)
-        engine.trim()
-        return engine
-
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
         """Recognise one page; see `Engine.read`. Lines are never batched, so `batch_size` means nothing here."""
         del batch_size
-        try:
-            return self._read(image, number, rotation)
-        except Exception as error:
-            raise engine_error(error, doing=f"Reading page {number}") from error
+        with engine_errors(doing=f"Reading page {number}"):
+            read = read_upright(self._reading(image), image, number=number, rotation=rotation)
+            return assemble(*read, engine=NAME, profile=self._profile)
 
     def trim(self) -> None:
         """Give the allocator's free memory back to the system."""
@@ -57,7 +43,7 @@ class TesseractEngine:
         gc.collect()
         self._trim()
 
-    def _read(self, image: PageImage, number: int, rotation: int | None) -> Page:
+    def _reading(self, image: PageImage) -> Read:
         if self._recogniser is None:
             raise EngineFailed("The engine was closed. Load it again.")
         recogniser, gray = self._recogniser, gray_picture(image)
@@ -65,6 +51,4 @@ class TesseractEngine:
         def lines_at(degrees: int) -> list[Line]:
             return read_level(turned(gray, degrees), lambda level: recogniser.lines(level, dpi=image.dpi))
 
-        degrees, lines = upright(lines_at) if rotation is None else (rotation, lines_at(rotation))
-        width, height = gray.size if degrees % 180 == 0 else gray.size[::-1]
-        return assemble(lines, ReadImage(number, width, height, image.dpi, degrees), engine=NAME, profile=self._profile)
+        return lines_at
