@@ -56,7 +56,7 @@ def test_text_parts_pages_by_form_feeds_and_keeps_rows() -> None:
     assert text.split("\f") == [
         "first line\nsecond line\n\ntea  2.50\ncoffee  3.10\n",
         "",
-        "[Page 3 could not be read: Too slow. (TIMEOUT)]\n",
+        "[Page 3 was not read: Too slow. (TIMEOUT)]\n",
         "",
     ]
 
@@ -89,7 +89,7 @@ def test_markdown_has_headings_lists_and_page_marks() -> None:
         "12. twelve",
         "(a) letter",
         "<!-- page 2 -->",
-        "> **Page 2 could not be read:** Too slow. (TIMEOUT)\n",
+        "> **Page 2 was not read:** Too slow. (TIMEOUT)\n",
     ]
 
 

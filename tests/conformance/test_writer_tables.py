@@ -115,7 +115,7 @@ def test_csv_holds_the_tables_of_a_page() -> None:
         ["1", "1", "tea, green", '2"50'],
         ["1", "1", "coffee"],
         ["1", "2", "last", "one"],
-        ["2", "", "could not be read: Too <slow>. (TIMEOUT)"],
+        ["2", "", "was not read: Too <slow>. (TIMEOUT)"],
     ]
 
 

@@ -64,7 +64,7 @@ class AltoWriter:
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
         """A `Page` of the class `unread`, marked as of the worst quality, with the reason as its detail."""
-        note = xml_text(f"Page {page_number} could not be read: {one_line(message)} ({reason})")
+        note = xml_text(f"Page {page_number} was not read: {one_line(message)} ({reason})")
         return _page(page_number, f'PAGECLASS="{UNREAD}" QUALITY="Missing" QUALITY_DETAIL="{note}"', [])
 
     def end(self) -> bytes:

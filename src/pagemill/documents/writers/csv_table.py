@@ -38,7 +38,7 @@ class CsvWriter:
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
         """A row that says so."""
-        return _written([str(page_number), "", f"could not be read: {one_line(message)} ({reason})"]).encode(
+        return _written([str(page_number), "", f"was not read: {one_line(message)} ({reason})"]).encode(
             errors="replace"
         )
 

@@ -57,7 +57,7 @@ class HocrWriter:
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
         """An `ocr_page` without a box, and a paragraph that is no OCR element."""
-        note = xml_text(f"Page {page_number} could not be read: {one_line(message)} ({reason})")
+        note = xml_text(f"Page {page_number} was not read: {one_line(message)} ({reason})")
         opening = f'<div class="ocr_page" id="page_{page_number}" title="ppageno {page_number - 1}">'
         return f'{opening}<p class="unread">{note}</p></div>\n'.encode()
 

@@ -32,7 +32,7 @@ class HtmlWriter:
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
         """A section that says so."""
-        note = xml_text(f"Page {page_number} could not be read: {one_line(message)} ({reason})")
+        note = xml_text(f"Page {page_number} was not read: {one_line(message)} ({reason})")
         return _section(page_number, f"<p><strong>{note}</strong></p>\n")
 
     def end(self) -> bytes:

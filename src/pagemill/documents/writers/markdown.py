@@ -42,7 +42,7 @@ class MarkdownWriter:
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
         """The page's mark and a quoted note in its place."""
-        note = f"> **Page {page_number} could not be read:** {escaped(one_line(message))} ({escaped(reason)})"
+        note = f"> **Page {page_number} was not read:** {escaped(one_line(message))} ({escaped(reason)})"
         return f"\n<!-- page {page_number} -->\n\n{note}\n".encode(errors="replace")
 
     def end(self) -> bytes:

@@ -27,7 +27,7 @@ class TextWriter:
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
         """A line in brackets in the page's place."""
-        return f"[Page {page_number} could not be read: {one_line(message)} ({reason})]\n{FORM_FEED}".encode(
+        return f"[Page {page_number} was not read: {one_line(message)} ({reason})]\n{FORM_FEED}".encode(
             errors="replace"
         )
 
