@@ -38,10 +38,12 @@ class Run:
 
     Attributes:
         seconds: For all pages, loading and warming up not counted.
+        again_seconds: The same a second time, by the same processes.
         peak_bytes: Most that all its processes held together, by the sum of PSS.
     """
 
     seconds: float
+    again_seconds: float
     peak_bytes: int
 
 
@@ -119,7 +121,8 @@ def run_contender(contender: str, folder: Path, *, settings: Mapping[str, str] |
         watch.finish()
     if process.returncode:
         raise SystemExit(f"{contender} failed; see for yourself: {' '.join(command)}")
-    return Run(json.loads(output.splitlines()[-1])["seconds"], watch.peak_bytes)
+    seconds, again_seconds = json.loads(output.splitlines()[-1])["seconds"]
+    return Run(seconds, again_seconds, watch.peak_bytes)
 
 
 class _MemoryWatch(threading.Thread):
@@ -170,7 +173,7 @@ def scores_of(contender: str, folder: Path, truths: dict[str, str]) -> list[Scor
 def _print(runs: dict[str, list[Run]], scores: dict[str, list[Score]]) -> None:
     pages = len(next(iter(scores.values())))
     table = Table(title=f"{pages} pages on {_cores()} cores")
-    for heading in ("", "pages/s", "ratio", "peak MiB", "ratio", "word F1", "character errors"):
+    for heading in ("", "pages/s", "ratio", "again", "ratio", "peak MiB", "ratio", "word F1", "character errors"):
         table.add_column(heading, justify="left" if not heading else "right")
     plain = _best(next(iter(runs.values())))
     for contender, done in runs.items():
@@ -179,6 +182,8 @@ def _print(runs: dict[str, list[Run]], scores: dict[str, list[Score]]) -> None:
             contender,
             f"{pages / best.seconds:.2f}",
             f"{plain.seconds / best.seconds:.2f}",
+            f"{pages / best.again_seconds:.2f}",
+            f"{plain.again_seconds / best.again_seconds:.2f}",
             f"{best.peak_bytes / _MIB:.0f}",
             f"{best.peak_bytes / plain.peak_bytes:.2f}",
             f"{fmean(page.word_f1 for page in scores[contender]):.4f}",
@@ -188,7 +193,11 @@ def _print(runs: dict[str, list[Run]], scores: dict[str, list[Score]]) -> None:
 
 
 def _best(runs: Sequence[Run]) -> Run:
-    return Run(min(run.seconds for run in runs), max(run.peak_bytes for run in runs))
+    return Run(
+        min(run.seconds for run in runs),
+        min(run.again_seconds for run in runs),
+        max(run.peak_bytes for run in runs),
+    )
 
 
 def _error_rate(scores: Sequence[Score]) -> float:

@@ -12,13 +12,13 @@ def word_info(words: list[str], columns: list[list[int]], *, length: float, conf
 
 def test_a_line_is_pressed_or_stretched_by_little() -> None:
     for exact in range(40, 3072):
-        assert abs(input_width(exact / 48) / exact - 1) <= 0.125
+        assert abs(input_width(exact / 48) / exact - 1) <= 0.15
     for exact in range(100, 3072):
-        assert abs(input_width(exact / 48) / exact - 1) <= 0.09
+        assert abs(input_width(exact / 48) / exact - 1) <= 0.125
 
 
 def test_there_are_few_widths() -> None:
-    assert len({input_width(columns / 48) for columns in range(1, 5000)}) <= 35
+    assert len({input_width(columns / 48) for columns in range(1, 5000)}) <= 25
 
 
 @pytest.mark.parametrize(("aspect", "width"), [(0.01, 32), (0.7, 32), (64.0, 3072), (1000.0, 3072)])

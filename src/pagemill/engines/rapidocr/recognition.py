@@ -16,7 +16,7 @@ from pagemill.engines.rapidocr.strips import LONGEST, LineStrip
 _HEIGHT = 48
 _NARROWEST = 32
 _WIDEST = LONGEST * _HEIGHT
-_STEP = 1.16
+_STEP = 1.25
 
 
 def _ladder() -> tuple[int, ...]:
@@ -52,7 +52,7 @@ class Recogniser:
     """Reads lines with RapidOCR's recognition model.
 
     A runtime prepares itself for every shape of input it meets, so that there are few: a line is stretched or pressed
-    by up to 9 % to a width on a ladder, which costs less accuracy than padding it.
+    by up to 12 % to a width on a ladder, which costs less accuracy than padding it.
     """
 
     def __init__(self, network: RecognitionNetwork) -> None:
