@@ -19,7 +19,6 @@ from rich.markdown import Markdown
 
 from pagemill import Session, configs
 from pagemill.domain.engines import EngineProfile, EngineSpec
-from pagemill.engines.rapidocr.models import FAST
 from pagemill.settings import Settings, load_settings
 
 Scores = Mapping[str, Score]
@@ -69,9 +68,8 @@ def main() -> None:
 def _contenders(settings: Settings) -> Iterator[Contender]:
     """All that can be used here."""
     for spec in configs.engines(settings).values():
-        has_files = "rec_model" in settings.engines.get(spec.name, {})
         for profile in () if spec.unusable else spec.profiles:
-            if profile.name != FAST or has_files:
+            if not profile.unusable:
                 yield Contender(spec, profile)
 
 

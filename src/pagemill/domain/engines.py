@@ -20,6 +20,7 @@ class EngineProfile:
         max_pixels: Page images are rendered so that they have no more pixels than this.
         loads_languages: Each choice of languages is loaded for itself; else one set of models reads them all.
         default_languages: What is loaded for a task that names none, where languages are loaded.
+        unusable: Why it cannot be run here and what to do about it, one sentence or two; empty where it can.
     """
 
     name: str
@@ -28,6 +29,7 @@ class EngineProfile:
     max_pixels: int = 40_000_000
     loads_languages: bool = False
     default_languages: tuple[str, ...] = ()
+    unusable: str = ""
 
     @property
     def batch_size(self) -> int:

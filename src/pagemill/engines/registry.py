@@ -32,7 +32,11 @@ def engine_specs(
         options: `engines.<name>` of the settings.
         environments: Where engines' environments are, each by its name.
     """
-    known = (*rapidocr_specs(), tesseract_spec(options.get("tesseract", {})), *paddle_specs(options, environments))
+    known = (
+        *rapidocr_specs(options),
+        tesseract_spec(options.get("tesseract", {})),
+        *paddle_specs(options, environments),
+    )
     return MappingProxyType({spec.name: _as_found(spec) for spec in known})
 
 

@@ -15,12 +15,13 @@ def choose_engine(engines: Mapping[str, EngineSpec], options: RecognitionOptions
 
     Raises:
         UnknownEngine: There is no such engine, profile or language; the message names those there are.
-        EngineUnavailable: The engine cannot be used here.
+        EngineUnavailable: The engine or its profile cannot be used here.
     """
     spec, profile = find_profile(engines, options)
-    if spec.unusable and options.ocr is not OcrMode.NEVER:
+    unusable = spec.unusable or profile.unusable
+    if unusable and options.ocr is not OcrMode.NEVER:
         able = [other.name for other in engines.values() if not other.unusable and _reads(other, options.languages)]
-        raise EngineUnavailable(f"{spec.unusable} Engines that can be used: {_names(able)}.", engines=_names(able))
+        raise EngineUnavailable(f"{unusable} Engines that can be used: {_names(able)}.", engines=_names(able))
     if options.structure and spec.interpreter is not None and not spec.finds_structure:
         able = [other.name for other in engines.values() if other.interpreter is None or other.finds_structure]
         raise EngineUnavailable(

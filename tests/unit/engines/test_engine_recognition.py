@@ -43,6 +43,19 @@ def test_neighbouring_words_do_not_overlap() -> None:
     assert second.end <= 1.0
 
 
+def test_letters_that_are_words_by_themselves_are_as_wide_as_they_follow_each_other() -> None:
+    info = word_info(["合", "同", "号"], [[2], [7], [12]], length=15.0, confidences=[1.0] * 3)
+    edges = [(round(word.start * 15, 1), round(word.end * 15, 1)) for word in placed_words("合同号", info)]
+    assert edges == [(0.0, 5.0), (5.0, 10.0), (10.0, 15.0)]
+
+
+def test_single_letters_far_apart_are_no_wider_than_their_line_is_high() -> None:
+    info = word_info(["I", "V"], [[10], [60]], length=100.0, confidences=[1.0] * 3)
+    first, second = placed_words("I V", info)
+    assert (first.end - first.start) * 100 == pytest.approx(6.0)
+    assert second.start * 100 == pytest.approx(57.5)
+
+
 def test_no_letters_make_no_words() -> None:
     assert placed_words("", WordInfo()) == ()
 

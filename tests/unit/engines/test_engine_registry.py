@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -40,9 +41,23 @@ def test_the_registry_imports_nothing_heavy() -> None:
 
 
 def test_rapidocr_needs_the_runtime_it_was_seeded_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {spec.name: spec for spec in rapidocr_specs()}
+    found = {spec.name: spec for spec in rapidocr_specs({})}
     monkeypatch.setattr("pagemill.engines.rapidocr.spec.find_spec", lambda _: None)
-    missing = {spec.name: spec for spec in rapidocr_specs()}
+    missing = {spec.name: spec for spec in rapidocr_specs({})}
     assert "openvino" in found["rapidocr"].requires
     assert "onnxruntime" in missing["rapidocr"].requires
-    assert missing["rapidocr"].profiles == found["rapidocr-onnx"].profiles == missing["rapidocr-onnx"].profiles
+    seeds = [specs[name].profiles[0].seed for specs, name in ((missing, "rapidocr"), (found, "rapidocr-onnx"))]
+    assert seeds == [missing["rapidocr-onnx"].profiles[0].seed] * 2
+
+
+def test_the_fast_profile_can_be_used_where_both_its_files_are(tmp_path: Path) -> None:
+    named = {"det_model": str(tmp_path / "det.onnx"), "rec_model": str(tmp_path / "rec.onnx")}
+    (tmp_path / "det.onnx").touch()
+    for options in ({}, {"rapidocr": named}):
+        fast = engine_specs(options)["rapidocr"].profile("fast")
+        assert fast is not None
+        assert "engines.rapidocr.det_model and engines.rapidocr.rec_model" in fast.unusable
+    (tmp_path / "rec.onnx").touch()
+    specs = engine_specs({"rapidocr": named})
+    assert [fast.unusable for fast in (specs["rapidocr"].profile("fast"),) if fast] == [""]
+    assert [bool(fast.unusable) for fast in (specs["rapidocr-onnx"].profile("fast"),) if fast] == [True]

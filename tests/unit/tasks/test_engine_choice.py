@@ -77,3 +77,13 @@ def test_no_engine_is_needed_where_nothing_is_recognised() -> None:
 def test_what_is_not_there_is_refused_with_what_is(name: str, profile: str) -> None:
     with pytest.raises(UnknownEngine, match=r"wide|plain"):
         choose_engine(ENGINES, RecognitionOptions(engine=name, profile=profile))
+
+
+def test_a_profile_that_cannot_be_run_is_refused_and_its_engine_is_not() -> None:
+    lacking = EngineProfile("fast", SEED, unusable="The profile fast lacks its files. Name them.")
+    spec = EngineSpec("both", "x:y", (EngineProfile("plain", SEED), lacking))
+    engines = {"both": spec}
+    with pytest.raises(EngineUnavailable, match=r"Name them\. Engines that can be used: both\."):
+        choose_engine(engines, RecognitionOptions(engine="both", profile="fast"))
+    assert choose_engine(engines, RecognitionOptions(engine="both", profile="plain")) == (spec, spec.profiles[0])
+    assert choose_engine(engines, RecognitionOptions(engine="both", profile="fast", ocr=OcrMode.NEVER))

@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import EngineFailed
 from pagemill.engines.pixels import Pixels
+from pagemill.engines.rapidocr.spec import FAST, fast_models, fast_models_missing
 
 Tensor = NDArray[np.float32]
-
-FAST = "fast"
-"""The profile that runs on small models its user supplies (docs/decisions/0004-fast-profile.md)."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +55,9 @@ def _shipped_files() -> ModelFiles:
 
 
 def _fast_files(config: EngineConfig, engine: str) -> ModelFiles:
-    detection, recognition = (Path(str(config.options.get(name, ""))) for name in ("det_model", "rec_model"))
-    if not (detection.is_file() and recognition.is_file()):
-        raise EngineFailed(
-            "The profile fast needs model files that no package ships in a form we can vouch for. Download "
-            "PP-OCRv6_det_tiny.onnx and PP-OCRv6_rec_tiny.onnx from RapidOCR's model list "
-            "(https://rapidai.github.io/RapidOCRDocs/main/model_list/) and name them in the settings "
-            f"engines.{engine}.det_model and engines.{engine}.rec_model, or use the profile accurate."
-        )
-    return ModelFiles(detection, recognition)
+    if missing := fast_models_missing(config.options, engine=engine):
+        raise EngineFailed(missing)
+    return ModelFiles(*fast_models(config.options))
 
 
 def _package_folder() -> Path:

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from statistics import fmean
 
 from rapidocr.ch_ppocr_rec.typings import WordInfo
@@ -17,6 +17,8 @@ _HEIGHT = 48
 _NARROWEST = 32
 _WIDEST = LONGEST * _HEIGHT
 _STEP = 1.25
+_SQUARE = _HEIGHT / COLUMN
+"""Columns of a letter as wide as its line is high."""
 
 
 def _ladder() -> tuple[int, ...]:
@@ -129,8 +131,9 @@ def _edges(columns: Sequence[int], lengths: Sequence[int]) -> list[tuple[float, 
 
 def _character_width(columns: Sequence[int], lengths: Sequence[int]) -> float:
     steps = len(columns) - len(lengths)
-    if not steps:
-        return 2.0
+    if not steps:  # single letters only: Chinese, mostly, where they follow each other at their width
+        pitch = min((right - left for left, right in pairwise(columns)), default=2)
+        return min(float(pitch), _SQUARE)
     spans, first = 0, 0
     for length in lengths:
         spans += columns[first + length - 1] - columns[first]

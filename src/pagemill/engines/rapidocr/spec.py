@@ -1,8 +1,10 @@
 """How the server knows RapidOCR, without loading it (docs/decisions/0010-two-runtimes-for-rapidocr.md)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 
 from pagemill.domain.engines import EngineProfile, EngineSpec
 from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
@@ -11,6 +13,10 @@ from pagemill.engines.rapidocr.providers import REMEDY
 NAME = "rapidocr"
 ON_ONNXRUNTIME = "rapidocr-onnx"
 ON_CUDA = "rapidocr-cuda"
+FAST = "fast"
+"""The profile that runs on small models its user supplies (docs/decisions/0004-fast-profile.md)."""
+
+Options = Mapping[str, str | int | float | bool]
 
 ONE_BY_ONE = 1
 """Lines in one run on the CPU: with eight, ONNX Runtime took 27 to 322 MiB more a page and was at most 6 % faster."""
@@ -46,19 +52,43 @@ _TINY_LANGUAGES = (
 """What one set of PP-OCRv6 weights reads, all at once; RapidOCR's model list says so."""
 
 
-def rapidocr_specs() -> tuple[EngineSpec, ...]:
-    """RapidOCR on the runtime that suits this machine, then on ONNX Runtime whatever is installed, then on a GPU."""
+def rapidocr_specs(options: Mapping[str, Options]) -> tuple[EngineSpec, ...]:
+    """RapidOCR on the runtime that suits this machine, then on ONNX Runtime whatever is installed, then on a GPU.
+
+    Args:
+        options: `engines.<name>` of the settings.
+    """
     best = (
-        _spec(NAME, "load", runtime="openvino", seed=_OPENVINO_SEED)
+        _spec(NAME, options, "load", runtime="openvino", seed=_OPENVINO_SEED)
         if has_openvino()
-        else _spec(NAME, "load", runtime="onnxruntime", seed=_ONNXRUNTIME_SEED)
+        else _spec(NAME, options, "load", runtime="onnxruntime", seed=_ONNXRUNTIME_SEED)
     )
     on_cuda = replace(
-        _spec(ON_CUDA, "load_on_cuda", runtime="onnxruntime", seed=_CUDA_SEED),
+        _spec(ON_CUDA, options, "load_on_cuda", runtime="onnxruntime", seed=_CUDA_SEED),
         device_kinds=("cuda",),
         unusable="" if has_cuda() else f"{ON_CUDA} needs another ONNX Runtime than is installed here. {REMEDY}",
     )
-    return best, _spec(ON_ONNXRUNTIME, "load_on_onnxruntime", runtime="onnxruntime", seed=_ONNXRUNTIME_SEED), on_cuda
+    on_onnxruntime = _spec(
+        ON_ONNXRUNTIME, options, "load_on_onnxruntime", runtime="onnxruntime", seed=_ONNXRUNTIME_SEED
+    )
+    return best, on_onnxruntime, on_cuda
+
+
+def fast_models(options: Options) -> tuple[Path, Path]:
+    """The files of the profile `fast`, detection and recognition, as its user named them."""
+    return Path(str(options.get("det_model", ""))), Path(str(options.get("rec_model", "")))
+
+
+def fast_models_missing(options: Options, *, engine: str) -> str:
+    """What to do where they are not there; empty where they are."""
+    if all(path.is_file() for path in fast_models(options)):
+        return ""
+    return (
+        "The profile fast needs model files that no package ships in a form we can vouch for. Download "
+        "PP-OCRv6_det_tiny.onnx and PP-OCRv6_rec_tiny.onnx from RapidOCR's model list "
+        "(https://rapidai.github.io/RapidOCRDocs/main/model_list/) and name them in the settings "
+        f"engines.{engine}.det_model and engines.{engine}.rec_model, or use the profile accurate."
+    )
 
 
 def has_openvino() -> bool:
@@ -74,13 +104,14 @@ def has_cuda() -> bool:
         return False
 
 
-def _spec(name: str, factory: str, *, runtime: str, seed: MemorySeed) -> EngineSpec:
+def _spec(name: str, options: Mapping[str, Options], factory: str, *, runtime: str, seed: MemorySeed) -> EngineSpec:
+    missing = fast_models_missing(options.get(name, {}), engine=name)
     return EngineSpec(
         name=name,
         factory=f"pagemill.engines.rapidocr:{factory}",
         profiles=(
             EngineProfile(name="accurate", languages=(*_TINY_LANGUAGES, "ja"), seed=seed),
-            EngineProfile(name="fast", languages=_TINY_LANGUAGES, seed=seed),
+            EngineProfile(name=FAST, languages=_TINY_LANGUAGES, seed=seed, unusable=missing),
         ),
         requires=("rapidocr", runtime, "cv2"),
         distribution="rapidocr",
