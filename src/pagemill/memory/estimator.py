@@ -238,7 +238,7 @@ class LearningEstimator:
         """
         learned, base, x = self._of(key), self.base(key), self._size(key, pixels, batch_size)
         gpu = 0 if key.device == CPU else max(base.gpu_bytes, learned.gpu.at(x))
-        return MemoryNeed(max(base.ram_bytes, learned.ram.at(x)), gpu)
+        return MemoryNeed(max(base.ram_bytes, learned.ram.at(x), self._least(key)), gpu)
 
     def observe(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, peak: MemoryNeed) -> None:
         """Learn from a page that was read. A figure of 0 was not measured and teaches nothing."""
@@ -319,6 +319,14 @@ class LearningEstimator:
             gpu = Line(seed.base.gpu_bytes + seed.fixed.gpu_bytes, seed.gpu_per_pixel)
             self._learned[key] = _Learned(_Curve(ram, self._config), _Curve(gpu, self._config))
         return self._learned[key]
+
+    def _least(self, key: ModelSetKey) -> int:
+        """A reader is promised its seed whatever it took: what a document holds of it goes by no size known before.
+
+        After hundreds of small pages, a long scan would otherwise be more than was ever seen.
+        """
+        seed = self._seed(key)
+        return seed.base.ram_bytes + seed.fixed.ram_bytes if key.is_reader else 0
 
     def _size(self, key: ModelSetKey, pixels: int, batch_size: int | None) -> float:
         return pixels if batch_size is None else pixels * batch_size / self._seed(key).batch_size

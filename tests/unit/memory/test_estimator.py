@@ -266,3 +266,12 @@ def test_what_was_learned_before_there_was_structure_is_understood() -> None:
     assert '"structure": false, ' in written
     other.restore(json.loads(written.replace('"structure": false, ', "")))
     assert other.base(KEY) == estimator.base(KEY)
+
+
+def test_a_reader_is_promised_its_seed_however_little_many_pages_took(estimator: LearningEstimator) -> None:
+    reader = ModelSetKey.reader(CPU)
+    seeded = estimator.batch(reader, pixels=0)
+    learn(estimator, 600, 55, key=reader, pixels=0)
+    assert estimator.batch(reader, pixels=0) == seeded
+    learn(estimator, 10, 400, key=reader, pixels=0)
+    assert estimator.batch(reader, pixels=0).ram_bytes >= 400 * MIB
