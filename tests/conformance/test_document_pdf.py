@@ -1,5 +1,6 @@
 """What PDFs alone can be: locked, turned, cropped, filled in, written over, in other units."""
 
+import random
 from pathlib import Path
 
 import pikepdf
@@ -11,7 +12,9 @@ from pagemill.documents.opening import inspect_document, open_document
 from pagemill.domain.documents import OcrMode, PageSize
 from pagemill.domain.errors import EncryptedDocument, InvalidDocument
 from pagemill.domain.image import PageImage
+from pagemill.domain.memory import MIB
 from pagemill.domain.page import Page, PageSource
+from pagemill.pool.linux import peak_rss_bytes, reset_peak
 
 LIMIT = 4_000_000
 WHITE_SCAN = (10, 10, b"\xff" * 100)
@@ -199,3 +202,31 @@ def test_a_document_without_pages_is_refused_as_such_even_after_a_locked_one(tmp
 def test_at_most_64_sizes_are_told(tmp_path: Path) -> None:
     info = inspect_document(make_pdf(tmp_path / "a", [PdfPageSpec()] * 70))
     assert (info.page_count, len(info.page_sizes)) == (70, 64)
+
+
+def test_a_long_scan_takes_no_more_memory_for_its_length(tmp_path: Path) -> None:
+    path, pages, page_mib = tmp_path / "scan.pdf", 96, 1
+    noise = random.Random(7).randbytes(page_mib * MIB)
+    with pikepdf.new() as pdf:
+        for _ in range(pages):
+            pdf.add_blank_page(page_size=(612, 792))
+            samples = pdf.make_stream(
+                noise,
+                Type=Name.XObject,
+                Subtype=Name.Image,
+                Width=1024,
+                Height=page_mib * 1024,
+                ColorSpace=Name.DeviceGray,
+                BitsPerComponent=8,
+            )
+            page = pdf.pages[-1]
+            page.add_resource(samples, Name.XObject, Name("/Scan"))
+            page.Contents = pdf.make_stream(b"612 0 0 792 0 0 cm /Scan Do")
+        pdf.save(path, compress_streams=False)
+    reset_peak()
+    before = peak_rss_bytes()
+    with open_document(path) as document:
+        sizes = [document.text_page(number, dpi=72, mode=OcrMode.AUTO) for number in range(1, pages + 1)]
+    assert sizes == [None] * pages
+    assert path.stat().st_size > pages * page_mib * MIB
+    assert peak_rss_bytes() - before < pages * page_mib * MIB / 2

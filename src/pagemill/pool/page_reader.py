@@ -21,10 +21,6 @@ logger = logging.getLogger(__name__)
 STRUCTURE_PIXELS = 4_000_000
 """A page whose text layer was taken is drawn with no more pixels to look for its structure: an A4 page at 200 dpi."""
 
-_MOST_READS = 32
-"""A document is opened anew after so many reads: until it is closed, pdfium keeps the compressed images of all pages it
-was asked about. A reader grew from 45 to 293 MiB over a scan of 304 pages, and does to 73 so."""
-
 _NO_MEMORY = "There was not enough memory for this."
 _UNREADABLE = "This page cannot be opened: its data is damaged or of a kind that is not supported."
 _NO_STRUCTURE = "The structure of this page could not be found; its text is as it was read."
@@ -48,7 +44,6 @@ class PageReader:
         self._open_document = open_document
         self._closing = ExitStack()
         self._opened: tuple[str, Document] | None = None
-        self._reads = 0
 
     def read(self, number: int, params: BatchParams) -> PageOutcome:
         """What became of the page; whatever was raised is told as a `PageFailed`."""
@@ -138,14 +133,13 @@ class PageReader:
             return page.model_copy(update={"warnings": (*page.warnings, _NO_STRUCTURE)})
 
     def _document(self, path: str) -> Document:
-        if self._opened is None or self._opened[0] != path or self._reads == _MOST_READS:
+        if self._opened is None or self._opened[0] != path:
             self._close_document()
             self._opened = path, self._closing.enter_context(self._open_document(Path(path)))
-        self._reads += 1
         return self._opened[1]
 
     def _close_document(self) -> None:
-        self._opened, self._reads = None, 0
+        self._opened = None
         self._closing.close()
 
     def _trim_models(self) -> None:

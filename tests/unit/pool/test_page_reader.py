@@ -184,12 +184,3 @@ def test_structure_that_does_not_fit_in_memory_is_tried_again_like_any_page() ->
     failed = pages.read(1, params())
     assert isinstance(failed, PageFailed)
     assert failed.reason is TaskFailureReason.OUT_OF_MEMORY
-
-
-def test_a_long_document_is_opened_anew_now_and_then() -> None:
-    shelf = Shelf()
-    reading = reader(shelf)
-    for number in range(1, 101):
-        assert isinstance(reading.read(number, params()), PageRead)
-        assert shelf.open == ["a"]
-    assert shelf.opened == 4
