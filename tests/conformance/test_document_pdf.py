@@ -1,6 +1,6 @@
 """What PDFs alone can be: locked, turned, cropped, filled in, written over, in other units."""
 
-import random
+import os
 from pathlib import Path
 
 import pikepdf
@@ -206,7 +206,7 @@ def test_at_most_64_sizes_are_told(tmp_path: Path) -> None:
 
 def test_a_long_scan_takes_no_more_memory_for_its_length(tmp_path: Path) -> None:
     path, pages, page_mib = tmp_path / "scan.pdf", 96, 1
-    noise = random.Random(7).randbytes(page_mib * MIB)
+    noise = os.urandom(page_mib * MIB)
     with pikepdf.new() as pdf:
         for _ in range(pages):
             pdf.add_blank_page(page_size=(612, 792))

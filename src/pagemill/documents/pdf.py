@@ -29,8 +29,8 @@ POINTS_PER_INCH = 72
 RGB = 3
 
 _MOST_KEPT = 24 * MIB
-"""A file is opened anew after pages that hold so many bytes of it: until it is closed, pdfium keeps the compressed images
-of all pages it was asked about. A reader grew from 45 to 293 MiB over a scan of 304 pages."""
+"""A file is opened anew after pages that hold so many bytes of it: until it is closed, pdfium keeps the compressed
+images of all pages it was asked about. A reader grew from 45 to 293 MiB over a scan of 304 pages."""
 
 _LOCKED = frozenset({pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY})
 _WRITTEN_ANNOTATIONS = frozenset({pdfium_c.FPDF_ANNOT_FREETEXT, pdfium_c.FPDF_ANNOT_STAMP, pdfium_c.FPDF_ANNOT_WIDGET})
