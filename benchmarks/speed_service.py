@@ -21,7 +21,7 @@ from PIL import Image
 
 from pagemill.app import Application
 from pagemill.domain.errors import IllegalTransition
-from pagemill.domain.tasks import Task, TaskOptions
+from pagemill.domain.tasks import Task, TaskOptions, TaskStatus
 from pagemill.settings import PoolSettings, Settings
 
 _SHORT = 8
@@ -77,8 +77,16 @@ async def _unloaded(application: Application) -> None:
 
 async def _read(application: Application, document: Path) -> float:
     started = time.perf_counter()
-    await _finished(application, await application.submit_file(document, TaskOptions()))
-    return time.perf_counter() - started
+    task = await application.submit_file(document, TaskOptions())
+    await _finished(application, task)
+    seconds = time.perf_counter() - started
+    receipt, status = (
+        await application.reader.receipt(task.task_id),
+        (await application.reader.get_task(task.task_id)).status,
+    )
+    if status is not TaskStatus.SUCCEEDED or receipt.workers_lost:
+        raise SystemExit(f"{document.name} ended as {status}, workers lost: {dict(receipt.workers_lost) or 'none'}.")
+    return seconds
 
 
 async def _finished(application: Application, task: Task) -> None:
