@@ -80,12 +80,10 @@ async def _read(application: Application, document: Path) -> float:
     task = await application.submit_file(document, TaskOptions())
     await _finished(application, task)
     seconds = time.perf_counter() - started
-    receipt, status = (
-        await application.reader.receipt(task.task_id),
-        (await application.reader.get_task(task.task_id)).status,
-    )
-    if status is not TaskStatus.SUCCEEDED or receipt.workers_lost:
-        raise SystemExit(f"{document.name} ended as {status}, workers lost: {dict(receipt.workers_lost) or 'none'}.")
+    status = (await application.reader.get_task(task.task_id)).status
+    lost = (await application.reader.receipt(task.task_id)).workers_lost
+    if status is not TaskStatus.SUCCEEDED or lost:
+        raise SystemExit(f"{document.name} ended as {status}, workers lost: {dict(lost) or 'none'}.")
     return seconds
 
 
