@@ -113,7 +113,7 @@ class PoolSettings(_Section):
     idle_timeouts_seconds: dict[str, Seconds] = Field(default_factory=dict)
     """The same for single engines, by name, where it differs; `reader` is the worker without an engine."""
     acquire_timeout_seconds: Seconds = 60
-    """Longest wait for a free service before POOL_EXHAUSTED."""
+    """Longest wait for a free service before `pool_exhausted`."""
     load_timeout_seconds: Seconds = 120
     """Longest a worker may take to load its models."""
     worker_data_limit_mb: Count | None = None

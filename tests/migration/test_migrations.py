@@ -1,5 +1,6 @@
 """Schema changes with data in place, up and down, on both databases."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 from tests.fixtures.stores import Stores, TurnedClock, read_page, started
 
-from pagemill.domain.errors import InvalidSettings
+from pagemill.domain.errors import InvalidSettings, TaskFailureReason
 from pagemill.domain.memory import CPU
 from pagemill.domain.tasks import TRANSITIONS, TaskStatus
 from pagemill.store import migrate
@@ -25,7 +26,7 @@ RESOURCE_COLUMNS = {
     "service_instance_id": None,
     "resource_cleanup_completed": False,
 }
-NEWEST = "0008"
+NEWEST = "0009"
 ADD_TASK = """
 INSERT INTO tasks (task_id, status, document_path, document_name, document_size_bytes, document_sha256, kind,
                    page_count, options, fingerprint, created_at, queue_order, pages_total, pages_done)
@@ -33,6 +34,19 @@ VALUES (:id, :status, '/in/a', 'ä.pdf', 7, 'ab', 'pdf', 2, '{"priority": 3}', '
 """
 ADD_PAGE = "INSERT INTO task_pages (task_id, number, state, stage) VALUES (:id, :number, :state, 'ocr')"
 ADD_RESULT = "INSERT INTO page_results VALUES (:id, 1, 'f00', 'raw', :payload, :time)"
+MOMENT = "'2026-01-01 00:00:00.000000'"
+PAGE_RETRIED, PRIORITY = '{"page": 2, "reason": "TIMEOUT"}', '{"priority": 0}'
+WEBHOOK = '{"failure_reason":"OUT_OF_MEMORY","message":"OUT_OF_MEMORY"}'
+ADD_EVENT = "INSERT INTO task_events (task_id, event_type, timestamp, details) SELECT task_id"
+ADD_WEBHOOK = "INSERT INTO webhook_deliveries (message_id, url, body, created_at, due_at)"
+REASONS_WRITTEN = (
+    "UPDATE tasks SET failure_reason = 'OUT_OF_MEMORY', failure_message = 'OUT_OF_MEMORY' WHERE status = 'failed'",
+    "UPDATE task_pages SET failure_reason = 'WORKER_CRASHED', state = 'failed' WHERE number = 2",
+    f"INSERT INTO page_quarantine VALUES ('ab', 2, 'TIMEOUT', 'It hung.', {MOMENT})",  # noqa: S608
+    f"{ADD_EVENT}, 'page_retried', {MOMENT}, '{PAGE_RETRIED}' FROM tasks",
+    f"{ADD_EVENT}, 'queued', {MOMENT}, '{PRIORITY}' FROM tasks",
+    f"{ADD_WEBHOOK} VALUES ('m', 'u', '{WEBHOOK}', {MOMENT}, {MOMENT})",
+)
 
 
 @contextmanager
@@ -205,6 +219,55 @@ def test_tasks_outlive_the_batches_they_were_sent_in(empty_database: str) -> Non
     assert migrate.check(empty_database) == []
 
 
+def test_reasons_change_their_case_wherever_they_are_written_and_all_else_stays(empty_database: str) -> None:
+    migrate.upgrade(empty_database, "0008")
+    _populate(empty_database, TaskStatus.QUEUED, TaskStatus.FAILED)
+    with _connected(empty_database) as connection:
+        for statement in REASONS_WRITTEN:
+            connection.exec_driver_sql(statement)
+    everything = sorted(_tables(empty_database) - {"alembic_version"})
+    before = {table: _readable(_rows(empty_database, table)) for table in everything}
+
+    migrate.upgrade(empty_database, "0009")
+    after = {table: _readable(_rows(empty_database, table)) for table in everything}
+    assert {row["failure_reason"] for row in after["tasks"]} == {None, "out_of_memory"}
+    assert {row["failure_message"] for row in after["tasks"]} == {None, "OUT_OF_MEMORY"}
+    assert {row["failure_reason"] for row in after["task_pages"]} == {None, "worker_crashed"}
+    assert [row["reason"] for row in after["page_quarantine"]] == ["timeout"]
+    assert [row["details"] for row in after["task_events"]] == 2 * [{"page": 2, "reason": "timeout"}] + 2 * [
+        {"priority": 0}
+    ]
+    bodies = [row["body"] for row in after["webhook_deliveries"]]
+    assert bodies == ['{"failure_reason":"out_of_memory","message":"OUT_OF_MEMORY"}']
+    for accepted in (True, False):
+        value = "timeout" if accepted else "TIMEOUT"
+        assert _is_accepted(empty_database, f"UPDATE tasks SET failure_reason = '{value}'") is accepted  # noqa: S608
+    with _connected(empty_database) as connection:
+        connection.exec_driver_sql("UPDATE tasks SET failure_reason = NULL WHERE status <> 'failed'")
+        connection.exec_driver_sql("UPDATE tasks SET failure_reason = 'out_of_memory' WHERE status = 'failed'")
+
+    migrate.downgrade(empty_database, "0008")
+    assert {table: _readable(_rows(empty_database, table)) for table in everything} == before
+    assert not _is_accepted(empty_database, "UPDATE task_pages SET failure_reason = 'timeout'")
+
+
+def _readable(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """With details as they mean, however they are written."""
+    return [
+        {
+            name: json.loads(value) if name == "details" and isinstance(value, str) else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+def test_every_reason_of_the_domain_can_be_stored(database_url: str) -> None:
+    _populate(database_url, TaskStatus.FAILED)
+    for reason in TaskFailureReason:
+        assert _is_accepted(database_url, f"UPDATE tasks SET failure_reason = '{reason}'")  # noqa: S608
+
+
 def test_migrating_from_several_places_at_once_is_safe(empty_database: str) -> None:
     failures: list[BaseException] = []
     together = threading.Barrier(4)
@@ -239,7 +302,9 @@ def test_the_database_itself_refuses_what_the_state_machine_lacks(database_url: 
     "statement",
     [
         "UPDATE tasks SET kind = 'doc'",
-        "UPDATE tasks SET failure_reason = 'BAD_LUCK'",
+        "UPDATE tasks SET failure_reason = 'OUT_OF_MEMORY'",
+        "UPDATE task_pages SET failure_reason = 'bad_luck'",
+        "INSERT INTO page_quarantine VALUES ('ab', 1, 'TIMEOUT', '', '2026-01-01')",
         "UPDATE task_pages SET state = 'lost'",
         "UPDATE task_pages SET stage = 'dream'",
         "UPDATE task_pages SET state = 'leased'",

@@ -112,7 +112,7 @@ class TaskErrorHandler:
         on the rungs above that alone, on the CPU, at a lower resolution; whoever is to be alerted is told.
 
         Returns:
-            The rung it is on now; None where the page was given up (`OUT_OF_MEMORY`) and the others are delivered.
+            The rung it is on now; None where the page was given up (`out_of_memory`) and the others are delivered.
         """
         situation = self._situation(task, oom)
         rung = next_rung(oom.rung, situation)

@@ -95,7 +95,7 @@ class StatusCollector(Collector):
             "failed": work.pages_failed,
         }
         yield _counters("pagemill_pages", "Pages worked, by outcome; failed: given up.", "outcome", outcomes)
-        failures = {reason.value.lower(): work.failed_for.get(reason, 0) for reason in TaskFailureReason}
+        failures = {reason.value: work.failed_for.get(reason, 0) for reason in TaskFailureReason}
         yield _counters("pagemill_page_failures", "Pages given up, by reason.", "reason", failures)
         durations = HistogramMetricFamily(
             "pagemill_page_duration_seconds", "Time workers spent on the pages they read, by stage.", labels=["stage"]

@@ -86,7 +86,7 @@ async def test_a_task_s_life_is_told_by_its_events(stores: Stores) -> None:
     ]
     assert log[2].details == {"device": "cpu"}
     assert log[3].details == {"page": 1, "seconds": 1.5, "confidence": 0.9}
-    assert log[5].details == {"page": 2, "reason": "ENGINE_ERROR", "message": "It went wrong."}
+    assert log[5].details == {"page": 2, "reason": "engine_error", "message": "It went wrong."}
     assert log[7].details == {"priority": 2}
 
 

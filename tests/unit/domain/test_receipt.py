@@ -69,18 +69,18 @@ def test_waiting_is_counted_from_every_queueing_to_what_ended_it() -> None:
 
 
 def test_what_went_wrong_is_listed_with_its_reason() -> None:
-    oom: Details = {"page": 2, "reason": "OUT_OF_MEMORY", "device": "cpu", "reached_mb": 800, "next_rung": "alone"}
+    oom: Details = {"page": 2, "reason": "out_of_memory", "device": "cpu", "reached_mb": 800, "next_rung": "alone"}
     events = log(
         (1, TaskEvent.OOM_RECOVERY, oom),
-        (1, TaskEvent.PAGE_RETRIED, {"page": 2, "reason": "OUT_OF_MEMORY"}),
+        (1, TaskEvent.PAGE_RETRIED, {"page": 2, "reason": "out_of_memory"}),
         (2, TaskEvent.WORKER_LOST, {"page": 2, "cause": "crash", "peak_mb": 990}),
-        (2, TaskEvent.PAGE_RETRIED, {"page": 2, "reason": "WORKER_CRASHED"}),
+        (2, TaskEvent.PAGE_RETRIED, {"page": 2, "reason": "worker_crashed"}),
         (3, TaskEvent.PAGE_RETRIED, {"page": 1, "cause": "lease_lost"}),
         (3, TaskEvent.MEMORY_WARNING, {"kind": "over_promise"}),
         (4, TaskEvent.OOM_RECOVERY, {**oom, "next_rung": None}),
     )
     receipt = make_receipt(TASK, events, (), now=START)
-    assert receipt.retries == {"OUT_OF_MEMORY": 1, "WORKER_CRASHED": 1, "lease_lost": 1}
+    assert receipt.retries == {"out_of_memory": 1, "worker_crashed": 1, "lease_lost": 1}
     assert receipt.workers_lost == {"crash": 1}
     assert receipt.peak_mb == 990
     assert receipt.memory_warnings == 1

@@ -61,7 +61,7 @@ async def test_an_alert_says_what_ran_out_of_memory_where() -> None:
         "task_id": "a",
         "page": 7,
         "device": "cpu",
-        "reason": "OUT_OF_MEMORY",
+        "reason": "out_of_memory",
         "message": "bad_alloc",
         "reached_mb": 900,
         "next_rung": "alone",

@@ -141,7 +141,7 @@ async def test_an_archive_holds_every_form_and_says_what_is_in_it(stores: Stores
     assert [(each["name"], each["media_type"]) for each in manifest["files"]] == [
         (f"a{writer.extension}", writer.media_type) for writer in writers
     ]
-    assert manifest["unread"] == [{"page": 3, "reason": "ENGINE_ERROR", "message": "It went wrong."}]
+    assert manifest["unread"] == [{"page": 3, "reason": "engine_error", "message": "It went wrong."}]
     for each in manifest["files"]:
         content = contents[each["name"]]
         assert (each["size_bytes"], each["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())

@@ -89,7 +89,7 @@ async def test_pages_are_shown_by_number_with_what_went_wrong(client: httpx.Asyn
     body = (await client.get(f"/tasks/{task_id}/pages")).json()
     assert [page["number"] for page in body["pages"]] == [1, 2, 3]
     assert [page["state"] for page in body["pages"]] == ["queued", "failed", "queued"]
-    assert body["pages"][1]["failure"] == {"reason": "PAGE_UNREADABLE", "message": "The page's image is damaged."}
+    assert body["pages"][1]["failure"] == {"reason": "page_unreadable", "message": "The page's image is damaged."}
 
 
 async def test_finished_pages_are_readable_while_the_task_runs(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
