@@ -13,6 +13,7 @@ from pagemill import configs
 from pagemill.documents.writers import ResultWriters
 from pagemill.documents.writers.json_schema import result_schema_text
 from pagemill.domain.clock import SteadyClock, SystemClock
+from pagemill.domain.durable import make_folder
 from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import DatabaseUnavailable
 from pagemill.domain.tasks import Task, TaskCreateRequest, TaskOptions
@@ -282,7 +283,7 @@ class Application:
         """Start every part in order; at the end stop them in the reverse order, giving unfinished pages back."""
         async with AsyncExitStack() as stack:
             stack.enter_context(locked_folder(self.settings.data_dir.resolve(), shared=not self._is_alone))
-            self.uploads.mkdir(exist_ok=True)
+            make_folder(self.uploads)
             if self._is_alone:
                 await asyncio.to_thread(self._remove_leftovers)
             await asyncio.to_thread(migrate.upgrade, self.settings.resolved_database_url)

@@ -8,6 +8,10 @@ PostgreSQL  one pool for both
 
 A transaction waits for nothing but the database, and crosses to its thread and back once, not once a statement: that
 crossing costs several times what a statement does.
+
+What somebody is told of, a power failure must not undo: such transactions are on the disk before they return
+(`promising`). What can simply be done again is not (`writing`): SQLite then spares the disk a sync. A promise takes
+everything that was committed before it to the disk, too.
 """
 
 import asyncio
@@ -15,7 +19,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine
@@ -23,6 +27,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from pagemill.domain.errors import DatabaseUnavailable
 from pagemill.store.dialects import (
+    DURABLE,
     check_sqlite_version,
     is_sqlite,
     make_parent_folder,
@@ -54,11 +59,15 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class _Lane:
-    """Some connections, and a thread for each."""
+    """Some connections, and a thread for each; `durable` are the same, for transactions that must be on the disk."""
 
     engine: Engine
     threads: ThreadPoolExecutor
     patience_s: float
+
+    @cached_property
+    def durable(self) -> Engine:
+        return self.engine.execution_options(**{DURABLE: True})
 
 
 class Database:
@@ -119,16 +128,20 @@ class Database:
         """
         return await _run(_started(self._reader), work)
 
-    async def write(self, work: Callable[[Connection], _T]) -> _T:
+    async def write(self, work: Callable[[Connection], _T], *, durable: bool = False) -> _T:
         """Run `work` in a transaction that is committed at its end, or rolled back where an error leaves it.
 
         A caller that is cancelled goes on once the transaction has ended, one way or the other.
+
+        Args:
+            work: What is done in it.
+            durable: Whether it must survive a power failure, with all that was committed before it.
 
         Raises:
             DatabaseUnavailable: The database cannot be used now. Where it went away during the commit, nobody knows
                 whether that was done; leases, tokens and the state machine keep a second try from doing it twice.
         """
-        return await _run(_started(self._writer), work)
+        return await _run(_started(self._writer), work, durable=durable)
 
     def _sqlite_lane(self, connections: int, *, writes: bool) -> _Lane:
         engine = create_engine(
@@ -165,7 +178,10 @@ def reading(
 def writing(
     method: Callable[Concatenate[_S, Connection, _P], _T],
 ) -> Callable[Concatenate[_S, _P], Coroutine[object, None, _T]]:
-    """Make of a plain method, given a connection, one to be awaited: a transaction that writes."""
+    """Make of a plain method, given a connection, one to be awaited: a transaction that writes.
+
+    A power failure may undo it, where it is among the last: for what is done again then.
+    """
 
     @wraps(method)
     async def awaited(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -174,12 +190,27 @@ def writing(
     return awaited
 
 
+def promising(
+    method: Callable[Concatenate[_S, Connection, _P], _T],
+) -> Callable[Concatenate[_S, _P], Coroutine[object, None, _T]]:
+    """As `writing`, for what must survive a power failure once it returned.
+
+    That is what a caller is told of, and what cannot be taken back: a message that is sent, a file that is deleted.
+    """
+
+    @wraps(method)
+    async def awaited(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return await self._database.write(lambda connection: method(self, connection, *args, **kwargs), durable=True)
+
+    return awaited
+
+
 def _threads(number: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(number, thread_name_prefix="database")
 
 
-async def _run(lane: _Lane, work: Callable[[Connection], _T]) -> _T:
-    job = lane.threads.submit(_transaction, lane.engine, work)
+async def _run(lane: _Lane, work: Callable[[Connection], _T], *, durable: bool = False) -> _T:
+    job = lane.threads.submit(_transaction, lane.durable if durable else lane.engine, work)
     ended = asyncio.wrap_future(job)
     try:
         done, _ = await asyncio.wait([ended], timeout=lane.patience_s)

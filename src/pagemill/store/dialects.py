@@ -12,6 +12,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
+from pagemill.domain.durable import make_folder
 from pagemill.domain.errors import InvalidSettings
 
 BUSY_TIMEOUT_MS = 30_000
@@ -20,7 +21,13 @@ BUSY_TIMEOUT_MS = 30_000
 
 TRUSTED_SECONDS = 1.0
 """A connection to PostgreSQL that was used so lately is not asked whether it still lives."""
+DURABLE = "pagemill_durable"
+"""Execution option of a transaction: whether it must be on the disk once it is committed."""
 _USED_AT = "pagemill.used_at"
+_SYNCHRONOUS = "pagemill.synchronous"
+_COMMIT_DURABLY = (
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+)
 _ADVISORY_LOCK = text("SELECT pg_advisory_xact_lock(hashtext(:name))")
 
 
@@ -67,7 +74,7 @@ def is_sqlite(url: URL) -> bool:
 def make_parent_folder(url: URL) -> None:
     """Make the folder an SQLite file is to lie in."""
     if is_sqlite(url) and url.database is not None:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(Path(url.database).parent)
 
 
 def prepare_sqlite(engine: Engine, *, writes: bool) -> None:
@@ -79,7 +86,8 @@ def prepare_sqlite(engine: Engine, *, writes: bool) -> None:
 
     WAL with `synchronous=NORMAL`: what was committed survives a crash of the process, since it is in the system's
     cache; a power failure may cost the last moments before it but never the database's consistency. FULL would pay an
-    fsync for each page that is committed, to save pages that can simply be read again.
+    fsync for each page that is committed, to save pages that can simply be read again. Transactions with the option
+    `DURABLE` do pay it: their commit syncs the whole log. SQLite lets this be chosen only between two transactions.
     """
 
     @event.listens_for(engine, "connect")
@@ -99,11 +107,32 @@ def prepare_sqlite(engine: Engine, *, writes: bool) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
+        if writes:
+            _choose_synchronous(connection)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _choose_synchronous(connection: Connection) -> None:
+    chosen = "FULL" if connection.get_execution_options().get(DURABLE) else "NORMAL"
+    if connection.info.get(_SYNCHRONOUS, "NORMAL") != chosen:
+        connection.exec_driver_sql(f"PRAGMA synchronous={chosen}")
+        connection.info[_SYNCHRONOUS] = chosen
+
+
 def prepare_postgresql(engine: Engine) -> None:
-    """See that a connection which was idle still lives before it is used; one that was used a moment ago does."""
+    """Make commits durable, and see that connections live.
+
+    A server that is set to `synchronous_commit = off` is asked for `on`: what it answers for then survives a power
+    failure, as it does with every other value. A connection that was idle is asked whether it still lives before it is
+    used; one that was used a moment ago does.
+    """
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute(_COMMIT_DURABLY)
+        cursor.close()
+        connection.commit()
 
     @event.listens_for(engine, "checkin")
     def on_checkin(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:

@@ -15,7 +15,7 @@ from pagemill.domain.errors import Conflict, DuplicateSubmission, NotFound
 from pagemill.domain.ports import Clock
 from pagemill.domain.tasks import FINAL_STATUSES, Task, TaskStatus
 from pagemill.store.creation import create_task
-from pagemill.store.database import Database, reading, writing
+from pagemill.store.database import Database, promising, reading
 from pagemill.store.dialects import Lock, serialise
 from pagemill.store.records import task_of
 from pagemill.store.tables import document_batches, tasks
@@ -32,7 +32,7 @@ class SqlDocumentBatches:
         self._clock = clock
         self._config = config or QueueConfig()
 
-    @writing
+    @promising
     def submit(self, connection: Connection, new: NewDocumentBatch) -> DocumentBatch:
         """Store a batch with all its tasks and queue these, in one transaction: all or nothing; see the port."""
         check_size(len(new.tasks), self._config.max_queue_size)
@@ -84,7 +84,7 @@ class SqlDocumentBatches:
         query = of_batch.where(tasks.c.status.not_in(FINAL_STATUSES)).order_by(tasks.c.task_id)
         return connection.execute(query).scalars().all()
 
-    @writing
+    @promising
     def delete(self, connection: Connection, batch_id: str) -> Sequence[Task]:
         """Remove a batch all of whose tasks are over or were never started, with these; returns what they were.
 

@@ -5,17 +5,20 @@ import secrets
 import shutil
 from pathlib import Path
 
+from pagemill.domain.durable import sync
 from pagemill.domain.tasks import StoredDocument
 
 
 def keep_copy(file: Path, folder: Path) -> StoredDocument:
-    """Copy a file to where documents are kept; the file stays as it is.
+    """Copy a file to where documents are kept, to survive a power failure there; the file stays as it is.
 
     Raises:
         OSError: It cannot be read, or there is no room.
     """
     kept = folder / secrets.token_hex(16)
     shutil.copyfile(file, kept)
+    sync(kept)
+    sync(folder)
     with kept.open("rb") as copied:
         digest = hashlib.file_digest(copied, "sha256").hexdigest()
     return StoredDocument(path=str(kept.resolve()), name=file.name, size_bytes=kept.stat().st_size, sha256=digest)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pagemill.domain.durable import make_folder
 from pagemill.domain.errors import InvalidSettings
 
 
@@ -20,7 +21,7 @@ def locked_folder(folder: Path, *, shared: bool) -> Iterator[None]:
         InvalidSettings: Another server has it, or it cannot be written to.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock = (folder / "server.lock").open("w")
     except OSError as error:
         message = f"The data folder {folder} cannot be used ({error.strerror}); name another data_dir."

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, Select, delete, insert, select, u
 from pagemill.domain.ports import Clock
 from pagemill.domain.tasks import Task
 from pagemill.domain.webhooks import Delivery
-from pagemill.store.database import Database, reading, writing
+from pagemill.store.database import Database, promising, reading, writing
 from pagemill.store.tables import webhook_deliveries
 
 KEPT_FOR = timedelta(days=7)
@@ -43,7 +43,7 @@ class SqlOutbox:
     def _is_any_due(self, connection: Connection) -> bool:
         return connection.execute(_due(self._clock.now()).limit(1)).first() is not None
 
-    @writing
+    @promising
     def _claim(self, connection: Connection, limit: int, hold_for: timedelta) -> Sequence[Delivery]:
         now = self._clock.now()
         taken = connection.execute(_due(now).limit(limit).with_for_update(skip_locked=True)).scalars().all()

@@ -24,7 +24,7 @@ from pagemill.domain.snapshot import QueueSnapshot
 from pagemill.domain.tasks import NewTask, Task, TaskStatus, check_startable
 from pagemill.store.changes import change_status, lock_task
 from pagemill.store.creation import create_task
-from pagemill.store.database import Database, reading, writing
+from pagemill.store.database import Database, promising, reading, writing
 from pagemill.store.dialects import Lock, serialise
 from pagemill.store.queue_statistics import read_statistics
 from pagemill.store.records import task_of
@@ -58,7 +58,7 @@ class SqlTaskQueue:
         self._clock = clock
         self._config = config or QueueConfig()
 
-    @writing
+    @promising
     def add_task(self, connection: Connection, task: Task, priority: int = 0) -> Task:
         """Queue a task that is `created` (or final, when its failed pages are to be retried).
 
@@ -103,7 +103,7 @@ class SqlTaskQueue:
         is_next = tasks.c.priority == next_priority
         return everybody.order_by(is_next.desc(), case((is_next, _last_served())), *first_come)
 
-    @writing
+    @promising
     def submit(self, connection: Connection, new: NewTask) -> Task:
         """Store a task and queue it, in one transaction: both or neither.
 

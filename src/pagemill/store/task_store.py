@@ -11,7 +11,7 @@ from pagemill.domain.ports import Clock
 from pagemill.domain.tasks import FINAL_STATUSES, NewTask, PageState, Task, TaskPage, TaskStatus
 from pagemill.store.changes import change_status, lock_task, no_such_task, raised_peak
 from pagemill.store.creation import create_task
-from pagemill.store.database import Database, reading, writing
+from pagemill.store.database import Database, promising, reading, writing
 from pagemill.store.document_batches import forget_empty
 from pagemill.store.labels import has_labels
 from pagemill.store.payload import unpack
@@ -29,7 +29,7 @@ class SqlTaskStore:
         self._database = database
         self._clock = clock
 
-    @writing
+    @promising
     def create(self, connection: Connection, new: NewTask) -> Task:
         """Store a task (`created`) and its page rows in one transaction."""
         return create_task(connection, new, now=self._clock.now())
@@ -104,7 +104,7 @@ class SqlTaskStore:
         )
         return [task_of(row) for row in connection.execute(query).mappings()]
 
-    @writing
+    @promising
     def transition(
         self,
         connection: Connection,
@@ -158,7 +158,7 @@ class SqlTaskStore:
         if changed.rowcount == 0:
             raise no_such_task(task_id)
 
-    @writing
+    @promising
     def delete(self, connection: Connection, task_id: str) -> Task:
         """Remove a final or never started task with all rows that belong to it; returns what it was.
 

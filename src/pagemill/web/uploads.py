@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+from pagemill.domain.durable import make_folder, sync
 from pagemill.domain.errors import DocumentTooLarge, InvalidDocument
 from pagemill.domain.tasks import StoredDocument
 from pagemill.web.problems import RequestRefused
@@ -201,7 +202,7 @@ class IncomingFile:
             if self._abandoned:
                 return
             if self._file is None:
-                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_folder(self._path.parent, mode=0o700)
                 self._file = open(self._part, "xb", opener=_private)  # noqa: SIM115 - open across calls
             self._file.write(self._buffer)
             self._digest.update(self._buffer)
@@ -216,7 +217,7 @@ class IncomingFile:
             os.fsync(self._file.fileno())
             self._file.close()
             self._part.rename(self._path)
-            _sync_directory(self._path.parent)
+            sync(self._path.parent)
 
 
 class IncomingBatch:
@@ -308,14 +309,6 @@ def _touch(paths: Sequence[Path]) -> None:
     for path in paths:
         with contextlib.suppress(FileNotFoundError):  # its batch is being removed, or will be refused
             os.utime(path)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

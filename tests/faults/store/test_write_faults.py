@@ -49,7 +49,7 @@ class FaultyDatabase(Database):
         self._fails_at = fails_at
         self._fault = fault
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, durable: bool = False) -> T:
         self.writes += 1
         fails = self.writes == self._fails_at
         if fails and self._fault is Fault.STATEMENT:
@@ -61,7 +61,7 @@ class FaultyDatabase(Database):
                 raise OperationalError("COMMIT", {}, OSError("A fault of the test."))
             return result
 
-        result = await super().write(faulty)
+        result = await super().write(faulty, durable=durable)
         if fails and self._fault is Fault.AFTER_COMMIT:
             raise DatabaseUnavailable("A fault of the test.")
         return result

@@ -1,0 +1,30 @@
+"""Files and folders that survive a power failure.
+
+A file is on the disk once it is synced, and found there once the folder that names it is synced, and that folder once
+its own parent is.
+"""
+
+import os
+from pathlib import Path
+
+
+def sync(path: Path) -> None:
+    """Have a file's content, or the names in a folder, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path, *, mode: int = 0o777) -> None:
+    """Make a folder, and those above it that are missing, to stay; one that is there is no error.
+
+    Args:
+        folder: The folder.
+        mode: Its permissions, less what the process's umask takes away; those above it get the default ones.
+    """
+    missing = [above for above in (folder, *folder.parents) if not above.exists()]
+    folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    for above in missing:
+        sync(above.parent)
