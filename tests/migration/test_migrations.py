@@ -26,7 +26,7 @@ RESOURCE_COLUMNS = {
     "service_instance_id": None,
     "resource_cleanup_completed": False,
 }
-NEWEST = "0009"
+NEWEST = "0010"
 ADD_TASK = """
 INSERT INTO tasks (task_id, status, document_path, document_name, document_size_bytes, document_sha256, kind,
                    page_count, options, fingerprint, created_at, queue_order, pages_total, pages_done)
@@ -154,6 +154,18 @@ def test_labels_can_be_found_by_and_what_was_sent_comes_and_goes_with_all_other_
 
     migrate.downgrade(empty_database, "0006")
     assert "webhook_deliveries" not in _tables(empty_database)
+    assert {table: _rows(empty_database, table) for table in before} == before
+
+
+def test_devices_of_pages_come_and_go_with_all_other_data_in_place(empty_database: str) -> None:
+    migrate.upgrade(empty_database, "0009")
+    _populate(empty_database, *TaskStatus)
+    before = {table: _rows(empty_database, table) for table in ("tasks", "task_pages", "page_results")}
+
+    migrate.upgrade(empty_database, "0010")
+    assert {row["device"] for row in _rows(empty_database, "task_pages")} == {None}
+
+    migrate.downgrade(empty_database, "0009")
     assert {table: _rows(empty_database, table) for table in before} == before
 
 

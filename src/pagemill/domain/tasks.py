@@ -325,30 +325,6 @@ class PageLease:
 
 
 @dataclass(frozen=True)
-class Backlog:
-    """A running task with pages to work on, as the dispatcher sees it.
-
-    Attributes:
-        sequence: Order of admission; lower came first.
-        queued: Pages that wait, by stage.
-        leased: Pages in the hands of workers now, all stages together.
-        solitary: Of the pages that wait for recognition, how many must have the device to themselves.
-        caller: Who sent it; callers share what there is, each among its own tasks.
-        structure: Whether layout and tables are to be found.
-    """
-
-    task_id: str
-    priority: int
-    sequence: int
-    device: DeviceId
-    queued: dict[Stage, int]
-    leased: int
-    solitary: int = 0
-    caller: str = ""
-    structure: bool = False
-
-
-@dataclass(frozen=True)
 class RetryPolicy:
     """When a failed page is tried again; the settings' `tasks.retry`.
 

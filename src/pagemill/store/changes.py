@@ -212,6 +212,8 @@ def _anew() -> Values:
         "state": PageState.QUEUED,
         "attempts": 0,
         "crashes": 0,
+        "rung": 0,
+        "device": None,
         "retry_at": None,
         "failure_reason": None,
         "failure_message": None,

@@ -11,7 +11,8 @@ a batch that leaves only pages waiting for their next try, until one of them is 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import takewhile
+from itertools import groupby, takewhile
+from operator import itemgetter
 
 from sqlalchemy import (
     Boolean,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     Row,
+    RowMapping,
     Select,
     and_,
     bindparam,
@@ -28,12 +30,14 @@ from sqlalchemy import (
     update,
 )
 
+from pagemill.domain.backlog import Backlog, PageKind
 from pagemill.domain.errors import WANT_OF_MEMORY, NotFound
 from pagemill.domain.events import Details, TaskEvent
+from pagemill.domain.memory import DeviceId
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.ports import Clock
 from pagemill.domain.recognition import Stage
-from pagemill.domain.tasks import FINAL_STATUSES, Backlog, PageLease, PageState, Rung, Task, TaskStatus
+from pagemill.domain.tasks import FINAL_STATUSES, PageLease, PageState, Rung, Task, TaskStatus
 from pagemill.store.changes import OPEN, REVOKED, at, change_status, is_over, lock_row, note
 from pagemill.store.completion import WORKABLE, is_any_resting, lock_resting, settle_task
 from pagemill.store.database import Database, reading, writing
@@ -46,40 +50,45 @@ AT_WORK = (TaskStatus.RUNNING, TaskStatus.RETRYING)
 UNFINISHED = tuple(status for status in TaskStatus if status not in FINAL_STATUSES)
 
 
-_SOLITARY = task_pages.c.rung >= Rung.ALONE
 _RUNNING = (
     select(tasks.c.task_id)
     .where(tasks.c.status.in_(AT_WORK))
     .order_by(tasks.c.admission, tasks.c.task_id)
     .limit(bindparam("at_most", type_=Integer))
 )
-_OPEN_PAGES = (
+_STAGE, _ALONE = task_pages.c.stage, task_pages.c.rung >= Rung.ALONE
+_DEVICE = func.coalesce(task_pages.c.device, tasks.c.assigned_device)
+"""What makes the `PageKind` of a page: the backlog counts by these and a claim filters by these, so that they agree."""
+_KINDS = (
     select(
-        task_pages.c.task_id,
-        func.count().filter(task_pages.c.state == PageState.LEASED).label("leased"),
-        func.count().filter(WORKABLE, _SOLITARY).label("solitary"),
-        *(func.count().filter(WORKABLE, task_pages.c.stage == stage).label(stage) for stage in Stage),
+        *(task_pages.c.task_id, tasks.c.priority, tasks.c.admission, tasks.c.caller, task_pages.c.state),
+        tasks.c.options[("recognition", "structure")].as_boolean().label("structure"),
+        *(_STAGE.label("stage"), _ALONE.label("alone"), _DEVICE.label("device"), WORKABLE.label("workable")),
     )
+    .join(tasks, tasks.c.task_id == task_pages.c.task_id)
     .where(task_pages.c.task_id.in_(_RUNNING), task_pages.c.state.in_(OPEN))
-    .group_by(task_pages.c.task_id)
     .subquery()
 )
+_OF_TASK = (_KINDS.c.admission, _KINDS.c.task_id, _KINDS.c.priority, _KINDS.c.caller, _KINDS.c.structure)
+_OF_KIND = (_KINDS.c.stage, _KINDS.c.alone, _KINDS.c.device)
 _BACKLOG = (
     select(
-        *(tasks.c.task_id, tasks.c.priority, tasks.c.admission, tasks.c.assigned_device, tasks.c.caller),
-        tasks.c.options[("recognition", "structure")].as_boolean().label("structure"),
-        *(_OPEN_PAGES.c.leased, _OPEN_PAGES.c.solitary, *(_OPEN_PAGES.c[stage] for stage in Stage)),
+        *(*_OF_TASK, *_OF_KIND),
+        func.count().filter(_KINDS.c.workable).label("waiting"),
+        func.count().filter(_KINDS.c.state == PageState.LEASED).label("leased"),
     )
-    .join(_OPEN_PAGES, _OPEN_PAGES.c.task_id == tasks.c.task_id)
-    .order_by(tasks.c.admission, tasks.c.task_id)
+    .group_by(*_OF_TASK, *_OF_KIND)
+    .order_by(_KINDS.c.admission, _KINDS.c.task_id, *_OF_KIND)
 )
 _WAITING = (
     select(task_pages.c.number, task_pages.c.attempts, task_pages.c.crashes, task_pages.c.rung)
+    .join(tasks, tasks.c.task_id == task_pages.c.task_id)
     .where(
         task_pages.c.task_id == bindparam("of_task"),
-        task_pages.c.stage == bindparam("at_stage", type_=task_pages.c.stage.type),
+        bindparam("at_stage", type_=task_pages.c.stage.type) == _STAGE,
+        bindparam("alone", type_=Boolean) == _ALONE,
+        bindparam("on_device", type_=task_pages.c.device.type) == _DEVICE,
         WORKABLE,
-        bindparam("alone", type_=Boolean) == _SOLITARY,
     )
     .order_by(task_pages.c.number)
     .limit(bindparam("at_most", type_=Integer))
@@ -101,6 +110,10 @@ _LEASE = (
 )
 
 
+_TO_OCR: Values = {"stage": Stage.OCR, "rung": Rung.USUAL.value, "device": None, "retry_at": None}
+"""How a page without a text layer is recognised: the memory that looking for one took says nothing about that."""
+
+
 class SqlPageQueue:
     """`PageQueue` on SQLite and PostgreSQL. Runs in the server process."""
 
@@ -110,41 +123,28 @@ class SqlPageQueue:
 
     @reading
     def backlog(self, connection: Connection, limit: int = 256) -> Sequence[Backlog]:
-        """Running tasks with unfinished pages, in order of admission; `queued` counts what can be worked on now."""
+        """Running tasks with unfinished pages, in order of admission; `waiting` counts what can be worked on now."""
         rows = connection.execute(_BACKLOG, {**at(self._clock.now()), "at_most": limit}).mappings().all()
-        return [
-            Backlog(
-                task_id=row["task_id"],
-                priority=row["priority"],
-                sequence=row["admission"],
-                device=row["assigned_device"],
-                queued={stage: row[stage] for stage in Stage if row[stage]},
-                leased=row["leased"],
-                solitary=row["solitary"],
-                caller=row["caller"],
-                structure=bool(row["structure"]),
-            )
-            for row in rows
-        ]
+        return [_backlog(list(of_task)) for _, of_task in groupby(rows, key=itemgetter("task_id"))]
 
     @writing
     def claim_pages(
         self,
         connection: Connection,
         task_id: str,
-        stage: Stage,
+        kind: PageKind,
         *,
         limit: int,
         owner: str,
         lease_for: timedelta,
-        solitary: bool = False,
     ) -> PageLease | None:
-        """Lease up to `limit` waiting pages, lowest numbers first; suspects alone; see `PageQueue`.
+        """Lease up to `limit` waiting pages of a kind, lowest numbers first; suspects alone; see `PageQueue`.
 
-        None where the task does not run or no page of that stage can be worked on now.
+        None where the task does not run or no page of that kind can be worked on now.
         """
         now = self._clock.now()
-        wanted = {**at(now), "of_task": task_id, "at_stage": stage, "alone": solitary, "at_most": limit}
+        of_kind = {"at_stage": kind.stage, "alone": kind.alone, "on_device": kind.device}
+        wanted = {**at(now), **of_kind, "of_task": task_id, "at_most": limit}
         try:
             row = lock_row(connection, task_id)
         except NotFound:
@@ -158,7 +158,7 @@ class SqlPageQueue:
         lease = PageLease(
             task_id=task_id,
             token=row["lease_token"] + 1,
-            stage=stage,
+            stage=kind.stage,
             pages=tuple(page.number for page in pages),
             attempts=tuple(page.attempts for page in pages),
             crashes=tuple(page.crashes for page in pages),
@@ -184,7 +184,7 @@ class SqlPageQueue:
             commit(connection, lease, read, now=self._clock.now())
         if unread := [outcome.number for outcome in outcomes if isinstance(outcome, PageNeedsOcr)]:
             status = lock_status(connection, lease)
-            settle(connection, lease, unread, {"state": waiting_state(status), "stage": Stage.OCR, "retry_at": None})
+            settle(connection, lease, unread, {"state": waiting_state(status), **_TO_OCR})
 
     @writing
     def fail_page(
@@ -196,6 +196,7 @@ class SqlPageQueue:
         retry_in: timedelta | None,
         crashed: bool = False,
         rung: Rung | None = None,
+        device: DeviceId | None = None,
     ) -> None:
         """Count the failure; queue the page again after `retry_in`, or give it up where that is None.
 
@@ -213,7 +214,7 @@ class SqlPageQueue:
         if retry_in is not None:
             fate = {"state": waiting_state(status), "retry_at": now + retry_in}
             details["retry_in_s"] = retry_in.total_seconds()
-        why = counted(failure, crashed=crashed, rung=rung)
+        why = counted(failure, crashed=crashed, rung=rung, device=device)
         settle(connection, lease, (failure.number,), {**why, **fate})
         if retry_in is None and (crashed or failure.reason in WANT_OF_MEMORY):
             quarantine(connection, lease.document.sha256, failure, now=now)
@@ -288,6 +289,21 @@ class SqlPageQueue:
         now = self._clock.now()
         settled = [settle_task(connection, task, now) for task in lock_resting(connection, task_id, now)]
         return [task for task in settled if task.status.is_final]
+
+
+def _backlog(rows: Sequence[RowMapping]) -> Backlog:
+    """One task's, from a row for each kind of its open pages."""
+    return Backlog(
+        task_id=rows[0]["task_id"],
+        priority=rows[0]["priority"],
+        sequence=rows[0]["admission"],
+        waiting={
+            PageKind(row["stage"], bool(row["alone"]), row["device"]): row["waiting"] for row in rows if row["waiting"]
+        },
+        leased=sum(row["leased"] for row in rows),
+        caller=rows[0]["caller"],
+        structure=bool(rows[0]["structure"]),
+    )
 
 
 # --- claiming --------------------------------------------------------------------------------------------------------

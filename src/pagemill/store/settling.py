@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, bindparam, insert, se
 
 from pagemill.domain.errors import StaleLease
 from pagemill.domain.events import Details, TaskEvent
-from pagemill.domain.memory import MIB
+from pagemill.domain.memory import MIB, DeviceId
 from pagemill.domain.outcomes import PageFailed, PageRead
 from pagemill.domain.tasks import PageLease, PageState, Rung, TaskStatus
 from pagemill.store.changes import RELEASED, note_all, raised_peak
@@ -135,11 +135,11 @@ def _result(task_id: str, page: PageRead, fingerprint: str, now: datetime) -> Va
     }
 
 
-def counted(failure: PageFailed, *, crashed: bool, rung: Rung | None) -> Values:
-    """What a failure adds to its page: an attempt, a crash, or a rung of the out-of-memory ladder."""
+def counted(failure: PageFailed, *, crashed: bool, rung: Rung | None, device: DeviceId | None) -> Values:
+    """What a failure adds to its page: an attempt, a crash, or a rung of the out-of-memory ladder and a device."""
     why: Values = {"failure_reason": failure.reason, "failure_message": failure.message}
     if rung is not None:
-        return {"rung": rung.value, **why}
+        return {"rung": rung.value, **({"device": device} if device else {}), **why}
     counter = task_pages.c.crashes if crashed else task_pages.c.attempts
     return {counter.name: counter + 1, **why}
 

@@ -135,6 +135,7 @@ task_pages = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("crashes", Integer, nullable=False, server_default="0"),
     Column("rung", Integer, nullable=False, server_default="0", comment="of the out-of-memory ladder"),
+    Column("device", String(64), comment="where it is recognised; none for where its task is"),
     Column("retry_at", UtcDateTime),
     Column("lease_token", BigInteger),
     Column("lease_owner", String(255)),

@@ -10,7 +10,7 @@ from functools import partial
 
 from pagemill.domain.errors import DatabaseUnavailable, PagemillError, PoolExhausted, StaleLease
 from pagemill.domain.finishing import uninterrupted
-from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.memory import DeviceId
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead, WorkerLoss
 from pagemill.domain.ports import PageQueue, Service, ServicePool
 from pagemill.domain.recognition import READER, Stage
@@ -75,7 +75,7 @@ class _Batch:
 
     @property
     def device(self) -> DeviceId:
-        return CPU if self.lease.stage is Stage.TEXT else DeviceId(self.assignment.lane)
+        return self.assignment.kind.works_on
 
     def _tell_of_last_page(self) -> None:
         if len(self.open_pages) <= 1:
@@ -124,11 +124,10 @@ class BatchRunner:
     ) -> _Batch | None:
         lease = await self._pages.claim_pages(
             assignment.task_id,
-            assignment.stage,
+            assignment.kind,
             limit=assignment.pages,
             owner=self._config.owner,
             lease_for=self._config.lease_for,
-            solitary=assignment.solitary,
         )
         if lease is None:
             return None
@@ -228,7 +227,7 @@ class BatchRunner:
             languages=options.languages if of_engine else (),
             structure=options.structure,
             wait=self._config.acquire_wait,
-            fresh=of_engine and self._params.footing(batch.lease, batch.device).fresh,
+            fresh=self._params.footing(batch.lease, batch.device).fresh,
         )
         task_id, resource = batch.lease.task_id, service.service_instance_id
         try:

@@ -17,9 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from pagemill.domain.backlog import Backlog
 from pagemill.domain.memory import DeviceId, MemoryLevel
 from pagemill.domain.ports import MemoryAdmission, PageQueue, TaskQueue
-from pagemill.domain.tasks import Backlog
 from pagemill.tasks.batches import BatchRunner
 from pagemill.tasks.duty import Duty
 from pagemill.tasks.following import TaskFollower
@@ -142,7 +142,7 @@ class Dispatcher:
     def _free(self) -> dict[str, int]:
         works = self._working.values()
         busy = Counter(work.assignment.lane for work in works if not work.ending)
-        alone = {work.assignment.lane for work in works if work.assignment.solitary}
+        alone = {work.assignment.lane for work in works if work.assignment.kind.alone}
         return {
             lane: places - busy[lane]
             for lane, places in self._config.capacity.items()

@@ -12,6 +12,7 @@ from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.memory import MIB, DeviceId, DeviceMemory
 from pagemill.domain.outcomes import PageFailed, WorkerLoss
 from pagemill.domain.ports import MemoryAdmission, PageQueue, TaskStore
+from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import PageLease, RetryPolicy, Rung, Task
 from pagemill.tasks.batch_params import BatchParamsMaker
 from pagemill.tasks.handlers import TaskEventHandlers
@@ -127,10 +128,9 @@ class TaskErrorHandler:
             state,
         )
         await self._handlers.record(task.task_id, TaskEvent.OOM_RECOVERY, _oom_details(oom, rung, state))
-        if rung is Rung.OTHER_DEVICE:
-            await self._store.track(task.task_id, device=situation.fallback)
         retry_in = None if rung is None else timedelta(0)
-        await self._pages.fail_page(oom.lease, oom.failure, retry_in=retry_in, rung=rung)
+        device = situation.fallback if rung is Rung.OTHER_DEVICE else None
+        await self._pages.fail_page(oom.lease, oom.failure, retry_in=retry_in, rung=rung, device=device)
         self._handlers.tally.out_of_memory(rung)
         if rung is None:
             self._handlers.tally.page_given_up(oom.failure.reason)
@@ -144,11 +144,12 @@ class TaskErrorHandler:
 
     def _situation(self, task: Task, oom: OomFailure) -> Situation:
         options = task.options.recognition
+        recognised = oom.lease.stage is Stage.OCR
         return Situation(
             device=oom.device,
             devices=_usable(self._engines[options.engine], self._memory.devices()),
-            batch_size=self._params.footing(oom.lease, oom.device).batch_size,
-            dpi=options.dpi if task.kind is DocumentKind.PDF else None,
+            batch_size=self._params.footing(oom.lease, oom.device).batch_size if recognised else 1,
+            dpi=options.dpi if recognised and task.kind is DocumentKind.PDF else None,
             may_lower_resolution=options.allow_lower_resolution,
         )
 

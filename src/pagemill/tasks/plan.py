@@ -13,21 +13,18 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.backlog import Backlog, PageKind
 from pagemill.domain.recognition import Stage
-from pagemill.domain.tasks import Backlog
 
 READER_LANE = "reader"
 
 
-def lane_of(stage: Stage, device: DeviceId, *, structure: bool = False) -> str:
+def lane_of(kind: PageKind, *, structure: bool = False) -> str:
     """The lane whose places a batch takes: the readers' for text layers, else its device's.
 
     Text layers whose structure is wanted are computed with, on the CPU: readers are to be free for inspection.
     """
-    if stage is Stage.TEXT:
-        return CPU if structure else READER_LANE
-    return device
+    return READER_LANE if kind.stage is Stage.TEXT and not structure else kind.works_on
 
 
 @dataclass(frozen=True)
@@ -44,13 +41,12 @@ class BatchLimits:
 
 @dataclass(frozen=True)
 class Assignment:
-    """Some pages of a task, for one place in a lane; or one page, for the whole of it (`solitary`)."""
+    """Some pages of a kind, of one task, for one place in a lane; or one page, for the whole of it (`kind.alone`)."""
 
     task_id: str
-    stage: Stage
+    kind: PageKind
     lane: str
     pages: int
-    solitary: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +73,7 @@ def plan(
 ) -> Plan:
     """Fill the free places of every lane.
 
-    A page that must have its device to itself is started once the lane is empty; when its task's turn has come, nothing
+    A page that must have its lane to itself is started once the lane is empty; when its task's turn has come, nothing
     else is started there until then.
 
     Args:
@@ -100,15 +96,14 @@ def plan(
             chosen = _furthest_behind(waiting.values(), lane, times)
             if chosen is None:
                 break
-            backlog, stage = chosen
-            solitary = _only_solitary(backlog, stage)
-            if solitary and (place or lane in occupied):
+            backlog, kind = chosen
+            if kind.alone and (place or lane in occupied):
                 break
-            assignment = _cut(backlog, stage, lane=lane, places=capacity[lane], limits=limits)
+            assignment = _cut(backlog, kind, lane=lane, places=capacity[lane], limits=limits)
             assignments.append(assignment)
             waiting[backlog.task_id] = _without(backlog, assignment)
             times[backlog.task_id] += assignment.pages * tasks_of[backlog.caller] / weight_of(backlog.priority)
-            if solitary:
+            if kind.alone:
                 break
     return Plan(tuple(assignments), times)
 
@@ -119,29 +114,29 @@ def _admitted(backlogs: Sequence[Backlog], before: Mapping[str, float]) -> dict[
     return {backlog.task_id: before.get(backlog.task_id, start) for backlog in backlogs}
 
 
-def _furthest_behind(waiting: Iterable[Backlog], lane: str, times: Mapping[str, float]) -> tuple[Backlog, Stage] | None:
+def _furthest_behind(
+    waiting: Iterable[Backlog], lane: str, times: Mapping[str, float]
+) -> tuple[Backlog, PageKind] | None:
+    """Whose turn it is in a lane, and with which kind of pages: those that must be alone come last in their task."""
     candidates = (
-        (backlog, stage)
+        (backlog, kind)
         for backlog in waiting
-        for stage, pages in backlog.queued.items()
-        if pages > 0 and lane_of(stage, backlog.device, structure=backlog.structure) == lane
+        for kind, pages in backlog.waiting.items()
+        if pages > 0 and lane_of(kind, structure=backlog.structure) == lane
     )
-    return min(candidates, key=lambda candidate: (times[candidate[0].task_id], candidate[0].sequence), default=None)
+    return min(candidates, key=lambda found: (times[found[0].task_id], found[0].sequence, found[1].alone), default=None)
 
 
-def _only_solitary(backlog: Backlog, stage: Stage) -> bool:
-    return stage is Stage.OCR and backlog.queued[stage] <= backlog.solitary
-
-
-def _cut(backlog: Backlog, stage: Stage, *, lane: str, places: int, limits: BatchLimits) -> Assignment:
-    if _only_solitary(backlog, stage):
-        return Assignment(backlog.task_id, stage, lane, 1, solitary=True)
-    queued = backlog.queued[stage] - (backlog.solitary if stage is Stage.OCR else 0)
-    fair_cut = math.ceil((queued + backlog.leased) / places)
-    most = limits.of(stage, structure=backlog.structure)
-    return Assignment(backlog.task_id, stage, lane, min(fair_cut, queued, most))
+def _cut(backlog: Backlog, kind: PageKind, *, lane: str, places: int, limits: BatchLimits) -> Assignment:
+    if kind.alone:
+        return Assignment(backlog.task_id, kind, lane, 1)
+    waiting = backlog.waiting[kind]
+    fair_cut = math.ceil((waiting + backlog.leased) / places)
+    most = limits.of(kind.stage, structure=backlog.structure)
+    return Assignment(backlog.task_id, kind, lane, min(fair_cut, waiting, most))
 
 
 def _without(backlog: Backlog, assignment: Assignment) -> Backlog:
-    left = backlog.queued[assignment.stage] - assignment.pages
-    return replace(backlog, queued={**backlog.queued, assignment.stage: left}, leased=backlog.leased + assignment.pages)
+    left = backlog.waiting[assignment.kind] - assignment.pages
+    waiting = {**backlog.waiting, assignment.kind: left}
+    return replace(backlog, waiting=waiting, leased=backlog.leased + assignment.pages)

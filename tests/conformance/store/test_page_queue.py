@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
-from tests.fixtures.stores import LEASE, MINUTE, Stores, failed_page, new_task, read_page, started
+from tests.fixtures.stores import LEASE, MINUTE, Stores, failed_page, kind_of, new_task, read_page, started
 
 from pagemill.domain.errors import StaleLease, TaskFailureReason
 from pagemill.domain.events import TaskEvent
@@ -28,7 +28,7 @@ async def _states(stores: Stores, name: str = "a") -> list[str]:
 
 
 async def _claim(stores: Stores, name: str = "a", *, stage: Stage = Stage.OCR) -> PageLease | None:
-    return await stores.pages.claim_pages(name, stage, limit=10, owner="server", lease_for=LEASE)
+    return await stores.pages.claim_pages(name, kind_of(stage), limit=10, owner="server", lease_for=LEASE)
 
 
 # --- claiming --------------------------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ async def test_four_claimers_never_get_the_same_page(stores: Stores, database_ur
     async def claim_all(database: Database) -> list[int]:
         queue = SqlPageQueue(database, stores.clock)
         claimed: list[int] = []
-        while (lease := await queue.claim_pages("a", Stage.OCR, limit=3, owner="x", lease_for=LEASE)) is not None:
+        while (lease := await queue.claim_pages("a", kind_of(), limit=3, owner="x", lease_for=LEASE)) is not None:
             claimed += lease.pages
             await queue.commit_pages(lease, [read_page(lease.pages[0])])
         return claimed
@@ -125,10 +125,10 @@ async def test_the_backlog_counts_what_can_be_worked_on(stores: Stores) -> None:
     await stores.pages.commit_pages(lease, [read_page(2)])
     await stores.pages.fail_page(lease, failed_page(3), retry_in=MINUTE)
     (backlog,) = await stores.pages.backlog()
-    assert (backlog.task_id, backlog.priority, backlog.device) == ("a", 0, CPU)
-    assert (backlog.queued, backlog.leased) == ({Stage.TEXT: 2, Stage.OCR: 1}, 1)
+    assert (backlog.task_id, backlog.priority) == ("a", 0)
+    assert (backlog.waiting, backlog.leased) == ({kind_of(Stage.TEXT): 2, kind_of(Stage.OCR): 1}, 1)
     stores.clock.turn(MINUTE)
-    assert (await stores.pages.backlog())[0].queued == {Stage.TEXT: 3, Stage.OCR: 1}
+    assert (await stores.pages.backlog())[0].waiting == {kind_of(Stage.TEXT): 3, kind_of(Stage.OCR): 1}
 
 
 @pytest.mark.parametrize("structure", [True, False])
@@ -158,7 +158,7 @@ async def test_the_backlog_is_in_the_order_of_admission(stores: Stores) -> None:
 async def test_a_task_whose_pages_are_all_in_hand_stays_in_the_backlog_until_they_are_done(stores: Stores) -> None:
     await stores.running("a", pages=1)
     lease = await stores.claim("a")
-    assert [(backlog.queued, backlog.leased) for backlog in await stores.pages.backlog()] == [({}, 1)]
+    assert [(backlog.waiting, backlog.leased) for backlog in await stores.pages.backlog()] == [({}, 1)]
     await stores.pages.commit_pages(lease, [read_page(1)])
     assert await stores.pages.backlog() == []
 

@@ -3,11 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from tests.fixtures.stores import LEASE, Stores, failed_page, new_task, read_page
+from tests.fixtures.stores import LEASE, Stores, failed_page, kind_of, new_task, read_page
 
 from pagemill.domain.errors import StaleLease
 from pagemill.domain.events import TaskEvent
-from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import TaskStatus
 
 WAIT = timedelta(seconds=8)
@@ -29,10 +28,10 @@ async def test_it_retries_while_every_open_page_waits_and_runs_again_once_one_is
     await stores.pages.commit_pages(second, [read_page(2)])
     assert list(await stores.pages.finish_completed("a")) == []
     assert (await stores.tasks.get("a")).status is TaskStatus.RETRYING
-    assert await stores.pages.claim_pages("a", Stage.OCR, limit=1, owner="x", lease_for=LEASE) is None
+    assert await stores.pages.claim_pages("a", kind_of(), limit=1, owner="x", lease_for=LEASE) is None
 
     stores.clock.turn(WAIT)
-    assert [backlog.queued for backlog in await stores.pages.backlog()] == [{Stage.OCR: 1}]
+    assert [backlog.waiting for backlog in await stores.pages.backlog()] == [{kind_of(): 1}]
     await stores.pages.commit_pages(await stores.claim("a"), [read_page(1)])
     assert [task.status for task in await stores.pages.finish_completed()] == [TaskStatus.SUCCEEDED]
     assert await _statuses(stores) == [

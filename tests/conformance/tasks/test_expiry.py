@@ -88,7 +88,7 @@ async def test_setting_the_clock_by_hours_expires_nothing_rescues_nothing_and_de
         for name in ("a-working", "b-waiting"):
             await queue.submit(new_task(name, options=TaskOptions(deadline_seconds=600)))
         await queue.get_next_task(CPU)
-        lease = await pages.claim_pages("a-working", some_pages().stage, limit=1, owner="x", lease_for=MINUTE)
+        lease = await pages.claim_pages("a-working", some_pages().kind, limit=1, owner="x", lease_for=MINUTE)
         assert lease is not None
         machine.turn(jump)
         machine.passes(timedelta(seconds=10))

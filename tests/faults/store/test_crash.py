@@ -15,7 +15,9 @@ PAGES = 60
 COMMITTER = """
 import asyncio, sys
 from datetime import timedelta
+from pagemill.domain.backlog import PageKind
 from pagemill.domain.clock import SystemClock
+from pagemill.domain.memory import CPU
 from pagemill.domain.outcomes import PageRead
 from pagemill.domain.recognition import Stage
 from pagemill.store.database import Database
@@ -25,7 +27,8 @@ async def commit_all():
     database = Database(sys.argv[1])
     await database.start()
     queue = SqlPageQueue(database, SystemClock())
-    while lease := await queue.claim_pages("a", Stage.OCR, limit=4, owner="dead", lease_for=timedelta(hours=1)):
+    kind = PageKind(Stage.OCR, alone=False, device=CPU)
+    while lease := await queue.claim_pages("a", kind, limit=4, owner="dead", lease_for=timedelta(hours=1)):
         for number in lease.pages:
             await queue.commit_pages(lease, [PageRead(number, b"x" * 20000, 1.0, 0)])
             print(number, flush=True)

@@ -8,6 +8,7 @@ import pytest
 from tests.fixtures.stores import Stores, new_task
 from tests.fixtures.tasks_room import LIMIT_S, OWNER, Room, Working, eventually
 
+from pagemill.domain.backlog import PageKind
 from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU, MemoryLevel
 from pagemill.domain.outcomes import BatchOutcome
@@ -31,17 +32,14 @@ class CountingPages(SqlPageQueue):
     async def claim_pages(
         self,
         task_id: str,
-        stage: Stage,
+        kind: PageKind,
         *,
         limit: int,
         owner: str,
         lease_for: timedelta,
-        solitary: bool = False,
     ) -> PageLease | None:
         self.claims += 1
-        return await super().claim_pages(
-            task_id, stage, limit=limit, owner=owner, lease_for=lease_for, solitary=solitary
-        )
+        return await super().claim_pages(task_id, kind, limit=limit, owner=owner, lease_for=lease_for)
 
 
 async def finished(room: Room, *task_ids: str) -> list[TaskStatus]:

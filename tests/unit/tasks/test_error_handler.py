@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import pytest
-from tests.fixtures.stores import LEASE, Stores
+from tests.fixtures.stores import LEASE, Stores, kind_of
 from tests.fixtures.tasks_room import Room
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU, MIB
 from pagemill.domain.outcomes import LossCause, PageFailed, WorkerLoss
-from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import PageState, Rung
 
 CLIMBED = [Rung.FRESH_PROCESS, Rung.ALONE, None]
@@ -24,9 +23,8 @@ async def test_every_rung_is_written_told_and_counted(stores: Stores, tmp_path: 
     room = Room(stores, tmp_path)
     await stores.running(pages=2)
     for before, rung in zip([None, *CLIMBED], CLIMBED, strict=False):
-        lease = await stores.pages.claim_pages(
-            "a", Stage.OCR, limit=1, owner="server", lease_for=LEASE, solitary=before is Rung.ALONE
-        )
+        kind = kind_of(alone=before is Rung.ALONE)
+        lease = await stores.pages.claim_pages("a", kind, limit=1, owner="server", lease_for=LEASE)
         assert lease is not None
         if by == "failure":
             await room.errors.page_failed(lease, NO_MEMORY, device=CPU)

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pagemill.domain.backlog import Backlog, PageKind
 from pagemill.domain.memory import CPU
 from pagemill.domain.recognition import Stage
-from pagemill.domain.tasks import Backlog
 from pagemill.tasks.plan import READER_LANE, BatchLimits, plan
 
 LIMITS = BatchLimits(text=32, ocr=4)
@@ -17,14 +17,16 @@ def backlog(
     text: int = 0,
     priority: int = 0,
     sequence: int = 0,
-    solitary: int = 0,
+    alone: int = 0,
     caller: str = "",
     structure: bool = False,
 ) -> Backlog:
-    queued = {Stage.OCR: ocr, Stage.TEXT: text}
-    return Backlog(
-        task_id, priority, sequence, CPU, queued, leased=0, solitary=solitary, caller=caller, structure=structure
-    )
+    waiting = {
+        PageKind(Stage.OCR, alone=False, device=CPU): ocr,
+        PageKind(Stage.TEXT, alone=False, device=CPU): text,
+        PageKind(Stage.OCR, alone=True, device=CPU): alone,
+    }
+    return Backlog(task_id, priority, sequence, waiting, leased=0, caller=caller, structure=structure)
 
 
 def served(backlogs: list[Backlog], *, places: int, rounds: int) -> dict[str, int]:
@@ -81,7 +83,7 @@ def test_text_layers_go_to_the_readers_and_images_to_the_device() -> None:
         limits=LIMITS,
         virtual_times={},
     )
-    assert {(a.lane, a.stage, a.pages) for a in planned.assignments} == {
+    assert {(a.lane, a.kind.stage, a.pages) for a in planned.assignments} == {
         (CPU, Stage.OCR, 4),
         (READER_LANE, Stage.TEXT, 32),
     }
@@ -98,14 +100,14 @@ def test_tasks_that_are_over_leave_no_virtual_time_behind() -> None:
 
 
 def test_a_solitary_page_starts_only_when_its_device_is_empty_and_then_alone() -> None:
-    hungry, other = backlog("hungry", ocr=2, solitary=2), backlog("other", ocr=50, sequence=1)
+    hungry, other = backlog("hungry", alone=2), backlog("other", ocr=50, sequence=1)
     times = {"hungry": 0.0, "other": 1.0}
 
     def starts(free: int, *occupied: str) -> list[tuple[str, int, bool]]:
         planned = plan(
             [hungry, other], {CPU: free}, capacity={CPU: 2}, occupied=occupied, limits=LIMITS, virtual_times=times
         )
-        return [(a.task_id, a.pages, a.solitary) for a in planned.assignments]
+        return [(a.task_id, a.pages, a.kind.alone) for a in planned.assignments]
 
     assert starts(free=2) == [("hungry", 1, True)]
     assert starts(1, CPU) == []
@@ -113,10 +115,10 @@ def test_a_solitary_page_starts_only_when_its_device_is_empty_and_then_alone() -
 
 
 def test_a_solitary_page_waits_for_its_turn_and_its_task_s_other_pages_do_not_wait_for_it() -> None:
-    hungry, other = backlog("hungry", ocr=5, solitary=1), backlog("other", ocr=50, sequence=1)
+    hungry, other = backlog("hungry", ocr=4, alone=1), backlog("other", ocr=50, sequence=1)
     times = {"hungry": 0.0, "other": 0.5}
     planned = plan([hungry, other], {CPU: 2}, capacity={CPU: 2}, limits=LIMITS, virtual_times=times)
-    assert [(a.task_id, a.solitary) for a in planned.assignments] == [("hungry", False), ("other", False)]
+    assert [(a.task_id, a.kind.alone) for a in planned.assignments] == [("hungry", False), ("other", False)]
 
 
 small = st.integers(0, 5)
@@ -137,9 +139,9 @@ def test_no_page_is_assigned_twice_and_no_place_is_filled_twice(
     for lane, room in free.items():
         assert sum(a.lane == lane for a in planned.assignments) <= room
     for given_backlog in backlogs:
-        for stage, queued in given_backlog.queued.items():
-            mine = [a.pages for a in planned.assignments if (a.task_id, a.stage) == (given_backlog.task_id, stage)]
-            assert sum(mine) <= queued
+        for kind, waiting in given_backlog.waiting.items():
+            mine = [a.pages for a in planned.assignments if (a.task_id, a.kind) == (given_backlog.task_id, kind)]
+            assert sum(mine) <= waiting
             assert all(pages > 0 for pages in mine)
 
 

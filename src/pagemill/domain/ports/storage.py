@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
+from pagemill.domain.backlog import Backlog, PageKind
 from pagemill.domain.document_batches import DocumentBatch, NewDocumentBatch, SubmittedBatch
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageRead
-from pagemill.domain.recognition import Stage
 from pagemill.domain.submission import Submitted
-from pagemill.domain.tasks import Backlog, NewTask, PageLease, PageState, Rung, Task, TaskPage, TaskStatus
+from pagemill.domain.tasks import NewTask, PageLease, PageState, Rung, Task, TaskPage, TaskStatus
 
 
 class TaskQueue(Protocol):
@@ -171,23 +171,21 @@ class PageQueue(Protocol):
     """Leases on pages of running tasks. Every write checks the lease's token: a stale one raises `StaleLease`."""
 
     async def backlog(self, limit: int = 256) -> Sequence[Backlog]:
-        """Running tasks with unfinished pages, in order of admission; `queued` counts those workable now."""
+        """Running tasks with unfinished pages, in order of admission; `waiting` counts those workable now."""
         ...
 
     async def claim_pages(
         self,
         task_id: str,
-        stage: Stage,
+        kind: PageKind,
         *,
         limit: int,
         owner: str,
         lease_for: timedelta,
-        solitary: bool = False,
     ) -> PageLease | None:
-        """Lease up to `limit` waiting pages, lowest numbers first.
+        """Lease up to `limit` waiting pages of a kind that the backlog counts, lowest numbers first.
 
-        A page that has killed a worker, or has climbed the out-of-memory ladder, is leased alone. Pages that must have
-        the device to themselves are leased when `solitary` says so, and then only they.
+        A page that has killed a worker, or has climbed the out-of-memory ladder, is leased alone.
         """
         ...
 
@@ -206,10 +204,12 @@ class PageQueue(Protocol):
         retry_in: timedelta | None,
         crashed: bool = False,
         rung: Rung | None = None,
+        device: DeviceId | None = None,
     ) -> None:
         """Count the failure; queue the page again after `retry_in`, or give it up where that is None.
 
         A crash is no attempt, and neither is a failure that takes the page to a `rung` of the out-of-memory ladder.
+        From then on the page is recognised on `device`, if one is named; other pages of its task stay where they are.
         """
         ...
 
