@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import Connection, Update, update
 from tests.fixtures.stores import Stores, new_task, read_page
 
+from pagemill.domain.backlog import PageKind
 from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.recognition import RecognitionOptions, Stage
-from pagemill.domain.tasks import PageLease, Rung, TaskOptions
+from pagemill.domain.tasks import PageLease, Rung, TaskOptions, TaskStatus
 from pagemill.store.tables import task_pages
 from pagemill.tasks.plan import READER_LANE, Assignment, BatchLimits, plan
 
@@ -97,3 +98,16 @@ async def test_a_page_runs_where_it_fell_back_to_and_its_neighbours_stay(stores:
     planned = plan(await stores.pages.backlog(), CAPACITY, capacity=CAPACITY, limits=BatchLimits(), virtual_times={})
     lanes = {assignment.lane: (await _lease(stores, assignment)).pages for assignment in planned.assignments}
     assert lanes == {CPU: (1,), GPU: (2,)}
+
+
+@pytest.mark.parametrize("past", PASTS)
+async def test_a_retry_by_the_user_begins_anew(stores: Stores, past: Past) -> None:
+    await _add_task(stores, "a", [past], device=GPU, structure=False)
+    await stores.tasks.transition("a", TaskStatus.EXPIRED)
+    await stores.queue.add_task(await stores.tasks.get("a"))
+    await stores.queue.get_next_task(GPU)
+    (backlog,) = await stores.pages.backlog()
+    assert list(backlog.waiting) == [PageKind(past.stage, alone=False, device=GPU)]
+    lease = await stores.pages.claim_pages("a", *backlog.waiting, limit=1, owner="x", lease_for=LEASE)
+    assert lease is not None
+    assert (lease.rungs, lease.attempts, lease.crashes) == ((Rung.USUAL,), (0,), (0,))

@@ -1,20 +1,25 @@
 """A page that ran out of memory: the state is written down, the next rung taken, people told, and it is counted."""
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.fixtures.stores import LEASE, Stores, kind_of
+from tests.fixtures.stores import LEASE, Stores, kind_of, new_task
 from tests.fixtures.tasks_room import Room
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.events import TaskEvent
-from pagemill.domain.memory import CPU, MIB
+from pagemill.domain.memory import CPU, MIB, DeviceId
 from pagemill.domain.outcomes import LossCause, PageFailed, WorkerLoss
 from pagemill.domain.tasks import PageState, Rung
+from pagemill.engines.registry import engine_specs
 
 CLIMBED = [Rung.FRESH_PROCESS, Rung.ALONE, None]
 """On the CPU, by an engine that reads lines one by one, where the caller allowed no lower resolution."""
 NO_MEMORY = PageFailed(1, TaskFailureReason.OUT_OF_MEMORY, "no memory", retryable=True, peak_bytes=700 * MIB)
+GPU = DeviceId("cuda:0")
+ON_BOTH = {name: replace(spec, device_kinds=("cpu", "cuda")) for name, spec in engine_specs().items()}
 LOST = WorkerLoss(LossCause.OVER_RESERVATION, "over its reservation", page=1, peak_bytes=700 * MIB)
 
 
@@ -40,3 +45,23 @@ async def test_every_rung_is_written_told_and_counted(stores: Stores, tmp_path: 
     done = room.handlers.tally.work_done()
     assert done.oom_recoveries == dict.fromkeys(CLIMBED, 1)
     assert done.pages_failed == 1
+
+
+@pytest.mark.parametrize("rung", Rung)
+async def test_one_page_falls_back_to_the_cpu_and_its_task_stays(stores: Stores, tmp_path: Path, rung: Rung) -> None:
+    room = Room(stores, tmp_path, engines=ON_BOTH)
+    room.memory.limits[GPU] = 1024 * MIB
+    await stores.queue.submit(new_task("a", pages=3, device=GPU))
+    await stores.queue.get_next_task(GPU)
+    on_gpu = kind_of(device=GPU)
+    lease = await stores.pages.claim_pages("a", on_gpu, limit=1, owner="server", lease_for=LEASE)
+    assert lease is not None
+    await room.errors.page_failed(replace(lease, rungs=(rung,)), NO_MEMORY, device=GPU)
+    (backlog,) = await stores.pages.backlog()
+    alone = rung >= Rung.FRESH_PROCESS
+    fell_back = rung is Rung.ALONE
+    taken = kind_of(alone=alone, device=CPU if fell_back else GPU)
+    given_up = rung >= Rung.OTHER_DEVICE
+    expected = Counter([on_gpu, on_gpu] + ([] if given_up else [taken]))
+    assert backlog.waiting == expected
+    assert (await stores.tasks.get("a")).assigned_device == GPU
