@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import pytest
 from sqlalchemy import Connection, Engine, event, text
-from tests.fixtures.stores import LEASE, MINUTE, Stores, TurnedClock, failed_page, new_task, read_page
+from tests.fixtures.stores import LEASE, MINUTE, Stores, TurnedClock, failed_page, kind_of, new_task, read_page
 
 from pagemill.domain.document_batches import NewDocumentBatch
 from pagemill.domain.events import TaskEvent
@@ -69,7 +69,7 @@ METHODS: dict[str, tuple[Survival, Call]] = {
     "tasks.track": (Survival.REPEATED, lambda site: site.parts.tasks.track("running", peak_memory_mb=1)),
     "pages.claim_pages": (
         Survival.REPEATED,
-        lambda site: site.parts.pages.claim_pages("running", Stage.OCR, limit=1, owner="server", lease_for=LEASE),
+        lambda site: site.parts.pages.claim_pages("running", kind_of(), limit=1, owner="server", lease_for=LEASE),
     ),
     "pages.commit_pages": (Survival.REPEATED, lambda site: site.parts.pages.commit_pages(site.running, [read_page(1)])),
     "pages.fail_page": (
