@@ -39,6 +39,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, Self
 
+from pagemill.domain.text import storable
+
 
 class TaskFailureReason(StrEnum):
     """Why a task or a page failed; stored with it and shown to people."""
@@ -69,6 +71,8 @@ WANT_OF_MEMORY = frozenset({TaskFailureReason.OUT_OF_MEMORY, TaskFailureReason.M
 class PagemillError(Exception):
     """Base of all errors raised on purpose. The message is one sentence that says what to do.
 
+    Texts in it may come from outside; they are made `storable`.
+
     Attributes:
         code: Stable name of the kind, part of the API ("queue_full").
         reason: What a task or page that ends by it is marked with.
@@ -80,9 +84,9 @@ class PagemillError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, **details: str | int | float | None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.details = details
+        self.message = storable(message)
+        super().__init__(self.message)
+        self.details = {name: storable(value) if isinstance(value, str) else value for name, value in details.items()}
 
 
 class InvalidRequest(PagemillError):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.text import TextFromOutside
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class PageNeedsOcr:
 
 
 @dataclass(frozen=True)
-class PageFailed:
+class PageFailed(TextFromOutside):
     """The worker lives, but this page could not be read."""
 
     number: int
@@ -62,7 +63,7 @@ class LossCause(StrEnum):
 
 
 @dataclass(frozen=True)
-class WorkerLoss:
+class WorkerLoss(TextFromOutside):
     """How a worker was lost.
 
     Attributes:

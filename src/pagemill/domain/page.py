@@ -13,6 +13,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pagemill.domain.text import as_storable_json
+
 Point = tuple[float, float]
 Polygon = Annotated[tuple[Point, ...], Field(min_length=3)]
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -187,4 +189,4 @@ class Page(_Model):
 
     def to_json(self) -> bytes:
         """UTF-8 JSON of the whole page, the form in which pages cross processes and are stored."""
-        return self.model_dump_json().encode()
+        return as_storable_json(self)

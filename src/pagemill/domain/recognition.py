@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.engines import EngineProfile
 from pagemill.domain.memory import DeviceId
+from pagemill.domain.text import Text
 
 READER = "reader"
 """The engine name of a worker without an engine: it inspects documents and takes text layers."""
@@ -43,9 +44,9 @@ class RecognitionOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ocr: OcrMode = OcrMode.AUTO
-    engine: str = "rapidocr"
-    profile: str = "accurate"
-    languages: tuple[str, ...] = ()
+    engine: Text = "rapidocr"
+    profile: Text = "accurate"
+    languages: tuple[Text, ...] = ()
     dpi: Annotated[int, Field(ge=50, le=600)] = 200
     rotation: Annotated[int, Field(ge=0, le=270, multiple_of=90)] | None = None
     allow_lower_resolution: bool = False

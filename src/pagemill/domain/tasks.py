@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,7 @@ from pagemill.domain.documents import DocumentInfo, DocumentKind
 from pagemill.domain.errors import IllegalTransition, TaskFailureReason
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.recognition import RecognitionOptions, Stage
+from pagemill.domain.text import Text, TextFromOutside
 
 
 class TaskStatus(StrEnum):
@@ -137,7 +138,7 @@ class TaskStartRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    device: str | None = Field(
+    device: Text | None = Field(
         default=None,
         description='"cpu" or "cuda:N"; left out, the least loaded that fits is taken.',
     )
@@ -148,14 +149,14 @@ class TaskOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pages: str = Field(default="", description='Page range such as "1-3,7,-1"; empty for all.')
+    pages: Text = Field(default="", description='Page range such as "1-3,7,-1"; empty for all.')
     recognition: RecognitionOptions = RecognitionOptions()
-    device: str | None = None
+    device: Text | None = None
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     start: bool = True
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: dict[Text, Text] = Field(default_factory=dict)
     cache: CacheUse = CacheUse.OFF
-    webhook_url: str | None = None
+    webhook_url: Text | None = None
     deadline_seconds: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
     time_to_live_seconds: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
 
@@ -165,7 +166,7 @@ class TaskOptions(BaseModel):
 
 
 @dataclass(frozen=True)
-class StoredDocument:
+class StoredDocument(TextFromOutside):
     """An upload on disk, complete and synced.
 
     Attributes:
@@ -175,6 +176,8 @@ class StoredDocument:
         sha256: Hex digest of its bytes.
     """
 
+    taken_as_it_is: ClassVar[frozenset[str]] = frozenset({"path"})
+
     path: str
     name: str
     size_bytes: int
@@ -182,7 +185,7 @@ class StoredDocument:
 
 
 @dataclass(frozen=True)
-class TaskCreateRequest:
+class TaskCreateRequest(TextFromOutside):
     """Everything `TaskManager.create_task` needs: a stored document and what to do with it.
 
     Attributes:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from pagemill.domain.errors import InvalidRequest, InvalidSettings
+from pagemill.domain.text import storable
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix by which secrets are known
 LEAST_SECRET_BYTES = 24
@@ -30,8 +31,8 @@ class WebhookFailed(Exception):
     """
 
     def __init__(self, message: str, *, retryable: bool = True) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = storable(message)
+        super().__init__(self.message)
         self.retryable = retryable
 
 

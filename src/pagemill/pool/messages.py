@@ -18,6 +18,7 @@ from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import PagemillError
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
 from pagemill.domain.recognition import BatchParams
+from pagemill.domain.text import as_storable_json, storable_json
 
 MAX_HEAD_BYTES = 1 << 20
 MAX_PAYLOAD_BYTES = 1 << 26
@@ -210,7 +211,7 @@ def pack(message: Request | Reply) -> bytes:
     if isinstance(message, PageEnded) and isinstance(message.outcome, PageRead):
         payload = message.outcome.payload
         message = PageEnded(outcome=_with_payload(message.outcome, b""))
-    head = message.model_dump_json().encode()
+    head = as_storable_json(message)
     check_lengths(len(head), len(payload))
     return LENGTHS.pack(len(head), len(payload)) + head + payload
 
@@ -238,14 +239,14 @@ def parse_request(head: bytes) -> Request:
 
 
 def parse_reply(head: bytes, payload: bytes) -> Reply:
-    """A reply from a frame's JSON and raw part.
+    """A reply from a frame's JSON and raw part, all texts in them made `storable`.
 
     Raises:
         ProtocolError: It is none.
     """
     try:
-        reply = _REPLIES.validate_json(head)
-    except ValidationError as error:
+        reply, payload = _REPLIES.validate_json(storable_json(head)), storable_json(payload)
+    except (ValueError, RecursionError) as error:
         raise ProtocolError(f"Not a reply: {head[:80]!r}") from error
     if isinstance(reply, PageEnded):
         return PageEnded(outcome=_with_payload(reply.outcome, payload))

@@ -20,6 +20,7 @@ from pagemill.domain.finishing import uninterrupted
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageNeedsOcr, PageOutcome, WorkerLoss
 from pagemill.domain.ports import OnPage
 from pagemill.domain.recognition import BatchParams
+from pagemill.domain.text import storable
 from pagemill.memory.probes.oom import WatchOom
 from pagemill.pool.config import WorkerConfig
 from pagemill.pool.deaths import Signs, explain, last_words
@@ -352,7 +353,7 @@ class Worker:
         self._note(rest)
 
     def _note(self, line: bytes) -> None:
-        if text := line.decode(errors="replace").rstrip():
+        if text := storable(line.decode(errors="replace")).rstrip():
             self._tail.append(text)
             printed.info("%s: %s", self.name, text)
 

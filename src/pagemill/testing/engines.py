@@ -42,6 +42,9 @@ FAULTY = EngineSpec(
 )
 """How the server knows `FaultyEngine`."""
 
+UNSTORABLE = "\0|\ud800|\udfff"
+"""What no database keeps: NUL, and either half of a surrogate pair."""
+
 
 class FaultyEngine:
     """Reads every page as "page N", after doing what its options say for that page.
@@ -50,7 +53,8 @@ class FaultyEngine:
     `fail:MESSAGE` (an `EngineFailed`), `print` (junk on standard output), `junk` (on the pipe to the server),
     `spawn:PATH` (a process, its number written to PATH), `stubborn` (hangs and ignores SIGTERM), `wait:PATH` (makes
     PATH.reached and goes on once PATH exists), `tally:PATH` (adds a byte to PATH), `spin:PATH`
-    (makes PATH.reached, then computes for ever with the interpreter locked).
+    (makes PATH.reached, then computes for ever with the interpreter locked). Of `UNSTORABLE` characters are the last
+    words of `last_words`, the message of `unspeakable` and, from then on, the text of pages of `odd_text`.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -58,6 +62,7 @@ class FaultyEngine:
         self._profile = config.profile
         self._device_kind = config.device.partition(":")[0]
         self._leaked: list[bytearray] = []
+        self._odd_text = ""
         self._suffer("load")
 
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
@@ -65,7 +70,7 @@ class FaultyEngine:
         del rotation, batch_size
         for occasion in ("every", self._device_kind, str(number)):
             self._suffer(occasion)
-        return _page(number, image, self._profile)
+        return _page(number, image, self._profile, text=f"page {number}{self._odd_text}")
 
     def trim(self) -> None:
         """Give the allocator's free memory back."""
@@ -80,13 +85,15 @@ class FaultyEngine:
         name, _, argument = self._faults.get(occasion, "").partition(":")
         if name == "leak":
             self._leaked.append(bytearray(b"x") * (int(argument) * MIB))
+        elif name == "odd_text":
+            self._odd_text = UNSTORABLE
         elif name:
             _FAULTS[name](argument)
 
 
-def _page(number: int, image: PageImage, profile: str) -> Page:
+def _page(number: int, image: PageImage, profile: str, *, text: str) -> Page:
     corners = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-    line = Line(text=f"page {number}", polygon=corners, confidence=0.5)
+    line = Line(text=text, polygon=corners, confidence=0.5)
     return Page(
         number=number,
         width_px=image.width_px,
@@ -119,6 +126,11 @@ def _raise() -> NoReturn:
 
 def _fail(message: str) -> NoReturn:
     raise EngineFailed(message)
+
+
+def _last_words() -> NoReturn:
+    os.write(2, f"last words {UNSTORABLE}\n".encode(errors="surrogatepass"))
+    os._exit(7)
 
 
 def _allocate() -> NoReturn:
@@ -176,6 +188,8 @@ _FAULTS: Mapping[str, Callable[[str], None]] = {
     "allocate": lambda _: _allocate(),
     "raise": lambda _: _raise(),
     "fail": _fail,
+    "last_words": lambda _: _last_words(),
+    "unspeakable": lambda _: _fail(f"It cannot be said {UNSTORABLE}."),
     "print": lambda _: _print(),
     "junk": lambda _: _junk(),
     "tally": _tally,

@@ -159,3 +159,11 @@ async def test_results_come_by_number_as_they_were_committed(stores: Stores) -> 
     for number in sorted(lease.pages, reverse=True):
         await stores.pages.commit_pages(lease, [read_page(number, payloads[number - 1])])
     assert [page async for page in stores.tasks.results("a")] == payloads
+
+
+async def test_what_no_database_keeps_is_cleaned_before_it_comes_to_one(stores: Stores) -> None:
+    odd, plain = "a\0b\ud800", "a\ufffdb\ufffd"
+    new = new_task("a", options=TaskOptions(labels={odd: odd}), caller=odd)
+    await stores.tasks.create(new)
+    (found,) = await stores.tasks.list_tasks(labels={plain: plain})
+    assert (found.task_id, found.caller, found.options.labels) == ("a", plain, {plain: plain})
