@@ -1,4 +1,4 @@
-.PHONY: serve test check bench bench-speed reference clean help
+.PHONY: serve test check bench bench-speed chaos samples reference clean help
 
 VENV := .venv
 PYTHON ?= python3
@@ -28,6 +28,13 @@ bench-speed: $(VENV)/.dev ## Print how fast the service is, against its targets
 bench: $(VENV)/.dev ## Print the benchmark tables
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.memory
+
+chaos: $(VENV)/.dev ## Kill, stop and starve a real server and check its promises; ARGS="--kills 1000 --pages 10000" for long
+	scripts/system-parts
+	$(BIN)/python -m proofs.chaos $(ARGS)
+
+samples: $(VENV)/.dev ## Send folders of odd documents through one server: ARGS="FOLDER... --honest FOLDER"
+	$(BIN)/python -m proofs.samples $(ARGS)
 
 reference: $(VENV)/.dev ## Write the pages of docs/reference/ that come from the code
 	for script in scripts/write_*.py; do $(BIN)/python $$script || exit; done

@@ -1,0 +1,118 @@
+"""Documents of strangers, all through one server with default settings: `python -m proofs.samples FOLDER...`.
+
+Every file of the folders is sent, eight at once, under one API key. Each must end: with a result, or with a refusal or
+a failure that gives its reason. Meanwhile `--honest FOLDER` is sent under another key, one document after the other:
+none of them may take more than three times as long as alone. No worker may hold more than was reserved for it, and the
+server's own memory afterwards must be within 50 MiB of before.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import cycle
+from pathlib import Path
+from threading import Event, Thread
+
+from proofs.sample_tables import print_fates, print_honest, print_summary
+from proofs.sending import Fate, Sender
+from proofs.watching import WorkerWatch, own_memory_mib
+from tests.fixtures.server import Server
+
+NO_DOCUMENTS = frozenset({".csv", ".md", ".tsv", ".txt"})
+GROWTH_MIB = 50
+SLOWER_AT_MOST = 3.0
+SETTLE_S = 30.0
+KEYS = {"SERVER__API_KEYS": '["strangers", "honest"]'}
+
+
+def main() -> None:
+    """Send everything, print what became of it, and exit with 1 where a promise was broken."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path, help="of the strangers' documents")
+    parser.add_argument("--honest", type=Path, help="folder of documents that are sent meanwhile")
+    parser.add_argument("--at-once", type=int, default=8)
+    parser.add_argument("--within", type=float, default=900.0, help="seconds each document has to end")
+    given = parser.parse_args()
+    strangers = [file for folder in given.folders for file in documents_in(folder)]
+    honest = documents_in(given.honest) if given.honest else []
+    broken = prove(strangers, honest, at_once=given.at_once, within_s=given.within)
+    for promise in broken:
+        print(f"BROKEN: {promise}")
+    sys.exit(1 if broken else 0)
+
+
+def documents_in(folder: Path) -> list[Path]:
+    """Its files by name, those that only describe others left out."""
+    return sorted(file for file in folder.iterdir() if file.is_file() and file.suffix.lower() not in NO_DOCUMENTS)
+
+
+def prove(strangers: Sequence[Path], honest: Sequence[Path], *, at_once: int, within_s: float) -> list[str]:
+    """Send the documents and print the tables; the promises that were broken, a sentence each."""
+    with tempfile.TemporaryDirectory(prefix="pagemill-samples-") as folder, _serving(Path(folder)) as server:
+        ours = Sender(server.url, "honest", within_s=within_s)
+        alone = _alone(ours, honest)
+        before = own_memory_mib(server.process.pid)
+        with WorkerWatch(server.url, "honest") as watch, _repeating(ours, honest) as meanwhile:
+            theirs = Sender(server.url, "strangers", within_s=within_s)
+            with ThreadPoolExecutor(at_once) as threads:
+                fates = list(threads.map(theirs.send, strangers))
+        after = _settled(server.process.pid, before + GROWTH_MIB)
+    print_fates(fates)
+    ratios = print_honest(alone, meanwhile)
+    print_summary(before_mib=before, after_mib=after, watch=watch)
+    return [
+        *(f"{fate.name} {fate.complaint}." for fate in (*fates, *meanwhile) if fate.complaint),
+        *watch.complaints,
+        *(f"{name} took {ratio:.1f} times as long as alone." for name, ratio in ratios if ratio > SLOWER_AT_MOST),
+        *([f"The server holds {after - before:.0f} MiB more than before."] if after - before > GROWTH_MIB else []),
+    ]
+
+
+@contextmanager
+def _serving(folder: Path) -> Iterator[Server]:
+    with Server(folder / "data", settings=KEYS) as server:
+        yield server
+
+
+def _alone(sender: Sender, documents: Sequence[Path]) -> dict[str, float]:
+    """Seconds of each document on a server that has its models and nothing else to do."""
+    for document in documents[:1]:
+        sender.send(document)
+    return {fate.name: fate.seconds for fate in map(sender.send, documents)}
+
+
+@contextmanager
+def _repeating(sender: Sender, documents: Sequence[Path]) -> Iterator[list[Fate]]:
+    """Send the documents again and again, until the `with` statement ends, and each at least once."""
+    fates: list[Fate] = []
+    over = Event()
+
+    def send() -> None:
+        for number, document in enumerate(cycle(documents)):
+            if over.is_set() and number >= len(documents):
+                return
+            fates.append(sender.send(document))
+
+    thread = Thread(target=send)
+    thread.start()
+    try:
+        yield fates
+    finally:
+        over.set()
+        thread.join()
+
+
+def _settled(pid: int, enough_mib: float) -> float:
+    """The server's own memory, once it is that low or has had its time."""
+    end = time.monotonic() + SETTLE_S
+    while (held := own_memory_mib(pid)) > enough_mib and time.monotonic() < end:
+        time.sleep(0.5)
+    return held
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""One document sent, followed to its end, and what became of it."""
+
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx
+
+from pagemill.web.wire import TaskWire
+
+ANSWER_WITHIN_S = 180.0
+PATIENCE = {"Prefer": "wait=30"}
+
+
+@dataclass(frozen=True)
+class Fate:
+    """How a document ended.
+
+    Attributes:
+        end: The task's status, or the HTTP status of a refusal.
+        reason: Why it was refused or not read in full.
+        complaint: What broke a promise: "did not end", …; empty where nothing did.
+        peak_mib: Highest peak of a worker on its pages; None where no page was worked.
+        reserved_mib: Highest reservation of its batches.
+    """
+
+    name: str
+    end: str
+    seconds: float
+    reason: str = ""
+    complaint: str = ""
+    peak_mib: int | None = None
+    reserved_mib: int | None = None
+
+
+class Sender:
+    """A client with an API key. Its methods may be called from several threads.
+
+    Args:
+        url: Where the server is.
+        key: Its API key.
+        within_s: How long a document may take to its end.
+    """
+
+    def __init__(self, url: str, key: str, *, within_s: float) -> None:
+        headers = {"Authorization": f"Bearer {key}"}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=ANSWER_WITHIN_S)
+        self._within_s = within_s
+
+    def send(self, document: Path) -> Fate:
+        """Send it and follow it; never raises for what the server does."""
+        began = time.monotonic()
+        name = f"{document.parent.name}/{document.name}"
+        try:
+            return self._send(name, document, began)
+        except (httpx.HTTPError, ValueError) as error:
+            words = f"had no answer: {error!r}"
+            return Fate(name, "no answer", time.monotonic() - began, complaint=words)
+
+    def _send(self, name: str, document: Path, began: float) -> Fate:
+        answer = self._posted(document, began)
+        if answer.status_code != HTTPStatus.ACCEPTED:
+            return _refused(name, answer, time.monotonic() - began)
+        task = TaskWire.model_validate_json(answer.content)
+        while not task.status.is_final and time.monotonic() - began < self._within_s:
+            answer = self._http.get(f"/tasks/{task.task_id}", headers=PATIENCE)
+            task = TaskWire.model_validate_json(answer.content)
+        return _fate(name, task, time.monotonic() - began)
+
+    def _posted(self, document: Path, began: float) -> httpx.Response:
+        """The answer to the upload; "come back later" is heeded, for as long as a document has."""
+        while True:
+            with document.open("rb") as file:
+                answer = self._http.post("/tasks", files={"file": (document.name, file)})
+            if "retry-after" not in answer.headers or time.monotonic() - began > self._within_s:
+                return answer
+            time.sleep(min(5.0, float(answer.headers["retry-after"])))
+
+
+def _refused(name: str, answer: httpx.Response, seconds: float) -> Fate:
+    problem = answer.json()
+    is_clear = 400 <= answer.status_code < 500 or answer.status_code == HTTPStatus.INSUFFICIENT_STORAGE
+    complaint = "" if is_clear and problem.get("detail") else f"was answered {answer.status_code}: {answer.text[:200]}"
+    reason = f"{problem.get('code', '')}: {problem.get('detail', '')}"
+    return Fate(name, f"HTTP {answer.status_code}", seconds, reason=reason, complaint=complaint)
+
+
+def _fate(name: str, task: TaskWire, seconds: float) -> Fate:
+    reason = f"{task.failure.reason}: {task.failure.message}" if task.failure else ""
+    complaint = ""
+    if not task.status.is_final:
+        complaint = f"did not end within {seconds:.0f} s"
+    elif task.progress.pages_done < task.progress.pages_total and not reason:
+        complaint = "ended without a reason"
+    peak, reserved = (task.receipt.peak_mb, task.receipt.reserved_mb) if task.receipt else (None, None)
+    if peak and reserved and peak > reserved:
+        complaint = f"reached {peak} MiB, reserved were {reserved}"
+    return Fate(name, task.status, seconds, reason, complaint, peak, reserved)

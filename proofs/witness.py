@@ -1,0 +1,67 @@
+"""Real engines that write down which page images they are given, and when they have read them.
+
+Runs in workers. One line for each moment, written at once, so that a killed worker's last line is whole:
+
+    SECONDS loaded - PID        SECONDS began IMAGE PID        SECONDS ended IMAGE PID
+
+SECONDS are of the machine's monotonic clock, IMAGE is a digest of the pixels.
+"""
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+from pagemill.domain.engines import Engine, EngineConfig, EngineFactory
+from pagemill.domain.image import PageImage
+from pagemill.domain.page import Page
+
+JOURNAL_VARIABLE = "PROOFS_JOURNAL"
+"""The environment variable that says which file to write to."""
+
+
+class Witness:
+    """An engine before another, which does the work."""
+
+    def __init__(self, engine: Engine, journal: Path) -> None:
+        self._engine = engine
+        self._file = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._note("loaded", "-")
+
+    def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
+        """What the other engine reads."""
+        digest = hashlib.blake2b(image.data, digest_size=8).hexdigest()
+        self._note("began", digest)
+        page = self._engine.read(image, number=number, rotation=rotation, batch_size=batch_size)
+        self._note("ended", digest)
+        return page
+
+    def trim(self) -> None:
+        """Have the other engine give memory back."""
+        self._engine.trim()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._engine.close()
+        os.close(self._file)
+
+    def _note(self, what: str, digest: str) -> None:
+        os.write(self._file, f"{time.monotonic():.4f} {what} {digest} {os.getpid()}\n".encode())
+
+
+def rapidocr(config: EngineConfig) -> Engine:
+    """RapidOCR, watched."""
+    from pagemill.engines.rapidocr import load
+
+    return _watched(load, config)
+
+
+def tesseract(config: EngineConfig) -> Engine:
+    """Tesseract, watched."""
+    from pagemill.engines.tesseract import load
+
+    return _watched(load, config)
+
+
+def _watched(load: EngineFactory, config: EngineConfig) -> Engine:
+    return Witness(load(config), Path(os.environ[JOURNAL_VARIABLE]))
