@@ -7,21 +7,21 @@ from pagemill.domain.tasks import FINAL_STATUSES, TRANSITIONS, TaskStatus
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "states.md"
 MEANINGS = {
     TaskStatus.CREATED: "Stored, not started: it was sent with `start=false`.",
-    TaskStatus.QUEUED: "Waits to be let in.",
-    TaskStatus.RUNNING: "Its pages are worked, or about to be.",
-    TaskStatus.RETRYING: "Every page left waits for the time of its next try.",
-    TaskStatus.CANCELLING: "Pages in work are being stopped; no other is started.",
+    TaskStatus.QUEUED: "Waits for its turn.",
+    TaskStatus.RUNNING: "Its pages are being read, or are next.",
+    TaskStatus.RETRYING: "Every remaining page waits for its next attempt.",
+    TaskStatus.CANCELLING: "Pages being read are stopped; no others start.",
     TaskStatus.SUCCEEDED: "Every page was read.",
     TaskStatus.PARTIALLY_SUCCEEDED: "Some pages were read; the others are named, with their reasons.",
     TaskStatus.FAILED: "No page could be read.",
-    TaskStatus.CANCELLED: "Stopped by somebody; finished pages are kept.",
-    TaskStatus.EXPIRED: "Waited too long for a first page, or passed its deadline; finished pages are kept.",
+    TaskStatus.CANCELLED: "Cancelled on request; finished pages are kept.",
+    TaskStatus.EXPIRED: "Its first page did not start in time, or its deadline passed; finished pages are kept.",
 }
 HEAD = """# States of a task
 
-Drawn by `scripts/write_states.py` from `TRANSITIONS` in `src/pagemill/domain/tasks.py`. That table is enforced by every
-change of status in the store, and once more by a trigger in the database. A final task goes back to the queue only when
-its failed or cancelled pages are tried again (`POST /tasks/{task_id}/start`).
+Drawn by `scripts/write_states.py` from `TRANSITIONS` in `src/pagemill/domain/tasks.py`. The store checks every
+change of status against that table, and a trigger in the database checks it again. A final task returns to the queue
+only when you try its failed or cancelled pages again (`POST /tasks/{task_id}/start`).
 """
 
 

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from pagemill.client.calls import Calls, TaskRef, path_of, read_whole, refused, understood
 from pagemill.client.errors import ClientError, DocumentUnusable
 from pagemill.client.transport import Request
+from pagemill.domain.display import PageFigure
 from pagemill.domain.page import Page
 
 RESULT_SILENCE_S = 300.0
@@ -41,7 +42,7 @@ class ResultCalls(Calls):
 
     async def page(self, task: TaskRef, number: int) -> Page:
         """A page that was read: blocks, lines and words with their polygons; 1-based."""
-        return understood(await self._send(Request("GET", path_of(task, "pages", number))), Page)
+        return understood(await self._send(Request("GET", path_of(task, "pages", number))), PageFigure)
 
     async def image(self, task: TaskRef, number: int) -> bytes:
         """The page as a JPEG, turned upright as it was read; 1-based."""

@@ -1,4 +1,4 @@
-"""A page as notebooks show it: an SVG of its words, each where it stands; what was read is text and never markup."""
+"""How notebooks draw a page: an SVG with each word in its place. Text from the page is escaped, never markup."""
 
 import math
 from html import escape
@@ -9,6 +9,13 @@ DOUBTFUL, POOR = 0.85, 0.6
 """Confidences below which a word is shown in another colour."""
 DESCENT = 0.22
 """Share of a line's height below its baseline."""
+
+
+class PageFigure(Page):
+    """A `Page` that notebooks draw. The client and the library return these."""
+
+    def _repr_html_(self) -> str:
+        return page_figure(self)
 
 
 def page_figure(page: Page) -> str:

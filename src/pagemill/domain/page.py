@@ -176,12 +176,6 @@ class Page(_Model):
         weight = sum(length for _, length in scored)
         return sum(score * length for score, length in scored) / weight if weight else None
 
-    def _repr_html_(self) -> str:
-        """How notebooks show it: its words where they stand."""
-        from pagemill.domain.display import page_figure
-
-        return page_figure(self)
-
     @classmethod
     def from_json(cls, payload: bytes) -> Self:
         """Read what `to_json` wrote."""

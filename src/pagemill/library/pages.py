@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import overload
 
+from pagemill.domain.display import PageFigure, page_figure
 from pagemill.domain.errors import PagemillError
 from pagemill.domain.page import Page
 from pagemill.domain.receipt import Receipt
@@ -48,7 +49,7 @@ class Filling:
         with self._changed:
             self._changed.wait_for(lambda: self._is_over or len(self._packed) > index)
             if index < len(self._packed):
-                return Page.from_json(zlib.decompress(self._packed[index]))
+                return PageFigure.from_json(zlib.decompress(self._packed[index]))
             if self._error is not None:
                 raise self._error
             return None
@@ -107,7 +108,7 @@ class Pages(Sequence[Page]):
 
     def _repr_html_(self) -> str:
         """The first pages, as notebooks show them."""
-        shown = "".join(page._repr_html_() for page in islice(self, SHOWN))
+        shown = "".join(page_figure(page) for page in islice(self, SHOWN))
         return shown + (f"<p>… and {len(self) - SHOWN} more pages</p>" if len(self) > SHOWN else "")
 
     @property

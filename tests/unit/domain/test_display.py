@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-from pagemill.domain.display import page_figure
+from pagemill.domain.display import PageFigure, page_figure
 from pagemill.domain.page import Block, Line, Page, PageSource, Polygon, Word
 
 EVIL = '</text></svg><script>alert("1")</script><img src=x onerror=alert(1)>&amp;'
@@ -66,3 +66,9 @@ def test_words_stand_where_they_were_read_and_lines_without_words_do_too() -> No
     assert (text["transform"], text["textlength"]) == ("translate(10.0 80.0) rotate(-90.0)", "60.0")
     triangle = Line(text="odd", polygon=((0, 0), (30, 0), (15, 10)))
     assert Elements(page_figure(page(triangle))).texts[0]["transform"] == "translate(0.0 10.0) rotate(0.0)"
+
+
+def test_a_page_draws_itself_in_a_notebook_and_a_plain_one_knows_nothing_of_that() -> None:
+    plain = page(Line(text="a", polygon=box(10, 20, 40, 30)))
+    assert PageFigure.from_json(plain.to_json())._repr_html_() == page_figure(plain)
+    assert not hasattr(plain, "_repr_html_")
