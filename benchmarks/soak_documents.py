@@ -1,0 +1,99 @@
+"""The documents of a soak: small enough to be read often, of every kind and many sizes, the same for the same seed."""
+
+import random
+from pathlib import Path
+
+import pikepdf
+from benchmarks.digital import digital_pdf
+from benchmarks.samples import DPI, sample_pages
+from PIL import Image, ImageDraw
+from tests.data.documents import make_scan
+
+_SCALES = (0.4, 0.5, 0.6, 0.8, 1.0)
+_WIGGLE = 0.1
+"""Sizes differ by so much from their scale, so that engines meet sizes that they never saw, at about the same cost."""
+_LAYOUTS = 7
+_STRIP = 7
+"""A strip is this part of a page."""
+
+
+class Documents:
+    """Makes documents, each different from all before.
+
+    Args:
+        seed: Decides all of them.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._chance = random.Random(seed)  # noqa: S311 - test pages, not secrets
+        self._samples = [sample.image.convert("L") for sample in sample_pages(_LAYOUTS, seed=seed)]
+        self._made = 0
+
+    def scan(self, path: Path, pages: int) -> Path:
+        """A PDF of strips of scanned pages without a text layer."""
+        first, *rest = self._strips(pages)
+        first.save(path, save_all=True, append_images=rest, resolution=DPI, quality=80)
+        return path
+
+    def tiff(self, path: Path, frames: int) -> Path:
+        """A TIFF of so many frames."""
+        first, *rest = self._strips(frames)
+        first.save(path, save_all=True, append_images=rest, compression="tiff_lzw", dpi=(DPI, DPI))
+        return path
+
+    def image(self, path: Path) -> Path:
+        """One strip, in the format that the suffix names."""
+        self._strips(1)[0].save(path, dpi=(DPI, DPI))
+        return path
+
+    def sheet(self, path: Path) -> Path:
+        """A full A4 page with a seventh of its text."""
+        strip = self._strip(1.0)
+        page = Image.new("L", (strip.width, strip.height * 6), 248)
+        page.paste(strip)
+        page.save(path, dpi=(DPI, DPI))
+        return path
+
+    def digital(self, path: Path, pages: int) -> Path:
+        """A PDF that holds its text."""
+        return digital_pdf(path, pages)
+
+    def mixed(self, path: Path, digital: int, scanned: int) -> Path:
+        """A PDF of which some pages hold their text and the others are scans."""
+        typed, scan = path.with_suffix(".typed.pdf"), path.with_suffix(".scan.pdf")
+        with (
+            pikepdf.open(self.digital(typed, digital)) as front,
+            pikepdf.open(self.scan(scan, scanned)) as back,
+            pikepdf.new() as whole,
+        ):
+            whole.pages.extend(front.pages)
+            whole.pages.extend(back.pages)
+            whole.save(path)
+        typed.unlink()
+        scan.unlink()
+        return path
+
+    def slips(self, folder: Path, count: int) -> list[Path]:
+        """So many tiny images, a few kilobytes each."""
+        return [make_scan(folder / f"slip-{self._next()}.png", [f"Slip {self._made}"]) for _ in range(count)]
+
+    def junk(self, path: Path) -> Path:
+        """Bytes that are no document."""
+        path.write_bytes(self._chance.randbytes(2_000))
+        return path
+
+    def _strips(self, count: int) -> list[Image.Image]:
+        return [self._strip(_SCALES[number % len(_SCALES)]) for number in range(count)]
+
+    def _strip(self, scale: float) -> Image.Image:
+        page = self._samples[self._next() % _LAYOUTS]
+        height = page.height // _STRIP
+        strip = page.crop((0, height, page.width, 2 * height))
+        side = scale * self._chance.uniform(1 - _WIGGLE, 1 + _WIGGLE)
+        strip = strip.resize((round(strip.width * side), round(height * side)), Image.Resampling.BICUBIC)
+        ImageDraw.Draw(strip).text((2, 2), str(self._made), fill=0)
+        return strip
+
+    def _next(self) -> int:
+        self._made += 1
+        return self._made

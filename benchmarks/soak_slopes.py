@@ -1,0 +1,205 @@
+"""Series of a soak by time, and whether any of them rises.
+
+The slope is Theil and Sen's: the median of the slopes between all pairs of points, which a few outliers cannot move.
+Of a series with lives (a worker's memory) only pairs of one life count. A series rises where its slope is above its
+limit, which is a share of its median an hour: 4 % an hour doubles in a day.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median
+
+from benchmarks.soak_samples import SERVER, STARTING, ProcessSeen, Sample
+
+WARM_UP = 0.25
+"""This share of the run is left out: caches fill, kernels are compiled, and the first tasks come to their deletion."""
+LIFE_WARM_UP_S = 300.0
+"""So much of each worker's life is left out."""
+_DOUBLES_IN_A_DAY = 0.04
+_SAW = 0.10
+"""Of what goes up and down by halves with each round of pruning."""
+_COST = 0.20
+"""Of page costs: a core's speed moves as much with what its neighbours do."""
+_GROWS = 0.25
+"""Of a worker within its life: engines keep what they compiled for a new size, and workers that grow are replaced."""
+_MOST_POINTS = 400
+_FEWEST_POINTS = 8
+_HOUR_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """A value of a series; `life` is the process that it belongs to, where only points of one process compare."""
+
+    at_s: float
+    value: float
+    life: int = 0
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values by time.
+
+    Attributes:
+        share: Of its median that it may rise in an hour; None where it is only shown.
+        least: It may rise by so much in an hour whatever its median is.
+        level: Its median may be at most this, whatever its slope; None for any.
+    """
+
+    name: str
+    unit: str
+    points: Sequence[Point]
+    share: float | None = _DOUBLES_IN_A_DAY
+    least: float = 0.0
+    level: float | None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Whether a series rises.
+
+    Attributes:
+        slope: An hour; None with too few points.
+        limit: The most the slope may be.
+        passed: None where it is not judged.
+    """
+
+    series: Series
+    points: int
+    median: float
+    slope: float | None
+    limit: float | None
+    passed: bool | None
+
+
+def judge(series: Series, *, total_s: float, warm_up: float = WARM_UP) -> Judgement:
+    """Find the slope of the part after the warm-up."""
+    steady = [point for point in series.points if point.at_s >= warm_up * total_s]
+    middle = median(point.value for point in steady) if steady else 0.0
+    limit = None if series.share is None else max(series.share * middle, series.least)
+    slope = robust_slope(steady) if len(steady) >= _FEWEST_POINTS else None
+    passed = None if limit is None or slope is None else slope <= limit
+    if series.level is not None and middle > series.level:
+        passed = False
+    return Judgement(series, len(steady), middle, slope, limit, passed)
+
+
+def robust_slope(points: Sequence[Point]) -> float | None:
+    """The median of the slopes of all pairs within one life, for each hour; None without a pair."""
+    lives: dict[int, list[Point]] = defaultdict(list)
+    for point in points:
+        lives[point.life].append(point)
+    each = max(2, _MOST_POINTS // len(lives)) if lives else 0
+    pairs = (pair for life in lives.values() for pair in combinations(_thinned(life, each), 2))
+    slopes = [_HOUR_S * (b.value - a.value) / (b.at_s - a.at_s) for a, b in pairs if b.at_s > a.at_s]
+    return median(slopes) if slopes else None
+
+
+def all_series(samples: Sequence[Sample]) -> list[Series]:
+    """Everything that is judged or shown, in the order of the table."""
+    busy = [sample for sample in samples if sample.phase == "work"]
+    resting = [sample for sample in samples if sample.phase == "rest" and len(sample.processes) == 1]
+    return [
+        Series("server's memory, at work", "MiB", _of_server(busy, lambda server: server.own_mib)),
+        Series("server's memory, at rest", "MiB", _of_server(resting, lambda server: server.own_mib)),
+        *_of_workers(samples),
+        Series("server's descriptors, at work", "", _of_server(busy, lambda server: server.descriptors), least=1),
+        Series("server's descriptors, at rest", "", _of_server(resting, lambda server: server.descriptors), least=1),
+        Series("server's threads", "", _of_server(busy, lambda server: server.threads), least=1),
+        Series("child processes", "", _of(busy, lambda sample: sample.children), least=0.5),
+        Series("zombies at rest", "", _of(resting, lambda sample: sample.zombies), least=0.5, level=0),
+        Series("database in use", "MiB", _of(samples, lambda sample: sample.database_used_mib), share=_SAW),
+        Series("database file", "MiB", _of(samples, lambda sample: sample.database_mib), share=_SAW),
+        Series("write-ahead log", "MiB", _of(samples, lambda sample: sample.wal_mib), share=_SAW, least=1),
+        Series("data folder", "MiB", _of(samples, lambda sample: sample.data_mib), share=_SAW),
+        *page_costs(samples),
+        Series("answer of /livez, at work", "ms", _of(busy, lambda sample: sample.answer_ms), share=None),
+    ]
+
+
+def page_costs(samples: Sequence[Sample]) -> list[Series]:
+    """CPU milliseconds a page, by kind of process, a point for each cycle."""
+    ends = list(_ends_of_cycles(samples))
+    kinds = sorted({kind for sample in ends for kind in sample.pages})
+    return [Series(f"CPU a page, {kind}", "ms", _costs(ends, kind), share=_COST, least=1) for kind in kinds]
+
+
+def worker_kinds(samples: Sequence[Sample]) -> list[str]:
+    """The kinds of workers there were, the commonest first."""
+    counted: dict[str, int] = defaultdict(int)
+    for sample in samples:
+        for process in _workers(sample):
+            counted[process.kind] += 1
+    return sorted(counted, key=lambda kind: -counted[kind])
+
+
+def summed(sample: Sample, kind: str) -> float:
+    """What all workers of a kind hold together, MiB."""
+    return sum(process.own_mib for process in _workers(sample) if process.kind == kind)
+
+
+def _of_workers(samples: Sequence[Sample]) -> Iterator[Series]:
+    for kind in worker_kinds(samples):
+        seen = [(sample.at_s, process) for sample in samples for process in _workers(sample) if process.kind == kind]
+        points = [Point(at_s, process.own_mib, process.pid) for at_s, process in seen]
+        yield Series(f"{kind}, from life to life", "MiB", [Point(point.at_s, point.value) for point in points], least=4)
+        grown = list(_grown_up(points))
+        if len(grown) >= _FEWEST_POINTS:
+            yield Series(f"{kind}, within a life", "MiB", grown, share=_GROWS, least=8)
+        held = [Point(at_s, process.descriptors) for at_s, process in seen]
+        yield Series(f"{kind}, descriptors", "", held, least=1)
+
+
+def _grown_up(points: Iterable[Point]) -> Iterator[Point]:
+    born: dict[int, float] = {}
+    for point in points:
+        if point.at_s - born.setdefault(point.life, point.at_s) >= LIFE_WARM_UP_S:
+            yield point
+
+
+def _costs(ends: Sequence[Sample], kind: str) -> list[Point]:
+    points, before = [], None
+    for sample in ends:
+        pages = sample.pages.get(kind, 0) - (before.pages.get(kind, 0) if before else 0)
+        seconds = sample.cpu_s.get(kind, 0.0) - (before.cpu_s.get(kind, 0.0) if before else 0.0)
+        if pages > 0:
+            points.append(Point(sample.at_s, 1000 * seconds / pages))
+        before = sample
+    return points
+
+
+def _ends_of_cycles(samples: Sequence[Sample]) -> Iterator[Sample]:
+    """The last sample of each cycle whose work is over."""
+    ends: Mapping[int, Sample] = {sample.cycle: sample for sample in samples if sample.deck_ended}
+    yield from ends.values()
+
+
+def _of(samples: Iterable[Sample], value: Callable[[Sample], float]) -> list[Point]:
+    return [Point(sample.at_s, value(sample)) for sample in samples]
+
+
+def _of_server(samples: Iterable[Sample], value: Callable[[ProcessSeen], float]) -> list[Point]:
+    return [
+        Point(sample.at_s, value(process))
+        for sample in samples
+        for process in sample.processes
+        if process.kind == SERVER
+    ]
+
+
+def _workers(sample: Sample) -> Iterator[ProcessSeen]:
+    return (process for process in sample.processes if process.kind not in (SERVER, STARTING))
+
+
+def _thinned(points: Sequence[Point], most: int) -> Sequence[Point]:
+    """At most so many: medians of neighbours, so that no single sample counts."""
+    size = -(-len(points) // most)
+    groups = [points[start : start + size] for start in range(0, len(points), size)] if size > 1 else []
+    if not groups:
+        return points
+    return [
+        Point(median(point.at_s for point in group), median(point.value for point in group), group[0].life)
+        for group in groups
+    ]
