@@ -1,4 +1,4 @@
-.PHONY: serve test check bench bench-speed chaos samples reference clean help
+.PHONY: serve test check bench bench-speed chaos samples soak reference clean help
 
 VENV := .venv
 PYTHON ?= python3
@@ -35,6 +35,10 @@ chaos: $(VENV)/.dev ## Kill, stop and starve a real server and check its promise
 
 samples: $(VENV)/.dev ## Send folders of odd documents through one server: ARGS="FOLDER... --honest FOLDER"
 	$(BIN)/python -m proofs.samples $(ARGS)
+
+soak: $(VENV)/.dev ## Load one server for two hours and see whether anything grows: ARGS="--hours 0.5 --load 0.7"
+	scripts/system-parts
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 reference: $(VENV)/.dev ## Write the pages of docs/reference/ that come from the code
 	for script in scripts/write_*.py; do $(BIN)/python $$script || exit; done

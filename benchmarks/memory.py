@@ -1,12 +1,13 @@
 """Memory of Pagemill against the way it was done before: an engine for every task, never unloaded.
 
-    python -m benchmarks.memory [peak|flight|settle|soak|estimate]...
+    python -m benchmarks.memory [peak|flight|settle|estimate]...
 
 peak      most memory at 4 concurrent tasks, both ways computing with the same number of threads
 flight    most tasks in flight under one memory limit, all of them completing
 settle    memory after the last task, when idle, and after the idle timeout, against before the first
-soak      memory over hundreds of mixed pages, with a plot
 estimate  how well peaks are foretold after 30 pages
+
+Memory over hours is `make soak`.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import memory_estimate, memory_settle, memory_soak
+from benchmarks import memory_estimate, memory_settle
 from benchmarks.memory_documents import make_documents
 from benchmarks.memory_runs import Run, run_old_way, run_pagemill
 
@@ -41,8 +42,6 @@ class Options:
     flight_pages: int
     least_tasks: int
     most_tasks: int
-    soak_pages: int
-    plot: Path
     folder: Path | None
     engine: str
 
@@ -118,11 +117,6 @@ def settle(options: Options, scratch: Path) -> None:
     memory_settle.report(documents, settings=_one_service(options.threads))
 
 
-def soak(options: Options, scratch: Path) -> None:
-    """See `memory_soak`."""
-    memory_soak.report(scratch, pages=options.soak_pages, settings=_one_service(options.threads), plot=options.plot)
-
-
 def estimate(options: Options, scratch: Path) -> None:
     """See `memory_estimate`."""
     settings = _one_service(options.threads)
@@ -133,7 +127,6 @@ PARTS: Mapping[str, Callable[[Options, Path], None]] = {
     "peak": peak,
     "flight": flight,
     "settle": settle,
-    "soak": soak,
     "estimate": estimate,
 }
 
@@ -150,8 +143,6 @@ def main() -> None:
     arguments.add_argument("--flight-pages", type=int, default=4, help="of each document in `flight`")
     arguments.add_argument("--least-tasks", type=int, default=1, help="where `flight` begins looking, the old way")
     arguments.add_argument("--most-tasks", type=int, default=32, help="where `flight` ends looking")
-    arguments.add_argument("--soak-pages", type=int, default=500)
-    arguments.add_argument("--plot", type=Path, default=Path("docs/explanation/images/soak.svg"))
     arguments.add_argument("--folder", type=Path, help="page images and PDFs of one's own, for `estimate`")
     arguments.add_argument("--engine", default="rapidocr", help="whose estimates are judged")
     given = vars(arguments.parse_args())

@@ -11,7 +11,6 @@ SCALES = (1.0, 0.5, 1.4, 0.75, 2.0, 0.35, 1.15, 2.8)
 """Sides of pages against their usual size: A4 at 70 to 560 dpi."""
 _PAPER = (248, 248, 248)
 _LAYOUTS = 7
-_FULL_EVERY = 9
 
 
 def make_documents(folder: Path, *, count: int, pages: int) -> list[Path]:
@@ -20,13 +19,6 @@ def make_documents(folder: Path, *, count: int, pages: int) -> list[Path]:
     Memory is that of a full page (the sheet is as large, its lines as wide); time is a quarter of it.
     """
     return _save_all(folder, cycle([_sparse(sample.image) for sample in sample_pages(_LAYOUTS)]), count, pages)
-
-
-def make_mixed_documents(folder: Path, *, count: int, pages: int) -> list[Path]:
-    """So many PDFs of strips of pages in eight sizes, a few lines each, and a full-size page now and then."""
-    samples = [sample.image for sample in sample_pages(_LAYOUTS)]
-    images = [_mixed(samples[number % _LAYOUTS], number) for number in range(_LAYOUTS * len(SCALES))]
-    return _save_all(folder, cycle(images), count, pages)
 
 
 def varied_images(folder: Path, count: int, *, seed: int = 2026) -> Iterator[Path]:
@@ -44,14 +36,6 @@ def _sparse(image: Image.Image) -> Image.Image:
     sheet = Image.new("RGB", image.size, _PAPER)
     sheet.paste(image.crop((0, 0, image.width, image.height // 4)))
     return sheet
-
-
-def _mixed(image: Image.Image, number: int) -> Image.Image:
-    if number % _FULL_EVERY == 0:
-        return _sparse(image)
-    strip = image.crop((0, 0, image.width, image.height // 6))
-    scale = SCALES[number % len(SCALES)] / 2
-    return strip.resize((round(strip.width * scale), round(strip.height * scale)))
 
 
 def _save_all(folder: Path, images: Iterator[Image.Image], count: int, pages: int) -> list[Path]:

@@ -30,7 +30,7 @@ from pathlib import Path
 
 import httpx
 from benchmarks.soak_dashboard import dashboard
-from benchmarks.soak_documents import Documents
+from benchmarks.soak_documents import Documents, samples
 from benchmarks.soak_load import KEYS, Caller, Counts, Step, deck, play
 from benchmarks.soak_report import report
 from benchmarks.soak_samples import (
@@ -116,7 +116,7 @@ class Soak:
         self._book = CpuBook(self.server.process.pid)
         self._book.look()
         self._base, self._working_s = self._book.total(), 0.0
-        self._documents = Documents(self.plan.seed)
+        self._samples = samples(self.plan.seed)
         self._chance = random.Random(self.plan.seed)  # noqa: S311 - the order of steps
         self._seats = asyncio.Semaphore(AT_ONCE)
         self._steps = count(1)
@@ -154,7 +154,7 @@ class Soak:
                 if self._is_over():
                     self._seats.release()
                     break
-                task = asyncio.create_task(self._seated(step, next(callers)))
+                task = asyncio.create_task(self._seated(next(self._steps), step, next(callers)))
                 under_way.add(task)
                 task.add_done_callback(under_way.discard)
         self._working_s += self._at_s - began
@@ -168,10 +168,11 @@ class Soak:
         self._resting.clear()
         await self._resting.wait()
 
-    async def _seated(self, step: Step, client: AsyncClient) -> None:
-        folder = self.out / "steps" / f"{next(self._steps)}-{step.__name__}"
+    async def _seated(self, number: int, step: Step, client: AsyncClient) -> None:
+        documents = Documents(self._samples, seed=self.plan.seed, number=number)
+        folder = self.out / "steps" / f"{number}-{step.__name__}"
         try:
-            await play(step, Caller(client, self.server.url, self._documents, folder, self.counts))
+            await play(step, Caller(client, self.server.url, documents, folder, self.counts))
         finally:
             self._seats.release()
 
@@ -295,7 +296,9 @@ def main() -> None:
     arguments.add_argument("--hours", type=float, default=2.0)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--load", type=float, default=0.7, help="of one core, used by everything together")
-    arguments.add_argument("--out", type=Path, default=Path("soak"), help="folder; what a run before left is removed")
+    arguments.add_argument(
+        "--out", type=Path, default=Path("build/soak"), help="folder; what a run before left is removed"
+    )
     arguments.add_argument("--plot", type=Path, help="default: soak.svg in that folder")
     arguments.add_argument("--plot-only", type=Path, metavar="FILE", help="a recording, perhaps of a run under way")
     given = arguments.parse_args()

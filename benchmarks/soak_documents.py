@@ -1,6 +1,7 @@
 """The documents of a soak: small enough to be read often, of every kind and many sizes, the same for the same seed."""
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pikepdf
@@ -17,16 +18,24 @@ _STRIP = 7
 """A strip is this part of a page."""
 
 
+def samples(seed: int) -> list[Image.Image]:
+    """The pages that documents are cut from."""
+    return [sample.image.convert("L") for sample in sample_pages(_LAYOUTS, seed=seed)]
+
+
 class Documents:
-    """Makes documents, each different from all before.
+    """Makes the documents of one step.
 
     Args:
-        seed: Decides all of them.
+        pages: What they are cut from.
+        seed: With the number, decides all of them, whatever other steps make meanwhile.
+        number: Of the step; it stands on their pages, so that no two steps send the same.
     """
 
-    def __init__(self, seed: int) -> None:
-        self._chance = random.Random(seed)  # noqa: S311 - test pages, not secrets
-        self._samples = [sample.image.convert("L") for sample in sample_pages(_LAYOUTS, seed=seed)]
+    def __init__(self, pages: Sequence[Image.Image], *, seed: int, number: int) -> None:
+        self._chance = random.Random(f"{seed} {number}")  # noqa: S311 - test pages, not secrets
+        self._samples = pages
+        self._number = number
         self._made = 0
 
     def scan(self, path: Path, pages: int) -> Path:
@@ -75,7 +84,7 @@ class Documents:
 
     def slips(self, folder: Path, count: int) -> list[Path]:
         """So many tiny images, a few kilobytes each."""
-        return [make_scan(folder / f"slip-{self._next()}.png", [f"Slip {self._made}"]) for _ in range(count)]
+        return [make_scan(folder / f"slip-{self._next()}.png", [f"Slip {self._number}"]) for _ in range(count)]
 
     def junk(self, path: Path) -> Path:
         """Bytes that are no document."""
@@ -86,12 +95,12 @@ class Documents:
         return [self._strip(_SCALES[number % len(_SCALES)]) for number in range(count)]
 
     def _strip(self, scale: float) -> Image.Image:
-        page = self._samples[self._next() % _LAYOUTS]
+        page = self._samples[(self._number + self._next()) % len(self._samples)]
         height = page.height // _STRIP
         strip = page.crop((0, height, page.width, 2 * height))
         side = scale * self._chance.uniform(1 - _WIGGLE, 1 + _WIGGLE)
         strip = strip.resize((round(strip.width * side), round(height * side)), Image.Resampling.BICUBIC)
-        ImageDraw.Draw(strip).text((2, 2), str(self._made), fill=0)
+        ImageDraw.Draw(strip).text((2, 2), f"{self._number} {self._made}", fill=0)
         return strip
 
     def _next(self) -> int:

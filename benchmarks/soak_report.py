@@ -9,7 +9,6 @@ from benchmarks.soak_slopes import Judgement, Series, all_series, judge, page_co
 
 _PANEL = 230
 _AROUND = (SERVER, "reader")
-_WORDS = {True: "PASS", False: "FAIL", None: "shown"}
 
 
 def report(run: Recorded, *, plot: Path) -> bool:
@@ -23,12 +22,13 @@ def report(run: Recorded, *, plot: Path) -> bool:
     troubles = [*(run.ending.complaints if run.ending else []), *(run.ending.leftovers if run.ending else [])]
     if run.ending is None:
         print("The run has not come to its end: this is what was seen so far.")
-    print(f"not as expected: {max(end.unexpected, len(troubles))}")
+    print(f"\nnot as expected: {max(end.unexpected, len(troubles))}")
     for trouble in troubles:
         print(f"  {trouble}")
     write_panels(plot, panels(run.samples))
     print(f"plot: {plot}")
-    return not troubles and not end.unexpected and all(judgement.passed is not False for judgement in judgements)
+    rising = [judgement for judgement in judgements if judgement.passed is False]
+    return run.ending is not None and not troubles and not end.unexpected and not rising
 
 
 def judge_all(run: Recorded) -> list[Judgement]:
@@ -44,12 +44,18 @@ def print_table(judgements: Sequence[Judgement]) -> None:
     for judgement in judgements:
         slope = "–" if judgement.slope is None else f"{judgement.slope:+.2f}"
         limit = "–" if judgement.limit is None else f"{judgement.limit:.2f}"
-        enough = judgement.slope is not None or judgement.limit is None
-        verdict = _WORDS[judgement.passed] if enough or judgement.passed is False else "too few"
         print(
             f"{judgement.series.name:{width}}{judgement.points:8}{judgement.median:11.2f}{slope:>11}{limit:>10}"
-            f"  {judgement.series.unit:4}{verdict}"
+            f"  {judgement.series.unit:4}{_verdict(judgement)}"
         )
+
+
+def _verdict(judgement: Judgement) -> str:
+    if judgement.passed is not None:
+        return "PASS" if judgement.passed else "FAIL"
+    if judgement.limit is None:
+        return "shown"
+    return "too few" if judgement.slope is None else "too short"
 
 
 def panels(samples: Sequence[Sample]) -> list[Panel]:

@@ -2,7 +2,8 @@
 
 The slope is Theil and Sen's: the median of the slopes between all pairs of points, which a few outliers cannot move.
 Of a series with lives (a worker's memory) only pairs of one life count. A series rises where its slope is above its
-limit, which is a share of its median an hour: 4 % an hour doubles in a day.
+limit, which is a share of its median an hour: 4 % an hour doubles in a day. A run of less than half an hour is all
+warm-up, and is not judged.
 """
 
 from collections import defaultdict
@@ -15,6 +16,7 @@ from benchmarks.soak_samples import SERVER, STARTING, ProcessSeen, Sample
 
 WARM_UP = 0.25
 """This share of the run is left out: caches fill, kernels are compiled, and the first tasks come to their deletion."""
+SHORTEST_S = 1800.0
 LIFE_WARM_UP_S = 300.0
 """So much of each worker's life is left out."""
 _DOUBLES_IN_A_DAY = 0.04
@@ -83,6 +85,8 @@ def judge(series: Series, *, total_s: float, warm_up: float = WARM_UP) -> Judgem
     passed = None if limit is None or slope is None else slope <= limit
     if series.level is not None and middle > series.level:
         passed = False
+    if total_s < SHORTEST_S:
+        passed = None
     return Judgement(series, len(steady), middle, slope, limit, passed)
 
 
