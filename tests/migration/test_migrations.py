@@ -26,7 +26,7 @@ RESOURCE_COLUMNS = {
     "service_instance_id": None,
     "resource_cleanup_completed": False,
 }
-NEWEST = "0010"
+NEWEST = "0011"
 ADD_TASK = """
 INSERT INTO tasks (task_id, status, document_path, document_name, document_size_bytes, document_sha256, kind,
                    page_count, options, fingerprint, created_at, queue_order, pages_total, pages_done)
@@ -204,6 +204,29 @@ def test_a_difference_is_told(empty_database: str) -> None:
     assert "ix_tasks_admission" in difference
 
 
+def test_the_quarantine_is_made_anew_both_ways_with_all_other_data_in_place(empty_database: str) -> None:
+    migrate.upgrade(empty_database, "0010")
+    _populate(empty_database, *TaskStatus)
+    with _connected(empty_database) as connection:
+        connection.execute(text(f"INSERT INTO page_quarantine VALUES ('ab', 2, 'timeout', 'It hung.', {MOMENT})"))  # noqa: S608
+    before = {table: _rows(empty_database, table) for table in ("tasks", "task_pages", "page_results")}
+
+    migrate.upgrade(empty_database, "0011")
+    assert _rows(empty_database, "page_quarantine") == []
+    for model_set in ("rapidocr/accurate@cpu", "rapidocr/accurate@cuda:0"):
+        row = f"('ab', 2, '{model_set}', 5, 'timeout', 'It hung.', {MOMENT})"
+        assert _is_accepted(empty_database, f"INSERT INTO page_quarantine VALUES {row}")  # noqa: S608
+        assert not _is_accepted(empty_database, f"INSERT INTO page_quarantine VALUES {row}")  # noqa: S608
+
+    migrate.downgrade(empty_database, "0010")
+    assert _rows(empty_database, "page_quarantine") == []
+    assert _is_accepted(
+        empty_database,
+        f"INSERT INTO page_quarantine VALUES ('ab', 2, 'timeout', 'It hung.', {MOMENT})",  # noqa: S608
+    )
+    assert {table: _rows(empty_database, table) for table in before} == before
+
+
 def test_going_down_to_the_base_leaves_nothing_and_up_again_everything(empty_database: str) -> None:
     migrate.upgrade(empty_database)
     _populate(empty_database, TaskStatus.QUEUED)
@@ -316,7 +339,7 @@ def test_the_database_itself_refuses_what_the_state_machine_lacks(database_url: 
         "UPDATE tasks SET kind = 'doc'",
         "UPDATE tasks SET failure_reason = 'OUT_OF_MEMORY'",
         "UPDATE task_pages SET failure_reason = 'bad_luck'",
-        "INSERT INTO page_quarantine VALUES ('ab', 1, 'TIMEOUT', '', '2026-01-01')",
+        "INSERT INTO page_quarantine VALUES ('ab', 1, 'm', 1, 'TIMEOUT', '', '2026-01-01')",
         "UPDATE task_pages SET state = 'lost'",
         "UPDATE task_pages SET stage = 'dream'",
         "UPDATE task_pages SET state = 'leased'",

@@ -1,14 +1,14 @@
 """Whatever is asked of the ledger, in whatever order: it never promises more than there is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from pagemill.domain.errors import NeverFits
-from pagemill.domain.memory import CPU, DeviceId, MemoryNeed, MemoryReading, Reservation
+from pagemill.domain.memory import CPU, DeviceId, MemoryNeed, MemoryReading, Reservation, demands
 from pagemill.memory.admission import Account, WorkerUse, admits
 from pagemill.memory.ledger import Measurement, MemoryLedger
 from pagemill.memory.waiting import Waiter, after_serving, first_served
@@ -26,15 +26,17 @@ class Gauge:
     """Use by others and by each worker, as anybody likes."""
 
     others: int = 0
+    own: int = 5
     held: dict[str, tuple[int, int | None]] = field(default_factory=dict)
 
     def measure(self) -> Measurement:
         used = {
-            CPU: self.others + sum(ram for ram, _ in self.held.values()),
+            CPU: self.others + self.own + sum(ram for ram, _ in self.held.values()),
             GPU: sum(gpu or 0 for _, gpu in self.held.values()),
         }
         readings = {device: MemoryReading(device, LIMITS[device], used[device], "test") for device in LIMITS}
-        return Measurement(readings, {owner: WorkerUse(GPU, ram, ram, gpu) for owner, (ram, gpu) in self.held.items()})
+        uses = {owner: WorkerUse(GPU, ram, ram, gpu) for owner, (ram, gpu) in self.held.items()}
+        return Measurement(readings, uses, self.own)
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -47,10 +49,17 @@ class LedgerMachine(RuleBasedStateMachine):
         self.gauge = Gauge()
         self.ledger = MemoryLedger(self.gauge.measure, margin=0.1)
         self.expected: dict[str, Reservation] = {}
+        self.least_own = self.gauge.own
 
     @rule(others=st.sampled_from([0, 10, 50, 100]))
     def others_use(self, others: int) -> None:
         self.gauge.others = others
+
+    @rule(own=st.sampled_from([0, 1, 5, 10]))
+    def server_uses(self, own: int) -> None:
+        self.gauge.own = own
+        self.ledger.note(self.gauge.measure())
+        self.least_own = min(self.least_own, own)
 
     @rule(owner=st.sampled_from(OWNERS), ram=SIZES, gpu=st.none() | SIZES)
     def worker_uses(self, owner: str, ram: int, gpu: int | None) -> None:
@@ -66,7 +75,10 @@ class LedgerMachine(RuleBasedStateMachine):
         try:
             reservation = self.ledger.reserve(owner, device, need)
         except NeverFits:
-            reservation = None
+            assert not self.ever_fits(device, need)
+            assert self.promised() == before
+            return None
+        assert self.ever_fits(device, need)
         if reservation is None:
             assert self.promised() == before
         else:
@@ -82,6 +94,7 @@ class LedgerMachine(RuleBasedStateMachine):
             resized = self.ledger.resize(reservation, need)
         except NeverFits:
             assert held is not None
+            assert not self.ever_fits(held.device, need)
             assert need.ram_bytes > held.need.ram_bytes or need.gpu_bytes > held.need.gpu_bytes
             return
         if held is None:
@@ -98,10 +111,23 @@ class LedgerMachine(RuleBasedStateMachine):
             self.ledger.release(reservation)
             self.expected.pop(reservation.reservation_id, None)
 
+    @rule(device=st.sampled_from([CPU, GPU]), need=NEEDS)
+    def everybody_leaves(self, device: DeviceId, need: MemoryNeed) -> None:
+        """What was never refused is granted, whoever was there before."""
+        for reservation in self.expected.values():
+            self.ledger.release(reservation)
+        self.expected.clear()
+        self.gauge.held.clear()
+        self.gauge.others, self.gauge.own = 0, self.least_own
+        if self.ever_fits(device, need):
+            granted = self.ledger.reserve("last", device, need)
+            assert granted is not None
+            self.ledger.release(granted)
+
     @invariant()
     def promises_never_exceed_what_there_is(self) -> None:
         for device, promised in self.promised().items():
-            assert promised <= LIMITS[device] - MARGIN[device]
+            assert promised <= self.ceiling(device)
 
     @invariant()
     def promises_are_those_that_were_made(self) -> None:
@@ -110,6 +136,12 @@ class LedgerMachine(RuleBasedStateMachine):
             CPU: sum(reservation.need.ram_bytes for reservation in held),
             GPU: sum(reservation.need.gpu_bytes for reservation in held if reservation.device == GPU),
         }
+
+    def ceiling(self, device: DeviceId) -> int:
+        return LIMITS[device] - MARGIN[device] - (self.least_own if device == CPU else 0)
+
+    def ever_fits(self, device: DeviceId, need: MemoryNeed) -> bool:
+        return all(asked <= self.ceiling(name) for name, asked in demands(device, need).items())
 
     def promised(self) -> Mapping[DeviceId, int]:
         return {device: self.ledger.promised_bytes(device) for device in LIMITS}
@@ -124,10 +156,11 @@ def accounts(draw: st.DrawFn) -> Account:
     return Account(
         limit_bytes=100,
         used_bytes=draw(SIZES),
-        floor_bytes=draw(st.sampled_from([0, 10, 30])),
+        own_bytes=draw(st.sampled_from([0, 10, 30])),
         margin_bytes=draw(st.sampled_from([0, 10])),
         promised={owner: draw(SIZES) for owner in owners},
         held={owner: draw(st.none() | SIZES) for owner in draw(st.lists(st.sampled_from(OWNERS), unique=True))},
+        others_bytes=draw(st.none() | st.sampled_from([0, 10, 50])),
     )
 
 
@@ -145,22 +178,9 @@ def test_giving_back_restores_the_books(account: Account, owner: str, size: int)
 
 @given(accounts(), SIZES, SIZES)
 def test_free_never_grows_with_use_or_promises(account: Account, used: int, size: int) -> None:
-    more_used = Account(
-        account.limit_bytes,
-        account.used_bytes + used,
-        account.floor_bytes,
-        account.margin_bytes,
-        account.promised,
-        {owner: held for owner, held in account.held.items() if held is not None},
-    )
-    less_used = Account(
-        account.limit_bytes,
-        account.used_bytes,
-        account.floor_bytes,
-        account.margin_bytes,
-        account.promised,
-        more_used.held,
-    )
+    known = {owner: held for owner, held in account.held.items() if held is not None}
+    less_used = replace(account, held=known)
+    more_used = replace(less_used, used_bytes=account.used_bytes + used)
     assert more_used.free_bytes <= less_used.free_bytes
     assert account.with_promise("newcomer", size).free_bytes <= account.free_bytes
 

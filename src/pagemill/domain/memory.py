@@ -1,7 +1,9 @@
 """Memory as values: readings, needs, reservations and levels. All sizes are bytes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from math import ceil
 from typing import NewType
 
 DeviceId = NewType("DeviceId", str)
@@ -108,14 +110,59 @@ class MemorySeed:
 
 
 @dataclass(frozen=True)
+class Ceiling:
+    """The most of a device that can ever be promised, whoever else uses it now: what "never fits" is decided by.
+
+    Attributes:
+        limit_bytes: The most that may be in use.
+        margin_bytes: Of that, what is never promised.
+        own_bytes: Of that, what the server itself needs.
+    """
+
+    limit_bytes: int
+    margin_bytes: int = 0
+    own_bytes: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """What is left to promise."""
+        return max(0, self.limit_bytes - self.margin_bytes - self.own_bytes)
+
+    def limit_for(self, size_bytes: int) -> int:
+        """The limit under which so much could be promised, its share of margin included."""
+        share = self.margin_bytes / self.limit_bytes if self.limit_bytes else 0.0
+        return ceil((size_bytes + self.own_bytes) / (1 - share))
+
+
+def demands(device: DeviceId, need: MemoryNeed) -> Mapping[DeviceId, int]:
+    """What a need asks of which device: GPU memory of its own, host memory of the host."""
+    asked = {CPU: need.ram_bytes}
+    if device != CPU:
+        asked[device] = need.gpu_bytes
+    return asked
+
+
+@dataclass(frozen=True)
 class DeviceMemory:
-    """One device as people are shown it."""
+    """One device as people are shown it.
+
+    Attributes:
+        margin_bytes: Of the limit, what is never promised.
+        own_bytes: What the server itself needs of it.
+    """
 
     device: DeviceId
     limit_bytes: int
     used_bytes: int
     reserved_bytes: int
     level: MemoryLevel
+    margin_bytes: int = 0
+    own_bytes: int = 0
+
+    @property
+    def ceiling(self) -> Ceiling:
+        """The most of it that can ever be promised."""
+        return Ceiling(self.limit_bytes, self.margin_bytes, self.own_bytes)
 
 
 @dataclass(frozen=True)

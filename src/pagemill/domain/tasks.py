@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pagemill.domain.documents import DocumentInfo, DocumentKind
 from pagemill.domain.errors import IllegalTransition, TaskFailureReason
 from pagemill.domain.memory import DeviceId
+from pagemill.domain.quarantine import Circumstances
 from pagemill.domain.recognition import RecognitionOptions, Stage
 from pagemill.domain.text import Text, TextFromOutside
 
@@ -223,6 +224,7 @@ class Task:
         caller: Who sent it; empty where everybody may ask.
         deadline_at: When it expires unless it is done; None for no deadline.
         batch_id: The documents it was sent together with; None where it was sent alone.
+        page_pixels: Pixels of its largest page image, where that is known.
     """
 
     task_id: str
@@ -249,6 +251,7 @@ class Task:
     caller: str = ""
     deadline_at: datetime | None = None
     batch_id: str | None = None
+    page_pixels: int | None = None
 
 
 def check_startable(task: Task) -> None:
@@ -264,7 +267,11 @@ def check_startable(task: Task) -> None:
 
 @dataclass(frozen=True)
 class NewTask:
-    """A task that was inspected, estimated and placed, and now is to be stored."""
+    """A task that was inspected, estimated and placed, and now is to be stored.
+
+    Attributes:
+        circumstances: Under what its pages will be worked; those that are quarantined there are given up at once.
+    """
 
     task_id: str
     request: TaskCreateRequest
@@ -275,6 +282,7 @@ class NewTask:
     assigned_device: DeviceId
     page_pixels: int | None = None
     batch_id: str | None = None
+    circumstances: tuple[Circumstances, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,29 @@
 """Whether memory may be promised: functions from values to values.
 
-For one device, `L` is its limit, `U` what anybody uses of it now, `F` the least that others than our workers were ever
-seen to use (this server itself included), `m` the margin that is never promised. Worker `i` was promised `N_i` and uses
-`u_i` by itself now. A promise is sound as long as both of these hold:
+For one device, `L` is its limit, `U` what anybody uses of it now, `S` what this server itself needs (the least that was
+measured), `m` the margin that is never promised. Worker `i` was promised `N_i` and uses `u_i` by itself now. A promise
+is sound as long as both of these hold:
 
     U + Σ max(0, N_i - r_i) ≤ L - m     what is measured, and what our workers may still take of their promises, fit.
                                         Counting only the part not yet taken counts nothing twice; use by others, and by
                                         workers beyond their promise, is in U.
-    F + Σ N_i               ≤ L - m     the promises fit by themselves, whatever is measured: a reading that is too low
+    S + Σ N_i               ≤ L - m     the promises fit by themselves, whatever is measured: a reading that is too low
                                         or too old never lets more be promised than there is.
 
+A need that breaks the second line by itself never fits, and only such a need: nothing in it is anybody else's. What
+others use is in the first line alone. They may go, so whatever does not fit because of them waits.
+
 `r_i` is resident memory, which N_i is a promise of: U cannot grow by more than the r_i do, so N_i - r_i is the most
-worker `i` may still add to it, whatever libraries it maps. `u_i` is anonymous memory, its alone; libraries shared by
-several workers are in U once, so that F = U - Σ u_i at the first look errs to the safe side.
-Where a driver does not say what a process uses (a GPU in a container), the use beyond F is taken as ours up to what was
-promised, which makes the first line max(U, F + Σ N_i) ≤ L - m.
+worker `i` may still add to it, whatever libraries it maps. `u_i` is anonymous memory, its alone.
+Where a driver does not say what a process uses (a GPU in a container), the use beyond `O` is taken as ours up to what
+was promised, which makes the first line max(U, O + Σ N_i) ≤ L - m. `O` is what others used when that could last be
+told: while none of our workers was there.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from pagemill.domain.memory import CPU, DeviceId, MemoryLevel, MemoryNeed, MemoryReading
+from pagemill.domain.memory import CPU, Ceiling, DeviceId, MemoryLevel, MemoryReading
 
 
 @dataclass(frozen=True)
@@ -57,25 +60,27 @@ class Account:
     Attributes:
         limit_bytes: L.
         used_bytes: U.
-        floor_bytes: F.
+        own_bytes: S.
         margin_bytes: m.
         promised: N.
         held: u; an owner that is missing holds nothing (its worker is not there yet, or gone), None is not known.
         resident: r; for an owner that is missing, u.
+        others_bytes: O; None where it could never be told, and then nothing counts as taken by those not known.
     """
 
     limit_bytes: int
     used_bytes: int
-    floor_bytes: int = 0
+    own_bytes: int = 0
     margin_bytes: int = 0
     promised: Mapping[str, int] = field(default_factory=dict)
     held: Mapping[str, int | None] = field(default_factory=dict)
     resident: Mapping[str, int] = field(default_factory=dict)
+    others_bytes: int | None = None
 
     @property
-    def capacity_bytes(self) -> int:
-        """The most that could be promised on an empty machine."""
-        return max(0, self.limit_bytes - self.margin_bytes - self.floor_bytes)
+    def ceiling(self) -> Ceiling:
+        """The most that could be promised if nobody else were there."""
+        return Ceiling(self.limit_bytes, self.margin_bytes, self.own_bytes)
 
     @property
     def promised_bytes(self) -> int:
@@ -89,14 +94,15 @@ class Account:
         taken = {owner: max(held, self.resident.get(owner, 0)) for owner, held in known.items() if held is not None}
         untaken = sum(max(0, self.promised[owner] - taken_bytes) for owner, taken_bytes in taken.items())
         unknown = sum(self.promised[owner] for owner, held in known.items() if held is None)
-        seen = max(0, self.used_bytes - self.floor_bytes - sum(held or 0 for held in self.held.values()))
+        others = self.used_bytes if self.others_bytes is None else self.others_bytes
+        seen = max(0, self.used_bytes - others - sum(held or 0 for held in self.held.values()))
         return untaken + unknown - min(unknown, seen)
 
     @property
     def free_bytes(self) -> int:
         """What can be promised to a new owner now."""
         measured = self.limit_bytes - self.margin_bytes - self.used_bytes - self.untaken_bytes
-        return max(0, min(measured, self.capacity_bytes - self.promised_bytes))
+        return max(0, min(measured, self.ceiling.size_bytes - self.promised_bytes))
 
     def with_promise(self, owner: str, more_bytes: int) -> "Account":
         """The books after promising so many bytes more (or fewer) to that owner."""
@@ -106,7 +112,7 @@ class Account:
     def is_sound(self) -> bool:
         """Whether both promises of this module's first lines are kept."""
         measured = self.used_bytes + self.untaken_bytes <= self.limit_bytes - self.margin_bytes
-        return measured and self.promised_bytes <= self.capacity_bytes
+        return measured and self.promised_bytes <= self.ceiling.size_bytes
 
 
 def admits(account: Account, owner: str, more_bytes: int) -> bool:
@@ -114,24 +120,11 @@ def admits(account: Account, owner: str, more_bytes: int) -> bool:
     return more_bytes <= 0 or account.with_promise(owner, more_bytes).is_sound
 
 
-def floor_after(before: int | None, account: Account) -> int | None:
-    """F after another look: the least use by others seen so far; None until it could be told.
-
-    Once it is known, only looks at which none of our workers holds anything count: one that exits between its own
-    measurement and the device's would make the others seem smaller than they are, for good.
-    """
-    if account.held and (before is not None or None in account.held.values()):
+def others_after(before: int | None, account: Account) -> int | None:
+    """O after another look: the use that is not our workers'; what it was before where that of one is not known."""
+    if None in account.held.values():
         return before
-    others = max(0, account.used_bytes - sum(held or 0 for held in account.held.values()))
-    return others if before is None else min(before, others)
-
-
-def demands(device: DeviceId, need: MemoryNeed) -> Mapping[DeviceId, int]:
-    """What a need asks of which device: GPU memory of its own, host memory of the host."""
-    asked = {CPU: need.ram_bytes}
-    if device != CPU:
-        asked[device] = need.gpu_bytes
-    return asked
+    return max(0, account.used_bytes - sum(held or 0 for held in account.held.values()))
 
 
 def capped(reading: MemoryReading, cap_bytes: int, own_bytes: int) -> MemoryReading:

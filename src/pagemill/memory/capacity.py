@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pagemill.domain.engines import EngineSpec
-from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
+from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, demands
 from pagemill.domain.ports import MemoryEstimator
 from pagemill.domain.recognition import ModelSetKey
-from pagemill.memory.admission import Account, demands
+from pagemill.memory.admission import Account
 
 A4_PIXELS = 1654 * 2339
 """An A4 page at 200 dpi."""
@@ -22,7 +22,7 @@ class Capacity:
         pixels: The page they are counted for.
         need: What one of them takes at its peak on such a page.
         now: How many more could be started now.
-        at_most: How many could run if nothing of ours did.
+        at_most: How many could run if nothing else did.
         reason: The arithmetic behind it, one sentence.
     """
 
@@ -58,17 +58,17 @@ def _capacity(
 ) -> Capacity:
     need = estimator.batch(key, pixels=pixels)
     asked = {device: size for device, size in demands(key.device, need).items() if size}
-    at_most = min(accounts[device].capacity_bytes // size for device, size in asked.items())
+    at_most = min(accounts[device].ceiling.size_bytes // size for device, size in asked.items())
     now = min(accounts[device].free_bytes // size for device, size in asked.items())
-    narrowest = min(asked, key=lambda device: accounts[device].capacity_bytes // asked[device])
+    narrowest = min(asked, key=lambda device: accounts[device].ceiling.size_bytes // asked[device])
     return Capacity(key, pixels, need, now, at_most, _reason(narrowest, accounts[narrowest], asked[narrowest]))
 
 
 def _reason(device: DeviceId, account: Account, size_bytes: int) -> str:
     name = "host memory" if device == CPU else f"memory of {device}"
-    sizes = (account.capacity_bytes, account.limit_bytes, account.margin_bytes, account.floor_bytes, size_bytes)
-    capacity, limit, margin, floor, need = (round(size / MIB) for size in sizes)
+    sizes = (account.ceiling.size_bytes, account.limit_bytes, account.margin_bytes, account.own_bytes, size_bytes)
+    capacity, limit, margin, own, need = (round(size / MIB) for size in sizes)
     return (
-        f"{capacity} MiB of {name} can be promised ({limit} less {margin} kept free and {floor} used by others), "
+        f"{capacity} MiB of {name} can be promised ({limit} less {margin} kept free and {own} for the server itself), "
         f"and one service takes up to {need} MiB."
     )

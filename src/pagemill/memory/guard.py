@@ -136,7 +136,15 @@ class MemoryGuard:
     def devices(self) -> Sequence[DeviceMemory]:
         """Every device that is there, measured now."""
         return [
-            DeviceMemory(device, account.limit_bytes, account.used_bytes, account.promised_bytes, self.level(device))
+            DeviceMemory(
+                device,
+                account.limit_bytes,
+                account.used_bytes,
+                account.promised_bytes,
+                self.level(device),
+                margin_bytes=account.margin_bytes,
+                own_bytes=account.own_bytes,
+            )
             for device, account in self._ledger.accounts().items()
         ]
 
@@ -196,21 +204,23 @@ class MemoryGuard:
         known = {worker.worker_id for worker in alive}
         dying = [kill.worker for kill in self._memory.kills if kill.worker.worker_id not in known]
         uses = self._machine.uses(alive + dying)
-        readings = self._readings(uses)
-        self._ledger.note(Measurement(readings, uses))
+        own_bytes = self._machine.own_bytes()
+        readings = self._readings(uses, own_bytes)
+        self._ledger.note(Measurement(readings, uses, own_bytes))
         return Look(self._clock.monotonic(), readings, alive, uses, self._machine.stalled())
 
     def _measure(self) -> Measurement:
         workers = list(self._workers.workers()) if self._workers is not None else []
         uses = self._machine.uses(workers)
-        return Measurement(self._readings(uses), uses)
+        own_bytes = self._machine.own_bytes()
+        return Measurement(self._readings(uses, own_bytes), uses, own_bytes)
 
-    def _readings(self, uses: Mapping[str, WorkerUse]) -> Mapping[DeviceId, MemoryReading]:
+    def _readings(self, uses: Mapping[str, WorkerUse], own_bytes: int) -> Mapping[DeviceId, MemoryReading]:
         readings = {reading.device: reading for reading in self._machine.read()}
         for device, cap_bytes in self._config.caps.items():
             if device in readings:
                 own = sum(use.alone(device) or 0 for use in uses.values())
-                own += self._machine.own_bytes() if device == CPU else 0
+                own += own_bytes if device == CPU else 0
                 readings[device] = capped(readings[device], cap_bytes, own)
         return readings
 

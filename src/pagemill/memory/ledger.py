@@ -5,9 +5,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from pagemill.domain.errors import DeviceUnavailable, NeverFits
-from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryLevel, MemoryNeed, MemoryReading, Reservation
-from pagemill.memory.admission import Account, WorkerUse, admits, demands, floor_after, level_admits
+from pagemill.domain.errors import DeviceUnavailable
+from pagemill.domain.fitting import find_lack
+from pagemill.domain.memory import (
+    CPU,
+    DeviceId,
+    MemoryLevel,
+    MemoryNeed,
+    MemoryReading,
+    Reservation,
+    demands,
+)
+from pagemill.memory.admission import Account, WorkerUse, admits, level_admits, others_after
 
 
 @dataclass(frozen=True)
@@ -17,10 +26,12 @@ class Measurement:
     Attributes:
         readings: By device.
         uses: By owner (worker_id).
+        own_bytes: Host memory of the server process itself.
     """
 
     readings: Mapping[DeviceId, MemoryReading]
     uses: Mapping[str, WorkerUse] = field(default_factory=dict)
+    own_bytes: int = 0
 
 
 def _always_normal(_device: DeviceId) -> MemoryLevel:
@@ -45,7 +56,8 @@ class MemoryLedger:
         self._level = level
         self._margin = margin
         self._reservations: dict[str, Reservation] = {}
-        self._floors: dict[DeviceId, int] = {}
+        self._own_bytes: int | None = None
+        self._others: dict[DeviceId, int | None] = {}
         self._numbers = count(1)
         self._lock = threading.RLock()
 
@@ -53,7 +65,7 @@ class MemoryLedger:
         """Promise memory, on the host and the GPU or on neither; None where it does not fit now.
 
         Raises:
-            NeverFits: It would not fit on an empty machine, with the numbers.
+            NeverFits: It would not fit if nobody else were there, with the numbers.
             DeviceUnavailable: There is no such device.
         """
         with self._lock:
@@ -72,7 +84,7 @@ class MemoryLedger:
             The reservation as it is now; None where growth does not fit now, or it was released before.
 
         Raises:
-            NeverFits: It would not fit on an empty machine, so waiting is in vain; with the numbers.
+            NeverFits: It would not fit if nobody else were there, so waiting is in vain; with the numbers.
         """
         with self._lock:
             held = self._reservations.get(reservation.reservation_id)
@@ -94,22 +106,13 @@ class MemoryLedger:
         with self._lock:
             self._reservations.pop(reservation.reservation_id, None)
 
-    def check_ever_fits(self, device: DeviceId, need: MemoryNeed) -> None:
-        """Say whether it would fit on an empty machine.
-
-        Raises:
-            NeverFits: It would not, with the numbers.
-            DeviceUnavailable: There is no such device.
-        """
-        _check_ever_fits(self.accounts(), device, need)
-
     def accounts(self) -> Mapping[DeviceId, Account]:
         """The books of every device that is there, measured now."""
         with self._lock:
             return self._accounts()
 
     def note(self, measured: Measurement) -> None:
-        """Take notice of a measurement made for another purpose: it may show the least use by others so far."""
+        """Take notice of a measurement made for another purpose: it may show what others and the server use."""
         with self._lock:
             self._accounts(measured)
 
@@ -131,6 +134,8 @@ class MemoryLedger:
 
     def _accounts(self, measured: Measurement | None = None) -> dict[DeviceId, Account]:
         measured = measured or self._measure()
+        own = measured.own_bytes
+        self._own_bytes = own if self._own_bytes is None else min(self._own_bytes, own)
         return {device: self._account(reading, measured) for device, reading in measured.readings.items()}
 
     def _account(self, reading: MemoryReading, measured: Measurement) -> Account:
@@ -138,16 +143,15 @@ class MemoryLedger:
         account = Account(
             limit_bytes=reading.limit_bytes,
             used_bytes=reading.used_bytes,
+            own_bytes=(self._own_bytes or 0) if reading.device == CPU else 0,
             margin_bytes=round(reading.limit_bytes * self._margin),
             promised=self._promised(reading.device),
             held=held,
             resident={owner: use.resident(reading.device) for owner, use in measured.uses.items()},
         )
-        floor = floor_after(self._floors.get(reading.device), account)
-        if floor is None:
-            return account
-        self._floors[reading.device] = floor
-        return replace(account, floor_bytes=floor)
+        others = others_after(self._others.get(reading.device), account)
+        self._others[reading.device] = others
+        return replace(account, others_bytes=others)
 
     def _promised(self, device: DeviceId) -> dict[str, int]:
         promised: dict[str, int] = {}
@@ -162,23 +166,6 @@ def _check_ever_fits(accounts: Mapping[DeviceId, Account], device: DeviceId, nee
     if device not in accounts:
         known = ", ".join(sorted(accounts))
         raise DeviceUnavailable(f"There is no device {device!r} now; there is {known}.", device=device)
-    for name, asked in demands(device, need).items():
-        capacity = accounts[name].capacity_bytes
-        if asked > capacity:
-            raise NeverFits(
-                f"This needs {_mib(asked)} MiB of {_name(name)}, but at most {_mib(capacity)} MiB of it can ever be "
-                f"promised ({_mib(accounts[name].limit_bytes)} MiB in all, less a margin and the use by others). "
-                "Choose a smaller engine profile or resolution, or give the service more memory.",
-                device=name,
-                needed_bytes=asked,
-                capacity_bytes=capacity,
-                limit_bytes=accounts[name].limit_bytes,
-            )
-
-
-def _name(device: DeviceId) -> str:
-    return "host memory" if device == CPU else f"the memory of {device}"
-
-
-def _mib(size_bytes: int) -> int:
-    return round(size_bytes / MIB)
+    lack = find_lack(device, need, {name: account.ceiling for name, account in accounts.items()})
+    if lack is not None:
+        raise lack.error

@@ -8,8 +8,7 @@ from itertools import count
 from typing import TypeVar
 
 from pagemill.domain.errors import PagemillError
-from pagemill.domain.memory import DeviceId, MemoryNeed, Reservation
-from pagemill.memory.admission import demands
+from pagemill.domain.memory import DeviceId, MemoryNeed, Reservation, demands
 
 Granted = TypeVar("Granted")
 
@@ -91,7 +90,7 @@ class WaitingLine:
         """Reserve without waiting. It counts as passing those who wait, and may not where one of them is a barrier.
 
         Raises:
-            NeverFits: It would not fit on an empty machine.
+            NeverFits: It would not fit if nobody else were there.
             DeviceUnavailable: There is no such device.
         """
         newcomer = self._newcomer(owner, device, need)
@@ -109,7 +108,7 @@ class WaitingLine:
         """Reserve as soon as it is this request's turn and fits; None where `wait` passed first.
 
         Raises:
-            NeverFits: It would not fit on an empty machine.
+            NeverFits: It would not fit if nobody else were there.
             DeviceUnavailable: There is no such device.
         """
         waiter = self._newcomer(owner, device, need)

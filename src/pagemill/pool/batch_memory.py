@@ -52,7 +52,7 @@ class BatchMemory:
         What earlier pages left behind comes on top. Where there is no room for that, the worker is to be replaced.
 
         Raises:
-            NeverFits: It would not fit on an empty machine.
+            NeverFits: It would not fit if nobody else were there.
         """
         need = self._estimator.batch(
             resident.key, pixels=self._pixels(resident.key, params), batch_size=params.batch_size

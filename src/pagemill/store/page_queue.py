@@ -31,11 +31,12 @@ from sqlalchemy import (
 )
 
 from pagemill.domain.backlog import Backlog, PageKind
-from pagemill.domain.errors import WANT_OF_MEMORY, NotFound
+from pagemill.domain.errors import NotFound
 from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.ports import Clock
+from pagemill.domain.quarantine import Circumstances
 from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import FINAL_STATUSES, PageLease, PageState, Rung, Task, TaskStatus
 from pagemill.store.changes import OPEN, REVOKED, at, change_status, is_over, lock_row, note
@@ -197,11 +198,12 @@ class SqlPageQueue:
         crashed: bool = False,
         rung: Rung | None = None,
         device: DeviceId | None = None,
+        quarantined: Sequence[Circumstances] = (),
     ) -> None:
         """Count the failure; queue the page again after `retry_in`, or give it up where that is None.
 
-        A crash is counted apart, and climbing the out-of-memory ladder is not counted. A page given up after crashes,
-        or for want of memory, is quarantined by its document's content.
+        A crash is counted apart, and climbing the out-of-memory ladder is not counted. A page that is given up is
+        quarantined by its document's content, under the circumstances that are given.
 
         Raises:
             StaleLease: The page is no longer this lease's; nothing was written.
@@ -216,8 +218,8 @@ class SqlPageQueue:
             details["retry_in_s"] = retry_in.total_seconds()
         why = counted(failure, crashed=crashed, rung=rung, device=device)
         settle(connection, lease, (failure.number,), {**why, **fate})
-        if retry_in is None and (crashed or failure.reason in WANT_OF_MEMORY):
-            quarantine(connection, lease.document.sha256, failure, now=now)
+        if retry_in is None:
+            quarantine(connection, lease.document.sha256, failure, quarantined, now=now)
         count(connection, lease, failed=int(retry_in is None), peak_bytes=failure.peak_bytes)
         note(connection, lease.task_id, event, now=now, details=details)
 

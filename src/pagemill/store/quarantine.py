@@ -1,45 +1,56 @@
-"""Pages that killed workers or fitted nowhere, by the content of their document.
+"""Pages that killed workers, by the content of their document and by what worked on them.
 
-The same page in another upload would do the same again, so for a while it is given up before it is tried. Retrying a
-task's failed pages tries them all the same.
+The same page in another upload would do the same again, so for a while it is given up before it is tried. Another model
+set, another device or a larger limit may do better: there it is tried. Retrying a task's failed pages tries them all
+the same. What never fitted was never tried, so it is not kept here.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.outcomes import PageFailed
+from pagemill.domain.quarantine import Circumstances
 from pagemill.domain.tasks import NewTask, PageState
 from pagemill.store.tables import page_quarantine, task_pages, tasks
 
 KEPT_FOR = timedelta(hours=24)
 
 
-def quarantine(connection: Connection, sha256: str, failure: PageFailed, *, now: datetime) -> None:
-    """Keep a page of this content from being tried again for a while."""
-    same = (page_quarantine.c.document_sha256 == sha256, page_quarantine.c.page_number == failure.number)
-    connection.execute(delete(page_quarantine).where(*same))
-    connection.execute(
-        insert(page_quarantine),
-        {
-            "document_sha256": sha256,
-            "page_number": failure.number,
-            "reason": failure.reason,
-            "message": failure.message,
-            "created_at": now,
-        },
-    )
+def quarantine(
+    connection: Connection, sha256: str, failure: PageFailed, under: Sequence[Circumstances], *, now: datetime
+) -> None:
+    """Keep a page of this content from being tried again under these circumstances for a while."""
+    for each in under:
+        page = {"document_sha256": sha256, "page_number": failure.number, "model_set": str(each.model_set)}
+        same = (page_quarantine.c[name] == value for name, value in page.items())
+        connection.execute(delete(page_quarantine).where(*same))
+        about = {"reason": failure.reason, "message": failure.message, "limit_bytes": each.limit_bytes}
+        connection.execute(insert(page_quarantine), {**page, **about, "created_at": now})
 
 
 def give_up_quarantined(connection: Connection, new: NewTask, *, now: datetime) -> int:
     """Mark a new task's quarantined pages as failed, with the reason they failed for before; returns how many."""
-    known = select(page_quarantine.c.page_number, page_quarantine.c.reason, page_quarantine.c.message).where(
-        page_quarantine.c.document_sha256 == new.request.document.sha256, page_quarantine.c.created_at > now - KEPT_FOR
+    if not new.circumstances:
+        return 0
+    found = select(page_quarantine.c.page_number, page_quarantine.c.reason, page_quarantine.c.message).where(
+        page_quarantine.c.document_sha256 == new.request.document.sha256,
+        page_quarantine.c.created_at > now - KEPT_FOR,
+        or_(
+            *(
+                and_(
+                    page_quarantine.c.model_set == str(each.model_set),
+                    page_quarantine.c.limit_bytes >= each.limit_bytes,
+                )
+                for each in new.circumstances
+            )
+        ),
     )
     asked = set(new.pages)
-    rows = [row for row in connection.execute(known) if row.page_number in asked]
-    for number, reason, message in rows:
+    rows = {row.page_number: row for row in connection.execute(found) if row.page_number in asked}
+    for number, reason, message in rows.values():
         _give_up(connection, new.task_id, number, reason=reason, message=message, now=now)
     counted = update(tasks).where(tasks.c.task_id == new.task_id)
     connection.execute(counted.values(pages_failed=len(rows)))

@@ -51,6 +51,7 @@ def task_of(row: RowMapping) -> Task:
         caller=row["caller"],
         deadline_at=row["deadline_at"],
         batch_id=row["batch_id"],
+        page_pixels=row["page_pixels"],
     )
 
 

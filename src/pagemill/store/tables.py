@@ -168,6 +168,8 @@ page_quarantine = Table(
     metadata,
     Column("document_sha256", String(64), primary_key=True),
     Column("page_number", Integer, primary_key=True, autoincrement=False),
+    Column("model_set", String(255), primary_key=True, comment="engine, profile, languages, device"),
+    Column("limit_bytes", BigInteger, nullable=False, comment="of that device, when the page was given up"),
     Column("reason", enum_column(TaskFailureReason, "reason"), nullable=False),
     Column("message", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

@@ -12,7 +12,7 @@ that priority, however many it has sent.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, case, func, select
@@ -60,7 +60,7 @@ class SqlTaskQueue:
 
     @promising
     def add_task(self, connection: Connection, task: Task, priority: int = 0) -> Task:
-        """Queue a task that is `created` (or final, when its failed pages are to be retried).
+        """Queue a task that is `created` (or final, when its failed pages are to be retried); see `TaskQueue`.
 
         Raises:
             NotFound: The task is no more.
@@ -73,7 +73,8 @@ class SqlTaskQueue:
         check_room(connection, self._config, now=now)
         stored = lock_task(connection, task.task_id)
         check_startable(stored)
-        return enqueue(connection, stored, priority, config=self._config, now=now)
+        placed = replace(stored, assigned_device=task.assigned_device, estimated_memory_mb=task.estimated_memory_mb)
+        return enqueue(connection, placed, priority, config=self._config, now=now)
 
     async def get_next_task(self, device: DeviceId) -> Task | None:
         """Take the next waiting task assigned to `device` and mark it running; None where none waits.
@@ -143,8 +144,13 @@ class SqlTaskQueue:
 
 
 def enqueue(connection: Connection, task: Task, priority: int, *, config: QueueConfig, now: datetime) -> Task:
-    """Queue a locked task."""
-    values = {"priority": priority, "queue_order": queue_order(now, priority, config=config)}
+    """Queue a locked task, for the device and with the estimate it has now."""
+    values = {
+        "priority": priority,
+        "queue_order": queue_order(now, priority, config=config),
+        "assigned_device": task.assigned_device,
+        "estimated_memory_mb": task.estimated_memory_mb,
+    }
     return change_status(connection, task, TaskStatus.QUEUED, now=now, values=values)
 
 

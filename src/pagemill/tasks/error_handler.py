@@ -12,9 +12,12 @@ from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.memory import MIB, DeviceId, DeviceMemory
 from pagemill.domain.outcomes import PageFailed, WorkerLoss
 from pagemill.domain.ports import MemoryAdmission, PageQueue, TaskStore
+from pagemill.domain.quarantine import Circumstances
 from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import PageLease, RetryPolicy, Rung, Task
+from pagemill.tasks.admission import find_profile
 from pagemill.tasks.batch_params import BatchParamsMaker
+from pagemill.tasks.circumstances import circumstances, model_set
 from pagemill.tasks.handlers import TaskEventHandlers
 from pagemill.tasks.ladder import Situation, next_rung
 from pagemill.tasks.retry import Decision, GiveUpPage, RetryPage, ReturnPage, after_failure, after_loss
@@ -83,7 +86,7 @@ class TaskErrorHandler:
             return
         attempts = lease.attempts[lease.pages.index(failure.number)]
         decision = after_failure(self._policy, failure, attempts=attempts)
-        await self._carry_out(lease, failure, decision, crashed=False)
+        await self._carry_out(lease, failure, decision)
 
     async def worker_lost(self, lease: PageLease, loss: WorkerLoss, *, device: DeviceId) -> None:
         """A worker died; the page it held, if any, is tried again or given up."""
@@ -104,7 +107,8 @@ class TaskErrorHandler:
         if failure.reason in WANT_OF_MEMORY and not isinstance(decision, ReturnPage):
             await self._out_of_memory(OomFailure(lease, failure, device))
         else:
-            await self._carry_out(lease, failure, decision, crashed=True)
+            under = self._circumstances(lease, device)
+            await self._carry_out(lease, failure, decision, crashed=True, quarantined=under)
 
     async def handle_oom_error(self, task: Task, oom: OomFailure) -> Rung | None:
         """Take a page that ran out of memory to its next rung, or give it up.
@@ -130,7 +134,10 @@ class TaskErrorHandler:
         await self._handlers.record(task.task_id, TaskEvent.OOM_RECOVERY, _oom_details(oom, rung, state))
         retry_in = None if rung is None else timedelta(0)
         device = situation.fallback if rung is Rung.OTHER_DEVICE else None
-        await self._pages.fail_page(oom.lease, oom.failure, retry_in=retry_in, rung=rung, device=device)
+        under = self._circumstances(oom.lease, oom.device, task.assigned_device)
+        await self._pages.fail_page(
+            oom.lease, oom.failure, retry_in=retry_in, rung=rung, device=device, quarantined=under
+        )
         self._handlers.tally.out_of_memory(rung)
         if rung is None:
             self._handlers.tally.page_given_up(oom.failure.reason)
@@ -153,13 +160,27 @@ class TaskErrorHandler:
             may_lower_resolution=options.allow_lower_resolution,
         )
 
-    async def _carry_out(self, lease: PageLease, failure: PageFailed, decision: Decision, *, crashed: bool) -> None:
+    def _circumstances(self, lease: PageLease, *devices: DeviceId | None) -> Sequence[Circumstances]:
+        """Under what a page failed: on the device it fell back to, and on the one it came from."""
+        _, profile = find_profile(self._engines, lease.options)
+        keys = (model_set(lease.stage, lease.options, device, profile) for device in devices if device is not None)
+        return circumstances(keys, self._memory.devices())
+
+    async def _carry_out(
+        self,
+        lease: PageLease,
+        failure: PageFailed,
+        decision: Decision,
+        *,
+        crashed: bool = False,
+        quarantined: Sequence[Circumstances] = (),
+    ) -> None:
         match decision:
             case RetryPage(delay):
                 await self._pages.fail_page(lease, failure, retry_in=delay, crashed=crashed)
                 self._handlers.tally.page_retried()
             case GiveUpPage():
-                await self._pages.fail_page(lease, failure, retry_in=None, crashed=crashed)
+                await self._pages.fail_page(lease, failure, retry_in=None, crashed=crashed, quarantined=quarantined)
                 self._handlers.tally.page_given_up(failure.reason)
             case ReturnPage():
                 await self._pages.give_back(lease, (failure.number,))

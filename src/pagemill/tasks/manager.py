@@ -4,14 +4,13 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pagemill.domain.documents import parse_page_range
 from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import DuplicateSubmission, IllegalTransition, InvalidRequest
 from pagemill.domain.events import TaskEvent
-from pagemill.domain.memory import CPU, MIB, MemoryNeed
 from pagemill.domain.ports import (
     Clock,
     DocumentInspector,
@@ -22,7 +21,6 @@ from pagemill.domain.ports import (
     TaskQueue,
     TaskStore,
 )
-from pagemill.domain.recognition import ModelSetKey
 from pagemill.domain.submission import Submission, check_same
 from pagemill.domain.tasks import (
     NewTask,
@@ -38,12 +36,11 @@ from pagemill.tasks.admission import (
     check_structure,
     choose_engine,
     first_stage,
-    largest_page_pixels,
 )
 from pagemill.tasks.dispatcher import Dispatcher
 from pagemill.tasks.handlers import TaskEventHandlers
 from pagemill.tasks.ids import new_task_id
-from pagemill.tasks.placement import select_device
+from pagemill.tasks.placement import TaskPlacer
 from pagemill.tasks.watch import TaskWatch
 
 logger = logging.getLogger(__name__)
@@ -87,8 +84,7 @@ class TaskManager:
         self._config = config
         self._engines = engines
         self._inspector = inspector
-        self._estimator = estimator
-        self._memory = memory
+        self._placer = TaskPlacer(engines, estimator=estimator, memory=memory)
         self._queue = queue
         self._store = store
         self._pages = pages
@@ -120,23 +116,22 @@ class TaskManager:
         options = request.options
         if options.webhook_url is not None and not self._config.sends_webhooks:
             raise InvalidRequest("This service sends no webhooks; leave webhook_url out, or have webhooks.secret set.")
-        spec, profile = choose_engine(self._engines, options.recognition)
+        spec, _ = choose_engine(self._engines, options.recognition)
         check_structure(spec, options.recognition, missing=self._config.no_structure)
         info = await self._inspector.inspect(request.document.path)
         check_page_count(info, self._config.max_pages)
         numbers = parse_page_range(options.pages, info.page_count)
-        pixels = largest_page_pixels(info, dpi=options.recognition.dpi, max_pixels=profile.max_pixels)
-        need = self._estimator.batch(ModelSetKey.of(options.recognition, CPU, profile), pixels=pixels)
-        device = select_device(options.device, spec, self._memory.devices(), need)
+        place = self._placer.place(options, info)
         return NewTask(
             task_id=new_task_id(self._clock.now()),
             request=request,
             info=info,
             pages=numbers,
             first_stage=first_stage(info.kind, options.recognition.ocr),
-            estimated_memory_mb=-(-max(need.ram_bytes, need.gpu_bytes) // MIB),
-            assigned_device=device,
-            page_pixels=pixels,
+            estimated_memory_mb=place.estimated_memory_mb,
+            assigned_device=place.device,
+            page_pixels=place.pixels,
+            circumstances=place.circumstances,
         )
 
     async def announce(self, task: Task) -> Task:
@@ -179,21 +174,21 @@ class TaskManager:
     async def start_task(self, task_id: str, request: TaskStartRequest) -> Task:
         """Queue a task that was created with `start=false`, or the failed pages of one that is over.
 
-        May name another device.
+        It is estimated and placed anew, on the device that is named now, or was when it was sent, or else is the best.
+        On an error it stays as it was.
 
         Raises:
             NotFound: There is no such task.
             IllegalTransition: It is under way, or all its pages were read.
             DeviceUnavailable: The device is not there.
+            NeverFits: No device (or not the one that is named) could ever hold it.
+            QueueFull: Too many tasks wait.
         """
         task = await self._store.get(task_id)
         check_startable(task)
-        if request.device is not None:
-            spec, _ = choose_engine(self._engines, task.options.recognition)
-            need = MemoryNeed((task.estimated_memory_mb or 0) * MIB)
-            device = select_device(request.device, spec, self._memory.devices(), need)
-            await self._store.track(task_id, device=device)
-        task = await self._queue.add_task(task, task.priority)
+        place = self._placer.place_again(task, request.device)
+        placed = replace(task, assigned_device=place.device, estimated_memory_mb=place.estimated_memory_mb)
+        task = await self._queue.add_task(placed, task.priority)
         self._noticed(task_id)
         return task
 

@@ -7,16 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 
-from pagemill.domain.errors import DeviceUnavailable, NeverFits
+from pagemill.domain.errors import DeviceUnavailable
+from pagemill.domain.fitting import find_lack
 from pagemill.domain.memory import (
     CPU,
     MIB,
+    Ceiling,
     DeviceId,
     DeviceMemory,
     MemoryLevel,
     MemoryNeed,
     MemoryReading,
     Reservation,
+    demands,
 )
 from pagemill.domain.recognition import ModelSetKey
 
@@ -84,7 +87,7 @@ class FakeAdmission:
 
     def _promise(self, wanted: Reservation, *, instead_of: Reservation | None = None) -> Reservation | None:
         before = instead_of.need if instead_of else MemoryNeed(0)
-        grown = {device: size - _asked(wanted.device, before)[device] for device, size in _wanted(wanted).items()}
+        grown = {device: size - demands(wanted.device, before)[device] for device, size in _wanted(wanted).items()}
         if any(more > 0 and self._taken(device) + more > self.limits[device] for device, more in grown.items()):
             return None
         self._promised[wanted.reservation_id] = wanted
@@ -98,20 +101,16 @@ class FakeAdmission:
     def _check(self, device: DeviceId, need: MemoryNeed) -> None:
         if device not in self.limits:
             raise DeviceUnavailable(f"There is no device {device}.", device=device)
-        for name, size in _asked(device, need).items():
-            if size > self.limits[name]:
-                raise NeverFits(f"{size // MIB} MiB never fit in the {self.limits[name] // MIB} MiB of {name}.")
+        lack = find_lack(device, need, {name: Ceiling(limit) for name, limit in self.limits.items()})
+        if lack is not None:
+            raise lack.error
 
     def _taken(self, device: DeviceId) -> int:
         return sum(_wanted(reservation).get(device, 0) for reservation in self._promised.values())
 
 
 def _wanted(reservation: Reservation) -> Mapping[DeviceId, int]:
-    return _asked(reservation.device, reservation.need)
-
-
-def _asked(device: DeviceId, need: MemoryNeed) -> dict[DeviceId, int]:
-    return {CPU: need.ram_bytes} if device == CPU else {CPU: need.ram_bytes, device: need.gpu_bytes}
+    return demands(reservation.device, reservation.need)
 
 
 @dataclass(frozen=True)
@@ -129,6 +128,7 @@ class FakeEstimator:
     """`MemoryEstimator` that says what it was made with, and keeps what it is told.
 
     Attributes:
+        elsewhere: What it says of work on single devices, in place of `working`.
         observations: What it was told of pages, oldest first.
         settled: What it was told of idle workers, oldest first.
     """
@@ -136,6 +136,7 @@ class FakeEstimator:
     def __init__(self, *, idle_mib: int = 50, working_mib: int = 80) -> None:
         self.idle = MemoryNeed(idle_mib * MIB)
         self.working = MemoryNeed(working_mib * MIB)
+        self.elsewhere: dict[DeviceId, MemoryNeed] = {}
         self.observations: list[Observation] = []
         self.settled: list[tuple[ModelSetKey, MemoryNeed]] = []
 
@@ -145,9 +146,9 @@ class FakeEstimator:
         return self.idle
 
     def batch(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
-        """`working`, whatever the batch."""
-        del key, pixels, batch_size
-        return self.working
+        """`working`, whatever the batch, or what was set for the device."""
+        del pixels, batch_size
+        return self.elsewhere.get(key.device, self.working)
 
     def observe_base(self, key: ModelSetKey, *, settled: MemoryNeed) -> None:
         """Keep it."""

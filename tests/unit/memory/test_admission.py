@@ -2,8 +2,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from pagemill.domain.memory import CPU, DeviceId, MemoryLevel, MemoryNeed, MemoryReading
-from pagemill.memory.admission import Account, WorkerUse, admits, capped, demands, floor_after, level_admits
+from pagemill.domain.memory import CPU, DeviceId, MemoryLevel, MemoryNeed, MemoryReading, demands
+from pagemill.memory.admission import Account, WorkerUse, admits, capped, level_admits, others_after
 
 GPU = DeviceId("cuda:0")
 
@@ -19,7 +19,7 @@ GPU = DeviceId("cuda:0")
         pytest.param(600, {"w": 300}, {}, 0, id="others have taken the rest"),
         pytest.param(700, {"w": 300}, {}, 0, id="others have taken more than the rest"),
         pytest.param(0, {"w": 300}, {"w": 300}, 500, id="a reading that is too low promises no more than there is"),
-        pytest.param(300, {"w": 300}, {"w": None}, 500, id="not known: the use beyond the floor is taken as ours"),
+        pytest.param(300, {"w": 300}, {"w": None}, 500, id="not known: the use that is not others' is taken as ours"),
         pytest.param(600, {"w": 300}, {"w": None}, 300, id="not known, and more than was promised"),
         pytest.param(400, {"v": 200, "w": 300}, {"v": 200, "w": None}, 300, id="one known, one not"),
     ],
@@ -27,7 +27,7 @@ GPU = DeviceId("cuda:0")
 def test_free_is_what_neither_is_used_nor_promised(
     used: int, promised: Mapping[str, int], held: Mapping[str, int | None], free: int
 ) -> None:
-    account = Account(1000, used, floor_bytes=100, margin_bytes=100, promised=promised, held=held)
+    account = Account(1000, used, own_bytes=100, margin_bytes=100, promised=promised, held=held, others_bytes=100)
     assert account.free_bytes == free
     assert admits(account, "new", free)
     assert not admits(account, "new", free + 1)
@@ -49,7 +49,7 @@ def test_growing_into_what_a_worker_has_already_taken_needs_no_free_memory() -> 
 
 def test_libraries_a_worker_maps_are_taken_of_its_promise_though_others_may_share_them() -> None:
     account = Account(
-        1000, 450, floor_bytes=100, margin_bytes=100, promised={"w": 300}, held={"w": 100}, resident={"w": 290}
+        1000, 450, own_bytes=100, margin_bytes=100, promised={"w": 300}, held={"w": 100}, resident={"w": 290}
     )
     assert admits(account, "w", 440)
     assert not admits(account, "w", 441)
@@ -60,18 +60,24 @@ def test_libraries_a_worker_maps_are_taken_of_its_promise_though_others_may_shar
     [
         (None, 500, {}, 500),
         (None, 500, {"w": 200}, 300),
-        (400, 500, {"w": 200}, 400),
+        (400, 500, {"w": 200}, 300),
         (400, 300, {}, 300),
-        (100, 500, {}, 100),
+        (100, 500, {}, 500),
         (100, 500, {"w": None}, 100),
+        (100, 500, {"v": 200, "w": None}, 100),
         (None, 500, {"w": None}, None),
         (None, 100, {"w": 300}, 0),
     ],
 )
-def test_the_floor_is_the_least_use_by_others_ever_seen(
+def test_what_others_use_is_what_it_was_when_it_could_last_be_told(
     before: int | None, used: int, held: Mapping[str, int | None], expected: int | None
 ) -> None:
-    assert floor_after(before, Account(1000, used, held=held)) == expected
+    assert others_after(before, Account(1000, used, held=held)) == expected
+
+
+def test_where_use_by_others_could_never_be_told_nothing_is_taken_as_ours() -> None:
+    account = Account(1000, 500, margin_bytes=100, promised={"w": 300}, held={"w": None})
+    assert account.free_bytes == 100
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ SPECS = [
     EngineSpec("host", "a:b", (EngineProfile("fast", SEED), EngineProfile("slow", SEED))),
 ]
 ACCOUNTS = {
-    CPU: Account(1000 * MIB, 300 * MIB, floor_bytes=100 * MIB, margin_bytes=100 * MIB),
+    CPU: Account(1000 * MIB, 300 * MIB, own_bytes=100 * MIB, margin_bytes=100 * MIB),
     GPU: Account(250 * MIB, 0, margin_bytes=25 * MIB),
 }
 
@@ -29,7 +29,7 @@ def test_every_profile_is_counted_on_every_device_it_can_use() -> None:
 def test_the_reason_names_the_memory_that_is_short() -> None:
     on_host, on_gpu, *_ = capacities(SPECS, ACCOUNTS, LearningEstimator(seeds_of(SPECS)))
     assert on_host.reason == (
-        "800 MiB of host memory can be promised (1000 less 100 kept free and 100 used by others), "
+        "800 MiB of host memory can be promised (1000 less 100 kept free and 100 for the server itself), "
         "and one service takes up to 200 MiB."
     )
     assert "of memory of cuda:0 can be promised (250 less 25" in on_gpu.reason

@@ -163,7 +163,7 @@ async def test_it_admits_before_it_watches(scene: Scene) -> None:
     assert held is not None
     assert guard.reserve("v", CPU, MemoryNeed(301 * MIB)) is None
     with pytest.raises(NeverFits):
-        guard.reserve("v", CPU, MemoryNeed(801 * MIB))
+        guard.reserve("v", CPU, MemoryNeed(851 * MIB))
     guard.release(held)
     [device] = guard.devices()
     assert (device.device, device.limit_bytes, device.used_bytes) == (CPU, 1000 * MIB, 100 * MIB)

@@ -1,6 +1,7 @@
 """What people may do to tasks, and what is left where it is refused."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tests.fixtures.stores import Stores
 from tests.fixtures.tasks_room import Room
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind, PageSize
+from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import (
     Conflict,
     DeviceUnavailable,
@@ -19,7 +21,7 @@ from pagemill.domain.errors import (
     QueueFull,
 )
 from pagemill.domain.events import TaskEvent
-from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
 from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import (
     PageState,
@@ -34,7 +36,7 @@ from pagemill.engines.registry import engine_specs
 from pagemill.store.idempotency import SqlSubmissions
 from pagemill.store.task_queue import QueueConfig
 from pagemill.tasks.manager import TaskManager, TaskManagerConfig
-from pagemill.testing.memory import FakeEstimator
+from pagemill.testing.memory import FakeAdmission, FakeEstimator
 
 GPU = DeviceId("cuda:0")
 
@@ -52,12 +54,21 @@ def room(stores: Stores, tmp_path: Path) -> Room:
     return Room(stores, tmp_path / "work")
 
 
-def manager_in(room: Room, *, max_pages: int = 3, working_mib: int = 80) -> TaskManager:
+def manager_in(
+    room: Room,
+    *,
+    max_pages: int = 3,
+    working_mib: int = 80,
+    engines: Mapping[str, EngineSpec] | None = None,
+    on_gpu: MemoryNeed | None = None,
+) -> TaskManager:
+    estimator = FakeEstimator(working_mib=working_mib)
+    estimator.elsewhere = {} if on_gpu is None else {GPU: on_gpu}
     return TaskManager(
         TaskManagerConfig(max_pages=max_pages),
-        engines=engine_specs(),
+        engines=engines or engine_specs(),
         inspector=Inspector(),
-        estimator=FakeEstimator(working_mib=working_mib),
+        estimator=estimator,
         memory=room.memory,
         queue=room.stores.queue,
         store=room.stores.tasks,
@@ -128,6 +139,64 @@ async def test_a_task_is_not_started_on_a_device_that_is_not_there(room: Room, t
         await manager_in(room).start_task(task.task_id, TaskStartRequest(device="cuda:5"))
     started = await manager_in(room).start_task(task.task_id, TaskStartRequest(device="cpu"))
     assert (started.status, started.assigned_device) == (TaskStatus.QUEUED, CPU)
+
+
+BOTH = {"rapidocr": replace(engine_specs()["rapidocr"], device_kinds=("cpu", "cuda"))}
+
+
+@pytest.mark.parametrize(
+    ("gpu_mib", "requested", "device", "estimated"),
+    [
+        (1000, None, GPU, 300),
+        (1000, "cpu", CPU, 80),
+        (299, None, CPU, 80),
+        (299, "cuda:0", None, None),
+        (0, "cpu", CPU, 80),
+    ],
+)
+async def test_a_task_is_estimated_for_the_device_it_gets(
+    stores: Stores, tmp_path: Path, gpu_mib: int, requested: str | None, device: DeviceId | None, estimated: int | None
+) -> None:
+    room = Room(stores, tmp_path / "work", memory=FakeAdmission({CPU: 1024 * MIB, GPU: gpu_mib * MIB}))
+    manager = manager_in(room, engines=BOTH, on_gpu=MemoryNeed(150 * MIB, 300 * MIB))
+    request = TaskCreateRequest(document(tmp_path), TaskOptions(device=requested))
+    if device is None:
+        with pytest.raises(NeverFits, match=r"300 MiB of memory of cuda:0.*Or send it without naming a device"):
+            await manager.create_task(request)
+        return
+    task = await manager.create_task(request)
+    assert (task.assigned_device, task.estimated_memory_mb) == (device, estimated)
+
+
+@pytest.mark.parametrize(
+    ("requested", "device", "estimated"), [("cpu", CPU, 80), ("cuda:0", GPU, 300), (None, GPU, 300)]
+)
+async def test_a_task_that_is_started_is_estimated_for_the_device_it_gets_then(
+    stores: Stores, tmp_path: Path, requested: str | None, device: DeviceId, estimated: int
+) -> None:
+    room = Room(stores, tmp_path / "work")
+    manager = manager_in(room, engines=BOTH, on_gpu=MemoryNeed(150 * MIB, 300 * MIB))
+    task = await manager.create_task(TaskCreateRequest(document(tmp_path), TaskOptions(start=False)))
+    assert (task.assigned_device, task.estimated_memory_mb) == (CPU, 80)
+    room.memory.limits[GPU] = 1000 * MIB
+    started = await manager.start_task(task.task_id, TaskStartRequest(device=requested))
+    assert (started.assigned_device, started.estimated_memory_mb) == (device, estimated)
+
+
+@pytest.mark.parametrize(("device", "places"), [("cuda:0", 9), ("cuda:5", 9), ("cpu", 1)])
+async def test_a_start_that_is_refused_leaves_the_task_as_it_was(
+    stores: Stores, tmp_path: Path, device: str, places: int
+) -> None:
+    few = Stores(stores.database, stores.clock, QueueConfig(max_queue_size=places))
+    room = Room(few, tmp_path / "work", memory=FakeAdmission({CPU: 1024 * MIB, GPU: 1000 * MIB}))
+    manager = manager_in(room, engines=BOTH, on_gpu=MemoryNeed(150 * MIB, 300 * MIB))
+    task = await manager.create_task(TaskCreateRequest(document(tmp_path), TaskOptions(start=False)))
+    await stores.queued("waiting")
+    room.memory.limits[GPU] = 299 * MIB
+    with pytest.raises((NeverFits, DeviceUnavailable, QueueFull)):
+        await manager.start_task(task.task_id, TaskStartRequest(device=device))
+    assert await stores.tasks.get(task.task_id) == task
+    assert await room.kinds(task.task_id) == [TaskEvent.CREATED]
 
 
 async def test_a_waiting_task_is_cancelled_at_once_and_only_once(room: Room) -> None:

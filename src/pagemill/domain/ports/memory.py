@@ -71,7 +71,7 @@ class MemoryAdmission(Protocol):
         """Promise memory, atomically on host and GPU; None where it does not fit now.
 
         Raises:
-            NeverFits: It would not fit on an empty machine, with the numbers.
+            NeverFits: It would not fit if nobody else were there, with the numbers.
             DeviceUnavailable: There is no such device.
         """
         ...
@@ -84,7 +84,7 @@ class MemoryAdmission(Protocol):
         Smaller requests may pass one that does not fit yet, a bounded number of times; then they queue behind it.
 
         Raises:
-            NeverFits: It would not fit on an empty machine, with the numbers.
+            NeverFits: It would not fit if nobody else were there, with the numbers.
             DeviceUnavailable: There is no such device.
         """
         ...
@@ -93,7 +93,7 @@ class MemoryAdmission(Protocol):
         """Change what was promised; shrinking always succeeds, growing may be refused with None.
 
         Raises:
-            NeverFits: It would not fit on an empty machine, with the numbers.
+            NeverFits: It would not fit if nobody else were there, with the numbers.
         """
         ...
 

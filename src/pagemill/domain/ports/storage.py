@@ -9,6 +9,7 @@ from pagemill.domain.document_batches import DocumentBatch, NewDocumentBatch, Su
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageRead
+from pagemill.domain.quarantine import Circumstances
 from pagemill.domain.submission import Submitted
 from pagemill.domain.tasks import NewTask, PageLease, PageState, Rung, Task, TaskPage, TaskStatus
 
@@ -18,6 +19,8 @@ class TaskQueue(Protocol):
 
     async def add_task(self, task: Task, priority: int = 0) -> Task:
         """Queue a task that is `created` (or final, when its failed pages are to be retried).
+
+        It waits for the device, and has the estimate, that `task` says; where it is refused it stays as it was.
 
         Raises:
             QueueFull: `max_queue_size` tasks wait already.
@@ -205,11 +208,13 @@ class PageQueue(Protocol):
         crashed: bool = False,
         rung: Rung | None = None,
         device: DeviceId | None = None,
+        quarantined: Sequence[Circumstances] = (),
     ) -> None:
         """Count the failure; queue the page again after `retry_in`, or give it up where that is None.
 
         A crash is no attempt, and neither is a failure that takes the page to a `rung` of the out-of-memory ladder.
         From then on the page is recognised on `device`, if one is named; other pages of its task stay where they are.
+        A page that is given up is not tried again for a while under the circumstances it is `quarantined` for.
         """
         ...
 

@@ -1,0 +1,47 @@
+"""What never fits: what a device could not hold if nobody else used it. One rule, for the door and for the pool."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pagemill.domain.errors import NeverFits
+from pagemill.domain.memory import CPU, MIB, Ceiling, DeviceId, MemoryNeed, demands, in_mib
+
+
+@dataclass(frozen=True)
+class Lack:
+    """A device that can never hold what is asked of it."""
+
+    device: DeviceId
+    needed_bytes: int
+    ceiling: Ceiling
+
+    @property
+    def missing_bytes(self) -> int:
+        """By how much its limit is too small."""
+        return self.ceiling.limit_for(self.needed_bytes) - self.ceiling.limit_bytes
+
+    @property
+    def error(self) -> NeverFits:
+        """With the numbers, and the limit that would be enough."""
+        ceiling, name = self.ceiling, "host memory" if self.device == CPU else f"memory of {self.device}"
+        enough_mb = in_mib(ceiling.limit_for(self.needed_bytes))
+        return NeverFits(
+            f"This needs {in_mib(self.needed_bytes)} MiB of {name}, and at most {ceiling.size_bytes // MIB} MiB can "
+            f"ever be promised: {in_mib(ceiling.limit_bytes)} MiB, less {in_mib(ceiling.margin_bytes)} MiB kept free "
+            f"and {in_mib(ceiling.own_bytes)} MiB for the server itself. Give it a limit of {enough_mb} MiB or more.",
+            device=self.device,
+            needed_bytes=self.needed_bytes,
+            capacity_bytes=ceiling.size_bytes,
+            limit_bytes=ceiling.limit_bytes,
+            enough_mb=enough_mb,
+        )
+
+
+def find_lack(device: DeviceId, need: MemoryNeed, ceilings: Mapping[DeviceId, Ceiling]) -> Lack | None:
+    """The first device that can never hold what the need asks of it; None where all can once others leave them."""
+    lacks = (
+        Lack(name, asked, ceilings[name])
+        for name, asked in demands(device, need).items()
+        if asked > ceilings[name].size_bytes
+    )
+    return next(lacks, None)
