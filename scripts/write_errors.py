@@ -17,7 +17,7 @@ MEANINGS = {
     TaskFailureReason.DOCUMENT_TOO_LARGE: "More bytes, pages or pixels than the settings allow; send it in parts.",
     TaskFailureReason.PAGE_UNREADABLE: "The page cannot be rendered or its image decoded.",
     TaskFailureReason.ENGINE_ERROR: "The engine failed on this page, every time it was tried.",
-    TaskFailureReason.WORKER_CRASHED: "The page ended its workers; for a day it is not tried again with this model set.",
+    TaskFailureReason.WORKER_CRASHED: "The page ended its workers; its model set does not try it again for a day.",
     TaskFailureReason.TIMEOUT: "The page took longer than `tasks.page_timeout_seconds`.",
     TaskFailureReason.QUEUE_TIMEOUT: "No page was started within `tasks.queue_timeout_seconds`.",
     TaskFailureReason.DEADLINE_EXCEEDED: "The task's own `deadline_seconds` were over; finished pages are kept.",
