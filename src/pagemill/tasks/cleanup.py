@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-import shutil
 from datetime import timedelta
 from pathlib import Path
 
-from pagemill.domain.errors import NotFound
+from pagemill.domain.errors import DatabaseUnavailable, NotFound
 from pagemill.domain.events import TaskEvent
 from pagemill.domain.ports import TaskStore
 from pagemill.tasks.handlers import TaskEventHandlers
+from pagemill.tasks.removal import remove
 from pagemill.tasks.result_files import FOLDER_SUFFIX
 from pagemill.tasks.watch import TaskWatch
 
@@ -37,13 +37,14 @@ class TaskCleaner:
         self._work_dir = work_dir
         self._limit = limit
         self._in_cleanup: set[str] = set()
+        self._begun: set[str] = set()
 
     async def cleanup_task_resources(self, task_id: str) -> bool:
         """Wait until its services are released, delete its temporary files, verify, and mark the task.
 
         Returns:
-            Whether the cleanup was verified within the limit. Where it was not, the rescuer tries again. False too
-            where somebody is at it already.
+            Whether the cleanup was verified within the limit. Where it was not, or a file cannot be deleted, the
+            rescuer tries again. False too where somebody is at it already.
         """
         if task_id in self._in_cleanup:
             return False
@@ -60,28 +61,33 @@ class TaskCleaner:
     async def sweep(self, *, ended_for: timedelta = timedelta(0)) -> None:
         """Clean up after every task that has been over so long and was not cleaned up; now and then."""
         for task in await self._store.uncleaned(ended_for=ended_for):
-            await self.cleanup_task_resources(task.task_id)
+            try:
+                await self.cleanup_task_resources(task.task_id)
+            except DatabaseUnavailable:
+                raise
+            except Exception:
+                logger.exception("Task %s could not be cleaned up; the others are, and it is tried again", task.task_id)
 
     async def _clean_up(self, task_id: str) -> bool:
+        folder = self._work_dir / task_id
         try:
-            await self._handlers.record(task_id, TaskEvent.CLEANUP_STARTED)
+            if task_id not in self._begun:
+                await self._handlers.record(task_id, TaskEvent.CLEANUP_STARTED)
+                self._begun.add(task_id)
             await self._until_nothing_is_held(task_id)
-            await asyncio.to_thread(self._delete_files, task_id)
-            return await self._handlers.on_task_cleanup_completed(task_id)
+            is_removed = await asyncio.to_thread(remove, folder)
+            is_clean = is_removed and await self._handlers.on_task_cleanup_completed(task_id)
         except NotFound:
             logger.info("Task %s was deleted before it was cleaned up", task_id)
-            await asyncio.to_thread(self._delete_files, task_id)
-            return True
+            is_clean = await asyncio.to_thread(remove, folder)
+        if is_clean:
+            self._begun.discard(task_id)
+        return is_clean
 
     async def _until_nothing_is_held(self, task_id: str) -> None:
         with self._watch.watching(task_id) as change:
             while self._handlers.held(task_id):
                 await change.wait(self._limit)
-
-    def _delete_files(self, task_id: str) -> None:
-        folder = self._work_dir / task_id
-        if folder.exists():
-            shutil.rmtree(folder)
 
 
 def remove_half_made(work_dir: Path) -> None:
@@ -89,7 +95,5 @@ def remove_half_made(work_dir: Path) -> None:
 
     For a server that starts and that nobody else shares the folder with: nothing in it is in anybody's hands.
     """
-    for folder in work_dir.glob(f"*{FOLDER_SUFFIX}"):
-        shutil.rmtree(folder, ignore_errors=True)
-    for part in work_dir.glob("*/*.part"):
-        part.unlink(missing_ok=True)
+    for path in (*work_dir.glob(f"*{FOLDER_SUFFIX}"), *work_dir.glob("*/*.part")):
+        remove(path)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from pagemill.domain.errors import Conflict, NotFound
 from pagemill.domain.ports import Retention, TaskStore
 from pagemill.domain.tasks import Task
 from pagemill.tasks.duty import Duty
+from pagemill.tasks.removal import remove
 
 logger = logging.getLogger(__name__)
 
@@ -94,8 +94,8 @@ class Pruning:
             await self._store.delete(task.task_id)
         except (NotFound, Conflict):
             return False  # another server was faster, or somebody is trying it again
-        await asyncio.to_thread(_remove, Path(task.document.path))
-        await asyncio.to_thread(_remove, self._config.work_dir / task.task_id)
+        await asyncio.to_thread(remove, Path(task.document.path))
+        await asyncio.to_thread(remove, self._config.work_dir / task.task_id)
         return True
 
     async def _remove_orphans(self) -> None:
@@ -110,8 +110,7 @@ class Pruning:
         removed = 0
         for start in range(0, len(old), AT_ONCE):
             for path in await unknown(old[start : start + AT_ONCE]):
-                await asyncio.to_thread(_remove, path)
-                removed += 1
+                removed += await asyncio.to_thread(remove, path)
         return removed
 
     async def _unknown_documents(self, paths: Sequence[Path]) -> Sequence[Path]:
@@ -125,11 +124,11 @@ class Pruning:
 def _entries(folder: Path, *, before: datetime) -> list[Path]:
     if not folder.is_dir():
         return []
-    return [entry for entry in sorted(folder.iterdir()) if entry.lstat().st_mtime < before.timestamp()]
+    return [entry for entry in sorted(folder.iterdir()) if _is_older(entry, before)]
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+def _is_older(entry: Path, moment: datetime) -> bool:
+    try:
+        return entry.lstat().st_mtime < moment.timestamp()
+    except FileNotFoundError:  # somebody else removed it
+        return False

@@ -22,6 +22,7 @@ from typing import BinaryIO
 from pagemill.domain.durable import make_folder, sync
 from pagemill.domain.errors import DocumentTooLarge, InvalidDocument
 from pagemill.domain.tasks import StoredDocument
+from pagemill.tasks.removal import remove
 from pagemill.web.problems import RequestRefused
 
 PART_SUFFIX = ".part"
@@ -295,10 +296,14 @@ def display_name(name: str) -> str:
 def remove_abandoned(directory: Path, *, now: datetime, older_than: timedelta = timedelta(hours=1)) -> int:
     """Remove uploads that a dead server left half received; returns how many."""
     oldest = (now - older_than).timestamp()
-    abandoned = [part for part in directory.glob(f"*{PART_SUFFIX}") if part.stat().st_mtime < oldest]
-    for part in abandoned:
-        part.unlink(missing_ok=True)
-    return len(abandoned)
+    return sum(remove(part) for part in directory.glob(f"*{PART_SUFFIX}") if _is_older(part, oldest))
+
+
+def _is_older(part: Path, oldest: float) -> bool:
+    try:
+        return part.stat().st_mtime < oldest
+    except FileNotFoundError:  # it was received, or somebody else removed it
+        return False
 
 
 def _private(path: str, flags: int) -> int:

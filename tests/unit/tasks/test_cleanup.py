@@ -4,13 +4,15 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from tests.fixtures.stores import Stores
 from tests.fixtures.tasks_room import LIMIT_S, Room, eventually
+from tests.fixtures.undeletable import undeletable
 
 from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU
 from pagemill.domain.tasks import TaskStatus
-from pagemill.tasks.cleanup import TaskCleaner
+from pagemill.tasks.cleanup import TaskCleaner, remove_half_made
 from pagemill.tasks.handlers import ResourceUse
 
 USE = ResourceUse(CPU, 0, 0)
@@ -79,3 +81,37 @@ async def test_a_task_deleted_meanwhile_leaves_no_files(stores: Stores, tmp_path
     await stores.tasks.delete("a")
     assert await room.cleaner.cleanup_task_resources("a")
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("bad", ["a", "m", "z"])
+async def test_a_folder_that_cannot_be_deleted_stops_no_other_task(stores: Stores, tmp_path: Path, bad: str) -> None:
+    room = Room(stores, tmp_path)
+    for name in ("m", "z", "a"):
+        await stores.queued(name)
+        await stores.tasks.transition(name, TaskStatus.CANCELLED)
+        (room.work_dir / name).mkdir(parents=True)
+        (room.work_dir / name / "page-1.png").touch()
+    with undeletable(room.work_dir / bad):
+        for _ in range(3):
+            await room.cleaner.sweep()
+        cleaned = {name for name in "amz" if (await stores.tasks.get(name)).resource_cleanup_completed}
+        assert cleaned == {"a", "m", "z"} - {bad}
+        assert [folder.name for folder in room.work_dir.iterdir()] == [bad]
+    await room.cleaner.sweep()
+    assert (await stores.tasks.get(bad)).resource_cleanup_completed
+    kinds = [record.event_type for record in await stores.events.read(bad)]
+    assert kinds.count(TaskEvent.CLEANUP_STARTED) == 1, "it is told once, however often it is tried"
+
+
+def test_what_cannot_be_deleted_at_the_start_stops_nothing(tmp_path: Path) -> None:
+    for name in ("m", "z", "a"):
+        (tmp_path / f"{name}.results").mkdir()
+        (tmp_path / f"{name}.results" / "half").touch()
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "page.part").touch()
+    with undeletable(tmp_path / "m.results"), undeletable(tmp_path / "a" / "page.part"):
+        remove_half_made(tmp_path)
+        left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+        assert left == {"m.results/half", "a/page.part"}
+    remove_half_made(tmp_path)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from tests.fixtures.asgi import AsgiRequest
 from tests.fixtures.tasks_in_memory import TasksInMemory
+from tests.fixtures.undeletable import undeletable
 from tests.unit.web.conftest import MakeApi
 
 from pagemill.domain.documents import OcrMode
@@ -400,3 +401,13 @@ async def test_what_a_dead_server_left_is_removed_once_it_is_old(tmp_path: Path)
     assert remove_abandoned(tmp_path, now=now) == 0
     assert remove_abandoned(tmp_path, now=now + timedelta(hours=2)) == 1
     assert left(tmp_path) == ["document"]
+
+
+async def test_one_that_cannot_be_removed_keeps_no_other(tmp_path: Path) -> None:
+    for name in ("m.part", "z.part", "a.part"):
+        (tmp_path / name).write_bytes(PDF)
+    later = datetime.now(UTC) + timedelta(hours=2)
+    with undeletable(tmp_path / "m.part"):
+        assert remove_abandoned(tmp_path, now=later) == 2
+        assert left(tmp_path) == ["m.part"]
+    assert remove_abandoned(tmp_path, now=later) == 1

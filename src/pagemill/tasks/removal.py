@@ -1,0 +1,31 @@
+"""Files and folders that are to go. One that cannot be deleted is told and left, so that all others still go."""
+
+import logging
+import shutil
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+
+def remove(path: Path) -> bool:
+    """Delete a file, a link or a whole folder; one that is not there is no error.
+
+    Returns:
+        Whether it is gone. Where it is not, the log says why; as much of a folder as can be deleted is.
+    """
+    faults: list[OSError] = []
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, onerror=lambda _call, _path, raised: _keep(raised[1], faults))
+    else:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            faults.append(error)
+    if faults:
+        logger.warning("%s cannot be deleted (%s); it is tried again later. Delete it yourself.", path, faults[0])
+    return not faults
+
+
+def _keep(raised: BaseException, faults: list[OSError]) -> None:
+    if isinstance(raised, OSError) and not isinstance(raised, FileNotFoundError):
+        faults.append(raised)
