@@ -25,6 +25,7 @@ class ModelSetSnapshot:
         rss_bytes: Resident size now.
         reserved: What the ledger promised it.
         service_instance_id: The service that uses it now; None while idle.
+        unkillable: Its process was killed and does not end; it holds its memory until it does.
     """
 
     worker_id: str
@@ -35,6 +36,7 @@ class ModelSetSnapshot:
     rss_bytes: int
     reserved: MemoryNeed
     service_instance_id: str | None = None
+    unkillable: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ class WatchedWorker:
         reserved: What the ledger promised it.
         busy_since: Monotonic seconds at which its present batch began; None while idle.
         task_id: The task of its present batch.
+        unkillable: It was killed and does not end; killing it again gives nothing back.
     """
 
     worker_id: str
@@ -130,6 +133,7 @@ class WatchedWorker:
     reserved: MemoryNeed
     busy_since: float | None
     task_id: str | None
+    unkillable: bool = False
 
 
 @dataclass(frozen=True)

@@ -146,6 +146,7 @@ def choose_kills(
 ) -> tuple[Kill, ...]:
     """Who is to die: whoever is far over its own reservation; else, in an emergency, one, and one at a time."""
     doomed = {kill.worker.worker_id for kill in pending}
+    doomed |= {worker.worker_id for worker in look.workers if worker.unkillable}
     alive = [worker for worker in look.workers if worker.worker_id in look.uses and worker.worker_id not in doomed]
     over = [
         worker for worker in alive if is_over_reservation(worker, look.uses[worker.worker_id], rules.over_reservation)

@@ -85,8 +85,11 @@ class BatchMemory:
         return False
 
     def shrink(self, resident: Resident, *, pages: int = 0) -> None:
-        """Keep only what it holds between batches; `pages` is how many the last one had."""
-        if resident.reservation is None:
+        """Keep only what it holds between batches; `pages` is how many the last one had.
+
+        One that cannot be killed keeps all: it may still take what it was promised.
+        """
+        if resident.reservation is None or resident.is_unkillable:
             return
         base, rss_bytes = self._estimator.base(resident.key), resident.rss_bytes
         self._resize(resident, MemoryNeed(max(base.ram_bytes, rss_bytes), base.gpu_bytes))

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pagemill.domain.errors import WorkerLost
 from pagemill.domain.outcomes import LossCause, WorkerLoss
 from pagemill.memory.probes.oom import OomEvidence
 
@@ -21,6 +22,8 @@ _SENTENCES = {
     LossCause.NODE: "The machine the worker ran on is gone",
 }
 
+_FOR_MEMORY = (LossCause.OVER_RESERVATION, LossCause.MEMORY_PRESSURE)
+
 _LIKELY = (
     "The worker was killed, most likely by the kernel because memory had run out (a process of this machine was, and "
     "nothing says which)"
@@ -32,7 +35,8 @@ class Signs:
     """What was seen of a death.
 
     Attributes:
-        code: Exit code; negative for the signal that ended it.
+        code: Exit code; negative for the signal that ended it; None where it is not known.
+        is_seen: Whether its end was seen; one that does not obey SIGKILL lives.
         asked: Why we ended it ourselves; None where we did not.
         oom: Whether the kernel counted a kill for lack of memory while it worked, and how surely its own.
         last_words: The end of what it printed.
@@ -40,7 +44,8 @@ class Signs:
         peak_bytes: The highest resident size seen.
     """
 
-    code: int
+    code: int | None
+    is_seen: bool = True
     asked: LossCause | None = None
     oom: OomEvidence = OomEvidence.NONE
     last_words: str = ""
@@ -54,9 +59,18 @@ def explain(signs: Signs) -> WorkerLoss:
     where = f" while reading page {signs.page}" if signs.page is not None else ""
     words = f"; its last words: {signs.last_words}" if signs.last_words else ""
     sentence = _SENTENCES.get(cause) or f"The worker {_ending(signs.code)}"
+    if not signs.is_seen:
+        sentence += ", but it does not obey the kernel yet"
     if cause is LossCause.KERNEL_OOM and signs.oom is OomEvidence.LIKELY:
         sentence = _LIKELY
     return WorkerLoss(cause, f"{sentence}{where}{words}.", page=signs.page, peak_bytes=signs.peak_bytes)
+
+
+def lost_error(loss: WorkerLoss | None) -> WorkerLost:
+    """The error of whoever waited for an answer; a worker without a loss was stopped."""
+    if loss is None:
+        return WorkerLost("The worker was stopped before it could answer.", cause=None)
+    return WorkerLost(loss.message, cause=loss.cause, peak_bytes=loss.peak_bytes)
 
 
 def last_words(lines: Sequence[str]) -> str:
@@ -66,6 +80,8 @@ def last_words(lines: Sequence[str]) -> str:
 
 
 def _cause(signs: Signs) -> LossCause:
+    if not signs.is_seen and signs.asked not in _FOR_MEMORY:
+        return LossCause.HANG
     if signs.asked is not None:
         return signs.asked
     if signs.code == -signal.SIGKILL and signs.oom is not OomEvidence.NONE:
@@ -73,7 +89,9 @@ def _cause(signs: Signs) -> LossCause:
     return LossCause.CRASH
 
 
-def _ending(code: int) -> str:
+def _ending(code: int | None) -> str:
+    if code is None:
+        return "ended, and another part of this program took its exit status"
     if code >= 0:
         return f"exited with code {code}"
     try:

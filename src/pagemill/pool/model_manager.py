@@ -15,6 +15,7 @@ from datetime import timedelta
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import NeverFits, PoolExhausted, WorkerLost
+from pagemill.domain.finishing import uninterrupted
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, Reservation
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageOutcome
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator, MemoryProbe, OnPage
@@ -281,7 +282,11 @@ class ModelManager:
 
     async def _new(self, key: ModelSetKey) -> Resident | None:
         """One more process of that model set; None where there are enough, or one can be had without a new one."""
-        alike = [one for one in self._roster if one.key == key and one.state is not ResidentState.UNLOADING]
+        alike = [
+            one
+            for one in self._roster
+            if one.key == key and one.state is not ResidentState.UNLOADING and not one.is_unkillable
+        ]
         if len(alike) >= self._config.workers_per_key:
             return None
         if not key.is_reader:
@@ -319,11 +324,11 @@ class ModelManager:
                 if not await self._unloader.make_room(device, need):
                     await self._roster.change(changed)
         except BaseException:
-            await self._leave(line)
+            await uninterrupted(self._leave(line))
             raise
         if line.done():
             return line.result()
-        await self._leave(line)
+        await uninterrupted(self._leave(line))
         return None
 
     async def _leave(self, line: asyncio.Task[Reservation | None]) -> None:

@@ -16,11 +16,15 @@ from asyncio import IncompleteReadError, StreamReader, StreamReaderProtocol
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from pagemill.domain.finishing import uninterrupted
 from pagemill.pool import linux
 from pagemill.pool.messages import LENGTHS, Reply, Request, check_lengths, pack, parse_reply
+
+_UNWATCHED = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,11 @@ class ExitStatus:
     """How a process ended.
 
     Attributes:
-        code: Exit code; negative for the signal that ended it.
+        code: Exit code; negative for the signal that ended it; None where another part of this program took it.
         peak_bytes: Highest resident size before it ended; 0 where that is not known.
     """
 
-    code: int
+    code: int | None
     peak_bytes: int = 0
 
 
@@ -106,6 +110,7 @@ class LocalPlacement:
 
     async def start(self, *, interpreter: str | None = None) -> WorkerProcess:
         """Start a worker; another interpreter runs our own code, whatever its environment holds."""
+        _keep_exit_statuses()
         ours, theirs = socket.socketpair()
         log, printed = os.pipe()
         tied, lifeline = os.pipe()
@@ -114,10 +119,12 @@ class LocalPlacement:
             handed.callback(theirs.close)
             for stack, descriptor in ((kept, log), (kept, lifeline), (handed, printed), (handed, tied)):
                 stack.callback(os.close, descriptor)
-            process = _LocalProcess(
-                self._execute(_command(interpreter), output=printed, handed=(theirs.fileno(), tied)),
-                kept.pop_all(),
-            )
+            started = self._execute(_command(interpreter), output=printed, handed=(theirs.fileno(), tied))
+            try:
+                process = _LocalProcess(started, kept)
+            except BaseException:
+                await uninterrupted(_end_unwatched(started))
+                raise
         await process.connect(ours, log)
         return process
 
@@ -139,18 +146,45 @@ def _command(interpreter: str | None) -> list[str]:
     return [interpreter, "-P", "-u", str(Path(__file__).with_name("boot.py"))]
 
 
+def _keep_exit_statuses() -> None:
+    """Who starts us may have told the kernel to forget how children end (`SIGCHLD` ignored), and exec keeps that."""
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        with suppress(ValueError):  # not the main thread: then deaths are seen, but not their causes
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+async def see_killed(process: WorkerProcess, *, within: timedelta) -> None:
+    """End a process that no worker watches, and wait for its end, but not for ever."""
+    process.signal_group(signal.SIGKILL)
+    process.close()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within.total_seconds()):
+            await process.exited()
+
+
+async def _end_unwatched(process: subprocess.Popen[bytes]) -> None:
+    """End a process whose end the loop cannot see."""
+    process.kill()
+    with suppress(subprocess.TimeoutExpired):
+        await asyncio.to_thread(process.wait, _UNWATCHED.total_seconds())
+
+
 class _LocalProcess:
-    """A child of ours. `closing` closes our ends of its pipes; `close` may be called twice."""
+    """A child of ours. Takes over `closing`, which closes our ends of its pipes; `close` may be called twice."""
 
     def __init__(self, process: subprocess.Popen[bytes], closing: ExitStack) -> None:
         loop = asyncio.get_running_loop()
         self._process = process
-        self._closing = closing
         self._exit: asyncio.Future[ExitStatus] = loop.create_future()
-        self._pidfd = os.pidfd_open(process.pid)
         self._reader, self._log = StreamReader(), StreamReader()
         self._lengths: tuple[int, int] | None = None
-        loop.add_reader(self._pidfd, self._bury)
+        self._pidfd = os.pidfd_open(process.pid)
+        try:
+            loop.add_reader(self._pidfd, self._bury)
+        except BaseException:
+            os.close(self._pidfd)
+            raise
+        self._closing = closing.pop_all()
 
     async def connect(self, ours: socket.socket, log_fd: int) -> None:
         """Attach the pipes; a process that cannot be spoken to is ended."""
@@ -215,6 +249,11 @@ class _LocalProcess:
         asyncio.get_running_loop().remove_reader(self._pidfd)
         os.close(self._pidfd)
         self.signal_group(signal.SIGKILL)
-        _, status, usage = os.wait4(self.pid, 0)
+        try:
+            _, status, usage = os.wait4(self.pid, 0)
+        except ChildProcessError:  # the kernel was told to forget it, or another part of this program was faster
+            self._process.returncode = 0
+            self._exit.set_result(ExitStatus(None))
+            return
         self._process.returncode = os.waitstatus_to_exitcode(status)
         self._exit.set_result(ExitStatus(self._process.returncode, linux.exit_peak_bytes(usage)))

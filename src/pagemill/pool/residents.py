@@ -102,6 +102,17 @@ class Resident:
         return self.state is ResidentState.LOADING
 
     @property
+    def is_unkillable(self) -> bool:
+        """Whether its process does not obey SIGKILL; it holds its memory until it ends, and can do nothing more."""
+        return self.worker is not None and self.worker.is_unkillable
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether ending it failed by a fault of ours, so that it is to be tried again."""
+        has_failed = self.leaving is not None and self.leaving.done() and not self.ended.done()
+        return self.state is ResidentState.UNLOADING and has_failed and not self.is_unkillable
+
+    @property
     def is_idle(self) -> bool:
         """Whether it may be unloaded."""
         return self.state is ResidentState.READY and self.references == 0
@@ -122,6 +133,7 @@ class Resident:
             idle_for=timedelta(seconds=self.idle_for(now)),
             rss_bytes=self.rss_bytes,
             reserved=self.reserved,
+            unkillable=self.is_unkillable,
         )
 
     def watched(self) -> WatchedWorker | None:
@@ -135,4 +147,5 @@ class Resident:
             reserved=self.reserved,
             busy_since=self.busy_since,
             task_id=self.task_id,
+            unkillable=self.is_unkillable,
         )

@@ -3,7 +3,7 @@
     enlist ─▶ reserving ─▶ launch ─▶ loading ─▶ ready ─▶ end ─▶ unloading ─▶ process seen dead ─▶ struck off
 
 A reservation is released where the process was seen dead and its memory back, and nowhere else (`_see_off`), whatever
-it died of.
+it died of. One that cannot be killed stays on the roster until it ends.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from pagemill.domain.recognition import ModelSetKey
 from pagemill.memory.probes.oom import WatchOom
 from pagemill.pool.config import ModelManagerConfig
 from pagemill.pool.messages import Load
-from pagemill.pool.placement import Placement
+from pagemill.pool.placement import Placement, see_killed
 from pagemill.pool.residents import Departure, Resident, ResidentState
 from pagemill.pool.worker import Worker
 
@@ -63,6 +63,7 @@ class Roster:
         self._residents: dict[str, Resident] = {}
         self._numbers = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._farewells: set[asyncio.Task[None]] = set()
         self.changed = asyncio.Event()
 
     def __iter__(self) -> Iterator[Resident]:
@@ -144,13 +145,10 @@ class Roster:
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Have something done beside; its failure is a fault of ours and is logged."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
+        return self._kept(work, self._tasks)
 
     async def clear(self) -> None:
-        """End everything that is on the roster; what cannot be ended after some tries is left to its fate."""
+        """End everything that is on the roster; what cannot be ended after some tries stays on it until it ends."""
         for _ in range(_TRIES):
             await asyncio.gather(*(self.end(resident, grace=_grace(resident)) for resident in self))
             if not self._residents:
@@ -168,24 +166,34 @@ class Roster:
             resident.departure = self._departure(resident, resident.worker)
         if await resident.worker.stop(grace=grace):
             await asyncio.shield(resident.ended)
-        else:
-            logger.error("Worker %s does not end; its memory stays reserved", resident.worker_id)
 
     async def _launch(self, resident: Resident) -> None:
-        started = self._clock.monotonic()
+        """Whatever goes wrong: `ready` gets an error and the resident is given up."""
         try:
-            resident.base_rss_bytes = await self._start(resident)
+            await self._load(resident)
+        except asyncio.CancelledError:
+            resident.ready.set_exception(WorkerLost(f"{resident.key} was not loaded: the service is shutting down."))
+            if resident.worker is None:
+                self.strike(resident)
+            raise
         except PagemillError as error:
-            resident.ready.set_exception(_load_error(resident.key, error))
-            await self._give_up(resident)
+            await self._fail(resident, _load_error(resident.key, error))
+        except Exception:
+            logger.exception("%s could not be loaded", resident.key)
+            message = f"{resident.key} could not be loaded because of a fault in the service; its log tells which."
+            await self._fail(resident, WorkerLost(message, cause=LossCause.LOAD_FAILED))
         else:
-            if resident.state is ResidentState.LOADING:
-                resident.state = ResidentState.READY
-            resident.loaded_at = resident.idle_since = self._clock.monotonic()
-            resident.load_s = resident.loaded_at - started
-            self._on_loaded(resident)
             resident.ready.set_result(None)
         self.notify()
+
+    async def _load(self, resident: Resident) -> None:
+        started = self._clock.monotonic()
+        resident.base_rss_bytes = await self._start(resident)
+        resident.loaded_at = resident.idle_since = self._clock.monotonic()
+        resident.load_s = resident.loaded_at - started
+        self._on_loaded(resident)
+        if resident.state is ResidentState.LOADING:
+            resident.state = ResidentState.READY
 
     async def _start(self, resident: Resident) -> int:
         key = resident.key
@@ -194,8 +202,12 @@ class Roster:
             process = await self._placement.start(interpreter=spec.interpreter if spec else None)
         except OSError as error:
             raise WorkerLost(f"No process could be started for it: {error}.") from error
-        resident.worker = Worker(resident.worker_id, process, self._config.worker, watch_oom=self._watch_oom)
-        self.spawn(self._see_off(resident, resident.worker))
+        try:
+            resident.worker = Worker(resident.worker_id, process, self._config.worker, watch_oom=self._watch_oom)
+        except Exception:
+            await see_killed(process, within=self._config.worker.kill_limit)
+            raise
+        self._kept(self._see_off(resident, resident.worker), self._farewells)
         return await resident.worker.load(self._load_request(key, spec))
 
     def _load_request(self, key: ModelSetKey, spec: EngineSpec | None) -> Load:
@@ -220,7 +232,8 @@ class Roster:
             data_limit_bytes=limit,
         )
 
-    async def _give_up(self, resident: Resident) -> None:
+    async def _fail(self, resident: Resident, error: WorkerLost) -> None:
+        resident.ready.set_exception(error)
         if resident.worker is None:
             self.strike(resident)
         else:
@@ -228,8 +241,11 @@ class Roster:
 
     async def _see_off(self, resident: Resident, worker: Worker) -> None:
         await worker.gone()
-        if (leaving := resident.departure) is not None:
-            await self._see_back(leaving, resident.key.device)
+        try:
+            if (leaving := resident.departure) is not None:
+                await self._see_back(leaving, resident.key.device)
+        except Exception:
+            logger.exception("It could not be measured what %s gave back", resident.worker_id)
         self.strike(resident)
 
     async def _see_back(self, leaving: Departure, device: DeviceId) -> None:
@@ -242,15 +258,26 @@ class Roster:
 
     def _departure(self, resident: Resident, worker: Worker) -> Departure | None:
         device = resident.key.device
-        used_bytes = self.used_bytes(device)
+        try:
+            used_bytes = self.used_bytes(device)
+        except Exception:
+            logger.exception("What %s gives back will not be measured", resident.worker_id)
+            return None
         if used_bytes is None:
             return None
         return Departure(used_bytes, worker.private_bytes if device == CPU else resident.reserved.gpu_bytes)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("A duty of the model manager failed", exc_info=error)
+    def _kept(self, work: Coroutine[None, None, None], among: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        among.add(task)
+        task.add_done_callback(among.discard)
+        task.add_done_callback(_log_failure)
+        return task
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("A duty of the model manager failed", exc_info=error)
 
 
 def _grace(resident: Resident) -> timedelta | None:

@@ -60,7 +60,7 @@ class Unloader:
         now = self._clock.monotonic()
         idle = [resident for resident in self._roster if resident.is_idle]
         spent = [resident for resident in idle if not resident.is_usable]
-        stuck = [resident for resident in self._roster if resident.state is ResidentState.UNLOADING]
+        stuck = [resident for resident in self._roster if resident.is_stuck]
         unused = [resident for resident in idle if resident.is_usable and self._is_due(resident, now)]
         await self.unload(spent + stuck, CPU, UnloadCause.SPENT)
         await self.unload(unused, CPU, UnloadCause.IDLE)
@@ -90,15 +90,20 @@ class Unloader:
         return bool(chosen)
 
     async def unload(self, residents: Sequence[Resident], device: DeviceId, cause: UnloadCause) -> int:
-        """End their processes, whose memory is then seen back; returns bytes measured."""
+        """End their processes, whose memory is then seen back; returns bytes measured. What does not end counts not."""
         if not residents:
             return 0
         for resident in residents:
             resident.state = ResidentState.UNLOADING
-        held, before = sum(resident.rss_bytes for resident in residents), self._roster.used_bytes(device)
+        held = {resident.worker_id: resident.rss_bytes for resident in residents}
+        before = self._roster.used_bytes(device)
         await asyncio.gather(*(self._roster.end(resident) for resident in residents))
-        keys, after = tuple(resident.key for resident in residents), self._roster.used_bytes(device)
-        self.last_eviction = record = EvictionRecord(self._clock.now(), cause, device, keys, held, before, after)
+        gone = [resident for resident in residents if resident.ended.done()]
+        if not gone:
+            return 0
+        keys, after = tuple(resident.key for resident in gone), self._roster.used_bytes(device)
+        held_bytes = sum(held[resident.worker_id] for resident in gone)
+        self.last_eviction = record = EvictionRecord(self._clock.now(), cause, device, keys, held_bytes, before, after)
         self.unloads += len(keys)
         self.unloaded_bytes += record.returned_bytes
         logger.info("Unloaded %s (%s): %d MiB back", ", ".join(map(str, keys)), cause, record.returned_bytes // MIB)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pagemill.domain.memory import MIB, DeviceMemory, MemoryLevel
+from pagemill.domain.snapshot import ModelSetSnapshot
 from pagemill.domain.status import TaskHealth
 from pagemill.domain.tasks import Task, TaskPage
 
@@ -17,6 +18,7 @@ def health_of(
     usage_mb: int | None,
     promised_mb: int,
     devices: Sequence[DeviceMemory],
+    unkillable: Sequence[ModelSetSnapshot] = (),
     now: datetime,
 ) -> TaskHealth:
     """The answer to `GET /tasks/{task_id}/health`.
@@ -27,6 +29,7 @@ def health_of(
         usage_mb: What its workers hold now, MiB; None while none works on it.
         promised_mb: The most that was reserved for it, MiB; 0 where nothing was yet.
         devices: The devices it runs, ran or is to run on.
+        unkillable: Workers on these devices that were killed and do not end.
         now: The time.
     """
     return TaskHealth(
@@ -34,7 +37,17 @@ def health_of(
         memory_usage_mb=usage_mb,
         processing_time_s=_processing_seconds(task, now),
         device=task.assigned_device,
-        warnings=tuple(_warnings(task, pages, max(usage_mb or 0, task.actual_memory_mb or 0), promised_mb, devices)),
+        warnings=(
+            *_warnings(task, pages, max(usage_mb or 0, task.actual_memory_mb or 0), promised_mb, devices),
+            *map(_unkillable, unkillable),
+        ),
+    )
+
+
+def _unkillable(worker: ModelSetSnapshot) -> str:
+    return (
+        f"The process {worker.pid} on {worker.key.device} was killed and does not end; it holds "
+        f"{worker.rss_bytes // MIB} MiB until it does. Look for a disk or a driver that hangs."
     )
 
 

@@ -142,7 +142,8 @@ class TaskReader:
         task = await self._store.get(task_id)
         pages = await self._store.pages(task_id)
         held = self._handlers.held(task_id)
-        at_work = [models for models in self._pool.snapshot().model_sets if models.service_instance_id in held]
+        model_sets = self._pool.snapshot().model_sets
+        at_work = [models for models in model_sets if models.service_instance_id in held]
         usage = in_mib(sum(models.rss_bytes for models in at_work)) or await self._sampled_mb(task)
         promised = in_mib(sum(models.reserved.ram_bytes for models in at_work))
         receipt = await self._receipt(task, pages)
@@ -153,6 +154,7 @@ class TaskReader:
             usage_mb=usage,
             promised_mb=max(promised, receipt.reserved_mb or 0),
             devices=devices,
+            unkillable=[one for one in model_sets if one.unkillable and one.key.device == task.assigned_device],
             now=self._clock.now(),
         )
 

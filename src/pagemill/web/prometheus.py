@@ -144,11 +144,18 @@ class StatusCollector(Collector):
         devices = {model_set.key.device for model_set in pool.model_sets} | {lane.device for lane in pool.lanes}
         resident: dict[str, float] = dict.fromkeys(sorted(devices), 0)
         held: dict[str, float] = dict.fromkeys(sorted(devices), 0)
+        unkillable: dict[str, float] = dict.fromkeys(sorted(devices), 0)
         for model_set in pool.model_sets:
             resident[model_set.key.device] += 1
             held[model_set.key.device] += model_set.rss_bytes
+            unkillable[model_set.key.device] += model_set.unkillable
         yield _gauges("pagemill_model_sets", "Model sets that are resident.", "device", resident)
         yield _gauges("pagemill_workers_memory_bytes", "Host memory held by workers, by their device.", "device", held)
+        yield _gauges(
+            "pagemill_workers_unkillable",
+            "Workers that were killed and do not end; they hold their memory until they do.",
+            *("device", unkillable),
+        )
         yield _counter("pagemill_unloads", "Model sets unloaded.", pool.unloads)
         yield _counter("pagemill_unloaded_bytes", "Memory that unloading gave back, measured.", pool.unloaded_bytes)
 

@@ -38,6 +38,8 @@ class ModelSetWire(WireModel):
     """Promised to it on its device."""
     service_instance_id: str | None
     """The service that uses it now."""
+    unkillable: bool
+    """Its process was killed and does not end: it can do no work, and holds its memory until it ends."""
 
     @classmethod
     def of(cls, models: ModelSetSnapshot) -> Self:
@@ -54,6 +56,7 @@ class ModelSetWire(WireModel):
             memory_mb=models.rss_bytes // MIB,
             reserved_mb=reserved // MIB,
             service_instance_id=models.service_instance_id,
+            unkillable=models.unkillable,
         )
 
 

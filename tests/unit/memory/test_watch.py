@@ -83,6 +83,14 @@ def test_one_over_its_promise_dies_before_a_newer_one_that_keeps_it() -> None:
     assert victim.worker_id == "y"
 
 
+def test_one_that_cannot_be_killed_is_not_killed_again_in_an_emergency() -> None:
+    stuck, other = replace(worker("a", busy_since=9.0), unkillable=True), worker("b", busy_since=2.0)
+    uses = {"a": use(500), "b": use(50)}
+    kills = choose_kills({CPU: EMERGENCY}, look(0.0, 990, stuck, other, uses=uses), (), RULES)
+    assert [kill.worker.worker_id for kill in kills] == ["b"]
+    assert choose_kills({CPU: EMERGENCY}, look(0.0, 990, stuck, uses=uses), (), RULES) == ()
+
+
 def test_with_nobody_busy_the_largest_idle_one_dies() -> None:
     workers = [worker("b", busy_since=None), worker("a", busy_since=None)]
     victim = choose_victim(workers, {"b": use(30), "a": use(60)}, CPU)

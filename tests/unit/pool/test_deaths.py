@@ -21,6 +21,10 @@ COUNTED, LIKELY = OomEvidence.COUNTED, OomEvidence.LIKELY
         (Signs(code=-signal.SIGKILL, asked=LossCause.MEMORY_PRESSURE), LossCause.MEMORY_PRESSURE, "make room"),
         (Signs(code=-signal.SIGKILL, asked=LossCause.PROTOCOL), LossCause.PROTOCOL, "understood"),
         (Signs(code=0), LossCause.CRASH, "exited with code 0"),
+        (Signs(code=None), LossCause.CRASH, "took its exit status"),
+        (Signs(code=None, is_seen=False), LossCause.HANG, "does not obey the kernel yet"),
+        (Signs(code=None, is_seen=False, asked=LossCause.PROTOCOL), LossCause.HANG, "does not obey"),
+        (Signs(code=None, is_seen=False, asked=LossCause.MEMORY_PRESSURE), LossCause.MEMORY_PRESSURE, "not obey"),
         (Signs(code=-63), LossCause.CRASH, "signal 63"),
     ],
 )

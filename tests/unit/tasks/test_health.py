@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pagemill.domain.documents import DocumentKind
-from pagemill.domain.memory import CPU, MIB, DeviceMemory, MemoryLevel
-from pagemill.domain.recognition import Stage
+from pagemill.domain.memory import CPU, MIB, DeviceMemory, MemoryLevel, MemoryNeed
+from pagemill.domain.recognition import ModelSetKey, Stage
+from pagemill.domain.snapshot import ModelSetSnapshot
 from pagemill.domain.tasks import PageState, StoredDocument, Task, TaskOptions, TaskPage, TaskStatus
 from pagemill.tasks.health import health_of
 
@@ -68,6 +69,14 @@ def test_what_was_reserved_for_it_counts_where_that_is_more_than_the_estimate() 
     assert health_of(task, [PAGE], usage_mb=None, promised_mb=900, devices=[FINE], now=NOW).warnings == ()
     (warning,) = health_of(task, [PAGE], usage_mb=None, promised_mb=899, devices=[FINE], now=NOW).warnings
     assert warning == "Uses 900 MiB, over the 899 MiB it was promised."
+
+
+def test_a_worker_that_cannot_be_ended_is_told_with_what_to_look_for() -> None:
+    key = ModelSetKey("rapidocr", "accurate", (), CPU)
+    stuck = ModelSetSnapshot("w", key, 17, 0, timedelta(), 300 * MIB, MemoryNeed(512 * MIB), unkillable=True)
+    health = health_of(TASK, [PAGE], usage_mb=None, promised_mb=0, devices=[FINE], unkillable=[stuck], now=NOW)
+    (warning,) = health.warnings
+    assert warning.startswith("The process 17 on cpu was killed and does not end; it holds 300 MiB")
 
 
 def test_time_counts_from_the_start_to_the_end() -> None:

@@ -85,6 +85,9 @@ async def test_the_numbers_are_those_of_the_service(client: httpx.AsyncClient, t
     assert value(found, "pagemill_services_in_use", lane="cpu") == 1
     assert value(found, "pagemill_model_sets", device="cpu") == 1
     assert value(found, "pagemill_workers_memory_bytes", device="cpu") == 300 * MIB
+    assert value(found, "pagemill_workers_unkillable", device="cpu") == 0
+    tasks.unkillable = True
+    assert value(await families(client), "pagemill_workers_unkillable", device="cpu") == 1
     assert value(found, "pagemill_unloads_total") == 3
     assert value(found, "pagemill_unloaded_bytes_total") == 900 * MIB
     assert value(found, "pagemill_uploads_in_progress") == 0

@@ -15,7 +15,7 @@ export function modelSets(live) {
   const { model_sets: sets, server_mb: server } = live.status;
   const rows = sets.map((set) => h("tr", { data: { busy: set.references > 0 ? "yes" : "no" } },
     h("th", { scope: "row", class: "id" }, set.model_set),
-    cell("Uses", String(set.references)),
+    cell("Uses", set.unkillable ? "cannot be ended" : String(set.references)),
     cell("Idle", set.references ? "in use" : seconds(set.idle_s), { idle: set.references ? "" : set.idle_s, part: "idle" }),
     cell("Leaves in", set.references ? "–" : "", { idle: set.references ? "" : set.idle_s, part: "leaves" }),
     cell("Holds", mebibytes(set.memory_mb)),

@@ -1,0 +1,164 @@
+"""Worker processes that are none: they answer what they are told to, and end when they are allowed to."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from itertools import count
+
+from pagemill.domain.documents import DocumentInfo, DocumentKind
+from pagemill.domain.memory import MIB
+from pagemill.domain.outcomes import PageRead
+from pagemill.domain.page import Page, PageSource
+from pagemill.pool.messages import (
+    BatchEnded,
+    Cancel,
+    Export,
+    Exported,
+    Inspect,
+    Inspected,
+    Load,
+    PageEnded,
+    PageStarted,
+    Process,
+    Ready,
+    Render,
+    Rendered,
+    Reply,
+    Request,
+    Stop,
+    Trim,
+    Trimmed,
+)
+from pagemill.pool.placement import ExitStatus
+
+Answers = Callable[[Request], Sequence[Reply]]
+"""What a process replies to a request."""
+
+SIZE_BYTES = 40 * MIB
+"""What every process holds while it lives."""
+
+
+def answer(request: Request) -> Sequence[Reply]:
+    """The replies of a process in which nothing goes wrong."""
+    match request:
+        case Load():
+            return [Ready(rss_bytes=SIZE_BYTES)]
+        case Process():
+            read = [reply for number in request.params.pages for reply in _read(number)]
+            return [*read, BatchEnded(batch=request.batch)]
+        case Inspect():
+            return [Inspected(info=DocumentInfo(DocumentKind.PDF, 5))]
+        case Render():
+            return [Rendered()]
+        case Export():
+            return [Exported()]
+        case Trim():
+            return [Trimmed(rss_bytes=SIZE_BYTES)]
+        case Cancel() | Stop():
+            return []
+
+
+def _read(number: int) -> Sequence[Reply]:
+    page = Page(number=number, width_px=1, height_px=1, dpi=None, source=PageSource.OCR, engine="fake")
+    return [
+        PageStarted(number=number),
+        PageEnded(outcome=PageRead(number, page.to_json(), seconds=0.0, peak_bytes=SIZE_BYTES, pixels=1)),
+    ]
+
+
+class FakeProcess:
+    """`WorkerProcess` in memory.
+
+    Attributes:
+        requests: What it was handed, oldest first.
+        obeys: Whether signals and `Stop` end it; one that does not ends once `end` is called.
+    """
+
+    def __init__(self, pid: int, answers: Answers, *, obeys: bool) -> None:
+        self.requests: list[Request] = []
+        self.obeys = obeys
+        self._pid = pid
+        self._answers = answers
+        self._replies: asyncio.Queue[Reply | None] = asyncio.Queue()
+        self._exit: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
+
+    @property
+    def pid(self) -> int:
+        """A number of its own."""
+        return self._pid
+
+    async def send(self, request: Request) -> None:
+        """Answer it as it was told to."""
+        if self._exit.done():
+            return
+        self.requests.append(request)
+        for reply in self._answers(request):
+            self._replies.put_nowait(reply)
+        if isinstance(request, Stop) and self.obeys:
+            self.end(0)
+
+    async def receive(self) -> Reply | None:
+        """The next reply; None once it has ended."""
+        if self._exit.done() and self._replies.empty():
+            return None
+        return await self._replies.get()
+
+    async def log(self) -> bytes:
+        """It prints nothing."""
+        await asyncio.shield(self._exit)
+        return b""
+
+    async def exited(self) -> ExitStatus:
+        """Wait for its end."""
+        return await asyncio.shield(self._exit)
+
+    def close(self) -> None:
+        """What lives and obeys ends with its pipes."""
+        if self.obeys:
+            self.end(-signal.SIGKILL)
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """End it, if it obeys."""
+        if self.obeys:
+            self.end(-number)
+
+    def rss_bytes(self) -> int:
+        """The same while it lives."""
+        return 0 if self._exit.done() else SIZE_BYTES
+
+    private_bytes = rss_bytes
+    peak_bytes = rss_bytes
+
+    def end(self, code: int = -signal.SIGKILL) -> None:
+        """Its end, whatever it obeys; twice is no error."""
+        if not self._exit.done():
+            self._exit.set_result(ExitStatus(code))
+            self._replies.put_nowait(None)
+
+
+class FakePlacement:
+    """`Placement` of processes in memory.
+
+    Attributes:
+        processes: What was started, oldest first.
+        obeys: Whether processes started from now on can be ended from outside.
+    """
+
+    def __init__(self, answers: Answers = answer, *, obeys: bool = True) -> None:
+        self.processes: list[FakeProcess] = []
+        self.obeys = obeys
+        self._answers = answers
+        self._pids = count(1)
+
+    async def start(self, *, interpreter: str | None = None) -> FakeProcess:
+        """One more, whatever the interpreter."""
+        del interpreter
+        await asyncio.sleep(0)
+        process = FakeProcess(next(self._pids), self._answers, obeys=self.obeys)
+        self.processes.append(process)
+        return process
+
+    def end_all(self) -> None:
+        """Let go of all that did not obey."""
+        for process in self.processes:
+            process.end()
