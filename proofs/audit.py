@@ -25,8 +25,9 @@ class Findings:
         lost: Pages without a result.
         twice: Pages stored more than once.
         identical: Documents whose text and JSON are those of the undisturbed run, byte for byte.
+        retried: Times a page was queued again, by reason.
         longest_task_s: From submission to the end.
-        longest_page_s: From a page's interruption to its result.
+        longest_page_s: From a page's last interruption to its result.
         stories: A sentence for each document that is not as it should be.
     """
 
@@ -36,11 +37,19 @@ class Findings:
     twice: int = 0
     identical: int = 0
     not_ended: int = 0
-    retried: int = 0
+    retried: Counter[str] = field(default_factory=Counter)
     longest_task_s: float = 0.0
     longest_page_s: float = 0.0
     stories: list[str] = field(default_factory=list)
 
+    @property
+    def retried_for_nothing(self) -> Mapping[str, int]:
+        """Times a page was queued again for a reason that none of our disturbances is."""
+        return {reason: count for reason, count in self.retried.items() if reason not in OURS}
+
+
+OURS = frozenset({"worker_crashed", "lease_lost", "timeout"})
+"""Why a page may be retried here: its worker was killed, its server was, or its worker was stopped for good."""
 
 Digests = Mapping[str, str]
 """Of each document's results, by its name."""
@@ -70,7 +79,7 @@ def _look(client: Client, sent: Sent, task_id: str, expected: Digests, findings:
     lost = sent.document.pages - len(done)
     findings.lost += lost
     findings.twice += sum(count - 1 for count in Counter(_pages(events, TaskEvent.PAGE_DONE)).values())
-    findings.retried += len(_pages(events, TaskEvent.PAGE_RETRIED))
+    findings.retried.update(_reasons(events))
     findings.not_ended += not task.status.is_final
     findings.longest_task_s = max(findings.longest_task_s, _seconds(task.created_at, task.finished_at))
     findings.longest_page_s = max(findings.longest_page_s, _longest_interruption(events, done))
@@ -115,11 +124,16 @@ def _pages(events: Iterable[EventWire], kind: TaskEvent) -> list[object]:
     return [event.details.get("page") for event in events if event.event_type is kind]
 
 
+def _reasons(events: Iterable[EventWire]) -> Iterable[str]:
+    retried = [event.details for event in events if event.event_type is TaskEvent.PAGE_RETRIED]
+    return (str(details.get("reason") or details.get("cause")) for details in retried)
+
+
 def _longest_interruption(events: Iterable[EventWire], done: Iterable[PageWire]) -> float:
     since: dict[object, datetime] = {}
     for event in events:
         if event.event_type is TaskEvent.PAGE_RETRIED:
-            since.setdefault(event.details.get("page"), event.timestamp)
+            since[event.details.get("page")] = event.timestamp
     return max((_seconds(since[page.number], page.finished_at) for page in done if page.number in since), default=0.0)
 
 

@@ -42,6 +42,7 @@ class Run:
             f"{self.readings.beyond} pages were read again that had not been in flight": self.readings.beyond,
             f"{found.tasks - found.identical} results differ from the undisturbed ones": found.tasks - found.identical,
             f"{found.not_ended} tasks did not end": found.not_ended,
+            f"pages were retried for other reasons: {found.retried_for_nothing}": len(found.retried_for_nothing),
             f"the kernel killed {self.oom_kills} processes": self.oom_kills or 0,
             f"the server ended by itself: {[end.code for end in self.ends]}": len(self.ends),
             f"{self.left_over} workers outlived their server": self.left_over,
@@ -62,19 +63,24 @@ def print_table(runs: Sequence[Run]) -> None:
         ("pages recognised", *(str(run.readings.pages) for run in runs)),
         ("… begun again after an interruption", *(str(run.readings.redone) for run in runs)),
         ("… of these not in flight at it", *(str(run.readings.beyond) for run in runs)),
+        ("pages queued again, by reason", *(_by_reason(run.findings.retried) for run in runs)),
         ("results byte-identical", *(f"{run.findings.identical} of {run.findings.tasks}" for run in runs)),
         ("kernel OOM kills", *("not counted here" if run.oom_kills is None else str(run.oom_kills) for run in runs)),
         ("server ended by itself", *(str(len(run.ends)) for run in runs)),
         ("workers that outlived a server", *(str(run.left_over) for run in runs)),
         ("longest task, s", *(f"{run.findings.longest_task_s:.0f}" for run in runs)),
         (
-            "longest from a page's interruption to its result, s",
+            "longest from a page's last interruption to its result, s",
             *(f"{run.findings.longest_page_s:.0f}" for run in runs),
         ),
         ("minutes", *(f"{run.seconds / 60:.1f}" for run in runs)),
     ]
     for row in rows:
         print(f"| {' | '.join(row)} |")
+
+
+def _by_reason(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items())) or "none"
 
 
 def _count(run: Run, kind: Kind) -> str:

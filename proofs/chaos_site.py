@@ -23,8 +23,11 @@ SETTINGS: Mapping[str, str] = {
     "LOG_LEVEL": "warning",
     "TASKS__PAGE_TIMEOUT_SECONDS": "20",
     "TASKS__RETRY__MAX_CRASHES": "1000",
+    "TASKS__RETRY__MAX_ATTEMPTS": "1000",
+    "TASKS__RETRY__BACKOFF_MULTIPLIER": "1",
 }
-"""A page is given up after two workers died of it. Here workers die of us, so that no page is to be blamed."""
+"""A page is given up after two workers died of it, or after three could not be loaded for it. Here workers die of us,
+and no page is to be blamed; that it was retried for any other reason breaks a promise all the same."""
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,15 @@ def print_fates(fates: Sequence[Fate]) -> None:
 
 
 def print_honest(alone: Mapping[str, float], meanwhile: Sequence[Fate]) -> list[tuple[str, float]]:
-    """Seconds alone and meanwhile; of each document, its name and the worst ratio."""
+    """Seconds alone and meanwhile; of each document, its name and the ratio of its median."""
     title = f"Honest documents, {len(meanwhile)} sent meanwhile"
-    table = Table("document", "sent", "alone s", "median s", "worst s", "worst ratio", title=title)
+    table = Table("document", "sent", "alone s", "median s", "ratio", "worst s", "ratio", title=title)
     ratios = []
     for name in dict.fromkeys(fate.name for fate in meanwhile):
         seconds = [fate.seconds for fate in meanwhile if fate.name == name]
         before = alone[name]
-        ratios.append((name, max(seconds) / before))
-        numbers = (before, median(seconds), max(seconds), ratios[-1][1])
+        ratios.append((name, median(seconds) / before))
+        numbers = (before, median(seconds), ratios[-1][1], max(seconds), max(seconds) / before)
         table.add_row(name, str(len(seconds)), *(f"{number:.1f}" for number in numbers))
     Console(width=WIDTH).print(table)
     every = [fate.seconds / alone[fate.name] for fate in meanwhile]
