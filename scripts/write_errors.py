@@ -28,7 +28,8 @@ MEANINGS = {
     TaskFailureReason.POOL_EXHAUSTED: "No worker became free in time.",
     TaskFailureReason.DEVICE_UNAVAILABLE: "The device asked for is not there.",
     TaskFailureReason.MEMORY_LIMIT_EXCEEDED: "The page needs more memory than was promised, or than there ever is.",
-    TaskFailureReason.INTERNAL_ERROR: "A fault of Pagemill's own; the log has the details.",
+    TaskFailureReason.INTERNAL_ERROR: "A fault of Pagemill's own, every time it was tried; the log tells more under "
+    "the error id in the message.",
 }
 HEAD = """# Errors
 

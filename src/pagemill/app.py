@@ -45,6 +45,7 @@ from pagemill.tasks.document_batches import DocumentBatchManager
 from pagemill.tasks.engines import EngineReader
 from pagemill.tasks.error_handler import TaskErrorHandler
 from pagemill.tasks.expiry import Expiry
+from pagemill.tasks.faults import FaultCounter
 from pagemill.tasks.feed import TaskFeed
 from pagemill.tasks.following import TaskFollower
 from pagemill.tasks.handlers import TaskEventHandlers
@@ -163,6 +164,7 @@ class Application:
             pool=self.pool,
             errors=errors,
             handlers=handlers,
+            faults=FaultCounter(configs.retry_policy(settings), store=store.tasks, handlers=handlers, clock=clock),
         )
         cleaner = TaskCleaner(
             store=store.tasks,

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.engines import EngineSpec
-from pagemill.domain.errors import WANT_OF_MEMORY
+from pagemill.domain.errors import WANT_OF_MEMORY, DatabaseUnavailable, StaleLease
 from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.memory import MIB, DeviceId, DeviceMemory
 from pagemill.domain.outcomes import PageFailed, WorkerLoss
@@ -18,6 +19,7 @@ from pagemill.domain.tasks import PageLease, RetryPolicy, Rung, Task
 from pagemill.tasks.admission import find_profile
 from pagemill.tasks.batch_params import BatchParamsMaker
 from pagemill.tasks.circumstances import circumstances, model_set
+from pagemill.tasks.faults import Fault
 from pagemill.tasks.handlers import TaskEventHandlers
 from pagemill.tasks.ladder import Situation, next_rung
 from pagemill.tasks.retry import Decision, GiveUpPage, RetryPage, ReturnPage, after_failure, after_loss
@@ -79,8 +81,37 @@ class TaskErrorHandler:
         self._on_oom = on_oom
 
     async def page_failed(self, lease: PageLease, failure: PageFailed, *, device: DeviceId) -> None:
-        """A page's own work failed."""
+        """A page's own work failed: it is tried again or given up.
+
+        Where that cannot be written as it is, the page is charged with an attempt all the same, and told of neutrally.
+
+        Raises:
+            StaleLease: It is no longer the lease's.
+            DatabaseUnavailable: Nothing was written.
+        """
         logger.warning("Task %s page %s: %s (%s)", lease.task_id, failure.number, failure.message, failure.reason)
+        try:
+            await self._page_failed(lease, failure, device)
+        except (StaleLease, DatabaseUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001 - logged there
+            await self._charge(lease, failure, error)
+
+    async def worker_lost(self, lease: PageLease, loss: WorkerLoss, *, device: DeviceId) -> None:
+        """A worker died; the page it held, if any, is tried again or given up. Errors: `page_failed`."""
+        logger.warning("Task %s page %s: worker lost, %s: %s", lease.task_id, loss.page, loss.cause, loss.message)
+        self._handlers.tally.worker_lost(loss.cause)
+        try:
+            await self._worker_lost(lease, loss, device)
+        except (StaleLease, DatabaseUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001 - logged there
+            if loss.page is None:
+                Fault.logged(error, task_id=lease.task_id, doing="telling of a lost worker")
+            else:
+                await self._charge(lease, _failure_of(loss, loss.page), error)
+
+    async def _page_failed(self, lease: PageLease, failure: PageFailed, device: DeviceId) -> None:
         if failure.reason in WANT_OF_MEMORY and failure.retryable:
             await self._out_of_memory(OomFailure(lease, failure, device))
             return
@@ -88,20 +119,17 @@ class TaskErrorHandler:
         decision = after_failure(self._policy, failure, attempts=attempts)
         await self._carry_out(lease, failure, decision)
 
-    async def worker_lost(self, lease: PageLease, loss: WorkerLoss, *, device: DeviceId) -> None:
-        """A worker died; the page it held, if any, is tried again or given up."""
-        logger.warning("Task %s page %s: worker lost, %s: %s", lease.task_id, loss.page, loss.cause, loss.message)
+    async def _worker_lost(self, lease: PageLease, loss: WorkerLoss, device: DeviceId) -> None:
         details: Details = {
             "page": loss.page,
             "cause": loss.cause,
             "message": loss.message,
             "peak_mb": loss.peak_bytes // MIB,
         }
-        self._handlers.tally.worker_lost(loss.cause)
         await self._handlers.record(lease.task_id, TaskEvent.WORKER_LOST, details)
         if loss.page is None:
             return
-        failure = PageFailed(loss.page, loss.reason, loss.message, retryable=True, peak_bytes=loss.peak_bytes)
+        failure = _failure_of(loss, loss.page)
         crashes = lease.crashes[lease.pages.index(loss.page)]
         decision = after_loss(self._policy, loss, crashes=crashes)
         if failure.reason in WANT_OF_MEMORY and not isinstance(decision, ReturnPage):
@@ -109,6 +137,19 @@ class TaskErrorHandler:
         else:
             under = self._circumstances(lease, device)
             await self._carry_out(lease, failure, decision, crashed=True, quarantined=under)
+
+    async def _charge(self, lease: PageLease, failure: PageFailed, error: Exception) -> None:
+        """Settling a failure failed, so the page is settled in another way: with nothing in it that came from outside.
+
+        A page that had left its lease before that is settled already.
+        """
+        doing = f"settling the failure ({failure.reason}) of page {failure.number}"
+        fault = Fault.logged(error, task_id=lease.task_id, doing=doing)
+        plain = fault.of_page(failure.number, retryable=failure.retryable, peak_bytes=failure.peak_bytes)
+        attempts = lease.attempts[lease.pages.index(failure.number)]
+        with suppress(StaleLease):
+            decision = after_failure(self._policy, plain, attempts=attempts)
+            await self._carry_out(lease, plain, decision)
 
     async def handle_oom_error(self, task: Task, oom: OomFailure) -> Rung | None:
         """Take a page that ran out of memory to its next rung, or give it up.
@@ -184,6 +225,10 @@ class TaskErrorHandler:
                 self._handlers.tally.page_given_up(failure.reason)
             case ReturnPage():
                 await self._pages.give_back(lease, (failure.number,))
+
+
+def _failure_of(loss: WorkerLoss, page: int) -> PageFailed:
+    return PageFailed(page, loss.reason, loss.message, retryable=True, peak_bytes=loss.peak_bytes)
 
 
 def _usable(spec: EngineSpec, devices: Sequence[DeviceMemory]) -> tuple[DeviceId, ...]:

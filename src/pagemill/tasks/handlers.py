@@ -120,6 +120,10 @@ class TaskEventHandlers:
         """One page has an outcome."""
         self._watch.progressed(task_id)
 
+    def ended(self, task_id: str) -> None:
+        """The task was ended otherwise than by its last page."""
+        self._watch.notify(task_id)
+
     async def pages_settled(self, task_id: str) -> None:
         """A batch is over: end the task if nothing of it is left to do."""
         for task in await self._pages.finish_completed(task_id):

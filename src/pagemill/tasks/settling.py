@@ -1,0 +1,195 @@
+"""How the pages of a batch leave it: read, failed, lost with their worker, or given back.
+
+Whatever is raised on the way, a page that was tried is charged with it, so that nothing is tried for ever. Only a
+database that is away, and a lease that another holds, cost nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+from pagemill.domain.errors import DatabaseUnavailable, PagemillError, StaleLease
+from pagemill.domain.finishing import uninterrupted
+from pagemill.domain.memory import DeviceId
+from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead, WorkerLoss
+from pagemill.domain.ports import PageQueue
+from pagemill.domain.tasks import PageLease
+from pagemill.tasks.batch_params import BatchParamsMaker
+from pagemill.tasks.error_handler import TaskErrorHandler
+from pagemill.tasks.faults import Fault
+from pagemill.tasks.handlers import TaskEventHandlers
+from pagemill.tasks.plan import Assignment
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class OpenBatch:
+    """A claimed batch and what is still open of it."""
+
+    assignment: Assignment
+    lease: PageLease
+    on_last_page: Callable[[], None]
+    open_pages: set[int] = field(default_factory=set)
+    reserved_bytes: int = 0
+    peak_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        self.open_pages = set(self.lease.pages)
+
+    def begin(self) -> None:
+        """It has a service."""
+        self._tell_of_last_page()
+
+    def settle(self, *pages: int) -> None:
+        """Those pages are no longer open."""
+        self.open_pages.difference_update(pages)
+        self._tell_of_last_page()
+
+    def saw_peak(self, peak_bytes: int) -> None:
+        """Its worker held so much."""
+        self.peak_bytes = max(self.peak_bytes, peak_bytes)
+
+    @property
+    def task_id(self) -> str:
+        """Whose pages it has."""
+        return self.lease.task_id
+
+    @property
+    def device(self) -> DeviceId:
+        """Where it is worked."""
+        return self.assignment.kind.works_on
+
+    @property
+    def has_settled_any(self) -> bool:
+        """Whether any page has left it."""
+        return len(self.open_pages) < len(self.lease.pages)
+
+    def _tell_of_last_page(self) -> None:
+        if len(self.open_pages) <= 1:
+            self.on_last_page()
+
+
+class PageSettler:
+    """Writes down what became of pages. Runs in the server process.
+
+    Args:
+        write_again_after: Wait before a page is written again that could not be, because the database was away.
+        params: Learns from pages that were read.
+        pages: Leases.
+        errors: Decides about pages that failed.
+        handlers: Told of every page.
+    """
+
+    def __init__(
+        self,
+        write_again_after: timedelta,
+        *,
+        params: BatchParamsMaker,
+        pages: PageQueue,
+        errors: TaskErrorHandler,
+        handlers: TaskEventHandlers,
+    ) -> None:
+        self._write_again_after = write_again_after
+        self._params = params
+        self._pages = pages
+        self._errors = errors
+        self._handlers = handlers
+
+    async def settle(self, batch: OpenBatch, outcomes: Sequence[PageOutcome]) -> None:
+        """Settle pages; while the database is away, keep them: reading them once more costs far more.
+
+        Raises:
+            StaleLease: The lease no longer holds them.
+        """
+        await self._outlast(batch, lambda: self._settle(batch, outcomes))
+
+    async def lose_worker(self, batch: OpenBatch, loss: WorkerLoss) -> None:
+        """Its worker is lost, with the page it was working on."""
+        batch.saw_peak(loss.peak_bytes)
+        await self._outlast(batch, lambda: self._errors.worker_lost(batch.lease, loss, device=batch.device))
+        if loss.page is not None:
+            batch.settle(loss.page)
+
+    async def fail_open_pages(self, batch: OpenBatch, error: PagemillError) -> None:
+        """All that is open failed for the same reason."""
+        await self._fail_all(
+            batch, lambda number: PageFailed(number, error.reason, error.message, retryable=error.retryable)
+        )
+
+    async def charge_open_pages(self, batch: OpenBatch, error: Exception) -> None:
+        """All that is open was tried once, and failed for a fault of ours."""
+        fault = Fault.logged(error, task_id=batch.task_id, doing=f"work on pages {sorted(batch.open_pages)}")
+        await self._fail_all(batch, fault.of_page)
+
+    async def give_back(self, batch: OpenBatch) -> None:
+        """What is open goes back as if it had not been touched."""
+        if not batch.open_pages:
+            return
+        try:
+            await self._pages.give_back(batch.lease, sorted(batch.open_pages))
+        except StaleLease:
+            for number in sorted(batch.open_pages):
+                with suppress(StaleLease):  # taken from us: another's by now, or nobody's
+                    await self._pages.give_back(batch.lease, (number,))
+
+    async def _outlast(self, batch: OpenBatch, write: Callable[[], Coroutine[None, None, None]]) -> None:
+        while True:
+            try:
+                return await uninterrupted(write())
+            except DatabaseUnavailable as error:
+                pages = sorted(batch.open_pages)
+                logger.warning("Task %s waits to have pages of %s stored: %s", batch.task_id, pages, error)
+                await asyncio.sleep(self._write_again_after.total_seconds())
+
+    async def _settle(self, batch: OpenBatch, outcomes: Sequence[PageOutcome]) -> None:
+        left = [outcome for outcome in outcomes if outcome.number in batch.open_pages]
+        if done := [outcome for outcome in left if not isinstance(outcome, PageFailed)]:
+            await self._commit(batch, done)
+        for failure in (outcome for outcome in left if isinstance(outcome, PageFailed)):
+            await self._fail(batch, failure)
+
+    async def _commit(self, batch: OpenBatch, done: Sequence[PageRead | PageNeedsOcr]) -> None:
+        try:
+            await self._pages.commit_pages(batch.lease, done)
+        except (StaleLease, DatabaseUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001 - logged there
+            fault = Fault.logged(error, task_id=batch.task_id, doing=f"storing pages {[page.number for page in done]}")
+        else:
+            self._settled(batch, *done)
+            return
+        if len(done) == 1:
+            await self._fail(batch, fault.of_page(done[0].number, peak_bytes=_peak_bytes(done[0])))
+            return
+        for page in done:  # one is to blame, and is not to take the others along
+            await self._commit(batch, [page])
+
+    async def _fail_all(self, batch: OpenBatch, failure: Callable[[int], PageFailed]) -> None:
+        """One after the other; those that were taken from us meanwhile are let go."""
+        for number in sorted(batch.open_pages):
+            try:
+                await self._outlast(batch, partial(self._fail, batch, failure(number)))
+            except StaleLease:
+                batch.settle(number)
+
+    async def _fail(self, batch: OpenBatch, failure: PageFailed) -> None:
+        await self._errors.page_failed(batch.lease, failure, device=batch.device)
+        self._settled(batch, failure)
+
+    def _settled(self, batch: OpenBatch, *outcomes: PageOutcome) -> None:
+        batch.settle(*(outcome.number for outcome in outcomes))
+        self._handlers.page_settled(batch.task_id)
+        for outcome in outcomes:
+            batch.saw_peak(_peak_bytes(outcome))
+            if isinstance(outcome, PageRead):
+                self._handlers.tally.page_read(batch.lease.stage, outcome.seconds)
+                self._params.learn(batch.lease, batch.device)
+
+
+def _peak_bytes(outcome: PageOutcome) -> int:
+    return 0 if isinstance(outcome, PageNeedsOcr) else outcome.peak_bytes
