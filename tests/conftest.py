@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fixtures.databases",
     "tests.fixtures.stores",
     "tests.fixtures.batch_site",
+    "tests.fixtures.webhooks",
 ]
 
 

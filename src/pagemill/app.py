@@ -213,6 +213,7 @@ class Application:
             TaskManagerConfig(
                 max_pages=settings.documents.max_pages,
                 sends_webhooks=settings.webhooks.secret is not None,
+                allow_private_webhooks=settings.webhooks.allow_private,
                 no_structure=structure_missing(structure),
             ),
             engines=specs,

@@ -33,10 +33,13 @@ class SteadyClock:
     Leases, retries, waiting and deadlines are stored as times and compared with `now`. So setting the machine's clock
     by hours makes no duration longer or shorter than by a tenth: nothing expires early, nothing is rescued from a
     worker that lives, nothing waits for hours. While both clocks agree, it says what the machine says.
+
+    Attributes:
+        machine: The machine's own clock, for times that others compare with theirs.
     """
 
     def __init__(self, machine: Clock) -> None:
-        self._machine = machine
+        self.machine = machine
         self._time = machine.now()
         self._monotonic = machine.monotonic()
         self._one_at_a_time = threading.Lock()  # transactions tell the time in threads
@@ -44,20 +47,20 @@ class SteadyClock:
     def now(self) -> datetime:
         """Aware UTC time; never earlier than it was."""
         with self._one_at_a_time:
-            return self._advance(self._machine.monotonic())
+            return self._advance(self.machine.monotonic())
 
     def _advance(self, monotonic: float) -> datetime:
         passed = timedelta(seconds=monotonic - self._monotonic)
         expected = self._time + passed
         most = passed * SLEW
-        self._time = expected + min(max(self._machine.now() - expected, -most), most)
+        self._time = expected + min(max(self.machine.now() - expected, -most), most)
         self._monotonic = monotonic
         return self._time
 
     def monotonic(self) -> float:
         """Seconds that never run backwards."""
-        return self._machine.monotonic()
+        return self.machine.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
-        await self._machine.sleep(seconds)
+        await self.machine.sleep(seconds)

@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 import ipaddress
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -18,7 +19,12 @@ MAX_ATTEMPTS = 8
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(hours=2)
 MAX_URL_LENGTH = 2048
+MAX_HOST_LENGTH = 253
+LONGEST_ERROR = 500
+"""Receivers have a say in errors, and could write novels."""
 
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_AFTER_BRACKET = re.compile(r"\](?::[0-9]*)?$")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -26,12 +32,12 @@ class WebhookFailed(Exception):
     """A message was not accepted by its receiver; no request and no task fails by this.
 
     Attributes:
-        message: Why, as one sentence.
+        message: Why, as one sentence of bounded length.
         retryable: Whether it may be accepted later.
     """
 
     def __init__(self, message: str, *, retryable: bool = True) -> None:
-        self.message = storable(message)
+        self.message = storable(message)[:LONGEST_ERROR]
         super().__init__(self.message)
         self.retryable = retryable
 
@@ -99,25 +105,84 @@ def retry_delay(attempts: int) -> timedelta | None:
     return min(FIRST_DELAY * factor, LONGEST_DELAY)
 
 
+def check_webhook(url: str, *, sends: bool, allow_private: bool) -> None:
+    """Refuse a webhook that this service could never deliver.
+
+    Args:
+        url: Where it is to be sent.
+        sends: Whether the service sends webhooks at all.
+        allow_private: Whether it may write to addresses of its own network.
+
+    Raises:
+        InvalidRequest: It could not, and what to do.
+    """
+    if not sends:
+        raise InvalidRequest("This service sends no webhooks; leave webhook_url out, or have webhooks.secret set.")
+    check_url(url)
+    host = urlsplit(url).hostname or ""
+    if not allow_private and _is_known_to_be_private(host):
+        raise InvalidRequest(
+            f"{host} is an address of the service's own network; "
+            "name a receiver on the Internet, or have webhooks.allow_private set."
+        )
+
+
 def check_url(url: str) -> None:
     """Refuse what can be no address of a webhook.
 
     Raises:
-        InvalidRequest: It is no `http` or `https` URL with a host and without a password.
+        InvalidRequest: It is no `http` or `https` URL with a host and without a password; the message says what to do.
     """
-    if not _is_usable(url):
-        raise InvalidRequest("A webhook needs a URL such as https://example.com/hook, without a user or password.")
+    if why := _why_unusable(url):
+        raise InvalidRequest(f"A webhook needs a URL such as https://example.com/hook. {why}")
 
 
-def _is_usable(url: str) -> bool:
-    if len(url) > MAX_URL_LENGTH or not url.isascii() or not url.isprintable() or " " in url:
-        return False
+def _why_unusable(url: str) -> str | None:
+    if len(url) > MAX_URL_LENGTH:
+        return f"This one has {len(url)} characters; make it {MAX_URL_LENGTH} or fewer."
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return "Percent-encode what is not ASCII in its path, and write its host in Punycode (xn--…)."
     try:
         parts = urlsplit(url)
-        has_port = parts.port != 0
+        port = parts.port
+    except ValueError:
+        return "Correct its host or its port; a port is a number from 1 to 65535."
+    if parts.scheme not in ("http", "https"):
+        return "Begin it with https:// or http://."
+    if "@" in parts.netloc:
+        return "Leave user and password out: messages are signed instead."
+    if port == 0:
+        return "Name a port from 1 to 65535, or none."
+    if not _is_host(parts.hostname or "", parts.netloc):
+        return "Correct its host: 1 to 63 letters, digits and hyphens between dots, or an IP address."
+    return None
+
+
+def _is_host(host: str, netloc: str) -> bool:
+    if netloc.startswith("["):
+        return _is_address(host, ipaddress.IPv6Address) and bool(_AFTER_BRACKET.search(netloc))
+    labels = host.removesuffix(".").split(".")
+    if labels[-1].isdigit():
+        return _is_address(host, ipaddress.IPv4Address)
+    return len(host) <= MAX_HOST_LENGTH and all(map(_LABEL.fullmatch, labels))
+
+
+def _is_address(host: str, kind: type[ipaddress.IPv4Address] | type[ipaddress.IPv6Address]) -> bool:
+    try:
+        kind(host)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None and has_port
+    return "%" not in host
+
+
+def _is_known_to_be_private(host: str) -> bool:
+    """Whether it is without looking the name up; a name is looked up whenever a message is sent."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return not is_public(host)
+    except ValueError:
+        return False
 
 
 def is_public(address: str) -> bool:

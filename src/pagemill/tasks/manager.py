@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pagemill.domain.documents import parse_page_range
 from pagemill.domain.engines import EngineSpec
-from pagemill.domain.errors import DuplicateSubmission, IllegalTransition, InvalidRequest
+from pagemill.domain.errors import DuplicateSubmission, IllegalTransition
 from pagemill.domain.events import TaskEvent
 from pagemill.domain.ports import (
     Clock,
@@ -31,6 +31,7 @@ from pagemill.domain.tasks import (
     check_startable,
     check_transition,
 )
+from pagemill.domain.webhooks import check_webhook
 from pagemill.tasks.admission import (
     check_page_count,
     check_structure,
@@ -53,12 +54,18 @@ class TaskManagerConfig:
     Attributes:
         max_pages: Pages a document may have.
         sends_webhooks: Whether tasks may ask for one.
+        allow_private_webhooks: Whether those may go to our own network.
         no_structure: Why tasks may not ask for structure, in one sentence; None where they may.
     """
 
     max_pages: int = 5000
     sends_webhooks: bool = False
+    allow_private_webhooks: bool = False
     no_structure: str | None = None
+
+    def check_webhook(self, url: str) -> None:
+        """Refuse what could never be delivered. Errors: `pagemill.domain.webhooks.check_webhook`."""
+        check_webhook(url, sends=self.sends_webhooks, allow_private=self.allow_private_webhooks)
 
 
 class TaskManager:
@@ -114,8 +121,8 @@ class TaskManager:
     async def prepare(self, request: TaskCreateRequest) -> NewTask:
         """Inspect the document, estimate its memory and choose its device; nothing is stored. Errors: `create_task`."""
         options = request.options
-        if options.webhook_url is not None and not self._config.sends_webhooks:
-            raise InvalidRequest("This service sends no webhooks; leave webhook_url out, or have webhooks.secret set.")
+        if options.webhook_url is not None:
+            self._config.check_webhook(options.webhook_url)
         spec, _ = choose_engine(self._engines, options.recognition)
         check_structure(spec, options.recognition, missing=self._config.no_structure)
         info = await self._inspector.inspect(request.document.path)

@@ -3,18 +3,19 @@
     host name ─ resolve ─▶ addresses ─ all public? ─▶ connect to the address that was checked
 
 A name that is resolved once for the check and again for the connection could answer differently the second time: so it
-is resolved once. Redirects are not followed, proxies of the environment not used, and the answer's body is not read.
+is resolved once, as it is written: a host in Punycode is not decoded and encoded again, which may give another one.
+Redirects are not followed, proxies of the environment not used, and neither cookies nor the answer's body are read.
 """
 
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 import httpx
 
-from pagemill.domain.ports import Clock
 from pagemill.domain.webhooks import Delivery, WebhookFailed, is_public, signed_headers
 from pagemill.version import __version__
 
@@ -22,12 +23,23 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """From a host name and a port to its IP addresses, best first; raises `OSError`."""
 
 TIME_LIMIT = timedelta(seconds=15)
+LOOKUPS = 8
+"""Names that are looked up at once."""
 
 
-async def resolve_host(host: str, port: int) -> Sequence[str]:
-    """Ask the system."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+class SystemResolver:
+    """`Resolve` by the system, on threads of its own: names that nobody answers for hold up nothing else."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="resolver")
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """Ask the system."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _addresses, host, port)
+
+
+def _addresses(host: str, port: int) -> Sequence[str]:
+    return [str(address[0]) for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 class HttpWebhookSender:
@@ -35,7 +47,7 @@ class HttpWebhookSender:
 
     Args:
         key: What messages are signed with.
-        clock: Time of signatures.
+        wall_clock: The time as receivers know it, by which they tell whether a signature is new.
         allow_private: Whether addresses of our own network may be written to.
         resolve: The resolver.
         time_limit: Longest one try may take.
@@ -45,65 +57,72 @@ class HttpWebhookSender:
         self,
         *,
         key: bytes,
-        clock: Clock,
+        wall_clock: Callable[[], datetime],
         allow_private: bool = False,
-        resolve: Resolve = resolve_host,
+        resolve: Resolve | None = None,
         time_limit: timedelta = TIME_LIMIT,
     ) -> None:
         self._key = key
-        self._clock = clock
+        self._wall_clock = wall_clock
         self._allow_private = allow_private
-        self._resolve = resolve
+        self._resolve = resolve or SystemResolver()
         self._time_limit = time_limit.total_seconds()
+        # to look up, to connect and to shake hands: none is cut off by the limit on all, which would leave it open
+        self._step_limit = self._time_limit / 4
 
     async def send(self, delivery: Delivery) -> None:
         """Have it accepted: answered with a status of 200 to 299 in time.
 
         Raises:
-            WebhookFailed: It was not, or its address may not be written to.
+            WebhookFailed: It was not, whatever went wrong, or its address may not be written to.
         """
         try:
             async with asyncio.timeout(self._time_limit):
                 status = await self._post(delivery)
-        except TimeoutError as error:
-            raise WebhookFailed(f"No answer came within {self._time_limit:g} s.") from error
-        except (httpx.HTTPError, OSError) as error:
-            raise WebhookFailed(f"The receiver cannot be reached ({error or type(error).__name__}).") from error
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise WebhookFailed(f"The receiver did not answer in time ({self._time_limit:g} s at most).") from error
+        except httpx.InvalidURL as error:
+            raise WebhookFailed(f"The URL cannot be used ({error}).", retryable=False) from error
+        except (httpx.HTTPError, OSError, ValueError, OverflowError) as error:
+            reason = str(error) or type(error).__name__
+            raise WebhookFailed(f"The receiver cannot be reached, or does not speak HTTP ({reason}).") from error
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             raise WebhookFailed(f"The receiver answered {status}.", retryable=status != HTTPStatus.GONE)
 
     async def _post(self, delivery: Delivery) -> int:
         url = httpx.URL(delivery.url)
-        address = await self._address(url)
+        host = url.raw_host.decode("ascii")
+        address = await self._address(host, url.port or (443 if url.scheme == "https" else 80))
         headers = {
-            **signed_headers(delivery, key=self._key, timestamp=int(self._clock.now().timestamp())),
+            **signed_headers(delivery, key=self._key, timestamp=int(self._wall_clock().timestamp())),
             "Content-Type": "application/json",
             "Host": url.netloc.decode("ascii"),
             "User-Agent": f"pagemill/{__version__}",
         }
-        async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=self._time_limit) as client:
+        timeout = httpx.Timeout(self._time_limit, connect=self._step_limit)
+        async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout) as client:
             request = client.build_request(
                 "POST",
                 url.copy_with(host=address),
                 headers=headers,
                 content=delivery.body.encode(),
-                extensions={"sni_hostname": url.host},
+                extensions={"sni_hostname": host.removesuffix(".")},
             )
             response = await client.send(request, stream=True)
             await response.aclose()
         return response.status_code
 
-    async def _address(self, url: httpx.URL) -> str:
+    async def _address(self, host: str, port: int) -> str:
         """An address of the host that may be written to.
 
         Raises:
             WebhookFailed: One of them may not: then none is.
         """
-        port = url.port or (443 if url.scheme == "https" else 80)
-        addresses = await self._resolve(url.host, port)
+        async with asyncio.timeout(self._step_limit):
+            addresses = await self._resolve(host, port)
         if not addresses:
-            raise WebhookFailed(f"{url.host} has no address.")
+            raise WebhookFailed(f"{host} has no address.")
         if not self._allow_private and not all(map(is_public, addresses)):
-            message = f"{url.host} is an address of the service's own network; webhooks.allow_private would allow it."
+            message = f"{host} is an address of the service's own network; webhooks.allow_private would allow it."
             raise WebhookFailed(message, retryable=False)
         return addresses[0]

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from pagemill.domain.errors import InvalidSettings
+from pagemill.domain.clock import SteadyClock
+from pagemill.domain.errors import InvalidRequest, InvalidSettings
 from pagemill.domain.ports import Clock, Outbox
-from pagemill.domain.webhooks import signing_key
+from pagemill.domain.webhooks import check_url, signing_key
 from pagemill.tasks.alerts import OomAlerts
 from pagemill.tasks.error_handler import OnOom, tell_nobody
 from pagemill.tasks.webhook_sender import HttpWebhookSender
@@ -26,20 +27,31 @@ class WebhookConfig:
     alert_url: str | None = None
 
 
-def make_courier(config: WebhookConfig, *, outbox: Outbox, clock: Clock) -> WebhookCourier | None:
+def make_courier(config: WebhookConfig, *, outbox: Outbox, clock: SteadyClock) -> WebhookCourier | None:
     """Who delivers webhooks; nobody where they cannot be signed.
 
+    Receivers compare the time of a signature with their own clocks, so it is the machine's and not the steady one's.
+
     Raises:
-        InvalidSettings: The secret cannot be used, or alerts are to be sent without one.
+        InvalidSettings: The secret or the URL of alerts cannot be used, or alerts are to be sent without a secret.
     """
     if config.secret is None:
         if config.alert_url is not None:
             raise InvalidSettings("alerts.webhook_url needs webhooks.secret, by which the receiver knows who sent it.")
         return None
-    key = signing_key(config.secret)
-    return WebhookCourier(
-        outbox=outbox, sender=HttpWebhookSender(key=key, clock=clock, allow_private=config.allow_private)
+    if config.alert_url is not None:
+        _check_alert_url(config.alert_url)
+    sender = HttpWebhookSender(
+        key=signing_key(config.secret), wall_clock=clock.machine.now, allow_private=config.allow_private
     )
+    return WebhookCourier(outbox=outbox, sender=sender)
+
+
+def _check_alert_url(url: str) -> None:
+    try:
+        check_url(url)
+    except InvalidRequest as error:
+        raise InvalidSettings(f"alerts.webhook_url cannot be used. {error.message}") from error
 
 
 def oom_alerts(config: WebhookConfig, *, outbox: Outbox, clock: Clock) -> OnOom:

@@ -1,67 +1,22 @@
 """The courier and its sender, against a receiver on this machine."""
 
-import asyncio
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 from tests.fixtures.stores import Stores, TurnedClock
+from tests.fixtures.webhooks import KEY, Names, Receiver
 
 from pagemill.domain.webhooks import MAX_ATTEMPTS, Delivery, WebhookFailed
 from pagemill.store.outbox import SqlOutbox
 from pagemill.tasks.webhook_sender import HttpWebhookSender
 from pagemill.tasks.webhooks import WebhookCourier
 
-KEY = b"k" * 32
-
-
-@dataclass
-class Receiver:
-    """An HTTP server of ten lines: answers as it is told, and keeps what it got."""
-
-    answer: bytes = b"HTTP/1.1 204 No Content\r\n\r\n"
-    port: int = 0
-    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
-        body = await reader.readexactly(int(headers["content-length"]))
-        self.requests.append((headers | {":request": head[0]}, body))
-        writer.write(self.answer)
-        writer.close()
-
-    def delivery(self, host: str = "hook.example", attempts: int = 1) -> Delivery:
-        return Delivery(1, "msg_1", f"http://{host}:{self.port}/in?a=1", '{"ä":1}', attempts)
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
-    async with server:
-        receiver.port = server.sockets[0].getsockname()[1]
-        yield receiver
-
-
-@dataclass
-class Names:
-    """A resolver that is asked once for each connection, and answers otherwise the second time."""
-
-    answers: list[Sequence[str]]
-    asked: list[tuple[str, int]] = field(default_factory=list)
-
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
-        self.asked.append((host, port))
-        return self.answers.pop(0)
-
 
 def sender(names: Names, *, allow_private: bool = True) -> HttpWebhookSender:
-    return HttpWebhookSender(key=KEY, clock=TurnedClock(), allow_private=allow_private, resolve=names)
+    return HttpWebhookSender(key=KEY, wall_clock=TurnedClock().now, allow_private=allow_private, resolve=names)
 
 
 async def test_a_message_arrives_signed_at_the_address_that_was_checked(receiver: Receiver) -> None:

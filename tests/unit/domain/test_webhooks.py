@@ -8,6 +8,7 @@ from pagemill.domain.webhooks import (
     MAX_ATTEMPTS,
     Delivery,
     check_url,
+    check_webhook,
     is_public,
     retry_delay,
     signed_headers,
@@ -79,7 +80,16 @@ def test_the_internet_is(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://a.example/x?y=1", "http://127.0.0.1:8080", "https://[::1]/", "HTTPS://A.example"]
+    "url",
+    [
+        "https://a.example/x?y=1",
+        "http://127.0.0.1:8080",
+        "https://[::1]/",
+        "HTTPS://A.example",
+        "https://xn--strae-oqa.example./@",
+        "http://my_service:8000",
+        "https://" + ".".join(["a" * 63] * 3),
+    ],
 )
 def test_usable_urls(url: str) -> None:
     check_url(url)
@@ -99,10 +109,44 @@ def test_usable_urls(url: str) -> None:
         "https://a.example:70000",
         "https://[::1",
         "https://a.example/\r\nX: y",
+        "https://a.example\\@b.example/",
+        "https://@a.example",
+        "https://a..example",
+        "https://.a.example",
+        "https://a.example..",
+        "https://-a.example",
+        "https://a-.example",
+        "https://a,b",
+        "https://a%2eb",
+        "https://" + "a" * 64 + ".example",
+        "https://" + ".".join(["a" * 63] * 4),
+        "https://999.1.1.1",
+        "https://1.2.3",
+        "https://a.9",
+        "https://[::1%25eth0]/",
+        "https://[127.0.0.1]/",
+        "https://[::1]a/",
         "https://ä.example",
         "https://a.example/" + "x" * 2048,
     ],
 )
 def test_unusable_urls(url: str) -> None:
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(InvalidRequest, match=r"such as https://example\.com/hook\. \w.*\."):
         check_url(url)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "[::1]", "localhost", "a.localhost"])
+def test_what_is_known_to_lead_into_our_own_network_is_refused_at_the_door(host: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"webhooks\.allow_private"):
+        check_webhook(f"https://{host}/", sends=True, allow_private=False)
+    check_webhook(f"https://{host}/", sends=True, allow_private=True)
+
+
+@pytest.mark.parametrize("allow_private", [True, False])
+def test_the_rest_of_what_the_door_asks(*, allow_private: bool) -> None:
+    for url in ("https://a.example/", "https://1.1.1.1/", "https://intranet/"):
+        check_webhook(url, sends=True, allow_private=allow_private)
+        with pytest.raises(InvalidRequest, match=r"webhooks\.secret"):
+            check_webhook(url, sends=False, allow_private=allow_private)
+    with pytest.raises(InvalidRequest, match="such as"):
+        check_webhook("ftp://a.example", sends=True, allow_private=allow_private)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.fixtures.stores import TurnedClock
 
+from pagemill.domain.clock import SteadyClock
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.errors import InvalidSettings, TaskFailureReason
 from pagemill.domain.memory import CPU, MIB
@@ -88,7 +89,7 @@ async def test_an_alert_that_cannot_be_written_harms_nobody(caplog: pytest.LogCa
 
 
 def test_without_a_secret_nothing_is_sent() -> None:
-    box, clock = Box(), TurnedClock()
+    box, clock = Box(), SteadyClock(TurnedClock())
     assert make_courier(WebhookConfig(), outbox=box, clock=clock) is None
     assert oom_alerts(WebhookConfig(), outbox=box, clock=clock) is tell_nobody
     assert make_courier(WebhookConfig(GOOD), outbox=box, clock=clock) is not None
@@ -96,3 +97,5 @@ def test_without_a_secret_nothing_is_sent() -> None:
         make_courier(WebhookConfig("guess"), outbox=box, clock=clock)
     with pytest.raises(InvalidSettings, match=r"alerts\.webhook_url"):
         make_courier(WebhookConfig(alert_url=URL), outbox=box, clock=clock)
+    with pytest.raises(InvalidSettings, match=r"alerts\.webhook_url .* https://"):
+        make_courier(WebhookConfig(GOOD, alert_url="ftp://a.example"), outbox=box, clock=clock)

@@ -16,6 +16,7 @@ from pagemill.domain.errors import (
     DeviceUnavailable,
     DocumentTooLarge,
     IllegalTransition,
+    InvalidRequest,
     NeverFits,
     PagemillError,
     QueueFull,
@@ -61,11 +62,13 @@ def manager_in(
     working_mib: int = 80,
     engines: Mapping[str, EngineSpec] | None = None,
     on_gpu: MemoryNeed | None = None,
+    webhooks: bool = False,
+    private: bool = False,
 ) -> TaskManager:
     estimator = FakeEstimator(working_mib=working_mib)
     estimator.elsewhere = {} if on_gpu is None else {GPU: on_gpu}
     return TaskManager(
-        TaskManagerConfig(max_pages=max_pages),
+        TaskManagerConfig(max_pages=max_pages, sends_webhooks=webhooks, allow_private_webhooks=private),
         engines=engines or engine_specs(),
         inspector=Inspector(),
         estimator=estimator,
@@ -113,6 +116,21 @@ async def test_what_is_refused_leaves_no_task(
         await manager.create_task(request)
     assert await room.stores.tasks.list_tasks() == []
     assert has_file(request.document), "the document is still the caller's"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1/", "http://a.example/", "http://a..b/"])
+@pytest.mark.parametrize(("webhooks", "private"), [(False, False), (True, False), (True, True)])
+async def test_a_webhook_that_could_never_be_delivered_leaves_no_task(
+    room: Room, tmp_path: Path, *, url: str, webhooks: bool, private: bool
+) -> None:
+    manager = manager_in(room, webhooks=webhooks, private=private)
+    request = TaskCreateRequest(document(tmp_path), TaskOptions(webhook_url=url))
+    if webhooks and (url == "http://a.example/" or (private and "127" in url)):
+        assert (await manager.create_task(request)).options.webhook_url == url
+        return
+    with pytest.raises(InvalidRequest):
+        await manager.create_task(request)
+    assert await room.stores.tasks.list_tasks() == []
 
 
 async def test_a_full_queue_leaves_no_task(stores: Stores, tmp_path: Path) -> None:
