@@ -19,13 +19,13 @@ MEANINGS = {
     TaskFailureReason.ENGINE_ERROR: "The engine failed on this page, every time it was tried.",
     TaskFailureReason.WORKER_CRASHED: "The page ended its workers; its model set does not try it again for a day.",
     TaskFailureReason.TIMEOUT: "The page took longer than `tasks.page_timeout_seconds`.",
-    TaskFailureReason.QUEUE_TIMEOUT: "No page was started within `tasks.queue_timeout_seconds`.",
+    TaskFailureReason.QUEUE_TIMEOUT: "The task was not let in within `tasks.queue_timeout_seconds`.",
     TaskFailureReason.DEADLINE_EXCEEDED: "The task's own `deadline_seconds` were over; finished pages are kept.",
     TaskFailureReason.CANCELLED: "Somebody cancelled the task; finished pages are kept.",
     TaskFailureReason.OUT_OF_MEMORY: "The page ran out of memory in a smaller batch (of an engine that reads lines in "
     "batches), in a fresh process, alone on its device, on another device, and at a lower resolution where that was "
     "allowed.",
-    TaskFailureReason.POOL_EXHAUSTED: "No worker became free in time.",
+    TaskFailureReason.POOL_EXHAUSTED: "No worker became free, or there was no memory, within `tasks.queue_timeout_seconds`.",
     TaskFailureReason.DEVICE_UNAVAILABLE: "The device asked for is not there.",
     TaskFailureReason.MEMORY_LIMIT_EXCEEDED: "The page needs more memory than was promised, or than there ever is.",
     TaskFailureReason.INTERNAL_ERROR: "A fault of Pagemill's own, every time it was tried; the log tells more under "

@@ -61,6 +61,7 @@ from pagemill.tasks.result_files import ResultFiles
 from pagemill.tasks.sampler import TaskSampler
 from pagemill.tasks.status import StatusReader
 from pagemill.tasks.watch import TaskWatch
+from pagemill.tasks.watchdog import Watchdog
 from pagemill.tasks.webhook_setup import make_courier, oom_alerts
 from pagemill.web.api import create_api
 from pagemill.web.uploads import remove_abandoned
@@ -161,6 +162,7 @@ class Application:
             configs.batch_config(settings, self._owner),
             params=params,
             pages=store.pages,
+            overdue=store.overdue,
             pool=self.pool,
             errors=errors,
             handlers=handlers,
@@ -178,6 +180,7 @@ class Application:
             configs.dispatcher_config(settings, services),
             queue=store.queue,
             pages=store.pages,
+            overdue=store.overdue,
             memory=self.guard,
             batches=batches,
             follower=self._follower,
@@ -201,6 +204,14 @@ class Application:
             watch=self._watch,
             clock=clock,
             queue_timeout=timedelta(seconds=settings.tasks.queue_timeout_seconds),
+        )
+        self._watchdog = Watchdog(
+            configs.watchdog_config(settings),
+            overdue=store.overdue,
+            dispatcher=self._dispatcher,
+            tally=handlers.tally,
+            watch=self._watch,
+            clock=clock,
         )
         self._pruning = Pruning(
             configs.pruning_config(settings),
@@ -307,6 +318,8 @@ class Application:
             stack.push_async_callback(self._rescuer.stop)
             self._expiry.start()
             stack.push_async_callback(self._expiry.stop)
+            self._watchdog.start()
+            stack.push_async_callback(self._watchdog.stop)
             self._pruning.start()
             stack.push_async_callback(self._pruning.stop)
             if self.settings.tasks.enable_resource_tracking:

@@ -22,6 +22,7 @@ from pagemill.tasks.batches import BatchConfig
 from pagemill.tasks.dispatcher import DispatcherConfig
 from pagemill.tasks.plan import READER_LANE, BatchLimits
 from pagemill.tasks.pruning import PruningConfig
+from pagemill.tasks.watchdog import Waits, WatchdogConfig, longest_silence
 from pagemill.tasks.webhook_setup import WebhookConfig
 from pagemill.web.config import WebConfig
 
@@ -140,6 +141,20 @@ def batch_rules(settings: Settings) -> BatchRules:
         page_timeout=timedelta(seconds=settings.tasks.page_timeout_seconds),
         reduction=settings.tasks.retry.memory_reduction_factor,
     )
+
+
+def watchdog_config(settings: Settings) -> WatchdogConfig:
+    """The watchdog's."""
+    room, worker = ModelManagerConfig.room_wait, _worker_config(settings.pool)
+    waits = Waits(
+        queue=timedelta(seconds=settings.tasks.queue_timeout_seconds),
+        service=timedelta(seconds=settings.pool.acquire_timeout_seconds),
+        memory=room,
+        load=worker.start_limit,
+        page=timedelta(seconds=settings.tasks.page_timeout_seconds),
+        lease=timedelta(seconds=settings.tasks.lease_seconds),
+    )
+    return WatchdogConfig(silence=longest_silence(waits, retry_policy(settings)))
 
 
 def pruning_config(settings: Settings) -> PruningConfig:

@@ -26,7 +26,7 @@ RESOURCE_COLUMNS = {
     "service_instance_id": None,
     "resource_cleanup_completed": False,
 }
-NEWEST = "0011"
+NEWEST = "0012"
 ADD_TASK = """
 INSERT INTO tasks (task_id, status, document_path, document_name, document_size_bytes, document_sha256, kind,
                    page_count, options, fingerprint, created_at, queue_order, pages_total, pages_done)
@@ -169,6 +169,38 @@ def test_devices_of_pages_come_and_go_with_all_other_data_in_place(empty_databas
     assert {table: _rows(empty_database, table) for table in before} == before
 
 
+def test_how_long_tasks_wait_comes_and_goes_with_all_other_data_in_place(empty_database: str) -> None:
+    migrate.upgrade(empty_database, "0011")
+    _populate(empty_database, *TaskStatus)
+    tables = ("tasks", "task_pages", "page_results", "task_events")
+    before = {table: _rows(empty_database, table) for table in tables}
+
+    migrate.upgrade(empty_database, "0012")
+    after = _rows(empty_database, "tasks")
+    assert [row["changed_at"] for row in after] == [row["created_at"] for row in before["tasks"]]
+    assert {row["begun"] for row in _rows(empty_database, "task_pages")} <= {False}
+    stalled = (
+        "INSERT INTO task_events (task_id, event_type, timestamp, details) "
+        "SELECT task_id, 'stalled', created_at, '{}' FROM tasks"
+    )
+    assert _is_accepted(empty_database, stalled)
+
+    migrate.downgrade(empty_database, "0011")
+    assert not _is_accepted(empty_database, stalled)
+    assert {table: _rows(empty_database, table) for table in before} == before
+
+
+def test_tasks_that_wait_for_a_first_page_have_waited_since_they_were_queued(empty_database: str) -> None:
+    migrate.upgrade(empty_database, "0011")
+    _populate(empty_database, *TaskStatus)
+    with _connected(empty_database) as connection:
+        connection.exec_driver_sql("UPDATE tasks SET queued_at = created_at")
+        connection.exec_driver_sql("UPDATE tasks SET lease_token = 1 WHERE status = 'retrying'")
+    migrate.upgrade(empty_database, "0012")
+    waiting = {row["status"] for row in _rows(empty_database, "tasks") if row["unserved_since"] is not None}
+    assert waiting == {"queued", "running"}
+
+
 async def test_work_of_an_older_schema_goes_on_where_it_stood(empty_database: str) -> None:
     migrate.upgrade(empty_database, migrate.OLDER_SCHEMA)
     _populate(empty_database, TaskStatus.QUEUED)
@@ -238,7 +270,7 @@ def test_going_down_to_the_base_leaves_nothing_and_up_again_everything(empty_dat
 
 
 def test_tasks_outlive_the_batches_they_were_sent_in(empty_database: str) -> None:
-    migrate.upgrade(empty_database)
+    migrate.upgrade(empty_database, "0008")
     _populate(empty_database, TaskStatus.QUEUED, TaskStatus.SUCCEEDED)
     with _connected(empty_database) as connection:
         connection.execute(text("UPDATE tasks SET batch_id = 'b'"))
@@ -249,8 +281,9 @@ def test_tasks_outlive_the_batches_they_were_sent_in(empty_database: str) -> Non
     assert "document_batches" not in _tables(empty_database)
     kept = [{name: value for name, value in row.items() if name != "batch_id"} for row in before]
     assert _rows(empty_database, "tasks") == kept
-    migrate.upgrade(empty_database)
+    migrate.upgrade(empty_database, "0008")
     assert _rows(empty_database, "tasks") == [{**row, "batch_id": None} for row in before]
+    migrate.upgrade(empty_database)
     assert migrate.check(empty_database) == []
 
 

@@ -37,6 +37,7 @@ class Backlog:
         leased: Pages in the hands of workers now, all kinds together.
         caller: Who sent it; callers share what there is, each among its own tasks.
         structure: Whether layout and tables are to be found.
+        is_unserved: No page of it was settled since it was queued or refused a service.
     """
 
     task_id: str
@@ -46,3 +47,4 @@ class Backlog:
     leased: int
     caller: str = ""
     structure: bool = False
+    is_unserved: bool = False

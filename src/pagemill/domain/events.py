@@ -20,6 +20,7 @@ class TaskEvent(StrEnum):
     PAGE_FAILED = "page_failed"
     PAGE_RETRIED = "page_retried"
     RETRYING = "retrying"
+    STALLED = "stalled"
     REQUEUED = "requeued"
     WORKER_LOST = "worker_lost"
     OOM_RECOVERY = "oom_recovery"

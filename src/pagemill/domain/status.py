@@ -38,6 +38,7 @@ class WorkDone:
         oom_recoveries: Failures for want of memory, by the rung taken next; None: given up.
         worker_losses: Workers lost while they held a page, by cause.
         failed_for: Pages given up, by reason.
+        tasks_stalled: Tasks in which nothing happened any more, and which were ended for that: each is a fault of ours.
     """
 
     pages_read: Mapping[Stage, Durations]
@@ -45,6 +46,7 @@ class WorkDone:
     oom_recoveries: Mapping[Rung | None, int] = field(default_factory=dict)
     worker_losses: Mapping[LossCause, int] = field(default_factory=dict)
     failed_for: Mapping[TaskFailureReason, int] = field(default_factory=dict)
+    tasks_stalled: int = 0
 
     @property
     def pages_failed(self) -> int:

@@ -320,6 +320,7 @@ class PageLease:
         until: When the lease ends unless renewed.
         rungs: For each of `pages`, how far it has climbed the out-of-memory ladder.
         pixels: Pixels of the document's largest page image, where that is known.
+        is_unserved: No page of the task was settled since it was queued or refused a service.
     """
 
     task_id: str
@@ -333,6 +334,7 @@ class PageLease:
     until: datetime
     rungs: tuple[Rung, ...] = ()
     pixels: int | None = None
+    is_unserved: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from pagemill.domain.errors import NeverFits, PoolExhausted, WorkerLost
 from pagemill.domain.finishing import uninterrupted
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, Reservation
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageOutcome
-from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator, MemoryProbe, OnPage
+from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator, MemoryProbe, OnBegin, OnPage
 from pagemill.domain.recognition import BatchParams, ModelSetKey
 from pagemill.domain.snapshot import EvictionRecord, ModelSetSnapshot, WatchedWorker
 from pagemill.memory.probes.oom import WatchOom, watch_oom
@@ -178,7 +178,15 @@ class ModelManager:
             self._roster.spawn(self._roster.end(resident))
         self._roster.notify()
 
-    async def process(self, resident: Resident, task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:
+    async def process(
+        self,
+        resident: Resident,
+        task_id: str,
+        params: BatchParams,
+        on_page: OnPage,
+        *,
+        on_begin: OnBegin | None = None,
+    ) -> BatchOutcome:
         """Read a batch within a reservation of its size; see `Service.process`.
 
         Pages stay unsettled without a loss where there was no memory for them within `room_wait`, after the worker ran
@@ -193,6 +201,8 @@ class ModelManager:
             resident.busy_since, resident.task_id = self._clock.monotonic(), task_id
             resident.has_worked = True
             try:
+                if on_begin is not None:
+                    await on_begin()
                 return await self._read(resident, params, on_page)
             finally:
                 resident.busy_since = resident.task_id = None

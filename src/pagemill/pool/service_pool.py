@@ -13,7 +13,7 @@ from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngine
 from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.outcomes import BatchOutcome
-from pagemill.domain.ports import OnPage, Service
+from pagemill.domain.ports import OnBegin, OnPage, Service
 from pagemill.domain.recognition import EXPORT, READER, BatchParams, ModelSetKey
 from pagemill.domain.snapshot import LaneSnapshot, PoolSnapshot
 from pagemill.pool.config import PoolConfig
@@ -66,13 +66,15 @@ class OCRService:
         """The model set it uses."""
         return self._resident.key
 
-    async def process(self, task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:
+    async def process(
+        self, task_id: str, params: BatchParams, on_page: OnPage, *, on_begin: OnBegin | None = None
+    ) -> BatchOutcome:
         """Read a batch; see `Service.process`.
 
         Pages that are unsettled in an outcome without a loss go back at no cost: there was no memory for them now, or
         the worker ran out of memory and is replaced by the next `acquire`.
         """
-        return await self._models.process(self._resident, task_id, params, on_page)
+        return await self._models.process(self._resident, task_id, params, on_page, on_begin=on_begin)
 
     async def inspect(self, path: str, *, limit: timedelta) -> DocumentInfo:
         """What the document is; raises `DocumentError`, `TimedOut`, `WorkerLost`."""

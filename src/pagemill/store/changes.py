@@ -3,7 +3,7 @@
 These functions run inside a write transaction of their caller.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
@@ -47,7 +47,7 @@ EVENT_OF_STATUS = {
 OPEN = (PageState.QUEUED, PageState.LEASED)
 """Pages that are left to do."""
 
-RELEASED: Values = {"lease_owner": None, "lease_until": None}
+RELEASED: Values = {"lease_owner": None, "lease_until": None, "begun": False}
 """The lease of a page that its holder has settled; the token stays as a mark of that."""
 
 REVOKED: Values = {**RELEASED, "lease_token": None}
@@ -119,6 +119,12 @@ def note_all(
     connection.execute(_NOTE, [{**about, "details": each} for each in details])
 
 
+def begin_to_wait(connection: Connection, task_ids: Collection[str], *, now: datetime) -> None:
+    """From now on these tasks go unserved, unless they did before."""
+    unserved = update(tasks).where(tasks.c.task_id.in_(task_ids), tasks.c.unserved_since.is_(None))
+    connection.execute(unserved.values(unserved_since=now, changed_at=now))
+
+
 def change_status(
     connection: Connection,
     task: Task,
@@ -139,6 +145,7 @@ def change_status(
         "status": after,
         "failure_reason": reason,
         "failure_message": message,
+        "changed_at": now,
         **_times(task, after, now),
         **(values or {}),
     }
@@ -154,7 +161,8 @@ def change_status(
 def _times(task: Task, after: TaskStatus, now: datetime) -> Values:
     """The columns that belong to being in a status."""
     if after is TaskStatus.QUEUED:
-        fresh: Values = {"queued_at": now, "started_at": None, "finished_at": None, "resource_cleanup_completed": False}
+        fresh: Values = {"started_at": None, "finished_at": None, "resource_cleanup_completed": False}
+        fresh |= {"queued_at": now, "unserved_since": now}
         place = func.coalesce(tasks.c.queue_order, now)
         return fresh | {"queue_order": place} | (_first_times(task, now) if _begins(task) else {})
     if after is TaskStatus.RUNNING and task.status is TaskStatus.QUEUED:

@@ -1,26 +1,37 @@
 """Tasks that have waited too long, in SQL.
 
-Waiting for a first page and deadlines are told by the times at which tasks were queued, on a clock that does not jump
-(`SteadyClock`). All conditions are about the task's own row, so a task that was started a moment ago, by this server or
-another, no longer meets them once its row is locked.
+How long a task waits is told by times on a clock that does not jump (`SteadyClock`). A task that was served a moment
+ago, by this server or another, no longer meets the conditions once its row is locked: whatever serves it writes there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, false, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, false, or_, select, update
 
 from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.events import TaskEvent
 from pagemill.domain.ports import Clock
-from pagemill.domain.tasks import Task, TaskStatus
-from pagemill.store.changes import change_status
+from pagemill.domain.tasks import FINAL_STATUSES, PageLease, PageState, Task, TaskStatus
+from pagemill.store.changes import begin_to_wait, change_status, note
 from pagemill.store.database import Database, reading, writing
 from pagemill.store.records import task_of
-from pagemill.store.tables import tasks
+from pagemill.store.settling import held, lock_status, stale
+from pagemill.store.tables import task_pages, tasks
 
-UNDER_WAY = (TaskStatus.QUEUED, TaskStatus.RUNNING, TaskStatus.RETRYING)
+LET_IN = (TaskStatus.RUNNING, TaskStatus.RETRYING)
+UNDER_WAY = (TaskStatus.QUEUED, *LET_IN)
+WATCHED = tuple(status for status in TaskStatus if status is not TaskStatus.CREATED and status not in FINAL_STATUSES)
 AT_ONCE = 100
 """Most tasks that are ended in one transaction."""
+
+_IN_WORK = (
+    select(task_pages.c.number)
+    .where(
+        task_pages.c.task_id == tasks.c.task_id, task_pages.c.state == PageState.LEASED, task_pages.c.begun.is_(True)
+    )
+    .exists()
+)
 
 
 class SqlOverdueTasks:
@@ -30,11 +41,25 @@ class SqlOverdueTasks:
         self._database = database
         self._clock = clock
 
-    async def expire(self, *, queue_timeout: timedelta | None) -> Sequence[Task]:
-        """End (`expired`) the tasks past their deadline, and those that waited so long without a page being started.
+    @writing
+    def note_begun(self, connection: Connection, lease: PageLease) -> None:
+        """A worker has begun on pages of the lease: while it holds them, the task does not count as unserved.
 
-        None leaves those that wait alone. Finished pages are kept; leases on the others are stale from then on.
+        Raises:
+            StaleLease: It holds none of its pages any more.
         """
+        lock_status(connection, lease)
+        pages = update(task_pages).where(*held(lease, lease.pages)).values(begun=True)
+        if connection.execute(pages).rowcount == 0:
+            raise stale(lease)
+
+    @writing
+    def note_refused(self, connection: Connection, task_ids: Collection[str]) -> None:
+        """The turn of these tasks came, and there was no service or no memory for them."""
+        begin_to_wait(connection, task_ids, now=self._clock.now())
+
+    async def expire(self, *, queue_timeout: timedelta | None) -> Sequence[Task]:
+        """End (`expired`) the tasks past their deadline, and those that went unserved for so long; see the port."""
         return await self._expire(queue_timeout) if await self._is_any_overdue(queue_timeout) else []
 
     @reading
@@ -44,30 +69,55 @@ class SqlOverdueTasks:
     @writing
     def _expire(self, connection: Connection, queue_timeout: timedelta | None) -> Sequence[Task]:
         now = self._clock.now()
-        overdue = _overdue(now, queue_timeout).limit(AT_ONCE).order_by(tasks.c.task_id)
-        locked = overdue.with_for_update(skip_locked=True, key_share=True)
-        return [_end(connection, task_of(row), now) for row in connection.execute(locked).mappings().all()]
+        overdue = _overdue(now, queue_timeout).order_by(tasks.c.task_id)
+        locked = overdue.limit(AT_ONCE).with_for_update(skip_locked=True, key_share=True)
+        ids = [row["task_id"] for row in connection.execute(locked).mappings()]
+        still = overdue.where(tasks.c.task_id.in_(ids))  # a page may have been begun before the lock was had
+        return [_expire(connection, row, now) for row in connection.execute(still).mappings().all()]
+
+    @reading
+    def unchanged(self, connection: Connection, silence: timedelta) -> Sequence[Task]:
+        """Tasks that were queued and have not ended, and in which nothing changed for so long: no status, no page."""
+        query = _unchanged(self._clock.now() - silence).order_by(tasks.c.changed_at, tasks.c.task_id)
+        return [task_of(row) for row in connection.execute(query).mappings()]
+
+    @writing
+    def end_stalled(self, connection: Connection, task_id: str, silence: timedelta) -> Task | None:
+        """End such a task (`failed`, or `cancelled` where that was asked for); None where it is no longer so."""
+        now = self._clock.now()
+        query = _unchanged(now - silence).where(tasks.c.task_id == task_id).with_for_update(key_share=True)
+        row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else _end_stalled(connection, row, now)
 
 
-def _end(connection: Connection, task: Task, now: datetime) -> Task:
-    reason, message = why_expired(task, now)
+# --- expired ---------------------------------------------------------------------------------------------------------
+
+
+def _expire(connection: Connection, row: RowMapping, now: datetime) -> Task:
+    task = task_of(row)
+    reason, message = why_expired(task, now, unserved_since=row["unserved_since"])
     return change_status(connection, task, TaskStatus.EXPIRED, now=now, reason=reason, message=message)
 
 
-def _overdue(now: datetime, queue_timeout: timedelta | None) -> Select[*tuple[object, ...]]:
-    return select(tasks).where(or_(_late(now), _unserved(now, queue_timeout)))
-
-
-def why_expired(task: Task, now: datetime) -> tuple[TaskFailureReason, str]:
+def why_expired(task: Task, now: datetime, *, unserved_since: datetime | None) -> tuple[TaskFailureReason, str]:
     """What an overdue task is marked with."""
     if task.deadline_at is not None and task.deadline_at <= now:
         read = f"{task.pages_done} of its {task.pages_total} pages were read"
         return TaskFailureReason.DEADLINE_EXCEEDED, f"The task was not done by its deadline; {read} and are kept."
-    waited = (now - task.queued_at).total_seconds() if task.queued_at else 0
-    return TaskFailureReason.QUEUE_TIMEOUT, (
-        f"No page was started in {waited:.0f} s of waiting; send it again when there is less to do, "
-        "or raise tasks.queue_timeout_seconds."
+    waited = (now - unserved_since).total_seconds() if unserved_since else 0
+    if task.status is TaskStatus.QUEUED:
+        return TaskFailureReason.QUEUE_TIMEOUT, (
+            f"The task waited {waited:.0f} s for its turn; send it again when there is less to do, "
+            "or raise tasks.queue_timeout_seconds."
+        )
+    return TaskFailureReason.POOL_EXHAUSTED, (
+        f"For {waited:.0f} s there was no free service or no memory for a page of the task; retry it when there is "
+        "more memory or less to do, or raise tasks.queue_timeout_seconds. Finished pages are kept."
     )
+
+
+def _overdue(now: datetime, queue_timeout: timedelta | None) -> Select[*tuple[object, ...]]:
+    return select(tasks).where(or_(_late(now), _unserved(now, queue_timeout)))
 
 
 def _late(now: datetime) -> ColumnElement[bool]:
@@ -75,8 +125,27 @@ def _late(now: datetime) -> ColumnElement[bool]:
 
 
 def _unserved(now: datetime, queue_timeout: timedelta | None) -> ColumnElement[bool]:
-    """Tasks that wait to be let in, and those let in of which no page was ever leased."""
+    """Tasks that wait to be let in, and those let in of which no worker has begun on a page."""
     if queue_timeout is None:
         return false()
-    never_leased = and_(tasks.c.status == TaskStatus.RUNNING, tasks.c.lease_token == 0)
-    return and_(or_(tasks.c.status == TaskStatus.QUEUED, never_leased), tasks.c.queued_at <= now - queue_timeout)
+    return and_(tasks.c.status.in_(UNDER_WAY), tasks.c.unserved_since <= now - queue_timeout, ~_IN_WORK)
+
+
+# --- stalled ---------------------------------------------------------------------------------------------------------
+
+
+def _unchanged(since: datetime) -> Select[*tuple[object, ...]]:
+    return select(tasks).where(tasks.c.status.in_(WATCHED), tasks.c.changed_at <= since)
+
+
+def _end_stalled(connection: Connection, row: RowMapping, now: datetime) -> Task:
+    task, silent_s = task_of(row), round((now - row["changed_at"]).total_seconds())
+    note(connection, task.task_id, TaskEvent.STALLED, now=now, details={"status": task.status, "silent_s": silent_s})
+    if task.status is TaskStatus.CANCELLING:
+        return change_status(connection, task, TaskStatus.CANCELLED, now=now)
+    message = (
+        f"Nothing happened in the task for {silent_s} s though pages of it were left: a fault of the service, which is "
+        "in its log. Finished pages are kept; retry the task, and report this if it happens again."
+    )
+    reason = TaskFailureReason.INTERNAL_ERROR
+    return change_status(connection, task, TaskStatus.FAILED, now=now, reason=reason, message=message)

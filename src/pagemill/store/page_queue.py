@@ -39,7 +39,7 @@ from pagemill.domain.ports import Clock
 from pagemill.domain.quarantine import Circumstances
 from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import FINAL_STATUSES, PageLease, PageState, Rung, Task, TaskStatus
-from pagemill.store.changes import OPEN, REVOKED, at, change_status, is_over, lock_row, note
+from pagemill.store.changes import OPEN, REVOKED, at, begin_to_wait, change_status, is_over, lock_row, note
 from pagemill.store.completion import WORKABLE, is_any_resting, lock_resting, settle_task
 from pagemill.store.database import Database, reading, writing
 from pagemill.store.quarantine import quarantine
@@ -63,6 +63,7 @@ _DEVICE = func.coalesce(task_pages.c.device, tasks.c.assigned_device)
 _KINDS = (
     select(
         *(task_pages.c.task_id, tasks.c.priority, tasks.c.admission, tasks.c.caller, task_pages.c.state),
+        tasks.c.unserved_since.is_not(None).label("is_unserved"),
         tasks.c.options[("recognition", "structure")].as_boolean().label("structure"),
         *(_STAGE.label("stage"), _ALONE.label("alone"), _DEVICE.label("device"), WORKABLE.label("workable")),
     )
@@ -70,7 +71,14 @@ _KINDS = (
     .where(task_pages.c.task_id.in_(_RUNNING), task_pages.c.state.in_(OPEN))
     .subquery()
 )
-_OF_TASK = (_KINDS.c.admission, _KINDS.c.task_id, _KINDS.c.priority, _KINDS.c.caller, _KINDS.c.structure)
+_OF_TASK = (
+    _KINDS.c.admission,
+    _KINDS.c.task_id,
+    _KINDS.c.priority,
+    _KINDS.c.caller,
+    _KINDS.c.structure,
+    _KINDS.c.is_unserved,
+)
 _OF_KIND = (_KINDS.c.stage, _KINDS.c.alone, _KINDS.c.device)
 _BACKLOG = (
     select(
@@ -168,6 +176,7 @@ class SqlPageQueue:
             document=document_of(row),
             options=options_of(row).recognition,
             until=now + lease_for,
+            is_unserved=row["unserved_since"] is not None,
         )
         _write_lease(connection, lease, owner)
         return lease
@@ -186,6 +195,8 @@ class SqlPageQueue:
         if unread := [outcome.number for outcome in outcomes if isinstance(outcome, PageNeedsOcr)]:
             status = lock_status(connection, lease)
             settle(connection, lease, unread, {"state": waiting_state(status), **_TO_OCR})
+            if not read:
+                count(connection, lease, now=self._clock.now())
 
     @writing
     def fail_page(
@@ -220,18 +231,22 @@ class SqlPageQueue:
         settle(connection, lease, (failure.number,), {**why, **fate})
         if retry_in is None:
             quarantine(connection, lease.document.sha256, failure, quarantined, now=now)
-        count(connection, lease, failed=int(retry_in is None), peak_bytes=failure.peak_bytes)
+        count(connection, lease, now=now, failed=int(retry_in is None), peak_bytes=failure.peak_bytes)
         note(connection, lease.task_id, event, now=now, details=details)
 
     @writing
-    def give_back(self, connection: Connection, lease: PageLease, pages: Sequence[int]) -> None:
-        """Return pages that were not worked; costs them nothing.
+    def give_back(
+        self, connection: Connection, lease: PageLease, pages: Sequence[int], *, refused: bool = False
+    ) -> None:
+        """Return pages that were not worked; costs them nothing. See `PageQueue`.
 
         Raises:
             StaleLease: One of them is no longer this lease's; none was returned.
         """
         status = lock_status(connection, lease)
         settle(connection, lease, pages, {"state": waiting_state(status)})
+        if refused:
+            begin_to_wait(connection, (lease.task_id,), now=self._clock.now())
 
     @writing
     def renew(self, connection: Connection, lease: PageLease, lease_for: timedelta) -> PageLease:
@@ -305,6 +320,7 @@ def _backlog(rows: Sequence[RowMapping]) -> Backlog:
         leased=sum(row["leased"] for row in rows),
         caller=rows[0]["caller"],
         structure=bool(rows[0]["structure"]),
+        is_unserved=bool(rows[0]["is_unserved"]),
     )
 
 

@@ -27,6 +27,8 @@ _COUNT = (
         pages_done=tasks.c.pages_done + bindparam("more_done", type_=Integer),
         pages_failed=tasks.c.pages_failed + bindparam("more_failed", type_=Integer),
         actual_memory_mb=raised_peak(bindparam("peak_mb", type_=Integer)),
+        unserved_since=None,
+        changed_at=bindparam("moment", type_=tasks.c.changed_at.type),
     )
 )
 _PAGE_DONE = (
@@ -100,7 +102,7 @@ def commit(connection: Connection, lease: PageLease, read: Sequence[PageRead], *
     Raises:
         StaleLease: The lease does not hold all of them.
     """
-    count(connection, lease, done=len(read), peak_bytes=max(page.peak_bytes for page in read))
+    count(connection, lease, now=now, done=len(read), peak_bytes=max(page.peak_bytes for page in read))
     if connection.execute(_PAGE_DONE, [_done(lease, page, now) for page in read]).rowcount != len(read):
         raise stale(lease)
     fingerprint = lease.options.fingerprint
@@ -144,10 +146,13 @@ def counted(failure: PageFailed, *, crashed: bool, rung: Rung | None, device: De
     return {counter.name: counter + 1, **why}
 
 
-def count(connection: Connection, lease: PageLease, *, done: int = 0, failed: int = 0, peak_bytes: int) -> None:
-    """Bring the task's counters and its peak up to date with one page, and lock it."""
+def count(
+    connection: Connection, lease: PageLease, *, now: datetime, done: int = 0, failed: int = 0, peak_bytes: int = 0
+) -> None:
+    """Bring the task's counters, its peak and the time it was served up to date with pages, and lock it."""
     peak_mb = -(-peak_bytes // MIB) or None
-    values: Values = {"of_task": lease.task_id, "more_done": done, "more_failed": failed, "peak_mb": peak_mb}
+    counted: Values = {"more_done": done, "more_failed": failed, "peak_mb": peak_mb}
+    values: Values = {"of_task": lease.task_id, **counted, "moment": now}
     if connection.execute(_COUNT, values).rowcount == 0:
         raise stale(lease)
 

@@ -95,6 +95,8 @@ tasks = Table(
     Column("delete_at", UtcDateTime, comment="where the task asked for a time to live of its own"),
     Column("cache_key", String(64), comment="of what its pages may be shared with"),
     Column("batch_id", String(64), comment="the documents it was sent together with"),
+    Column("unserved_since", UtcDateTime, comment="queued or refused a service then, and no page settled since"),
+    Column("changed_at", UtcDateTime, comment="when its status changed or a page of it was settled last"),
 )
 Index(None, tasks.c.status, tasks.c.task_id)
 Index(None, tasks.c.status, tasks.c.assigned_device, tasks.c.queue_order, tasks.c.task_id)
@@ -140,6 +142,7 @@ task_pages = Table(
     Column("lease_token", BigInteger),
     Column("lease_owner", String(255)),
     Column("lease_until", UtcDateTime),
+    Column("begun", Boolean, nullable=False, server_default=false(), comment="a worker holds it and works on it"),
     Column("failure_reason", enum_column(TaskFailureReason, "failure_reason")),
     Column("failure_message", Text),
     Column("seconds", Float),

@@ -10,7 +10,7 @@ from functools import partial
 
 from pagemill.domain.errors import DatabaseUnavailable, PagemillError, PoolExhausted, StaleLease
 from pagemill.domain.finishing import uninterrupted
-from pagemill.domain.ports import PageQueue, Service, ServicePool
+from pagemill.domain.ports import OverdueTasks, PageQueue, Service, ServicePool
 from pagemill.domain.recognition import READER, Stage
 from pagemill.domain.tasks import PageLease
 from pagemill.tasks.batch_params import BatchParamsMaker
@@ -56,6 +56,7 @@ class BatchRunner:
         *,
         params: BatchParamsMaker,
         pages: PageQueue,
+        overdue: OverdueTasks,
         pool: ServicePool,
         errors: TaskErrorHandler,
         handlers: TaskEventHandlers,
@@ -64,6 +65,7 @@ class BatchRunner:
         self._config = config
         self._params = params
         self._pages = pages
+        self._overdue = overdue
         self._pool = pool
         self._handlers = handlers
         self._faults = faults
@@ -132,9 +134,11 @@ class BatchRunner:
         try:
             async with self._renewed(batch.lease), self._service(batch) as service:
                 await self._process(batch, service)
+            batch.refused = True
         except StaleLease:
             raise
         except (PoolExhausted, DatabaseUnavailable) as error:
+            batch.refused = isinstance(error, PoolExhausted)
             logger.info("Task %s waits: %s", batch.task_id, error)
         except PagemillError as error:
             await self._settler.fail_open_pages(batch, error)
@@ -147,10 +151,16 @@ class BatchRunner:
         write = partial(self._settler.settle, batch)
         batch.begin()
         async with gathered(write, most=most, within=self._config.text_pages_within) as on_page:
-            outcome = await service.process(batch.lease.task_id, params, on_page)
+            outcome = await service.process(
+                batch.lease.task_id, params, on_page, on_begin=partial(self._note_begun, batch.lease)
+            )
         batch.reserved_bytes = outcome.reserved_bytes
         if outcome.loss is not None:
             await self._settler.lose_worker(batch, outcome.loss)
+
+    async def _note_begun(self, lease: PageLease) -> None:
+        if lease.is_unserved:
+            await uninterrupted(self._overdue.note_begun(lease))
 
     async def _end(self, batch: OpenBatch) -> None:
         try:

@@ -12,17 +12,18 @@ the last page of a batch is worked the next batch is claimed already, and waits 
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pagemill.domain.backlog import Backlog
 from pagemill.domain.memory import DeviceId, MemoryLevel
-from pagemill.domain.ports import MemoryAdmission, PageQueue, TaskQueue
+from pagemill.domain.ports import MemoryAdmission, OverdueTasks, PageQueue, TaskQueue
 from pagemill.tasks.batches import BatchRunner
 from pagemill.tasks.duty import Duty
 from pagemill.tasks.following import TaskFollower
+from pagemill.tasks.line import Line, lanes_of
 from pagemill.tasks.plan import READER_LANE, Assignment, BatchLimits, plan
 
 logger = logging.getLogger(__name__)
@@ -50,10 +51,12 @@ class _Work:
     """An assignment in work.
 
     Attributes:
+        number: Rises with every batch.
         ending: Its last page is in work, so that its place may be filled: the next batch is claimed meanwhile.
     """
 
     assignment: Assignment
+    number: int
     ending: bool = False
 
 
@@ -66,6 +69,7 @@ class Dispatcher:
         *,
         queue: TaskQueue,
         pages: PageQueue,
+        overdue: OverdueTasks,
         memory: MemoryAdmission,
         batches: BatchRunner,
         follower: TaskFollower,
@@ -73,10 +77,14 @@ class Dispatcher:
         self._config = config
         self._queue = queue
         self._pages = pages
+        self._overdue = overdue
         self._memory = memory
         self._batches = batches
         self._follower = follower
         self._virtual_times: Mapping[str, float] = {}
+        self._line = Line(config.capacity)
+        self._begun = 0
+        self._wasted: set[str] = set()
         self._working: dict[asyncio.Task[bool], _Work] = {}
         self._stopping = False
         self._duty = Duty("dispatcher", self.run_once, interval=config.interval)
@@ -109,6 +117,22 @@ class Dispatcher:
         """Whether any batch of the task is in work here."""
         return bool(self._works_on(task_id))
 
+    def works(self) -> Collection[asyncio.Task[bool]]:
+        """The batches in work here."""
+        return frozenset(self._working)
+
+    def has_in_line(self, task_id: str) -> bool:
+        """Whether the task waits lawfully: behind others, or for a place or memory that others have.
+
+        One whose turn came, and settled nothing, does not wait for its turn.
+        """
+        if task_id in self._wasted:
+            return False
+        working: defaultdict[str, list[int]] = defaultdict(list)
+        for work in self._working.values():
+            working[work.assignment.lane].append(work.number)
+        return self._line.has(task_id, working=working)
+
     async def run_once(self) -> None:
         """Let in what may come, plan, and start the plan."""
         if self._stopping:
@@ -116,8 +140,11 @@ class Dispatcher:
         backlogs = await self._pages.backlog()
         if await self._admit(self._config.max_running - len(backlogs)):
             backlogs = await self._pages.backlog()
+        self._wasted &= {backlog.task_id for backlog in backlogs}
+        self._line.look(backlogs, self._virtual_times, closed=self._closed(), begun=self._begun)
         for assignment in self._plan(backlogs):
             self._begin(assignment)
+        await self._note_refused(backlogs)
 
     async def _admit(self, room: int) -> int:
         admitted = 0
@@ -142,18 +169,33 @@ class Dispatcher:
     def _free(self) -> dict[str, int]:
         works = self._working.values()
         busy = Counter(work.assignment.lane for work in works if not work.ending)
+        closed = self._closed()
         alone = {work.assignment.lane for work in works if work.assignment.kind.alone}
         return {
             lane: places - busy[lane]
             for lane, places in self._config.capacity.items()
-            if lane not in alone and self._may_start(lane)
+            if lane not in alone and lane not in closed
         }
 
-    def _may_start(self, lane: str) -> bool:
-        return lane == READER_LANE or self._memory.level(DeviceId(lane)) < MemoryLevel.HARD
+    def _closed(self) -> set[str]:
+        """Lanes in which nothing is started now, for lack of memory."""
+        devices = self._config.capacity.keys() - {READER_LANE}
+        return {lane for lane in devices if self._memory.level(DeviceId(lane)) >= MemoryLevel.HARD}
+
+    async def _note_refused(self, backlogs: Sequence[Backlog]) -> None:
+        """Tasks that wait only where nothing can be started are refused: they do not wait for ever."""
+        opened = self._config.capacity.keys() - self._closed()
+        refused = [
+            backlog.task_id
+            for backlog in backlogs
+            if not (backlog.is_unserved or backlog.leased) and (lanes := lanes_of(backlog)) and lanes.isdisjoint(opened)
+        ]
+        if refused:
+            await self._overdue.note_refused(refused)
 
     def _begin(self, assignment: Assignment) -> None:
-        work = _Work(assignment)
+        work = _Work(assignment, self._begun)
+        self._begun += 1
 
         def on_last_page() -> None:
             if not work.ending:
@@ -172,8 +214,12 @@ class Dispatcher:
             return
         if (error := running.exception()) is not None:
             logger.error("A batch of task %s ended by a fault of ours", assignment.task_id, exc_info=error)
+            self._wasted.add(assignment.task_id)
         elif running.result():
+            self._wasted.discard(assignment.task_id)
             self.wake()
+        else:
+            self._wasted.add(assignment.task_id)
 
     def _works_on(self, task_id: str) -> list[asyncio.Task[bool]]:
         return [running for running, work in self._working.items() if work.assignment.task_id == task_id]

@@ -224,7 +224,7 @@ class TaskErrorHandler:
                 await self._pages.fail_page(lease, failure, retry_in=None, crashed=crashed, quarantined=quarantined)
                 self._handlers.tally.page_given_up(failure.reason)
             case ReturnPage():
-                await self._pages.give_back(lease, (failure.number,))
+                await self._pages.give_back(lease, (failure.number,), refused=True)
 
 
 def _failure_of(loss: WorkerLoss, page: int) -> PageFailed:

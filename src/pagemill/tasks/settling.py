@@ -29,7 +29,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class OpenBatch:
-    """A claimed batch and what is still open of it."""
+    """A claimed batch and what is still open of it.
+
+    Attributes:
+        refused: There was no service or no memory for what is open, or its worker was taken away.
+    """
 
     assignment: Assignment
     lease: PageLease
@@ -37,6 +41,7 @@ class OpenBatch:
     open_pages: set[int] = field(default_factory=set)
     reserved_bytes: int = 0
     peak_bytes: int = 0
+    refused: bool = False
 
     def __post_init__(self) -> None:
         self.open_pages = set(self.lease.pages)
@@ -131,11 +136,11 @@ class PageSettler:
         if not batch.open_pages:
             return
         try:
-            await self._pages.give_back(batch.lease, sorted(batch.open_pages))
+            await self._pages.give_back(batch.lease, sorted(batch.open_pages), refused=batch.refused)
         except StaleLease:
             for number in sorted(batch.open_pages):
                 with suppress(StaleLease):  # taken from us: another's by now, or nobody's
-                    await self._pages.give_back(batch.lease, (number,))
+                    await self._pages.give_back(batch.lease, (number,), refused=batch.refused)
 
     async def _outlast(self, batch: OpenBatch, write: Callable[[], Coroutine[None, None, None]]) -> None:
         while True:

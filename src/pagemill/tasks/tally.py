@@ -21,6 +21,7 @@ class Tally:
         self._total_s = dict.fromkeys(Stage, 0.0)
         self._failed: Counter[TaskFailureReason] = Counter()
         self._retried = 0
+        self._stalled = 0
         self._rungs: Counter[Rung | None] = Counter()
         self._losses: Counter[LossCause] = Counter()
 
@@ -45,6 +46,10 @@ class Tally:
         """A worker died while it held a page."""
         self._losses[cause] += 1
 
+    def task_stalled(self) -> None:
+        """Nothing happened in a task though something should have; it was ended."""
+        self._stalled += 1
+
     def work_done(self) -> WorkDone:
         """The counts so far."""
         return WorkDone(
@@ -52,6 +57,7 @@ class Tally:
                 stage: Durations(SECONDS, tuple(self._classes[stage]), self._total_s[stage]) for stage in Stage
             },
             pages_retried=self._retried,
+            tasks_stalled=self._stalled,
             oom_recoveries=dict(self._rungs),
             worker_losses=dict(self._losses),
             failed_for=dict(self._failed),

@@ -11,7 +11,7 @@ from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngi
 from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.outcomes import BatchOutcome, PageNeedsOcr, PageOutcome, PageRead
 from pagemill.domain.page import Page, PageSource
-from pagemill.domain.ports import OnPage, Service
+from pagemill.domain.ports import OnBegin, OnPage, Service
 from pagemill.domain.recognition import READER, BatchParams, ModelSetKey, Stage
 from pagemill.domain.snapshot import LaneSnapshot, PoolSnapshot
 
@@ -19,10 +19,15 @@ Script = Callable[[str, BatchParams, OnPage], Awaitable[BatchOutcome]]
 """What becomes of a batch of a task; calls `on_page` for every page that it settles."""
 
 
+HasRoom = Callable[[str, BatchParams], bool]
+"""Whether there is memory for a batch of a task now."""
+
+
 class FakeService:
     """`Service` that does what a script says."""
 
-    def __init__(self, service_instance_id: str, key: ModelSetKey, script: Script) -> None:
+    def __init__(self, service_instance_id: str, key: ModelSetKey, script: Script, has_room: HasRoom) -> None:
+        self._has_room = has_room
         self._id = service_instance_id
         self._key = key
         self._script = script
@@ -37,8 +42,14 @@ class FakeService:
         """What was asked for."""
         return self._key
 
-    async def process(self, task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:
-        """Run the script."""
+    async def process(
+        self, task_id: str, params: BatchParams, on_page: OnPage, *, on_begin: OnBegin | None = None
+    ) -> BatchOutcome:
+        """Run the script, unless there is no room for it: then its pages stay unsettled."""
+        if not self._has_room(task_id, params):
+            return BatchOutcome(())
+        if on_begin is not None:
+            await on_begin()
         return await self._script(task_id, params, on_page)
 
 
@@ -52,6 +63,7 @@ class FakeServicePool:
         *,
         readers: int = 1,
         script: Script | None = None,
+        has_room: HasRoom | None = None,
         default_wait: timedelta = timedelta(seconds=60),
     ) -> None:
         self._specs = specs
@@ -59,6 +71,7 @@ class FakeServicePool:
         self._free = {lane: asyncio.Semaphore(count_) for lane, count_ in self._capacity.items()}
         self._held: dict[str, str] = {}
         self._script = script or read_every_page
+        self._has_room = has_room or (lambda _task_id, _params: True)
         self._default_wait = default_wait
         self._numbers = count(1)
 
@@ -89,7 +102,7 @@ class FakeServicePool:
                 await self._free[lane].acquire()
         except TimeoutError as error:
             raise PoolExhausted(f"All {self._capacity[lane]} services on {lane} are busy.") from error
-        service = FakeService(f"{key.engine}-{next(self._numbers)}", key, self._script)
+        service = FakeService(f"{key.engine}-{next(self._numbers)}", key, self._script, self._has_room)
         self._held[service.service_instance_id] = lane
         return service
 

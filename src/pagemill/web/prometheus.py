@@ -105,6 +105,8 @@ class StatusCollector(Collector):
         yield durations
         rungs = {_rung_name(rung): work.oom_recoveries.get(rung, 0) for rung in (*list(Rung)[1:], None)}
         yield _counters("pagemill_oom_recoveries", "Pages that ran out of memory, by what came next.", "rung", rungs)
+        stalled = "Tasks in which nothing happened any more, and which were ended: each is a fault of the service."
+        yield CounterMetricFamily("pagemill_tasks_stalled", stalled, value=work.tasks_stalled)
         losses = {cause.value: work.worker_losses.get(cause, 0) for cause in LossCause}
         yield _counters("pagemill_worker_losses", "Workers lost while they held a page, by cause.", "cause", losses)
 

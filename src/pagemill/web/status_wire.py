@@ -226,6 +226,8 @@ class WorkWire(WireModel):
     """Failures for want of memory, by what was tried next."""
     worker_losses: dict[str, int]
     """Workers lost while they held a page, by cause."""
+    tasks_stalled: int
+    """Tasks in which nothing happened any more, and which were ended for that: each is a fault of the service."""
 
     @classmethod
     def of(cls, work: WorkDone) -> Self:
@@ -238,6 +240,7 @@ class WorkWire(WireModel):
             pages_retried=work.pages_retried,
             oom_recoveries=rungs,
             worker_losses={cause.value: count for cause, count in work.worker_losses.items()},
+            tasks_stalled=work.tasks_stalled,
         )
 
 

@@ -1,14 +1,16 @@
 """`OverdueTasks`: what waits too long expires, and nothing else does."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from tests.fixtures.stores import LEASE, MINUTE, Stores, new_task, read_page
+from tests.fixtures.stores import LEASE, MINUTE, Stores, failed_page, new_task, read_page
 
 from pagemill.domain.errors import StaleLease, TaskFailureReason
 from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU
-from pagemill.domain.tasks import PageState, TaskOptions, TaskStatus
+from pagemill.domain.outcomes import PageNeedsOcr
+from pagemill.domain.tasks import PageLease, PageState, TaskOptions, TaskStatus
 from pagemill.store.overdue import SqlOverdueTasks
 
 TIMEOUT = 5 * MINUTE
@@ -33,12 +35,107 @@ async def test_a_task_that_waits_too_long_expires_and_a_younger_one_does_not(sto
     assert (await stores.events.read("old"))[-1].event_type is TaskEvent.EXPIRED
 
 
-async def test_a_task_that_was_let_in_expires_only_if_no_page_of_it_was_ever_leased(stores: Stores) -> None:
-    await stores.running("served")
-    await stores.pages.give_back(lease := await stores.claim("served"), lease.pages)
-    await stores.running("unserved")
+async def _claim_and_give_back(stores: Stores, name: str, *, refused: bool = True) -> None:
+    lease = await stores.claim(name)
+    await stores.pages.give_back(lease, lease.pages, refused=refused)
+
+
+async def test_a_task_that_was_let_in_expires_however_often_its_pages_were_claimed_in_vain(stores: Stores) -> None:
+    await stores.running("claimed")
+    await _claim_and_give_back(stores, "claimed")
+    await stores.running("never-claimed")
+    await stores.running("claimed-now")
+    stores.clock.turn(TIMEOUT - timedelta(seconds=1))
+    await _claim_and_give_back(stores, "claimed")
+    await stores.claim("claimed-now")
+    assert await _expired(stores) == []
+    stores.clock.turn(timedelta(seconds=1))
+    assert await _expired(stores) == ["claimed", "claimed-now", "never-claimed"]
+    for name in ("claimed", "claimed-now", "never-claimed"):
+        task = await stores.tasks.get(name)
+        assert (task.status, task.failure_reason) == (TaskStatus.EXPIRED, TaskFailureReason.POOL_EXHAUSTED)
+        assert "300 s" in (task.failure_message or "")
+
+
+Serve = Callable[[Stores, PageLease], Awaitable[None]]
+SERVED: dict[str, Serve] = {
+    "read": lambda stores, lease: stores.pages.commit_pages(lease, [read_page(1)]),
+    "no text": lambda stores, lease: stores.pages.commit_pages(lease, [PageNeedsOcr(1)]),
+    "failed": lambda stores, lease: stores.pages.fail_page(lease, failed_page(1), retry_in=None),
+    "to be tried again": lambda stores, lease: stores.pages.fail_page(lease, failed_page(1), retry_in=MINUTE),
+    "begun": lambda stores, lease: stores.overdue.note_begun(lease),
+}
+
+
+@pytest.mark.parametrize("served", SERVED.values(), ids=SERVED)
+@pytest.mark.parametrize("before", [timedelta(0), TIMEOUT - timedelta(seconds=1)])
+async def test_a_task_whose_page_was_settled_or_is_worked_on_does_not_expire(
+    stores: Stores, served: Serve, before: timedelta
+) -> None:
+    await stores.running("a")
+    stores.clock.turn(before)
+    await served(stores, await stores.claim("a", limit=1))
     stores.clock.turn(2 * TIMEOUT)
-    assert await _expired(stores) == ["unserved"]
+    assert await _expired(stores) == []
+
+
+@pytest.mark.parametrize("served", [name for name in SERVED if name != "begun"])
+@pytest.mark.parametrize("how", ["gave back", "no lane"])
+async def test_a_task_that_was_served_has_the_whole_time_again_once_it_is_refused(
+    stores: Stores, served: str, how: str
+) -> None:
+    await stores.running("a")
+    await SERVED[served](stores, await stores.claim("a", limit=1))
+    stores.clock.turn(2 * TIMEOUT)
+    if how == "gave back":
+        await _claim_and_give_back(stores, "a")
+    else:
+        await stores.overdue.note_refused(["a", "unknown"])
+    stores.clock.turn(TIMEOUT - timedelta(seconds=1))
+    await stores.overdue.note_refused(["a"])
+    assert await _expired(stores) == []
+    stores.clock.turn(timedelta(seconds=1))
+    assert await _expired(stores) == ["a"]
+
+
+async def test_pages_that_were_begun_and_given_back_protect_their_task_no_more(stores: Stores) -> None:
+    await stores.running("a")
+    for _ in range(3):
+        lease = await stores.claim("a")
+        assert lease.is_unserved
+        await stores.overdue.note_begun(lease)
+        stores.clock.turn(TIMEOUT)
+        assert await _expired(stores) == []
+        await stores.pages.give_back(lease, lease.pages, refused=True)
+    assert await _expired(stores) == ["a"]
+
+
+async def test_giving_back_at_a_stop_is_no_refusal(stores: Stores) -> None:
+    await stores.running("a")
+    await stores.pages.commit_pages(await stores.claim("a", limit=1), [read_page(1)])
+    await _claim_and_give_back(stores, "a", refused=False)
+    stores.clock.turn(2 * TIMEOUT)
+    assert await _expired(stores) == []
+
+
+async def test_a_lease_that_lost_its_pages_begins_nothing(stores: Stores) -> None:
+    await stores.running("a")
+    lease = await stores.claim("a")
+    stores.clock.turn(LEASE)
+    await stores.pages.rescue()
+    with pytest.raises(StaleLease):
+        await stores.overdue.note_begun(lease)
+
+
+async def test_a_task_that_is_tried_again_has_the_whole_time_again(stores: Stores) -> None:
+    await stores.running("a")
+    stores.clock.turn(TIMEOUT)
+    assert await _expired(stores) == ["a"]
+    await stores.queue.add_task(await stores.tasks.get("a"))
+    await stores.queue.get_next_task(CPU)
+    assert await _expired(stores) == []
+    stores.clock.turn(TIMEOUT)
+    assert await _expired(stores) == ["a"]
 
 
 async def test_a_deadline_ends_the_work_and_keeps_what_was_read(stores: Stores) -> None:

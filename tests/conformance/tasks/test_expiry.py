@@ -5,18 +5,24 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.fixtures.stores import MINUTE, Stores, TurnedClock, new_task, started
-from tests.fixtures.tasks_room import Room, Working, some_pages
+from tests.fixtures.stores import MINUTE, Stores, TurnedClock, new_task, read_page, started
+from tests.fixtures.tasks_room import OWNER, Room, Working, eventually, some_pages
 
 from pagemill.domain.clock import SteadyClock
-from pagemill.domain.memory import CPU
+from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.memory import CPU, MemoryLevel
+from pagemill.domain.outcomes import BatchOutcome, LossCause, WorkerLoss
+from pagemill.domain.ports import OnPage
+from pagemill.domain.recognition import BatchParams
 from pagemill.domain.tasks import PageState, TaskOptions, TaskStatus
 from pagemill.store.event_log import SqlEventLog
 from pagemill.store.overdue import SqlOverdueTasks
 from pagemill.store.page_queue import SqlPageQueue
 from pagemill.store.task_queue import SqlTaskQueue
 from pagemill.store.task_store import SqlTaskStore
+from pagemill.tasks.batches import BatchConfig
 from pagemill.tasks.expiry import Expiry
+from pagemill.tasks.retry import INNOCENT
 
 TIMEOUT = 5 * MINUTE
 JUMPS = (timedelta(hours=3), timedelta(hours=-3))
@@ -56,6 +62,61 @@ async def test_a_deadline_stops_the_work_and_cleans_up(stores: Stores, tmp_path:
     assert room.fake_pool.held == 0
     assert await room.states() == [PageState.DONE, PageState.CANCELLED, PageState.CANCELLED]
     await room.cleaned()
+    await room.follower.stop()
+
+
+async def _try_in_vain(room: Room, expiry: Expiry, *, name: str = "a") -> None:
+    """Claim, find no memory, give back, again and again, for as long as a task may wait."""
+    for _ in range(10):
+        room.stores.clock.turn(TIMEOUT / 10)
+        await room.dispatcher.run_once()
+        await eventually(lambda: _is_let_go_of(room, name))
+        await expiry.run_once()
+
+
+async def _is_let_go_of(room: Room, name: str) -> bool:
+    return not room.dispatcher.holds(name)
+
+
+@pytest.mark.parametrize("pages_before", [0, 1])
+@pytest.mark.parametrize("lacks", ["memory", "a service", "anything: the lane is closed"])
+async def test_a_task_that_never_gets_what_it_needs_ends_though_its_pages_are_claimed_all_the_time(
+    stores: Stores, tmp_path: Path, lacks: str, pages_before: int
+) -> None:
+    no_wait = BatchConfig(owner=OWNER, acquire_wait=timedelta(0))
+    room = Room(stores, tmp_path, config=no_wait, has_room=lambda *_: lacks != "memory")
+    if lacks == "a service":
+        await room.fake_pool.acquire(device=CPU, engine="rapidocr")
+    if lacks.startswith("anything"):
+        room.memory.levels[CPU] = MemoryLevel.HARD
+    expiry = _expiry(room)
+    await stores.running("a")
+    for number in range(1, pages_before + 1):
+        stores.clock.turn(2 * TIMEOUT)
+        await stores.pages.commit_pages(await stores.claim("a", limit=1), [read_page(number)])
+    await _try_in_vain(room, expiry)
+    await _try_in_vain(room, expiry)
+    task = await stores.tasks.get("a")
+    assert (task.status, task.failure_reason) == (TaskStatus.EXPIRED, TaskFailureReason.POOL_EXHAUSTED)
+    assert task.pages_done == pages_before
+    await room.dispatcher.stop()
+    await room.follower.stop()
+
+
+@pytest.mark.parametrize("cause", INNOCENT)
+async def test_a_task_whose_workers_are_taken_from_it_again_and_again_ends(
+    stores: Stores, tmp_path: Path, cause: LossCause
+) -> None:
+    async def taken_away(_task_id: str, params: BatchParams, _on_page: OnPage) -> BatchOutcome:
+        return BatchOutcome((), WorkerLoss(cause, "It was in the way.", page=params.pages[0]))
+
+    room = Room(stores, tmp_path, script=taken_away)
+    expiry = _expiry(room)
+    await stores.running("a")
+    await _try_in_vain(room, expiry)
+    assert (await stores.tasks.get("a")).failure_reason is TaskFailureReason.POOL_EXHAUSTED
+    assert {page.attempts + page.crashes for page in await stores.tasks.pages("a")} == {0}
+    await room.dispatcher.stop()
     await room.follower.stop()
 
 

@@ -26,7 +26,7 @@ from pagemill.domain.ports.storage import (
     TaskQueue,
     TaskStore,
 )
-from pagemill.domain.ports.work import DocumentInspector, LoadHistory, OnPage, Service, ServicePool
+from pagemill.domain.ports.work import DocumentInspector, LoadHistory, OnBegin, OnPage, Service, ServicePool
 
 __all__ = [
     "Clock",
@@ -40,6 +40,7 @@ __all__ = [
     "MemoryEstimator",
     "MemoryHistory",
     "MemoryProbe",
+    "OnBegin",
     "OnPage",
     "Outbox",
     "OverdueTasks",

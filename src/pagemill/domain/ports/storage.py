@@ -1,6 +1,6 @@
 """What survives a crash: tasks, their pages and results, asked of the store."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -128,13 +128,33 @@ class TaskStore(Protocol):
 
 
 class OverdueTasks(Protocol):
-    """Tasks that have waited too long."""
+    """Tasks that have waited too long.
+
+    A task goes unserved from the moment it is queued, or refused a service, until a page of it is settled.
+    """
+
+    async def note_begun(self, lease: PageLease) -> None:
+        """A worker has begun on pages of the lease: while it holds them, the task does not count as unserved."""
+        ...
+
+    async def note_refused(self, task_ids: Collection[str]) -> None:
+        """The turn of these tasks came, and there was no service or no memory for them."""
+        ...
 
     async def expire(self, *, queue_timeout: timedelta | None) -> Sequence[Task]:
-        """End (`expired`) the tasks past their deadline, and those that waited so long without a page being started.
+        """End (`expired`) the tasks past their deadline, and those that went unserved for so long.
 
-        None leaves those that wait alone. Finished pages are kept; leases on the others are stale from then on.
+        Those that were never let in end for `QUEUE_TIMEOUT`, the others for `POOL_EXHAUSTED`. None leaves those that
+        are unserved alone. Finished pages are kept; leases on the others are stale from then on.
         """
+        ...
+
+    async def unchanged(self, silence: timedelta) -> Sequence[Task]:
+        """Tasks that were queued and have not ended, and in which nothing changed for so long: no status, no page."""
+        ...
+
+    async def end_stalled(self, task_id: str, silence: timedelta) -> Task | None:
+        """End such a task (`failed`, or `cancelled` where that was asked for); None where it is no longer so."""
         ...
 
 
@@ -218,8 +238,11 @@ class PageQueue(Protocol):
         """
         ...
 
-    async def give_back(self, lease: PageLease, pages: Sequence[int]) -> None:
-        """Return pages that were not worked; costs them nothing."""
+    async def give_back(self, lease: PageLease, pages: Sequence[int], *, refused: bool = False) -> None:
+        """Return pages that were not worked; costs them nothing.
+
+        With `refused` there was no service or no memory for them, so that the task goes unserved from now on.
+        """
         ...
 
     async def renew(self, lease: PageLease, lease_for: timedelta) -> PageLease:

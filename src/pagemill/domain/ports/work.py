@@ -16,6 +16,7 @@ from pagemill.domain.outcomes import (
 from pagemill.domain.recognition import BatchParams, ModelSetKey
 from pagemill.domain.snapshot import PoolSnapshot
 
+OnBegin = Callable[[], Awaitable[None]]
 OnPage = Callable[[PageOutcome], Awaitable[None]]
 
 
@@ -32,9 +33,12 @@ class Service(Protocol):
         """The model set it uses."""
         ...
 
-    async def process(self, task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:
+    async def process(
+        self, task_id: str, params: BatchParams, on_page: OnPage, *, on_begin: OnBegin | None = None
+    ) -> BatchOutcome:
         """Read a batch; `on_page` is awaited for every page as it ends, before the next one's outcome is taken.
 
+        `on_begin` is awaited once there is memory for the batch, before its worker begins on the first page.
         A lost worker is an outcome, not an exception. Cancelling the call stops the work within a page.
         """
         ...

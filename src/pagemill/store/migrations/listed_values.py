@@ -27,6 +27,15 @@ def rename_values(table: str, column: str, renamed: Mapping[str, str], *, listed
     _rewrite_check(table, column, listed)
 
 
+def list_values(table: str, column: str, *, listed: Sequence[str]) -> None:
+    """From now on a column takes those values that are `listed`, and no others; no row may have another."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_constraint(op.f(f"ck_{table}_{column}"), table, type_="check")
+        op.create_check_constraint(op.f(f"ck_{table}_{column}"), table, _is_listed(column, listed))
+    else:
+        _rewrite_check(table, column, listed)
+
+
 def _rename(table: str, column: str, renamed: Mapping[str, str]) -> None:
     rows = sa.table(table, sa.column(column))
     before = rows.c[column]
