@@ -25,7 +25,7 @@ MEANINGS = {
     TaskFailureReason.OUT_OF_MEMORY: "The page ran out of memory in a smaller batch (of an engine that reads lines in "
     "batches), in a fresh process, alone on its device, on another device, and at a lower resolution where that was "
     "allowed.",
-    TaskFailureReason.POOL_EXHAUSTED: "No worker became free, or there was no memory, within `tasks.queue_timeout_seconds`.",
+    TaskFailureReason.POOL_EXHAUSTED: "No worker or no memory was free within `tasks.queue_timeout_seconds`.",
     TaskFailureReason.DEVICE_UNAVAILABLE: "The device asked for is not there.",
     TaskFailureReason.MEMORY_LIMIT_EXCEEDED: "The page needs more memory than was promised, or than there ever is.",
     TaskFailureReason.INTERNAL_ERROR: "A fault of Pagemill's own, every time it was tried; the log tells more under "

@@ -58,7 +58,7 @@ class TaskSettings(_Section):
     max_queue_size: Count = 100
     """Tasks that may wait; one more is answered 429 with a Retry-After."""
     queue_timeout_seconds: Seconds = 300
-    """A task of which no worker begins on a page for this long expires: since it was queued, or refused a worker or memory."""
+    """A task expires once no worker has begun on a page of it for so long, since it was queued or refused a worker."""
     enable_priority_queue: bool = True
     """Off: first in, first out."""
     enable_resource_tracking: bool = True
