@@ -98,9 +98,9 @@ class FaultyPages(SqlPageQueue):
             lease, failure, retry_in=retry_in, crashed=crashed, rung=rung, device=device, quarantined=quarantined
         )
 
-    async def give_back(self, lease: PageLease, pages: Sequence[int]) -> None:
+    async def give_back(self, lease: PageLease, pages: Sequence[int], *, refused: bool = False) -> None:
         self.sabotage.at("give back")
-        await super().give_back(lease, pages)
+        await super().give_back(lease, pages, refused=refused)
 
 
 class FaultyResources(SqlResourceLog):
