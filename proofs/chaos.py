@@ -1,10 +1,9 @@
 """A real server with real engines, killed, stopped, starved and cut off again and again: `python -m proofs.chaos`.
 
-Documents are read once by a server that is left alone, and once, on each database, by one that is not: workers,
-readers, the server and PostgreSQL are killed at random and stopped, the disk is filled, a neighbour takes memory.
-Clients follow their tasks over HTTP through all of it. Then every promise is checked against the server's books,
-against the results of the undisturbed server, and against what the engines themselves wrote down. Exits with 1 where
-one was broken.
+A server that is left alone reads the documents first. Then, on each database, a second server reads them, which is
+disturbed: its workers, its readers, PostgreSQL and itself are killed and stopped, its disk is filled, a neighbour takes
+memory. Clients follow their tasks over HTTP meanwhile. At the end every promise is checked against the server's
+records, the results of the undisturbed server, and the notes of the engines. Exits with 1 if one is broken.
 
 The plan follows from `--seed`; at which moment of the work a step comes does not.
 """
