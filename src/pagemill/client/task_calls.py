@@ -12,11 +12,11 @@ from pagemill.client.sending import Document, SubmitOptions, Upload, form_fields
 from pagemill.client.transport import Request
 from pagemill.domain.tasks import TaskStartRequest, TaskStatus
 from pagemill.web.engine_wire import EngineListWire
+from pagemill.web.metrics_wire import MetricsWire
 from pagemill.web.receipt_wire import ReceiptWire
 from pagemill.web.status_wire import SetupWire, StatusWire
 from pagemill.web.wire import (
     HealthWire,
-    MetricsWire,
     PageListWire,
     PageWire,
     SampleListWire,

@@ -187,6 +187,24 @@ class TaskInLine:
 
 
 @dataclass(frozen=True)
+class TaskGroup:
+    """Unfinished tasks that are alike.
+
+    Attributes:
+        device: Where they run or are to run; None where that is not known.
+        priority: Their present one.
+        engine: What reads them.
+        tasks: How many.
+    """
+
+    status: TaskStatus
+    device: DeviceId | None
+    priority: int
+    engine: str
+    tasks: int
+
+
+@dataclass(frozen=True)
 class QueueSnapshot:
     """The queue at one moment.
 
@@ -203,6 +221,7 @@ class QueueSnapshot:
         runs: From started to finished, of the tasks finished in the last hour.
         failures: Tasks that failed or expired in the last day, by reason, the commonest first.
         line: Unfinished tasks that were let in, then those that wait, in the order they come; the first of them.
+        groups: All unfinished tasks that were queued.
     """
 
     active_tasks: int
@@ -217,3 +236,4 @@ class QueueSnapshot:
     runs: Spread = Spread()
     failures: tuple[FailureGroup, ...] = ()
     line: tuple[TaskInLine, ...] = ()
+    groups: tuple[TaskGroup, ...] = ()

@@ -1,6 +1,7 @@
 """How the service and a single task are doing, as people and machines are shown it."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
@@ -8,8 +9,8 @@ from typing import Self
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import DeviceId, DeviceMemory, Drift
 from pagemill.domain.outcomes import LossCause
-from pagemill.domain.recognition import ModelSetKey, Stage
-from pagemill.domain.snapshot import PoolSnapshot, QueueSnapshot
+from pagemill.domain.recognition import READER, ModelSetKey, Stage
+from pagemill.domain.snapshot import PoolSnapshot, QueueSnapshot, TaskGroup
 from pagemill.domain.tasks import Rung, TaskStatus
 
 
@@ -91,31 +92,112 @@ class ServiceStatus:
 
 
 @dataclass(frozen=True)
+class TaskCounts:
+    """How many tasks there are, in all and by what they are told apart by.
+
+    Attributes:
+        by_device: Where they run or are to run.
+        by_priority: Their present one, the highest first.
+        by_engine: What reads them.
+    """
+
+    total: int
+    by_status: Mapping[TaskStatus, int]
+    by_device: Mapping[DeviceId, int]
+    by_priority: Mapping[int, int]
+    by_engine: Mapping[str, int]
+
+    @classmethod
+    def of(cls, groups: Iterable[TaskGroup], statuses: Collection[TaskStatus]) -> Self:
+        """Of the tasks in these statuses; each of them is named, though no task is in it."""
+        counted = [group for group in groups if group.status in statuses]
+        by_status = Counter(dict.fromkeys(statuses, 0))
+        by_device, by_priority, by_engine = Counter[DeviceId](), Counter[int](), Counter[str]()
+        for group in counted:
+            by_status[group.status] += group.tasks
+            by_priority[group.priority] += group.tasks
+            by_engine[group.engine] += group.tasks
+            if group.device is not None:
+                by_device[group.device] += group.tasks
+        total = sum(group.tasks for group in counted)
+        return cls(total, by_status, by_device, dict(sorted(by_priority.items(), reverse=True)), by_engine)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Services of one kind.
+
+    Attributes:
+        capacity: How many there may be.
+        in_use: How many work.
+    """
+
+    capacity: int
+    in_use: int
+
+    @property
+    def utilization(self) -> float:
+        """Share of them that work, 0 … 1."""
+        return self.in_use / self.capacity if self.capacity else 0.0
+
+
+@dataclass(frozen=True)
+class PoolUtilization:
+    """How much of the pool is in use.
+
+    Attributes:
+        total: All services, those of the readers included.
+        by_device: Those that recognise.
+        readers: Those that take text layers and inspect documents.
+        by_engine: Resident model sets of each engine, and how many of them work.
+    """
+
+    total: Places
+    by_device: Mapping[str, Places]
+    readers: Places
+    by_engine: Mapping[str, Places]
+
+    @classmethod
+    def of(cls, pool: PoolSnapshot) -> Self:
+        """Of the pool at one moment."""
+        lanes = {lane.name: Places(lane.capacity, lane.in_use) for lane in pool.lanes}
+        readers = lanes.pop(READER, Places(0, 0))
+        resident = Counter(models.key.engine for models in pool.model_sets)
+        working = Counter(models.key.engine for models in pool.model_sets if models.references)
+        total = Places(sum(lane.capacity for lane in pool.lanes), sum(lane.in_use for lane in pool.lanes))
+        return cls(total, lanes, readers, {engine: Places(n, working[engine]) for engine, n in resident.items()})
+
+
+ACTIVE = (TaskStatus.RUNNING, TaskStatus.RETRYING, TaskStatus.CANCELLING)
+"""Tasks whose pages are worked on, wait for their next try, or are being cancelled."""
+
+
+@dataclass(frozen=True)
 class TaskMetrics:
     """The answer to `GET /tasks/metrics`.
 
     Attributes:
-        active_tasks: Tasks whose pages are being worked on (`running`, `retrying`, `cancelling`).
+        active_tasks: Tasks that were let in (`ACTIVE`).
         queued_tasks: Tasks that wait.
         memory_by_device: Limit, use, promises and level of every device.
-        pool_utilization: Services in use over services there may be, 0 … 1.
+        pool_utilization: Services in use of those there may be.
         average_wait_time: Mean time from queued to started of the tasks started lately; zero where there were none.
     """
 
-    active_tasks: int
-    queued_tasks: int
+    active_tasks: TaskCounts
+    queued_tasks: TaskCounts
     memory_by_device: Mapping[DeviceId, DeviceMemory]
-    pool_utilization: float
+    pool_utilization: PoolUtilization
     average_wait_time: timedelta
 
     @classmethod
     def of(cls, status: ServiceStatus) -> Self:
         """What the specification asks for, of the whole picture."""
         return cls(
-            active_tasks=status.queue.active_tasks,
-            queued_tasks=status.queue.queued_tasks,
+            active_tasks=TaskCounts.of(status.queue.groups, ACTIVE),
+            queued_tasks=TaskCounts.of(status.queue.groups, (TaskStatus.QUEUED,)),
             memory_by_device={device.device: device for device in status.devices},
-            pool_utilization=status.pool.utilization,
+            pool_utilization=PoolUtilization.of(status.pool),
             average_wait_time=status.queue.average_wait,
         )
 

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from pagemill.domain.snapshot import FailureGroup, QueueSnapshot, Spread, TaskInLine
+from pagemill.domain.recognition import RecognitionOptions
+from pagemill.domain.snapshot import FailureGroup, QueueSnapshot, Spread, TaskGroup, TaskInLine
+from pagemill.domain.status import ACTIVE
 from pagemill.domain.tasks import TaskStatus
 from pagemill.store.tables import task_pages, tasks
 
-ACTIVE = (TaskStatus.RUNNING, TaskStatus.RETRYING, TaskStatus.CANCELLING)
 ENDED_BADLY = (TaskStatus.FAILED, TaskStatus.EXPIRED)
 LATELY = timedelta(hours=1)
 A_DAY = timedelta(days=1)
@@ -39,6 +40,7 @@ def read_statistics(connection: Connection, now: datetime) -> QueueSnapshot:
         runs=Spread.of(_durations(connection.execute(_finished_since(since)))),
         failures=_failures(connection, now - A_DAY),
         line=_line(connection),
+        groups=_groups(connection),
     )
 
 
@@ -69,6 +71,16 @@ def _line(connection: Connection) -> tuple[TaskInLine, ...]:
     query = select(tasks.c.task_id, waits, _LEFT).where(tasks.c.status.in_((TaskStatus.QUEUED, *ACTIVE)))
     first = query.order_by(waits, tasks.c.queue_order, tasks.c.task_id).limit(MOST_IN_LINE)
     return tuple(TaskInLine(task_id, bool(waiting), left) for task_id, waiting, left in connection.execute(first))
+
+
+def _groups(connection: Connection) -> tuple[TaskGroup, ...]:
+    """By what an operator asks for; what was queued by an older version may not say its engine."""
+    engine = tasks.c.options[("recognition", "engine")].as_string()
+    alike = (tasks.c.status, tasks.c.assigned_device, tasks.c.priority, engine)
+    query = select(*alike, func.count()).where(tasks.c.status.in_((TaskStatus.QUEUED, *ACTIVE)))
+    rows = connection.execute(query.group_by(*alike).order_by(*alike))
+    usual = RecognitionOptions().engine
+    return tuple(TaskGroup(status, device, priority, name or usual, n) for status, device, priority, name, n in rows)
 
 
 def _waiting_pages() -> Select[int]:

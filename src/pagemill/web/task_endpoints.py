@@ -14,6 +14,7 @@ from pagemill.web.config import WebConfig
 from pagemill.web.dashboard_routes import not_modified
 from pagemill.web.delivering import check_deliverable, choose_format, from_file, result_headers, streamed
 from pagemill.web.headers import REPLAYED
+from pagemill.web.metrics_wire import MetricsWire
 from pagemill.web.negotiation import preferred_wait
 from pagemill.web.options import label_filter
 from pagemill.web.paths import TaskId, root_of
@@ -22,7 +23,6 @@ from pagemill.web.receiving import receive_task
 from pagemill.web.uploads import UploadStore
 from pagemill.web.wire import (
     HealthWire,
-    MetricsWire,
     PageListWire,
     PageWire,
     SampleListWire,

@@ -12,7 +12,7 @@ from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.events import Details, EventRecord, TaskEvent, TaskNotice
 from pagemill.domain.memory import MIB, DeviceMemory
 from pagemill.domain.recognition import Stage
-from pagemill.domain.status import TaskHealth, TaskMetrics, TaskSample
+from pagemill.domain.status import TaskHealth, TaskSample
 from pagemill.domain.tasks import CacheUse, PageState, Task, TaskOptions, TaskPage, TaskStatus
 from pagemill.web.receipt_wire import ReceiptWire
 from pagemill.web.wire_model import WireModel
@@ -331,31 +331,6 @@ class DeviceMemoryWire(WireModel):
             used_mb=memory.used_bytes // MIB,
             reserved_mb=memory.reserved_bytes // MIB,
             level=memory.level.name.lower(),
-        )
-
-
-class MetricsWire(WireModel):
-    """How the service is doing."""
-
-    active_tasks: int
-    queued_tasks: int
-    memory_by_device: dict[str, DeviceMemoryWire]
-    pool_utilization: float
-    """Services in use over services there may be, 0 … 1."""
-    average_wait_time: float
-    """Seconds from queued to started."""
-
-    @classmethod
-    def of(cls, metrics: TaskMetrics) -> Self:
-        """The metrics as they are shown."""
-        return cls(
-            active_tasks=metrics.active_tasks,
-            queued_tasks=metrics.queued_tasks,
-            memory_by_device={
-                device: DeviceMemoryWire.of(memory) for device, memory in metrics.memory_by_device.items()
-            },
-            pool_utilization=metrics.pool_utilization,
-            average_wait_time=metrics.average_wait_time.total_seconds(),
         )
 
 

@@ -9,7 +9,9 @@ from tests.fixtures.stores import MINUTE, Stores, failed_page, holding, new_task
 
 from pagemill.domain.errors import IllegalTransition, NotFound, QueueFull, TaskFailureReason
 from pagemill.domain.memory import CPU, DeviceId
-from pagemill.domain.tasks import PageState, Task, TaskStatus
+from pagemill.domain.recognition import RecognitionOptions
+from pagemill.domain.status import ACTIVE, TaskCounts
+from pagemill.domain.tasks import PageState, Task, TaskOptions, TaskStatus
 from pagemill.store.changes import lock_row
 from pagemill.store.task_queue import QueueConfig
 
@@ -187,6 +189,26 @@ async def test_queueing_an_ended_task_again_retries_only_what_is_not_done(stores
     pages = await stores.tasks.pages("a")
     assert [page.state for page in pages] == [PageState.DONE, PageState.QUEUED, PageState.QUEUED]
     assert [(page.attempts, page.crashes, page.failure_reason) for page in pages] == [(0, 0, None)] * 3
+
+
+async def test_unfinished_tasks_are_counted_by_all_that_tells_them_apart(stores: Stores) -> None:
+    other = TaskOptions(recognition=RecognitionOptions(engine="tesseract"))
+    await stores.running("a")
+    for name, priority in (("b", 0), ("c", 5), ("d", 5)):
+        await stores.queued(name, priority=priority, device=DeviceId("cuda:0"))
+    await stores.queue.add_task(await stores.tasks.create(new_task("e", options=other)), 5)
+    await stores.tasks.create(new_task("f"))
+    await stores.tasks.transition((await stores.queued("g")).task_id, TaskStatus.CANCELLED)
+    groups = (await stores.queue.statistics()).groups
+    active, queued = TaskCounts.of(groups, ACTIVE), TaskCounts.of(groups, (TaskStatus.QUEUED,))
+    assert (active.total, dict(active.by_status)) == (
+        1,
+        {TaskStatus.RUNNING: 1, TaskStatus.RETRYING: 0, TaskStatus.CANCELLING: 0},
+    )
+    assert (queued.total, dict(queued.by_status)) == (4, {TaskStatus.QUEUED: 4})
+    assert list(queued.by_priority.items()) == [(5, 3), (0, 1)]
+    assert dict(queued.by_device) == {"cuda:0": 3, "cpu": 1}
+    assert dict(queued.by_engine) == {"rapidocr": 3, "tesseract": 1}
 
 
 async def test_statistics_count_tasks_pages_and_waiting(stores: Stores) -> None:

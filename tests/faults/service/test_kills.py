@@ -144,7 +144,7 @@ def test_an_engine_that_cannot_be_loaded_fails_the_task_and_says_so(tmp_path: Pa
         assert task.status is TaskStatus.FAILED
         assert task.failure is not None
         assert "could not be loaded" in task.failure.message
-        assert server.api.http.get("/tasks/metrics").json()["pool_utilization"] == 0
+        assert server.api.http.get("/tasks/metrics").json()["pool_utilization"]["total"]["in_use"] == 0
 
 
 def test_a_second_server_on_the_same_data_is_refused_in_one_sentence(tmp_path: Path) -> None:

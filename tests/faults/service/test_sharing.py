@@ -102,7 +102,7 @@ def test_a_full_queue_says_when_to_come_back(tmp_path: Path, long: Path, gate: G
         assert len(list((server.data / "uploads").iterdir())) == 3
         assert len(api.http.get("/tasks").json()["tasks"]) == 3
         metrics = api.http.get("/tasks/metrics").json()
-        assert (metrics["active_tasks"], metrics["queued_tasks"]) == (1, 2)
+        assert (metrics["active_tasks"]["total"], metrics["queued_tasks"]["total"]) == (1, 2)
         assert api.http.post(f"/tasks/{queued[0]}/cancel").json()["status"] == "cancelled"
         again = api.submit(long, pages="3", **FAULTY_ENGINE)
         gate.open()

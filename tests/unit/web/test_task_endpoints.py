@@ -280,10 +280,27 @@ async def test_health_and_metrics_have_the_specifications_fields(client: httpx.A
         "warnings": ["Pages were tried again 1 times."],
     }
     assert (await client.get("/tasks/metrics")).json() == {
-        "active_tasks": 1,
-        "queued_tasks": 1,
+        "active_tasks": {
+            "total": 0,
+            "by_status": {"running": 0, "retrying": 0, "cancelling": 0},
+            "by_device": {},
+            "by_priority": {},
+            "by_engine": {},
+        },
+        "queued_tasks": {
+            "total": 1,
+            "by_status": {"queued": 1},
+            "by_device": {"cpu": 1},
+            "by_priority": {"0": 1},
+            "by_engine": {"rapidocr": 1},
+        },
         "memory_by_device": {"cpu": {"limit_mb": 8192, "used_mb": 1024, "reserved_mb": 512, "level": "soft"}},
-        "pool_utilization": 0.25,
+        "pool_utilization": {
+            "total": {"capacity": 4, "in_use": 1, "utilization": 0.25},
+            "by_device": {"cpu": {"capacity": 4, "in_use": 1, "utilization": 0.25}},
+            "readers": {"capacity": 0, "in_use": 0, "utilization": 0.0},
+            "by_engine": {"rapidocr": {"capacity": 1, "in_use": 1, "utilization": 1.0}},
+        },
         "average_wait_time": 1.5,
     }
 
