@@ -36,17 +36,30 @@ class MemoryReading:
         limit_bytes: The most that may be in use: the tightest of the machine and every cgroup above us.
         used_bytes: In use by anybody under that limit, reclaimable file cache not counted.
         source: Where the tightest limit was found ("MemAvailable", a cgroup path, "NVML").
+        unwritten_bytes: Of the use, file pages that are free once they are on the disk. Nothing is promised of them,
+            and nobody is ended for them.
     """
 
     device: DeviceId
     limit_bytes: int
     used_bytes: int
     source: str
+    unwritten_bytes: int = 0
 
     @property
     def free_bytes(self) -> int:
-        """What could still be taken, never below zero."""
+        """What could still be taken at once, never below zero."""
         return max(0, self.limit_bytes - self.used_bytes)
+
+    @property
+    def held_bytes(self) -> int:
+        """What comes back only if somebody gives it back or is ended: what the levels go by."""
+        return max(0, self.used_bytes - self.unwritten_bytes)
+
+    @property
+    def slack_bytes(self) -> int:
+        """What is left between that and the limit."""
+        return max(0, self.limit_bytes - self.held_bytes)
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,8 @@ def capped(reading: MemoryReading, cap_bytes: int, own_bytes: int) -> MemoryRead
     limit = min(reading.limit_bytes, cap_bytes)
     free = min(reading.free_bytes, max(0, cap_bytes - own_bytes))
     source = reading.source if reading.free_bytes <= free else "settings"
-    return MemoryReading(reading.device, limit, limit - min(limit, free), source)
+    slack = min(reading.slack_bytes, max(0, cap_bytes - own_bytes))
+    return MemoryReading(reading.device, limit, limit - min(limit, free), source, unwritten_bytes=slack - free)
 
 
 def level_admits(level: MemoryLevel, *, is_load: bool, holds_nothing: bool) -> bool:

@@ -29,7 +29,7 @@ class Levels:
 
     def soft_excess(self, reading: MemoryReading) -> int:
         """Bytes that must come back for the soft level to be left."""
-        return max(0, reading.used_bytes - reading.limit_bytes * (self.soft - self.hysteresis) // 100)
+        return max(0, reading.held_bytes - reading.limit_bytes * (self.soft - self.hysteresis) // 100)
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ def next_level(
     A level is entered at its per cent of the limit and left `hysteresis` points below. The emergency is also entered
     where the present rate reaches the limit within two polls, even of the shortest.
     """
-    runway = Runway(reading.free_bytes, bytes_per_s)
+    runway = Runway(reading.slack_bytes, bytes_per_s)
     if runway.seconds <= 2 * polling.shortest_s:
         return MemoryLevel.EMERGENCY
     return max(level for level in MemoryLevel if _is_on(level, reading, previous, levels))
 
 
 def _is_on(level: MemoryLevel, reading: MemoryReading, previous: MemoryLevel, levels: Levels) -> bool:
-    used, entry = reading.used_bytes * 100, levels.entry(level)
+    used, entry = reading.held_bytes * 100, levels.entry(level)
     entered = used >= reading.limit_bytes * entry
     return entered or (previous >= level and used > reading.limit_bytes * (entry - levels.hysteresis))
 

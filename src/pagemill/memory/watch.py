@@ -133,7 +133,7 @@ def fill_rate(earlier: Sequence[Look], look: Look, device: DeviceId) -> float:
     then = next((past for past in earlier if device in past.readings), None)
     if then is None or look.at <= then.at:
         return 0.0
-    return (look.readings[device].used_bytes - then.readings[device].used_bytes) / (look.at - then.at)
+    return (look.readings[device].held_bytes - then.readings[device].held_bytes) / (look.at - then.at)
 
 
 def is_settled(kill: Kill, look: Look, rules: WatchRules) -> bool:
@@ -205,7 +205,7 @@ def _runways(look: Look, rates: Mapping[DeviceId, float], rules: WatchRules) -> 
     """The lines ahead: every device's limit, and of every busy worker the most it may hold."""
     presumed = rules.polling.presumed_bytes_per_s if look.workers else 0.0
     for device, reading in look.readings.items():
-        yield Runway(reading.free_bytes, max(presumed, rates[device]))
+        yield Runway(reading.slack_bytes, max(presumed, rates[device]))
     for worker in look.workers:
         use = look.uses.get(worker.worker_id)
         if use is not None and worker.busy_since is not None:

@@ -4,9 +4,43 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pagemill.memory.probes.page_cache import FileCache, PageUse, file_cache
+
 _V1_UNLIMITED = 2**62
 """v1 writes "no limit" as the largest number of whole pages."""
+_V1_NAMES = {
+    "inactive_file": "inactive_file",
+    "active_file": "active_file",
+    "mapped": "mapped_file",
+    "shmem": "shmem",
+    "dirty": "dirty",
+    "writeback": "writeback",
+}
+_V2_NAMES = {
+    "inactive_file": "inactive_file",
+    "active_file": "active_file",
+    "mapped": "file_mapped",
+    "shmem": "shmem",
+    "dirty": "file_dirty",
+    "writeback": "file_writeback",
+    "slab": "slab_reclaimable",
+}
 _MOUNTED_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True)
+class CgroupUse:
+    """What a cgroup holds at one moment, bytes.
+
+    Attributes:
+        memory: Everything charged to it, file cache included.
+        memory_and_swap: That, and what of it was swapped out, where the two have a limit together.
+        cache: Of that memory, what the kernel gives back when the limit is reached.
+    """
+
+    memory: int
+    memory_and_swap: int
+    cache: FileCache
 
 
 @dataclass(frozen=True)
@@ -32,16 +66,23 @@ class MemoryCgroup:
         limits = [self._number("memory.max"), self._number("memory.high")]
         return min((limit for limit in limits if limit is not None), default=None)
 
-    def used_bytes(self) -> int | None:
-        """Usage without the page cache the kernel drops first (`usage - inactive_file`); None where it cannot be read.
+    def swap_limit_bytes(self) -> int | None:
+        """The most that memory and swap may hold together (v1 `memsw`); None for no limit.
 
-        In v1 only the `total_` figures include the cgroups below, as usage does.
+        v2 limits swap by itself (`memory.swap.max`), which leaves no less memory: its swap is never counted on.
         """
+        limit = self._number("memory.memsw.limit_in_bytes") if self.version == 1 else None
+        return None if limit is None or limit >= _V1_UNLIMITED else limit
+
+    def use(self) -> CgroupUse | None:
+        """What it holds, and what of that the kernel gives back when it must; None where it cannot be read."""
         v1 = self.version == 1
+        stat = self._stat()
         usage = self._number("memory.usage_in_bytes" if v1 else "memory.current")
         if usage is None:
             return None
-        return max(0, usage - (self._field("memory.stat", "total_inactive_file" if v1 else "inactive_file") or 0))
+        with_swap = self._number("memory.memsw.usage_in_bytes") if v1 else None
+        return CgroupUse(usage, usage if with_swap is None else with_swap, file_cache(stat))
 
     def oom_kills(self) -> int | None:
         """Processes the kernel has killed in it for memory; None where this kernel does not count them."""
@@ -50,6 +91,12 @@ class MemoryCgroup:
     def kills_as_group(self) -> bool:
         """Whether an out-of-memory kill takes the whole cgroup at once (v2 `memory.oom.group`)."""
         return self.version == 2 and self._number("memory.oom.group") == 1
+
+    def _stat(self) -> PageUse:
+        """In v1 only the `total_` figures include the cgroups below, as usage does; they tell nothing of slabs."""
+        figures = dict(line.split(" ", 1) for line in _text(self.path / "memory.stat").splitlines() if " " in line)
+        prefix, names = ("total_", _V1_NAMES) if self.version == 1 else ("", _V2_NAMES)
+        return PageUse(**{ours: int(figures.get(prefix + theirs, 0)) for ours, theirs in names.items()})
 
     def _number(self, name: str) -> int | None:
         text = _text(self.path / name).strip()

@@ -7,8 +7,17 @@ from pathlib import Path
 from pagemill.domain.errors import DeviceUnavailable
 from pagemill.domain.memory import CPU, MemoryReading
 from pagemill.memory.probes.cgroup import MemoryCgroup, locate
+from pagemill.memory.probes.page_cache import FileCache, PageUse, file_cache
 
 _KIB = 1024
+_PAGES = {
+    "inactive_file": "Inactive(file)",
+    "active_file": "Active(file)",
+    "mapped": "Mapped",
+    "shmem": "Shmem",
+    "dirty": "Dirty",
+    "writeback": "Writeback",
+}
 
 
 @dataclass(frozen=True)
@@ -19,16 +28,23 @@ class Bound:
         limit_bytes: The most that may be in use under it.
         used_bytes: In use under it, by anybody.
         source: Its name for people.
+        unwritten_bytes: Of the use, file pages that are free once they are on the disk.
     """
 
     limit_bytes: int
     used_bytes: int
     source: str
+    unwritten_bytes: int = 0
 
     @property
     def free_bytes(self) -> int:
         """What it still lets us take."""
         return max(0, self.limit_bytes - self.used_bytes)
+
+    @property
+    def slack_bytes(self) -> int:
+        """What it lets us take once everything is on the disk."""
+        return max(0, self.limit_bytes - self.used_bytes + self.unwritten_bytes)
 
 
 def tightest(bounds: Iterable[Bound]) -> MemoryReading:
@@ -40,30 +56,53 @@ def tightest(bounds: Iterable[Bound]) -> MemoryReading:
     known = list(bounds)
     limit = min(bound.limit_bytes for bound in known)
     narrowest = min(known, key=lambda bound: bound.free_bytes)
-    return MemoryReading(CPU, limit, limit - min(limit, narrowest.free_bytes), narrowest.source)
+    free = min(limit, narrowest.free_bytes)
+    slack = min(limit, *(bound.slack_bytes for bound in known))
+    return MemoryReading(CPU, limit, limit - free, narrowest.source, unwritten_bytes=slack - free)
 
 
 def machine_bound(meminfo: str) -> Bound:
-    """The machine itself, from the text of /proc/meminfo: all of it, less `MemAvailable`.
+    """The machine itself, from the text of /proc/meminfo: all of it, less what of `MemAvailable` is free at once.
+
+    `MemAvailable` counts as free nearly all of the file lists, libraries and models in use and dirty pages included
+    (Linux, mm/show_mem.c, `si_mem_available`). These are taken off it as they are in a cgroup.
 
     Raises:
         DeviceUnavailable: The text does not state both figures.
     """
     figures = dict(line.split(":", 1) for line in meminfo.splitlines() if ":" in line)
     try:
-        total, available = (int(figures[name].split()[0]) * _KIB for name in ("MemTotal", "MemAvailable"))
+        total, available = (_bytes(figures[name]) for name in ("MemTotal", "MemAvailable"))
     except (KeyError, IndexError, ValueError):
         raise DeviceUnavailable(
             "/proc/meminfo does not state MemTotal and MemAvailable; Pagemill needs Linux with /proc mounted."
         ) from None
-    return Bound(total, total - available, "MemAvailable")
+    pages = PageUse(**{ours: _bytes(figures.get(theirs, "0")) for ours, theirs in _PAGES.items()})
+    listed = pages.active_file + pages.inactive_file
+    cache = file_cache(pages)
+    return _bound(total, total - available + listed, cache, "MemAvailable")
 
 
-def cgroup_bound(cgroup: MemoryCgroup) -> Bound | None:
-    """A cgroup's limit and use; None where it has no limit."""
-    limit = cgroup.limit_bytes()
-    used = cgroup.used_bytes() if limit is not None else None
-    return None if limit is None or used is None else Bound(limit, used, str(cgroup.path))
+def cgroup_bounds(cgroup: MemoryCgroup) -> Iterable[Bound]:
+    """A cgroup's limits and use: of memory, and of memory and swap together; nothing where there is no limit."""
+    limit, with_swap = cgroup.limit_bytes(), cgroup.swap_limit_bytes()
+    use = cgroup.use() if limit is not None or with_swap is not None else None
+    if use is None:
+        return
+    if limit is not None:
+        yield _bound(limit, use.memory, use.cache, str(cgroup.path))
+    if with_swap is not None:
+        yield _bound(with_swap, use.memory_and_swap, use.cache, f"{cgroup.path} (memory and swap)")
+
+
+def _bound(limit: int, held: int, cache: FileCache, source: str) -> Bound:
+    """A limit under which so much is held, file cache included."""
+    used = max(0, held - cache.free)
+    return Bound(limit, used, source, min(used, cache.unwritten))
+
+
+def _bytes(figure: str) -> int:
+    return int(figure.split()[0]) * _KIB
 
 
 class HostProbe:
@@ -87,8 +126,7 @@ class HostProbe:
         Raises:
             DeviceUnavailable: There is no /proc/meminfo to read.
         """
-        bounds = (cgroup_bound(cgroup) for cgroup in self._cgroups)
-        return [self._machine(), *(bound for bound in bounds if bound is not None)]
+        return [self._machine(), *(bound for cgroup in self._cgroups for bound in cgroup_bounds(cgroup))]
 
     def _machine(self) -> Bound:
         try:
