@@ -24,6 +24,7 @@ class Findings:
     Attributes:
         lost: Pages without a result.
         twice: Pages stored more than once.
+        stalled: Tasks that the watchdog had to end.
         identical: Documents whose text and JSON are those of the undisturbed run, byte for byte.
         retried: Times a page was queued again, by reason.
         longest_task_s: From submission to the end.
@@ -37,6 +38,7 @@ class Findings:
     twice: int = 0
     identical: int = 0
     not_ended: int = 0
+    stalled: int = 0
     retried: Counter[str] = field(default_factory=Counter)
     longest_task_s: float = 0.0
     longest_page_s: float = 0.0
@@ -79,6 +81,7 @@ def _look(client: Client, sent: Sent, task_id: str, expected: Digests, findings:
     lost = sent.document.pages - len(done)
     findings.lost += lost
     findings.twice += sum(count - 1 for count in Counter(_pages(events, TaskEvent.PAGE_DONE)).values())
+    findings.stalled += any(event.event_type is TaskEvent.STALLED for event in events)
     findings.retried.update(_reasons(events))
     findings.not_ended += not task.status.is_final
     findings.longest_task_s = max(findings.longest_task_s, _seconds(task.created_at, task.finished_at))

@@ -16,7 +16,7 @@ def print_fates(fates: Sequence[Fate]) -> None:
     table = Table("file", "end", "s", "peak", "reserved", "reason", title="Strangers' documents (MiB)")
     for fate in fates:
         numbers = (f"{fate.seconds:.1f}", _mib(fate.peak_mib), _mib(fate.reserved_mib))
-        table.add_row(fate.name, fate.end, *numbers, (fate.complaint.upper() or fate.reason)[:110])
+        table.add_row(fate.name, fate.end, *numbers, " ".join((fate.complaint.upper(), fate.reason))[:160].strip())
     Console(width=WIDTH).print(table)
 
 

@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, help="of the strangers' documents")
     parser.add_argument("--honest", type=Path, help="folder of documents that are sent meanwhile")
     parser.add_argument("--at-once", type=int, default=8)
-    parser.add_argument("--within", type=float, default=900.0, help="seconds each document has to end")
+    parser.add_argument("--within", type=float, default=300.0, help="seconds without a finished page")
     given = parser.parse_args()
     strangers = [file for folder in given.folders for file in documents_in(folder)]
     honest = documents_in(given.honest) if given.honest else []

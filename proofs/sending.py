@@ -40,7 +40,7 @@ class Sender:
     Args:
         url: Where the server is.
         key: Its API key.
-        within_s: How long a document may take to its end.
+        within_s: How long a document may take from one finished page to the next, and to its end.
     """
 
     def __init__(self, url: str, key: str, *, within_s: float) -> None:
@@ -62,11 +62,17 @@ class Sender:
         answer = self._posted(document, began)
         if answer.status_code != HTTPStatus.ACCEPTED:
             return _refused(name, answer, time.monotonic() - began)
-        task = TaskWire.model_validate_json(answer.content)
-        while not task.status.is_final and time.monotonic() - began < self._within_s:
-            answer = self._http.get(f"/tasks/{task.task_id}", headers=PATIENCE)
-            task = TaskWire.model_validate_json(answer.content)
+        task = self._followed(TaskWire.model_validate_json(answer.content))
         return _fate(name, task, time.monotonic() - began)
+
+    def _followed(self, task: TaskWire) -> TaskWire:
+        """The task once it is over, or once no page of it was finished for too long."""
+        settled, since = -1, time.monotonic()
+        while not task.status.is_final and time.monotonic() - since < self._within_s:
+            task = TaskWire.model_validate_json(self._http.get(f"/tasks/{task.task_id}", headers=PATIENCE).content)
+            if _settled(task) > settled:
+                settled, since = _settled(task), time.monotonic()
+        return task
 
     def _posted(self, document: Path, began: float) -> httpx.Response:
         """The answer to the upload; "come back later" is heeded, for as long as a document has."""
@@ -86,11 +92,17 @@ def _refused(name: str, answer: httpx.Response, seconds: float) -> Fate:
     return Fate(name, f"HTTP {answer.status_code}", seconds, reason=reason, complaint=complaint)
 
 
+def _settled(task: TaskWire) -> int:
+    return task.progress.pages_done + task.progress.pages_failed
+
+
 def _fate(name: str, task: TaskWire, seconds: float) -> Fate:
     reason = f"{task.failure.reason}: {task.failure.message}" if task.failure else ""
     complaint = ""
     if not task.status.is_final:
-        complaint = f"did not end within {seconds:.0f} s"
+        complaint = (
+            f"did not end: {_settled(task)} of {task.progress.pages_total} pages are settled after {seconds:.0f} s"
+        )
     elif task.progress.pages_done < task.progress.pages_total and not reason:
         complaint = "ended without a reason"
     peak, reserved = (task.receipt.peak_mb, task.receipt.reserved_mb) if task.receipt else (None, None)
