@@ -15,14 +15,14 @@ HEAD = """# Command line
 
 Written by `scripts/write_cli.py` from the commands themselves; `pagemill COMMAND --help` says the same.
 
-Results are on stdout, errors are one sentence on stderr, progress shows on a terminal only. With `--json`, every
-command that asks the server prints one JSON object a line, in the forms of the API. `pagemill --install-completion`
-teaches your shell the commands, and the ids of tasks.
+Results go to stdout, errors to stderr as one sentence, and progress bars show only on a terminal. With `--json`, every
+command that asks the server prints one JSON object per line, in the forms of the API. `pagemill --install-completion`
+makes your shell complete commands and task ids.
 
-The server is found by `--server`, else by the setting `server_url` (`PAGEMILL_SERVER_URL`), else where `server.host`
-and `server.port` say; its API key is the setting `api_key` (`PAGEMILL_API_KEY`).
+Commands find the server through `--server`, then the setting `server_url` (`PAGEMILL_SERVER_URL`), then `server.host`
+and `server.port`. The API key is the setting `api_key` (`PAGEMILL_API_KEY`).
 
-Ctrl-C stops the command and not the work: what was sent goes on, and the command says how to follow or stop it.
+Ctrl-C stops the command but not the work: the server continues, and the command prints how to follow or stop it.
 """
 
 

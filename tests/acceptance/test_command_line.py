@@ -147,7 +147,7 @@ def test_the_workers_of_a_killed_command_end_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--pages", "9"], ["9", "1 to 1"]), (["-o", "typed.pdf/below/out.txt"], ["out.txt", "cannot be written"])],
+    [(["--pages", "9"], ["9", "1 to 1"]), (["-o", "typed.pdf/below/out.txt"], ["Cannot write", "out.txt"])],
 )
 def test_what_is_found_wrong_on_the_way_is_explained_too(
     temporary: Path, tmp_path: Path, *, arguments: list[str], words: list[str]

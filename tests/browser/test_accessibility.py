@@ -51,7 +51,7 @@ def test_nothing_is_found_wrong(server: Server, faulty: Server, chromium: Browse
         expect_status(page, "ink.tiff", "partially succeeded")
         row_of(page, "ink.tiff").locator("a.name").click()
         page.get_by_role("button", name=re.compile("^Page 2")).click()
-        expect(page.get_by_role("list", name="What was tried")).to_be_visible()
+        expect(page.get_by_role("list", name="Attempts")).to_be_visible()
         assert wrong_on(page) == []
 
 

@@ -37,8 +37,8 @@ class BatchRequest:
         options: How documents are to be read.
         form: Format of the results.
         output: Folder that receives them, in the shape of `folder`; None leaves them on the server.
-        at_once: Documents in work at the same time.
-        retry: Read again what could not be read before.
+        at_once: Documents to process at the same time.
+        retry: Try pages again that could not be read before.
         as_json: A line for each document on stdout.
     """
 
@@ -82,7 +82,7 @@ async def run_batch(client: AsyncClient, request: BatchRequest) -> ExitCode:
     """Read all; what was read before is only fetched, and what was fetched before is left alone."""
     files = await asyncio.to_thread(documents_in, request.folder, but=request.output)
     if not files:
-        complain(f"there is no document below {request.folder} ({', '.join(sorted(SUFFIXES))}).")
+        complain(f"no documents found in {request.folder} ({', '.join(sorted(SUFFIXES))}).")
         return ExitCode.USAGE
     known = {task.options.labels.get(ITEM, ""): task async for task in client.tasks(labels={BATCH: request.name})}
     extension = await extension_of(client, request.form)
@@ -91,14 +91,14 @@ async def run_batch(client: AsyncClient, request: BatchRequest) -> ExitCode:
         try:
             codes = await run.all(files)
         except asyncio.CancelledError:
-            complain("interrupted; what was sent goes on. The same command goes on where this one stopped.")
+            complain("interrupted; the server continues with what was sent. Run the same command again to continue.")
             return ExitCode.INTERRUPTED
     complain(f"batch {request.name}: {_summary(codes)}")
     return overall_code(codes)
 
 
 def _summary(codes: Sequence[ExitCode]) -> str:
-    words = {ExitCode.OK: "read", ExitCode.PARTLY_READ: "read in part"}
+    words = {ExitCode.OK: "read", ExitCode.PARTLY_READ: "partly read"}
     counted = Counter(words.get(code, "not read") for code in codes)
     return f"{len(codes)} documents, " + ", ".join(f"{count} {word}" for word, count in counted.items())
 
@@ -136,7 +136,7 @@ class _Run:
             except BrokenPipeError:
                 raise  # whoever reads what we print has had enough
             except OSError as error:
-                complain(f"{name}: it cannot be read here: {error.strerror}.")
+                complain(f"{name}: cannot read the file: {error.strerror}.")
                 code = ExitCode.USAGE
         if self._overall is not None:
             self._bars.advance(self._overall)

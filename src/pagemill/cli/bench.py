@@ -13,7 +13,7 @@ from pagemill.domain.page import Page
 from pagemill.library import Pages, Session
 from pagemill.settings import Settings
 
-CAUTION = "Measured on clean print made for this; scans differ. Other work on this machine slows it."
+CAUTION = "Measured on clean, generated print; scans differ. Other work on this machine makes it slower."
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def measure(
 
 def _check(pages: Pages) -> None:
     for page in pages.unread:
-        raise PageUnreadable(f"Page {page.number} could not be read, so there is nothing to tell: {page.message}")
+        raise PageUnreadable(f"Nothing was measured: page {page.number} could not be read: {page.message}")
 
 
 def words_found(pages: Sequence[Page]) -> float:
@@ -92,9 +92,9 @@ def shown(measured: Measured, *, as_json: bool) -> str:
     return (
         f"{measured.engine}/{measured.profile} on {measured.device}, {measured.threads} threads, "
         f"{measured.pages} A4 pages at 200 dpi\n"
-        f"  first page      {measured.first_page_s:.1f} s, a worker started and its models loaded\n"
-        f"  then            {measured.pages_per_s:.2f} pages/s ({1 / measured.pages_per_s:.2f} s a page)\n"
-        f"  peak memory     {measured.peak_mb} MiB of {measured.reserved_mb} MiB promised\n"
+        f"  first page      {measured.first_page_s:.1f} s, including the start of a worker and its models\n"
+        f"  then            {measured.pages_per_s:.2f} pages/s ({1 / measured.pages_per_s:.2f} s per page)\n"
+        f"  peak memory     {measured.peak_mb} MiB of {measured.reserved_mb} MiB reserved\n"
         f"  words found     {measured.words_found:.1%}\n"
         f"{CAUTION}"
     )

@@ -11,7 +11,7 @@ config_commands = typer.Typer(help="Show and check the settings.", no_args_is_he
 
 @config_commands.command()
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Print every setting as it is in force, as YAML that can be used as a settings file; secrets are starred out."""
+    """Print the settings in force as YAML, ready to use as a settings file. Secrets are masked."""
     import yaml
 
     settings = settings_or_exit(config)
@@ -26,9 +26,9 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 @config_commands.command()
 def validate(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Check file, environment and defaults together; what is wrong is said by name, with exit code 2."""
+    """Check the settings file and the environment. Names what is wrong and ends with exit code 2."""
     settings_or_exit(config)
-    typer.echo(json.dumps({"usable": True}) if as_json else "The settings can be used.")
+    typer.echo(json.dumps({"usable": True}) if as_json else "The settings are valid.")
 
 
 @config_commands.command()

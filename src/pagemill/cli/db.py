@@ -8,16 +8,16 @@ import typer
 from pagemill.cli.exits import ExitCode, complain
 from pagemill.cli.loading import ConfigOption, JsonOption, errors_explained, settings_or_exit
 
-db_commands = typer.Typer(help="Look after the database.", no_args_is_help=True, rich_markup_mode=None)
+db_commands = typer.Typer(help="Upgrade, check and inspect the database.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @db_commands.command()
 def upgrade(
-    revision: Annotated[str, typer.Argument(help="Revision to go up to.")] = "head",
+    revision: Annotated[str, typer.Argument(help="Revision to upgrade to.")] = "head",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Bring the database up to the newest schema; a database that is not there is made."""
+    """Upgrade the database to the newest schema. Creates the database if it does not exist."""
     from pagemill.store import migrate
 
     url = settings_or_exit(config).resolved_database_url
@@ -28,17 +28,17 @@ def upgrade(
 
 @db_commands.command()
 def downgrade(
-    revision: Annotated[str, typer.Argument(help='Revision to go down to; "base" leaves nothing.')],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    revision: Annotated[str, typer.Argument(help='Revision to downgrade to; "base" removes everything.')],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Take the database down to an older schema. What only newer ones hold is lost; stop the server first."""
+    """Downgrade the database to an older schema. Data that only newer schemas hold is lost. Stop the server first."""
     from pagemill.store import migrate
 
     url = settings_or_exit(config).resolved_database_url
     if not yes:
-        typer.confirm(f"Go down to revision {revision}? What only newer ones hold is lost.", abort=True)
+        typer.confirm(f"Downgrade to revision {revision}? Data that only newer schemas hold is lost.", abort=True)
     with errors_explained():
         migrate.downgrade(url, revision)
         _say(migrate.current(url), as_json=as_json)
@@ -46,7 +46,7 @@ def downgrade(
 
 @db_commands.command()
 def current(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Print the revision the database is at; "none" where it was never migrated."""
+    """Print the revision of the database, or "none" if it was never migrated."""
     from pagemill.store import migrate
 
     url = settings_or_exit(config).resolved_database_url
@@ -57,7 +57,7 @@ def current(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 @db_commands.command()
 def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Compare the database with what this version expects; each difference is one line, with exit code 1."""
+    """Compare the database with what this version expects. Prints a line for each difference; exit code 1 if any."""
     from pagemill.store import migrate
 
     url = settings_or_exit(config).resolved_database_url
@@ -71,7 +71,7 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         complain("Run `pagemill db upgrade`, or restore the database from a backup.")
         raise typer.Exit(ExitCode.FAULT)
     if not as_json:
-        typer.echo("The database is as this version expects it.")
+        typer.echo("The database matches this version.")
 
 
 def _say(revision: str | None, *, as_json: bool) -> None:

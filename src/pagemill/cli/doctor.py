@@ -139,18 +139,18 @@ def _installed() -> Iterator[tuple[str, str]]:
 def _advice(libraries: dict[str, str], *, gpus: int) -> Iterator[str]:
     if all(name in libraries for name in _SAME_MODULE):
         yield (
-            "opencv-python and opencv-python-headless overwrite each other, and which cv2 is here is left to chance: "
+            "opencv-python and opencv-python-headless are both installed and overwrite each other's cv2. Fix it with "
             "`pip uninstall opencv-python opencv-python-headless`, then `pip install --no-deps opencv-python-headless`."
         )
     if (reason := structure_missing(structure_spec())) is not None:
         yield reason
     if not gpus:
-        yield "NVML shows no GPU: everything runs on the CPU."
+        yield "NVML finds no GPU, so everything runs on the CPU."
 
 
 def _lines(report: Report) -> Iterator[str]:
     yield f"Pagemill {report.pagemill}, Python {report.python}"
-    yield "\nLimits of host memory"
+    yield "\nHost memory limits"
     for limit in report.limits:
         yield f"  {limit.limit_mb:8} MiB, {limit.free_mb} MiB free   {limit.source}"
     yield "\nDevices"
@@ -158,8 +158,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"  {device.device:8} {device.used_mb} of {device.limit_mb} MiB used"
     yield "\nEngines"
     for engine in report.engines:
-        yield f"  {engine.engine:12} {'can be used' if engine.usable else engine.reason}"
-    yield "\nServices that fit, for A4 pages at 200 dpi, before anything was learned"
+        yield f"  {engine.engine:12} {'ready' if engine.usable else engine.reason}"
+    yield "\nServices that fit (A4 pages at 200 dpi, shipped estimates)"
     for fit in report.services:
         yield f"  {fit.service} on {fit.device}: {fit.fit_now} now, {fit.fit_at_most} at most. {fit.reason}"
     yield "\nLibraries: " + ", ".join(f"{name} {number}" for name, number in report.libraries.items())

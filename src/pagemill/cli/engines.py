@@ -21,10 +21,10 @@ engine_commands = typer.Typer(invoke_without_command=True, rich_markup_mode=None
 @engine_commands.callback()
 def engines(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs, as GET /engines answers.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, as GET /engines returns it.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Say which engines there are, their languages, devices, memory and load times, and why one cannot be used."""
+    """List engines with their languages, devices, memory and load times, and why an engine is unavailable."""
     if context.invoked_subcommand is None:
         run_command(_show(settings_or_exit(config, {"log_level": "error"}), as_json=as_json))
 
@@ -33,11 +33,11 @@ def engines(
 def install(
     name: Annotated[str, typer.Argument(help='What to install: "ppstructure", for PP-StructureV3 and PaddleOCR.')],
     folder: Annotated[
-        Path | None, typer.Option(help="Where its environment is made; else below the data directory.")
+        Path | None, typer.Option(help="Folder for its environment. Default: below the data directory.")
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Make the environment that an engine wants for itself; needs the network, which the engine then does not."""
+    """Create the separate environment that an engine needs. This step needs the network; the engine does not."""
     from pagemill.configs import environments
     from pagemill.engines.paddle.environment import NAME, PaddleEnvironment
     from pagemill.engines.paddle.install import install_paddle
@@ -45,14 +45,14 @@ def install(
     settings = settings_or_exit(config)
     with errors_explained():
         if name != NAME:
-            raise InvalidRequest(f"There is nothing to install for {name!r}; there is: {NAME}.")
+            raise InvalidRequest(f"{name!r} cannot be installed. Use {NAME}.")
         options = settings.engines.get(NAME, {})
         usual = PaddleEnvironment.of(options, environments(settings))
         environment = usual if folder is None else PaddleEnvironment(folder.absolute())
         install_paddle(environment, tell=typer.echo)
-    typer.echo(f"The environment is in {environment.folder}. Start Pagemill again to use it.")
+    typer.echo(f"Installed in {environment.folder}. Restart Pagemill to use it.")
     if environment != usual:
-        typer.echo(f"Name it in the settings: engines.{NAME}.environment: {environment.folder}")
+        typer.echo(f"Add this to the settings: engines.{NAME}.environment: {environment.folder}")
 
 
 async def _show(settings: "Settings", *, as_json: bool) -> ExitCode:
@@ -74,13 +74,13 @@ def _lines(found: "EngineListWire") -> Iterator[str]:
 def _engine_lines(engine: "EngineWire") -> Iterator[str]:
     yield f"{engine.name} {engine.version or '(not installed)'}, on {' and '.join(engine.device_kinds)}"
     if engine.reason:
-        yield f"  Cannot be used here: {engine.reason}"
+        yield f"  Unavailable: {engine.reason}"
     for profile in engine.profiles:
         yield from _profile_lines(profile)
 
 
 def _profile_lines(profile: "ProfileWire") -> Iterator[str]:
-    yield f"  {profile.name}: {', '.join(profile.languages) or 'languages known once it is loaded'}"
+    yield f"  {profile.name}: {', '.join(profile.languages) or 'languages are known once it is loaded'}"
     for device in profile.devices:
         yield f"    {device.device}: {'; '.join(_figures(device))}"
 

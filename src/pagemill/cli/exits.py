@@ -1,4 +1,4 @@
-"""How the command line ends; stable, documented in docs/reference/cli.md."""
+"""Exit codes of the command line. They are stable; docs/reference/cli.md documents them."""
 
 import asyncio
 import os
@@ -25,21 +25,21 @@ class ExitCode(IntEnum):
     OK = 0
     """Everything asked for was done; every page was read."""
     FAULT = 1
-    """A fault of Pagemill's own; please report it."""
+    """A bug in Pagemill. Please report it."""
     USAGE = 2
-    """The command line or the settings cannot be used."""
+    """The command line or the settings are invalid."""
     PARTLY_READ = 3
     """Some pages or files could not be read; the others were delivered."""
     NOTHING_READ = 4
     """The input could not be read at all."""
     NO_ROOM = 5
-    """Memory, a device or a free service was missing."""
+    """No memory, no device or no free service was available."""
     UNREACHABLE = 6
     """The server could not be reached."""
     NOT_OVER = 7
-    """The task was not over in time, or has no result yet; it goes on."""
+    """The task did not end in time or has no result yet. It continues."""
     INTERRUPTED = 130
-    """Ended by Ctrl-C."""
+    """Interrupted by Ctrl-C."""
 
 
 _BY_ERROR: tuple[tuple[type[PagemillError], ExitCode], ...] = (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pagemill.settings import Settings
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Settings file; else $PAGEMILL_CONFIG, else ./pagemill.yaml.")
+    Path | None, typer.Option("--config", "-c", help="Settings file. Default: $PAGEMILL_CONFIG, then ./pagemill.yaml.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print it for programs.")]
 

@@ -45,14 +45,14 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Options of every command."""
+    """Options for every command."""
 
 
 @cli.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Where database, uploads and working files live.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder for the database, uploads and working files.")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Serve the HTTP API."""
@@ -70,21 +70,22 @@ def ocr(
         str, typer.Option("--format", "-f", help="text, markdown, json, html, hocr, alto, csv, pdf or zip.")
     ] = "text",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File, or folder for several documents; else stdout.")
+        Path | None, typer.Option("--output", "-o", help="File, or folder for several documents. Default: stdout.")
     ] = None,
-    pages: Annotated[str, typer.Option(help='Pages such as "1-3,7,-1"; all if left out.')] = "",
+    pages: Annotated[str, typer.Option(help='Pages such as "1-3,7,-1". Default: all.')] = "",
     mode: Annotated[
-        OcrMode, typer.Option("--ocr", help="Recognise always, never, or where no text is.")
+        OcrMode,
+        typer.Option("--ocr", help="Recognise every page (force), none (never), or those without usable text (auto)."),
     ] = OcrMode.AUTO,
     engine: Annotated[str, typer.Option(help="Recognition engine.")] = "rapidocr",
     profile: Annotated[str, typer.Option(help="The engine's profile.")] = "accurate",
     languages: Annotated[list[str] | None, typer.Option("--language", "-l", help="ISO 639 code; repeatable.")] = None,
-    dpi: Annotated[int, typer.Option(help="Resolution PDF pages are rendered at.", min=50, max=600)] = 200,
-    structure: Annotated[bool, typer.Option("--structure", help="Find layout and tables, too.")] = False,
+    dpi: Annotated[int, typer.Option(help="Resolution at which PDF pages are rendered.", min=50, max=600)] = 200,
+    structure: Annotated[bool, typer.Option("--structure", help="Find layout and tables as well.")] = False,
     device: Annotated[str | None, typer.Option(help='"cpu" or "cuda:0".')] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Read documents here and now, without a server."""
+    """Read documents on this machine, without a server."""
     from pagemill.cli.ocr import OcrRequest, recognise_files
     from pagemill.domain.recognition import RecognitionOptions
     from pagemill.domain.tasks import TaskOptions
@@ -107,7 +108,7 @@ def doctor(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Say what was found here: limits, devices, engines, how many services of each kind fit, and why not more."""
+    """Show limits, devices and engines of this machine, how many services of each kind fit, and why not more."""
     from pagemill.cli.doctor import examine
 
     typer.echo(examine(settings_or_exit(config, {"log_level": "error"}), as_json=as_json))
@@ -121,7 +122,7 @@ def bench(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Measure this machine: pages a second and peak memory, on pages made for it."""
+    """Measure pages per second and peak memory on this machine, with generated pages."""
     from pagemill.cli.bench import measure, shown
 
     settings = settings_or_exit(config, {"log_level": "error"})

@@ -109,7 +109,7 @@ class _OcrRun:
     async def _deliver(self, file: Path, task: Task) -> None:
         unread = [page for page in await self._application.reader.pages(task.task_id) if page.failure_reason]
         for page in unread:
-            complain(f"{file}: page {page.number} was not read: {page.failure_message}")
+            complain(f"{file}: page {page.number} could not be read: {page.failure_message}")
         self._codes.append(await self._written(file, task))
 
     async def _written(self, file: Path, task: Task) -> ExitCode:
@@ -137,7 +137,7 @@ class _OcrRun:
 def _format(name: str, application: Application) -> ResultFormat:
     formats = result_formats(application.writers)
     if name not in formats:
-        raise InvalidRequest(f"There is no format {name!r}; there are: {', '.join(sorted(formats))}.")
+        raise InvalidRequest(f"Unknown format {name!r}. Use one of: {', '.join(sorted(formats))}.")
     return formats[name]
 
 
@@ -165,7 +165,7 @@ def _destination(target: Path | None) -> Iterator[IO[bytes]]:
             yield out
         part.replace(target)
     except OSError as error:
-        raise InvalidRequest(f"{target} cannot be written: {error.strerror}.") from error
+        raise InvalidRequest(f"Cannot write {target}: {error.strerror}.") from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)

@@ -14,26 +14,33 @@ if TYPE_CHECKING:
 
 
 def _declared(
-    pages: Annotated[str | None, typer.Option(help='Pages such as "1-3,7,-1"; all if left out.')] = None,
-    ocr: Annotated[OcrMode | None, typer.Option(help="Recognise always, never, or where no text is.")] = None,
+    pages: Annotated[str | None, typer.Option(help='Pages such as "1-3,7,-1". Default: all.')] = None,
+    ocr: Annotated[
+        OcrMode | None,
+        typer.Option(help="Recognise every page (force), none (never), or those without usable text (auto)."),
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="Recognition engine.")] = None,
     profile: Annotated[str | None, typer.Option(help="The engine's profile.")] = None,
     language: Annotated[list[str] | None, typer.Option("--language", "-l", help="ISO 639 code; repeatable.")] = None,
-    dpi: Annotated[int | None, typer.Option(help="Resolution PDF pages are rendered at.", min=50, max=600)] = None,
-    rotation: Annotated[int | None, typer.Option(help="Degrees clockwise to turn every page by.")] = None,
-    structure: Annotated[bool, typer.Option("--structure", help="Find layout and tables, too.")] = False,
+    dpi: Annotated[
+        int | None, typer.Option(help="Resolution at which PDF pages are rendered.", min=50, max=600)
+    ] = None,
+    rotation: Annotated[int | None, typer.Option(help="Degrees by which to turn every page clockwise.")] = None,
+    structure: Annotated[bool, typer.Option("--structure", help="Find layout and tables as well.")] = False,
     lower_resolution: Annotated[
-        bool, typer.Option("--allow-lower-resolution", help="Rather at half the dpi than not for want of memory.")
+        bool, typer.Option("--allow-lower-resolution", help="If memory runs out, read the page at half the resolution.")
     ] = False,
     device: Annotated[str | None, typer.Option(help='"cpu" or "cuda:0".')] = None,
-    priority: Annotated[int | None, typer.Option(help="Higher goes first.", min=-100, max=100)] = None,
-    label: Annotated[list[str] | None, typer.Option(help="NAME=VALUE to find it by; repeatable.")] = None,
-    deadline: Annotated[float | None, typer.Option(help="Seconds after which it expires.")] = None,
-    time_to_live: Annotated[float | None, typer.Option(help="Seconds after its end when it is deleted.")] = None,
-    cache: Annotated[
-        str | None, typer.Option(help="use: take pages read before; refresh: share, but read; off.")
+    priority: Annotated[int | None, typer.Option(help="Higher priorities go first.", min=-100, max=100)] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="Label NAME=VALUE, to find the task later; repeatable.")
     ] = None,
-    webhook_url: Annotated[str | None, typer.Option(help="Where its end is told.")] = None,
+    deadline: Annotated[float | None, typer.Option(help="Seconds until the task expires.")] = None,
+    time_to_live: Annotated[float | None, typer.Option(help="Seconds after its end until the task is deleted.")] = None,
+    cache: Annotated[
+        str | None, typer.Option(help="use: reuse and share pages; refresh: read again and share; off.")
+    ] = None,
+    webhook_url: Annotated[str | None, typer.Option(help="URL to notify when the task ends.")] = None,
 ) -> "SubmitOptions":
     """What was asked for, under the names of the API; the server checks it."""
     options: dict[str, object] = {

@@ -18,7 +18,7 @@ FIRST_S = 2.0
 
 ServerOption = Annotated[
     str | None,
-    typer.Option("--server", "-s", metavar="URL", help="Address of the server; else the setting server_url."),
+    typer.Option("--server", "-s", metavar="URL", help="Address of the server. Default: the setting server_url."),
 ]
 
 
@@ -62,7 +62,7 @@ def said(error: "ClientError") -> str:
     from pagemill.client.errors import AccessDenied, ServiceFault
 
     if isinstance(error, AccessDenied) and error.status == 401:
-        return "The server wants an API key; put it into the environment as PAGEMILL_API_KEY, or set api_key."
+        return "The server needs an API key. Set PAGEMILL_API_KEY in the environment, or the setting api_key."
     if isinstance(error, ServiceFault) and error.request_id not in error.message:
         return f"{error.message} (request {error.request_id})"
     return error.message

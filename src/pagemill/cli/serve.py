@@ -97,7 +97,7 @@ def _listening(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        message = f"Cannot listen on {host} port {port} ({error.strerror}); name another with --host or --port."
+        message = f"Cannot listen on {host} port {port} ({error.strerror}). Choose another with --host or --port."
         raise InvalidSettings(message) from error
 
 

@@ -25,7 +25,7 @@ FormatOption = Annotated[
     str, typer.Option("--format", "-f", help="text, markdown, json, html, hocr, alto, csv, pdf or zip.")
 ]
 OutputOption = Annotated[
-    Path | None, typer.Option("--output", "-o", help="File, or folder for several documents; else stdout.")
+    Path | None, typer.Option("--output", "-o", help="File, or folder for several documents. Default: stdout.")
 ]
 TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="Id of a task.", autocompletion=complete_task)]
 TasksArgument = Annotated[
@@ -34,8 +34,10 @@ TasksArgument = Annotated[
 SomeTasksArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[TASK...]", help="Ids of tasks.", autocompletion=complete_task)
 ]
-StatusOption = Annotated[str | None, typer.Option(help="Only tasks of this status, such as failed.")]
-LabelOption = Annotated[list[str] | None, typer.Option("--label", help="Only with NAME=VALUE; repeatable.")]
+StatusOption = Annotated[str | None, typer.Option(help="Only tasks with this status, such as failed.")]
+LabelOption = Annotated[
+    list[str] | None, typer.Option("--label", help="Only tasks with this label, as NAME=VALUE; repeatable.")
+]
 
 
 @server_commands.command()
@@ -43,24 +45,24 @@ LabelOption = Annotated[list[str] | None, typer.Option("--label", help="Only wit
 def submit(
     options: "SubmitOptions",
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="PDFs and images.")],
-    wait: Annotated[bool, typer.Option("--wait", help="Stay until they are read, and deliver the results.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Stay until they are read, and tell what happens.")] = False,
-    start: Annotated[bool, typer.Option(help="Queue them now.")] = True,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until they are read, then deliver the results.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait until they are read, and print what happens.")] = False,
+    start: Annotated[bool, typer.Option(help="Queue them now; with --no-start they wait until you start them.")] = True,
     output_format: FormatOption = "text",
     output: OutputOption = None,
     as_json: JsonOption = False,
     server: ServerOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Send documents to the server; prints the ids of their tasks."""
+    """Send documents to the server and print their task ids."""
     from pagemill.cli.submit import SubmitRequest, submit_files
 
     if wait and watch:
-        _refuse("Say --wait for the results or --watch for what happens, not both.")
+        _refuse("Use either --wait (for the results) or --watch (for what happens), not both.")
     if not start:
         options["start"] = False
         if wait or watch:
-            _refuse("What is not started does not end; leave --wait and --watch out with --no-start.")
+            _refuse("A task that is not started never ends. Do not use --wait or --watch together with --no-start.")
     request = SubmitRequest(files, options, wait=wait, watch=watch, form=output_format, output=output, as_json=as_json)
     run_with_client(lambda client: submit_files(client, request), config=config, server=server)
 
@@ -70,18 +72,18 @@ def submit(
 def batch(
     options: "SubmitOptions",
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, readable=True, help="Folder of documents.")],
-    name: Annotated[str | None, typer.Option(help="Name of the batch; made of the folder's if left out.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the batch. Default: made from the folder's name.")] = None,
     output_format: FormatOption = "text",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the results; else they stay on the server.")
+        Path | None, typer.Option("--output", "-o", help="Folder for the results. Default: they stay on the server.")
     ] = None,
-    at_once: Annotated[int, typer.Option(help="Documents in work at the same time.", min=1, max=64)] = 8,
-    retry: Annotated[bool, typer.Option("--retry", help="Read again what could not be read before.")] = False,
+    at_once: Annotated[int, typer.Option(help="Documents to process at the same time.", min=1, max=64)] = 8,
+    retry: Annotated[bool, typer.Option("--retry", help="Try pages again that could not be read before.")] = False,
     as_json: JsonOption = False,
     server: ServerOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Have a folder of documents read; the same command again goes on where it stopped."""
+    """Read a folder of documents. Run the same command again to continue where it stopped."""
     from pagemill.cli.batch import BatchRequest, default_name, run_batch
 
     request = BatchRequest(
@@ -106,7 +108,7 @@ def status(
     server: ServerOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Say how tasks stand; without any, how the service does."""
+    """Show the status of tasks or, without any, of the service."""
     from pagemill.cli.tasks import show_status
 
     run_with_client(lambda client: show_status(client, tasks or (), as_json=as_json), config=config, server=server)
@@ -116,7 +118,7 @@ def status(
 def watch(
     tasks: TasksArgument, as_json: JsonOption = False, server: ServerOption = None, config: ConfigOption = None
 ) -> None:
-    """Tell what happens to tasks, as it happens, until they are over."""
+    """Print what happens to tasks, as it happens, until they end."""
     from pagemill.cli.tasks import watch_tasks
 
     run_with_client(lambda client: watch_tasks(client, tasks, as_json=as_json), config=config, server=server)
@@ -126,12 +128,12 @@ def watch(
 def result(
     task: TaskArgument,
     output_format: FormatOption = "text",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File; else stdout.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Until the task is over.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File. Default: stdout.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the task ends.")] = False,
     server: ServerOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Fetch a result; of a task under way, the pages read so far."""
+    """Fetch a result. While the task runs, fetch the pages read so far."""
     from pagemill.cli.tasks import ResultRequest, fetch_result
 
     request = ResultRequest(task, output_format, output, wait)
@@ -142,7 +144,7 @@ def result(
 def pages(
     task: TaskArgument, as_json: JsonOption = False, server: ServerOption = None, config: ConfigOption = None
 ) -> None:
-    """Say where each page of a task stands."""
+    """Show the state of each page of a task."""
     from pagemill.cli.tasks import show_pages
 
     run_with_client(lambda client: show_pages(client, task, as_json=as_json), config=config, server=server)
@@ -152,7 +154,7 @@ def pages(
 def cancel(
     tasks: TasksArgument, as_json: JsonOption = False, server: ServerOption = None, config: ConfigOption = None
 ) -> None:
-    """Stop tasks within a page; what is finished is kept."""
+    """Stop tasks, at most a page later. Finished pages are kept."""
     from pagemill.cli.tasks import command_tasks
 
     run_with_client(
@@ -162,15 +164,9 @@ def cancel(
 
 @server_commands.command()
 def retry(
-    tasks: TasksArgument,
-    _failed_pages: Annotated[
-        bool, typer.Option("--failed-pages", help="What is always done; for scripts that like to say so.")
-    ] = True,
-    as_json: JsonOption = False,
-    server: ServerOption = None,
-    config: ConfigOption = None,
+    tasks: TasksArgument, as_json: JsonOption = False, server: ServerOption = None, config: ConfigOption = None
 ) -> None:
-    """Read the pages again that were not read; those that were are kept."""
+    """Try the pages again that were not read. Finished pages are kept."""
     from pagemill.cli.tasks import command_tasks
 
     run_with_client(lambda client: command_tasks(client, "retry", tasks, as_json=as_json), config=config, server=server)
@@ -180,7 +176,7 @@ def retry(
 def list_(
     status: StatusOption = None,
     label: LabelOption = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="Most tasks shown; 0 for all.", min=0)] = 50,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="Maximum number of tasks; 0 for all.", min=0)] = 50,
     as_json: JsonOption = False,
     server: ServerOption = None,
     config: ConfigOption = None,
@@ -201,17 +197,17 @@ def purge(
     tasks: SomeTasksArgument = None,
     status: StatusOption = None,
     label: LabelOption = None,
-    older_than: Annotated[float, typer.Option(help="Only tasks that ended so many days ago.", min=0)] = 0.0,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    older_than: Annotated[float, typer.Option(help="Only tasks that ended at least this many days ago.", min=0)] = 0.0,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     as_json: JsonOption = False,
     server: ServerOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Delete tasks that are over, with their documents and results: the named ones, or all that are selected."""
+    """Delete finished tasks with their documents and results: the tasks you name, or all that you select."""
     from pagemill.cli.tasks import purge_tasks
 
     if tasks and (status or label or older_than):
-        _refuse("Name tasks, or say which by --status, --label and --older-than; not both.")
+        _refuse("Either name tasks or select them with --status, --label and --older-than, not both.")
     selection = _selection(status, label, timedelta(days=older_than))
     run_with_client(
         lambda client: purge_tasks(client, tasks or (), selection, yes=yes, as_json=as_json),
@@ -225,7 +221,7 @@ def _selection(status: str | None, label: list[str] | None, older_than: timedelt
     from pagemill.domain.tasks import TaskStatus
 
     if status is not None and status not in [*TaskStatus]:
-        _refuse(f"There is no status {status!r}; there are: {', '.join(TaskStatus)}.")
+        _refuse(f"Unknown status {status!r}. Use one of: {', '.join(TaskStatus)}.")
     return Selection(None if status is None else TaskStatus(status), labels_of(label), older_than)
 
 

@@ -109,14 +109,16 @@ def report(name: str, task: TaskWire) -> ExitCode:
     if code is not ExitCode.OK:
         why = f" ({task.failure.reason}: {task.failure.message})" if task.failure else ""
         done, total = task.progress.pages_done, task.progress.pages_total
-        complain(f"{name}: {task.status}, {done} of {total} pages were read{why}; see `pagemill pages {task.task_id}`.")
+        complain(
+            f"{name}: {task.status}, {done} of {total} pages read{why}. For details: pagemill pages {task.task_id}"
+        )
     return code
 
 
 def say_how_to_go_on(tasks: Sequence[TaskWire | str]) -> None:
     """After Ctrl-C: nothing was stopped but the looking on."""
     ids = " ".join(task if isinstance(task, str) else task.task_id for task in tasks)
-    complain(f"interrupted; the work goes on. Follow it: pagemill watch {ids}, or stop it: pagemill cancel {ids}")
+    complain(f"interrupted; the server continues. To follow: pagemill watch {ids}. To stop: pagemill cancel {ids}")
 
 
 async def wait_for_task(client: AsyncClient, task: TaskWire | str, *, as_json: bool) -> TaskWire:

@@ -29,9 +29,9 @@ def targets_for(files: Sequence[Path], output: Path | None, extension: str) -> d
     if len(files) == 1 and not output.is_dir():
         return {files[0]: output}
     if output.exists() and not output.is_dir():
-        raise InvalidRequest(f"{output} is a file; several documents need a folder.")
+        raise InvalidRequest(f"{output} is a file. Name a folder for several documents.")
     targets: dict[Path, Path | None] = {file: output / f"{file.stem}{extension}" for file in files}
     for target, times in Counter(targets.values()).items():
         if times > 1:
-            raise InvalidRequest(f"{times} documents would be written to {target}; read them one by one.")
+            raise InvalidRequest(f"{times} documents would be written to {target}. Read them one at a time.")
     return targets

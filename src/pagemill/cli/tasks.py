@@ -49,13 +49,13 @@ async def show_status(client: AsyncClient, tasks: Sequence[str], *, as_json: boo
 def _service_facts(status: StatusWire) -> dict[str, object]:
     queue = status.queue
     devices = {
-        name: f"{memory.used_mb} of {memory.limit_mb} MiB used, {memory.reserved_mb} promised, {memory.level}"
+        name: f"{memory.used_mb} of {memory.limit_mb} MiB used, {memory.reserved_mb} MiB reserved, level {memory.level}"
         for name, memory in status.devices.items()
     }
     return {
         "tasks": {status.value: count for status, count in queue.tasks.items() if count},
         "waiting": f"{queue.queued_tasks} tasks, {queue.waiting_pages} pages",
-        "a page takes": None if queue.page_s is None else f"{queue.page_s:.2f} s",
+        "time per page": None if queue.page_s is None else f"{queue.page_s:.2f} s",
         "models": [models.model_set for models in status.model_sets],
         **devices,
         "server": f"{status.server_mb} MiB",
@@ -106,7 +106,7 @@ async def fetch_result(client: AsyncClient, request: ResultRequest) -> ExitCode:
     task = await client.task(request.task_id)
     if task.status.is_final:
         return report(task.document.name, task)
-    complain(f"the task is {task.status}; these are the pages read so far. Wait for all with --wait.")
+    complain(f"the task is {task.status}; this result has only the pages read so far. Use --wait to wait for all.")
     return ExitCode.PARTLY_READ
 
 
@@ -201,7 +201,7 @@ async def purge_tasks(
     """Delete tasks that are over, with their documents and results: these, or all that were selected."""
     chosen = list(tasks) or [task.task_id async for task in selection.tasks(client) if task.status in FINAL_STATUSES]
     if not chosen:
-        complain("there is nothing to delete.")
+        complain("nothing to delete.")
         return ExitCode.OK
     if not yes and not await asyncio.to_thread(_agreed, len(chosen)):
         return ExitCode.USAGE
@@ -214,7 +214,7 @@ async def purge_tasks(
 
 def _agreed(count: int) -> bool:
     if not sys.stdin.isatty():
-        complain(f"{count} tasks would be deleted, with their documents and results; say --yes to do it.")
+        complain(f"this deletes {count} tasks with their documents and results. Add --yes to confirm.")
         return False
     return typer.confirm(f"Delete {count} tasks with their documents and results?", err=True)
 
@@ -227,5 +227,5 @@ async def _delete(client: AsyncClient, task_id: str, gate: asyncio.Semaphore) ->
         except ClientError as error:
             complain(f"{task_id}: {said(error)}")
             return exit_code_of_refusal(error)
-    complain(f"{task_id}: it was under way and is being cancelled; delete it once it is over.")
+    complain(f"{task_id}: the task was still running and is being cancelled. Delete it after it ends.")
     return ExitCode.NOT_OVER

@@ -131,7 +131,7 @@ class BatchCalls(Following):
             async for state in states:  # noqa: B007 - the last one counts
                 pass
         if not state.status.is_final:
-            raise WaitedTooLong(f"The batch is not over after {within} s; it goes on, and may be waited for again.")
+            raise WaitedTooLong(f"The batch did not end within {within} s. It continues; you can wait again.")
         return state
 
 

@@ -84,7 +84,7 @@ def understood(reply: Reply, kind: type[W]) -> W:
     try:
         return kind.model_validate_json(reply.body, extra="ignore")
     except ValidationError as error:
-        message = "The service's answer cannot be understood; its version may not go with this client's."
+        message = "This client does not understand the service's answer. Check that their versions match."
         raise AnswerNotUnderstood(message) from error
 
 
@@ -101,7 +101,7 @@ def refused(reply: Reply) -> ServiceRefusal:
         problem = Problem.model_validate_json(reply.body)
     except ValidationError:
         problem = Problem(
-            status=reply.status, detail=f"The request was answered {reply.status}, by a proxy perhaps; try again later."
+            status=reply.status, detail=f"The answer was HTTP {reply.status}, perhaps from a proxy. Try again later."
         )
     return refusal(problem, retry_after_s=_retry_after_s(reply.headers.get("retry-after", "")))
 

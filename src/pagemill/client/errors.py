@@ -51,7 +51,7 @@ class Problem(BaseModel):
 
 
 class ClientError(Exception):
-    """Base of all; the message is one sentence that says what to do.
+    """Base of all errors. The message says what to do next.
 
     Attributes:
         retryable: Whether the same call may succeed later.
@@ -65,7 +65,7 @@ class ClientError(Exception):
 
 
 class ServiceUnreachable(ClientError):
-    """No answer came: nobody listens there, the connection broke, or nothing was heard for too long.
+    """No answer came: no service listens there, the connection broke, or the service stayed silent for too long.
 
     Attributes:
         was_silent: There was a connection, but nothing came.
@@ -79,21 +79,21 @@ class ServiceUnreachable(ClientError):
 
 
 class AnswerNotUnderstood(ClientError):
-    """What came is not what this version of the client knows."""
+    """This version of the client does not understand the answer."""
 
 
 class DocumentUnusable(ClientError):
-    """The document cannot be read on this side."""
+    """The document cannot be read on this machine."""
 
 
 class WaitedTooLong(ClientError):
-    """The task is not over; it goes on."""
+    """The task has not ended. It continues."""
 
     retryable = True
 
 
 class ServiceRefusal(ClientError):
-    """The service answered that it will not do this.
+    """The service refused the request.
 
     Attributes:
         problem: All it said.
@@ -133,11 +133,11 @@ class RequestRejected(ServiceRefusal):
 
 
 class AccessDenied(ServiceRefusal):
-    """The API key is missing or wrong, or the service is not to be used under that name."""
+    """The API key is missing or wrong, or the service does not accept this host name."""
 
 
 class NothingThere(ServiceRefusal):
-    """There is no such task, page or result."""
+    """The task, page or result does not exist."""
 
 
 class NotInThatState(ServiceRefusal):
@@ -149,15 +149,15 @@ class DocumentRejected(ServiceRefusal):
 
 
 class NoRoomForIt(ServiceRefusal):
-    """It needs more memory, or another device, than there is."""
+    """The document needs more memory, or another device, than the service has."""
 
 
 class ServiceBusy(ServiceRefusal):
-    """Not now: the queue is full, no worker is free, or the service is starting."""
+    """The service is busy: its queue is full, no worker is free, or it is starting."""
 
 
 class ServiceFault(ServiceRefusal):
-    """Something went wrong on the service's side; its log tells more under `request_id`."""
+    """The service failed. Its log has more under `request_id`."""
 
 
 _BY_CODE: Mapping[str, type[ServiceRefusal]] = {

@@ -71,7 +71,7 @@ class FollowingCalls(TaskCalls, ResultCalls, Following):
             async for state in states:  # noqa: B007 - the last one counts
                 pass
         if state is None or not state.status.is_final:
-            raise WaitedTooLong(f"The task is not over after {within} s; it goes on, and may be waited for again.")
+            raise WaitedTooLong(f"The task did not end within {within} s. It continues; you can wait again.")
         return state
 
     async def read_pages(self, task: TaskRef) -> AsyncGenerator[Page, None]:

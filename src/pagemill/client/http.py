@@ -134,7 +134,7 @@ def checked_address(server_url: str) -> str:
 
 
 def _no_address(server_url: str) -> ClientError:
-    return ClientError(f"{server_url!r} is no address of a service; write it as http://127.0.0.1:8000.")
+    return ClientError(f"{server_url!r} is not a valid address. Use the form http://127.0.0.1:8000.")
 
 
 def _headers(api_key: str | None) -> dict[str, str]:
@@ -169,13 +169,13 @@ def _explained(address: str) -> Iterator[None]:
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        message = f"No service answers at {address}; start one with `pagemill serve`, or name another address."
+        message = f"No service answers at {address}. Start one with `pagemill serve`, or use another address."
         raise ServiceUnreachable(message) from error
     except httpx.TimeoutException as error:
-        message = f"The service at {address} was silent for too long; try again later."
+        message = f"The service at {address} did not answer in time. Try again later."
         raise ServiceUnreachable(message, was_silent=isinstance(error, httpx.ReadTimeout)) from error
     except httpx.TransportError as error:
-        raise ServiceUnreachable(f"The connection to {address} broke ({error}); try again.") from error
+        raise ServiceUnreachable(f"The connection to {address} broke ({error}). Try again.") from error
 
 
 def _lower(headers: httpx.Headers) -> Mapping[str, str]:

@@ -131,7 +131,7 @@ class _Destination:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise DocumentUnusable(f"The result cannot be written: {error.strerror}.") from error
+            raise DocumentUnusable(f"Cannot write the result: {error.strerror}.") from error
 
     def rewound(self) -> bool:
         """Whether it is at its start (again)."""
@@ -176,4 +176,4 @@ def _removed(part: Path) -> None:
 
 
 def _unwritable(target: Path, error: OSError) -> DocumentUnusable:
-    return DocumentUnusable(f"{target} cannot be written: {error.strerror}.")
+    return DocumentUnusable(f"Cannot write {target}: {error.strerror}.")

@@ -67,7 +67,7 @@ class Upload:
         if isinstance(self._document, Path):
             own = self._document.name
             if not self._document.is_file():
-                raise DocumentUnusable(f"There is no file {self._document}.")
+                raise DocumentUnusable(f"File not found: {self._document}.")
         elif isinstance(self._document, bytes):
             own = UNNAMED
         else:
@@ -100,12 +100,14 @@ def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise DocumentUnusable(f"{path} cannot be read: {error.strerror}.") from error
+        raise DocumentUnusable(f"Cannot read {path}: {error.strerror}.") from error
 
 
 def _position(file: BinaryIO) -> int:
     if not file.seekable():
-        raise DocumentUnusable("The document cannot be sent again if that is needed; hand over its bytes, or a file.")
+        raise DocumentUnusable(
+            "This document cannot be sent again if the connection breaks. Pass its bytes or a file instead."
+        )
     return file.tell()
 
 

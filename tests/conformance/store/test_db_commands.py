@@ -28,7 +28,7 @@ def test_up_down_and_where_it_is(config: str) -> None:
     newest = db("current", config=config).stdout.strip()
     assert newest in up.stdout
     checked = db("check", config=config)
-    assert (checked.exit_code, checked.stdout) == (0, "The database is as this version expects it.\n")
+    assert (checked.exit_code, checked.stdout) == (0, "The database matches this version.\n")
     assert db("downgrade", "0001", "--yes", config=config).exit_code == 0
     assert db("current", config=config).stdout == "0001\n"
     stale = db("check", config=config)

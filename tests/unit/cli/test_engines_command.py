@@ -11,7 +11,7 @@ def test_only_what_there_is_can_be_installed(tmp_path: Path) -> None:
     environment = {"PAGEMILL_DATA_DIR": str(tmp_path / "data")}
     refused = CliRunner().invoke(cli, ["engines", "install", "magic"], env=environment)
     assert refused.exit_code == 2
-    assert "there is: ppstructure" in refused.stderr
+    assert "Use ppstructure" in refused.stderr
     assert not (tmp_path / "data").exists()
 
 
@@ -31,6 +31,6 @@ def test_engines_are_told_to_people_and_to_programs(tmp_path: Path) -> None:
     reason = by_name["tesseract"].reason
     assert reason is not None
     assert "apt-get install tesseract-ocr-eng" in reason
-    assert f"Cannot be used here: {reason}" in told.stdout
+    assert f"Unavailable: {reason}" in told.stdout
     assert f"reserves {by_name['rapidocr'].profiles[0].devices[0].seed.idle_mb} MiB idle" in told.stdout
     assert not (tmp_path / "data").exists()

@@ -70,7 +70,7 @@ export function upload(file, fields, onProgress) {
       if (sending.status < 300) resolve(answer);
       else reject(new Refusal(answer, sending.status));
     };
-    sending.onerror = () => reject(new Error("The server cannot be reached; send the file again once it can."));
+    sending.onerror = () => reject(new Error("The server is not reachable. Send the file again later."));
     sending.send(form);
   });
 }

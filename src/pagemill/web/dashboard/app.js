@@ -52,7 +52,7 @@ function show(live) {
 function showConnection({ open, again, refusal }) {
   const place = document.getElementById("connection");
   place.dataset.state = open ? (again ? "again" : "live") : "lost";
-  if (open) say(place, again ? "Connected again, all up to date" : "Live");
+  if (open) say(place, again ? "Connected again and up to date" : "Live");
   else say(place, refusal?.message ?? "No connection to the server. Trying again …");
 }
 
@@ -72,12 +72,12 @@ function askForKey() {
     event.preventDefault();
     keep(field.value.trim());
     start();
-  } }, h("h1", {}, "This service asks for a key"), h("label", { for: "key" }, "API key"), field,
-  h("p", { class: "hint" }, "It is kept in this tab only and forgotten when you close it."),
+  } }, h("h1", {}, "This service needs a key"), h("label", { for: "key" }, "API key"), field,
+  h("p", { class: "hint" }, "The key stays in this tab and is forgotten when you close it."),
   h("button", { class: "primary" }, "Open the dashboard"));
   main.replaceChildren(form);
   field.focus();
-  announce("An API key is needed.");
+  announce("Enter an API key.");
 }
 
 document.querySelector(".skip").addEventListener("click", (event) => {

@@ -1,8 +1,8 @@
-// A device's memory over the last minutes: what is used and promised under the guard's levels, and larger, what each of
-// our workers holds of what was promised them.
+// A device's memory over the last minutes: used and reserved, with the guard's levels behind; and enlarged, what each of
+// our workers holds.
 
 import { s } from "./dom.js";
-import { mebibytes } from "./format.js";
+import { count, mebibytes } from "./format.js";
 
 const WIDTH = 600;
 const HEIGHT = 160;
@@ -19,8 +19,8 @@ export function memoryChart(points, limit, { levels, now }) {
   const scale = scaled(points, limit, now);
   const last = points.at(-1);
   const most = Math.max(...points.map((each) => each.used_mb));
-  return chart(`Memory over the last minutes: now ${last.used_mb} MiB used and ${last.reserved_mb} MiB promised of `
-    + `${limit} MiB; at most ${most} MiB were used.`,
+  return chart(`Memory over the last minutes: now ${last.used_mb} MiB used and ${last.reserved_mb} MiB reserved of `
+    + `${limit} MiB; highest use ${most} MiB.`,
   ...bands(levels), area("used", points, scale, (each) => each.used_mb), promised(points, scale));
 }
 
@@ -28,8 +28,8 @@ export function memoryChart(points, limit, { levels, now }) {
 export function ownChart(points, top, { now, shades }) {
   const scale = scaled(points, top, now);
   const held = heldBy(points.at(-1).held.map(({ id }) => id));
-  return chart(`Memory held by workers over the last minutes: now ${held(points.at(-1))} MiB by `
-    + `${points.at(-1).held.length} of them.`, ...heldAreas(points, scale, shades), promised(points, scale));
+  return chart(`Memory held by workers over the last minutes: now ${held(points.at(-1))} MiB in `
+    + `${count(points.at(-1).held.length, "worker")}.`, ...heldAreas(points, scale, shades), promised(points, scale));
 }
 
 /** The top of the own chart: the most that was held or promised, and a little more. */

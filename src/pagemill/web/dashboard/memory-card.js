@@ -17,7 +17,7 @@ export function memoryCard(device, memory, live) {
         memory.level === "normal" ? "normal" : `level ${memory.level}`)),
     h("ul", { class: "legend" },
       h("li", {}, `limit ${mebibytes(memory.limit_mb)}`),
-      h("li", { data: { line: "used" } }, `used by anybody ${mebibytes(memory.used_mb)}`),
+      h("li", { data: { line: "used" } }, `used by all programs ${mebibytes(memory.used_mb)}`),
       promisedLegend(memory)),
     plot(memoryChart(points, memory.limit_mb, { levels, now: live.takenAt }), "Levels of the memory guard",
       Object.entries(levels).map(([name, at]) => ({ at, text: `${name} ${at} %`, level: name }))),
@@ -30,17 +30,17 @@ function own(memory, points, live) {
   const shades = shadesOf(points);
   const top = topOf(points);
   return [
-    h("h3", {}, "Of that, by our workers"),
+    h("h3", {}, "Used by our workers"),
     h("ul", { class: "legend" }, promisedLegend(memory), ...points.at(-1).held.map(({ id, name, mb }) =>
       h("li", { data: { line: "held", shade: shades.get(id) } }, `${name} ${mebibytes(mb)}`)),
-      h("li", {}, `and by this server itself ${mebibytes(live.status.server_mb)}`)),
+      h("li", {}, `this server itself ${mebibytes(live.status.server_mb)}`)),
     plot(ownChart(points, top, { now: live.takenAt, shades }), "Scale", marksOf(top)),
     axis(points, live),
   ];
 }
 
 function promisedLegend(memory) {
-  return h("li", { data: { line: "promised" } }, `promised by the ledger ${mebibytes(memory.reserved_mb)}`);
+  return h("li", { data: { line: "promised" } }, `reserved ${mebibytes(memory.reserved_mb)}`);
 }
 
 function plot(chart, label, marks) {

@@ -5,10 +5,10 @@ import { clock, count, mebibytes, seconds } from "./format.js";
 import { cell, table } from "./tables.js";
 
 const CAUSES = {
-  idle: "it was not used for the idle timeout",
-  spent: "its process had grown or could not be used any more",
-  room: "its memory was wanted for other models or a larger page",
-  pressure: "the memory guard asked for memory",
+  idle: "nothing used it for the idle timeout",
+  spent: "its process had grown or was no longer usable",
+  room: "other models or a larger page needed its memory",
+  pressure: "memory was short",
 };
 
 export function modelSets(live) {
@@ -23,22 +23,22 @@ export function modelSets(live) {
     cell("Process", String(set.pid))));
   const section = h("section", { class: "card", "aria-label": "Resident model sets" },
     h("div", { class: "card-head" }, h("h2", {}, "Resident model sets"), h("p", { class: "hint" }, soFar(live.status))),
-    sets.length ? table(["Model set", "Uses", "Idle", "Leaves in", "Holds", "Promised", "Process"], rows)
-      : h("p", { class: "empty" }, `None: nothing is loaded, so only the server itself holds memory (${mebibytes(server)}).`),
+    sets.length ? table(["Model set", "Uses", "Idle", "Leaves in", "Holds", "Reserved", "Process"], rows)
+      : h("p", { class: "empty" }, `No models are loaded. Only the server itself holds memory (${mebibytes(server)}).`),
     lastEviction(live.status.last_eviction));
   countDown(section, live);
   return section;
 }
 
 function soFar({ unloads, unloaded_mb: back }) {
-  return unloads ? `${count(unloads, "model set")} unloaded so far, ${mebibytes(back)} measured back` : "";
+  return unloads ? `${count(unloads, "model set")} unloaded so far, ${mebibytes(back)} returned (measured)` : "";
 }
 
 function lastEviction(last) {
   if (last === null) return null;
   const { at, cause, model_sets: sets, returned_mb: back } = last;
   return h("p", { class: "last-eviction hint" }, "Last unloaded ", h("time", { datetime: at }, clock(at)), ": ",
-    h("b", {}, sets.join(", ")), `, because ${CAUSES[cause] ?? cause}; ${mebibytes(back)} measured back.`);
+    h("b", {}, sets.join(", ")), `, because ${CAUSES[cause] ?? cause}; ${mebibytes(back)} returned (measured).`);
 }
 
 /** Idle times go on between two pictures. */

@@ -10,7 +10,7 @@ export class PageGrid {
   constructor(onChoose) {
     this.onChoose = onChoose;
     this.buttons = new Map();
-    this.grid = h("div", { class: "grid", role: "group", "aria-label": "Pages; arrow keys go from one to the next",
+    this.grid = h("div", { class: "grid", role: "group", "aria-label": "Pages; use the arrow keys to move between them",
       onkeydown: (event) => this.#move(event),
       onclick: (event) => event.target.dataset.page && onChoose(Number(event.target.dataset.page)) });
     this.sum = h("p", { class: "hint" });

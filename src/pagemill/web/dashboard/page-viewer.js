@@ -35,7 +35,7 @@ export class PageViewer {
     this.text = h("div", { class: "text", tabindex: 0, role: "group", onkeydown: (event) => this.#move(event) });
     this.note = h("p", { class: "notice", hidden: true });
     this.word = h("p", { class: "word", role: "status" });
-    this.tries = h("ol", { class: "tries", "aria-label": "What was tried", hidden: true });
+    this.tries = h("ol", { class: "tries", "aria-label": "Attempts", hidden: true });
     for (const side of [this.overlay, this.text]) {
       side.addEventListener("pointerover", ({ target }) => this.#hover(target));
       side.addEventListener("pointerleave", () => this.#hover(null));
@@ -103,7 +103,7 @@ export class PageViewer {
   async #loadText(state, signal) {
     this.note.hidden = state.state === "done";
     if (state.state !== "done") {
-      const why = state.failure?.message ?? { queued: "This page waits for its turn.", leased: "This page is being read.",
+      const why = state.failure?.message ?? { queued: "This page is waiting for its turn.", leased: "This page is being read.",
         cancelled: "This page was not read: the task was cancelled.", failed: "This page could not be read." }[state.state];
       say(this.note, why);
       this.note.classList.toggle("bad", state.state === "failed");
@@ -139,7 +139,7 @@ export class PageViewer {
   #fill(page, state) {
     this.#clearText();
     mark(this.overlay, "viewBox", `0 0 ${page.width_px} ${page.height_px}`);
-    mark(this.text, "aria-label", `Text of page ${page.number}; arrow keys go from word to word`);
+    mark(this.text, "aria-label", `Text of page ${page.number}; use the arrow keys to move between words`);
     const source = page.source === "ocr" ? `recognised by ${page.engine} ${page.profile ?? ""}`.trim() : "text layer";
     say(this.facts, [source, seconds(state.seconds), state.confidence === null ? "" : `confidence ${percent(state.confidence)}`,
       page.rotation ? `turned ${page.rotation}°` : ""].filter(Boolean).join(" · "));
@@ -147,7 +147,7 @@ export class PageViewer {
     this.text.append(...blocks);
     this.overlay.append(...boxes);
     this.units = units;
-    if (!this.units.length) this.text.append(h("p", { class: "hint" }, "No text was found on this page."));
+    if (!this.units.length) this.text.append(h("p", { class: "hint" }, "This page has no text."));
     this.text.append(...page.warnings.map((warning) => h("p", { class: "notice" }, warning)));
     this.copy.hidden = this.units.length === 0;
     this.#showLegend();
@@ -202,11 +202,11 @@ export class PageViewer {
       [...block.querySelectorAll(".line")].map((line) => line.textContent).join("\n"));
     try {
       await navigator.clipboard.writeText(lines.join("\n\n"));
-      announce("The page's text was copied.");
+      announce("Page text copied.");
       say(this.copy, "Copied");
       setTimeout(() => say(this.copy, "Copy text"), 2_000);
     } catch {
-      announce("The browser does not allow copying here; select the text instead.");
+      announce("The browser does not allow copying. Select the text instead.");
     }
   }
 }

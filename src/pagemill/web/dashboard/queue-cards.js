@@ -8,9 +8,9 @@ export function tiles({ status, rate }) {
   const { queue, lanes } = status;
   const left = rate > 0 && queue.waiting_pages ? ` · about ${seconds(queue.waiting_pages / rate)} left` : "";
   return h("section", { class: "tiles", "aria-label": "Queue" },
-    tile("Pages to do", queue.waiting_pages.toLocaleString("en"), `${count(queue.active_tasks, "task")} at work${left}`),
-    tile("Waiting tasks", queue.queued_tasks.toLocaleString("en"), queue.queued_tasks ? `the oldest for ${seconds(queue.oldest_wait_s)}` : "none waits"),
-    tile("Pages a second", rate.toFixed(rate < 10 ? 1 : 0), "over the last minute"),
+    tile("Pages left", queue.waiting_pages.toLocaleString("en"), `${count(queue.active_tasks, "task")} running${left}`),
+    tile("Waiting tasks", queue.queued_tasks.toLocaleString("en"), queue.queued_tasks ? `oldest: ${seconds(queue.oldest_wait_s)}` : "none"),
+    tile("Pages per second", rate.toFixed(rate < 10 ? 1 : 0), "over the last minute"),
     ...lanes.map((lane) => tile(`Services: ${lane.name}`, `${lane.in_use} / ${lane.capacity}`, "in use")));
 }
 
@@ -27,17 +27,17 @@ export function queueTables(queue) {
 
 function spreads({ waits, runs }) {
   const columns = ["Tasks", "Number", "Median", "90 % within", "99 % within"];
-  const rows = [["Waited to be let in", waits], ["Ran from start to end", runs]].map(([name, spread]) =>
+  const rows = [["Waiting time", waits], ["Running time", runs]].map(([name, spread]) =>
     row(columns, name, spread.count.toLocaleString("en"),
       ...["p50_s", "p90_s", "p99_s"].map((key) => (spread.count ? seconds(spread[key]) : "–"))));
   return table(columns, rows);
 }
 
 function oldestWaits(waits) {
-  if (!waits.length) return h("p", { class: "hint after" }, "No task waits now.");
-  const columns = ["Waiting tasks", "The oldest waits for"];
+  if (!waits.length) return h("p", { class: "hint after" }, "No tasks are waiting.");
+  const columns = ["Waiting tasks", "Oldest has waited"];
   return h("div", { class: "after" }, table(columns, waits.map(({ priority, oldest_wait_s: wait }) =>
-    row(columns, `of priority ${priority}`, seconds(wait)))));
+    row(columns, `priority ${priority}`, seconds(wait)))));
 }
 
 export function workDone(done) {
@@ -46,8 +46,8 @@ export function workDone(done) {
     ...Object.entries(done.oom_recoveries).map(([rung, times]) => [`out of memory, then ${words(rung)}`, times]),
     ...Object.entries(done.worker_losses).map(([cause, times]) => [`worker lost: ${words(cause)}`, times])];
   return h("section", { class: "card", "aria-label": "Work done" },
-    h("div", { class: "card-head" }, h("h2", {}, "Since the server was started")),
-    stages.length ? table(STAGE_COLUMNS, stages) : h("p", { class: "empty" }, "No page was read yet."),
+    h("div", { class: "card-head" }, h("h2", {}, "Since the server started")),
+    stages.length ? table(STAGE_COLUMNS, stages) : h("p", { class: "empty" }, "No pages read yet."),
     h("ul", { class: "counters" }, ...counters.filter(([, times]) => times).map(([name, times]) =>
       h("li", {}, `${count(times, "page")} ${name}`))));
 }
@@ -68,13 +68,13 @@ function stageRow(stage, { bounds, counts }) {
 
 /** What failed, by reason: tasks of the last day with the newest to look at, and pages since the server was started. */
 export function failures({ queue, work }) {
-  const columns = ["Failed for", "Tasks of the last day", "Pages since the start", "Newest task"];
+  const columns = ["Reason", "Tasks of the last day", "Pages since server start", "Newest task"];
   const tasks = new Map(queue.failures.map((group) => [group.reason, group]));
   const reasons = [...new Set([...tasks.keys(), ...Object.keys(work.failed_for)])];
   if (!reasons.length) return null;
   const rows = reasons.map((reason) => {
     const group = tasks.get(reason);
-    const newest = group ? h("a", { href: `#/tasks/${group.newest_task_id}` }, "look at it") : "–";
+    const newest = group ? h("a", { href: `#/tasks/${group.newest_task_id}` }, "show") : "–";
     return row(columns, sentence(reason), String(group?.tasks ?? 0), String(work.failed_for[reason] ?? 0), newest);
   });
   return h("section", { class: "card", "aria-label": "Failures by reason" },

@@ -20,7 +20,7 @@ export function showReceipt(place, task, receipt) {
       ...Object.entries(receipt.retries).map(([why, times]) => line(`Retried: ${words(why)}`, `× ${times}`)),
       ...Object.entries(receipt.workers_lost).map(([why, times]) => line(`Worker lost: ${words(why)}`, `× ${times}`)),
       receipt.memory_warnings > 0 && line("Memory warnings", `× ${receipt.memory_warnings}`),
-      line("Released and checked", task.resource_cleanup_completed ? "yes" : receipt.is_final ? "not yet" : "–")),
+      line("Released and verified", task.resource_cleanup_completed ? "yes" : receipt.is_final ? "not yet" : "–")),
     ...(receipt.rungs.length ? [rungs(receipt.rungs)] : []));
 }
 

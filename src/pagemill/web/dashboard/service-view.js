@@ -9,7 +9,7 @@ const TICK_MS = 1_000;
 
 export function serviceView(live) {
   const element = h("div", { class: "service-view" }, h("h1", { class: "unseen" }, "Memory and queue"));
-  const body = h("div", { class: "service-body" }, h("p", { class: "hint" }, "Waiting for the first picture …"));
+  const body = h("div", { class: "service-body" }, h("p", { class: "hint" }, "Loading …"));
   element.append(body);
   const left = new AbortController();
   const show = () => live.status && body.replaceChildren(...sections(live));

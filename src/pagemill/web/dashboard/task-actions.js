@@ -5,8 +5,8 @@ import { announce, h } from "./dom.js";
 import { canCancel, canRetry } from "./status.js";
 
 const FORMATS = {
-  pdf: "Searchable PDF", text: "Text", markdown: "Markdown", html: "HTML", json: "JSON, with every box", csv: "Tables as CSV",
-  hocr: "hOCR", alto: "ALTO XML", zip: "All of these",
+  pdf: "Searchable PDF", text: "Text", markdown: "Markdown", html: "HTML", json: "JSON with boxes", csv: "Tables as CSV",
+  hocr: "hOCR", alto: "ALTO XML", zip: "All formats",
 };
 const ORDER = Object.keys(FORMATS);
 
@@ -18,7 +18,7 @@ function sorted(formats) {
 
 function retryLabel({ pages_done: done, pages_failed: failed }) {
   if (done === 0) return "Try again";
-  return failed > 0 ? "Retry failed pages" : "Read the rest";
+  return failed > 0 ? "Retry failed pages" : "Read remaining pages";
 }
 
 /** The document's name with another ending, never its own. */

@@ -58,7 +58,7 @@ export function showProgress(bar, text, { document, status, progress }) {
   const { pages_total: total, pages_done: done, pages_failed: failed } = progress;
   bar.max = Math.max(1, total);
   bar.value = done + failed;
-  mark(bar, "aria-label", `Pages of ${document.name} that are done`);
+  mark(bar, "aria-label", `Finished pages of ${document.name}`);
   bar.classList.toggle("some-failed", failed > 0);
   const all = done === total && isFinal(status);
   say(text, (all ? count(total, "page") : `${done} of ${count(total, "page")}`) + (failed ? ` · ${failed} failed` : ""));

@@ -23,7 +23,7 @@ class TasksView {
     this.loading = new AbortController();
     this.left = new AbortController();
     this.panel = uploadPanel(live.setup);
-    this.filters = h("div", { class: "filters", role: "group", "aria-label": "Show tasks that are" });
+    this.filters = h("div", { class: "filters", role: "group", "aria-label": "Filter tasks by status" });
     this.list = h("ul", { class: "tasks", "aria-label": "Tasks, newest first" });
     this.empty = h("p", { class: "empty", hidden: true });
     this.error = h("p", { class: "notice bad", role: "alert", hidden: true });
@@ -153,7 +153,7 @@ class TasksView {
     say(this.place, `${count(this.rows.size, "task")}${this.#first ? "" : ` · page ${this.cursors.length}`}`);
     this.newer.parentElement.hidden = this.#first && this.older.disabled;
     this.empty.hidden = this.rows.size > 0;
-    say(this.empty, this.status ? `No task is ${words(this.status)}.` : "No tasks yet. Drop a document above to begin.");
+    say(this.empty, this.status ? `No tasks are ${words(this.status)}.` : "No tasks yet. Drop a document above to start.");
   }
 
   #refused(message) {

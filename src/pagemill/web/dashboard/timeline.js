@@ -10,7 +10,7 @@ const TONES = {
   cancel_requested: "warn", started: "busy",
 };
 const NAMES = {
-  resource_acquired: "Service acquired", resource_released: "Service released", cleanup_completed: "All released, and checked",
+  resource_acquired: "Service acquired", resource_released: "Service released", cleanup_completed: "Resources released and verified",
   oom_recovery: "Out of memory", cleanup_started: "Cleaning up",
 };
 const KEPT = 2_000;
@@ -25,7 +25,7 @@ export class Timeline {
     this.byPage = new Map();
     this.last = null;
     this.list = h("ol", { class: "timeline", tabindex: 0, "aria-label": "Events, oldest first" });
-    this.element = h("section", { class: "card", "aria-label": "What happened" }, h("h2", {}, "What happened"), this.list);
+    this.element = h("section", { class: "card", "aria-label": "Timeline" }, h("h2", {}, "Timeline"), this.list);
   }
 
   /** Add what is new since the last time. */

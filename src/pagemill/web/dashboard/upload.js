@@ -11,7 +11,7 @@ export function uploadPanel(setup) {
   const waiting = [];
   let sending = 0;
   const options = optionFields(setup);
-  const rows = h("ul", { class: "sending", "aria-label": "Files on their way" });
+  const rows = h("ul", { class: "sending", "aria-label": "Uploads" });
   const chooser = h("input", { type: "file", multiple: true, class: "unseen", id: "files", tabindex: -1,
     "aria-label": "Documents", accept: ".pdf,.png,.jpg,.jpeg,.tif,.tiff,.webp,.bmp,application/pdf,image/*",
     onchange: () => { take(chooser.files); chooser.value = ""; } });
@@ -36,7 +36,7 @@ export function uploadPanel(setup) {
 
   async function send({ file, fields, row }) {
     if (file.size > setup.max_upload_bytes) {
-      return row.refuse(`It has ${bytes(file.size)}; the most that is taken is ${bytes(setup.max_upload_bytes)}.`);
+      return row.refuse(`The file has ${bytes(file.size)}. The limit is ${bytes(setup.max_upload_bytes)}.`);
     }
     try {
       await upload(file, fields, (share) => row.progress(share));
@@ -62,7 +62,7 @@ class Row {
 
   progress(share) {
     this.bar.value = share;
-    if (share === 1) say(this.state, "Being looked at …");
+    if (share === 1) say(this.state, "Inspecting …");
   }
 
   done() {
@@ -74,7 +74,7 @@ class Row {
     this.element.classList.add("bad");
     say(this.state, message);
     this.element.append(h("button", { "aria-label": `Dismiss ${this.name}`, onclick: () => this.done() }, "Dismiss"));
-    announce(`${this.name} was not taken. ${message}`);
+    announce(`${this.name} was not accepted. ${message}`);
   }
 }
 
@@ -109,12 +109,12 @@ function optionFields(setup) {
     : profiles.map((way) => [`${engine}/${way}`, way]);
   const fields = {
     profile: select("How to read", choices),
-    ocr: select("Recognise", [["auto", "pages without text"], ["force", "every page"], ["never", "nothing: text layers only"]]),
+    ocr: select("Recognise", [["auto", "pages without usable text"], ["force", "every page"], ["never", "no page: use text layers only"]]),
     structure: select("Look for", [["", "text"], ["true", "text, headings and tables"]]),
     pages: text("Pages", "all, or 1-3,7,-1"),
-    languages: text("Languages", "the engine's own, or en,de"),
+    languages: text("Languages", "the engine's default, or en,de"),
     dpi: select("Resolution", [["150", "150 dpi"], ["200", "200 dpi"], ["300", "300 dpi"], ["400", "400 dpi"]], "200"),
-    rotation: select("Turn pages", [["", "as they need it"], ["0", "not at all"], ["90", "90° right"], ["180", "upside down"], ["270", "90° left"]]),
+    rotation: select("Turn pages", [["", "automatically"], ["0", "not at all"], ["90", "90° right"], ["180", "upside down"], ["270", "90° left"]]),
     priority: select("Priority", [["10", "high"], ["0", "normal"], ["-10", "low"]], "0"),
   };
   const element = h("details", { class: "options" }, h("summary", {}, "Options"),
