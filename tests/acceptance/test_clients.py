@@ -148,7 +148,7 @@ def test_pages_that_are_read_already_are_given_once(client: Client, scan: Path) 
 
 def test_a_wait_ends_in_time(client: Client, scan: Path) -> None:
     task = client.submit(scan, start=False)
-    with pytest.raises(WaitedTooLong, match="goes on"):
+    with pytest.raises(WaitedTooLong, match="It continues"):
         client.wait(task, within=0.2)
     assert next(iter(client.watch(task))).status is TaskStatus.CREATED
 
@@ -209,7 +209,7 @@ def test_refusals_say_what_is_wrong(client: Client, scan: Path, tmp_path: Path) 
 def test_nobody_there_is_said_with_the_address(kind: str, scan: Path) -> None:
     with (
         connected(kind, "http://127.0.0.1:9", retries=RetryRules(total_s=0)) as client,
-        pytest.raises(ServiceUnreachable, match=r"http://127\.0\.0\.1:9; start one with `pagemill serve`"),
+        pytest.raises(ServiceUnreachable, match=r"http://127\.0\.0\.1:9\. Start one with `pagemill serve`"),
     ):
         client.submit(scan)
     with pytest.raises(ClientError, match="is no address"), connected(kind, "127.0.0.1:8000", retries=HASTY):

@@ -134,7 +134,7 @@ def test_what_goes_wrong_is_one_sentence_and_an_exit_code(pagemill: Run, scan: P
         (("result", waiting, "-f", "docx"), 2, "docx"),
         (("list", "--status", "sleeping"), 2, "partially_succeeded"),
         (("status", "--server", "http://127.0.0.1:9", "-c", "impatient.yaml"), 2, "impatient.yaml"),
-        (("status", "--server", "nowhere"), 2, "is no address"),
+        (("status", "--server", "nowhere"), 2, "is not a valid address"),
         (("batch", tmp_path / "empty"), 2, "no documents found in"),
     ]
     (tmp_path / "empty").mkdir()

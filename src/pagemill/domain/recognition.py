@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.engines import EngineProfile
 from pagemill.domain.memory import DeviceId
-from pagemill.domain.text import Text
+from pagemill.domain.text_fields import Text
 
 READER = "reader"
 """The engine name of a worker without an engine: it inspects documents and takes text layers."""

@@ -14,7 +14,8 @@ from pagemill.domain.errors import IllegalTransition, TaskFailureReason
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.quarantine import Circumstances
 from pagemill.domain.recognition import RecognitionOptions, Stage
-from pagemill.domain.text import Text, TextFromOutside
+from pagemill.domain.text import TextFromOutside
+from pagemill.domain.text_fields import Text
 
 
 class TaskStatus(StrEnum):

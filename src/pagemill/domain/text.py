@@ -6,10 +6,10 @@ loses both once, where it enters: in errors, outcomes, options, documents' names
 
 import json
 import re
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import AfterValidator, BaseModel, JsonValue
-from pydantic_core import PydanticSerializationError
+if TYPE_CHECKING:
+    from pydantic import JsonValue  # `pagemill --help` comes at once: errors need this module, and no models
 
 REPLACEMENT = "\ufffd"
 """Stands where a character was that is none."""
@@ -22,10 +22,6 @@ _ESCAPED = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 def storable(text: str) -> str:
     """The text with `REPLACEMENT` for every NUL and half a surrogate pair."""
     return _NO_CHARACTER.sub(REPLACEMENT, text)
-
-
-Text = Annotated[str, AfterValidator(storable)]
-"""A field of a model that takes text from outside."""
 
 
 class TextFromOutside:
@@ -43,7 +39,7 @@ class TextFromOutside:
                 object.__setattr__(self, name, storable(value))
 
 
-def storable_value(value: JsonValue) -> JsonValue:
+def storable_value(value: "JsonValue") -> "JsonValue":
     """The same of all texts within a value, names of members included."""
     match value:
         case str():
@@ -62,16 +58,9 @@ def storable_json(text: bytes) -> bytes:
     Raises:
         ValueError: There may be, and it is no JSON.
     """
-    return _written(json.loads(text)) if _ESCAPED.search(text) else text
+    return write_storable(json.loads(text)) if _ESCAPED.search(text) else text
 
 
-def as_storable_json(model: BaseModel) -> bytes:
-    """The model as UTF-8 JSON with `storable` texts."""
-    try:
-        return storable_json(model.model_dump_json().encode())
-    except PydanticSerializationError:  # half a surrogate pair cannot be written
-        return _written(model.model_dump(mode="json"))
-
-
-def _written(value: JsonValue) -> bytes:
+def write_storable(value: "JsonValue") -> bytes:
+    """The value as UTF-8 JSON with `storable` texts."""
     return json.dumps(storable_value(value), ensure_ascii=False, separators=(",", ":")).encode()

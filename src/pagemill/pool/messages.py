@@ -18,7 +18,8 @@ from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import PagemillError
 from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
 from pagemill.domain.recognition import BatchParams
-from pagemill.domain.text import as_storable_json, storable_json
+from pagemill.domain.text import storable_json
+from pagemill.domain.text_fields import as_storable_json
 
 MAX_HEAD_BYTES = 1 << 20
 MAX_PAYLOAD_BYTES = 1 << 26

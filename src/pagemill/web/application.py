@@ -289,7 +289,7 @@ class TaskReads(Protocol):
         ...
 
     async def metrics(self) -> TaskMetrics:
-        """How the service is doing."""
+        """Tasks, memory by device, use of the pool and waiting time."""
         ...
 
     async def status(self) -> ServiceStatus:

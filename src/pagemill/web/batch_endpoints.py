@@ -25,11 +25,12 @@ from pagemill.web.uploads import UploadStore
 from pagemill.web.wire import TaskListWire, TaskWire
 
 Cursor = Annotated[
-    str | None, Query(pattern=r"^[0-9A-Za-z_-]{1,64}$", description="The last id of the page before; newest first.")
+    str | None,
+    Query(pattern=r"^[0-9A-Za-z_-]{1,64}$", description="The last id of the previous page; batches come newest first."),
 ]
-PageSize = Annotated[int, Query(ge=1, le=200, description="Most in one answer.")]
-After = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="Only what has a higher sequence number.")]
-_OVER = {"description": "The batch is over and the reader has seen all that happened."}
+PageSize = Annotated[int, Query(ge=1, le=200, description="Maximum number in the answer.")]
+After = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="Only items with a higher sequence number.")]
+_OVER = {"description": "The batch has ended and the client has seen all its events."}
 
 
 class BatchEndpoints:
@@ -55,17 +56,17 @@ class BatchEndpoints:
             responses=problem_responses(*CHANGES, *UPLOAD, "batch_too_large", "documents_refused"),
         )
         router.add_api_route("", self.list_, summary="List batches", responses=problem_responses("invalid_request"))
-        router.add_api_route("/{batch_id}", self.get, summary="Look at a batch", responses=missing)
+        router.add_api_route("/{batch_id}", self.get, summary="Get a batch", responses=missing)
         router.add_api_route(
             "/{batch_id}/tasks",
             self.tasks,
-            summary="The tasks of a batch",
+            summary="List the tasks of a batch",
             responses=problem_responses("not_found", "invalid_request"),
         )
         router.add_api_route(
             "/{batch_id}/events",
             self.events,
-            summary="Which tasks of a batch change, as they change",
+            summary="Stream changes of a batch's tasks",
             response_class=StreamingResponse,
             responses={
                 200: {"description": "Server-sent events.", "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}},
@@ -87,9 +88,9 @@ class BatchEndpoints:
             methods=["DELETE"],
             status_code=204,
             response_model=None,
-            summary="Remove a batch, or cancel it if it is under way",
+            summary="Delete a batch, or cancel it if it is running",
             responses={
-                202: {"model": BatchWire, "description": "It was under way and is being cancelled."},
+                202: {"model": BatchWire, "description": "It was running and is being cancelled."},
                 **problem_responses(*CHANGES, "not_found"),
             },
         )
@@ -126,7 +127,7 @@ class BatchEndpoints:
     async def list_(
         self, request: Request, response: Response, before: Cursor = None, limit: PageSize = 50
     ) -> BatchListWire:
-        """Batches, newest first, a page at a time."""
+        """Batches, newest first, one page at a time."""
         found = await self._batches.list_batches(before=before, limit=limit + 1)
         shown, root = found[:limit], root_of(request)
         following = None
@@ -136,7 +137,7 @@ class BatchEndpoints:
         return BatchListWire(batches=[BatchWire.of(batch, root=root) for batch in shown], next=following)
 
     async def get(self, batch_id: BatchId, request: Request) -> BatchWire:
-        """The batch as it stands: how many tasks stand where, and how many pages are read."""
+        """The batch now: how many tasks have each status, and how many pages are read."""
         return BatchWire.of(await self._batches.get_batch(batch_id), root=root_of(request))
 
     async def tasks(
@@ -148,7 +149,7 @@ class BatchEndpoints:
         before: Cursor = None,
         limit: PageSize = 50,
     ) -> TaskListWire:
-        """The tasks of the batch, the last sent first, a page at a time; each has links to its results."""
+        """The tasks of the batch, newest first, one page at a time. Each has links to its results."""
         found = await self._batches.batch_tasks(batch_id, status=status, before=before, limit=limit + 1)
         shown, root = found[:limit], root_of(request)
         following = None
@@ -172,11 +173,11 @@ class BatchEndpoints:
         return event_stream(self._batches.follow_batch(batch_id, after=after))
 
     async def cancel(self, batch_id: BatchId, request: Request) -> BatchWire:
-        """Cancel every task of the batch that is not over; what is finished is kept."""
+        """Cancel every unfinished task of the batch. Finished pages are kept."""
         return BatchWire.of(await self._batches.cancel_batch(batch_id), root=root_of(request))
 
     async def delete(self, batch_id: BatchId, request: Request, response: Response) -> BatchWire | None:
-        """Remove a batch that is over, with its tasks and their results (204); cancel it if it is under way (202)."""
+        """Delete a finished batch with its tasks and results (204); cancel it if it is running (202)."""
         try:
             await self._batches.delete_batch(batch_id)
         except Conflict:

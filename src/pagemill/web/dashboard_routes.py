@@ -73,7 +73,7 @@ class Dashboard:
         """One file of this version; others are gone."""
         file = self._files.get(name)
         if file is None or version != self.version:
-            raise NotFound("There is no such file in this version of the dashboard; load the page again.")
+            raise NotFound("This version of the dashboard has no such file. Reload the page.")
         headers = {"Cache-Control": FOR_GOOD, "ETag": file.etag}
         return _answer(request, file.content, file.media_type, headers)
 

@@ -16,9 +16,9 @@ class EngineEndpoints:
     def router(self) -> APIRouter:
         """The endpoint at its path."""
         router = APIRouter(tags=["service"], responses=problem_responses(*ANYWHERE))
-        router.add_api_route("/engines", self.engines, summary="The engines there are, and what they take")
+        router.add_api_route("/engines", self.engines, summary="List engines")
         return router
 
     async def engines(self) -> EngineListWire:
-        """Name, version, languages, devices, memory and load time of each engine; why one cannot be used."""
+        """Name, version, languages, devices, memory and load time of each engine, and why an engine is unavailable."""
         return EngineListWire.of(self._reads.engines())

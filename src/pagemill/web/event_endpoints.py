@@ -11,17 +11,17 @@ from pagemill.web.openapi import ANYWHERE, problem_responses
 from pagemill.web.paths import TaskId
 from pagemill.web.wire import EventListWire
 
-After = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="Only what has a higher sequence number.")]
-EventCount = Annotated[int, Query(ge=1, le=1000, description="Most events in one answer.")]
+After = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="Only items with a higher sequence number.")]
+EventCount = Annotated[int, Query(ge=1, le=1000, description="Maximum number of events in the answer.")]
 
 _STREAM = {MEDIA_TYPE: {"schema": {"type": "string"}}}
-_OVER = {"description": "The task is over and the reader has seen all that happened."}
+_OVER = {"description": "The task has ended and the client has seen all its events."}
 _RESUME = {
     "name": "Last-Event-ID",
     "in": "header",
     "required": False,
     "schema": {"type": "string"},
-    "description": "The id of the last message seen; the stream goes on after it.",
+    "description": "The id of the last message you saw; the stream continues after it.",
 }
 
 
@@ -40,7 +40,7 @@ class EventEndpoints:
             "/tasks/{task_id}/events",
             self.events,
             tags=["tasks"],
-            summary="What happened to a task",
+            summary="List the events of a task",
             response_model=EventListWire,
             openapi_extra=resume,
             responses={200: {"content": _STREAM}, 204: _OVER, **problem_responses("not_found", "invalid_request")},
@@ -49,7 +49,7 @@ class EventEndpoints:
             "/tasks/{task_id}/events/stream",
             self.stream,
             tags=["tasks"],
-            summary="What happens to a task, as it happens",
+            summary="Stream the events of a task",
             response_class=StreamingResponse,
             openapi_extra=resume,
             responses={
@@ -62,7 +62,7 @@ class EventEndpoints:
             "/events",
             self.notices,
             tags=["service"],
-            summary="Which tasks change, as they change",
+            summary="Stream changes of all tasks",
             response_class=StreamingResponse,
             openapi_extra=resume,
             responses={200: {"description": "Server-sent events.", "content": _STREAM}},
@@ -72,7 +72,7 @@ class EventEndpoints:
     async def events(
         self, task_id: TaskId, request: Request, after: After = None, limit: EventCount = 500
     ) -> EventListWire | Response:
-        """What happened to the task, oldest first; as a stream for those who accept `text/event-stream`."""
+        """The task's events, oldest first; as a stream if you accept `text/event-stream`."""
         if wants_stream(request):
             return await self.stream(task_id, request, after)
         events = await self._reads.events(task_id, after=after or 0, limit=limit)

@@ -81,7 +81,7 @@ def idempotency_parameter() -> dict[str, Any]:
         "in": "header",
         "required": False,
         "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-        "description": "The same document with the same options and key makes one task, however often it is sent "
+        "description": "The same document, options and key create one task, however often you send them "
         "within 24 hours; the answer to a repetition has the header Idempotency-Replayed.",
     }
 
@@ -89,9 +89,9 @@ def idempotency_parameter() -> dict[str, Any]:
 def range_parameters() -> list[dict[str, Any]]:
     """The headers by which a client asks for parts of a result, or for one it does not have yet."""
     told = {
-        "Range": "Parts of the result of a task that is over, such as bytes=0-999 (RFC 9110).",
-        "If-Range": "Only where the result still bears that ETag; else all of it.",
-        "If-None-Match": "Only where the result bears another ETag.",
+        "Range": "Parts of the result of a finished task, such as bytes=0-999 (RFC 9110).",
+        "If-Range": "Return the parts only if the result still has this ETag; otherwise all of it.",
+        "If-None-Match": "Return the result only if it has another ETag.",
     }
     return [
         {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
@@ -104,10 +104,10 @@ def result_response(media_types: Iterable[str]) -> dict[str, Any]:
     status = {"schema": {"type": "string"}, "description": "The task's status."}
     complete = {
         "schema": {"type": "string", "enum": ["true", "false"]},
-        "description": "Whether every page asked for is in it.",
+        "description": "Whether the result contains every requested page.",
     }
     return {
-        "description": "The finished pages by number.",
+        "description": "The finished pages, by number.",
         "headers": {"Pagemill-Complete": complete, "Pagemill-Task-Status": status},
         "content": {media_type: {"schema": {"type": "string"}} for media_type in media_types},
     }

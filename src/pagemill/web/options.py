@@ -21,24 +21,24 @@ FIELD_NAMES = _RECOGNITION | _TASK | {NAME}
 """Every field a task can be sent with, beside the document itself."""
 
 _DESCRIPTIONS: Mapping[str, str] = {
-    NAME: "What to call the document; left out, the name of the file that was sent.",
-    "pages": 'Page range such as "1-3,7,-1", 1-based, -1 is the last; left out, all pages.',
-    "ocr": "auto: recognise the pages without a text layer; force: all pages; never: take text layers only.",
-    "engine": "The engine that recognises.",
-    "profile": "The engine's trade between accuracy and speed.",
-    "languages": "ISO 639 codes parted by commas; left out, the engine's default models.",
-    "dpi": "Resolution PDF pages are rendered at.",
-    "rotation": "Degrees clockwise to turn every page by; left out, each page's own upright is found.",
-    "allow_lower_resolution": "true: a page that runs out of memory in every other way may be read at half the dpi.",
-    "structure": "true: find layout and tables, too: titles, figures, headers, footers, rows, columns and spans.",
-    "device": '"cpu" or "cuda:N"; left out, the least loaded that fits.',
-    "priority": "Higher goes first.",
+    NAME: "Name of the document. Default: the name of the file.",
+    "pages": 'Page range such as "1-3,7,-1", 1-based; -1 is the last page. Default: all pages.',
+    "ocr": "auto: recognise the pages without usable text; force: recognise all pages; never: use text layers only.",
+    "engine": "Recognition engine.",
+    "profile": "The engine's trade-off between accuracy and speed.",
+    "languages": "ISO 639 codes, separated by commas. Default: the engine's default models.",
+    "dpi": "Resolution at which PDF pages are rendered.",
+    "rotation": "Degrees by which to turn every page clockwise. Default: Pagemill finds which way is up on each page.",
+    "allow_lower_resolution": "true: if memory runs out, read the page at half the resolution.",
+    "structure": "true: also find layout and tables: titles, figures, headers, footers, rows, columns and spans.",
+    "device": '"cpu" or "cuda:N". Default: the least loaded device that fits.',
+    "priority": "Higher priorities go first.",
     "start": "false: store the task and wait for POST /tasks/{task_id}/start.",
-    "deadline_seconds": "The task expires unless it is done so long after it was queued; finished pages are kept.",
-    "time_to_live_seconds": "The task and its results are deleted so long after its end.",
-    "cache": "use: take pages that were read before from the same content with the same options, and share these; "
-    "refresh: read all, and share these; off: read all.",
-    "webhook_url": "Where the task's end is told, signed as Standard Webhooks has it.",
+    "deadline_seconds": "The task expires this long after it was queued unless it has ended. Finished pages are kept.",
+    "time_to_live_seconds": "The task and its results are deleted this long after it ended.",
+    "cache": "use: reuse pages read before from the same content with the same options, and share these; "
+    "refresh: read all pages and share them; off: read all pages.",
+    "webhook_url": "URL to notify when the task ends, signed as Standard Webhooks define.",
     "labels": 'JSON object of strings such as {"customer": "17"}.',
 }
 
@@ -52,8 +52,8 @@ def refuse_unknown(names: Iterable[str]) -> None:
     unknown = sorted(set(names) - FIELD_NAMES)
     if unknown:
         known = ", ".join(sorted(FIELD_NAMES))
-        problems = [FieldProblem(field=name, message="there is no such field") for name in unknown]
-        problems[-1].message += f"; these there are: {known}"
+        problems = [FieldProblem(field=name, message="unknown field") for name in unknown]
+        problems[-1].message += f"; known fields: {known}"
         raise RequestRefused.for_fields(problems)
 
 
@@ -90,9 +90,9 @@ def _labels(text: str) -> dict[str, str]:
     try:
         labels = json.loads(text)
     except ValueError as error:
-        raise _refused("labels", f"this is no JSON ({error})") from error
+        raise _refused("labels", f"not valid JSON ({error})") from error
     if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
-        raise _refused("labels", 'write a JSON object of strings such as {"customer": "17"}')
+        raise _refused("labels", 'use a JSON object of strings such as {"customer": "17"}')
     _refuse_unstorable({"labels": "".join([*labels, *labels.values()])})
     _check_labels(labels)
     return labels
@@ -101,12 +101,12 @@ def _labels(text: str) -> dict[str, str]:
 def _check_labels(labels: Mapping[str, str]) -> None:
     """What tasks are found by stays short, and fits into a query as `name:value`."""
     if len(labels) > MOST_LABELS:
-        raise _refused("labels", f"there are {len(labels)}; a task may have {MOST_LABELS}")
+        raise _refused("labels", f"too many labels ({len(labels)}); the limit is {MOST_LABELS}")
     for name, value in labels.items():
         if not 0 < len(name) <= LONGEST_LABEL_NAME or ":" in name or len(value) > LONGEST_LABEL_VALUE:
             message = (
-                f"a name has 1 to {LONGEST_LABEL_NAME} characters and no colon, "
-                f"a value at most {LONGEST_LABEL_VALUE}; see {name[:LONGEST_LABEL_NAME]!r}"
+                f"use 1 to {LONGEST_LABEL_NAME} characters and no colon for a name, "
+                f"and at most {LONGEST_LABEL_VALUE} for a value; see {name[:LONGEST_LABEL_NAME]!r}"
             )
             raise _refused("labels", message)
 

@@ -23,7 +23,7 @@ _DRAWING = (
     "timed_out",
     "worker_lost",
 )
-_UNCHANGED = {"description": "The client has it already (`If-None-Match`)."}
+_UNCHANGED = {"description": "Not modified: the client already has it (`If-None-Match`)."}
 
 
 class PageEndpoints:
@@ -39,14 +39,14 @@ class PageEndpoints:
         router.add_api_route(
             "",
             self.page,
-            summary="What a page reads as",
+            summary="Get a page",
             response_model=Page,
             responses={304: _UNCHANGED, **problem_responses(*known)},
         )
         router.add_api_route(
             "/image",
             self.image,
-            summary="What a page looks like",
+            summary="Get the picture of a page",
             response_class=Response,
             responses={
                 200: {"content": {JPEG: {"schema": {"type": "string", "format": "binary"}}}},
@@ -57,11 +57,11 @@ class PageEndpoints:
         return router
 
     async def page(self, task_id: TaskId, number: Number, request: Request) -> Response:
-        """Blocks, lines and words with their polygons, in pixels of the upright page image, once the page is read."""
+        """Blocks, lines and words with their polygons in pixels of the upright page, as soon as the page is read."""
         return _answer(request, await self._views.page(task_id, number), "application/json")
 
     async def image(self, task_id: TaskId, number: Number, request: Request) -> Response:
-        """The page as a JPEG, turned upright as it was read; of other size than the page's pixels, in equal shape."""
+        """The page as a JPEG, upright. Its size in pixels differs from the page's; its shape is the same."""
         return _answer(request, await self._views.image(task_id, number), JPEG)
 
 

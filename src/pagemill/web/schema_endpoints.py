@@ -26,7 +26,7 @@ class SchemaEndpoints:
         router.add_api_route(
             "/schemas/{name}.json",
             self.schema,
-            summary="What a result in JSON looks like",
+            summary="Get a JSON schema",
             response_class=Response,
             responses={
                 200: {"content": {MEDIA_TYPE: {"schema": {"type": "object"}}}},
@@ -38,5 +38,5 @@ class SchemaEndpoints:
     async def schema(self, name: str) -> Response:
         """A JSON Schema (2020-12); `result` is that of results in JSON, whose member `schema` names its version."""
         if name not in self._schemas:
-            raise NotFound(f"There is no schema {name}; there is: {', '.join(self._schemas) or 'none'}.")
+            raise NotFound(f"Unknown schema {name}. Use one of: {', '.join(self._schemas) or 'none'}.")
         return Response(self._schemas[name], media_type=MEDIA_TYPE)

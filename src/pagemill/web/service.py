@@ -37,14 +37,20 @@ class ServiceEndpoints:
         """The endpoints at their paths."""
         router = APIRouter(tags=["service"])
         router.add_api_route(
-            "/", self.describe, summary="What there is", response_model=ServiceWire, responses={200: {"content": _PAGE}}
+            "/", self.describe, summary="Entry point", response_model=ServiceWire, responses={200: {"content": _PAGE}}
         )
-        router.add_api_route("/livez", self.live, summary="Is the process alive?")
+        router.add_api_route("/livez", self.live, summary="Check that the process is alive")
         router.add_api_route(
-            "/readyz", self.ready, summary="Can it take work?", responses=problem_responses("not_ready")
+            "/readyz",
+            self.ready,
+            summary="Check that the service can take work",
+            responses=problem_responses("not_ready"),
         )
         router.add_api_route(
-            "/problems/{name}", self.problem, summary="What a problem means", responses=problem_responses("not_found")
+            "/problems/{name}",
+            self.problem,
+            summary="Explain a kind of problem",
+            responses=problem_responses("not_found"),
         )
         return router
 
@@ -66,25 +72,25 @@ class ServiceEndpoints:
         )
 
     async def live(self) -> StateWire:
-        """Answers as long as the process does."""
+        """Answers while the process is alive."""
         return StateWire(status="alive")
 
     async def ready(self) -> StateWire:
-        """Looks at every part that work needs."""
+        """Checks every part that work needs."""
         for name, check in self._checks.items():
             try:
                 async with asyncio.timeout(CHECK_SECONDS):
                     await check()
             except Exception as error:
                 logger.warning("not ready: %s", name, exc_info=error)
-                message = f"Not ready: {name} cannot work now; the service's log tells more."
+                message = f"Not ready: {name} is not working. See the service's log."
                 raise RequestRefused("not_ready", message, retryable=True, part=name) from error
         return StateWire(status="ready")
 
     async def problem(self, name: str) -> ProblemKindWire:
-        """One kind of problem; `type` of a problem points here."""
+        """One kind of problem. The `type` of a problem points here."""
         code = name.replace("-", "_")
         if code not in PROBLEMS:
-            raise NotFound(f"There is no kind of problem {name!r}.")
+            raise NotFound(f"Unknown kind of problem {name!r}.")
         status, title = PROBLEMS[code]
         return ProblemKindWire(type=problem_type(code), title=title, status=status, code=code)

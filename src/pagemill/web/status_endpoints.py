@@ -32,8 +32,8 @@ class StatusEndpoints:
     def router(self) -> APIRouter:
         """The endpoints at their paths."""
         router = APIRouter(tags=["service"], responses=problem_responses(*ANYWHERE))
-        router.add_api_route("/status", self.status, summary="The whole service at this moment")
-        router.add_api_route("/setup", self.setup, summary="What the service can do and how it is set up")
+        router.add_api_route("/status", self.status, summary="Get the status of the service")
+        router.add_api_route("/setup", self.setup, summary="Get formats, engines and limits")
         return router
 
     async def status(self) -> StatusWire:
@@ -41,5 +41,5 @@ class StatusEndpoints:
         return StatusWire.of(await self._reads.status())
 
     async def setup(self) -> SetupWire:
-        """Formats, engines and limits; they stay as they are while the server runs."""
+        """Formats, engines and limits. They do not change while the server runs."""
         return self._setup

@@ -33,15 +33,17 @@ from pagemill.web.wire import (
 
 Cursor = Annotated[
     str | None,
-    Query(pattern=r"^[0-9A-Za-z_-]{1,64}$", description="The last task_id of the page before; newest first."),
+    Query(
+        pattern=r"^[0-9A-Za-z_-]{1,64}$", description="The last task_id of the previous page; tasks come newest first."
+    ),
 ]
 Labels = Annotated[
-    Sequence[str], Query(description="Only tasks with this label, as name:value; several: with all of them.")
+    Sequence[str], Query(description="Only tasks with this label, as name:value. Repeat to require several labels.")
 ]
-PageSize = Annotated[int, Query(ge=1, le=200, description="Most tasks in one answer.")]
-After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only what has a higher sequence number.")]
-SampleCount = Annotated[int, Query(ge=1, le=10_000, description="Most samples in one answer.")]
-Format = Annotated[str | None, Query(description="Name of a form; goes before the Accept header.")]
+PageSize = Annotated[int, Query(ge=1, le=200, description="Maximum number of tasks in the answer.")]
+After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only items with a higher sequence number.")]
+SampleCount = Annotated[int, Query(ge=1, le=10_000, description="Maximum number of samples in the answer.")]
+Format = Annotated[str | None, Query(description="Name of a format; overrides the Accept header.")]
 
 
 class TaskEndpoints:
@@ -94,7 +96,7 @@ class TaskEndpoints:
         before: Cursor = None,
         limit: PageSize = 50,
     ) -> TaskListWire:
-        """Tasks, newest first, a page at a time."""
+        """Tasks, newest first, one page at a time."""
         labels = label_filter(label)
         found = await self._reads.list_tasks(status=status, labels=labels, before=before, limit=limit + 1)
         shown = found[:limit]
@@ -107,17 +109,17 @@ class TaskEndpoints:
         return TaskListWire(tasks=[TaskWire.of(task, root=root_of(request)) for task in shown], next=following)
 
     async def metrics(self) -> MetricsWire:
-        """How the service is doing."""
+        """Tasks, memory by device, use of the pool and waiting time."""
         return MetricsWire.of(await self._reads.metrics())
 
     async def get(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
-        """The task as it stands; with `Prefer: wait=N`, once it is final or N seconds are over."""
+        """The task now; with `Prefer: wait=N`, when it ends or after N seconds."""
         task = await self._waited(await self._reads.get_task(task_id), request, response)
         receipt = ReceiptWire.of(await self._reads.receipt(task_id)) if task.status.is_final else None
         return TaskWire.of(task, root=root_of(request), receipt=receipt)
 
     async def pages(self, task_id: TaskId) -> PageListWire:
-        """Where every page of the task stands."""
+        """The state of every page of the task."""
         pages = await self._reads.pages(task_id)
         return PageListWire(task_id=task_id, pages=[PageWire.of(page) for page in pages])
 
@@ -140,7 +142,7 @@ class TaskEndpoints:
         return from_file(headers, wanted, await self._files.file(task_id, wanted))
 
     async def health(self, task_id: TaskId) -> HealthWire:
-        """How the task is doing."""
+        """Status, memory, duration, device and warnings of the task."""
         return HealthWire.of(await self._reads.health(task_id))
 
     async def samples(self, task_id: TaskId, after: After = 0, limit: SampleCount = 1000) -> SampleListWire:
@@ -148,26 +150,26 @@ class TaskEndpoints:
         return SampleListWire.of(task_id, await self._reads.samples(task_id, after=after, limit=limit), after=after)
 
     async def receipt(self, task_id: TaskId) -> ReceiptWire:
-        """What the task took of the machine so far, and what was done where that was not enough."""
+        """What memory the task was estimated, reserved and used, and what happened when it was not enough."""
         return ReceiptWire.of(await self._reads.receipt(task_id))
 
     async def start(
         self, task_id: TaskId, request: Request, response: Response, body: TaskStartRequest | None = None
     ) -> TaskWire:
-        """Queue a task that was created with `start=false`, or the failed pages of one that is over."""
+        """Queue a task that was created with `start=false`, or the failed pages of a finished task."""
         task = await self._commands.start_task(task_id, body or TaskStartRequest())
         return await self._settled(task, request, response)
 
     async def retry(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
-        """Read those pages of a task that is over that were not read; what was read is kept."""
+        """Try the pages again that a finished task did not read. Finished pages are kept."""
         return await self._settled(await self._commands.retry_task(task_id), request, response)
 
     async def cancel(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
-        """Stop the task within a page; what is finished is kept."""
+        """Stop the task, at most a page later. Finished pages are kept."""
         return await self._settled(await self._commands.cancel_task(task_id), request, response)
 
     async def delete(self, task_id: TaskId, request: Request, response: Response) -> TaskWire | None:
-        """Remove a task that is over or was never started (204); cancel it if it is under way (202)."""
+        """Delete a task that has ended or was never started (204); cancel it if it is running (202)."""
         try:
             await self._commands.delete_task(task_id)
         except Conflict:

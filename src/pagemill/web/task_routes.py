@@ -98,7 +98,7 @@ def _add_collection(router: APIRouter, endpoints: TaskEndpoints) -> None:
         },
     )
     router.add_api_route("", endpoints.list_, summary="List tasks", responses=problem_responses("invalid_request"))
-    router.add_api_route("/metrics", endpoints.metrics, summary="How the service is doing")
+    router.add_api_route("/metrics", endpoints.metrics, summary="Metrics of the service")
 
 
 def _add_commands(router: APIRouter, endpoints: TaskEndpoints) -> None:
@@ -118,7 +118,7 @@ def _add_commands(router: APIRouter, endpoints: TaskEndpoints) -> None:
         endpoints.retry,
         methods=["POST"],
         status_code=202,
-        summary="Read a task's failed pages again",
+        summary="Retry the failed pages of a task",
         openapi_extra=waits,
         responses={**over, **problem_responses(*CHANGES, *_RETRY)},
     )
@@ -137,9 +137,9 @@ def _add_commands(router: APIRouter, endpoints: TaskEndpoints) -> None:
         methods=["DELETE"],
         status_code=204,
         response_model=None,
-        summary="Remove a task, or cancel it if it is under way",
+        summary="Delete a task, or cancel it if it is running",
         responses={
-            202: {"model": TaskWire, "description": "It was under way and is being cancelled."},
+            202: {"model": TaskWire, "description": "It was running and is being cancelled."},
             **problem_responses(*CHANGES, "not_found", "illegal_transition"),
         },
     )
@@ -150,30 +150,32 @@ def _add_reads(router: APIRouter, endpoints: TaskEndpoints, result_types: Iterab
     router.add_api_route(
         "/{task_id}",
         endpoints.get,
-        summary="Look at a task",
+        summary="Get a task",
         openapi_extra={"parameters": [wait_parameter()]},
         responses=missing,
     )
-    router.add_api_route("/{task_id}/pages", endpoints.pages, summary="Where each page stands", responses=missing)
-    router.add_api_route("/{task_id}/receipt", endpoints.receipt, summary="What a task took", responses=missing)
+    router.add_api_route("/{task_id}/pages", endpoints.pages, summary="List the pages of a task", responses=missing)
+    router.add_api_route(
+        "/{task_id}/receipt", endpoints.receipt, summary="Get the memory receipt of a task", responses=missing
+    )
     router.add_api_route(
         "/{task_id}/metrics",
         endpoints.samples,
-        summary="Memory of a task over time",
+        summary="Get the memory of a task over time",
         responses=problem_responses("not_found", "invalid_request"),
     )
-    router.add_api_route("/{task_id}/health", endpoints.health, summary="How a task is doing", responses=missing)
+    router.add_api_route("/{task_id}/health", endpoints.health, summary="Get the health of a task", responses=missing)
     router.add_api_route(
         "/{task_id}/result",
         endpoints.result,
         response_model=None,
-        summary="Fetch the result",
+        summary="Get the result",
         openapi_extra={"parameters": range_parameters()},
         responses={
             200: result_response(result_types),
-            206: {"description": "The parts that were asked for (`Range`), of the result of a task that is over."},
-            304: {"description": "The client has it already (`If-None-Match`)."},
+            206: {"description": "The requested parts (`Range`) of the result of a finished task."},
+            304: {"description": "Not modified: the client already has it (`If-None-Match`)."},
             **problem_responses(*_RESULT),
-            416: {"description": "The result has no such part."},
+            416: {"description": "The result does not have this part."},
         },
     )

@@ -155,7 +155,7 @@ async def test_blank_fields_count_as_left_out(client: httpx.AsyncClient, tasks: 
         ("labels", '{"customer": "\\ud800"}', "surrogate"),
         ("pages", "1\x00", "NUL"),
         ("pages", "1" * 70_000, "longer"),
-        ("colour", "red", "there is no such field"),
+        ("colour", "red", "unknown field"),
     ],
 )
 async def test_a_field_that_cannot_be_used_is_refused_by_name(

@@ -1,0 +1,19 @@
+"""Text from outside in models; see `pagemill.domain.text`."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel
+from pydantic_core import PydanticSerializationError
+
+from pagemill.domain.text import storable, storable_json, write_storable
+
+Text = Annotated[str, AfterValidator(storable)]
+"""A field of a model that takes text from outside."""
+
+
+def as_storable_json(model: BaseModel) -> bytes:
+    """The model as UTF-8 JSON with `storable` texts."""
+    try:
+        return storable_json(model.model_dump_json().encode())
+    except PydanticSerializationError:  # half a surrogate pair cannot be written
+        return write_storable(model.model_dump(mode="json"))
