@@ -87,6 +87,7 @@ def model_manager_config(
     return ModelManagerConfig(
         threads=threads(settings),
         workers_per_key=max(services.values()),
+        readers=settings.pool.readers + settings.documents.max_inspections,
         idle_timeout=timedelta(seconds=settings.pool.idle_timeout_seconds),
         idle_timeouts={
             engine: timedelta(seconds=seconds) for engine, seconds in settings.pool.idle_timeouts_seconds.items()
@@ -111,6 +112,9 @@ def pool_config(settings: Settings, services: Mapping[DeviceId, int]) -> PoolCon
     return PoolConfig(
         services=services,
         readers=settings.pool.readers,
+        services_total=settings.pool.services_total,
+        inspections=settings.documents.max_inspections,
+        max_pages=settings.documents.max_pages,
         acquire_wait=timedelta(seconds=settings.pool.acquire_timeout_seconds),
         inspect_limit=inspection,
         inspect_wait=inspection,

@@ -107,7 +107,11 @@ class PoolSettings(_Section):
 
     One worker with 2 threads does as much as two workers with 1, in half the memory."""
     readers: Count = 1
-    """Workers without models that inspect uploads and take text layers."""
+    """Workers without models that take text layers; `documents.max_inspections` is about those that see uploads."""
+    services_total: Count | None = None
+    """Most workers that read pages at the same time, on all devices and readers together; none: all there are.
+
+    A page that finds none waits `acquire_timeout_seconds` for one."""
     idle_timeout_seconds: Seconds = 300
     """A model set unused this long is unloaded: its process exits."""
     idle_timeouts_seconds: dict[str, Seconds] = Field(default_factory=dict)
@@ -147,9 +151,11 @@ class DocumentSettings(_Section):
     max_pages: Count = 5000
     """Pages a document may have."""
     inspect_timeout_seconds: Seconds = 20
-    """Longest the first look at an upload may take."""
+    """Longest the first look at an upload may take; as long it may wait for its turn."""
     max_inspections: Count = 4
-    """Uploads looked at or waiting to be, at the same time."""
+    """Uploads that are looked at together, each by a reader of its own where there is memory for that.
+
+    A caller with an API key has at most half of them. Who gets no turn in time is answered 503 with a Retry-After."""
 
 
 class WebhookSettings(_Section):

@@ -6,6 +6,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,7 +20,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from pagemill.documents.document import SIZES_TOLD, check_page_number
 from pagemill.documents.pixels import page_image, reduction
-from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize
+from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
 from pagemill.domain.errors import DocumentTooLarge, InvalidDocument, PageUnreadable
 from pagemill.domain.image import PageImage
 from pagemill.domain.memory import MIB
@@ -57,23 +58,25 @@ _DECODER_FAULTS = (
 
 _THUMBNAIL_TAG = 254
 _THUMBNAIL_BIT = 1
+_FRAMES_PER_PAGE = 2
+"""Each page may have a thumbnail."""
 
 
 class ImageDocument:
     """A document of one image, or of several (TIFF); see `Document`."""
 
-    def __init__(self, path: Path, kind: DocumentKind) -> None:
-        """Read the file's header.
+    def __init__(self, path: Path, kind: DocumentKind, *, max_pages: int | None = None) -> None:
+        """Read the file's header, and count its pages up to `max_pages`.
 
         Raises:
             InvalidDocument: It is damaged.
-            DocumentTooLarge: Its canvas alone would take too much memory (WebP).
+            DocumentTooLarge: Its canvas alone would take too much memory (WebP), or it has more pages.
         """
         self.path, self._kind = path, kind
         with _faults_as(InvalidDocument, f"The {kind.upper()} image is damaged and cannot be opened"):
             self._image = _READERS[kind](path)
         with _faults_as(InvalidDocument, f"The {kind.upper()} image is damaged and its pages cannot be counted"):
-            self._frames = _page_frames(self._image)
+            self._frames = _page_frames(self._image, max_pages)
 
     def info(self) -> DocumentInfo:
         """Kind, frames and their sizes in pixels."""
@@ -143,16 +146,27 @@ class ImageDocument:
         return self._image
 
 
-def _page_frames(image: ImageFile.ImageFile) -> tuple[int, ...]:
+def _page_frames(image: ImageFile.ImageFile, max_pages: int | None) -> tuple[int, ...]:
     """Frames that are pages: of a TIFF all that are no thumbnails, of an animation the first."""
     if not isinstance(image, TiffImageFile):
         return (0,)
     pages = []
-    for frame in range(image.n_frames):
-        image.seek(frame)
+    for frame in _frames(image):
         if not int(image.tag_v2.get(_THUMBNAIL_TAG, 0)) & _THUMBNAIL_BIT:
             pages.append(frame)
+        if max_pages is not None and (len(pages) > max_pages or frame >= max_pages * _FRAMES_PER_PAGE):
+            raise too_many_pages(f"more than {max_pages}", most=max_pages)
     return tuple(pages) or (0,)
+
+
+def _frames(image: TiffImageFile) -> Iterator[int]:
+    """The frames one by one, each found as it is asked for: a file may claim any number of them."""
+    for frame in count():
+        try:
+            image.seek(frame)
+        except EOFError:
+            return
+        yield frame
 
 
 def _check_decodable(number: int, image: Image.Image) -> None:

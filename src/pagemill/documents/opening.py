@@ -10,10 +10,15 @@ from pagemill.documents.sniffing import HEAD_BYTES, sniff
 from pagemill.domain.documents import DocumentInfo, DocumentKind
 
 
-def open_document(path: Path) -> Document:
+def open_document(path: Path, *, max_pages: int | None = None) -> Document:
     """Open a document of the kind its bytes tell, whatever its name; close it by leaving its `with` block.
 
+    Args:
+        path: The file.
+        max_pages: Pages it may have; one that has more is refused before the others are counted. None: any number.
+
     Raises:
+        DocumentTooLarge: It has more pages.
         UnsupportedFormat: It is of no kind that can be read; the message says which it is.
         InvalidDocument: The file is empty, or damaged beyond opening.
         EncryptedDocument: It needs a password.
@@ -21,9 +26,9 @@ def open_document(path: Path) -> Document:
     kind = sniff_file(path)
     match kind:
         case DocumentKind.PDF:
-            return PdfFile(path)
+            return PdfFile(path, max_pages=max_pages)
         case DocumentKind.PNG | DocumentKind.JPEG | DocumentKind.TIFF | DocumentKind.WEBP | DocumentKind.BMP:
-            return ImageDocument(path, kind)
+            return ImageDocument(path, kind, max_pages=max_pages)
         case _:
             assert_never(kind)
 

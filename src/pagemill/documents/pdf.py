@@ -4,7 +4,7 @@ import ctypes
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from pagemill.documents.page_frame import PageFrame
 from pagemill.documents.text_layer import read_text_layer
 from pagemill.documents.trust import distrust
 from pagemill.documents.user_units import user_units
-from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize
+from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
 from pagemill.domain.errors import EncryptedDocument, InvalidDocument, PageUnreadable
 from pagemill.domain.image import PageImage
 from pagemill.domain.memory import MIB
@@ -38,17 +38,27 @@ _WRITTEN_ANNOTATIONS = frozenset({pdfium_c.FPDF_ANNOT_FREETEXT, pdfium_c.FPDF_AN
 
 
 class PdfFile:
-    """An open PDF; see `Document`."""
+    """An open PDF; see `Document`.
 
-    def __init__(self, path: Path) -> None:
+    Its file is kept open, and opened anew by way of that: a file that is deleted meanwhile is read to its end.
+    """
+
+    def __init__(self, path: Path, *, max_pages: int | None = None) -> None:
         """Open the file and read its page tree.
 
         Raises:
             InvalidDocument: It is damaged, or has no page.
             EncryptedDocument: It needs a password.
+            DocumentTooLarge: It has more pages than `max_pages`.
         """
-        self._path = path
-        self._pdf = _open(path)
+        with ExitStack() as opening:
+            self._file = opening.enter_context(path.open("rb"))
+            self._path = Path(f"/proc/self/fd/{self._file.fileno()}")
+            self._pdf = _open(self._path)
+            opening.callback(self._pdf.close)
+            if max_pages is not None and len(self._pdf) > max_pages:
+                raise too_many_pages(str(len(self._pdf)), most=max_pages)
+            opening.pop_all()
         self._bytes = path.stat().st_size
         self._read = 0
 
@@ -104,6 +114,7 @@ class PdfFile:
     def close(self) -> None:
         """Close the file."""
         self._pdf.close()
+        self._file.close()
 
     def __enter__(self) -> Self:
         """The document itself."""
@@ -133,8 +144,10 @@ class PdfFile:
 
     def _let_go_of_images(self) -> None:
         if self._read * self._bytes > _MOST_KEPT * len(self._pdf):
-            self._pdf.close()
-            self._pdf, self._read = _open(self._path), 0
+            self._read = 0
+            with suppress(InvalidDocument, EncryptedDocument):  # what is open is as good, if larger
+                self._pdf, old = _open(self._path), self._pdf
+                old.close()
         self._read += 1
 
     @contextmanager

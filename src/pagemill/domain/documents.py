@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pagemill.domain.errors import InvalidPageRange
+from pagemill.domain.errors import DocumentTooLarge, InvalidPageRange
 
 
 class DocumentKind(StrEnum):
@@ -51,6 +51,13 @@ class DocumentInfo:
     kind: DocumentKind
     page_count: int
     page_sizes: tuple[PageSize, ...] = ()
+
+
+def too_many_pages(found: str, *, most: int) -> DocumentTooLarge:
+    """The refusal of a document of more pages than may be; `found` says how many, or that there are more."""
+    return DocumentTooLarge(
+        f"The document has {found} pages; {most} are allowed. Send it in parts.", pages=found, max_pages=most
+    )
 
 
 _PART = re.compile(r"(?P<first>-?[0-9]{1,9})(?:\s*-\s*(?P<last>-?[0-9]{1,9})?)?")

@@ -18,6 +18,9 @@ READER = "reader"
 EXPORT = "export"
 """The profile of a reader that makes whole documents. That takes minutes, so it is a process apart from the others."""
 
+INSPECT = "inspect"
+"""The profile under which a reader is had for a first look at an upload: the same process, places of their own."""
+
 
 class Stage(StrEnum):
     """What is to be done next for a page: look for its text layer, or recognise its image."""

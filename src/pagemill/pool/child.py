@@ -138,6 +138,11 @@ class Child:
             self._reader.close()
 
     def _serve(self, request: Load | Process | Inspect | Render | Export | Trim) -> None:
+        room_bytes = None if isinstance(request, Load | Trim) else request.room_bytes
+        with linux.data_room(room_bytes):
+            self._do(request)
+
+    def _do(self, request: Load | Process | Inspect | Render | Export | Trim) -> None:
         match request:
             case Load():
                 self._reader = _load(request)
@@ -145,7 +150,7 @@ class Child:
             case Process():
                 self._process(request)
             case Inspect():
-                self._send(Inspected(info=_inspect(self._loaded, request.path)))
+                self._send(Inspected(info=_inspect(self._loaded, request)))
             case Render():
                 _render(self._loaded, request)
                 self._send(Rendered())
@@ -221,9 +226,9 @@ def _found(factory: str) -> object:
     return getattr(import_module(module), attribute)
 
 
-def _inspect(reader: PageReader, path: str) -> DocumentInfo:
+def _inspect(reader: PageReader, request: Inspect) -> DocumentInfo:
     with raising(InvalidDocument("The document cannot be opened: its data is damaged.")):
-        return reader.inspect(path)
+        return reader.inspect(request.path, max_pages=request.max_pages)
 
 
 def _render(reader: PageReader, request: Render) -> None:

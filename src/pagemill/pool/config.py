@@ -39,6 +39,7 @@ class ModelManagerConfig:
     Attributes:
         threads: Threads each engine computes with.
         workers_per_key: Most processes of one model set; further uses share them.
+        readers: The same of readers without structure models, which inspect, too.
         idle_timeout: A model set unused for so long is unloaded.
         idle_timeouts: The same by engine name, where it differs.
         min_residency: A model set is not evicted for another one before it has been there so long.
@@ -56,6 +57,7 @@ class ModelManagerConfig:
 
     threads: int = 1
     workers_per_key: int = 2
+    readers: int = 2
     idle_timeout: timedelta = timedelta(seconds=300)
     idle_timeouts: Mapping[str, timedelta] = field(default_factory=dict)
     min_residency: timedelta = timedelta(seconds=5)
@@ -87,16 +89,20 @@ class PoolConfig:
 
     Attributes:
         services: Places for services by device; a device that is not named has none.
-        readers: Places for services without an engine.
-        services_total: Most services in use at the same time; None for the sum of all places.
+        readers: Places for services without an engine that read pages.
+        services_total: Most services that read pages at the same time; None for the sum of their places.
         acquire_wait: Longest wait for a service where the caller names none.
+        inspections: Documents inspected at the same time, each by a reader of its own where there is memory for that.
         inspect_limit: Longest the inspection of one upload may take, waiting for a reader not counted.
         inspect_wait: Longest wait for a reader to inspect an upload.
+        max_pages: The most pages a document may have; None for any number.
     """
 
     services: Mapping[DeviceId, int] = field(default_factory=lambda: {CPU: 2})
     readers: int = 1
     services_total: int | None = None
     acquire_wait: timedelta = timedelta(seconds=60)
+    inspections: int = 4
     inspect_limit: timedelta = timedelta(seconds=20)
     inspect_wait: timedelta = timedelta(seconds=20)
+    max_pages: int | None = None

@@ -1,49 +1,124 @@
 """A first look at uploads, by a reader: untrusted bytes are never opened in the server."""
 
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
 from pagemill.domain.documents import DocumentInfo
-from pagemill.domain.errors import InvalidDocument, WorkerLost
-from pagemill.domain.memory import CPU
+from pagemill.domain.errors import DocumentTooLarge, InvalidDocument, OutOfMemory, PoolExhausted, WorkerLost
+from pagemill.domain.memory import CPU, MIB
 from pagemill.domain.outcomes import LossCause
-from pagemill.domain.recognition import READER
+from pagemill.domain.recognition import INSPECT, READER
 from pagemill.pool.config import PoolConfig
+from pagemill.pool.opening import DECODING_BYTES, Look
 from pagemill.pool.service_pool import OCRServicePool
 
-_OWN_DEATHS = (LossCause.CRASH, LossCause.PROTOCOL)
+_DOCUMENT_S = (LossCause.CRASH, LossCause.PROTOCOL, LossCause.OVER_RESERVATION, LossCause.KERNEL_OOM)
+"""Deaths of a reader that may be the document's doing."""
+
+
+class _Callers:
+    """How many inspections each caller has; one that has its share waits for itself, not others for it."""
+
+    def __init__(self, share: int) -> None:
+        self._share = share
+        self._places: dict[str, tuple[asyncio.Semaphore, int]] = {}
+
+    @asynccontextmanager
+    async def place(self, caller: str) -> AsyncIterator[None]:
+        """A place among the caller's own."""
+        places, users = self._places.get(caller, (asyncio.Semaphore(self._share), 0))
+        self._places[caller] = places, users + 1
+        try:
+            async with places:
+                yield
+        finally:
+            places, users = self._places.pop(caller)
+            if users > 1:
+                self._places[caller] = places, users - 1
 
 
 class PooledInspector:
-    """`DocumentInspector` on a pooled reader. Runs in the server's event loop."""
+    """`DocumentInspector` on pooled readers. Runs in the server's event loop.
+
+    So many documents are inspected at the same time as `PoolConfig.inspections` says. A caller that has a name (an API
+    key) has at most half of these places, so that others find one.
+    """
 
     def __init__(self, config: PoolConfig, pool: OCRServicePool) -> None:
         self._config = config
         self._pool = pool
+        self._named = _Callers(max(1, config.inspections // 2))
+        self._nameless = _Callers(config.inspections)
 
-    async def inspect(self, path: str) -> DocumentInfo:
+    async def inspect(self, path: str, *, caller: str = "") -> DocumentInfo:
         """What the document is.
 
         Raises:
             DocumentError: It cannot be read, and why; one that kills its reader cannot be read either.
-            PoolExhausted: No reader became free in time.
+            PoolExhausted: No reader, or no memory, became free in time; `retry_after_s` says when to come back.
+            NeverFits: There is never enough memory for opening a document.
             TimedOut: It took longer than the limit for inspection.
-            WorkerLost: The reader could not be loaded, or was ended for lack of memory.
+            WorkerLost: The reader could not be loaded, or was ended to make room for others.
         """
+        look = Look(path, max_pages=self._config.max_pages)
         try:
-            return await self._inspect(path)
+            return await self._inspect(look, caller)
+        except OutOfMemory:
+            pass
         except WorkerLost as error:
-            if error.details.get("cause") not in _OWN_DEATHS:
+            if error.details.get("cause") not in _DOCUMENT_S:
                 raise
-        return await self._inspect_again(path)
+        return await self._inspect_again(replace(look, memory_bytes=DECODING_BYTES), caller)
 
-    async def _inspect_again(self, path: str) -> DocumentInfo:
-        """A reader may have died by chance; two that die over the same document died of it."""
+    async def _inspect_again(self, look: Look, caller: str) -> DocumentInfo:
+        """With more memory. A reader may have died by chance; two that die over the same document died of it."""
         try:
-            return await self._inspect(path)
+            return await self._inspect(look, caller)
+        except OutOfMemory as error:
+            raise _too_large(look) from error
         except WorkerLost as error:
+            cause, peak_bytes = error.details.get("cause"), error.details.get("peak_bytes")
+            took_all = isinstance(peak_bytes, int) and peak_bytes > look.memory_bytes
+            if cause == LossCause.OVER_RESERVATION or (cause in _DOCUMENT_S and took_all):
+                raise _too_large(look) from error
+            if cause not in _DOCUMENT_S or cause == LossCause.KERNEL_OOM:
+                raise
             raise InvalidDocument("The document cannot be opened: whatever opens it crashes.") from error
 
-    async def _inspect(self, path: str) -> DocumentInfo:
-        reader = await self._pool.acquire(device=CPU, engine=READER, wait=self._config.inspect_wait)
-        try:
-            return await reader.inspect(path, limit=self._config.inspect_limit)
-        finally:
-            await self._pool.release(reader)
+    async def _inspect(self, look: Look, caller: str) -> DocumentInfo:
+        callers = self._named if caller else self._nameless
+        config = self._config
+        async with _in_time(config), callers.place(caller):
+            reader = await self._pool.acquire(device=CPU, engine=READER, profile=INSPECT, wait=config.inspect_wait)
+            try:
+                return await reader.inspect(look, limit=config.inspect_limit)
+            finally:
+                await self._pool.release(reader)
+
+
+@asynccontextmanager
+async def _in_time(config: PoolConfig) -> AsyncIterator[None]:
+    """No longer than waiting and looking may take together; a refusal says when it is worth coming back."""
+    places = config.inspections
+    busy = f"As many documents as may be ({places}) are being looked at; send this one again in a moment."
+    a_while_s = max(1, math.ceil(config.inspect_limit.total_seconds() / places))
+    try:
+        async with asyncio.timeout((config.inspect_wait + config.inspect_limit).total_seconds()):
+            yield
+    except TimeoutError as error:
+        raise PoolExhausted(busy, retry_after_s=a_while_s) from error
+    except PoolExhausted as error:
+        if "retry_after_s" in error.details:
+            raise
+        raise PoolExhausted(busy, retry_after_s=a_while_s, **error.details) from error
+
+
+def _too_large(look: Look) -> DocumentTooLarge:
+    return DocumentTooLarge(
+        f"Opening the document takes more than {look.memory_bytes // MIB} MiB of memory, which is the most that may be "
+        "taken: print it to a new PDF and send that.",
+        limit_bytes=look.memory_bytes,
+    )

@@ -7,7 +7,8 @@ import fcntl
 import os
 import resource
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _KIB = 1024
@@ -44,6 +45,27 @@ def limit_data(limit_bytes: int) -> None:
     """Let allocations of this process fail beyond so many bytes of private data (`RLIMIT_DATA`)."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, hard))
+
+
+def data_bytes() -> int:
+    """Private data of this process now, as `RLIMIT_DATA` counts it (`VmData`)."""
+    return _status_bytes("/proc/self/status", "VmData:")
+
+
+@contextmanager
+def data_room(room_bytes: int | None) -> Iterator[None]:
+    """Let allocations fail, while the block runs, beyond so many bytes more than are held; None sets no limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if room_bytes is None:
+        yield
+        return
+    wanted = data_bytes() + room_bytes
+    known = [limit for limit in (soft, hard, wanted) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(known), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def exit_peak_bytes(usage: resource.struct_rusage) -> int:

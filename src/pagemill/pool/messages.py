@@ -52,7 +52,17 @@ class Load(_Message):
     data_limit_bytes: int | None = None
 
 
-class Process(_Message):
+class _Work(_Message):
+    """What opens a document.
+
+    Attributes:
+        room_bytes: The worker may take so much private data more (`RLIMIT_DATA`); None sets no limit.
+    """
+
+    room_bytes: int | None = None
+
+
+class Process(_Work):
     """Read these pages one by one; the answers are `PageStarted`, `PageEnded` for each, and one `BatchEnded`."""
 
     kind: Literal["process"] = "process"
@@ -67,14 +77,19 @@ class Cancel(_Message):
     batch: int
 
 
-class Inspect(_Message):
-    """Say what the document is: `Inspected` or `Failed`."""
+class Inspect(_Work):
+    """Say what the document is: `Inspected` or `Failed`.
+
+    Attributes:
+        max_pages: One that has more is refused before the others are counted; None allows any number.
+    """
 
     kind: Literal["inspect"] = "inspect"
     path: str
+    max_pages: int | None = None
 
 
-class Render(_Message):
+class Render(_Work):
     """Draw a page for people to look at: `Rendered` or `Failed`.
 
     Attributes:
@@ -95,7 +110,7 @@ class Render(_Message):
     path: str
 
 
-class Export(_Message):
+class Export(_Work):
     """Make a searchable PDF of a document: `Exported` or `Failed`.
 
     Attributes:

@@ -8,15 +8,15 @@ release ─▶ idle ─▶ trimmed ─▶ unloaded
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.engines import EngineSpec
-from pagemill.domain.errors import NeverFits, PoolExhausted, WorkerLost
+from pagemill.domain.errors import NeverFits, PoolExhausted
 from pagemill.domain.finishing import uninterrupted
-from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, Reservation
+from pagemill.domain.memory import CPU, DeviceId, MemoryNeed, Reservation
 from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageOutcome
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator, MemoryProbe, OnBegin, OnPage
 from pagemill.domain.recognition import BatchParams, ModelSetKey
@@ -25,7 +25,8 @@ from pagemill.memory.probes.oom import WatchOom, watch_oom
 from pagemill.pool.batch_memory import BatchMemory, GpuBytes
 from pagemill.pool.config import ModelManagerConfig
 from pagemill.pool.load_times import LoadTimes
-from pagemill.pool.messages import Export, Render
+from pagemill.pool.messages import Export, Inspect, Render
+from pagemill.pool.opening import DECODING_BYTES, OPENING_BYTES, Look
 from pagemill.pool.placement import Placement
 from pagemill.pool.residents import Resident, ResidentState
 from pagemill.pool.roster import Roster
@@ -34,9 +35,9 @@ from pagemill.pool.worker import Worker
 
 logger = logging.getLogger(__name__)
 
+_SPARE_AFTER_S = 0.5
 _UNTIL_THE_CALLER_LEAVES = timedelta(days=1)
-_DRAWING_BYTES = 450 * MIB
-"""The largest image that is decoded (`documents.images.MOST_DECODED_BYTES`), and what is made of it."""
+_MEMORY_COMES_S = 5
 
 
 def _not_told(_pid: int, _device: DeviceId) -> int | None:
@@ -208,11 +209,17 @@ class ModelManager:
                 resident.busy_since = resident.task_id = None
                 self._memory.shrink(resident, pages=len(params.pages))
 
-    async def inspect(self, resident: Resident, path: str, *, limit: timedelta) -> DocumentInfo:
-        """What the document is; raises as `Worker.inspect`."""
-        if resident.worker is None:
-            raise WorkerLost("The reader is gone; try again.")
-        return await resident.worker.inspect(path, limit=limit)
+    async def inspect(self, resident: Resident, look: Look, *, limit: timedelta) -> DocumentInfo:
+        """What the document is, within a reservation for opening it.
+
+        Raises:
+            PoolExhausted: There was no memory for it; work goes first.
+            NeverFits: There never is.
+            PagemillError: As `Worker.inspect`.
+        """
+        async with self._opening(resident, look.memory_bytes) as (worker, room_bytes):
+            request = Inspect(path=look.path, max_pages=look.max_pages, room_bytes=room_bytes)
+            return await worker.inspect(request, limit=limit)
 
     async def render(self, resident: Resident, request: Render, *, limit: timedelta) -> None:
         """Have a reader draw a page, within a reservation that decoding the largest image fits in.
@@ -222,23 +229,24 @@ class ModelManager:
             NeverFits: There never is.
             PagemillError: As `Worker.render`.
         """
-        async with self._decoding(resident) as worker:
-            await worker.render(request, limit=limit)
+        async with self._opening(resident, DECODING_BYTES) as (worker, room_bytes):
+            await worker.render(request.model_copy(update={"room_bytes": room_bytes}), limit=limit)
 
     async def export(self, resident: Resident, request: Export, *, limit: timedelta) -> None:
         """Have a reader make a searchable PDF, within the same reservation; raises as `render` and `Worker.export`."""
-        async with self._decoding(resident) as worker:
-            await worker.export(request, limit=limit)
+        async with self._opening(resident, DECODING_BYTES) as (worker, room_bytes):
+            await worker.export(request.model_copy(update={"room_bytes": room_bytes}), limit=limit)
 
     @asynccontextmanager
-    async def _decoding(self, resident: Resident) -> AsyncIterator[Worker]:
+    async def _opening(self, resident: Resident, more_bytes: int) -> AsyncIterator[tuple[Worker, int | None]]:
+        """A reader with so much reserved beside its base, busy while the block runs; and the room that leaves."""
         async with resident.turn:
-            need = self._estimator.base(resident.key) + MemoryNeed(_DRAWING_BYTES)
+            need = self._estimator.base(resident.key) + MemoryNeed(more_bytes)
             if resident.worker is None or not await self._memory.grow_to(resident, need):
-                raise PoolExhausted("There is no memory for this now; try again later.")
+                raise PoolExhausted("There is no memory for this now; try again later.", retry_after_s=_MEMORY_COMES_S)
             resident.busy_since = self._clock.monotonic()
             try:
-                yield resident.worker
+                yield resident.worker, resident.room_bytes
             finally:
                 resident.busy_since = None
                 self._memory.shrink(resident)
@@ -273,7 +281,28 @@ class ModelManager:
     # --- who gets a model set ----------------------------------------------------------------------------------------
 
     async def _any(self, key: ModelSetKey) -> Resident | None:
-        return self._unused(key) or await self._new(key) or self._shared(key)
+        return self._unused(key) or await self._free_soon(key) or await self._new(key) or self._shared(key)
+
+    async def _free_soon(self, key: ModelSetKey) -> Resident | None:
+        """A reader that becomes free in a moment, as most do; only beside a slow one another is worth starting."""
+        now = asyncio.get_running_loop().time
+        until = now() + _SPARE_AFTER_S
+        while key.is_reader and self._shared(key) is not None and not self._stopping:
+            changed = self._roster.changed
+            if (unused := self._unused(key)) is not None:
+                return unused
+            if any(one.key == key and one.state is ResidentState.LOADING for one in self._roster):
+                until = now() + _SPARE_AFTER_S
+            if now() >= until:
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await self._roster.change(changed)
+        return None
+
+    def _most(self, key: ModelSetKey) -> int:
+        """Most processes of a model set."""
+        return self._config.readers if _is_plain_reader(key) else self._config.workers_per_key
 
     async def _fresh(self, key: ModelSetKey) -> Resident | None:
         """One that has read nothing yet; idle ones that have make room for it."""
@@ -297,7 +326,7 @@ class ModelManager:
             for one in self._roster
             if one.key == key and one.state is not ResidentState.UNLOADING and not one.is_unkillable
         ]
-        if len(alike) >= self._config.workers_per_key:
+        if len(alike) >= self._most(key):
             return None
         if not key.is_reader:
             self._roster.profile(key)
@@ -314,6 +343,8 @@ class ModelManager:
 
     async def _reserve(self, resident: Resident) -> Reservation | None:
         need, device = self._estimator.base(resident.key), resident.key.device
+        if _is_plain_reader(resident.key) and self._shared(resident.key) is not None:
+            need += MemoryNeed(OPENING_BYTES)  # a spare one that then finds no memory only keeps it from the first
         while (reservation := self._admission.reserve(resident.worker_id, device, need)) is None:
             if self._shared(resident.key) is not None:
                 return None
@@ -366,9 +397,13 @@ class ModelManager:
 
         if resident.worker is None:
             return BatchOutcome(())
-        outcome = await resident.worker.process(params, learning)
+        outcome = await resident.worker.process(params, learning, room_bytes=resident.room_bytes)
         self._memory.learn_loss(resident, params, outcome)
         return replace(outcome, reserved_bytes=_on_device(resident.reserved, resident.key.device))
+
+
+def _is_plain_reader(key: ModelSetKey) -> bool:
+    return key == ModelSetKey.reader(key.device)
 
 
 def _on_device(need: MemoryNeed, device: DeviceId) -> int:

@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from pagemill.documents.document import Document
 from pagemill.domain.documents import DocumentInfo
@@ -27,6 +28,14 @@ _NO_STRUCTURE = "The structure of this page could not be found; its text is as i
 _ENGINE = "The engine failed on this page; the worker's log says how."
 
 
+class OpenDocument(Protocol):
+    """`documents.opening.open_document`."""
+
+    def __call__(self, path: Path, *, max_pages: int | None = None) -> Document:
+        """Open it; see there."""
+        ...
+
+
 class PageReader:
     """Opens documents, renders their pages and has the engine read them; the last document stays open."""
 
@@ -36,7 +45,7 @@ class PageReader:
         *,
         structure: StructureAnalyser | None = None,
         max_pixels: int,
-        open_document: Callable[[Path], Document],
+        open_document: OpenDocument,
     ) -> None:
         self._engine = engine
         self._structure = structure
@@ -57,13 +66,13 @@ class PageReader:
         finally:
             self._trim_models()
 
-    def inspect(self, path: str) -> DocumentInfo:
+    def inspect(self, path: str, *, max_pages: int | None = None) -> DocumentInfo:
         """What the document is; it stays open, for the batch that may follow.
 
         Raises:
-            DocumentError: It cannot be read, and why.
+            DocumentError: It cannot be read, or has more pages than that; and why.
         """
-        return self._document(path).info()
+        return self._document(path, max_pages=max_pages).info()
 
     def image(self, path: str, number: int, *, dpi: int, max_pixels: int) -> PageImage:
         """One page as pixels, for people to look at.
@@ -132,10 +141,11 @@ class PageReader:
             logger.warning("Page %d keeps its plain text: %s", page.number, failure.message)
             return page.model_copy(update={"warnings": (*page.warnings, _NO_STRUCTURE)})
 
-    def _document(self, path: str) -> Document:
+    def _document(self, path: str, *, max_pages: int | None = None) -> Document:
         if self._opened is None or self._opened[0] != path:
             self._close_document()
-            self._opened = path, self._closing.enter_context(self._open_document(Path(path)))
+            document = self._open_document(Path(path), max_pages=max_pages)
+            self._opened = path, self._closing.enter_context(document)
         return self._opened[1]
 
     def _close_document(self) -> None:

@@ -19,6 +19,9 @@ def _future() -> asyncio.Future[None]:
     return future
 
 
+_LAST_RESORT = 2
+
+
 class ResidentState(StrEnum):
     """Where a model set stands, in this order."""
 
@@ -88,6 +91,17 @@ class Resident:
     def reserved(self) -> MemoryNeed:
         """What the ledger promised it."""
         return self.reservation.need if self.reservation else MemoryNeed(0)
+
+    @property
+    def room_bytes(self) -> int | None:
+        """What a reader may take beyond what it holds before its allocations fail; None for engines.
+
+        Twice its promise: the guard ends it at a fourth more, and only where the guard is too late it is the kernel
+        that refuses. Libraries leave out what they cannot allocate, without a word, so that is to be the exception.
+        """
+        if not self.key.is_reader or self.key.structure or self.reservation is None:
+            return None
+        return max(0, _LAST_RESORT * self.reserved.ram_bytes - self.rss_bytes)
 
     @property
     def rss_bytes(self) -> int:

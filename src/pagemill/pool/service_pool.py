@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import count
@@ -14,11 +14,12 @@ from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngi
 from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.outcomes import BatchOutcome
 from pagemill.domain.ports import OnBegin, OnPage, Service
-from pagemill.domain.recognition import EXPORT, READER, BatchParams, ModelSetKey
+from pagemill.domain.recognition import EXPORT, INSPECT, READER, BatchParams, ModelSetKey
 from pagemill.domain.snapshot import LaneSnapshot, PoolSnapshot
 from pagemill.pool.config import PoolConfig
 from pagemill.pool.messages import Export, Render
 from pagemill.pool.model_manager import ModelManager
+from pagemill.pool.opening import Look
 from pagemill.pool.residents import Resident
 
 logger = logging.getLogger(__name__)
@@ -76,9 +77,9 @@ class OCRService:
         """
         return await self._models.process(self._resident, task_id, params, on_page, on_begin=on_begin)
 
-    async def inspect(self, path: str, *, limit: timedelta) -> DocumentInfo:
-        """What the document is; raises `DocumentError`, `TimedOut`, `WorkerLost`."""
-        return await self._models.inspect(self._resident, path, limit=limit)
+    async def inspect(self, look: Look, *, limit: timedelta) -> DocumentInfo:
+        """What the document is; raises as `ModelManager.inspect`."""
+        return await self._models.inspect(self._resident, look, limit=limit)
 
     async def render(self, request: Render, *, limit: timedelta) -> None:
         """Draw a page into a file; raises as `ModelManager.render`."""
@@ -92,14 +93,15 @@ class OCRService:
 @dataclass(frozen=True)
 class _Held:
     resident: Resident
-    lane: Places
+    places: tuple[Places, ...]
 
 
 class OCRServicePool:
     """One shared pool for every device. Runs in the server's event loop.
 
-    A service needs a place on its lane (its device's, the readers', the exporter's), a place in total, and a use of a
-    model set. The exporter's lane reads no pages and is in no snapshot.
+    A service needs a place on its lane, and a use of a model set. Those that read pages (on a device's lane or the
+    readers') need a place in total, too; inspecting and exporting have lanes of their own, which wait for no page and
+    are in no snapshot.
     """
 
     def __init__(self, config: PoolConfig, specs: Mapping[str, EngineSpec], models: ModelManager) -> None:
@@ -109,7 +111,8 @@ class OCRServicePool:
         self._lanes = {str(device): Places(str(device), device, places) for device, places in config.services.items()}
         self._readers = Places(READER, CPU, config.readers)
         self._exporter = Places(f"{READER}/{EXPORT}", CPU, 1)
-        everything = sum(config.services.values()) + config.readers + self._exporter.capacity
+        self._inspectors = Places(f"{READER}/{INSPECT}", CPU, config.inspections)
+        everything = sum(config.services.values()) + config.readers
         self._total = Places("all", CPU, everything if config.services_total is None else config.services_total)
         self._held: dict[str, _Held] = {}
         self._numbers = count(1)
@@ -150,7 +153,7 @@ class OCRServicePool:
             UnknownEngine: There is no such engine or profile, beside what the port says.
         """
         key = replace(self._key(device, engine, profile, languages), structure=structure)
-        lane = self._lane(key)
+        lane = self._inspectors if engine == READER and profile == INSPECT else self._lane(key)
         limit = self._config.acquire_wait if wait is None else wait
         try:
             async with asyncio.timeout(limit.total_seconds()):
@@ -166,8 +169,8 @@ class OCRServicePool:
         try:
             self._models.release(held.resident)
         finally:
-            self._total.give_back()
-            held.lane.give_back()
+            for places in held.places:
+                places.give_back()
             self._given_back.set()
 
     def snapshot(self) -> PoolSnapshot:
@@ -184,12 +187,15 @@ class OCRServicePool:
         return PoolSnapshot(lanes, tuple(models), *self._models.unloaded, self._models.last_eviction)
 
     async def _acquire(self, key: ModelSetKey, lane: Places, *, fresh: bool) -> OCRService:
-        async with _kept(lane), _kept(self._total):
+        places = (lane,) if lane in (self._inspectors, self._exporter) else (lane, self._total)
+        async with AsyncExitStack() as kept:
+            for one in places:
+                await kept.enter_async_context(_kept(one))
             if self._draining:
                 raise PoolExhausted("The service is shutting down; send the request again later.")
             resident = await self._models.acquire(key, fresh=fresh)
             service = OCRService(f"{resident.worker_id}/{next(self._numbers)}", resident, self._models)
-            self._held[service.service_instance_id] = _Held(resident, lane)
+            self._held[service.service_instance_id] = _Held(resident, places)
             return service
 
     def _key(self, device: DeviceId, engine: str, profile: str, languages: Sequence[str]) -> ModelSetKey:

@@ -133,11 +133,12 @@ class Worker:
         async with self._turn:
             return (await self._ask(request, Ready, self._config.start_limit)).rss_bytes
 
-    async def process(self, params: BatchParams, on_page: OnPage) -> BatchOutcome:
+    async def process(self, params: BatchParams, on_page: OnPage, *, room_bytes: int | None = None) -> BatchOutcome:
         """Read a batch; every outcome is awaited through `on_page`.
 
         Ends early, with pages unsettled, when the worker is lost (the outcome says how), ran out of memory
-        (`exhausted`) or is being stopped. Cancelling it stops the work within a page.
+        (`exhausted`) or is being stopped. Cancelling it stops the work within a page. Allocations beyond `room_bytes`
+        fail.
         """
         async with self._turn:
             if not self.is_usable:
@@ -145,21 +146,25 @@ class Worker:
             self._ending.begin()
             self._batch = batch = _Batch(self._batch.number + 1)
             try:
+                await self._tell(
+                    Process(batch=batch.number, params=params, room_bytes=room_bytes), params.page_timeout_s
+                )
                 loss = await self._follow(batch, params, on_page)
             except BaseException:
                 await uninterrupted(self._call_off(batch))
                 raise
             return BatchOutcome(tuple(batch.settled), loss)
 
-    async def inspect(self, path: str, *, limit: timedelta) -> DocumentInfo:
+    async def inspect(self, request: Inspect, *, limit: timedelta) -> DocumentInfo:
         """What the document is.
 
         Raises:
             DocumentError: It cannot be read, and why.
+            OutOfMemory: It takes more memory than there is room for.
             TimedOut: It took longer than `limit`; the worker is ended.
             WorkerLost: The worker died of it.
         """
-        return (await self._in_time(Inspect(path=path), Inspected, limit, done="inspected")).info
+        return (await self._in_time(request, Inspected, limit, done="inspected")).info
 
     async def render(self, request: Render, *, limit: timedelta) -> None:
         """Have a page drawn.
@@ -206,7 +211,6 @@ class Worker:
         return await self._ending.stop(self._config.stop_grace if grace is None else grace)
 
     async def _follow(self, batch: _Batch, params: BatchParams, on_page: OnPage) -> WorkerLoss | None:
-        await self._tell(Process(batch=batch.number, params=params), params.page_timeout_s)
         while (reply := await self._reply(params.page_timeout_s)) is not None:
             match reply:
                 case PageStarted():

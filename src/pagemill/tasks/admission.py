@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize
+from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
 from pagemill.domain.engines import EngineProfile, EngineSpec
-from pagemill.domain.errors import DocumentTooLarge, EngineUnavailable, InvalidRequest, UnknownEngine
+from pagemill.domain.errors import EngineUnavailable, InvalidRequest, UnknownEngine
 from pagemill.domain.recognition import RecognitionOptions, Stage
 
 POINTS_PER_INCH = 72
@@ -92,11 +92,7 @@ def check_page_count(info: DocumentInfo, max_pages: int) -> None:
         DocumentTooLarge: With both numbers.
     """
     if info.page_count > max_pages:
-        raise DocumentTooLarge(
-            f"The document has {info.page_count} pages; {max_pages} are allowed. Send it in parts.",
-            pages=info.page_count,
-            max_pages=max_pages,
-        )
+        raise too_many_pages(str(info.page_count), most=max_pages)
 
 
 def largest_page_pixels(info: DocumentInfo, *, dpi: int, max_pixels: int) -> int:

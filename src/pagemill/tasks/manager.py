@@ -125,7 +125,7 @@ class TaskManager:
             self._config.check_webhook(options.webhook_url)
         spec, _ = choose_engine(self._engines, options.recognition)
         check_structure(spec, options.recognition, missing=self._config.no_structure)
-        info = await self._inspector.inspect(request.document.path)
+        info = await self._inspector.inspect(request.document.path, caller=request.caller)
         check_page_count(info, self._config.max_pages)
         numbers = parse_page_range(options.pages, info.page_count)
         place = self._placer.place(options, info)

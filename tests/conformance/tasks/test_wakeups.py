@@ -29,7 +29,8 @@ LIMIT_S = 60
 class Inspector:
     """Sees nothing: no document is sent here."""
 
-    async def inspect(self, path: str) -> DocumentInfo:
+    async def inspect(self, path: str, *, caller: str = "") -> DocumentInfo:
+        del caller
         raise InvalidDocument(f"{path} cannot be opened.")
 
 

@@ -471,7 +471,7 @@ async def test_a_load_that_fails_tells_why_and_leaves_nothing() -> None:
                 WorkerLost, match=r"faulty/plain@cpu could not be loaded: run pagemill doctor"
             ) as caught:
                 await acquire(yard)
-            assert caught.value.details["cause"] is LossCause.LOAD_FAILED
+            assert caught.value.details["cause"] == LossCause.LOAD_FAILED
         await eventually(lambda: yard.admission.reservations == ())
         assert yard.pool.snapshot().utilization == 0
 

@@ -15,7 +15,8 @@ from pagemill.domain.errors import PagemillError, TaskFailureReason, TimedOut, W
 from pagemill.domain.memory import CPU, MIB, MemoryNeed
 from pagemill.domain.outcomes import BatchOutcome, LossCause
 from pagemill.domain.recognition import EXPORT, READER
-from pagemill.pool.messages import Export, Load, Ready, Render, Reply, Request
+from pagemill.pool.messages import Export, Inspect, Load, Ready, Render, Reply, Request
+from pagemill.pool.opening import Look
 from pagemill.pool.placement import LocalPlacement, WorkerProcess
 from pagemill.pool.service_pool import OCRService
 from pagemill.pool.worker import Worker
@@ -88,7 +89,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "load": lambda worker, _: worker.load(faulty_load({})),
     "process": lambda worker, document: worker.process(batch(document, 1, page_timeout_s=0.1), Outcomes()),
     "cancel": cancelled,
-    "inspect": lambda worker, document: worker.inspect(str(document), limit=A_MOMENT),
+    "inspect": lambda worker, document: worker.inspect(Inspect(path=str(document)), limit=A_MOMENT),
     "render": lambda worker, _: worker.render(RENDER, limit=A_MOMENT),
     "export": lambda worker, _: worker.export(Export(document="a", pages="b", output="c"), limit=A_MOMENT),
     "trim": lambda worker, _: worker.trim(),
@@ -275,7 +276,7 @@ async def test_a_reader_that_is_stuck_is_replaced_too(profile: str) -> None:
     for expected in (1, 2):
         reader = await yard.pool.acquire(device=CPU, engine=READER, profile=profile, wait=BOUND)
         with pytest.raises(TimedOut):
-            await reader.inspect("a", limit=A_MOMENT)
+            await reader.inspect(Look("a"), limit=A_MOMENT)
         await yard.pool.release(reader)
         assert [one.unkillable for one in yard.pool.snapshot().model_sets] == [True] * expected
     await asyncio.wait_for(yard.pool.stop(), BOUND.total_seconds())

@@ -25,9 +25,11 @@ class Shelf:
     fault: Exception | None = None
     open: list[str] = field(default_factory=list)
     opened: int = 0
+    max_pages: int | None = None
     rendered: list[tuple[int, int, int]] = field(default_factory=list)
 
-    def __call__(self, path: Path) -> "Book":
+    def __call__(self, path: Path, *, max_pages: int | None = None) -> "Book":
+        self.max_pages = max_pages
         if isinstance(self.fault, EncryptedDocument):
             raise self.fault
         self.opened += 1

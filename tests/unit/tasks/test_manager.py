@@ -45,8 +45,8 @@ GPU = DeviceId("cuda:0")
 class Inspector:
     """Sees the same document everywhere."""
 
-    async def inspect(self, path: str) -> DocumentInfo:
-        del path
+    async def inspect(self, path: str, *, caller: str = "") -> DocumentInfo:
+        del path, caller
         return DocumentInfo(DocumentKind.PDF, 3, (PageSize(595, 842),))
 
 

@@ -90,8 +90,8 @@ class LoadHistory(Protocol):
 class DocumentInspector(Protocol):
     """Looks at uploads, in a worker and never in the server."""
 
-    async def inspect(self, path: str) -> DocumentInfo:
-        """What the document is.
+    async def inspect(self, path: str, *, caller: str = "") -> DocumentInfo:
+        """What the document is; `caller` is who sent it, where that is known.
 
         Raises:
             DocumentError: It cannot be read, and why.
