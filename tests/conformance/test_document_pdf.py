@@ -230,3 +230,23 @@ def test_a_long_scan_takes_no_more_memory_for_its_length(tmp_path: Path) -> None
     assert sizes == [None] * pages
     assert path.stat().st_size > pages * page_mib * MIB
     assert peak_rss_bytes() - before < pages * page_mib * MIB / 2
+
+
+@pytest.mark.parametrize("fate", ["deleted", "replaced"])
+def test_a_document_that_vanishes_is_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fate: str
+) -> None:
+    """It is opened anew before every page here, and those after the first are none of another document's."""
+    monkeypatch.setattr("pagemill.documents.pdf._MOST_KEPT", 0)
+    numbers = range(1, 6)
+    path = make_pdf(tmp_path / "a.pdf", [PdfPageSpec(text_at(72, 700, f"page {number}")) for number in numbers])
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with open_document(path) as document:
+        path.unlink()
+        if fate == "replaced":
+            make_pdf(path, [PdfPageSpec(text_at(72, 700, "another"))])
+        texts = [page.text for n in numbers if (page := document.text_page(n, dpi=72, mode=OcrMode.AUTO))]
+        assert texts == [f"page {number}" for number in numbers]
+        assert all(document.render(number, dpi=72, max_pixels=10**6).width_px == 612 for number in numbers)
+        assert document.info().page_count == 5
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

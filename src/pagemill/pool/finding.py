@@ -1,0 +1,151 @@
+"""Who gets a model set: an idle one, a new one for which there is memory, or one in use that is shared."""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
+from pagemill.domain.finishing import uninterrupted
+from pagemill.domain.memory import MemoryNeed, Reservation
+from pagemill.domain.ports import MemoryAdmission, MemoryEstimator
+from pagemill.domain.recognition import ModelSetKey
+from pagemill.pool.config import ModelManagerConfig
+from pagemill.pool.opening import OPENING_BYTES
+from pagemill.pool.residents import Resident, ResidentState
+from pagemill.pool.roster import Roster
+from pagemill.pool.unloading import Unloader
+
+_SPARE_AFTER_S = 0.5
+_UNTIL_THE_CALLER_LEAVES = timedelta(days=1)
+
+
+class Finder:
+    """Finds a resident for a use that begins, or brings one up. Runs in the server's event loop."""
+
+    def __init__(
+        self,
+        config: ModelManagerConfig,
+        *,
+        roster: Roster,
+        unloader: Unloader,
+        admission: MemoryAdmission,
+        estimator: MemoryEstimator,
+    ) -> None:
+        self._config = config
+        self._roster = roster
+        self._unloader = unloader
+        self._admission = admission
+        self._estimator = estimator
+        self._stopping = False
+
+    def start(self) -> None:
+        """Wait for memory from now on."""
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Let nobody wait for memory any more."""
+        self._stopping = True
+        self._roster.notify()
+
+    async def find(self, key: ModelSetKey) -> Resident | None:
+        """One that may be used now or once it is loaded; None where to look again after the next change."""
+        return self._unused(key) or await self._free_soon(key) or await self._new(key) or self._shared(key)
+
+    async def _free_soon(self, key: ModelSetKey) -> Resident | None:
+        """A reader that becomes free in a moment, as most do; only beside a slow one another is worth starting."""
+        now = asyncio.get_running_loop().time
+        until = now() + _SPARE_AFTER_S
+        while key.is_reader and self._shared(key) is not None and not self._stopping:
+            changed = self._roster.changed
+            if (unused := self._unused(key)) is not None:
+                return unused
+            if any(one.key == key and one.state is ResidentState.LOADING for one in self._roster):
+                until = now() + _SPARE_AFTER_S
+            if now() >= until:
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await self._roster.change(changed)
+        return None
+
+    def _most(self, key: ModelSetKey) -> int:
+        """Most processes of a model set."""
+        return self._config.readers if _is_plain_reader(key) else self._config.workers_per_key
+
+    async def find_fresh(self, key: ModelSetKey) -> Resident | None:
+        """One that has read nothing yet; idle ones that have make room for it."""
+        worked = [one for one in self._roster if one.key == key and one.is_idle and one.has_worked]
+        await asyncio.gather(*(self._roster.end(one) for one in worked))
+        unused = self._unused(key)
+        return unused if unused is not None and not unused.has_worked else await self._new(key)
+
+    def _unused(self, key: ModelSetKey) -> Resident | None:
+        """One that is idle, or that is being loaded for somebody who went away."""
+        return next((one for one in self._roster if one.key == key and one.is_usable and not one.references), None)
+
+    def _shared(self, key: ModelSetKey) -> Resident | None:
+        usable = (resident for resident in self._roster if resident.key == key and resident.is_usable)
+        return min(usable, key=lambda resident: resident.references, default=None)
+
+    async def _new(self, key: ModelSetKey) -> Resident | None:
+        """One more process of that model set; None where there are enough, or one can be had without a new one."""
+        alike = [
+            one
+            for one in self._roster
+            if one.key == key and one.state is not ResidentState.UNLOADING and not one.is_unkillable
+        ]
+        if len(alike) >= self._most(key):
+            return None
+        if not key.is_reader:
+            self._roster.profile(key)
+        resident = self._roster.enlist(key)
+        try:
+            resident.reservation = await self._reserve(resident)
+        finally:
+            if resident.reservation is None:
+                self._roster.strike(resident)
+        if resident.reservation is None:
+            return None
+        self._roster.launch(resident)
+        return resident
+
+    async def _reserve(self, resident: Resident) -> Reservation | None:
+        need, device = self._estimator.base(resident.key), resident.key.device
+        if _is_plain_reader(resident.key) and self._shared(resident.key) is not None:
+            need += MemoryNeed(OPENING_BYTES)  # a spare one that then finds no memory only keeps it from the first
+        while (reservation := self._admission.reserve(resident.worker_id, device, need)) is None:
+            if self._shared(resident.key) is not None:
+                return None
+            if not await self._unloader.make_room(device, need):
+                return await self._reserve_in_line(resident, need)
+        return reservation
+
+    async def _reserve_in_line(self, resident: Resident, need: MemoryNeed) -> Reservation | None:
+        """Wait in the ledger's line, so that nobody passes for ever; None where another way was found meanwhile."""
+        device = resident.key.device
+        line = asyncio.create_task(
+            self._admission.reserve_when_free(resident.worker_id, device, need, wait=_UNTIL_THE_CALLER_LEAVES)
+        )
+        line.add_done_callback(lambda _: self._roster.notify())
+        try:
+            while not (line.done() or self._stopping or self._shared(resident.key)):
+                changed = self._roster.changed
+                if not await self._unloader.make_room(device, need):
+                    await self._roster.change(changed)
+        except BaseException:
+            await uninterrupted(self._leave(line))
+            raise
+        if line.done():
+            return line.result()
+        await uninterrupted(self._leave(line))
+        return None
+
+    async def _leave(self, line: asyncio.Task[Reservation | None]) -> None:
+        """Leave the line; what was granted in that moment is given back."""
+        line.cancel()
+        await asyncio.wait([line])
+        if not line.cancelled() and line.exception() is None and (granted := line.result()) is not None:
+            self._admission.release(granted)
+
+
+def _is_plain_reader(key: ModelSetKey) -> bool:
+    return key == ModelSetKey.reader(key.device)
