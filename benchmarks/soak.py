@@ -243,6 +243,7 @@ class Soak:
             tasks=dict(self.counts.statuses),
             unexpected=len(self.counts.complaints),
             unloads=status.unloads,
+            kept=sum(status.queue.tasks.values()),
         )
 
     async def _answer(self) -> float:

@@ -64,6 +64,7 @@ class Sample(_Line):
         tasks: Tasks that ended since then, by status.
         unexpected: Of these and of other steps, how many did not end as they had to.
         unloads: Model sets unloaded since then.
+        kept: Tasks in the database; None in recordings from before this was written down.
     """
 
     at_s: float
@@ -83,6 +84,7 @@ class Sample(_Line):
     tasks: dict[str, int]
     unexpected: int
     unloads: int
+    kept: int | None = None
 
 
 class Ending(_Line):

@@ -9,7 +9,7 @@ warm-up, and is not judged.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import accumulate, combinations
 from statistics import median
 
 from benchmarks.soak_samples import SERVER, STARTING, ProcessSeen, Sample
@@ -26,6 +26,11 @@ _COST = 0.20
 """Of page costs: a core's speed moves as much with what its neighbours do."""
 _GROWS = 0.25
 """Of a worker within its life: engines keep what they compiled for a new size, and workers that grow are replaced."""
+_SETS = 6.0
+"""Descriptors and child processes at work: the faster the steps follow each other, the more model sets are there at a
+time. What is kept of them is seen at rest."""
+_RESTING = 4
+"""The last samples of a rest: model sets went before."""
 _MOST_POINTS = 400
 _FEWEST_POINTS = 8
 _HOUR_S = 3600.0
@@ -104,20 +109,19 @@ def robust_slope(points: Sequence[Point]) -> float | None:
 def all_series(samples: Sequence[Sample]) -> list[Series]:
     """Everything that is judged or shown, in the order of the table."""
     busy = [sample for sample in samples if sample.phase == "work"]
-    resting = [sample for sample in samples if sample.phase == "rest" and len(sample.processes) == 1]
+    resting = list(_at_rest(samples))
     return [
         Series("server's memory, at work", "MiB", _of_server(busy, lambda server: server.own_mib)),
         Series("server's memory, at rest", "MiB", _of_server(resting, lambda server: server.own_mib)),
         *_of_workers(samples),
-        Series("server's descriptors, at work", "", _of_server(busy, lambda server: server.descriptors), least=1),
+        Series("server's descriptors, at work", "", _of_server(busy, lambda server: server.descriptors), least=_SETS),
         Series("server's descriptors, at rest", "", _of_server(resting, lambda server: server.descriptors), least=1),
         Series("server's threads", "", _of_server(busy, lambda server: server.threads), least=1),
-        Series("child processes", "", _of(busy, lambda sample: sample.children), least=0.5),
-        Series("zombies at rest", "", _of(resting, lambda sample: sample.zombies), least=0.5, level=0),
-        Series("database in use", "MiB", _of(samples, lambda sample: sample.database_used_mib), share=_SAW),
-        Series("database file", "MiB", _of(samples, lambda sample: sample.database_mib), share=_SAW),
+        Series("child processes, at work", "", _of(busy, lambda sample: sample.children), least=_SETS),
+        Series("child processes, at rest", "", _of(resting, lambda sample: sample.children), least=0.5, level=0),
+        Series("zombies, at rest", "", _of(resting, lambda sample: sample.zombies), least=0.5, level=0),
+        *_of_storage(samples),
         Series("write-ahead log", "MiB", _of(samples, lambda sample: sample.wal_mib), share=_SAW, least=1),
-        Series("data folder", "MiB", _of(samples, lambda sample: sample.data_mib), share=_SAW),
         *page_costs(samples),
         Series("answer of /livez, at work", "ms", _of(busy, lambda sample: sample.answer_ms), share=None),
     ]
@@ -142,6 +146,40 @@ def worker_kinds(samples: Sequence[Sample]) -> list[str]:
 def summed(sample: Sample, kind: str) -> float:
     """What all workers of a kind hold together, MiB."""
     return sum(process.own_mib for process in _workers(sample) if process.kind == kind)
+
+
+def _of_storage(samples: Sequence[Sample]) -> Iterator[Series]:
+    """What a task takes that is kept: how many are depends on what neighbours leave of the cores.
+
+    A file of a database keeps its size, so it is seen against the most tasks that there were.
+    """
+    most = list(accumulate((sample.kept or 0 for sample in samples), max))
+    told = [(sample, then) for sample, then in zip(samples, most, strict=True) if sample.kept]
+    for name, size, of_most in (
+        ("database in use", _database_used_mib, False),
+        ("database file", _database_mib, True),
+        ("data folder", _data_mib, False),
+    ):
+        yield Series(name, "MiB", _of(samples, size), share=None if told else _SAW)
+        if told:
+            each = [_each(sample, size(sample), then if of_most else sample.kept or 1) for sample, then in told]
+            yield Series(f"{name}, a task", "KiB", each, share=_SAW)
+
+
+def _database_used_mib(sample: Sample) -> float:
+    return sample.database_used_mib
+
+
+def _database_mib(sample: Sample) -> float:
+    return sample.database_mib
+
+
+def _data_mib(sample: Sample) -> float:
+    return sample.data_mib
+
+
+def _each(sample: Sample, mib: float, tasks: int) -> Point:
+    return Point(sample.at_s, 1024 * mib / tasks)
 
 
 def _of_workers(samples: Sequence[Sample]) -> Iterator[Series]:
@@ -178,6 +216,15 @@ def _ends_of_cycles(samples: Sequence[Sample]) -> Iterator[Sample]:
     """The last sample of each cycle whose work is over."""
     ends: Mapping[int, Sample] = {sample.cycle: sample for sample in samples if sample.deck_ended}
     yield from ends.values()
+
+
+def _at_rest(samples: Sequence[Sample]) -> Iterator[Sample]:
+    rests: dict[int, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        if sample.phase == "rest":
+            rests[sample.cycle].append(sample)
+    for rest in rests.values():
+        yield from rest[-_RESTING:]
 
 
 def _of(samples: Iterable[Sample], value: Callable[[Sample], float]) -> list[Point]:
