@@ -19,6 +19,8 @@ from pagemill.memory.probes.cgroup import MemoryCgroup
 
 POSTGRES_SETTINGS = ("fsync=off", "max_connections=50", "shared_buffers=64MB")
 """A killed process loses nothing that it gave to the kernel; only a power failure would."""
+NEIGHBOUR_SHARE = 0.75
+"""Of the memory limit: with it, the workers are too many, and without them the server has room enough."""
 SETTINGS: Mapping[str, str] = {
     "LOG_LEVEL": "warning",
     "TASKS__PAGE_TIMEOUT_SECONDS": "20",
@@ -80,7 +82,7 @@ def disturbed_site(folder: Path, database: str, *, limit_mib: int, volume_mib: i
             volume=ground.volume,
             postgres=postgres,
             neighbour=crowd,
-            neighbour_mib=limit_mib // 2,
+            neighbour_mib=round(NEIGHBOUR_SHARE * limit_mib),
             impossible=_impossible(ground, postgres, crowd),
         )
         yield site, ground
