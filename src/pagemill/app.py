@@ -129,7 +129,9 @@ class Application:
         )
         self._models = ModelManager(
             specs,
-            configs.model_manager_config(settings, services, structure),
+            configs.model_manager_config(
+                settings, services, structure, gpu_uuids={gpu.device: gpu.uuid for gpu in machine.gpus.gpus}
+            ),
             placement=LocalPlacement(),
             admission=self.guard,
             estimator=estimator,

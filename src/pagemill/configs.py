@@ -81,7 +81,11 @@ def guard_config(settings: Settings) -> GuardConfig:
 
 
 def model_manager_config(
-    settings: Settings, services: Mapping[DeviceId, int], structure: StructureSpec
+    settings: Settings,
+    services: Mapping[DeviceId, int],
+    structure: StructureSpec,
+    *,
+    gpu_uuids: Mapping[DeviceId, str],
 ) -> ModelManagerConfig:
     """The model manager's."""
     return ModelManagerConfig(
@@ -95,6 +99,7 @@ def model_manager_config(
         engine_options=settings.engines,
         structure_factory=structure.factory,
         worker=_worker_config(settings.pool),
+        gpu_uuids=gpu_uuids,
     )
 
 

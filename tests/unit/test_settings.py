@@ -112,7 +112,7 @@ def test_the_command_line_finds_the_server_and_sends_its_key_nowhere_else(
 
 def test_an_engine_may_have_an_idle_timeout_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAGEMILL_POOL__IDLE_TIMEOUTS_SECONDS", '{"rapidocr": 60}')
-    config = model_manager_config(load_settings(), {CPU: 1}, structure_spec())
+    config = model_manager_config(load_settings(), {CPU: 1}, structure_spec(), gpu_uuids={})
     assert config.idle_timeout == timedelta(seconds=300)
     assert config.idle_timeouts == {"rapidocr": timedelta(seconds=60)}
     monkeypatch.setenv("PAGEMILL_POOL__IDLE_TIMEOUTS_SECONDS", '{"rapidocr": 0}')

@@ -104,7 +104,7 @@ class EngineConfig:
     Attributes:
         profile: One of its profiles.
         languages: ISO 639 codes; empty for the default models.
-        device: "cpu" or "cuda:N".
+        device: "cpu", or "cuda:N" as CUDA numbers it in that worker, which sees no GPU but its own.
         threads: Threads it may compute with.
         options: Further settings of this engine, from `engines.<name>` in the configuration.
     """

@@ -192,6 +192,8 @@ def _is_exhausted(outcome: PageOutcome) -> bool:
 def _load(request: Load) -> PageReader:
     from pagemill.documents.opening import open_document
 
+    if request.visible_gpus is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = request.visible_gpus
     engine = None if request.factory is None else _make_engine(request.factory, request.config)
     threads = request.config.threads
     structure = None if request.structure is None else _make_structure(request.structure, threads=threads)

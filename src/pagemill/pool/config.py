@@ -53,6 +53,7 @@ class ModelManagerConfig:
         engine_options: `engines.<name>` of the settings.
         structure_factory: Where workers find the structure models, a `StructureFactory`.
         worker: Limits of each worker.
+        gpu_uuids: What each GPU is called for ever, whatever its number.
     """
 
     threads: int = 1
@@ -70,6 +71,7 @@ class ModelManagerConfig:
     engine_options: Mapping[str, Mapping[str, str | int | float | bool]] = field(default_factory=dict)
     structure_factory: str = ""
     worker: WorkerConfig = WorkerConfig()
+    gpu_uuids: Mapping[DeviceId, str] = field(default_factory=dict)
 
     def has_outgrown(self, base_rss_bytes: int, rss_bytes: int, *, kept_bytes: int = 0) -> bool:
         """Whether a worker is to be replaced.

@@ -42,6 +42,7 @@ class Load(_Message):
         max_pixels: Pages are rendered with no more pixels than this.
         structure: Where the structure models are found, a `StructureFactory`; None loads none.
         data_limit_bytes: `RLIMIT_DATA`, set once the models are loaded; None sets no limit.
+        visible_gpus: CUDA_VISIBLE_DEVICES, set before anything is loaded; None leaves it as it is.
     """
 
     kind: Literal["load"] = "load"
@@ -50,6 +51,7 @@ class Load(_Message):
     max_pixels: int = 40_000_000
     structure: str | None = None
     data_limit_bytes: int | None = None
+    visible_gpus: str | None = None
 
 
 class _Work(_Message):

@@ -24,6 +24,7 @@ from pagemill.pool.config import ModelManagerConfig
 from pagemill.pool.messages import Load
 from pagemill.pool.placement import Placement, see_killed
 from pagemill.pool.residents import Departure, Resident, ResidentState
+from pagemill.pool.visible_gpus import sight
 from pagemill.pool.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -213,13 +214,14 @@ class Roster:
     def _load_request(self, key: ModelSetKey, spec: EngineSpec | None) -> Load:
         limit = self._config.worker.data_limit_bytes
         structure = self._config.structure_factory if key.structure else None
+        seen = sight(key.device, self._config.gpu_uuids)
         if spec is None:
             config = EngineConfig(profile="", threads=self._config.threads)
-            return Load(config=config, structure=structure, data_limit_bytes=limit)
+            return Load(config=config, structure=structure, data_limit_bytes=limit, visible_gpus=seen.visible)
         config = EngineConfig(
             profile=key.profile,
             languages=key.languages,
-            device=key.device,
+            device=seen.device,
             threads=self._config.threads,
             options=self._config.engine_options.get(key.engine, {}),
         )
@@ -230,6 +232,7 @@ class Roster:
             max_pixels=max_pixels,
             structure=None if spec.finds_structure else structure,
             data_limit_bytes=limit,
+            visible_gpus=seen.visible,
         )
 
     async def _fail(self, resident: Resident, error: WorkerLost) -> None:

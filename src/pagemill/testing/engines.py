@@ -55,12 +55,13 @@ class FaultyEngine:
     PATH.reached and goes on once PATH exists), `tally:PATH` (adds a byte to PATH), `spin:PATH`
     (makes PATH.reached, then computes for ever with the interpreter locked). Of `UNSTORABLE` characters are the last
     words of `last_words`, the message of `unspeakable` and, from then on, the text of pages of `odd_text`.
+    `where` adds to the text, from then on, its device and the GPUs it sees.
     """
 
     def __init__(self, config: EngineConfig) -> None:
         self._faults = {name: str(value) for name, value in config.options.items()}
         self._profile = config.profile
-        self._device_kind = config.device.partition(":")[0]
+        self._device = config.device
         self._leaked: list[bytearray] = []
         self._odd_text = ""
         self._suffer("load")
@@ -68,7 +69,7 @@ class FaultyEngine:
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
         """The page, if its fault lets it live."""
         del rotation, batch_size
-        for occasion in ("every", self._device_kind, str(number)):
+        for occasion in ("every", self._device.partition(":")[0], str(number)):
             self._suffer(occasion)
         return _page(number, image, self._profile, text=f"page {number}{self._odd_text}")
 
@@ -87,6 +88,8 @@ class FaultyEngine:
             self._leaked.append(bytearray(b"x") * (int(argument) * MIB))
         elif name == "odd_text":
             self._odd_text = UNSTORABLE
+        elif name == "where":
+            self._odd_text = f" on {self._device} of {os.environ.get('CUDA_VISIBLE_DEVICES')!r}"
         elif name:
             _FAULTS[name](argument)
 

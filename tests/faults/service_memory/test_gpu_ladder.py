@@ -30,7 +30,7 @@ def test_a_page_that_does_not_fit_on_the_gpu_is_read_on_the_cpu(tmp_path: Path) 
             ("cuda:0", "fresh_process", "alone"),
             ("cuda:0", "alone", "other_device"),
         ]
-        assert (task.status, task.assigned_device) == (TaskStatus.SUCCEEDED, "cpu"), server.log
+        assert (task.status, task.assigned_device) == (TaskStatus.SUCCEEDED, "cuda:0"), server.log
         assert server.api.text(task.task_id) == "page 1\n\f"
         devices = server.api.http.get("/tasks/metrics").json()["memory_by_device"]
         assert set(devices) == {"cpu", "cuda:0"}

@@ -1,0 +1,34 @@
+"""Which GPUs a worker sees: its own, and no other. So CUDA, in whatever library, numbers it 0 there.
+
+the server           cuda:1 by NVML's order (PCI bus)      ─▶  its UUID in CUDA_VISIBLE_DEVICES
+the worker           the only GPU CUDA shows, by any order  ─▶  cuda:0
+a worker on the CPU  none: no library makes a context on a GPU that nothing was reserved of
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pagemill.domain.memory import CPU, DeviceId
+
+ONLY_GPU = DeviceId("cuda:0")
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a worker sees of the machine's GPUs.
+
+    Attributes:
+        visible: What its CUDA_VISIBLE_DEVICES is set to before it loads anything; None leaves it as it is.
+        device: What its device is called there.
+    """
+
+    visible: str | None
+    device: DeviceId
+
+
+def sight(device: DeviceId, uuids: Mapping[DeviceId, str]) -> Sight:
+    """What a worker on that device sees. A GPU whose UUID is not known is seen among all others."""
+    if device == CPU:
+        return Sight("", CPU)
+    uuid = uuids.get(device)
+    return Sight(None, device) if uuid is None else Sight(uuid, ONLY_GPU)
