@@ -2,13 +2,44 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
+from typing import TypeVar
 
 from pagemill.domain.errors import DatabaseUnavailable
 
 logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_Done = TypeVar("_Done")
+
+
+async def with_each(
+    items: Iterable[_T], act: Callable[[_T], Awaitable[_Done]], *, name: Callable[[_T], str]
+) -> list[_Done]:
+    """Do something with every item of a sweep; one with which it fails is logged, and keeps no other from its turn.
+
+    Returns:
+        What came of it, where it succeeded.
+
+    Raises:
+        DatabaseUnavailable: That concerns them all.
+    """
+    done: list[_Done] = []
+    for item in items:
+        try:
+            done.append(await act(item))
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            logger.exception("%s failed; the others go on, and it is tried again", name(item))
+    return done
+
+
+async def take_steps(**steps: Callable[[], Awaitable[object]]) -> None:
+    """Take every step of a run, though one of them fails; they are logged by their names. Errors: `with_each`."""
+    await with_each(steps.items(), lambda step: step[1](), name=lambda step: f"The step {step[0]!r}")
 
 
 class Duty:

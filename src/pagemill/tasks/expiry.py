@@ -4,8 +4,9 @@ import logging
 from datetime import timedelta
 
 from pagemill.domain.ports import Clock, OverdueTasks
+from pagemill.domain.tasks import Task
 from pagemill.tasks.dispatcher import Dispatcher
-from pagemill.tasks.duty import Duty
+from pagemill.tasks.duty import Duty, with_each
 from pagemill.tasks.watch import TaskWatch
 
 logger = logging.getLogger(__name__)
@@ -45,10 +46,13 @@ class Expiry:
         """End what is overdue, and all work on it here."""
         watched = timedelta(seconds=self._clock.monotonic() - self._started)
         timeout = self._queue_timeout if watched >= self._queue_timeout else None
-        for task in await self._overdue.expire(queue_timeout=timeout):
-            logger.warning("Task %s expired (%s): %s", task.task_id, task.failure_reason, task.failure_message)
-            await self._dispatcher.cancel(task.task_id)
-            self._watch.notify(task.task_id)
+        expired = await self._overdue.expire(queue_timeout=timeout)
+        await with_each(expired, self._end_work_on, name=lambda task: f"Ending the work on task {task.task_id}")
+
+    async def _end_work_on(self, task: Task) -> None:
+        logger.warning("Task %s expired (%s): %s", task.task_id, task.failure_reason, task.failure_message)
+        self._watch.notify(task.task_id)
+        await self._dispatcher.cancel(task.task_id)
 
     async def stop(self) -> None:
         """Look no more; twice is no error."""

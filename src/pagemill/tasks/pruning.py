@@ -10,7 +10,7 @@ from pathlib import Path
 from pagemill.domain.errors import Conflict, NotFound
 from pagemill.domain.ports import Retention, TaskStore
 from pagemill.domain.tasks import Task
-from pagemill.tasks.duty import Duty
+from pagemill.tasks.duty import Duty, take_steps, with_each
 from pagemill.tasks.removal import remove
 
 logger = logging.getLogger(__name__)
@@ -74,19 +74,27 @@ class Pruning:
 
     async def run_once(self) -> None:
         """Delete everything whose time is over."""
-        while outdated := await self._retention.outdated(self._config.tasks_for, limit=AT_ONCE):
-            deleted = [await self._delete(task) for task in outdated]
-            if not any(deleted):
-                break
-            logger.info("%s tasks were deleted: their time was over", sum(deleted))
-        while await self._retention.prune_samples(self._config.samples_for):
-            pass
-        await self._retention.prune_quarantine()
-        await self._remove_orphans()
+        await take_steps(
+            tasks=self._delete_outdated,
+            samples=self._prune_samples,
+            quarantine=self._retention.prune_quarantine,
+            files=self._remove_orphans,
+        )
 
     async def stop(self) -> None:
         """Look no more; twice is no error."""
         await self._duty.stop()
+
+    async def _delete_outdated(self) -> None:
+        while outdated := await self._retention.outdated(self._config.tasks_for, limit=AT_ONCE):
+            deleted = await with_each(outdated, self._delete, name=lambda task: f"Deleting task {task.task_id}")
+            if not any(deleted):
+                break
+            logger.info("%s tasks were deleted: their time was over", sum(deleted))
+
+    async def _prune_samples(self) -> None:
+        while await self._retention.prune_samples(self._config.samples_for):
+            pass
 
     async def _delete(self, task: Task) -> bool:
         """The rows first: a document without a task is found again, a task without its document is broken."""

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from pagemill.domain.errors import IllegalTransition, NotFound, QueueFull
 from pagemill.domain.ports import Clock, PageQueue, TaskQueue, TaskStore
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.tasks import Task, TaskStatus
 from pagemill.tasks.cleanup import TaskCleaner
 from pagemill.tasks.dispatcher import Dispatcher
-from pagemill.tasks.duty import Duty
+from pagemill.tasks.duty import Duty, take_steps, with_each
 
 logger = logging.getLogger(__name__)
 
@@ -61,22 +61,33 @@ class Rescuer:
 
     async def run_once(self) -> None:
         """Rescue pages, end tasks, clean up after them."""
-        if await self._pages.rescue():
-            self._dispatcher.wake()
-        await self._pages.finish_completed()
-        await self._cleaner.sweep(ended_for=self._grace)
-        await self._queue_the_unqueued()
+        await take_steps(
+            rescue=self._rescue,
+            finish=self._pages.finish_completed,
+            clean_up=self._clean_up,
+            queue=self._queue_the_unqueued,
+        )
 
     async def stop(self) -> None:
         """Look no more; twice is no error."""
         await self._duty.stop()
 
+    async def _rescue(self) -> None:
+        if await self._pages.rescue():
+            self._dispatcher.wake()
+
+    async def _clean_up(self) -> None:
+        await self._cleaner.sweep(ended_for=self._grace)
+
     async def _queue_the_unqueued(self) -> None:
         """Older versions stored a task before they queued it, and may have died in between."""
         before = self._clock.now() - self._grace
-        for task in await self._store.list_tasks(status=TaskStatus.CREATED, limit=1000):
-            if task.options.start and task.created_at <= before:
-                try:
-                    await self._queue.add_task(task, task.priority)
-                except (QueueFull, IllegalTransition, NotFound) as error:
-                    logger.info("Task %s was stored and never queued; it is tried again: %s", task.task_id, error)
+        created = await self._store.list_tasks(status=TaskStatus.CREATED, limit=1000)
+        unqueued = [task for task in created if task.options.start and task.created_at <= before]
+        await with_each(unqueued, self._queue_it, name=lambda task: f"Queueing task {task.task_id}")
+
+    async def _queue_it(self, task: Task) -> None:
+        try:
+            await self._queue.add_task(task, task.priority)
+        except (QueueFull, IllegalTransition, NotFound) as error:
+            logger.info("Task %s was stored and never queued; it is tried again: %s", task.task_id, error)

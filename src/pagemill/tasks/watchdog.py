@@ -7,7 +7,7 @@ from datetime import timedelta
 from pagemill.domain.ports import Clock, OverdueTasks
 from pagemill.domain.tasks import RetryPolicy, Task
 from pagemill.tasks.dispatcher import Dispatcher
-from pagemill.tasks.duty import Duty
+from pagemill.tasks.duty import Duty, with_each
 from pagemill.tasks.retry import backoff
 from pagemill.tasks.tally import Tally
 from pagemill.tasks.watch import TaskWatch
@@ -99,9 +99,9 @@ class Watchdog:
         unchanged = await self._overdue.unchanged(self._config.interval)
         silent = [task for task in unchanged if not self._dispatcher.has_in_line(task.task_id)]
         self._silent_since = {task.task_id: self._silent_since.get(task.task_id, now) for task in silent}
-        for task in silent:
-            if now - self._silent_since[task.task_id] >= self._config.silence.total_seconds():
-                await self._end(task)
+        limit = self._config.silence.total_seconds()
+        stalled = [task for task in silent if now - self._silent_since[task.task_id] >= limit]
+        await with_each(stalled, self._end, name=lambda task: f"Ending the stalled task {task.task_id}")
 
     async def stop(self) -> None:
         """Look no more; twice is no error."""

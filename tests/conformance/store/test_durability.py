@@ -81,6 +81,10 @@ METHODS: dict[str, tuple[Survival, Call]] = {
     "pages.rescue": (Survival.REPEATED, lambda site: site.parts.pages.rescue(owner="server")),
     "pages.finish_completed": (Survival.REPEATED, lambda site: site.parts.pages.finish_completed()),
     "overdue.expire": (Survival.REPEATED, lambda site: site.parts.overdue.expire(queue_timeout=timedelta(0))),
+    "overdue.note_begun": (Survival.REPEATED, lambda site: site.parts.overdue.note_begun(site.running)),
+    "overdue.note_refused": (Survival.REPEATED, lambda site: site.parts.overdue.note_refused(["running"])),
+    "overdue.end_stalled": (Survival.REPEATED, lambda site: site.parts.overdue.end_stalled("running", timedelta(0))),
+    "overdue.unchanged": (Survival.READ, lambda site: site.parts.overdue.unchanged(timedelta(0))),
     "retention.prune_samples": (Survival.REPEATED, lambda site: site.parts.retention.prune_samples(MINUTE)),
     "retention.prune_quarantine": (Survival.REPEATED, lambda site: site.parts.retention.prune_quarantine()),
     "events.append": (

@@ -1,0 +1,201 @@
+"""One bad item of a sweep, first or last, keeps no other from its turn, and one bad step no other: duty by duty."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.fixtures.stores import Stores, new_task
+from tests.fixtures.tasks_room import Room
+
+from pagemill.domain.errors import DatabaseUnavailable
+from pagemill.domain.tasks import Task, TaskOptions, TaskStatus
+from pagemill.store.page_queue import SqlPageQueue
+from pagemill.store.retention import SqlRetention
+from pagemill.store.task_queue import SqlTaskQueue
+from pagemill.store.task_store import SqlTaskStore
+from pagemill.tasks.dispatcher import Dispatcher, DispatcherConfig
+from pagemill.tasks.duty import take_steps, with_each
+from pagemill.tasks.expiry import Expiry
+from pagemill.tasks.pruning import Pruning, PruningConfig
+from pagemill.tasks.rescuer import Rescuer
+
+GOOD = ("b-good", "c-good")
+DAY = timedelta(days=1)
+
+
+class Poison(Exception):
+    """A fault of ours with one item."""
+
+
+def check(task_id: str) -> None:
+    if task_id.endswith("poisoned"):
+        raise Poison
+
+
+@pytest.fixture(params=["a-poisoned", "z-poisoned"])
+def poisoned(request: pytest.FixtureRequest) -> str:
+    """The bad item; whichever way a sweep goes, it comes first in one of the two."""
+    return str(request.param)
+
+
+class PoisonedStore(SqlTaskStore):
+    async def delete(self, task_id: str) -> Task:
+        check(task_id)
+        return await super().delete(task_id)
+
+
+class PoisonedQueue(SqlTaskQueue):
+    async def add_task(self, task: Task, priority: int = 0) -> Task:
+        check(task.task_id)
+        return await super().add_task(task, priority)
+
+
+class PoisonedDispatcher(Dispatcher):
+    async def cancel(self, task_id: str) -> None:
+        check(task_id)
+        await super().cancel(task_id)
+
+
+class BrokenPages(SqlPageQueue):
+    """Leases that cannot be looked at, as one row of them cannot be read."""
+
+    async def rescue(self, *, owner: str | None = None) -> int:
+        del owner
+        raise Poison
+
+    async def finish_completed(self, task_id: str | None = None) -> Sequence[Task]:
+        del task_id
+        raise Poison
+
+
+class BrokenRetention(SqlRetention):
+    """Nothing but files can be looked through."""
+
+    async def outdated(self, kept_for: timedelta, *, limit: int = 50) -> Sequence[Task]:
+        del kept_for, limit
+        raise Poison
+
+    async def prune_samples(self, kept_for: timedelta, *, limit: int = 1000) -> int:
+        del kept_for, limit
+        raise Poison
+
+    async def prune_quarantine(self) -> None:
+        raise Poison
+
+
+def rescuer(room: Room, *, queue: SqlTaskQueue | None = None, pages: SqlPageQueue | None = None) -> Rescuer:
+    return Rescuer(
+        queue=queue or room.stores.queue,
+        store=room.stores.tasks,
+        pages=pages or room.stores.pages,
+        cleaner=room.cleaner,
+        dispatcher=room.dispatcher,
+        clock=room.stores.clock,
+        grace=timedelta(0),
+    )
+
+
+def pruning(stores: Stores, folder: Path, *, store: SqlTaskStore, retention: SqlRetention) -> Pruning:
+    config = PruningConfig(7 * DAY, uploads=folder / "uploads", work_dir=folder / "work")
+    return Pruning(config, store=store, retention=retention, now=stores.clock.now, remove_parts=lambda: 0)
+
+
+async def test_every_item_has_its_turn_and_what_concerns_all_ends_the_sweep(poisoned: str) -> None:
+    seen: list[str] = []
+
+    async def act(item: str) -> str:
+        seen.append(item)
+        check(item)
+        return item
+
+    assert await with_each((poisoned, *GOOD), act, name=str) == list(GOOD)
+    assert seen == [poisoned, *GOOD]
+
+    async def away() -> None:
+        raise DatabaseUnavailable("Away.")
+
+    async def never() -> None:
+        seen.append("never")
+
+    with pytest.raises(DatabaseUnavailable):
+        await take_steps(away=away, never=never)
+    assert "never" not in seen
+
+
+async def test_a_sweep_can_be_cancelled(poisoned: str) -> None:
+    async def act(item: str) -> None:
+        raise asyncio.CancelledError(item)
+
+    with pytest.raises(asyncio.CancelledError):
+        await with_each([poisoned], act, name=str)
+
+
+async def test_pruning_deletes_the_others(poisoned: str, stores: Stores, tmp_path: Path) -> None:
+    for name in (poisoned, *GOOD):
+        await stores.tasks.create(new_task(name))
+    stores.clock.turn(8 * DAY)
+    store = PoisonedStore(stores.database, stores.clock)
+    retention = SqlRetention(stores.database, stores.clock)
+    await pruning(stores, tmp_path, store=store, retention=retention).run_once()
+    assert [task.task_id for task in await stores.tasks.list_tasks()] == [poisoned]
+
+
+async def test_pruning_takes_its_other_steps(stores: Stores, tmp_path: Path) -> None:
+    orphan = tmp_path / "uploads" / "orphan"
+    orphan.parent.mkdir()
+    orphan.touch()
+    stores.clock.turn(timedelta(days=10_000))
+    retention = BrokenRetention(stores.database, stores.clock)
+    await pruning(stores, tmp_path, store=stores.tasks, retention=retention).run_once()
+    assert not orphan.exists()
+
+
+async def test_the_rescuer_queues_the_others(poisoned: str, stores: Stores, tmp_path: Path) -> None:
+    for name in (*reversed(GOOD), poisoned):
+        await stores.tasks.create(new_task(name, options=TaskOptions(start=True)))
+    await rescuer(Room(stores, tmp_path), queue=PoisonedQueue(stores.database, stores.clock)).run_once()
+    assert {task.task_id: task.status for task in await stores.tasks.list_tasks()} == {
+        poisoned: TaskStatus.CREATED,
+        **dict.fromkeys(GOOD, TaskStatus.QUEUED),
+    }
+
+
+async def test_the_rescuer_takes_its_other_steps(stores: Stores, tmp_path: Path) -> None:
+    await stores.tasks.create(new_task("over"))
+    await stores.tasks.transition("over", TaskStatus.CANCELLED)
+    await stores.tasks.create(new_task("unqueued", options=TaskOptions(start=True)))
+    await rescuer(Room(stores, tmp_path), pages=BrokenPages(stores.database, stores.clock)).run_once()
+    assert (await stores.tasks.get("over")).resource_cleanup_completed
+    assert (await stores.tasks.get("unqueued")).status is TaskStatus.QUEUED
+
+
+async def test_expiry_ends_the_work_on_the_others(poisoned: str, stores: Stores, tmp_path: Path) -> None:
+    room = Room(stores, tmp_path)
+    dispatcher = PoisonedDispatcher(
+        DispatcherConfig(room.capacity, max_running=1, interval=room.interval),
+        queue=stores.queue,
+        pages=stores.pages,
+        memory=room.memory,
+        batches=room.batches,
+        follower=room.follower,
+        overdue=stores.overdue,
+    )
+    for name in (poisoned, *GOOD):
+        await stores.tasks.create(new_task(name, options=TaskOptions(deadline_seconds=1)))
+        await stores.queue.add_task(await stores.tasks.get(name))
+    stores.clock.turn(DAY)
+    expiry = Expiry(
+        overdue=stores.overdue,
+        dispatcher=dispatcher,
+        watch=room.watch,
+        clock=stores.clock,
+        queue_timeout=7 * DAY,
+    )
+    with room.watch.watching(poisoned) as first, room.watch.watching(GOOD[-1]) as last:
+        await expiry.run_once()
+        async with asyncio.timeout(5):
+            for change in (first, last):
+                await change.wait(timedelta(seconds=60))
+    assert {task.status for task in await stores.tasks.list_tasks()} == {TaskStatus.EXPIRED}
