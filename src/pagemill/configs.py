@@ -128,8 +128,10 @@ def pool_config(settings: Settings, services: Mapping[DeviceId, int]) -> PoolCon
 
 def dispatcher_config(settings: Settings, services: Mapping[DeviceId, int]) -> DispatcherConfig:
     """The dispatcher's."""
+    lanes = {**{str(device): places for device, places in services.items()}, READER_LANE: settings.pool.readers}
+    most = settings.pool.services_total or sum(lanes.values())
     return DispatcherConfig(
-        capacity={**{str(device): places for device, places in services.items()}, READER_LANE: settings.pool.readers},
+        capacity={lane: min(places, most) for lane, places in lanes.items()},
         max_running=settings.tasks.max_running,
         limits=BatchLimits(ocr=settings.tasks.pages_per_batch),
     )

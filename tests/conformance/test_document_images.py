@@ -132,3 +132,20 @@ def test_a_canvas_that_is_made_on_opening_is_refused_on_opening(tmp_path: Path) 
     path.write_bytes(b"RIFF" + (4 + len(vp8x)).to_bytes(4, "little") + b"WEBP" + vp8x)
     with pytest.raises(DocumentTooLarge, match="pixels"):
         inspect_document(path)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "WEBP", "BMP"])
+def test_an_image_that_is_deleted_is_read_to_its_end(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "scan"
+    frames = [Image.new("RGB", (40, 30), "red"), Image.new("RGB", (40, 30), "blue")]
+    if form == "TIFF":
+        frames[0].save(path, form, save_all=True, append_images=frames[1:])
+    else:
+        frames[0].save(path, form)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with open_document(path) as document:
+        path.unlink()
+        last = document.info().page_count
+        pages = [document.render(number, dpi=200, max_pixels=LIMIT) for number in (1, 1, last, last, 1)]
+    assert [page.width_px for page in pages] == [40] * 5
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -5,7 +5,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from pagemill.documents.document import SIZES_TOLD, check_page_number
+from pagemill.documents.kept_file import KeptFile
 from pagemill.documents.pixels import page_image, reduction
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
 from pagemill.domain.errors import DocumentTooLarge, InvalidDocument, PageUnreadable
@@ -72,11 +73,14 @@ class ImageDocument:
             InvalidDocument: It is damaged.
             DocumentTooLarge: Its canvas alone would take too much memory (WebP), or it has more pages.
         """
-        self.path, self._kind = path, kind
-        with _faults_as(InvalidDocument, f"The {kind.upper()} image is damaged and cannot be opened"):
-            self._image = _READERS[kind](path)
-        with _faults_as(InvalidDocument, f"The {kind.upper()} image is damaged and its pages cannot be counted"):
-            self._frames = _page_frames(self._image, max_pages)
+        with ExitStack() as opening:
+            self._file = opening.enter_context(closing(KeptFile(path)))
+            self.path, self._kind = self._file.path, kind
+            with _faults_as(InvalidDocument, f"The {kind.upper()} image is damaged and cannot be opened"):
+                self._image = opening.enter_context(closing(_READERS[kind](self.path)))
+            with _faults_as(InvalidDocument, f"The {kind.upper()} image is damaged and its pages cannot be counted"):
+                self._frames = _page_frames(self._image, max_pages)
+            opening.pop_all()
 
     def info(self) -> DocumentInfo:
         """Kind, frames and their sizes in pixels."""
@@ -120,6 +124,7 @@ class ImageDocument:
     def close(self) -> None:
         """Close the file."""
         self._image.close()
+        self._file.close()
 
     def __enter__(self) -> Self:
         """The document itself."""

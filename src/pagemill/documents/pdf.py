@@ -4,7 +4,7 @@ import ctypes
 import math
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from pagemill.documents.document import SIZES_TOLD, check_page_number
+from pagemill.documents.kept_file import KeptFile
 from pagemill.documents.page_frame import PageFrame
 from pagemill.documents.text_layer import read_text_layer
 from pagemill.documents.trust import distrust
@@ -52,8 +53,8 @@ class PdfFile:
             DocumentTooLarge: It has more pages than `max_pages`.
         """
         with ExitStack() as opening:
-            self._file = opening.enter_context(path.open("rb"))
-            self._path = Path(f"/proc/self/fd/{self._file.fileno()}")
+            self._file = opening.enter_context(closing(KeptFile(path)))
+            self._path = self._file.path
             self._pdf = _open(self._path)
             opening.callback(self._pdf.close)
             if max_pages is not None and len(self._pdf) > max_pages:
