@@ -48,6 +48,7 @@ from pagemill.tasks.expiry import Expiry
 from pagemill.tasks.faults import FaultCounter
 from pagemill.tasks.feed import TaskFeed
 from pagemill.tasks.following import TaskFollower
+from pagemill.tasks.giving_way import GivingWay
 from pagemill.tasks.handlers import TaskEventHandlers
 from pagemill.tasks.hearing import TaskHearing
 from pagemill.tasks.learning import LearningKeeper
@@ -153,6 +154,7 @@ class Application:
         errors = TaskErrorHandler(
             configs.retry_policy(settings),
             engines=specs,
+            queue=store.queue,
             pages=store.pages,
             store=store.tasks,
             memory=self.guard,
@@ -169,6 +171,7 @@ class Application:
             errors=errors,
             handlers=handlers,
             faults=FaultCounter(configs.retry_policy(settings), store=store.tasks, handlers=handlers, clock=clock),
+            way=GivingWay(queue=store.queue, store=store.tasks, handlers=handlers),
         )
         cleaner = TaskCleaner(
             store=store.tasks,

@@ -28,7 +28,7 @@ from pagemill.domain.outcomes import PageNeedsOcr
 from pagemill.domain.recognition import Stage
 from pagemill.domain.tasks import TRANSITIONS, PageLease, PageState, TaskStatus
 from pagemill.store.database import Database
-from pagemill.store.task_queue import QueueConfig
+from pagemill.store.task_queue import MOST_LOWERED, QueueConfig
 
 Result = TypeVar("Result")
 RETRY = timedelta(seconds=20)
@@ -159,7 +159,7 @@ class QueueMachine(RuleBasedStateMachine):
         task = self.run(self.stores.tasks.get(name))
         if self.model[name].status in AT_WORK:
             self.run(self.stores.queue.requeue_task(task))
-            self._enter_queue(name, self.model[name].priority - 1)
+            self._enter_queue(name, max(self.model[name].priority - 1, -MOST_LOWERED))
 
     @rule(name=tasks, to=st.sampled_from((TaskStatus.CANCELLING, TaskStatus.CANCELLED, TaskStatus.EXPIRED)))
     def transition(self, name: str, to: TaskStatus) -> None:

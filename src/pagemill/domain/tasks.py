@@ -294,6 +294,7 @@ class TaskPage:
         number: 1-based position in the document.
         attempts: Times the page's own work failed.
         crashes: Times a worker died while it held this page.
+        rung: How far it has climbed the out-of-memory ladder.
     """
 
     task_id: str
@@ -302,6 +303,7 @@ class TaskPage:
     stage: Stage
     attempts: int = 0
     crashes: int = 0
+    rung: Rung = Rung.USUAL
     failure_reason: TaskFailureReason | None = None
     failure_message: str | None = None
     seconds: float | None = None

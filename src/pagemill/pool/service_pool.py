@@ -11,7 +11,7 @@ from itertools import count
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngine
-from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.memory import CPU, DeviceId, MemoryNeed
 from pagemill.domain.outcomes import BatchOutcome
 from pagemill.domain.ports import OnBegin, OnPage, Service
 from pagemill.domain.recognition import EXPORT, INSPECT, READER, BatchParams, ModelSetKey
@@ -66,6 +66,11 @@ class OCRService:
     def key(self) -> ModelSetKey:
         """The model set it uses."""
         return self._resident.key
+
+    @property
+    def reserved(self) -> MemoryNeed:
+        """What is promised to that model set now."""
+        return self._resident.reserved
 
     async def process(
         self, task_id: str, params: BatchParams, on_page: OnPage, *, on_begin: OnBegin | None = None

@@ -22,7 +22,8 @@ from sqlalchemy import (
 
 from pagemill.domain.errors import NotFound, TaskFailureReason
 from pagemill.domain.events import Details, TaskEvent
-from pagemill.domain.tasks import PageState, Task, TaskStatus, check_transition
+from pagemill.domain.memory import DeviceId
+from pagemill.domain.tasks import PageState, Rung, Task, TaskStatus, check_transition
 from pagemill.store.columns import UtcDateTime
 from pagemill.store.outbox import announce_end
 from pagemill.store.records import Values, task_of
@@ -125,6 +126,15 @@ def begin_to_wait(connection: Connection, task_ids: Collection[str], *, now: dat
     connection.execute(unserved.values(unserved_since=now, changed_at=now))
 
 
+def climb(connection: Connection, task: Task, rung: Rung, *, device: DeviceId | None = None) -> None:
+    """Take a locked task's waiting pages up to a rung of the out-of-memory ladder, and to that device."""
+    waiting = update(task_pages).where(
+        task_pages.c.task_id == task.task_id, task_pages.c.state == PageState.QUEUED, task_pages.c.rung < rung.value
+    )
+    moved: Values = {} if device is None else {"device": device}
+    connection.execute(waiting.values({"rung": rung.value, **moved}))
+
+
 def change_status(
     connection: Connection,
     task: Task,
@@ -161,10 +171,9 @@ def change_status(
 def _times(task: Task, after: TaskStatus, now: datetime) -> Values:
     """The columns that belong to being in a status."""
     if after is TaskStatus.QUEUED:
-        fresh: Values = {"started_at": None, "finished_at": None, "resource_cleanup_completed": False}
-        fresh |= {"queued_at": now, "unserved_since": now}
-        place = func.coalesce(tasks.c.queue_order, now)
-        return fresh | {"queue_order": place} | (_first_times(task, now) if _begins(task) else {})
+        place: Values = {"queue_order": func.coalesce(tasks.c.queue_order, now)}
+        come_back: Values = {"unserved_since": func.coalesce(tasks.c.unserved_since, now)}
+        return place | (_first_times(task, now) if _begins(task) else come_back)
     if after is TaskStatus.RUNNING and task.status is TaskStatus.QUEUED:
         return {"started_at": now, "admission": _next_admission()}
     return {"finished_at": now, "delete_at": _after(now, task.options.time_to_live_seconds)} if after.is_final else {}
@@ -176,7 +185,9 @@ def _begins(task: Task) -> bool:
 
 
 def _first_times(task: Task, now: datetime) -> Values:
-    fresh: Values = {"deadline_at": _after(now, task.options.deadline_seconds), "delete_at": None}
+    fresh: Values = {"started_at": None, "finished_at": None, "resource_cleanup_completed": False}
+    fresh |= {"queued_at": now, "unserved_since": now}
+    fresh |= {"deadline_at": _after(now, task.options.deadline_seconds), "delete_at": None}
     return fresh | ({"pages_failed": 0} if task.status.is_final else {})
 
 

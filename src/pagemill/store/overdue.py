@@ -105,7 +105,7 @@ def why_expired(task: Task, now: datetime, *, unserved_since: datetime | None) -
         read = f"{task.pages_done} of its {task.pages_total} pages were read"
         return TaskFailureReason.DEADLINE_EXCEEDED, f"The task was not done by its deadline; {read} and are kept."
     waited = (now - unserved_since).total_seconds() if unserved_since else 0
-    if task.status is TaskStatus.QUEUED:
+    if task.status is TaskStatus.QUEUED and task.started_at is None:
         return TaskFailureReason.QUEUE_TIMEOUT, (
             f"The task waited {waited:.0f} s for its turn; send it again when there is less to do, "
             "or raise tasks.queue_timeout_seconds."

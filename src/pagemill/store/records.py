@@ -3,7 +3,7 @@
 from sqlalchemy import RowMapping
 
 from pagemill.domain.events import EventRecord
-from pagemill.domain.tasks import StoredDocument, Task, TaskOptions, TaskPage
+from pagemill.domain.tasks import Rung, StoredDocument, Task, TaskOptions, TaskPage
 
 Values = dict[str, object]
 """Column names and what is to be written there."""
@@ -64,6 +64,7 @@ def page_of(row: RowMapping) -> TaskPage:
         stage=row["stage"],
         attempts=row["attempts"],
         crashes=row["crashes"],
+        rung=Rung(row["rung"]),
         failure_reason=row["failure_reason"],
         failure_message=row["failure_message"],
         seconds=row["seconds"],

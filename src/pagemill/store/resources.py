@@ -28,15 +28,15 @@ class SqlResourceLog:
         self._clock = clock
 
     @writing
-    def acquired(self, connection: Connection, task_id: str, resource: str) -> None:
+    def acquired(self, connection: Connection, task_id: str, service: str, details: Details) -> None:
         """A service works for the task from now on.
 
         Raises:
             NotFound: There is no such task.
         """
         lock_row(connection, task_id)
-        connection.execute(_HOLDS, {"of_task": task_id, "holds": resource})
-        self._note(connection, task_id, TaskEvent.RESOURCE_ACQUIRED, {"resource": resource})
+        connection.execute(_HOLDS, {"of_task": task_id, "holds": service})
+        self._note(connection, task_id, TaskEvent.RESOURCE_ACQUIRED, details)
 
     @writing
     def released(self, connection: Connection, task_id: str, details: Details) -> Task:

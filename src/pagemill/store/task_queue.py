@@ -17,12 +17,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, case, func, select
 
-from pagemill.domain.errors import QueueFull
+from pagemill.domain.errors import IllegalTransition, QueueFull
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.ports import Clock
 from pagemill.domain.snapshot import QueueSnapshot
-from pagemill.domain.tasks import NewTask, Task, TaskStatus, check_startable
-from pagemill.store.changes import change_status, lock_task
+from pagemill.domain.tasks import NewTask, Rung, Task, TaskStatus, check_startable
+from pagemill.store.changes import change_status, climb, lock_task
 from pagemill.store.creation import create_task
 from pagemill.store.database import Database, promising, reading, writing
 from pagemill.store.dialects import Lock, serialise
@@ -32,6 +32,8 @@ from pagemill.store.tables import tasks
 
 MOST_ADMISSIONS = 20
 """Latest admissions from which the pace of the queue is told."""
+MOST_LOWERED = 10
+"""A task that comes back again and again sinks no lower than this below the priority it was sent with."""
 UNKNOWN_PACE = timedelta(seconds=60)
 
 
@@ -118,10 +120,13 @@ class SqlTaskQueue:
         return enqueue(connection, task, task.priority, config=self._config, now=now)
 
     @writing
-    def requeue_task(self, connection: Connection, task: Task) -> Task:
+    def requeue_task(
+        self, connection: Connection, task: Task, *, rung: Rung | None = None, device: DeviceId | None = None
+    ) -> Task:
         """Put a running task back in the queue with its priority lowered by one; a full queue is no hindrance.
 
-        Pages that workers hold stay theirs until they are settled or given back.
+        It comes behind those that wait with the same priority, and rises with age as they do. Pages that workers hold
+        stay theirs until they are settled or given back. See `TaskQueue`.
 
         Raises:
             NotFound: The task is no more.
@@ -129,7 +134,11 @@ class SqlTaskQueue:
         """
         now = self._clock.now()
         stored = lock_task(connection, task.task_id)
-        return enqueue(connection, stored, stored.priority - 1, config=self._config, now=now)
+        if stored.status not in (TaskStatus.RUNNING, TaskStatus.RETRYING):
+            raise IllegalTransition(f"Task {task.task_id} is {stored.status}; only one that was let in can come back.")
+        if rung is not None:
+            climb(connection, stored, rung, device=device)
+        return enqueue(connection, stored, lowered(stored), config=self._config, now=now)
 
     @reading
     def size(self, connection: Connection) -> int:
@@ -152,6 +161,11 @@ def enqueue(connection: Connection, task: Task, priority: int, *, config: QueueC
         "estimated_memory_mb": task.estimated_memory_mb,
     }
     return change_status(connection, task, TaskStatus.QUEUED, now=now, values=values)
+
+
+def lowered(task: Task) -> int:
+    """The priority a task comes back with: one less, and never more than `MOST_LOWERED` below what it was sent with."""
+    return min(task.priority, max(task.priority - 1, task.options.priority - MOST_LOWERED))
 
 
 def check_room(connection: Connection, config: QueueConfig, *, now: datetime, wanted: int = 1) -> None:

@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
+from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import in_mib
 from pagemill.domain.ports import Clock, Outbox
 from pagemill.domain.tasks import Rung, Task
@@ -26,8 +27,8 @@ class OomAlerts:
         self._clock = clock
         self._last: datetime | None = None
 
-    async def on_oom(self, task: Task, oom: OomFailure, rung: Rung | None) -> None:
-        """A page ran out of memory and was taken to that rung (None: given up)."""
+    async def on_oom(self, task: Task, oom: OomFailure | None, rung: Rung | None) -> None:
+        """A page (or a task, where none is known) ran out of memory and was taken to that rung (None: none is left)."""
         now = self._clock.now()
         is_news = self._last is None or now - self._last >= LEAST_BETWEEN
         if rung is not None and not is_news:
@@ -40,13 +41,14 @@ class OomAlerts:
             logger.exception("The alert about task %s could not be written", task.task_id)
 
 
-def _data(task: Task, oom: OomFailure, rung: Rung | None) -> dict[str, object]:
+def _data(task: Task, oom: OomFailure | None, rung: Rung | None) -> dict[str, object]:
+    failure = oom.failure if oom else None
     return {
         "task_id": task.task_id,
-        "page": oom.failure.number,
-        "device": oom.device,
-        "reason": oom.failure.reason.value,
-        "message": oom.failure.message,
-        "reached_mb": in_mib(oom.failure.peak_bytes),
+        "page": failure and failure.number,
+        "device": oom.device if oom else task.assigned_device,
+        "reason": (failure.reason if failure else TaskFailureReason.OUT_OF_MEMORY).value,
+        "message": failure.message if failure else "The task ran out of memory.",
+        "reached_mb": failure and in_mib(failure.peak_bytes),
         "next_rung": rung.name.lower() if rung is not None else None,
     }

@@ -17,7 +17,8 @@ from pagemill.tasks.batch_params import BatchParamsMaker
 from pagemill.tasks.error_handler import TaskErrorHandler
 from pagemill.tasks.faults import FaultCounter
 from pagemill.tasks.gathering import gathered
-from pagemill.tasks.handlers import ResourceUse, TaskEventHandlers
+from pagemill.tasks.giving_way import GivingWay
+from pagemill.tasks.handlers import ResourceUse, TaskEventHandlers, resource_of
 from pagemill.tasks.plan import Assignment
 from pagemill.tasks.settling import OpenBatch, PageSettler
 
@@ -61,6 +62,7 @@ class BatchRunner:
         errors: TaskErrorHandler,
         handlers: TaskEventHandlers,
         faults: FaultCounter,
+        way: GivingWay,
     ) -> None:
         self._config = config
         self._params = params
@@ -69,6 +71,7 @@ class BatchRunner:
         self._pool = pool
         self._handlers = handlers
         self._faults = faults
+        self._way = way
         self._settler = PageSettler(
             config.write_again_after, params=params, pages=pages, errors=errors, handlers=handlers
         )
@@ -167,6 +170,8 @@ class BatchRunner:
             await self._settler.give_back(batch)
         finally:
             await self._handlers.pages_settled(batch.task_id)
+        if batch.refused and batch.open_pages:
+            await self._way.give_way(batch.task_id)
 
     @asynccontextmanager
     async def _service(self, batch: OpenBatch) -> AsyncIterator[Service]:
@@ -181,9 +186,8 @@ class BatchRunner:
             wait=self._config.acquire_wait,
             fresh=self._params.footing(batch.lease, batch.device).fresh,
         )
-        task_id, resource = batch.lease.task_id, service.service_instance_id
         try:
-            await uninterrupted(self._handlers.on_task_resource_acquired(task_id, resource))
+            await uninterrupted(self._handlers.on_task_resource_acquired(batch.task_id, resource_of(service)))
             yield service
         finally:
             await uninterrupted(self._release(service, batch))

@@ -8,14 +8,14 @@ from datetime import timedelta
 
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.engines import EngineSpec
-from pagemill.domain.errors import WANT_OF_MEMORY, DatabaseUnavailable, StaleLease
+from pagemill.domain.errors import WANT_OF_MEMORY, DatabaseUnavailable, IllegalTransition, StaleLease, TaskFailureReason
 from pagemill.domain.events import Details, TaskEvent
-from pagemill.domain.memory import MIB, DeviceId, DeviceMemory
+from pagemill.domain.memory import CPU, MIB, DeviceId, DeviceMemory
 from pagemill.domain.outcomes import PageFailed, WorkerLoss
-from pagemill.domain.ports import MemoryAdmission, PageQueue, TaskStore
+from pagemill.domain.ports import MemoryAdmission, PageQueue, TaskQueue, TaskStore
 from pagemill.domain.quarantine import Circumstances
 from pagemill.domain.recognition import Stage
-from pagemill.domain.tasks import PageLease, RetryPolicy, Rung, Task
+from pagemill.domain.tasks import PageLease, PageState, RetryPolicy, Rung, Task
 from pagemill.tasks.admission import find_profile
 from pagemill.tasks.batch_params import BatchParamsMaker
 from pagemill.tasks.circumstances import circumstances, model_set
@@ -48,11 +48,11 @@ class OomFailure:
         return self.lease.rungs[index] if self.lease.rungs else Rung.USUAL
 
 
-OnOom = Callable[[Task, OomFailure, Rung | None], Awaitable[None]]
-"""Told of every failure for want of memory and of the rung taken (None: given up), for alerts."""
+OnOom = Callable[[Task, OomFailure | None, Rung | None], Awaitable[None]]
+"""Told of every failure for want of memory, with the page where one is to blame, and of the rung taken; for alerts."""
 
 
-async def tell_nobody(_task: Task, _oom: OomFailure, _rung: Rung | None) -> None:
+async def tell_nobody(_task: Task, _oom: OomFailure | None, _rung: Rung | None) -> None:
     """`OnOom` where nobody is to be alerted."""
 
 
@@ -64,6 +64,7 @@ class TaskErrorHandler:
         policy: RetryPolicy,
         *,
         engines: Mapping[str, EngineSpec],
+        queue: TaskQueue,
         pages: PageQueue,
         store: TaskStore,
         memory: MemoryAdmission,
@@ -73,6 +74,7 @@ class TaskErrorHandler:
     ) -> None:
         self._policy = policy
         self._engines = engines
+        self._queue = queue
         self._pages = pages
         self._store = store
         self._memory = memory
@@ -151,18 +153,26 @@ class TaskErrorHandler:
             decision = after_failure(self._policy, plain, attempts=attempts)
             await self._carry_out(lease, plain, decision)
 
-    async def handle_oom_error(self, task: Task, oom: OomFailure) -> Rung | None:
-        """Take a page that ran out of memory to its next rung, or give it up.
+    async def handle_oom_error(self, task: Task, oom: OomFailure | None = None) -> Rung | None:
+        """Take what ran out of memory to its next rung.
 
-        The memory state is logged and written to the task's events; the page is queued again with a smaller batch, and
-        on the rungs above that alone, on the CPU, at a lower resolution; whoever is to be alerted is told.
+        The memory state is logged and written to the task's events; work is queued again with a smaller batch, and on
+        the rungs above that in a fresh process, alone, on the CPU, at a lower resolution; who is to be alerted is told.
+
+        Args:
+            task: The task whose work ran out of memory.
+            oom: The page that is to blame; it is given up where no rung is left (`out_of_memory`), and the others are
+                delivered. None where none is known to be: then all pages that wait climb to the next rung, and the task
+                comes back to the queue with lower priority. Pages in work stay with their workers.
 
         Returns:
-            The rung it is on now; None where the page was given up (`out_of_memory`) and the others are delivered.
+            The rung taken; None where none is left.
         """
+        if oom is None:
+            return await self._all_out_of_memory(task)
         situation = self._situation(task, oom)
         rung = next_rung(oom.rung, situation)
-        state = "; ".join(_memory_state(device) for device in self._memory.devices())
+        state = self._memory_state()
         logger.warning(
             "Task %s page %s ran out of memory on %s (%s): %s. Memory: %s",
             task.task_id,
@@ -187,19 +197,49 @@ class TaskErrorHandler:
         await self._on_oom(task, oom, rung)
         return rung
 
+    async def _all_out_of_memory(self, task: Task) -> Rung | None:
+        waiting = await self._store.pages(task.task_id, state=PageState.QUEUED)
+        lowest = min((page.rung for page in waiting), default=Rung.USUAL)
+        options, device = task.options.recognition, task.assigned_device or CPU
+        _, profile = find_profile(self._engines, options)
+        recognised = any(page.stage is Stage.OCR for page in waiting)
+        situation = self._situation_of(task, device, batch_size=profile.batch_size, recognised=recognised)
+        rung = next_rung(lowest, situation)
+        state = self._memory_state()
+        logger.warning(
+            "Task %s ran out of memory on %s: %s. Memory: %s", task.task_id, device, rung and rung.name.lower(), state
+        )
+        await self._handlers.record(
+            task.task_id, TaskEvent.OOM_RECOVERY, _task_oom_details(device, lowest, rung, state)
+        )
+        fallback = situation.fallback if rung is Rung.OTHER_DEVICE else None
+        try:
+            await self._queue.requeue_task(task, rung=rung, device=fallback)
+        except IllegalTransition as error:
+            logger.info("Task %s is not put back into the queue: %s", task.task_id, error)
+        self._handlers.tally.out_of_memory(rung)
+        await self._on_oom(task, None, rung)
+        return rung
+
     async def _out_of_memory(self, oom: OomFailure) -> None:
         await self.handle_oom_error(await self._store.get(oom.lease.task_id), oom)
 
     def _situation(self, task: Task, oom: OomFailure) -> Situation:
+        batch_size = self._params.footing(oom.lease, oom.device).batch_size
+        return self._situation_of(task, oom.device, batch_size=batch_size, recognised=oom.lease.stage is Stage.OCR)
+
+    def _situation_of(self, task: Task, device: DeviceId, *, batch_size: int, recognised: bool) -> Situation:
         options = task.options.recognition
-        recognised = oom.lease.stage is Stage.OCR
         return Situation(
-            device=oom.device,
+            device=device,
             devices=_usable(self._engines[options.engine], self._memory.devices()),
-            batch_size=self._params.footing(oom.lease, oom.device).batch_size if recognised else 1,
+            batch_size=batch_size if recognised else 1,
             dpi=options.dpi if recognised and task.kind is DocumentKind.PDF else None,
             may_lower_resolution=options.allow_lower_resolution,
         )
+
+    def _memory_state(self) -> str:
+        return "; ".join(_memory_state(device) for device in self._memory.devices())
 
     def _circumstances(self, lease: PageLease, *devices: DeviceId | None) -> Sequence[Circumstances]:
         """Under what a page failed: on the device it fell back to, and on the one it came from."""
@@ -249,6 +289,17 @@ def _oom_details(oom: OomFailure, rung: Rung | None, state: str) -> Details:
         "device": oom.device,
         "reached_mb": oom.failure.peak_bytes // MIB,
         "rung": oom.rung.name.lower(),
+        "next_rung": rung.name.lower() if rung is not None else None,
+        "memory": state,
+    }
+
+
+def _task_oom_details(device: DeviceId, lowest: Rung, rung: Rung | None, state: str) -> Details:
+    return {
+        "page": None,
+        "reason": TaskFailureReason.OUT_OF_MEMORY,
+        "device": device,
+        "rung": lowest.name.lower(),
         "next_rung": rung.name.lower() if rung is not None else None,
         "memory": state,
     }

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pagemill.domain.events import Details, TaskEvent
-from pagemill.domain.memory import DeviceId, in_mib
-from pagemill.domain.ports import EventLog, PageQueue, ResourceLog
+from pagemill.domain.memory import CPU, DeviceId, in_mib
+from pagemill.domain.ports import EventLog, PageQueue, ResourceLog, Service
 from pagemill.domain.tasks import Task
 from pagemill.tasks.tally import Tally
 from pagemill.tasks.watch import TaskWatch
@@ -36,6 +36,18 @@ class ResourceUse:
             "reserved_mb": in_mib(self.reserved_bytes),
             "peak_mb": in_mib(self.peak_bytes),
         }
+
+
+def resource_of(service: Service) -> Details:
+    """What is told of a service that a task has acquired."""
+    key = service.key
+    return {
+        "service_instance_id": service.service_instance_id,
+        "device": key.device,
+        "engine": key.engine,
+        "profile": key.profile,
+        "reserved_mb": in_mib(service.reserved.ram_bytes if key.device == CPU else service.reserved.gpu_bytes),
+    }
 
 
 class TaskEventHandlers:
@@ -75,10 +87,17 @@ class TaskEventHandlers:
         await self._events.append(task_id, event, details)
         self._watch.progressed(task_id)
 
-    async def on_task_resource_acquired(self, task_id: str, resource: str) -> None:
-        """A service works for the task from now on: log it, and record it on the task."""
-        self._held[task_id].append(resource)
-        await self._resources.acquired(task_id, resource)
+    async def on_task_resource_acquired(self, task_id: str, resource: Details) -> None:
+        """A service works for the task from now on: log it, record it on the task, and write it to the task's log.
+
+        Args:
+            task_id: The task.
+            resource: `service_instance_id`, and what else is known of it, such as `device`, `engine`, `reserved_mb`.
+        """
+        service = str(resource["service_instance_id"])
+        logger.debug("Task %s has the service %s", task_id, service)
+        self._held[task_id].append(service)
+        await self._resources.acquired(task_id, service, resource)
         self._watch.progressed(task_id)
 
     async def on_task_resource_released(self, task_id: str, resource: str, use: ResourceUse) -> None:
@@ -86,7 +105,7 @@ class TaskEventHandlers:
         self._held[task_id].remove(resource)
         if not self._held[task_id]:
             del self._held[task_id]
-        task = await self._resources.released(task_id, {"resource": resource, **use.details()})
+        task = await self._resources.released(task_id, {"service_instance_id": resource, **use.details()})
         self._watch.progressed(task_id)
         await self._warn_of_excess(task, use)
 

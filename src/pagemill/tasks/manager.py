@@ -195,7 +195,7 @@ class TaskManager:
         check_startable(task)
         place = self._placer.place_again(task, request.device)
         placed = replace(task, assigned_device=place.device, estimated_memory_mb=place.estimated_memory_mb)
-        task = await self._queue.add_task(placed, task.priority)
+        task = await self._queue.add_task(placed, task.options.priority)
         self._noticed(task_id)
         return task
 

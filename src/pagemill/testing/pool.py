@@ -8,7 +8,7 @@ from itertools import count
 
 from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngine
-from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.memory import CPU, DeviceId, MemoryNeed
 from pagemill.domain.outcomes import BatchOutcome, PageNeedsOcr, PageOutcome, PageRead
 from pagemill.domain.page import Page, PageSource
 from pagemill.domain.ports import OnBegin, OnPage, Service
@@ -41,6 +41,11 @@ class FakeService:
     def key(self) -> ModelSetKey:
         """What was asked for."""
         return self._key
+
+    @property
+    def reserved(self) -> MemoryNeed:
+        """Nothing: nothing is loaded."""
+        return MemoryNeed(0)
 
     async def process(
         self, task_id: str, params: BatchParams, on_page: OnPage, *, on_begin: OnBegin | None = None

@@ -91,7 +91,7 @@ METHODS: dict[str, tuple[Survival, Call]] = {
         Survival.REPEATED,
         lambda site: site.parts.events.append("running", TaskEvent.CANCEL_REQUESTED),
     ),
-    "resources.acquired": (Survival.REPEATED, lambda site: site.parts.resources.acquired("running", "service")),
+    "resources.acquired": (Survival.REPEATED, lambda site: site.parts.resources.acquired("running", "service", {})),
     "resources.released": (Survival.REPEATED, lambda site: site.parts.resources.released("running", {})),
     "resources.cleaned": (Survival.REPEATED, lambda site: site.parts.resources.cleaned("finished")),
     "samples.add": (Survival.REPEATED, lambda site: site.parts.samples.add([_sample(site)])),

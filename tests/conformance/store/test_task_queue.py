@@ -149,9 +149,19 @@ async def test_a_requeued_task_comes_back_with_lower_priority(stores: Stores) ->
     task = await stores.queue.get_next_task(CPU)
     assert task is not None
     await stores.queued("b", priority=1)
-    task = await stores.queue.requeue_task(task)
-    assert (task.status, task.priority, task.started_at) == (TaskStatus.QUEUED, 0, None)
+    before, task = task, await stores.queue.requeue_task(task)
+    assert (task.status, task.priority) == (TaskStatus.QUEUED, 0)
+    assert (task.queued_at, task.started_at) == (before.queued_at, before.started_at)
     assert await _order(stores) == ["b", "a"]
+
+
+@pytest.mark.parametrize("status", [status for status in TaskStatus if status.is_final])
+async def test_what_ended_meanwhile_is_not_brought_back(stores: Stores, status: TaskStatus) -> None:
+    task = await stores.running("a")
+    await stores.tasks.transition("a", status)
+    with pytest.raises(IllegalTransition):
+        await stores.queue.requeue_task(task)
+    assert (await stores.tasks.get("a")).status is status
 
 
 async def test_a_full_queue_takes_back_what_it_had_let_in(stores: Stores) -> None:

@@ -106,9 +106,9 @@ class FaultyPages(SqlPageQueue):
 class FaultyResources(SqlResourceLog):
     sabotage: Sabotage
 
-    async def acquired(self, task_id: str, resource: str) -> None:
+    async def acquired(self, task_id: str, service: str, details: Details) -> None:
         self.sabotage.at("acquired")
-        await super().acquired(task_id, resource)
+        await super().acquired(task_id, service, details)
 
     async def released(self, task_id: str, details: Details) -> Task:
         self.sabotage.at("released")

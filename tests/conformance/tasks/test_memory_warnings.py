@@ -39,7 +39,7 @@ async def warnings_of(stores: Stores, task_id: str) -> list[Details]:
 async def test_those_at_work_are_told_when_memory_runs_short(stores: Stores, handlers: TaskEventHandlers) -> None:
     await stores.running("a")
     await stores.running("b")
-    await handlers.on_task_resource_acquired("a", "s")
+    await handlers.on_task_resource_acquired("a", {"service_instance_id": "s"})
     warnings = MemoryWarnings(pool=PoolOfOne(engine_specs(), {CPU: 1}), handlers=handlers)
     warnings.on_level(LevelChanged(CPU, MemoryLevel.NORMAL, MemoryLevel.SOFT, READING))
     warnings.on_level(LevelChanged(CPU, MemoryLevel.SOFT, MemoryLevel.NORMAL, READING))
@@ -54,13 +54,13 @@ async def test_a_task_over_what_it_was_promised_is_warned_of_once(stores: Stores
     assert task.estimated_memory_mb is not None
     promised_mb = 2 * task.estimated_memory_mb
     for peak_bytes in (promised_mb * MIB, promised_mb * MIB + 1, promised_mb * MIB + MIB):
-        await handlers.on_task_resource_acquired("a", "s")
+        await handlers.on_task_resource_acquired("a", {"service_instance_id": "s"})
         await handlers.on_task_resource_released("a", "s", ResourceUse(CPU, promised_mb * MIB, peak_bytes))
     expected: Details = {"kind": "over_promise", "peak_mb": promised_mb + 1, "promised_mb": promised_mb}
     assert await warnings_of(stores, "a") == [expected]
     released = await stores.events.read("a", kinds=[TaskEvent.RESOURCE_RELEASED])
     assert released[0].details == {
-        "resource": "s",
+        "service_instance_id": "s",
         "device": "cpu",
         "reserved_mb": promised_mb,
         "peak_mb": promised_mb,

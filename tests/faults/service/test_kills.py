@@ -40,7 +40,7 @@ def check_every_page_was_read_once(api: Api, task_id: str) -> None:
 
 def check_resources_were_released(api: Api, task_id: str) -> None:
     task = api.cleaned(task_id)
-    events = [(event.event_type, event.details.get("resource")) for event in api.events(task_id)]
+    events = [(event.event_type, event.details.get("service_instance_id")) for event in api.events(task_id)]
     acquired = [resource for kind, resource in events if kind is TaskEvent.RESOURCE_ACQUIRED]
     released = [resource for kind, resource in events if kind is TaskEvent.RESOURCE_RELEASED]
     assert sorted(map(str, acquired)) == sorted(map(str, released))

@@ -37,7 +37,7 @@ def test_a_long_document_is_worked_by_several_workers_at_once(tmp_path: Path, lo
         gate.open()
         assert api.finished(task_id).status is TaskStatus.SUCCEEDED
         resources = [
-            str(event.details["resource"])
+            str(event.details["service_instance_id"])
             for event in api.events(task_id)
             if event.event_type is TaskEvent.RESOURCE_ACQUIRED
         ]

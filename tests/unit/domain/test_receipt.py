@@ -34,7 +34,7 @@ def log(*entries: tuple[int, TaskEvent, Details]) -> list[EventRecord]:
 
 
 def released(at: int, device: str, reserved_mb: int, peak_mb: int) -> tuple[int, TaskEvent, Details]:
-    details: Details = {"resource": "s", "device": device, "reserved_mb": reserved_mb, "peak_mb": peak_mb}
+    details: Details = {"service_instance_id": "s", "device": device, "reserved_mb": reserved_mb, "peak_mb": peak_mb}
     return at, TaskEvent.RESOURCE_RELEASED, details
 
 

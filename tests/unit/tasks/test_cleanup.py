@@ -40,7 +40,7 @@ async def test_files_go_and_the_task_is_marked(stores: Stores, tmp_path: Path) -
 async def test_it_waits_until_services_are_released_and_runs_once(stores: Stores, tmp_path: Path) -> None:
     room = Room(stores, tmp_path)
     folder = await cancelled(stores, room)
-    await room.handlers.on_task_resource_acquired("a", "service-1")
+    await room.handlers.on_task_resource_acquired("a", {"service_instance_id": "service-1"})
     cleaning = asyncio.create_task(room.cleaner.cleanup_task_resources("a"))
 
     async def begun() -> bool:
@@ -66,7 +66,7 @@ async def test_what_is_held_too_long_is_left_to_the_next_sweep(stores: Stores, t
         work_dir=tmp_path,
         limit=timedelta(milliseconds=50),
     )
-    await room.handlers.on_task_resource_acquired("a", "service-1")
+    await room.handlers.on_task_resource_acquired("a", {"service_instance_id": "service-1"})
     assert not await cleaner.cleanup_task_resources("a")
     assert not (await stores.tasks.get("a")).resource_cleanup_completed
     await room.handlers.on_task_resource_released("a", "service-1", USE)

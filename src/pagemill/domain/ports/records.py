@@ -30,7 +30,7 @@ class EventLog(Protocol):
 class ResourceLog(Protocol):
     """What tasks hold, from the first service to the end of their cleanup; each step is durable at once."""
 
-    async def acquired(self, task_id: str, resource: str) -> None:
+    async def acquired(self, task_id: str, service: str, details: Details) -> None:
         """A service works for the task from now on: recorded on it, and in its log."""
         ...
 

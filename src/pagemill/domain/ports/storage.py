@@ -43,8 +43,15 @@ class TaskQueue(Protocol):
         """
         ...
 
-    async def requeue_task(self, task: Task) -> Task:
-        """Put a running task back in the queue with its priority lowered by one."""
+    async def requeue_task(self, task: Task, *, rung: Rung | None = None, device: DeviceId | None = None) -> Task:
+        """Put a running task back in the queue with its priority lowered by one, to a bound.
+
+        How long it has gone unserved counts on. With `rung`, its waiting pages climb the out-of-memory ladder up to
+        there, and go to `device` where one is named.
+
+        Raises:
+            IllegalTransition: The task is neither running nor waiting for a retry.
+        """
         ...
 
     async def size(self) -> int:

@@ -6,9 +6,7 @@ from typing import Protocol
 
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.engine_report import LoadTime
-from pagemill.domain.memory import (
-    DeviceId,
-)
+from pagemill.domain.memory import DeviceId, MemoryNeed
 from pagemill.domain.outcomes import (
     BatchOutcome,
     PageOutcome,
@@ -31,6 +29,11 @@ class Service(Protocol):
     @property
     def key(self) -> ModelSetKey:
         """The model set it uses."""
+        ...
+
+    @property
+    def reserved(self) -> MemoryNeed:
+        """What is promised to that model set now."""
         ...
 
     async def process(

@@ -14,7 +14,7 @@ const NAMES = {
   oom_recovery: "Out of memory", cleanup_started: "Cleaning up",
 };
 const KEPT = 2_000;
-const TOLD = { seconds: "took", resource: "", device: "on", reason: "", message: "", next_rung: "then", retry_in_s: "again in" };
+const TOLD = { seconds: "took", service_instance_id: "", device: "on", reason: "", message: "", next_rung: "then", retry_in_s: "again in" };
 const TRIES = new Set(["page_done", "page_failed", "page_retried", "oom_recovery", "worker_lost"]);
 
 export class Timeline {

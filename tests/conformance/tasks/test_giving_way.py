@@ -1,0 +1,160 @@
+"""A task that was let in and gets no service makes room for those that wait, comes back, and ends in any case."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from tests.fixtures.stores import LEASE, MINUTE, Stores, kind_of, new_task
+from tests.fixtures.tasks_room import Room, some_pages
+
+from pagemill.domain.documents import DocumentInfo
+from pagemill.domain.errors import PoolExhausted, TaskFailureReason
+from pagemill.domain.events import TaskEvent
+from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.tasks import PageState, Task, TaskStatus
+from pagemill.engines.registry import engine_specs
+from pagemill.store.task_queue import MOST_LOWERED
+from pagemill.tasks.expiry import Expiry
+from pagemill.testing.pool import FakeService, FakeServicePool
+
+TIMEOUT = 5 * MINUTE
+
+
+class Pool(FakeServicePool):
+    """A pool that may have no memory for anybody."""
+
+    def __init__(self) -> None:
+        super().__init__(engine_specs(), {CPU: 1})
+        self.is_full = True
+
+    async def acquire(
+        self,
+        *,
+        device: DeviceId,
+        engine: str,
+        profile: str = "",
+        languages: Sequence[str] = (),
+        structure: bool = False,
+        wait: timedelta | None = None,
+        fresh: bool = False,
+    ) -> FakeService:
+        if self.is_full:
+            raise PoolExhausted("There was no memory.")
+        return await super().acquire(
+            device=device,
+            engine=engine,
+            profile=profile,
+            languages=languages,
+            structure=structure,
+            wait=wait,
+            fresh=fresh,
+        )
+
+
+def room_of(stores: Stores, work_dir: Path, pool: Pool) -> Room:
+    return Room(stores, work_dir, pool=pool, max_running=1)
+
+
+async def refused(room: Room, name: str = "a") -> Task:
+    """The task after its turn came and there was no service for it."""
+    assert not await room.batches.run(some_pages(task_id=name))
+    return await room.stores.tasks.get(name)
+
+
+async def test_a_refused_task_comes_back_behind_those_that_wait(stores: Stores, tmp_path: Path) -> None:
+    pool = Pool()
+    room = room_of(stores, tmp_path, pool)
+    await stores.running("a")
+    before = await stores.tasks.get("a")
+    stores.clock.turn(MINUTE / 2)
+    await stores.queued("b")
+    stores.clock.turn(MINUTE / 2)
+    task = await refused(room)
+    assert (task.status, task.priority, task.queued_at) == (TaskStatus.QUEUED, -1, before.queued_at)
+    assert (await room.kinds())[-1] is TaskEvent.REQUEUED
+    assert await room.states() == [PageState.QUEUED] * 3
+    following = [await stores.queue.get_next_task(CPU) for _ in "ab"]
+    assert [task and task.task_id for task in following] == ["b", "a"]
+    pool.is_full = False
+    for name in "ab":
+        await room.batches.run(some_pages(task_id=name))
+        assert (await stores.tasks.get(name)).status is TaskStatus.SUCCEEDED
+
+
+async def test_a_refused_task_stays_where_nobody_waits(stores: Stores, tmp_path: Path) -> None:
+    room = room_of(stores, tmp_path, Pool())
+    await stores.running("a")
+    task = await refused(room)
+    assert (task.status, task.priority) == (TaskStatus.RUNNING, 0)
+
+
+async def test_a_refused_task_stays_while_others_work_on_it(stores: Stores, tmp_path: Path) -> None:
+    room = room_of(stores, tmp_path, Pool())
+    await stores.running("a")
+    await stores.queued("b")
+    lease = await stores.pages.claim_pages("a", kind_of(), limit=1, owner="another server", lease_for=LEASE)
+    assert lease is not None
+    assert (await refused(room)).status is TaskStatus.RUNNING
+    await stores.pages.give_back(lease, lease.pages)
+    assert (await refused(room)).status is TaskStatus.QUEUED
+
+
+async def test_what_is_refused_again_and_again_sinks_to_a_bound_and_rises_with_age(
+    stores: Stores, tmp_path: Path
+) -> None:
+    room = room_of(stores, tmp_path, Pool())
+    await stores.running("a")
+    for turn in range(MOST_LOWERED + 5):
+        await stores.queued(f"later-{turn}")
+        task = await refused(room)
+        assert task.priority == max(-(turn + 1), -MOST_LOWERED)
+        while (let_in := await stores.queue.get_next_task(CPU)) is not None and let_in.task_id != "a":
+            await stores.tasks.transition(let_in.task_id, TaskStatus.CANCELLED)
+    await stores.queued("waits")
+    await refused(room)
+    stores.clock.turn((MOST_LOWERED + 1) * MINUTE)
+    for number in range(3):
+        await stores.queued(f"new-{number}")
+    order = [await stores.queue.get_next_task(CPU) for _ in range(3)]
+    assert [task and task.task_id for task in order] == ["waits", "a", "new-0"]
+
+
+async def test_what_is_never_served_ends_however_often_it_gave_way(stores: Stores, tmp_path: Path) -> None:
+    room = room_of(stores, tmp_path, Pool())
+    expiry = Expiry(
+        overdue=stores.overdue,
+        dispatcher=room.dispatcher,
+        watch=room.watch,
+        clock=stores.clock,
+        queue_timeout=TIMEOUT,
+    )
+    await stores.running("a")
+    for turn in range(TIMEOUT // MINUTE):
+        stores.clock.turn(MINUTE)
+        other = await stores.queued(f"other-{turn}")
+        if (await stores.tasks.get("a")).status is TaskStatus.RUNNING:
+            await refused(room)
+        await stores.tasks.transition(other.task_id, TaskStatus.CANCELLED)
+        if turn % 2:
+            await stores.queue.get_next_task(CPU)
+        await expiry.run_once()
+    task = await stores.tasks.get("a")
+    assert (task.status, task.failure_reason) == (TaskStatus.EXPIRED, TaskFailureReason.POOL_EXHAUSTED)
+    assert TaskEvent.REQUEUED in await room.kinds()
+
+
+async def test_a_retry_by_the_user_begins_with_the_priority_it_was_sent_with(stores: Stores, tmp_path: Path) -> None:
+    await stores.queue.submit(new_task("a"))
+    task = await stores.queue.get_next_task(CPU)
+    assert task is not None
+    await stores.queue.requeue_task(task)
+    await stores.tasks.transition("a", TaskStatus.CANCELLED)
+    manager = Room(stores, tmp_path).manager(inspector=NoInspector())
+    assert (await manager.retry_task("a")).priority == 0
+
+
+class NoInspector:
+    """Nothing is inspected here."""
+
+    async def inspect(self, path: str, *, caller: str = "") -> DocumentInfo:
+        raise AssertionError(path, caller)
