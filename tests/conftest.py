@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+settings.register_profile("thorough", max_examples=5000)
+"""`pytest --hypothesis-profile=thorough tests/properties`: fifty times what is usual; takes an hour."""
 
 pytest_plugins = [
     "tests.fixtures.postgres",

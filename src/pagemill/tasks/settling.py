@@ -23,6 +23,7 @@ from pagemill.tasks.error_handler import TaskErrorHandler
 from pagemill.tasks.faults import Fault
 from pagemill.tasks.handlers import TaskEventHandlers
 from pagemill.tasks.plan import Assignment
+from pagemill.tasks.retry import INNOCENT
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class OpenBatch:
 
     Attributes:
         refused: There was no service or no memory for what is open, or its worker was taken away.
+        returned: Pages that went back because their worker was taken away: trying again at once would end the same way.
     """
 
     assignment: Assignment
@@ -42,6 +44,7 @@ class OpenBatch:
     reserved_bytes: int = 0
     peak_bytes: int = 0
     refused: bool = False
+    returned: int = 0
 
     def __post_init__(self) -> None:
         self.open_pages = set(self.lease.pages)
@@ -71,8 +74,8 @@ class OpenBatch:
 
     @property
     def has_settled_any(self) -> bool:
-        """Whether any page has left it."""
-        return len(self.open_pages) < len(self.lease.pages)
+        """Whether any page has left it for good, or for another try."""
+        return len(self.open_pages) + self.returned < len(self.lease.pages)
 
     def _tell_of_last_page(self) -> None:
         if len(self.open_pages) <= 1:
@@ -119,6 +122,7 @@ class PageSettler:
         await self._outlast(batch, lambda: self._errors.worker_lost(batch.lease, loss, device=batch.device))
         if loss.page is not None:
             batch.settle(loss.page)
+            batch.returned += loss.cause in INNOCENT
 
     async def fail_open_pages(self, batch: OpenBatch, error: PagemillError) -> None:
         """All that is open failed for the same reason."""

@@ -1,0 +1,121 @@
+"""Whatever becomes of pages, memory, servers and patience: every task ends, in time, and leaves nothing behind.
+
+Real queue (on both databases), plan, ladder, error handler, ledger, dispatcher and duties; see `tests.fixtures.world`.
+`pytest --hypothesis-profile=thorough tests/properties/test_every_task_ends.py` tries fifty times as much.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.fixtures.databases import CleanDatabase
+from tests.fixtures.stores import Stores, TurnedClock, started
+from tests.fixtures.world import (
+    ENDLESS,
+    GPU,
+    SILENCE,
+    TICK,
+    Deed,
+    DocumentPlan,
+    Fate,
+    Happening,
+    PagePlan,
+    World,
+)
+
+from pagemill.domain.memory import CPU
+from pagemill.domain.recognition import Stage
+from pagemill.domain.tasks import RetryPolicy, Rung, TaskStatus
+from pagemill.store.task_queue import QueueConfig
+
+TRIES = RetryPolicy().max_attempts + RetryPolicy().max_crashes + len(Rung) + len(Stage)
+"""How often a page is settled at most; between two times no more than `SILENCE` passes."""
+
+FATES = st.sampled_from(Fate)
+PAGES = st.builds(
+    PagePlan,
+    first=st.lists(FATES, max_size=3).map(tuple),
+    then=st.just(Fate.READ) | st.sampled_from(ENDLESS),
+    size=st.sampled_from((1, 1, 3, 4, 6, 9)),
+)
+DOCUMENTS = st.builds(
+    DocumentPlan,
+    pages=st.lists(PAGES, min_size=1, max_size=3).map(tuple),
+    stage=st.sampled_from(Stage),
+    device=st.sampled_from((CPU, GPU)),
+    structure=st.booleans(),
+    may_lower_resolution=st.booleans(),
+    priority=st.sampled_from((0, 0, 50)),
+    after_ticks=st.sampled_from((0, 0, 3)),
+)
+HAPPENINGS = st.builds(
+    Happening,
+    deed=st.sampled_from(Deed),
+    after_ticks=st.sampled_from((0, 1, 12)),
+    which=st.integers(0, 3),
+    size=st.sampled_from((2, 4, 8)),
+)
+QUIET = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+
+def _examples(few: int) -> int:
+    """So many where the usual number of examples is asked for; more by the profile."""
+    return few * settings().max_examples // 100
+
+
+async def _live(url: str, folder: Path, documents: Sequence[DocumentPlan], happenings: Sequence[Happening]) -> World:
+    async with started(url) as database:
+        world = World(Stores(database, TurnedClock(), QueueConfig(max_queue_size=100)), folder, documents)
+        left, quiet = list(happenings), 0
+        most = sum(len(document.pages) for document in documents) * TRIES * (SILENCE // TICK)
+        waited = 0
+        while left or len(world.sent) < len(documents) or await world.unfinished():
+            if len(world.sent) < len(documents) and documents[len(world.sent)].after_ticks <= waited:
+                await world.send()
+                waited = quiet = 0
+            elif left and left[0].after_ticks <= waited:
+                await world.happen(left.pop(0))
+                waited = quiet = 0
+            else:
+                waited, quiet = waited + 1, quiet + 1
+                await world.tick()
+            await world.work()
+            assert quiet <= most, [await world.stores.tasks.pages(task.task_id) for task in await world.unfinished()]
+        await world.stop()
+        await world.check_what_is_left()
+        return world
+
+
+@pytest.mark.parametrize(("backend", "examples"), [("sqlite", 25), ("postgresql", 8)])
+def test_every_task_ends(backend: str, examples: int, clean_database: CleanDatabase, tmp_path: Path) -> None:
+    @settings(QUIET, max_examples=_examples(examples))
+    @given(st.lists(DOCUMENTS, min_size=1, max_size=3), st.lists(HAPPENINGS, max_size=5))
+    def every_task_ends(documents: list[DocumentPlan], happenings: list[Happening]) -> None:
+        asyncio.run(_live(clean_database(backend), tmp_path, documents, happenings))
+
+    every_task_ends()
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("device", [CPU, GPU])
+@pytest.mark.parametrize("fate", ENDLESS)
+def test_a_page_that_always_meets_the_same_fate_ends_and_its_neighbour_is_read(
+    fate: Fate, stage: Stage, device: str, clean_database: CleanDatabase, tmp_path: Path
+) -> None:
+    poison = DocumentPlan((PagePlan(then=fate),), stage=stage, device=GPU if device == GPU else CPU)
+    honest = DocumentPlan((PagePlan(), PagePlan()), stage=stage, device=poison.device)
+
+    async def end() -> list[TaskStatus]:
+        async with started(url) as database:
+            store = Stores(database, TurnedClock()).tasks
+            return [(await store.get(f"task-{number}")).status for number in range(2)]
+
+    url = clean_database("sqlite")
+    asyncio.run(_live(url, tmp_path, [poison, honest], []))
+    ended = asyncio.run(end())
+    assert ended[1] is TaskStatus.SUCCEEDED
+    is_read = fate in (Fate.READ, Fate.SLOW, Fate.NO_TEXT)
+    assert (ended[0] is TaskStatus.SUCCEEDED) is is_read
