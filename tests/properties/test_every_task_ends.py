@@ -13,18 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fixtures.databases import CleanDatabase
 from tests.fixtures.stores import Stores, TurnedClock, started
-from tests.fixtures.world import (
-    ENDLESS,
-    GPU,
-    SILENCE,
-    TICK,
-    Deed,
-    DocumentPlan,
-    Fate,
-    Happening,
-    PagePlan,
-    World,
-)
+from tests.fixtures.world import GPU, SILENCE, TICK, World
+from tests.fixtures.world_plans import ENDLESS, Deed, DocumentPlan, Fate, Happening, PagePlan
 
 from pagemill.domain.memory import CPU
 from pagemill.domain.recognition import Stage
