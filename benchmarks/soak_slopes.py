@@ -186,9 +186,10 @@ def _of_workers(samples: Sequence[Sample]) -> Iterator[Series]:
     for kind in worker_kinds(samples):
         seen = [(sample.at_s, process) for sample in samples for process in _workers(sample) if process.kind == kind]
         points = [Point(at_s, process.own_mib, process.pid) for at_s, process in seen]
-        yield Series(f"{kind}, from life to life", "MiB", [Point(point.at_s, point.value) for point in points], least=4)
         grown = list(_grown_up(points))
-        if len(grown) >= _FEWEST_POINTS:
+        settled = grown if len(grown) >= _FEWEST_POINTS else points
+        yield Series(f"{kind}, from life to life", "MiB", [Point(each.at_s, each.value) for each in settled], least=4)
+        if settled is grown:
             yield Series(f"{kind}, within a life", "MiB", grown, share=_GROWS, least=8)
         held = [Point(at_s, process.descriptors) for at_s, process in seen]
         yield Series(f"{kind}, descriptors", "", held, least=1)
