@@ -7,9 +7,14 @@ from pathlib import Path
 
 import httpx
 
+from pagemill.domain.tasks import TaskStatus
 from pagemill.web.wire import TaskWire
 
 ANSWER_WITHIN_S = 180.0
+ENDED_BEYOND = 1.25
+"""A worker over its reservation by more than this is ended …"""
+OVERSHOOT = 1.1
+"""… at the guard's next look, until when it goes on growing."""
 PATIENCE = {"Prefer": "wait=30"}
 
 
@@ -41,12 +46,14 @@ class Sender:
         url: Where the server is.
         key: Its API key.
         within_s: How long a document may take from one finished page to the next, and to its end.
+        longest_s: One that goes on for longer is cancelled.
     """
 
-    def __init__(self, url: str, key: str, *, within_s: float) -> None:
+    def __init__(self, url: str, key: str, *, within_s: float, longest_s: float) -> None:
         headers = {"Authorization": f"Bearer {key}"}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=ANSWER_WITHIN_S)
         self._within_s = within_s
+        self._longest_s = longest_s
 
     def send(self, document: Path) -> Fate:
         """Send it and follow it; never raises for what the server does."""
@@ -66,12 +73,18 @@ class Sender:
         return _fate(name, task, time.monotonic() - began)
 
     def _followed(self, task: TaskWire) -> TaskWire:
-        """The task once it is over, or once no page of it was finished for too long."""
-        settled, since = -1, time.monotonic()
+        """The task once it is over, or once no page of it was finished for too long.
+
+        One of so many pages that it goes on and on is cancelled, and has to end by that.
+        """
+        began = since = time.monotonic()
+        settled = -1
         while not task.status.is_final and time.monotonic() - since < self._within_s:
             task = TaskWire.model_validate_json(self._http.get(f"/tasks/{task.task_id}", headers=PATIENCE).content)
-            if _settled(task) > settled:
+            if _settled(task) > settled and task.status is not TaskStatus.CANCELLING:
                 settled, since = _settled(task), time.monotonic()
+            if time.monotonic() - began > self._longest_s and not task.status.is_final:
+                self._http.post(f"/tasks/{task.task_id}/cancel")
         return task
 
     def _posted(self, document: Path, began: float) -> httpx.Response:
@@ -99,13 +112,15 @@ def _settled(task: TaskWire) -> int:
 def _fate(name: str, task: TaskWire, seconds: float) -> Fate:
     reason = f"{task.failure.reason}: {task.failure.message}" if task.failure else ""
     complaint = ""
-    if not task.status.is_final:
+    if task.status is TaskStatus.CANCELLED:
+        reason = f"cancelled after {_settled(task)} of {task.progress.pages_total} pages"
+    elif not task.status.is_final:
         complaint = (
             f"did not end: {_settled(task)} of {task.progress.pages_total} pages are settled after {seconds:.0f} s"
         )
     elif task.progress.pages_done < task.progress.pages_total and not reason:
         complaint = "ended without a reason"
     peak, reserved = (task.receipt.peak_mb, task.receipt.reserved_mb) if task.receipt else (None, None)
-    if peak and reserved and peak > reserved:
+    if peak and reserved and peak > ENDED_BEYOND * OVERSHOOT * reserved:
         complaint = f"reached {peak} MiB, reserved were {reserved}"
     return Fate(name, task.status, seconds, reason, complaint, peak, reserved)

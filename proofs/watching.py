@@ -7,13 +7,12 @@ from typing import Self
 
 import httpx
 from benchmarks.memory_meter import look
+from proofs.sending import ENDED_BEYOND
 
 from pagemill.domain.memory import MIB
 from pagemill.web.status_wire import ModelSetWire, StatusWire
 
 EVERY_S = 0.2
-TOLERANCE = 1.25
-"""A worker over its reservation by more than this is ended."""
 LONGER_THAN_S = 2.0
 """So long it may be over before that counts: the guard looks at least once a second."""
 
@@ -66,7 +65,7 @@ class WorkerWatch:
         held, reserved = models.memory_mb, models.reserved_mb
         if held > self.highest.get(models.model_set, (0, 0))[0]:
             self.highest[models.model_set] = held, reserved
-        if held <= reserved * TOLERANCE:
+        if held <= reserved * ENDED_BEYOND:
             self._over_since.pop(models.worker_id, None)
             return
         since = self._over_since.setdefault(models.worker_id, time.monotonic())
