@@ -95,7 +95,7 @@ def test_every_task_ends(backend: str, examples: int, clean_database: CleanDatab
 def test_a_page_that_always_meets_the_same_fate_ends_and_its_neighbour_is_read(
     fate: Fate, stage: Stage, device: str, clean_database: CleanDatabase, tmp_path: Path
 ) -> None:
-    poison = DocumentPlan((PagePlan(then=fate),), stage=stage, device=GPU if device == GPU else CPU)
+    poison = DocumentPlan((PagePlan(), PagePlan(then=fate)), stage=stage, device=GPU if device == GPU else CPU)
     honest = DocumentPlan((PagePlan(), PagePlan()), stage=stage, device=poison.device)
 
     async def end() -> list[TaskStatus]:
@@ -107,5 +107,6 @@ def test_a_page_that_always_meets_the_same_fate_ends_and_its_neighbour_is_read(
     asyncio.run(_live(url, tmp_path, [poison, honest], []))
     ended = asyncio.run(end())
     assert ended[1] is TaskStatus.SUCCEEDED
+    assert ended[0] in (TaskStatus.SUCCEEDED, TaskStatus.PARTIALLY_SUCCEEDED, TaskStatus.EXPIRED)
     is_read = fate in (Fate.READ, Fate.SLOW, Fate.NO_TEXT)
     assert (ended[0] is TaskStatus.SUCCEEDED) is is_read
