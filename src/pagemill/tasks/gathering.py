@@ -15,13 +15,17 @@ Write = Callable[[Sequence[PageOutcome]], Awaitable[None]]
 async def gathered(write: Write, *, most: int, within: timedelta) -> AsyncIterator[OnPage]:
     """Take outcomes one by one, and have them written so many at a time, none later than `within` after it came.
 
-    At the end all are written, unless it ends by an exception: then the last ones may not be. What writing raises is
-    raised where the next outcome is given, or at the end.
+    At the end all are written, also where it ends by an error: what was read before that is not to be read again. Only
+    a cancellation leaves the last ones. What writing raises is raised where the next outcome is given, or at the end.
     """
     gathering = _Gathering(write, most=most, within=within)
     try:
         yield gathering.add
         await gathering.finish()
+    except Exception:
+        with suppress(Exception):
+            await gathering.finish()
+        raise
     finally:
         await gathering.stop()
 

@@ -91,18 +91,34 @@ async def test_what_writing_raises_is_raised_at_the_end() -> None:
         await bring_one()
 
 
-async def test_nothing_is_written_any_more_once_it_was_broken_off() -> None:
+async def test_nothing_is_written_any_more_once_it_was_cancelled() -> None:
     written = Written()
     written.free.clear()
 
-    async def bring_one_and_break_off() -> None:
+    async def bring_one() -> None:
         async with gathered(written.write, most=9, within=AT_ONCE) as add:
             await add(PageNeedsOcr(1))
-            await written.happened.wait()
-            raise KeyError
+            await asyncio.Event().wait()
 
-    with pytest.raises(KeyError):
-        await bring_one_and_break_off()
+    bringing = asyncio.create_task(bring_one())
+    await written.happened.wait()
+    bringing.cancel()
+    await asyncio.wait([bringing])
     written.free.set()
     await asyncio.sleep(0)
     assert written.together == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_what_came_before_an_error_is_written_and_the_error_goes_on(*, fails: bool) -> None:
+    written = Written(fails=fails)
+
+    async def bring_two_and_fail() -> None:
+        async with gathered(written.write, most=9, within=EVER) as add:
+            await add(PageNeedsOcr(1))
+            await add(PageNeedsOcr(2))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await bring_two_and_fail()
+    assert written.together == ([] if fails else [[1, 2]])
