@@ -80,7 +80,7 @@ def test_cancelling_stops_within_a_page_and_keeps_what_is_finished(tmp_path: Pat
         assert (first, second, end) == ("page 1\n", "page 2\n", "")
         assert len(others) == len(states) - 2
         assert all(f"[Page {number} was not read:" in other for number, other in enumerate(others, 3))
-        assert all("(CANCELLED)" in other for other in others)
+        assert all("(cancelled)" in other for other in others)
         kinds = [event.event_type for event in api.events(task_id)]
         assert kinds.count(TaskEvent.CANCEL_REQUESTED) == 1
         assert api.http.post(f"/tasks/{task_id}/cancel").status_code == 202
