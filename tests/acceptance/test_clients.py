@@ -212,7 +212,7 @@ def test_nobody_there_is_said_with_the_address(kind: str, scan: Path) -> None:
         pytest.raises(ServiceUnreachable, match=r"http://127\.0\.0\.1:9\. Start one with `pagemill serve`"),
     ):
         client.submit(scan)
-    with pytest.raises(ClientError, match="is no address"), connected(kind, "127.0.0.1:8000", retries=HASTY):
+    with pytest.raises(ClientError, match="is not a valid address"), connected(kind, "127.0.0.1:8000", retries=HASTY):
         pass
 
 

@@ -42,7 +42,7 @@ def test_json_is_one_object_with_the_pages_as_they_are_stored() -> None:
     assert result["schema"] == "pagemill/result/1"
     assert result["document"]["name"] == "scan_1.pdf"
     read, unread = result["pages"]
-    assert unread == {"status": "unread", "number": 2, "reason": "TIMEOUT", "message": "Too slow."}
+    assert unread == {"status": "unread", "number": 2, "reason": "timeout", "message": "Too slow."}
     assert read.pop("status") == "read"
     assert Page.model_validate_json(json.dumps(read)) == page(1, PARAGRAPH)
 
@@ -56,7 +56,7 @@ def test_text_parts_pages_by_form_feeds_and_keeps_rows() -> None:
     assert text.split("\f") == [
         "first line\nsecond line\n\ntea  2.50\ncoffee  3.10\n",
         "",
-        "[Page 3 was not read: Too slow. (TIMEOUT)]\n",
+        "[Page 3 was not read: Too slow. (timeout)]\n",
         "",
     ]
 
@@ -89,7 +89,7 @@ def test_markdown_has_headings_lists_and_page_marks() -> None:
         "12. twelve",
         "(a) letter",
         "<!-- page 2 -->",
-        "> **Page 2 was not read:** Too slow. (TIMEOUT)\n",
+        "> **Page 2 was not read:** Too slow. (timeout)\n",
     ]
 
 
