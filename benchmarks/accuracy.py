@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from pagemill import Session, configs
-from pagemill.domain.engines import EngineProfile, EngineSpec
+from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec
 from pagemill.settings import Settings, load_settings
 
 Scores = Mapping[str, Score]

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from pagemill.domain.image import PageImage
+from pagemill.domain.page.image import PageImage
 
 if TYPE_CHECKING:
     from tests.fixtures.server import Api
@@ -54,7 +54,7 @@ def plain_loop(warm_up: Path, pages: Sequence[Path], threads: int) -> tuple[Pass
 
 def bare_engine(warm_up: Path, pages: Sequence[Path], threads: int) -> tuple[Passes, Texts]:
     """Pagemill's engine in a loop, without the service around it."""
-    from pagemill.domain.engines import EngineConfig
+    from pagemill.domain.work.engine_spec import EngineConfig
     from pagemill.engines.rapidocr import load
 
     _measure(os.getpid())

@@ -17,7 +17,7 @@ from benchmarks.memory_runs import follow
 from tests.fixtures.server import Server
 
 from pagemill.domain.memory import CPU, MIB, MemoryNeed
-from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.engines.registry import engine_specs
 from pagemill.memory.estimator import LearningEstimator, seeds_of
 
@@ -121,7 +121,7 @@ def _stopped(engine: str, read: Sequence[Read]) -> list[float]:
     for page in read[:LEARNED_FROM]:
         estimator.observe(key, pixels=int(page.pixels), batch_size=None, peak=MemoryNeed(page.own_bytes))
     return [
-        _over(estimator.batch(key, pixels=int(page.pixels)).ram_bytes + page.left_bytes, page)
+        _over(estimator.peak(key, pixels=int(page.pixels)).ram_bytes + page.left_bytes, page)
         for page in read[LEARNED_FROM:]
     ]
 

@@ -16,9 +16,9 @@ from benchmarks.cgroups import inside, peak_bytes, temporary_cgroup
 from benchmarks.memory_meter import Meter
 from tests.fixtures.server import AS_INSTALLED, Server
 
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.task.task import TaskStatus
 from pagemill.memory.probes.cgroup import MemoryCgroup
-from pagemill.web.wire import TaskListWire, TaskWire
+from pagemill.wire.task_wire import TaskListWire, TaskWire
 
 FINISH_WITHIN_S = 1200
 _POLL_S = 0.1

@@ -26,13 +26,13 @@ from tests.fixtures.stores import RunningClock, Stores, new_task
 from tests.fixtures.tasks_room import OWNER, Room
 
 from pagemill.domain.memory import CPU
-from pagemill.domain.tasks import NewTask
+from pagemill.domain.task.task import NewTask
 from pagemill.store import migrate
 from pagemill.store.database import Database
 from pagemill.store.tables import tasks
 from pagemill.store.task_queue import QueueConfig
-from pagemill.tasks.batches import BatchConfig
-from pagemill.tasks.plan import READER_LANE
+from pagemill.tasks.decisions.plan import READER_LANE
+from pagemill.tasks.work.chunks import ChunkConfig
 
 REAL_PAGE_SECONDS = 0.58
 """One real page on two cores (docs: benchmarks.throughput)."""
@@ -57,7 +57,7 @@ async def run_pagemill(url: str, new: list[NewTask]) -> Cost:
         room = Room(
             stores,
             Path(work_dir),
-            config=BatchConfig(owner=OWNER),
+            config=ChunkConfig(owner=OWNER),
             capacity={CPU: PLACES, READER_LANE: 1},
             interval=timedelta(milliseconds=500),
         )

@@ -13,9 +13,9 @@ from typing import Unpack
 from benchmarks.soak_documents import Documents
 
 from pagemill.client import AccessDenied, AsyncClient, DocumentRejected, NotInThatState, SubmitOptions
-from pagemill.domain.recognition import Stage
-from pagemill.domain.tasks import PageState, TaskStatus
-from pagemill.web.wire import TaskWire
+from pagemill.domain.task.task import PageState, TaskStatus
+from pagemill.domain.work.recognition import Stage
+from pagemill.wire.task_wire import TaskWire
 
 PATIENCE_S = 600.0
 """A task that is not over by then counts as hung."""

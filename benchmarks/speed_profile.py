@@ -16,7 +16,7 @@ from benchmarks.throughput import lay_out
 from rich.console import Console
 from rich.table import Table
 
-from pagemill.domain.engines import Engine, EngineConfig
+from pagemill.domain.work.engine_spec import Engine, EngineConfig
 from pagemill.engines.rapidocr import load
 
 _THREADS = 2

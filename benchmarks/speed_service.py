@@ -21,7 +21,7 @@ from PIL import Image
 
 from pagemill.app import Application
 from pagemill.domain.errors import IllegalTransition
-from pagemill.domain.tasks import Task, TaskOptions, TaskStatus
+from pagemill.domain.task.task import Task, TaskOptions, TaskStatus
 from pagemill.settings import PoolSettings, Settings
 
 _SHORT = 8

@@ -28,10 +28,10 @@ from pagemill.documents.text_lines import PlacedWord, lines_of_words
 from pagemill.documents.words import Bounds
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.memory import MIB
-from pagemill.domain.page import Page
-from pagemill.domain.reading_order import blocks_in_reading_order
-from pagemill.domain.results import ARCHIVE, SEARCHABLE_PDF
-from pagemill.domain.tasks import Task, TaskOptions
+from pagemill.domain.page.page import Page
+from pagemill.domain.page.reading_order import blocks_in_reading_order
+from pagemill.domain.task.results import ARCHIVE, SEARCHABLE_PDF
+from pagemill.domain.task.task import Task, TaskOptions
 from pagemill.settings import Settings
 
 _DPI = 200

@@ -9,9 +9,9 @@ from datetime import datetime
 from proofs.campaign import Sent
 
 from pagemill.client import Client, ClientError
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.tasks import PageState, TaskStatus
-from pagemill.web.wire import EventWire, PageWire, TaskWire
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageState, TaskStatus
+from pagemill.wire.task_wire import EventWire, PageWire, TaskWire
 
 EVENTS_AT_ONCE = 1000
 PAGES_BEGIN = b'"pages":['

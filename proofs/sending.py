@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from pagemill.domain.tasks import TaskStatus
-from pagemill.web.wire import TaskWire
+from pagemill.domain.task.task import TaskStatus
+from pagemill.wire.task_wire import TaskWire
 
 ANSWER_WITHIN_S = 180.0
 ENDED_BEYOND = 1.25

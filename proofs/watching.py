@@ -10,7 +10,7 @@ from benchmarks.memory_meter import look
 from proofs.sending import ENDED_BEYOND
 
 from pagemill.domain.memory import MIB
-from pagemill.web.status_wire import ModelSetWire, StatusWire
+from pagemill.wire.status_wire import ModelSetWire, StatusWire
 
 EVERY_S = 0.2
 LONGER_THAN_S = 2.0

@@ -12,9 +12,9 @@ import os
 import time
 from pathlib import Path
 
-from pagemill.domain.engines import Engine, EngineConfig, EngineFactory
-from pagemill.domain.image import PageImage
-from pagemill.domain.page import Page
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Page
+from pagemill.domain.work.engine_spec import Engine, EngineConfig, EngineFactory
 
 JOURNAL_VARIABLE = "PROOFS_JOURNAL"
 """The environment variable that says which file to write to."""

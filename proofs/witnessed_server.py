@@ -8,7 +8,7 @@ from pathlib import Path
 from pagemill import configs
 from pagemill.cli.exits import run_command
 from pagemill.cli.serve import serve_http
-from pagemill.domain.engines import EngineSpec
+from pagemill.domain.work.engine_spec import EngineSpec
 from pagemill.settings import Settings, load_settings
 
 WITNESSED = ("rapidocr", "tesseract")

@@ -6,9 +6,9 @@ from pathlib import Path
 from prometheus_client import Metric
 
 from pagemill.domain.memory import CPU, MIB, DeviceMemory, MemoryLevel
-from pagemill.domain.snapshot import LaneSnapshot, PoolSnapshot, QueueSnapshot
-from pagemill.domain.status import ServiceStatus
-from pagemill.tasks.tally import Tally
+from pagemill.domain.reports.service_status import ServiceStatus
+from pagemill.domain.reports.snapshot import LaneSnapshot, PoolSnapshot, QueueSnapshot
+from pagemill.tasks.progress.work_counter import WorkCounter
 from pagemill.web.prometheus import StatusCollector
 from pagemill.web.uploads import UploadCounts
 
@@ -37,7 +37,7 @@ def _status() -> ServiceStatus:
         queue=QueueSnapshot(0, 0, 0, timedelta(), None),
         pool=PoolSnapshot((LaneSnapshot(CPU, CPU, 1, 0),), ()),
         devices=(DeviceMemory(CPU, 1024 * MIB, 0, 0, MemoryLevel.NORMAL),),
-        work=Tally().work_done(),
+        work=WorkCounter().work_done(),
         server_bytes=0,
     )
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pagemill.domain.tasks import FINAL_STATUSES, TRANSITIONS, TaskStatus
+from pagemill.domain.task.task import FINAL_STATUSES, TRANSITIONS, TaskStatus
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "states.md"
 MEANINGS = {
@@ -19,7 +19,7 @@ MEANINGS = {
 }
 HEAD = """# States of a task
 
-Drawn by `scripts/write_states.py` from `TRANSITIONS` in `src/pagemill/domain/tasks.py`. The store checks every
+Drawn by `scripts/write_states.py` from `TRANSITIONS` in `src/pagemill/domain/task/task.py`. The store checks every
 change of status against that table, and a trigger in the database checks it again. A final task returns to the queue
 only when you try its failed or cancelled pages again (`POST /tasks/{task_id}/start`).
 """

@@ -12,11 +12,11 @@ from fastapi import FastAPI
 from pagemill import configs
 from pagemill.documents.writers import ResultWriters
 from pagemill.documents.writers.json_schema import result_schema_text
-from pagemill.domain.clock import SteadyClock, SystemClock
+from pagemill.domain.clocks import SteadyClock, SystemClock
 from pagemill.domain.durable import make_folder
-from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import DatabaseUnavailable
-from pagemill.domain.tasks import Task, TaskCreateRequest, TaskOptions
+from pagemill.domain.task.task import Task, TaskCreateRequest, TaskOptions
+from pagemill.domain.work.engine_spec import EngineSpec
 from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.registry import structure_missing, structure_spec
 from pagemill.memory.estimator import LearningEstimator, seeds_of
@@ -36,34 +36,34 @@ from pagemill.store.document_copies import keep_copy
 from pagemill.store.folder_lock import locked_folder
 from pagemill.store.notifications import Notifications
 from pagemill.store.parts import StoreParts
-from pagemill.tasks.batch_params import BatchParamsMaker
-from pagemill.tasks.batch_sizes import BatchSizes
-from pagemill.tasks.batches import BatchRunner
-from pagemill.tasks.cleanup import TaskCleaner, remove_half_made
-from pagemill.tasks.dispatcher import Dispatcher
-from pagemill.tasks.document_batches import DocumentBatchManager
-from pagemill.tasks.engines import EngineReader
-from pagemill.tasks.error_handler import TaskErrorHandler
-from pagemill.tasks.expiry import Expiry
-from pagemill.tasks.faults import FaultCounter
-from pagemill.tasks.feed import TaskFeed
-from pagemill.tasks.following import TaskFollower
-from pagemill.tasks.giving_way import GivingWay
-from pagemill.tasks.handlers import TaskEventHandlers
-from pagemill.tasks.hearing import TaskHearing
-from pagemill.tasks.learning import LearningKeeper
+from pagemill.tasks.batch_manager import DocumentBatchManager
+from pagemill.tasks.duties.expiry import Expiry
+from pagemill.tasks.duties.learning import LearningKeeper
+from pagemill.tasks.duties.pruning import Pruning
+from pagemill.tasks.duties.rescuer import Rescuer
+from pagemill.tasks.duties.sampler import TaskSampler
+from pagemill.tasks.duties.watchdog import Watchdog
+from pagemill.tasks.duties.webhook_setup import make_courier, oom_alerts
+from pagemill.tasks.engine_reader import EngineReader
 from pagemill.tasks.manager import TaskManager, TaskManagerConfig
-from pagemill.tasks.memory_warnings import MemoryWarnings
-from pagemill.tasks.page_views import PageViews
-from pagemill.tasks.pruning import Pruning
-from pagemill.tasks.reads import TaskReader
-from pagemill.tasks.rescuer import Rescuer
-from pagemill.tasks.result_files import ResultFiles
-from pagemill.tasks.sampler import TaskSampler
-from pagemill.tasks.status import StatusReader
-from pagemill.tasks.watch import TaskWatch
-from pagemill.tasks.watchdog import Watchdog
-from pagemill.tasks.webhook_setup import make_courier, oom_alerts
+from pagemill.tasks.progress.event_feed import EventFeed
+from pagemill.tasks.progress.event_handlers import TaskEventHandlers
+from pagemill.tasks.progress.task_watch import TaskWatch
+from pagemill.tasks.results.page_views import PageViews
+from pagemill.tasks.results.result_files import ResultFiles
+from pagemill.tasks.status_reader import StatusReader
+from pagemill.tasks.task_reader import TaskReader
+from pagemill.tasks.work.batch_sizes import BatchSizes
+from pagemill.tasks.work.chunk_params import ChunkParamsMaker
+from pagemill.tasks.work.chunks import ChunkRunner
+from pagemill.tasks.work.cleanup import TaskCleaner, remove_half_made
+from pagemill.tasks.work.dispatcher import Dispatcher
+from pagemill.tasks.work.error_handler import TaskErrorHandler
+from pagemill.tasks.work.faults import FaultCounter
+from pagemill.tasks.work.finisher import TaskFinisher
+from pagemill.tasks.work.giving_way import GivingWay
+from pagemill.tasks.work.memory_warnings import MemoryWarnings
+from pagemill.tasks.work.wakeups import TaskWakeups
 from pagemill.web.api import create_api
 from pagemill.web.uploads import remove_abandoned
 
@@ -150,7 +150,7 @@ class Application:
         )
         webhooks = configs.webhook_config(settings)
         self._courier = make_courier(webhooks, outbox=store.outbox, clock=clock)
-        params = BatchParamsMaker(configs.batch_rules(settings), engines=specs, sizes=BatchSizes())
+        params = ChunkParamsMaker(configs.chunk_rules(settings), engines=specs, sizes=BatchSizes())
         errors = TaskErrorHandler(
             configs.retry_policy(settings),
             engines=specs,
@@ -162,8 +162,8 @@ class Application:
             params=params,
             on_oom=oom_alerts(webhooks, outbox=store.outbox, clock=clock),
         )
-        batches = BatchRunner(
-            configs.batch_config(settings, self._owner),
+        chunks = ChunkRunner(
+            configs.chunk_config(settings, self._owner),
             params=params,
             pages=store.pages,
             overdue=store.overdue,
@@ -180,17 +180,17 @@ class Application:
             work_dir=settings.data_dir / "work",
             limit=timedelta(seconds=settings.tasks.cleanup_timeout_seconds),
         )
-        self._follower = TaskFollower(store=store.tasks, watch=self._watch, cleaner=cleaner)
+        self._follower = TaskFinisher(store=store.tasks, watch=self._watch, cleaner=cleaner)
         self._dispatcher = Dispatcher(
             configs.dispatcher_config(settings, services),
             queue=store.queue,
             pages=store.pages,
             overdue=store.overdue,
             memory=self.guard,
-            batches=batches,
+            chunks=chunks,
             follower=self._follower,
         )
-        hearing = TaskHearing(watch=self._watch, dispatcher=self._dispatcher)
+        hearing = TaskWakeups(watch=self._watch, dispatcher=self._dispatcher)
         self._notifications = Notifications(
             settings.resolved_database_url, on_event=hearing.on_event, on_connected=hearing.on_connected
         )
@@ -293,7 +293,7 @@ class Application:
             pdfs=PooledPdfMaker(self.pool, wait=pool_config.inspect_wait),
             work_dir=settings.data_dir.resolve() / "work",
         )
-        self.feed = TaskFeed(
+        self.feed = EventFeed(
             store=store.tasks, events=store.events, notices=store.notices, watch=self._watch, clock=clock
         )
 

@@ -7,24 +7,24 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from pagemill.domain.engines import EngineSpec, StructureSpec
 from pagemill.domain.memory import CPU, MIB, DeviceId
-from pagemill.domain.tasks import RetryPolicy
+from pagemill.domain.task.task import RetryPolicy
+from pagemill.domain.work.engine_spec import EngineSpec, StructureSpec
 from pagemill.engines.registry import engine_specs
 from pagemill.memory.guard import GuardConfig
+from pagemill.memory.guard_decisions import GuardRules
 from pagemill.memory.levels import Levels
-from pagemill.memory.watch import WatchRules
-from pagemill.pool.config import ModelManagerConfig, PoolConfig, WorkerConfig
+from pagemill.pool.pool_config import ModelManagerConfig, PoolConfig, WorkerConfig
 from pagemill.settings import PoolSettings, Settings
 from pagemill.store.task_queue import QueueConfig
-from pagemill.tasks.batch_params import BatchRules
-from pagemill.tasks.batches import BatchConfig
-from pagemill.tasks.dispatcher import DispatcherConfig
-from pagemill.tasks.plan import READER_LANE, BatchLimits
-from pagemill.tasks.pruning import PruningConfig
-from pagemill.tasks.watchdog import Waits, WatchdogConfig, longest_silence
-from pagemill.tasks.webhook_setup import WebhookConfig
-from pagemill.web.config import WebConfig
+from pagemill.tasks.decisions.plan import READER_LANE, ChunkLimits
+from pagemill.tasks.duties.pruning import PruningConfig
+from pagemill.tasks.duties.watchdog import Waits, WatchdogConfig, longest_silence
+from pagemill.tasks.duties.webhook_setup import WebhookConfig
+from pagemill.tasks.work.chunk_params import ChunkRules
+from pagemill.tasks.work.chunks import ChunkConfig
+from pagemill.tasks.work.dispatcher import DispatcherConfig
+from pagemill.web.web_config import WebConfig
 
 LOCAL_OWNER = "local"
 MOST_AUTOMATIC_THREADS = 4
@@ -77,7 +77,7 @@ def guard_config(settings: Settings) -> GuardConfig:
     memory = settings.memory
     levels = Levels(soft=memory.soft_percent, hard=memory.hard_percent, emergency=memory.emergency_percent)
     caps = {CPU: memory.limit_mb * MIB} if memory.limit_mb is not None else {}
-    return GuardConfig(rules=WatchRules(levels=levels), caps=caps)
+    return GuardConfig(rules=GuardRules(levels=levels), caps=caps)
 
 
 def model_manager_config(
@@ -133,22 +133,22 @@ def dispatcher_config(settings: Settings, services: Mapping[DeviceId, int]) -> D
     return DispatcherConfig(
         capacity={lane: min(places, most) for lane, places in lanes.items()},
         max_running=settings.tasks.max_running,
-        limits=BatchLimits(ocr=settings.tasks.pages_per_batch),
+        limits=ChunkLimits(ocr=settings.tasks.pages_per_batch),
     )
 
 
-def batch_config(settings: Settings, owner: str) -> BatchConfig:
-    """The batch runner's; `owner` names this server in leases."""
-    return BatchConfig(
+def chunk_config(settings: Settings, owner: str) -> ChunkConfig:
+    """The chunk runner's; `owner` names this server in leases."""
+    return ChunkConfig(
         owner=owner,
         lease_for=timedelta(seconds=settings.tasks.lease_seconds),
         acquire_wait=timedelta(seconds=settings.pool.acquire_timeout_seconds),
     )
 
 
-def batch_rules(settings: Settings) -> BatchRules:
-    """What holds for every batch."""
-    return BatchRules(
+def chunk_rules(settings: Settings) -> ChunkRules:
+    """What holds for every chunk."""
+    return ChunkRules(
         page_timeout=timedelta(seconds=settings.tasks.page_timeout_seconds),
         reduction=settings.tasks.retry.memory_reduction_factor,
     )

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from pagemill.cli.bench import words_found
 from pagemill.cli.bench_pages import LINES, WORDS, page_words
 from pagemill.cli.main import cli
-from pagemill.domain.page import Block, Line, Page, PageSource
+from pagemill.domain.page.page import Block, Line, Page, PageSource
 
 CORNERS = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
 

@@ -25,8 +25,8 @@ from pagemill.client import (
 )
 from pagemill.client.retries import RetryRules
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.tasks import PageState, TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageState, TaskStatus
 
 
 @pytest.fixture(params=["blocking", "async"])

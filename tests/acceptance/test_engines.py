@@ -10,7 +10,7 @@ from tests.data.documents import make_scan
 from tests.fixtures.server import Api, Server, clean_environment
 
 from pagemill.engines.registry import engine_specs
-from pagemill.web.engine_wire import EngineListWire, EngineWire
+from pagemill.wire.engine_wire import EngineListWire, EngineWire
 
 TESSERACT = engine_specs()["tesseract"]
 

@@ -17,9 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.data.documents import make_numbered_scan
 from tests.fixtures.server import PATIENCE_S, Api, Server
 
-from pagemill.domain.tasks import TaskStatus
-from pagemill.web.receipt_wire import ReceiptWire
-from pagemill.web.wire import SampleListWire
+from pagemill.domain.task.task import TaskStatus
+from pagemill.wire.receipt_wire import ReceiptWire
+from pagemill.wire.task_wire import SampleListWire
 
 KEY = b"k" * 32
 OPTIONS = {"dpi": "100", "ocr": "force"}

@@ -15,7 +15,6 @@ from tests.data.documents import make_numbered_scan, make_typed
 from tests.fixtures.server import PATIENCE_S, Gate, are_gone, clean_environment, until
 
 from pagemill import Session
-from pagemill.domain.asking import ReadingOptions
 from pagemill.domain.errors import (
     EngineFailed,
     InvalidDocument,
@@ -24,7 +23,8 @@ from pagemill.domain.errors import (
     PagemillError,
     TaskFailureReason,
 )
-from pagemill.domain.tasks import Task, TaskOptions
+from pagemill.domain.task.plain_options import ReadingOptions
+from pagemill.domain.task.task import Task, TaskOptions
 from pagemill.settings import Settings
 from pagemill.testing.engines import FAULTY
 

@@ -16,9 +16,9 @@ from starlette.types import ASGIApp, Message
 from tests.fixtures.measuring import traced_peak
 
 from pagemill.app import Application, http_api
-from pagemill.domain.page import Block, Line, Page, PageSource, Polygon
-from pagemill.domain.recognition import Stage
-from pagemill.domain.tasks import PageState, TaskOptions, TaskStatus
+from pagemill.domain.page.page import Block, Line, Page, PageSource, Polygon
+from pagemill.domain.task.task import PageState, TaskOptions, TaskStatus
+from pagemill.domain.work.recognition import Stage
 from pagemill.settings import Settings
 from pagemill.store.database import Database
 from pagemill.store.payload import pack

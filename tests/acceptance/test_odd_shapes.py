@@ -10,9 +10,9 @@ from tests.data import make_pages
 from tests.fixtures.server import Server
 
 from pagemill.domain.memory import MIB
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.task.task import TaskStatus
 from pagemill.engines.registry import engine_specs, unusable_engines
-from pagemill.web.receipt_wire import ReceiptWire
+from pagemill.wire.receipt_wire import ReceiptWire
 
 LINES = make_pages.ENGLISH
 RECEIPT = [f"{line} {number}" for number in range(12) for line in LINES]

@@ -7,7 +7,7 @@ from PIL import Image
 from tests.data.documents import make_sideways_photo, make_typed
 from tests.fixtures.server import Api
 
-from pagemill.domain.page import Page
+from pagemill.domain.page.page import Page
 
 
 def picture_of(api: Api, task_id: str, number: int) -> Image.Image:

@@ -15,10 +15,10 @@ from tests.data.documents import (
 from tests.fixtures.server import Api
 
 from pagemill.domain.documents import DocumentKind
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.page import Page, PageSource
-from pagemill.domain.recognition import Stage
-from pagemill.domain.tasks import PageState, TaskStatus
+from pagemill.domain.page.page import Page, PageSource
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageState, TaskStatus
+from pagemill.domain.work.recognition import Stage
 
 MARKDOWN, JSON = "text/markdown", "application/json"
 

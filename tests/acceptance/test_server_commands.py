@@ -15,8 +15,8 @@ from tests.fixtures.terminal import run_on_terminal
 from typer.testing import CliRunner, Result
 
 from pagemill.cli.main import cli
-from pagemill.domain.tasks import TaskStatus
-from pagemill.web.wire import EventWire, PageWire, TaskWire
+from pagemill.domain.task.task import TaskStatus
+from pagemill.wire.task_wire import EventWire, PageWire, TaskWire
 
 COMMAND = (sys.executable, "-m", "pagemill")
 FAULTY = ("--engine", "faulty", "--profile", "plain", "--ocr", "force")

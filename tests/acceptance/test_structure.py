@@ -11,7 +11,7 @@ from tests.data.tables import STAFF, report_page
 from tests.fixtures.server import Api
 from tests.fixtures.standards import alto_faults
 
-from pagemill.domain.page import BlockKind, Page, PageSource
+from pagemill.domain.page.page import BlockKind, Page, PageSource
 from pagemill.engines.registry import structure_missing, structure_spec
 
 pytestmark = pytest.mark.skipif(

@@ -9,7 +9,7 @@ from PIL import Image
 from pagemill.documents.opening import inspect_document, open_document
 from pagemill.domain.documents import PageSize
 from pagemill.domain.errors import DocumentTooLarge, PageUnreadable
-from pagemill.domain.image import PageImage
+from pagemill.domain.page.image import PageImage
 from pagemill.pool.linux import peak_rss_bytes, reset_peak, rss_bytes
 
 LIMIT = 1_000_000

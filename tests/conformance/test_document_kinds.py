@@ -11,7 +11,7 @@ from tests.data.pdfs import PdfPageSpec, image_at, make_pdf
 from pagemill.documents.opening import inspect_document, open_document
 from pagemill.domain.documents import DocumentKind, OcrMode, PageSize
 from pagemill.domain.errors import DocumentError, PageUnreadable, UnsupportedFormat
-from pagemill.domain.page import PageSource
+from pagemill.domain.page.page import PageSource
 
 Maker = Callable[[Path], Path]
 

@@ -11,9 +11,9 @@ from tests.data.pdfs import PdfPageSpec, image_at, make_pdf, text_at
 from pagemill.documents.opening import inspect_document, open_document
 from pagemill.domain.documents import OcrMode, PageSize
 from pagemill.domain.errors import EncryptedDocument, InvalidDocument
-from pagemill.domain.image import PageImage
 from pagemill.domain.memory import MIB
-from pagemill.domain.page import Page, PageSource
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Page, PageSource
 from pagemill.pool.linux import peak_rss_bytes, reset_peak
 
 LIMIT = 4_000_000

@@ -12,7 +12,7 @@ from pagemill.engines.registry import engine_specs, unusable_engines
 UNUSABLE = unusable_engines(engine_specs())
 PREPARE = """
 import resource, sys
-from pagemill.domain.engines import EngineConfig
+from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.domain.errors import PagemillError
 from {module} import {attribute} as load
 from tests.data import make_pages

@@ -13,10 +13,10 @@ from benchmarks.scoring import edit_distance
 from PIL import Image
 from tests.data import make_pages
 
-from pagemill.domain.engines import Engine, EngineConfig, EngineFactory, EngineProfile, EngineSpec
 from pagemill.domain.errors import EngineFailed
 from pagemill.domain.memory import MIB
-from pagemill.domain.page import Page, Point, Polygon
+from pagemill.domain.page.page import Page, Point, Polygon
+from pagemill.domain.work.engine_spec import Engine, EngineConfig, EngineFactory, EngineProfile, EngineSpec
 from pagemill.engines.registry import engine_specs, unusable_engines
 
 ENGINES = [("rapidocr", "accurate"), ("rapidocr-onnx", "accurate"), ("tesseract", "accurate")]

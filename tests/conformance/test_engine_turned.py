@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tests.data import make_pages
 
-from pagemill.domain.engines import EngineConfig
+from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.engines.pixels import Pixels
 from pagemill.engines.rapidocr import on_onnxruntime
 from pagemill.engines.rapidocr.engine import RapidOcrEngine

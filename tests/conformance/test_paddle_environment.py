@@ -16,7 +16,7 @@ import pagemill
 from pagemill.engines.paddle.environment import PaddleEnvironment
 from pagemill.engines.paddle.models import STRUCTURE, models_of
 from pagemill.engines.registry import ENVIRONMENTS
-from pagemill.web.status_wire import StatusWire
+from pagemill.wire.status_wire import StatusWire
 
 PADDLE = PaddleEnvironment.of({}, ENVIRONMENTS)
 pytestmark = [
@@ -31,9 +31,9 @@ def refuse(event, args):
     if event in ("socket.connect", "socket.getaddrinfo"):
         raise SystemExit(f"went to the network: {{event}} {{args}}")
 sys.addaudithook(refuse)
-from pagemill.domain.engines import EngineConfig
+from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.domain.errors import PagemillError
-from pagemill.domain.image import PageImage
+from pagemill.domain.page.image import PageImage
 from pagemill.engines.paddle import load_structure, load_text
 """
 

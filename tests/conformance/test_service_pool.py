@@ -7,14 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.fixtures.pool import PATIENCE, Outcomes, batch, make_document, make_yard
+from tests.fixtures.pool import PATIENCE, Outcomes, chunk, make_document, make_yard
 
 from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngine
 from pagemill.domain.memory import CPU, DeviceId
-from pagemill.domain.outcomes import PageNeedsOcr, PageRead
-from pagemill.domain.page import Page
+from pagemill.domain.page.page import Page
 from pagemill.domain.ports import Service, ServicePool
-from pagemill.domain.recognition import READER, ModelSetKey, Stage
+from pagemill.domain.work.outcomes import PageNeedsOcr, PageRead
+from pagemill.domain.work.recognition import READER, ModelSetKey, Stage
 from pagemill.testing.engines import FAULTY
 from pagemill.testing.pool import FakeServicePool
 
@@ -53,7 +53,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def test_a_service_reads_its_pages_in_the_order_asked_for(subject: Subject, document: Path) -> None:
     service = await subject.acquire()
     pages = Outcomes()
-    outcome = await service.process("task", batch(document, 2, 1), pages)
+    outcome = await service.process("task", chunk(document, 2, 1), pages)
     assert (outcome.settled, outcome.loss) == ((2, 1), None)
     assert [Page.from_json(one.payload).number for one in pages.seen if isinstance(one, PageRead)] == [2, 1]
 
@@ -63,7 +63,7 @@ async def test_a_reader_takes_text_layers_on_a_lane_of_its_own(subject: Subject,
         await subject.acquire()
     reader = await subject.pool.acquire(device=CPU, engine=READER)
     pages = Outcomes()
-    await reader.process("task", batch(document, 1, stage=Stage.TEXT), pages)
+    await reader.process("task", chunk(document, 1, stage=Stage.TEXT), pages)
     assert pages.seen == [PageNeedsOcr(1)]
     assert subject.in_use() == {"cpu": 2, READER: 1}
 

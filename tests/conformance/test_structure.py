@@ -8,10 +8,10 @@ from PIL import Image
 from tests.data.make_pages import page_image
 from tests.data.tables import AFTER, BEFORE, STAFF, Cell, TablePage, report_page
 
-from pagemill.domain.engines import StructureAnalyser
 from pagemill.domain.errors import EngineFailed
-from pagemill.domain.page import Block, BlockKind, Page, PageSource
-from pagemill.domain.reading_order import blocks_in_reading_order
+from pagemill.domain.page.page import Block, BlockKind, Page, PageSource
+from pagemill.domain.page.reading_order import blocks_in_reading_order
+from pagemill.domain.work.engine_spec import StructureAnalyser
 from pagemill.engines.registry import structure_missing, structure_spec
 from pagemill.pool.child import _make_structure
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from tests.fixtures.pool import PATIENCE, batch, faulty_load, make_document
+from tests.fixtures.pool import PATIENCE, chunk, faulty_load, make_document
 from tests.fixtures.unkillable import Held
 
 from pagemill.pool.messages import (
-    BatchEnded,
+    ChunkEnded,
     Inspect,
     Inspected,
     PageEnded,
@@ -80,11 +80,11 @@ async def load(process: WorkerProcess) -> None:
 
 async def test_it_does_what_it_is_asked_in_order(process: WorkerProcess, document: Path) -> None:
     await load(process)
-    await process.send(Process(batch=1, params=batch(document, 2, 1)))
+    await process.send(Process(chunk=1, params=chunk(document, 2, 1)))
     await process.send(Trim())
     await process.send(Inspect(path=str(document)))
     kinds: list[type[Reply]] = [type(reply) for _ in range(7) if (reply := await soon(process.receive())) is not None]
-    assert kinds == [PageStarted, PageEnded, PageStarted, PageEnded, BatchEnded, Trimmed, Inspected]
+    assert kinds == [PageStarted, PageEnded, PageStarted, PageEnded, ChunkEnded, Trimmed, Inspected]
 
 
 async def test_a_call_that_is_cancelled_loses_no_reply(process: WorkerProcess) -> None:

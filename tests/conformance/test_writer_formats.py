@@ -5,8 +5,8 @@ import json
 from pagemill.documents.writers import ResultWriters
 from pagemill.documents.writers.markdown import escaped
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Block, BlockKind, Line, Page, PageSource
-from pagemill.domain.results import ResultHeader
+from pagemill.domain.page.page import Block, BlockKind, Line, Page, PageSource
+from pagemill.domain.task.results import ResultHeader
 
 HEADER = ResultHeader(task_id="01TASK", document="scan_1.pdf", pages_total=2)
 

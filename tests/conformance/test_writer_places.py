@@ -10,8 +10,8 @@ import pytest
 from pagemill.documents.words import Bounds
 from pagemill.documents.writers import ResultWriters
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Block, BlockKind, Line, Page, PageSource, Polygon, Table, TableCell, Word
-from pagemill.domain.results import ResultHeader
+from pagemill.domain.page.page import Block, BlockKind, Line, Page, PageSource, Polygon, Table, TableCell, Word
+from pagemill.domain.task.results import ResultHeader
 
 HEADER = ResultHeader(
     task_id="01TASK",

@@ -8,9 +8,9 @@ import pytest
 
 from pagemill.documents.writers import ResultWriters
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Block, BlockKind, Line, Page, PageSource, Word
-from pagemill.domain.results import ResultHeader, ResultWriter
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.page.page import Block, BlockKind, Line, Page, PageSource, Word
+from pagemill.domain.task.results import ResultHeader, ResultWriter
+from pagemill.domain.task.task import TaskStatus
 
 HEADER = ResultHeader(
     task_id="01TASK",

@@ -9,8 +9,8 @@ from pydantic import JsonValue
 from pagemill.documents.writers import ResultWriters
 from pagemill.documents.writers.json_schema import result_schema, result_schema_text
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Block, Line, Page, PageSource, Polygon, Word
-from pagemill.domain.results import ResultHeader
+from pagemill.domain.page.page import Block, Line, Page, PageSource, Polygon, Word
+from pagemill.domain.task.results import ResultHeader
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "reference" / "result.schema.json"
 BOX: Polygon = ((0, 0), (10.5, 0), (10.5, 5), (0, 5))

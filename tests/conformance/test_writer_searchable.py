@@ -18,7 +18,7 @@ from pagemill.documents.searchable import write_searchable_pdf
 from pagemill.documents.words import Bounds
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.errors import EncryptedDocument, InvalidDocument
-from pagemill.domain.page import Block, Line, Page, PageSource, Polygon, Word
+from pagemill.domain.page.page import Block, Line, Page, PageSource, Polygon, Word
 
 SCAN = (2, 2, b"\xff\x80\x80\xff")
 TEXTS = ("Searchable", "words", "合同编号", "Ωmega", "été")

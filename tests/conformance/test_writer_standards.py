@@ -8,8 +8,8 @@ from tests.fixtures.standards import alto_faults, hocr_faults, xhtml_faults
 
 from pagemill.documents.writers import ResultWriters
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Block, BlockKind, Line, Page, PageSource, Polygon, Table, TableCell, Word
-from pagemill.domain.results import ResultHeader
+from pagemill.domain.page.page import Block, BlockKind, Line, Page, PageSource, Polygon, Table, TableCell, Word
+from pagemill.domain.task.results import ResultHeader
 
 HEADERS = {
     "full": ResultHeader(

@@ -9,8 +9,8 @@ from markdown_it import MarkdownIt
 
 from pagemill.documents.writers import ResultWriters
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Block, BlockKind, Line, Page, PageSource, Table, TableCell
-from pagemill.domain.results import ResultHeader
+from pagemill.domain.page.page import Block, BlockKind, Line, Page, PageSource, Table, TableCell
+from pagemill.domain.task.results import ResultHeader
 
 HEADER = ResultHeader(task_id="01TASK", document="<script>alert(1)</script>.pdf", pages_total=2)
 

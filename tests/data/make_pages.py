@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pagemill.domain.image import PageImage
+from pagemill.domain.page.image import PageImage
 
 ENGLISH = (
     "Every page is a unit of work",

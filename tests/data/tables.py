@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pagemill.domain.page import Line, Polygon, Word
+from pagemill.domain.page.page import Line, Polygon, Word
 
 PAPER, INK = 250, 20
 SIZE = 26

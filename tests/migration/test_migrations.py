@@ -14,7 +14,7 @@ from tests.fixtures.stores import Stores, TurnedClock, read_page, started
 
 from pagemill.domain.errors import InvalidSettings, TaskFailureReason
 from pagemill.domain.memory import CPU
-from pagemill.domain.tasks import TRANSITIONS, TaskStatus
+from pagemill.domain.task.task import TRANSITIONS, TaskStatus
 from pagemill.store import migrate
 from pagemill.store.columns import Json
 from pagemill.store.dialects import parse_url, sync_url

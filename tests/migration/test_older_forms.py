@@ -8,9 +8,9 @@ from sqlalchemy.pool import NullPool
 from tests.fixtures.stores import Stores, TurnedClock, new_task, read_page, started
 
 from pagemill.domain.memory import CPU
-from pagemill.domain.page import Block, BlockKind, Line, Page, PageSource, Polygon, Table, TableCell
-from pagemill.domain.recognition import RecognitionOptions
-from pagemill.domain.tasks import CacheUse, TaskOptions
+from pagemill.domain.page.page import Block, BlockKind, Line, Page, PageSource, Polygon, Table, TableCell
+from pagemill.domain.task.task import CacheUse, TaskOptions
+from pagemill.domain.work.recognition import RecognitionOptions
 from pagemill.store import migrate
 from pagemill.store.dialects import parse_url, sync_url
 from pagemill.store.payload import unpack

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pagemill.domain.memory import CPU, MIB, MemoryNeed, MemorySeed
-from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.memory.envelope import lowest_line_above
 from pagemill.memory.estimator import LearningEstimator
 
@@ -39,23 +39,23 @@ def test_more_pixels_or_a_larger_batch_never_need_less(
     estimator = taught(observed, failed)
     small, large = sorted((pixels, other_pixels))
     few, many = sorted((batch, other_batch))
-    least = estimator.batch(KEY, pixels=small, batch_size=few)
-    assert least.ram_bytes <= estimator.batch(KEY, pixels=large, batch_size=few).ram_bytes
-    assert least.ram_bytes <= estimator.batch(KEY, pixels=small, batch_size=many).ram_bytes
+    least = estimator.peak(KEY, pixels=small, batch_size=few)
+    assert least.ram_bytes <= estimator.peak(KEY, pixels=large, batch_size=few).ram_bytes
+    assert least.ram_bytes <= estimator.peak(KEY, pixels=small, batch_size=many).ram_bytes
 
 
 @given(OBSERVED, FAILED)
 def test_it_is_never_under_what_was_not_enough(observed: Runs, failed: Runs) -> None:
     estimator = taught(observed, failed)
     for pixels, batch, reached in failed:
-        assert estimator.batch(KEY, pixels=pixels, batch_size=batch).ram_bytes >= reached
+        assert estimator.peak(KEY, pixels=pixels, batch_size=batch).ram_bytes >= reached
 
 
 @given(OBSERVED)
 def test_it_covers_every_page_it_has_seen(observed: Runs) -> None:
     estimator = taught(observed)
     for pixels, batch, peak in observed:
-        assert estimator.batch(KEY, pixels=pixels, batch_size=batch).ram_bytes >= peak
+        assert estimator.peak(KEY, pixels=pixels, batch_size=batch).ram_bytes >= peak
 
 
 @given(OBSERVED, FAILED)
@@ -63,7 +63,7 @@ def test_storing_and_restoring_changes_no_estimate(observed: Runs, failed: Runs)
     estimator, other = taught(observed, failed), LearningEstimator(lambda _key: SEED)
     other.restore(estimator.snapshot())
     for pixels in (0, 1000, 4_000_000, 40_000_000):
-        assert other.batch(KEY, pixels=pixels) == estimator.batch(KEY, pixels=pixels)
+        assert other.peak(KEY, pixels=pixels) == estimator.peak(KEY, pixels=pixels)
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12))
@@ -103,7 +103,7 @@ def test_after_thirty_pages_it_covers_99_of_100_and_wastes_a_quarter_at_most(
             pixels = int(rng.choice([1e6, 2e6, 3.9e6, 8.7e6]) * rng.uniform(0.9, 1.1))
             peak = int(peak_of(rng, pixels))
             if number >= 30:
-                excesses.append(estimator.batch(KEY, pixels=pixels).ram_bytes / peak - 1)
+                excesses.append(estimator.peak(KEY, pixels=pixels).ram_bytes / peak - 1)
             estimator.observe(KEY, pixels=pixels, batch_size=None, peak=MemoryNeed(peak))
     covered = sum(excess >= 0 for excess in excesses) / len(excesses)
     assert covered >= 0.99

@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import Connection, Update, update
 from tests.fixtures.stores import Stores, new_task, read_page
 
-from pagemill.domain.backlog import PageKind
 from pagemill.domain.memory import CPU, DeviceId
-from pagemill.domain.recognition import RecognitionOptions, Stage
-from pagemill.domain.tasks import PageLease, Rung, TaskOptions, TaskStatus
+from pagemill.domain.task.task import PageLease, Rung, TaskOptions, TaskStatus
+from pagemill.domain.work.backlog import PageKind
+from pagemill.domain.work.recognition import RecognitionOptions, Stage
 from pagemill.store.tables import task_pages
-from pagemill.tasks.plan import READER_LANE, Assignment, BatchLimits, plan
+from pagemill.tasks.decisions.plan import READER_LANE, Assignment, ChunkLimits, plan
 
 GPU = DeviceId("cuda:0")
 CAPACITY = {READER_LANE: 1, CPU: 2, GPU: 1}
@@ -65,7 +65,7 @@ async def _lease(stores: Stores, assignment: Assignment) -> PageLease:
 async def _work_until_nothing_is_planned(stores: Stores) -> None:
     times: dict[str, float] = {}
     while backlogs := await stores.pages.backlog():
-        planned = plan(backlogs, CAPACITY, capacity=CAPACITY, limits=BatchLimits(), virtual_times=times)
+        planned = plan(backlogs, CAPACITY, capacity=CAPACITY, limits=ChunkLimits(), virtual_times=times)
         times = dict(planned.virtual_times)
         assert planned.assignments, f"no page of these is planned: {backlogs}"
         for assignment in planned.assignments:
@@ -95,7 +95,7 @@ async def test_all_of_them_in_one_document(stores: Stores, device: DeviceId, *, 
 async def test_a_page_runs_where_it_fell_back_to_and_its_neighbours_stay(stores: Stores, rung: Rung) -> None:
     pasts = [Past(Stage.OCR, rung, CPU, 0), Past(Stage.OCR, Rung.USUAL, None, 0)]
     await _add_task(stores, "a", pasts, device=GPU, structure=False)
-    planned = plan(await stores.pages.backlog(), CAPACITY, capacity=CAPACITY, limits=BatchLimits(), virtual_times={})
+    planned = plan(await stores.pages.backlog(), CAPACITY, capacity=CAPACITY, limits=ChunkLimits(), virtual_times={})
     lanes = {assignment.lane: (await _lease(stores, assignment)).pages for assignment in planned.assignments}
     assert lanes == {CPU: (1,), GPU: (2,)}
 

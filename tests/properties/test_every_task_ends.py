@@ -17,8 +17,8 @@ from tests.fixtures.world import GPU, SILENCE, TICK, World
 from tests.fixtures.world_plans import ENDLESS, Deed, DocumentPlan, Fate, Happening, PagePlan
 
 from pagemill.domain.memory import CPU
-from pagemill.domain.recognition import Stage
-from pagemill.domain.tasks import RetryPolicy, Rung, TaskStatus
+from pagemill.domain.task.task import RetryPolicy, Rung, TaskStatus
+from pagemill.domain.work.recognition import Stage
 from pagemill.store.task_queue import QueueConfig
 
 TRIES = RetryPolicy().max_attempts + RetryPolicy().max_crashes + len(Rung) + len(Stage)

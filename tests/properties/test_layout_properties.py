@@ -5,9 +5,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pagemill.domain.layout import Region, blocks_by_layout
-from pagemill.domain.page import Block, BlockKind, Line
-from pagemill.domain.tables import GridCell, table_block
+from pagemill.domain.page.layout import Region, blocks_by_layout
+from pagemill.domain.page.page import Block, BlockKind, Line
+from pagemill.domain.page.tables import GridCell, table_block
 
 EDGES = st.sampled_from([0.0, 40.0, 80.0, 200.0, 400.0])
 SIZES = st.sampled_from([0.0, 20.0, 60.0, 200.0])

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize
-from pagemill.domain.engines import EngineProfile, EngineSpec
 from pagemill.domain.errors import NeverFits
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemoryReading, MemorySeed
-from pagemill.domain.recognition import RecognitionOptions
-from pagemill.domain.snapshot import WatchedWorker
-from pagemill.domain.tasks import TaskOptions
+from pagemill.domain.reports.snapshot import WatchedWorker
+from pagemill.domain.task.task import TaskOptions
+from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec
+from pagemill.domain.work.recognition import RecognitionOptions
 from pagemill.memory.admission import WorkerUse
 from pagemill.memory.estimator import LearningEstimator, seeds_of
 from pagemill.memory.guard import GuardConfig, MemoryGuard
-from pagemill.tasks.placement import Place, TaskPlacer
+from pagemill.tasks.device_choice import Place, TaskPlacer
 
 GPU = DeviceId("cuda:0")
 OWN = 50 * MIB

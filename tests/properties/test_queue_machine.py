@@ -24,9 +24,9 @@ from tests.fixtures.stores import LEASE, Stores, TurnedClock, failed_page, kind_
 
 from pagemill.domain.errors import IllegalTransition, QueueFull, StaleLease
 from pagemill.domain.memory import CPU
-from pagemill.domain.outcomes import PageNeedsOcr
-from pagemill.domain.recognition import Stage
-from pagemill.domain.tasks import TRANSITIONS, PageLease, PageState, TaskStatus
+from pagemill.domain.task.task import TRANSITIONS, PageLease, PageState, TaskStatus
+from pagemill.domain.work.outcomes import PageNeedsOcr
+from pagemill.domain.work.recognition import Stage
 from pagemill.store.database import Database
 from pagemill.store.task_queue import MOST_LOWERED, QueueConfig
 

@@ -6,8 +6,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pagemill.domain.page import Block, Line
-from pagemill.domain.reading_order import blocks_in_reading_order
+from pagemill.domain.page.page import Block, Line
+from pagemill.domain.page.reading_order import blocks_in_reading_order
 
 Corner = tuple[int, int, int, int]
 

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pagemill.domain.errors import InvalidRequest
-from pagemill.domain.webhooks import check_url
+from pagemill.domain.task.webhooks import check_url
 
 PIECES = [
     "a",

@@ -16,12 +16,12 @@ from rich.progress import Progress, TaskID
 
 from pagemill.cli.delivering import deliver, extension_of
 from pagemill.cli.exits import ExitCode, complain
-from pagemill.cli.remote import exit_code_of_refusal, said
+from pagemill.cli.remote import exit_code_of_refusal, explain_refusal
 from pagemill.cli.showing import bar_label, print_line, progress_bars
 from pagemill.cli.submit import follow_with_bar, report
 from pagemill.cli.targets import overall_code
 from pagemill.client import AsyncClient, ClientError, SubmitOptions
-from pagemill.web.wire import TaskWire
+from pagemill.wire.task_wire import TaskWire
 
 SUFFIXES = frozenset({".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
 BATCH, ITEM = "batch", "batch_item"
@@ -131,7 +131,7 @@ class _Run:
             try:
                 code = await self._read(file, name)
             except ClientError as error:
-                complain(f"{name}: {said(error)}")
+                complain(f"{name}: {explain_refusal(error)}")
                 code = exit_code_of_refusal(error)
             except BrokenPipeError:
                 raise  # whoever reads what we print has had enough

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pagemill import configs
 from pagemill.cli.bench_pages import make_pdf, page_words
 from pagemill.domain.errors import PageUnreadable
-from pagemill.domain.page import Page
+from pagemill.domain.page.page import Page
 from pagemill.library import Pages, Session
 from pagemill.settings import Settings
 
@@ -85,7 +85,7 @@ def words_found(pages: Sequence[Page]) -> float:
     return found / total
 
 
-def shown(measured: Measured, *, as_json: bool) -> str:
+def render_table(measured: Measured, *, as_json: bool) -> str:
     """For people or for programs."""
     if as_json:
         return json.dumps(asdict(measured))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pagemill.cli.exits import ExitCode, complain
-from pagemill.cli.loading import ConfigOption, JsonOption, errors_explained, settings_or_exit
+from pagemill.cli.loading import ConfigOption, JsonOption, explain_errors, settings_or_exit
 
 db_commands = typer.Typer(help="Upgrade, check and inspect the database.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -21,7 +21,7 @@ def upgrade(
     from pagemill.store import migrate
 
     url = settings_or_exit(config).resolved_database_url
-    with errors_explained():
+    with explain_errors():
         migrate.upgrade(url, revision)
         _say(migrate.current(url), as_json=as_json)
 
@@ -39,7 +39,7 @@ def downgrade(
     url = settings_or_exit(config).resolved_database_url
     if not yes:
         typer.confirm(f"Downgrade to revision {revision}? Data that only newer schemas hold is lost.", abort=True)
-    with errors_explained():
+    with explain_errors():
         migrate.downgrade(url, revision)
         _say(migrate.current(url), as_json=as_json)
 
@@ -50,7 +50,7 @@ def current(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     from pagemill.store import migrate
 
     url = settings_or_exit(config).resolved_database_url
-    with errors_explained():
+    with explain_errors():
         found = migrate.current(url)
     typer.echo(json.dumps({"revision": found}) if as_json else found or "none")
 
@@ -61,7 +61,7 @@ def check(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     from pagemill.store import migrate
 
     url = settings_or_exit(config).resolved_database_url
-    with errors_explained():
+    with explain_errors():
         differences = migrate.check(url)
     if as_json:
         typer.echo(json.dumps({"differences": list(differences)}, ensure_ascii=False))

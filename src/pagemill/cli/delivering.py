@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from pagemill.client import AsyncClient
-from pagemill.web.wire import TaskWire
+from pagemill.wire.task_wire import TaskWire
 
 
 async def deliver(client: AsyncClient, task: TaskWire | str, form: str, target: Path | None) -> bool:

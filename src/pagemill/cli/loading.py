@@ -24,7 +24,7 @@ def settings_or_exit(config: Path | None, overrides: Mapping[str, object] | None
     """The settings; where they cannot be used, the command ends and says why."""
     from pagemill.settings import load_settings
 
-    with errors_explained():
+    with explain_errors():
         return load_settings(config, overrides=overrides)
 
 
@@ -42,7 +42,7 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def errors_explained() -> Iterator[None]:
+def explain_errors() -> Iterator[None]:
     """Turn an error of ours into one sentence and its exit code."""
     try:
         yield

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from pagemill.cli.config import config_commands
+from pagemill.cli.config_commands import config_commands
 from pagemill.cli.db import db_commands
-from pagemill.cli.engines import engine_commands
+from pagemill.cli.engine_commands import engine_commands
 from pagemill.cli.exits import run_command
-from pagemill.cli.loading import ConfigOption, JsonOption, errors_explained, interruptible, settings_or_exit
+from pagemill.cli.loading import ConfigOption, JsonOption, explain_errors, interruptible, settings_or_exit
 from pagemill.cli.server_commands import server_commands
 from pagemill.domain.documents import OcrMode
 from pagemill.version import __version__
@@ -87,8 +87,8 @@ def ocr(
 ) -> None:
     """Read documents on this machine, without a server."""
     from pagemill.cli.ocr import OcrRequest, recognise_files
-    from pagemill.domain.recognition import RecognitionOptions
-    from pagemill.domain.tasks import TaskOptions
+    from pagemill.domain.task.task import TaskOptions
+    from pagemill.domain.work.recognition import RecognitionOptions
 
     recognition = RecognitionOptions(
         ocr=mode,
@@ -123,9 +123,9 @@ def bench(
     config: ConfigOption = None,
 ) -> None:
     """Measure pages per second and peak memory on this machine, with generated pages."""
-    from pagemill.cli.bench import measure, shown
+    from pagemill.cli.bench import measure, render_table
 
     settings = settings_or_exit(config, {"log_level": "error"})
-    with errors_explained(), interruptible():
+    with explain_errors(), interruptible():
         measured = measure(settings, pages=pages, engine=engine, profile=profile)
-    typer.echo(shown(measured, as_json=as_json))
+    typer.echo(render_table(measured, as_json=as_json))

@@ -18,8 +18,8 @@ from pagemill.cli.exits import ExitCode, complain, exit_code_of
 from pagemill.cli.showing import bar_label, progress_bars
 from pagemill.cli.targets import overall_code, targets_for
 from pagemill.domain.errors import InvalidRequest, PagemillError
-from pagemill.domain.results import ResultFormat, result_formats
-from pagemill.domain.tasks import Task, TaskOptions
+from pagemill.domain.task.results import ResultFormat, result_formats
+from pagemill.domain.task.task import Task, TaskOptions
 from pagemill.library.local import local_application
 from pagemill.logs import configure_logging
 from pagemill.settings import Settings

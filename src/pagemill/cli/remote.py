@@ -51,13 +51,13 @@ def run_with_client(
             async with AsyncClient(url, api_key=key, retries=rules) as client:
                 return await work(client)
         except ClientError as error:
-            complain(said(error))
+            complain(explain_refusal(error))
             return exit_code_of_refusal(error)
 
     run_command(ask())
 
 
-def said(error: "ClientError") -> str:
+def explain_refusal(error: "ClientError") -> str:
     """The one sentence about it; the request's id goes with what only the server's log explains."""
     from pagemill.client.errors import AccessDenied, ServiceFault
 

@@ -12,8 +12,8 @@ import uvicorn
 
 from pagemill.app import Application, http_api
 from pagemill.cli.exits import ExitCode
-from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import InvalidSettings
+from pagemill.domain.work.engine_spec import EngineSpec
 from pagemill.engines.allocator import share_one_heap
 from pagemill.logs import configure_logging
 from pagemill.memory.probes.machine import MachineProbe

@@ -13,7 +13,7 @@ from pagemill.cli.reading_options import labels_of, with_reading_options
 from pagemill.cli.remote import ServerOption, run_with_client
 
 if TYPE_CHECKING:
-    from pagemill.cli.tasks import Selection
+    from pagemill.cli.task_commands import Selection
     from pagemill.client import SubmitOptions
 
 BATCH_PATIENCE_S = 24 * 3600.0
@@ -109,7 +109,7 @@ def status(
     config: ConfigOption = None,
 ) -> None:
     """Show the status of tasks or, without any, of the service."""
-    from pagemill.cli.tasks import show_status
+    from pagemill.cli.task_commands import show_status
 
     run_with_client(lambda client: show_status(client, tasks or (), as_json=as_json), config=config, server=server)
 
@@ -119,7 +119,7 @@ def watch(
     tasks: TasksArgument, as_json: JsonOption = False, server: ServerOption = None, config: ConfigOption = None
 ) -> None:
     """Print what happens to tasks, as it happens, until they end."""
-    from pagemill.cli.tasks import watch_tasks
+    from pagemill.cli.task_commands import watch_tasks
 
     run_with_client(lambda client: watch_tasks(client, tasks, as_json=as_json), config=config, server=server)
 
@@ -134,7 +134,7 @@ def result(
     config: ConfigOption = None,
 ) -> None:
     """Fetch a result. While the task runs, fetch the pages read so far."""
-    from pagemill.cli.tasks import ResultRequest, fetch_result
+    from pagemill.cli.task_commands import ResultRequest, fetch_result
 
     request = ResultRequest(task, output_format, output, wait)
     run_with_client(lambda client: fetch_result(client, request), config=config, server=server)
@@ -145,7 +145,7 @@ def pages(
     task: TaskArgument, as_json: JsonOption = False, server: ServerOption = None, config: ConfigOption = None
 ) -> None:
     """Show the state of each page of a task."""
-    from pagemill.cli.tasks import show_pages
+    from pagemill.cli.task_commands import show_pages
 
     run_with_client(lambda client: show_pages(client, task, as_json=as_json), config=config, server=server)
 
@@ -155,7 +155,7 @@ def cancel(
     tasks: TasksArgument, as_json: JsonOption = False, server: ServerOption = None, config: ConfigOption = None
 ) -> None:
     """Stop tasks, at most a page later. Finished pages are kept."""
-    from pagemill.cli.tasks import command_tasks
+    from pagemill.cli.task_commands import command_tasks
 
     run_with_client(
         lambda client: command_tasks(client, "cancel", tasks, as_json=as_json), config=config, server=server
@@ -167,7 +167,7 @@ def retry(
     tasks: TasksArgument, as_json: JsonOption = False, server: ServerOption = None, config: ConfigOption = None
 ) -> None:
     """Try the pages again that were not read. Finished pages are kept."""
-    from pagemill.cli.tasks import command_tasks
+    from pagemill.cli.task_commands import command_tasks
 
     run_with_client(lambda client: command_tasks(client, "retry", tasks, as_json=as_json), config=config, server=server)
 
@@ -182,7 +182,7 @@ def list_(
     config: ConfigOption = None,
 ) -> None:
     """List tasks, newest first."""
-    from pagemill.cli.tasks import list_tasks
+    from pagemill.cli.task_commands import list_tasks
 
     selection = _selection(status, label)
     run_with_client(
@@ -204,7 +204,7 @@ def purge(
     config: ConfigOption = None,
 ) -> None:
     """Delete finished tasks with their documents and results: the tasks you name, or all that you select."""
-    from pagemill.cli.tasks import purge_tasks
+    from pagemill.cli.task_commands import purge_tasks
 
     if tasks and (status or label or older_than):
         _refuse("Either name tasks or select them with --status, --label and --older-than, not both.")
@@ -217,8 +217,8 @@ def purge(
 
 
 def _selection(status: str | None, label: list[str] | None, older_than: timedelta | None = None) -> "Selection":
-    from pagemill.cli.tasks import Selection
-    from pagemill.domain.tasks import TaskStatus
+    from pagemill.cli.task_commands import Selection
+    from pagemill.domain.task.task import TaskStatus
 
     if status is not None and status not in [*TaskStatus]:
         _refuse(f"Unknown status {status!r}. Use one of: {', '.join(TaskStatus)}.")

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pagemill.cli.exits import ExitCode
-from pagemill.web.receipt_wire import ReceiptWire
-from pagemill.web.wire import EventWire, TaskWire
+from pagemill.wire.receipt_wire import ReceiptWire
+from pagemill.wire.task_wire import EventWire, TaskWire
 
 
 def print_line(text: str) -> None:

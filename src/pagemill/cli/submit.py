@@ -10,11 +10,11 @@ from rich.progress import Progress
 
 from pagemill.cli.delivering import deliver, extension_of
 from pagemill.cli.exits import ExitCode, complain
-from pagemill.cli.remote import exit_code_of_refusal, said
+from pagemill.cli.remote import exit_code_of_refusal, explain_refusal
 from pagemill.cli.showing import bar_label, event_line, outcome, print_json, print_line, progress_bars
 from pagemill.cli.targets import overall_code, targets_for
 from pagemill.client import AsyncClient, ClientError, SubmitOptions
-from pagemill.web.wire import TaskWire
+from pagemill.wire.task_wire import TaskWire
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ async def submit_files(client: AsyncClient, request: SubmitRequest) -> ExitCode:
         try:
             sent.append((file, await client.submit(file, **request.options)))
         except ClientError as error:
-            complain(f"{file}: {said(error)}")
+            complain(f"{file}: {explain_refusal(error)}")
             codes.append(exit_code_of_refusal(error))
             continue
         if not (request.wait or request.watch):
@@ -81,7 +81,7 @@ async def _stay(
             try:
                 over = await _seen_through(client, request, task, target=targets[file])
             except ClientError as error:
-                complain(f"{file}: {said(error)} (task {task.task_id})")
+                complain(f"{file}: {explain_refusal(error)} (task {task.task_id})")
                 codes.append(exit_code_of_refusal(error))
             else:
                 codes.append(report(file.name, over))

@@ -8,15 +8,15 @@ from urllib.parse import quote
 
 from pydantic import JsonValue
 
-from pagemill.client.calls import understood
+from pagemill.client.calls import parse_answer
 from pagemill.client.errors import NothingThere, WaitedTooLong
 from pagemill.client.following import Following, Heard
 from pagemill.client.sending import Document, SubmitOptions, Upload, form_fields
 from pagemill.client.task_calls import TASKS_AT_ONCE, UPLOAD_SILENCE_S
 from pagemill.client.transport import Request
-from pagemill.domain.tasks import TaskStatus
-from pagemill.web.batch_wire import BatchListWire, BatchWire
-from pagemill.web.wire import TaskListWire, TaskWire
+from pagemill.domain.task.task import TaskStatus
+from pagemill.wire.batch_wire import BatchListWire, BatchWire
+from pagemill.wire.task_wire import TaskListWire, TaskWire
 
 BatchRef = str | BatchWire
 """A batch or its id."""
@@ -49,7 +49,7 @@ class BatchCalls(Following):
             fields=form_fields(options),
             silence_s=UPLOAD_SILENCE_S + UPLOAD_SILENCE_EACH_S * len(uploads),
         )
-        return understood(await self._send(request), BatchWire)
+        return parse_answer(await self._send(request), BatchWire)
 
     async def batch(self, batch: BatchRef) -> BatchWire:
         """The batch as it stands."""
@@ -80,7 +80,7 @@ class BatchCalls(Following):
 
     async def cancel_batch(self, batch: BatchRef) -> BatchWire:
         """Cancel every task of it that is not over; what is finished is kept."""
-        return understood(await self._send(Request("POST", _path_of(batch, "cancel"))), BatchWire)
+        return parse_answer(await self._send(Request("POST", _path_of(batch, "cancel"))), BatchWire)
 
     async def delete_batch(self, batch: BatchRef) -> bool:
         """Remove a batch that is over, with its tasks and their results.

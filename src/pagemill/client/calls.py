@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pagemill.client.errors import AnswerNotUnderstood, ClientError, Problem, ServiceRefusal, refusal
 from pagemill.client.retries import Retrying, RetryRules
 from pagemill.client.transport import Reply, Request, StreamedReply, Transport
-from pagemill.web.wire import TaskWire
+from pagemill.wire.task_wire import TaskWire
 
 W = TypeVar("W", bound=BaseModel)
 TaskRef = str | TaskWire
@@ -58,7 +58,7 @@ class Calls:
             try:
                 reply = await self._transport.send(request)
                 if not reply.is_success:
-                    raise refused(reply)
+                    raise refusal_of(reply)
             except ClientError as error:
                 pause = retrying.pause_after(error)
             else:
@@ -72,10 +72,10 @@ class Calls:
         *,
         query: Mapping[str, str | int | list[str] | None] | None = None,
     ) -> W:
-        return understood(await self._send(Request("GET", path, query=query or {})), kind)
+        return parse_answer(await self._send(Request("GET", path, query=query or {})), kind)
 
 
-def understood(reply: Reply, kind: type[W]) -> W:
+def parse_answer(reply: Reply, kind: type[W]) -> W:
     """What an answer says; what a newer service has added to it is passed over.
 
     Raises:
@@ -95,7 +95,7 @@ async def read_whole(reply: StreamedReply) -> Reply:
     return Reply(reply.status, reply.headers, body)
 
 
-def refused(reply: Reply) -> ServiceRefusal:
+def refusal_of(reply: Reply) -> ServiceRefusal:
     """The error that an answer is, whoever gave it."""
     try:
         problem = Problem.model_validate_json(reply.body)

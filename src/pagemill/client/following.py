@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import JsonValue, TypeAdapter
 
-from pagemill.client.calls import Calls, read_whole, refused
+from pagemill.client.calls import Calls, read_whole, refusal_of
 from pagemill.client.errors import ClientError, ServiceUnreachable
 from pagemill.client.event_stream import EventStreamReader
 from pagemill.client.transport import Request, StreamedReply
@@ -128,7 +128,7 @@ async def _check_stream(reply: StreamedReply) -> None:
     if reply.status in NO_STREAM or (reply.status == 200 and not _is_stream(reply)):
         raise StreamUnavailable
     if reply.status != 200:
-        raise refused(await read_whole(reply))
+        raise refusal_of(await read_whole(reply))
 
 
 def _is_stream(reply: StreamedReply) -> bool:

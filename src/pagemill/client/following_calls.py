@@ -6,16 +6,16 @@ from math import ceil
 
 from pydantic import JsonValue, ValidationError
 
-from pagemill.client.calls import TaskRef, path_of, understood
+from pagemill.client.calls import TaskRef, parse_answer, path_of
 from pagemill.client.errors import WaitedTooLong
 from pagemill.client.following import Following, Heard
 from pagemill.client.result_calls import ResultCalls
 from pagemill.client.task_calls import TaskCalls
 from pagemill.client.transport import Request
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.page import Page
-from pagemill.domain.tasks import PageState
-from pagemill.web.wire import EventWire, TaskWire
+from pagemill.domain.page.page import Page
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageState
+from pagemill.wire.task_wire import EventWire, TaskWire
 
 EVENTS_AT_ONCE = 1000
 
@@ -98,7 +98,7 @@ class FollowingCalls(TaskCalls, ResultCalls, Following):
         left = 0 if end is None else ceil(max(0.0, end - self._transport.now()))
         headers = {"Prefer": f"wait={left}"} if left else {}
         request = Request("GET", path_of(state), headers=headers, silence_s=self._rules.silence_s + left)
-        return understood(await self._send(request), TaskWire)
+        return parse_answer(await self._send(request), TaskWire)
 
 
 class TaskEvents:

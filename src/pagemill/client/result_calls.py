@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from pagemill.client.calls import Calls, TaskRef, path_of, read_whole, refused, understood
+from pagemill.client.calls import Calls, TaskRef, parse_answer, path_of, read_whole, refusal_of
 from pagemill.client.errors import ClientError, DocumentUnusable
 from pagemill.client.transport import Request
-from pagemill.domain.display import PageFigure
-from pagemill.domain.page import Page
+from pagemill.domain.page.figure import PageFigure
+from pagemill.domain.page.page import Page
 
 RESULT_SILENCE_S = 300.0
 """A searchable PDF or an archive is made when it is first asked for."""
@@ -42,7 +42,7 @@ class ResultCalls(Calls):
 
     async def page(self, task: TaskRef, number: int) -> Page:
         """A page that was read: blocks, lines and words with their polygons; 1-based."""
-        return understood(await self._send(Request("GET", path_of(task, "pages", number))), PageFigure)
+        return parse_answer(await self._send(Request("GET", path_of(task, "pages", number))), PageFigure)
 
     async def image(self, task: TaskRef, number: int) -> bytes:
         """The page as a JPEG, turned upright as it was read; 1-based."""
@@ -109,7 +109,7 @@ class ResultCalls(Calls):
     async def _copied(self, destination: "_Destination", request: Request) -> bool:
         async with self._transport.stream(request) as reply:
             if not 200 <= reply.status < 300:
-                raise refused(await read_whole(reply))
+                raise refusal_of(await read_whole(reply))
             async with aclosing(reply.chunks()) as chunks:
                 async for chunk in chunks:
                     await self._transport.offload(partial(destination.write, chunk))

@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 from typing import BinaryIO, Literal
 
 from pagemill.client.errors import DocumentUnusable
-from pagemill.domain.asking import ReadingOptions
+from pagemill.domain.task.plain_options import ReadingOptions
 
 Document = str | os.PathLike[str] | bytes | BinaryIO
 """A path, the bytes themselves, or an open file that can be gone back in."""

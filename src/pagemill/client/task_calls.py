@@ -6,16 +6,16 @@ from typing import Unpack
 
 from pydantic import BaseModel, JsonValue
 
-from pagemill.client.calls import Calls, TaskRef, path_of, task_id_of, understood
+from pagemill.client.calls import Calls, TaskRef, parse_answer, path_of, task_id_of
 from pagemill.client.errors import NothingThere, NotInThatState
 from pagemill.client.sending import Document, SubmitOptions, Upload, form_fields
 from pagemill.client.transport import Request
-from pagemill.domain.tasks import TaskStartRequest, TaskStatus
-from pagemill.web.engine_wire import EngineListWire
-from pagemill.web.metrics_wire import MetricsWire
-from pagemill.web.receipt_wire import ReceiptWire
-from pagemill.web.status_wire import SetupWire, StatusWire
-from pagemill.web.wire import (
+from pagemill.domain.task.task import TaskStartRequest, TaskStatus
+from pagemill.wire.engine_wire import EngineListWire
+from pagemill.wire.metrics_wire import MetricsWire
+from pagemill.wire.receipt_wire import ReceiptWire
+from pagemill.wire.status_wire import SetupWire, StatusWire
+from pagemill.wire.task_wire import (
     HealthWire,
     PageListWire,
     PageWire,
@@ -76,7 +76,7 @@ class TaskCalls(Calls):
             fields=fields,
             silence_s=UPLOAD_SILENCE_S,
         )
-        return understood(await self._send(request), TaskWire)
+        return parse_answer(await self._send(request), TaskWire)
 
     async def start(self, task: TaskRef, *, device: str | None = None) -> TaskWire:
         """Queue a task that was submitted with `start=False`, perhaps on another device."""
@@ -197,4 +197,4 @@ class TaskCalls(Calls):
             if error.reply_was_lost:
                 return await self.task(task)  # an earlier try came through
             raise
-        return understood(reply, TaskWire)
+        return parse_answer(reply, TaskWire)

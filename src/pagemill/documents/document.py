@@ -5,8 +5,8 @@ from typing import Protocol, Self
 
 from pagemill.domain.documents import DocumentInfo, OcrMode
 from pagemill.domain.errors import PageUnreadable
-from pagemill.domain.image import PageImage
-from pagemill.domain.page import Page
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Page
 
 
 class Document(Protocol):

@@ -25,9 +25,9 @@ from pagemill.documents.pixels import stated_dpi
 from pagemill.documents.text_stream import ToUserSpace
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.errors import PageUnreadable
-from pagemill.domain.image import PageImage
 from pagemill.domain.memory import MIB
-from pagemill.domain.page import Page
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Page
 
 POINTS_PER_INCH = 72
 PAPER_WIDTH = 595

@@ -23,9 +23,9 @@ from pagemill.documents.kept_file import KeptFile
 from pagemill.documents.pixels import page_image, reduction
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
 from pagemill.domain.errors import DocumentTooLarge, InvalidDocument, PageUnreadable
-from pagemill.domain.image import PageImage
 from pagemill.domain.memory import MIB
-from pagemill.domain.page import Page, PageSource
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Page, PageSource
 
 MOST_DECODED_BYTES = 384 * MIB
 """An image is decoded whole before it is reduced: an A3 page in colour at 600 dpi, an A0 plan in black at 300."""

@@ -56,7 +56,7 @@ def plain(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Tally:
+class WorkCounter:
     """Characters counted, white space apart: all, letters and digits, fillers (leaders, rules), faulty ones."""
 
     characters: int
@@ -65,10 +65,10 @@ class Tally:
     faulty: int
 
 
-def tally(text: str) -> Tally:
+def tally(text: str) -> WorkCounter:
     """Count what a text layer is made of."""
     times = Counter({letter: count for letter, count in Counter(text).items() if not letter.isspace()})
-    return Tally(
+    return WorkCounter(
         characters=times.total(),
         alphanumeric=sum(times[letter] for letter in times if letter.isalnum()),
         fillers=sum(times[letter] for letter in FILLERS),

@@ -22,9 +22,9 @@ from pagemill.documents.trust import distrust
 from pagemill.documents.user_units import user_units
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
 from pagemill.domain.errors import EncryptedDocument, InvalidDocument, PageUnreadable
-from pagemill.domain.image import PageImage
 from pagemill.domain.memory import MIB
-from pagemill.domain.page import Page
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Page
 
 POINTS_PER_INCH = 72
 RGB = 3

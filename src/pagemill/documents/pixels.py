@@ -6,7 +6,7 @@ from typing import cast
 
 from PIL import Image, ImageOps
 
-from pagemill.domain.image import PageImage
+from pagemill.domain.page.image import PageImage
 
 Size = tuple[int, int]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pagemill.domain.image import PageImage
+from pagemill.domain.page.image import PageImage
 
 QUALITY = 82
 _TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}

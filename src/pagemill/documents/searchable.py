@@ -24,7 +24,7 @@ from pagemill.documents.pdf import PdfFile
 from pagemill.documents.text_stream import ToUserSpace, text_stream
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.errors import EncryptedDocument, InvalidDocument
-from pagemill.domain.page import Page, PageSource
+from pagemill.domain.page.page import Page, PageSource
 
 _MOST_ANCESTORS = 64
 

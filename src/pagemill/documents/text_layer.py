@@ -15,8 +15,8 @@ from pagemill.documents.page_frame import PageFrame, PageRect
 from pagemill.documents.page_objects import count_objects
 from pagemill.documents.text_lines import PlacedWord, lines_of_words, main_direction
 from pagemill.documents.trust import LayerFacts
-from pagemill.domain.page import Line, Page, PageSource
-from pagemill.domain.reading_order import blocks_in_reading_order
+from pagemill.domain.page.page import Line, Page, PageSource
+from pagemill.domain.page.reading_order import blocks_in_reading_order
 
 QUARTER_TURN = math.pi / 2
 

@@ -6,7 +6,7 @@ from itertools import repeat
 from statistics import median
 from typing import NamedTuple
 
-from pagemill.domain.page import Line, Polygon
+from pagemill.domain.page.page import Line, Polygon
 
 WIDEST_SPACE = 1.2
 """In heights of the writing: what stands farther apart on a baseline is of different lines (cells, columns)."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from pagemill.documents.words import Bounds, spaced_words
-from pagemill.domain.page import Line, Page, Point, Polygon
+from pagemill.domain.page.page import Line, Page, Point, Polygon
 
 ToUserSpace = Callable[[float, float], Point]
 """From pixels of the upright page to a PDF page's user space (y up)."""

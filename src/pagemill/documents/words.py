@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pagemill.domain.page import Line, Polygon, Word
+from pagemill.domain.page.page import Line, Polygon, Word
 
 
 @dataclass(frozen=True, slots=True)

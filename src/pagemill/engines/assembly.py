@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pagemill.domain.page import Line, Page, PageSource
-from pagemill.domain.reading_order import blocks_in_reading_order
+from pagemill.domain.page.page import Line, Page, PageSource
+from pagemill.domain.page.reading_order import blocks_in_reading_order
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pagemill.domain.image import PageImage
+from pagemill.domain.page.image import PageImage
 
 Pixels = NDArray[np.uint8]
 """Shape (rows, columns) or (rows, columns, 3), red, green, blue."""

@@ -7,8 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
-from pagemill.domain.engines import EngineSpec, StructureSpec
 from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
+from pagemill.domain.work.engine_spec import EngineSpec, StructureSpec
 from pagemill.engines.paddle.specs import paddle_specs
 from pagemill.engines.rapidocr.spec import rapidocr_specs
 from pagemill.engines.tesseract.spec import tesseract_spec

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from pagemill.domain.page import Line, Point, Polygon, Word
+from pagemill.domain.page.page import Line, Point, Polygon, Word
 
 LEAST_DEGREES = 2.0
 """What engines read as if it were level: Tesseract lost nothing at 2 degrees, 0.4 % of the letters at 4, all at 8."""

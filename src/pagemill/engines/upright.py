@@ -8,8 +8,8 @@ four turns this erred 0 times of 72 with Tesseract; its own detection (its `osd`
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
-from pagemill.domain.image import PageImage
-from pagemill.domain.page import Line
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Line
 from pagemill.engines.assembly import ReadImage
 
 Read = Callable[[int], Sequence[Line]]

@@ -2,11 +2,11 @@
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pagemill.domain.engines import Engine
-from pagemill.domain.image import PageImage
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.work.engine_spec import Engine
 
 
-def warmed_up(engine: Engine) -> Engine:
+def warm_up(engine: Engine) -> Engine:
     """The engine after it has read one small image, and given back what it needs no more."""
     picture = Image.new("L", (320, 96), 255)
     ImageDraw.Draw(picture).text((20, 30), "Pagemill", fill=0, font=ImageFont.load_default(32))

@@ -6,7 +6,7 @@ for page in ocr("scan.pdf"):
     print(page.text)
 """
 
-from pagemill.domain.results import UnreadPage
+from pagemill.domain.task.results import UnreadPage
 from pagemill.library.pages import Pages
 from pagemill.library.session import Session, ocr
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from pagemill.app import Application
-from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import PagemillError
+from pagemill.domain.work.engine_spec import EngineSpec
 from pagemill.library.local import local_application
 from pagemill.settings import Settings
 

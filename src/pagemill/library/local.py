@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pagemill import configs
 from pagemill.app import Application
-from pagemill.domain.engines import EngineSpec
+from pagemill.domain.work.engine_spec import EngineSpec
 from pagemill.settings import Settings
 
 

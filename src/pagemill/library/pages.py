@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import overload
 
-from pagemill.domain.display import PageFigure, page_figure
 from pagemill.domain.errors import PagemillError
-from pagemill.domain.page import Page
-from pagemill.domain.receipt import Receipt
-from pagemill.domain.results import UnreadPage
+from pagemill.domain.page.figure import PageFigure, page_figure
+from pagemill.domain.page.page import Page
+from pagemill.domain.task.receipt import Receipt
+from pagemill.domain.task.results import UnreadPage
 
 SHOWN = 5
 """Pages a notebook shows of a document."""

@@ -12,8 +12,6 @@ from typing import Self, Unpack
 from pydantic import ValidationError
 
 from pagemill.app import Application
-from pagemill.domain.asking import ReadingOptions, task_options
-from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import (
     DeviceUnavailable,
     InvalidRequest,
@@ -25,8 +23,10 @@ from pagemill.domain.errors import (
     TimedOut,
     WorkerLost,
 )
-from pagemill.domain.results import UnreadPage, unread_page
-from pagemill.domain.tasks import PageState, Task, TaskOptions, TaskPage
+from pagemill.domain.task.plain_options import ReadingOptions, task_options
+from pagemill.domain.task.results import UnreadPage, unread_page
+from pagemill.domain.task.task import PageState, Task, TaskOptions, TaskPage
+from pagemill.domain.work.engine_spec import EngineSpec
 from pagemill.library.background import Background
 from pagemill.library.pages import Filling, Pages
 from pagemill.settings import Settings, load_settings

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pagemill.domain.engines import EngineSpec
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, demands
 from pagemill.domain.ports import MemoryEstimator
-from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.work.engine_spec import EngineSpec
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.memory.admission import Account
 
 A4_PIXELS = 1654 * 2339
@@ -56,7 +56,7 @@ def capacities(
 def _capacity(
     key: ModelSetKey, accounts: Mapping[DeviceId, Account], estimator: MemoryEstimator, pixels: int
 ) -> Capacity:
-    need = estimator.batch(key, pixels=pixels)
+    need = estimator.peak(key, pixels=pixels)
     asked = {device: size for device, size in demands(key.device, need).items() if size}
     at_most = min(accounts[device].ceiling.size_bytes // size for device, size in asked.items())
     now = min(accounts[device].free_bytes // size for device, size in asked.items())

@@ -20,11 +20,11 @@ from statistics import fmean
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from pagemill.domain.engine_report import MeasuredMemory
-from pagemill.domain.engines import EngineSpec, StructureSpec
 from pagemill.domain.errors import UnknownEngine
 from pagemill.domain.memory import CPU, MIB, DeviceId, Drift, MemoryNeed, MemorySeed
-from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.reports.engine_report import MeasuredMemory
+from pagemill.domain.work.engine_spec import EngineSpec, StructureSpec
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.memory.envelope import Line, Point, envelope
 
 _WINDOW = 256
@@ -230,7 +230,7 @@ class LearningEstimator:
         largest = _largest(bases)
         return MemoryNeed(ceil(largest.ram_bytes * factor), ceil(largest.gpu_bytes * factor))
 
-    def batch(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
+    def peak(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
         """A worker, base included, at its peak; never less with more pixels or a larger batch.
 
         Raises:
@@ -244,7 +244,7 @@ class LearningEstimator:
         """Learn from a page that was read. A figure of 0 was not measured and teaches nothing."""
         learned, x = self._of(key), self._size(key, pixels, batch_size)
         if peak.ram_bytes > 0:
-            estimate = self.batch(key, pixels=pixels, batch_size=batch_size)
+            estimate = self.peak(key, pixels=pixels, batch_size=batch_size)
             learned.ratios.append(peak.ram_bytes / estimate.ram_bytes)
             learned.ram.add(x, peak.ram_bytes)
         if peak.gpu_bytes > 0:

@@ -2,7 +2,7 @@
 
     event loop                                  guard's own thread
     reserve, resize, release ──▶ ledger ◀────── look: workers, devices
-    trim, evict, kill (pool) ◀── orders ──────── watch(): levels, reliefs, kills
+    trim, evict, kill (pool) ◀── orders ──────── decide(): levels, reliefs, kills
                                                  └─ a kill the loop has not carried out within 5 ms: SIGKILL
 
 It watches from a thread because the moment memory runs out is the moment an event loop is likely to be late (paging,
@@ -30,10 +30,10 @@ from pagemill.domain.memory import (
 )
 from pagemill.domain.ports import Clock, WatchedWorkers
 from pagemill.memory.admission import Account, WorkerUse, capped
+from pagemill.memory.guard_decisions import GuardRules, Kill, Look, Memory, Orders, Relief, decide
 from pagemill.memory.ledger import Measurement, MemoryLedger
 from pagemill.memory.probes.machine import Machine
 from pagemill.memory.waiting import WaitingLine
-from pagemill.memory.watch import Kill, Look, Memory, Orders, Relief, WatchRules, watch
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class GuardConfig:
         most_passes: How often a request that waits for memory may be passed by smaller ones.
     """
 
-    rules: WatchRules = field(default_factory=WatchRules)
+    rules: GuardRules = field(default_factory=GuardRules)
     caps: Mapping[DeviceId, int] = field(default_factory=dict)
     most_passes: int = 8
 
@@ -181,7 +181,7 @@ class MemoryGuard:
         Returns:
             Seconds after which to look again.
         """
-        self._memory, orders = watch(self._memory, self._look(), self._config.rules)
+        self._memory, orders = decide(self._memory, self._look(), self._config.rules)
         self._carry_out(orders)
         return orders.wait_s
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from pagemill.domain.errors import DeviceUnavailable
-from pagemill.domain.fitting import find_lack
 from pagemill.domain.memory import (
     CPU,
     DeviceId,
@@ -16,6 +15,7 @@ from pagemill.domain.memory import (
     Reservation,
     demands,
 )
+from pagemill.domain.work.fitting import find_lack
 from pagemill.memory.admission import Account, WorkerUse, admits, level_admits, others_after
 
 

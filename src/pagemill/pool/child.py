@@ -2,7 +2,7 @@
 
     server ══ socketpair ══ listener thread ──▶ requests ──▶ main thread: one request at a time ──▶ replies
                                 │
-                                └─ Cancel: no further page of that batch
+                                └─ Cancel: no further page of that chunk
     server ══ lifeline pipe ══ kernel: when the server is gone, the whole process group ends at once
 
 It is executed, never forked, and imports no engine before it is told which. Standard output and error both lead to the
@@ -22,14 +22,14 @@ from queue import SimpleQueue
 from typing import assert_never, cast
 
 from pagemill.domain.documents import DocumentInfo
-from pagemill.domain.engines import Engine, EngineConfig, EngineFactory, StructureAnalyser, StructureFactory
 from pagemill.domain.errors import EngineFailed, InvalidDocument, PagemillError, PageUnreadable, TaskFailureReason
-from pagemill.domain.outcomes import PageFailed, PageOutcome
+from pagemill.domain.work.engine_spec import Engine, EngineConfig, EngineFactory, StructureAnalyser, StructureFactory
+from pagemill.domain.work.outcomes import PageFailed, PageOutcome
 from pagemill.pool import linux
 from pagemill.pool.messages import (
     LENGTHS,
-    BatchEnded,
     Cancel,
+    ChunkEnded,
     Export,
     Exported,
     Failed,
@@ -82,9 +82,9 @@ class Inbox:
         """Wait for the next request."""
         return self._waiting.get()
 
-    def is_called_off(self, batch: int) -> bool:
-        """Whether no further page of the batch is wanted."""
-        return self._stopping or self._cancelled >= batch
+    def is_called_off(self, chunk: int) -> bool:
+        """Whether no further page of the chunk is wanted."""
+        return self._stopping or self._cancelled >= chunk
 
     def _listen(self) -> None:
         try:
@@ -96,7 +96,7 @@ class Inbox:
 
     def _take(self, request: Request) -> None:
         if isinstance(request, Cancel):
-            self._cancelled = request.batch
+            self._cancelled = request.chunk
             return
         self._stopping = self._stopping or isinstance(request, Stop)
         self._waiting.put(request)
@@ -172,14 +172,14 @@ class Child:
     def _process(self, request: Process) -> None:
         exhausted = False
         for number in request.params.pages:
-            if self._inbox.is_called_off(request.batch):
+            if self._inbox.is_called_off(request.chunk):
                 break
             self._send(PageStarted(number=number))
             outcome = self._loaded.read(number, request.params)
             self._send(PageEnded(outcome=outcome))
             if exhausted := _is_exhausted(outcome):
                 break
-        self._send(BatchEnded(batch=request.batch, exhausted=exhausted))
+        self._send(ChunkEnded(chunk=request.chunk, exhausted=exhausted))
 
     def _send(self, reply: Reply) -> None:
         self._connection.sendall(pack(reply))

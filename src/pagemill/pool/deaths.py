@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pagemill.domain.errors import WorkerLost
-from pagemill.domain.outcomes import LossCause, WorkerLoss
+from pagemill.domain.work.outcomes import LossCause, WorkerLoss
 from pagemill.memory.probes.oom import OomEvidence
 
 _FATAL = "Fatal Python error"

@@ -15,13 +15,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 
-from pagemill.domain.outcomes import LossCause, WorkerLoss
+from pagemill.domain.work.outcomes import LossCause, WorkerLoss
 from pagemill.memory.probes.oom import OomEvidence, WatchOom
-from pagemill.pool.config import WorkerConfig
 from pagemill.pool.deaths import Signs, explain
 from pagemill.pool.messages import Stop
 from pagemill.pool.output import Output
 from pagemill.pool.placement import ExitStatus, WorkerProcess
+from pagemill.pool.pool_config import WorkerConfig
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class Ending:
         return explain(replace(self._signs, page=page))
 
     def begin(self) -> None:
-        """It begins a batch: kills by the kernel count from here."""
+        """It begins a chunk: kills by the kernel count from here."""
         self._oom_evidence = self._watch_oom(self._process.pid)
 
     def saw_peak(self, peak_bytes: int) -> None:

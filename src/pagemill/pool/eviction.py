@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.work.recognition import ModelSetKey
 
 
 @dataclass(frozen=True)

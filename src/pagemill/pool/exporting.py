@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from pagemill.domain.memory import CPU
-from pagemill.domain.recognition import EXPORT, READER
+from pagemill.domain.work.recognition import EXPORT, READER
 from pagemill.pool.messages import Export
 from pagemill.pool.service_pool import OCRServicePool
 

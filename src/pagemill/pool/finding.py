@@ -4,12 +4,12 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
-from pagemill.domain.finishing import uninterrupted
 from pagemill.domain.memory import MemoryNeed, Reservation
 from pagemill.domain.ports import MemoryAdmission, MemoryEstimator
-from pagemill.domain.recognition import ModelSetKey
-from pagemill.pool.config import ModelManagerConfig
+from pagemill.domain.uninterrupted import uninterrupted
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.pool.opening import OPENING_BYTES
+from pagemill.pool.pool_config import ModelManagerConfig
 from pagemill.pool.residents import Resident, ResidentState
 from pagemill.pool.roster import Roster
 from pagemill.pool.unloading import Unloader

@@ -1,4 +1,4 @@
-"""How a worker's resident size goes on from batch to batch, and what that says of leaks."""
+"""How a worker's resident size goes on from chunk to chunk, and what that says of leaks."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Growth:
-    """Resident sizes of one worker between its batches, over the last `window` pages.
+    """Resident sizes of one worker between its chunks, over the last `window` pages.
 
     Attributes:
         pages: Pages it has read.

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import DocumentTooLarge, InvalidDocument, OutOfMemory, PoolExhausted, WorkerLost
 from pagemill.domain.memory import CPU, MIB
-from pagemill.domain.outcomes import LossCause
-from pagemill.domain.recognition import INSPECT, READER
-from pagemill.pool.config import PoolConfig
+from pagemill.domain.work.outcomes import LossCause
+from pagemill.domain.work.recognition import INSPECT, READER
 from pagemill.pool.opening import DECODING_BYTES, Look
+from pagemill.pool.pool_config import PoolConfig
 from pagemill.pool.service_pool import OCRServicePool
 
 _DOCUMENT_S = (LossCause.CRASH, LossCause.PROTOCOL, LossCause.OVER_RESERVATION, LossCause.KERNEL_OOM)

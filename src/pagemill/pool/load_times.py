@@ -6,9 +6,9 @@ from statistics import median
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from pagemill.domain.engine_report import LoadTime
 from pagemill.domain.memory import DeviceId
-from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.reports.engine_report import LoadTime
+from pagemill.domain.work.recognition import ModelSetKey
 
 _KEPT = 16
 

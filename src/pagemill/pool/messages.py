@@ -1,7 +1,7 @@
 """What crosses between the server and a worker, and how it is framed.
 
     server ── Load · Process · Cancel · Inspect · Render · Export · Trim · Stop ─────▶ worker
-    server ◀── Ready · PageStarted · PageEnded · BatchEnded · Inspected · Rendered ── worker
+    server ◀── Ready · PageStarted · PageEnded · ChunkEnded · Inspected · Rendered ── worker
     server ◀── Exported · Trimmed · Failed ────────────────────────────────────────── worker
 
 One frame: two big-endian 32-bit lengths, the message as UTF-8 JSON, then raw bytes (the page a `PageEnded` carries).
@@ -14,12 +14,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from pagemill.domain.documents import DocumentInfo
-from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import PagemillError
-from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
-from pagemill.domain.recognition import BatchParams
 from pagemill.domain.text import storable_json
 from pagemill.domain.text_fields import as_storable_json
+from pagemill.domain.work.engine_spec import EngineConfig
+from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
+from pagemill.domain.work.recognition import ChunkParams
 
 MAX_HEAD_BYTES = 1 << 20
 MAX_PAYLOAD_BYTES = 1 << 26
@@ -65,18 +65,18 @@ class _Work(_Message):
 
 
 class Process(_Work):
-    """Read these pages one by one; the answers are `PageStarted`, `PageEnded` for each, and one `BatchEnded`."""
+    """Read these pages one by one; the answers are `PageStarted`, `PageEnded` for each, and one `ChunkEnded`."""
 
     kind: Literal["process"] = "process"
-    batch: int
-    params: BatchParams
+    chunk: int
+    params: ChunkParams
 
 
 class Cancel(_Message):
-    """Start no further page of that batch. A batch that has ended already is not meant."""
+    """Start no further page of that chunk. A chunk that has ended already is not meant."""
 
     kind: Literal["cancel"] = "cancel"
-    batch: int
+    chunk: int
 
 
 class Inspect(_Work):
@@ -160,15 +160,15 @@ class PageEnded(_Message):
     outcome: PageRead | PageNeedsOcr | PageFailed
 
 
-class BatchEnded(_Message):
-    """No further page of that batch will be read.
+class ChunkEnded(_Message):
+    """No further page of that chunk will be read.
 
     Attributes:
         exhausted: An allocation failed; what follows in this process would fail too.
     """
 
-    kind: Literal["batch_ended"] = "batch_ended"
-    batch: int
+    kind: Literal["chunk_ended"] = "chunk_ended"
+    chunk: int
     exhausted: bool = False
 
 
@@ -217,7 +217,7 @@ class Failed(_Message):
 
 
 Request = Load | Process | Cancel | Inspect | Render | Export | Trim | Stop
-Reply = Ready | PageStarted | PageEnded | BatchEnded | Inspected | Rendered | Exported | Trimmed | Failed
+Reply = Ready | PageStarted | PageEnded | ChunkEnded | Inspected | Rendered | Exported | Trimmed | Failed
 
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])
 _REPLIES: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])

@@ -1,7 +1,7 @@
 """Resident model sets: loaded on demand, counted while used, unloaded when idle or when memory is needed.
 
 acquire ─▶ an idle one │ a new one: reserve ─▶ load │ one in use, shared
-process ─▶ reserve the batch ─▶ worker ─▶ give the batch's share back
+process ─▶ reserve the chunk ─▶ worker ─▶ give the chunk's share back
 release ─▶ idle ─▶ trimmed ─▶ unloaded
 """
 
@@ -13,21 +13,21 @@ from dataclasses import replace
 from datetime import timedelta
 
 from pagemill.domain.documents import DocumentInfo
-from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import NeverFits, PoolExhausted
 from pagemill.domain.memory import CPU, DeviceId, MemoryNeed
-from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageOutcome
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator, MemoryProbe, OnBegin, OnPage
-from pagemill.domain.recognition import BatchParams, ModelSetKey
-from pagemill.domain.snapshot import EvictionRecord, ModelSetSnapshot, WatchedWorker
+from pagemill.domain.reports.snapshot import EvictionRecord, ModelSetSnapshot, WatchedWorker
+from pagemill.domain.work.engine_spec import EngineSpec
+from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, PageFailed, PageOutcome
+from pagemill.domain.work.recognition import ChunkParams, ModelSetKey
 from pagemill.memory.probes.oom import WatchOom, watch_oom
-from pagemill.pool.batch_memory import BatchMemory, GpuBytes
-from pagemill.pool.config import ModelManagerConfig
+from pagemill.pool.chunk_memory import ChunkMemory, GpuBytes
 from pagemill.pool.finding import Finder
 from pagemill.pool.load_times import LoadTimes
 from pagemill.pool.messages import Export, Inspect, Render
 from pagemill.pool.opening import DECODING_BYTES, Look
 from pagemill.pool.placement import Placement
+from pagemill.pool.pool_config import ModelManagerConfig
 from pagemill.pool.residents import Resident
 from pagemill.pool.roster import Roster
 from pagemill.pool.unloading import Unloader, keep_all
@@ -89,7 +89,7 @@ class ModelManager:
         self._finder = Finder(
             config, roster=self._roster, unloader=self._unloader, admission=admission, estimator=estimator
         )
-        self._memory = BatchMemory(
+        self._memory = ChunkMemory(
             config,
             roster=self._roster,
             unloader=self._unloader,
@@ -124,7 +124,7 @@ class ModelManager:
         await self._unloader.tend()
 
     async def stop(self) -> None:
-        """End every worker; batches in work end early and without a loss. Twice is no error."""
+        """End every worker; chunks in work end early and without a loss. Twice is no error."""
         self._stopping = True
         self._finder.stop()
         if self._loop is not None:
@@ -185,12 +185,12 @@ class ModelManager:
         self,
         resident: Resident,
         task_id: str,
-        params: BatchParams,
+        params: ChunkParams,
         on_page: OnPage,
         *,
         on_begin: OnBegin | None = None,
-    ) -> BatchOutcome:
-        """Read a batch within a reservation of its size; see `Service.process`.
+    ) -> ChunkOutcome:
+        """Read a chunk within a reservation of its size; see `Service.process`.
 
         Pages stay unsettled without a loss where there was no memory for them within `room_wait`, after the worker ran
         out of memory, and when it is being stopped: give them back, release, and acquire anew.
@@ -275,7 +275,7 @@ class ModelManager:
         await self._unloader.trim(self._unloader.evictable(device))
 
     async def kill(self, worker_id: str, cause: LossCause) -> None:
-        """End a worker now; its batch ends with that cause. One that is not there is left alone."""
+        """End a worker now; its chunk ends with that cause. One that is not there is left alone."""
         resident = self._roster.get(worker_id)
         if resident is not None and resident.worker is not None:
             await resident.worker.kill(cause)
@@ -289,15 +289,15 @@ class ModelManager:
             raise
         return resident
 
-    # --- one batch ---------------------------------------------------------------------------------------------------
+    # --- one chunk ---------------------------------------------------------------------------------------------------
 
-    async def _read(self, resident: Resident, params: BatchParams, on_page: OnPage) -> BatchOutcome:
+    async def _read(self, resident: Resident, params: ChunkParams, on_page: OnPage) -> ChunkOutcome:
         async def learning(outcome: PageOutcome) -> None:
             self._memory.learn(resident, params, outcome)
             await on_page(outcome)
 
         if resident.worker is None:
-            return BatchOutcome(())
+            return ChunkOutcome(())
         outcome = await resident.worker.process(params, learning, room_bytes=resident.room_bytes)
         self._memory.learn_loss(resident, params, outcome)
         return replace(outcome, reserved_bytes=_on_device(resident.reserved, resident.key.device))
@@ -307,11 +307,11 @@ def _on_device(need: MemoryNeed, device: DeviceId) -> int:
     return need.ram_bytes if device == CPU else need.gpu_bytes
 
 
-def _not_begun(resident: Resident) -> BatchOutcome:
-    return BatchOutcome((), resident.worker.known_loss if resident.worker else None)
+def _not_begun(resident: Resident) -> ChunkOutcome:
+    return ChunkOutcome((), resident.worker.known_loss if resident.worker else None)
 
 
-async def _refuse(pages: Sequence[int], error: NeverFits, on_page: OnPage) -> BatchOutcome:
+async def _refuse(pages: Sequence[int], error: NeverFits, on_page: OnPage) -> ChunkOutcome:
     for number in pages:
         await on_page(PageFailed(number, error.reason, error.message, error.retryable))
-    return BatchOutcome(tuple(pages))
+    return ChunkOutcome(tuple(pages))

@@ -9,12 +9,12 @@ from typing import Protocol
 
 from pagemill.documents.document import Document
 from pagemill.domain.documents import DocumentInfo
-from pagemill.domain.engines import Engine, StructureAnalyser
 from pagemill.domain.errors import EngineFailed, OutOfMemory, PagemillError, PageUnreadable
-from pagemill.domain.image import PageImage
-from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
-from pagemill.domain.page import Page
-from pagemill.domain.recognition import BatchParams, Stage
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Page
+from pagemill.domain.work.engine_spec import Engine, StructureAnalyser
+from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
+from pagemill.domain.work.recognition import ChunkParams, Stage
 from pagemill.pool.linux import peak_rss_bytes, reset_peak
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class PageReader:
         self._closing = ExitStack()
         self._opened: tuple[str, Document] | None = None
 
-    def read(self, number: int, params: BatchParams) -> PageOutcome:
+    def read(self, number: int, params: ChunkParams) -> PageOutcome:
         """What became of the page; whatever was raised is told as a `PageFailed`."""
         reset_peak()
         try:
@@ -67,7 +67,7 @@ class PageReader:
             self._trim_models()
 
     def inspect(self, path: str, *, max_pages: int | None = None) -> DocumentInfo:
-        """What the document is; it stays open, for the batch that may follow.
+        """What the document is; it stays open, for the chunk that may follow.
 
         Raises:
             DocumentError: It cannot be read, or has more pages than that; and why.
@@ -95,7 +95,7 @@ class PageReader:
             if models is not None:
                 models.close()
 
-    def _read(self, number: int, params: BatchParams) -> PageOutcome:
+    def _read(self, number: int, params: ChunkParams) -> PageOutcome:
         started = time.perf_counter()
         page, pixels = self._recognised(number, params) if params.stage is Stage.OCR else self._text(number, params)
         if page is None:
@@ -109,7 +109,7 @@ class PageReader:
             confidence=page.confidence,
         )
 
-    def _text(self, number: int, params: BatchParams) -> tuple[Page | None, int]:
+    def _text(self, number: int, params: ChunkParams) -> tuple[Page | None, int]:
         with raising(PageUnreadable(_UNREADABLE)):
             document = self._document(params.document)
             page = document.text_page(number, dpi=params.options.dpi, mode=params.options.ocr)
@@ -119,7 +119,7 @@ class PageReader:
             image = document.render(number, dpi=params.options.dpi, max_pixels=most)
         return self._structured(page, image), image.pixels
 
-    def _recognised(self, number: int, params: BatchParams) -> tuple[Page, int]:
+    def _recognised(self, number: int, params: ChunkParams) -> tuple[Page, int]:
         if self._engine is None:
             raise EngineFailed("This worker has no engine; only one that has can recognise a page.")
         with raising(PageUnreadable(_UNREADABLE)):

@@ -20,7 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from pagemill.domain.finishing import uninterrupted
+from pagemill.domain.uninterrupted import uninterrupted
 from pagemill.pool import linux
 from pagemill.pool.messages import LENGTHS, Reply, Request, check_lengths, pack, parse_reply
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from enum import StrEnum
 
 from pagemill.domain.memory import MemoryNeed, Reservation
-from pagemill.domain.recognition import ModelSetKey
-from pagemill.domain.snapshot import ModelSetSnapshot, WatchedWorker
+from pagemill.domain.reports.snapshot import ModelSetSnapshot, WatchedWorker
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.pool.growth import Growth
 from pagemill.pool.worker import Worker
 
@@ -53,14 +53,14 @@ class Resident:
         ready: Done once the models are loaded, or with the error of loading them.
         departure: What its end is expected to give back; None where nothing measures its device.
         leaving: The effort to end its process, under way or failed.
-        turn: Held by the one batch that the worker works on.
+        turn: Held by the one chunk that the worker works on.
         ended: Its reservation is released, because its process was seen dead.
         idle_since: Monotonic seconds of its last use.
         base_rss_bytes: Resident size when its models were loaded.
         trimmed: It gave its free memory back since its last use.
-        has_worked: It has been given a batch.
-        growth: How its size went on from batch to batch.
-        growth_bytes: What it held beyond its base as its present batch began: what earlier pages have left behind.
+        has_worked: It has been given a chunk.
+        growth: How its size went on from chunk to chunk.
+        growth_bytes: What it held beyond its base as its present chunk began: what earlier pages have left behind.
         outgrown: It has grown so much that it is to be replaced.
     """
 

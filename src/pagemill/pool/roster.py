@@ -13,16 +13,16 @@ from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 
-from pagemill.domain.engines import EngineConfig, EngineProfile, EngineSpec
 from pagemill.domain.errors import PagemillError, UnknownEngine, WorkerLost
 from pagemill.domain.memory import CPU, DeviceId
-from pagemill.domain.outcomes import LossCause
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryProbe
-from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.work.engine_spec import EngineConfig, EngineProfile, EngineSpec
+from pagemill.domain.work.outcomes import LossCause
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.memory.probes.oom import WatchOom
-from pagemill.pool.config import ModelManagerConfig
 from pagemill.pool.messages import Load
 from pagemill.pool.placement import Placement, see_killed
+from pagemill.pool.pool_config import ModelManagerConfig
 from pagemill.pool.residents import Departure, Resident, ResidentState
 from pagemill.pool.visible_gpus import sight
 from pagemill.pool.worker import Worker
@@ -91,7 +91,7 @@ class Roster:
         return profile
 
     def has_outgrown(self, resident: Resident, rss_bytes: int) -> bool:
-        """Whether a worker that holds so much between two batches is to be replaced."""
+        """Whether a worker that holds so much between two chunks is to be replaced."""
         kept = 0 if resident.key.is_reader else self.profile(resident.key).seed.kept
         return self._config.has_outgrown(resident.base_rss_bytes, rss_bytes, kept_bytes=kept)
 

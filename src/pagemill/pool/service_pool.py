@@ -9,17 +9,17 @@ from datetime import timedelta
 from itertools import count
 
 from pagemill.domain.documents import DocumentInfo
-from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngine
 from pagemill.domain.memory import CPU, DeviceId, MemoryNeed
-from pagemill.domain.outcomes import BatchOutcome
 from pagemill.domain.ports import OnBegin, OnPage, Service
-from pagemill.domain.recognition import EXPORT, INSPECT, READER, BatchParams, ModelSetKey
-from pagemill.domain.snapshot import LaneSnapshot, PoolSnapshot
-from pagemill.pool.config import PoolConfig
+from pagemill.domain.reports.snapshot import LaneSnapshot, PoolSnapshot
+from pagemill.domain.work.engine_spec import EngineSpec
+from pagemill.domain.work.outcomes import ChunkOutcome
+from pagemill.domain.work.recognition import EXPORT, INSPECT, READER, ChunkParams, ModelSetKey
 from pagemill.pool.messages import Export, Render
 from pagemill.pool.model_manager import ModelManager
 from pagemill.pool.opening import Look
+from pagemill.pool.pool_config import PoolConfig
 from pagemill.pool.residents import Resident
 
 logger = logging.getLogger(__name__)
@@ -73,9 +73,9 @@ class OCRService:
         return self._resident.reserved
 
     async def process(
-        self, task_id: str, params: BatchParams, on_page: OnPage, *, on_begin: OnBegin | None = None
-    ) -> BatchOutcome:
-        """Read a batch; see `Service.process`.
+        self, task_id: str, params: ChunkParams, on_page: OnPage, *, on_begin: OnBegin | None = None
+    ) -> ChunkOutcome:
+        """Read a chunk; see `Service.process`.
 
         Pages that are unsettled in an outcome without a loss go back at no cost: there was no memory for them now, or
         the worker ran out of memory and is replaced by the next `acquire`.
@@ -137,7 +137,7 @@ class OCRServicePool:
             await self._given_back.wait()
 
     async def stop(self) -> None:
-        """End every worker; batches in work end early. Twice is no error."""
+        """End every worker; chunks in work end early. Twice is no error."""
         self._draining = True
         await self._models.stop()
 
@@ -195,7 +195,7 @@ class OCRServicePool:
         places = (lane,) if lane in (self._inspectors, self._exporter) else (lane, self._total)
         async with AsyncExitStack() as kept:
             for one in places:
-                await kept.enter_async_context(_kept(one))
+                await kept.enter_async_context(_hold(one))
             if self._draining:
                 raise PoolExhausted("The service is shutting down; send the request again later.")
             resident = await self._models.acquire(key, fresh=fresh)
@@ -242,7 +242,7 @@ class OCRServicePool:
 
 
 @asynccontextmanager
-async def _kept(places: Places) -> AsyncIterator[None]:
+async def _hold(places: Places) -> AsyncIterator[None]:
     """Take a place and keep it, unless what follows fails."""
     await places.take()
     try:

@@ -8,10 +8,10 @@ from contextlib import suppress
 from pagemill.domain.errors import WorkerLost
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
 from pagemill.domain.ports import Clock, MemoryAdmission
-from pagemill.domain.recognition import ModelSetKey
-from pagemill.domain.snapshot import EvictionRecord, UnloadCause
-from pagemill.pool.config import ModelManagerConfig
+from pagemill.domain.reports.snapshot import EvictionRecord, UnloadCause
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.pool.eviction import Candidate, Demand, choose_evictions
+from pagemill.pool.pool_config import ModelManagerConfig
 from pagemill.pool.residents import Resident, ResidentState
 from pagemill.pool.roster import Roster
 

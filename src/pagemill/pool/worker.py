@@ -14,17 +14,16 @@ from typing import TypeVar
 
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import TimedOut, WorkerLost
-from pagemill.domain.finishing import uninterrupted
-from pagemill.domain.outcomes import BatchOutcome, LossCause, PageNeedsOcr, PageOutcome, WorkerLoss
 from pagemill.domain.ports import OnPage
-from pagemill.domain.recognition import BatchParams
+from pagemill.domain.uninterrupted import uninterrupted
+from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, PageNeedsOcr, PageOutcome, WorkerLoss
+from pagemill.domain.work.recognition import ChunkParams
 from pagemill.memory.probes.oom import WatchOom
-from pagemill.pool.config import WorkerConfig
 from pagemill.pool.deaths import lost_error
 from pagemill.pool.ending import Ending
 from pagemill.pool.messages import (
-    BatchEnded,
     Cancel,
+    ChunkEnded,
     Export,
     Exported,
     Failed,
@@ -44,6 +43,7 @@ from pagemill.pool.messages import (
     Trimmed,
 )
 from pagemill.pool.placement import WorkerProcess
+from pagemill.pool.pool_config import WorkerConfig
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +51,8 @@ _Answer = TypeVar("_Answer", Ready, Inspected, Rendered, Exported, Trimmed)
 
 
 @dataclass
-class _Batch:
-    """The batch in the worker's hands, and the page of it that it works on."""
+class _Chunk:
+    """The chunk in the worker's hands, and the page of it that it works on."""
 
     number: int
     settled: list[int] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Worker:
         self._process = process
         self._config = config
         self._turn = asyncio.Lock()
-        self._batch = _Batch(0)
+        self._chunk = _Chunk(0)
         self._ending = Ending(name, process, config, watch_oom=watch_oom, page=lambda: self.page, turn=self._turn)
 
     @property
@@ -107,7 +107,7 @@ class Worker:
     @property
     def page(self) -> int | None:
         """The page it works on, 1-based; None while it works on none."""
-        return self._batch.page
+        return self._chunk.page
 
     @property
     def rss_bytes(self) -> int:
@@ -133,8 +133,8 @@ class Worker:
         async with self._turn:
             return (await self._ask(request, Ready, self._config.start_limit)).rss_bytes
 
-    async def process(self, params: BatchParams, on_page: OnPage, *, room_bytes: int | None = None) -> BatchOutcome:
-        """Read a batch; every outcome is awaited through `on_page`.
+    async def process(self, params: ChunkParams, on_page: OnPage, *, room_bytes: int | None = None) -> ChunkOutcome:
+        """Read a chunk; every outcome is awaited through `on_page`.
 
         Ends early, with pages unsettled, when the worker is lost (the outcome says how), ran out of memory
         (`exhausted`) or is being stopped. Cancelling it stops the work within a page. Allocations beyond `room_bytes`
@@ -142,18 +142,18 @@ class Worker:
         """
         async with self._turn:
             if not self.is_usable:
-                return BatchOutcome((), self.known_loss)
+                return ChunkOutcome((), self.known_loss)
             self._ending.begin()
-            self._batch = batch = _Batch(self._batch.number + 1)
+            self._chunk = chunk = _Chunk(self._chunk.number + 1)
             try:
                 await self._tell(
-                    Process(batch=batch.number, params=params, room_bytes=room_bytes), params.page_timeout_s
+                    Process(chunk=chunk.number, params=params, room_bytes=room_bytes), params.page_timeout_s
                 )
-                loss = await self._follow(batch, params, on_page)
+                loss = await self._follow(chunk, params, on_page)
             except BaseException:
-                await uninterrupted(self._call_off(batch))
+                await uninterrupted(self._call_off(chunk))
                 raise
-            return BatchOutcome(tuple(batch.settled), loss)
+            return ChunkOutcome(tuple(chunk.settled), loss)
 
     async def inspect(self, request: Inspect, *, limit: timedelta) -> DocumentInfo:
         """What the document is.
@@ -210,35 +210,35 @@ class Worker:
         """
         return await self._ending.stop(self._config.stop_grace if grace is None else grace)
 
-    async def _follow(self, batch: _Batch, params: BatchParams, on_page: OnPage) -> WorkerLoss | None:
+    async def _follow(self, chunk: _Chunk, params: ChunkParams, on_page: OnPage) -> WorkerLoss | None:
         while (reply := await self._reply(params.page_timeout_s)) is not None:
             match reply:
                 case PageStarted():
-                    batch.page = reply.number
-                case PageEnded() if reply.outcome.number == batch.page:
-                    await self._settle(batch, reply.outcome, on_page)
-                case BatchEnded():
+                    chunk.page = reply.number
+                case PageEnded() if reply.outcome.number == chunk.page:
+                    await self._settle(chunk, reply.outcome, on_page)
+                case ChunkEnded():
                     self.exhausted = reply.exhausted
                     return None
                 case _:
                     self._ending.kill(LossCause.PROTOCOL)
         await self._ending.lost()
-        return self._ending.loss_on(batch.page)
+        return self._ending.loss_on(chunk.page)
 
-    async def _settle(self, batch: _Batch, outcome: PageOutcome, on_page: OnPage) -> None:
-        batch.page = None
-        batch.settled.append(outcome.number)
+    async def _settle(self, chunk: _Chunk, outcome: PageOutcome, on_page: OnPage) -> None:
+        chunk.page = None
+        chunk.settled.append(outcome.number)
         if not isinstance(outcome, PageNeedsOcr):
             self._ending.saw_peak(outcome.peak_bytes)
         await on_page(outcome)
 
-    async def _call_off(self, batch: _Batch) -> None:
+    async def _call_off(self, chunk: _Chunk) -> None:
         """Wait until the page at hand is over; what it became is not wanted any more."""
         with suppress(TimeoutError, ProtocolError):
             async with asyncio.timeout(self._config.cancel_grace.total_seconds()):
-                await self._process.send(Cancel(batch=batch.number))
+                await self._process.send(Cancel(chunk=chunk.number))
                 while (reply := await self._process.receive()) is not None:
-                    if isinstance(reply, BatchEnded):
+                    if isinstance(reply, ChunkEnded):
                         self.exhausted = reply.exhausted
                         return
                 await self._ending.lost()

@@ -21,9 +21,9 @@ from sqlalchemy import (
 )
 
 from pagemill.domain.errors import NotFound, TaskFailureReason
-from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.memory import DeviceId
-from pagemill.domain.tasks import PageState, Rung, Task, TaskStatus, check_transition
+from pagemill.domain.task.events import Details, TaskEvent
+from pagemill.domain.task.task import PageState, Rung, Task, TaskStatus, check_transition
 from pagemill.store.columns import UtcDateTime
 from pagemill.store.outbox import announce_end
 from pagemill.store.records import Values, task_of

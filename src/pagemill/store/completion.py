@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.tasks import PageState, Task, TaskStatus
+from pagemill.domain.task.task import PageState, Task, TaskStatus
 from pagemill.store.changes import OPEN, at, change_status, is_over
 from pagemill.store.records import Values, task_of
 from pagemill.store.tables import task_pages, tasks

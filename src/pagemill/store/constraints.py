@@ -5,7 +5,7 @@ from collections.abc import Iterable, Set
 
 from sqlalchemy import Connection, Enum, Table, inspect, select
 
-from pagemill.domain.tasks import TRANSITIONS
+from pagemill.domain.task.task import TRANSITIONS
 from pagemill.store.dialects import Backend, has_trigger
 from pagemill.store.tables import metadata, task_transitions
 

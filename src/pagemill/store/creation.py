@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert
 
-from pagemill.domain.events import Details, TaskEvent
-from pagemill.domain.tasks import NewTask, PageState, Task, TaskStatus
+from pagemill.domain.task.events import Details, TaskEvent
+from pagemill.domain.task.task import NewTask, PageState, Task, TaskStatus
 from pagemill.store.changes import note
 from pagemill.store.idempotency import keep_key
 from pagemill.store.labels import keep_labels
@@ -58,7 +58,7 @@ def _columns(new: NewTask) -> Values:
         "document_sha256": document.sha256,
         "kind": new.info.kind,
         "page_count": new.info.page_count,
-        "options": options.as_kept(),
+        "options": options.to_stored(),
         "fingerprint": options.recognition.fingerprint,
         "priority": options.priority,
         "pages_total": len(new.pages),

@@ -10,10 +10,10 @@ from datetime import timedelta
 from sqlalchemy import Connection, RowMapping, Select, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pagemill.domain.document_batches import DocumentBatch, NewDocumentBatch, SubmittedBatch, check_size
 from pagemill.domain.errors import Conflict, DuplicateSubmission, NotFound
 from pagemill.domain.ports import Clock
-from pagemill.domain.tasks import FINAL_STATUSES, Task, TaskStatus
+from pagemill.domain.task.document_batch import DocumentBatch, NewDocumentBatch, SubmittedBatch, check_size
+from pagemill.domain.task.task import FINAL_STATUSES, Task, TaskStatus
 from pagemill.store.creation import create_task
 from pagemill.store.database import Database, promising, reading
 from pagemill.store.dialects import Lock, serialise

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from pagemill.domain.durable import sync
-from pagemill.domain.tasks import StoredDocument
+from pagemill.domain.task.task import StoredDocument
 
 
 def keep_copy(file: Path, folder: Path) -> StoredDocument:

@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, select
 
-from pagemill.domain.events import Details, EventRecord, TaskEvent
 from pagemill.domain.ports import Clock
+from pagemill.domain.task.events import Details, EventRecord, TaskEvent
 from pagemill.store.changes import lock_row, note
 from pagemill.store.database import Database, reading, writing
 from pagemill.store.records import event_of

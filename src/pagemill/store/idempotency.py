@@ -11,8 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pagemill.domain.errors import DuplicateSubmission
 from pagemill.domain.ports import Clock
-from pagemill.domain.submission import Submitted
-from pagemill.domain.tasks import NewTask
+from pagemill.domain.task.submission import Submitted
+from pagemill.domain.task.task import NewTask
 from pagemill.store.database import Database, reading
 from pagemill.store.tables import idempotency_keys
 

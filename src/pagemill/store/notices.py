@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, func, select, true
 
-from pagemill.domain.events import TaskNotice
+from pagemill.domain.task.events import TaskNotice
 from pagemill.store.database import Database, reading
 from pagemill.store.tables import task_events, tasks
 

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import psycopg
 
-from pagemill.domain.events import TaskEvent
+from pagemill.domain.task.events import TaskEvent
 from pagemill.store.dialects import is_sqlite, parse_url
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, RowMapping, Select, delete, insert, select, update
 
 from pagemill.domain.ports import Clock
-from pagemill.domain.tasks import Task
-from pagemill.domain.webhooks import Delivery
+from pagemill.domain.task.task import Task
+from pagemill.domain.task.webhooks import Delivery
 from pagemill.store.database import Database, promising, reading, writing
 from pagemill.store.tables import webhook_deliveries
 

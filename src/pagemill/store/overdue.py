@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, false, or_, select, update
 
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.events import TaskEvent
 from pagemill.domain.ports import Clock
-from pagemill.domain.tasks import FINAL_STATUSES, PageLease, PageState, Task, TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import FINAL_STATUSES, PageLease, PageState, Task, TaskStatus
 from pagemill.store.changes import begin_to_wait, change_status, note
 from pagemill.store.database import Database, reading, writing
 from pagemill.store.records import task_of
-from pagemill.store.settling import held, lock_status, stale
+from pagemill.store.settling import lock_status, rows_of, stale
 from pagemill.store.tables import task_pages, tasks
 
 LET_IN = (TaskStatus.RUNNING, TaskStatus.RETRYING)
@@ -49,7 +49,7 @@ class SqlOverdueTasks:
             StaleLease: It holds none of its pages any more.
         """
         lock_status(connection, lease)
-        pages = update(task_pages).where(*held(lease, lease.pages)).values(begun=True)
+        pages = update(task_pages).where(*rows_of(lease, lease.pages)).values(begun=True)
         if connection.execute(pages).rowcount == 0:
             raise stale(lease)
 

@@ -5,7 +5,7 @@
       └──fail (retry), give back, rescue, text → OCR    a stale token changes nothing
 
 In a task that is being cancelled, what would be queued again is cancelled instead. A task is `retrying` from the end of
-a batch that leaves only pages waiting for their next try, until one of them is leased.
+a chunk that leaves only pages waiting for their next try, until one of them is leased.
 """
 
 from collections.abc import Sequence
@@ -30,21 +30,31 @@ from sqlalchemy import (
     update,
 )
 
-from pagemill.domain.backlog import Backlog, PageKind
 from pagemill.domain.errors import NotFound
-from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.memory import DeviceId
-from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.ports import Clock
-from pagemill.domain.quarantine import Circumstances
-from pagemill.domain.recognition import Stage
-from pagemill.domain.tasks import FINAL_STATUSES, PageLease, PageState, Rung, Task, TaskStatus
+from pagemill.domain.task.events import Details, TaskEvent
+from pagemill.domain.task.task import FINAL_STATUSES, PageLease, PageState, Rung, Task, TaskStatus
+from pagemill.domain.work.backlog import Backlog, PageKind
+from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageRead
+from pagemill.domain.work.quarantine import Circumstances
+from pagemill.domain.work.recognition import Stage
 from pagemill.store.changes import OPEN, REVOKED, at, begin_to_wait, change_status, is_over, lock_row, note
 from pagemill.store.completion import WORKABLE, is_any_resting, lock_resting, settle_task
 from pagemill.store.database import Database, reading, writing
 from pagemill.store.quarantine import quarantine
 from pagemill.store.records import Values, document_of, options_of, task_of
-from pagemill.store.settling import commit, count, counted, held, lock_status, settle, stale, waiting_state, was_revoked
+from pagemill.store.settling import (
+    commit,
+    count,
+    count_failure,
+    lock_status,
+    rows_of,
+    settle,
+    stale,
+    waiting_state,
+    was_revoked,
+)
 from pagemill.store.tables import task_pages, tasks
 
 AT_WORK = (TaskStatus.RUNNING, TaskStatus.RETRYING)
@@ -227,7 +237,7 @@ class SqlPageQueue:
         if retry_in is not None:
             fate = {"state": waiting_state(status), "retry_at": now + retry_in}
             details["retry_in_s"] = retry_in.total_seconds()
-        why = counted(failure, crashed=crashed, rung=rung, device=device)
+        why = count_failure(failure, crashed=crashed, rung=rung, device=device)
         settle(connection, lease, (failure.number,), {**why, **fate})
         if retry_in is None:
             quarantine(connection, lease.document.sha256, failure, quarantined, now=now)
@@ -259,7 +269,7 @@ class SqlPageQueue:
         until = self._clock.now() + lease_for
         if lock_status(connection, lease) is TaskStatus.CANCELLING:
             raise stale(lease)
-        unsettled = update(task_pages).where(*held(lease, lease.pages))
+        unsettled = update(task_pages).where(*rows_of(lease, lease.pages))
         renewed = connection.execute(unsettled.values(lease_until=until))
         if renewed.rowcount == 0 and was_revoked(connection, lease):
             raise stale(lease)

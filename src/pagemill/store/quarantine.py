@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.outcomes import PageFailed
-from pagemill.domain.quarantine import Circumstances
-from pagemill.domain.tasks import NewTask, PageState
+from pagemill.domain.task.task import NewTask, PageState
+from pagemill.domain.work.outcomes import PageFailed
+from pagemill.domain.work.quarantine import Circumstances
 from pagemill.store.tables import page_quarantine, task_pages, tasks
 
 KEPT_FOR = timedelta(hours=24)

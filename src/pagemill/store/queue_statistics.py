@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from pagemill.domain.recognition import RecognitionOptions
-from pagemill.domain.snapshot import FailureGroup, QueueSnapshot, Spread, TaskGroup, TaskInLine
-from pagemill.domain.status import ACTIVE
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.reports.service_status import ACTIVE
+from pagemill.domain.reports.snapshot import FailureGroup, QueueSnapshot, Spread, TaskGroup, TaskInLine
+from pagemill.domain.task.task import TaskStatus
+from pagemill.domain.work.recognition import RecognitionOptions
 from pagemill.store.tables import task_pages, tasks
 
 ENDED_BADLY = (TaskStatus.FAILED, TaskStatus.EXPIRED)

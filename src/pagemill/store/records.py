@@ -2,8 +2,8 @@
 
 from sqlalchemy import RowMapping
 
-from pagemill.domain.events import EventRecord
-from pagemill.domain.tasks import Rung, StoredDocument, Task, TaskOptions, TaskPage
+from pagemill.domain.task.events import EventRecord
+from pagemill.domain.task.task import Rung, StoredDocument, Task, TaskOptions, TaskPage
 
 Values = dict[str, object]
 """Column names and what is to be written there."""

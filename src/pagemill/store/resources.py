@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.ports import Clock
-from pagemill.domain.tasks import PageState, Task
+from pagemill.domain.task.events import Details, TaskEvent
+from pagemill.domain.task.task import PageState, Task
 from pagemill.store.changes import lock_row, lock_task, note
 from pagemill.store.database import Database, writing
 from pagemill.store.tables import task_pages, tasks

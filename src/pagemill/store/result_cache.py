@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, func, insert, literal, select, update
 
-from pagemill.domain.tasks import CacheUse, NewTask, PageState
+from pagemill.domain.task.task import CacheUse, NewTask, PageState
 from pagemill.store.tables import page_results, task_pages, tasks
 from pagemill.version import __version__
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, and_, delete, or_, select
 
 from pagemill.domain.ports import Clock
-from pagemill.domain.tasks import FINAL_STATUSES, Task, TaskStatus
+from pagemill.domain.task.task import FINAL_STATUSES, Task, TaskStatus
 from pagemill.store.database import Database, reading, writing
 from pagemill.store.quarantine import prune_quarantine
 from pagemill.store.records import task_of

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
-from pagemill.domain.status import TaskSample
+from pagemill.domain.reports.service_status import TaskSample
 from pagemill.store.database import Database, reading, writing
 from pagemill.store.records import Values
 from pagemill.store.tables import task_metrics, tasks

@@ -9,10 +9,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Integer, bindparam, insert, select, update
 
 from pagemill.domain.errors import StaleLease
-from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.memory import MIB, DeviceId
-from pagemill.domain.outcomes import PageFailed, PageRead
-from pagemill.domain.tasks import PageLease, PageState, Rung, TaskStatus
+from pagemill.domain.task.events import Details, TaskEvent
+from pagemill.domain.task.task import PageLease, PageState, Rung, TaskStatus
+from pagemill.domain.work.outcomes import PageFailed, PageRead
 from pagemill.store.changes import RELEASED, note_all, raised_peak
 from pagemill.store.payload import pack
 from pagemill.store.records import Values
@@ -75,7 +75,7 @@ def waiting_state(status: TaskStatus) -> PageState:
     return PageState.CANCELLED if status is TaskStatus.CANCELLING else PageState.QUEUED
 
 
-def held(lease: PageLease, pages: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
+def rows_of(lease: PageLease, pages: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
     """Those of the pages that this lease still holds."""
     return (
         task_pages.c.task_id == lease.task_id,
@@ -91,7 +91,7 @@ def settle(connection: Connection, lease: PageLease, pages: Sequence[int], value
     Raises:
         StaleLease: It does not hold all of them.
     """
-    statement = update(task_pages).where(*held(lease, pages)).values({**RELEASED, **values})
+    statement = update(task_pages).where(*rows_of(lease, pages)).values({**RELEASED, **values})
     if connection.execute(statement).rowcount != len(set(pages)):
         raise stale(lease)
 
@@ -137,7 +137,7 @@ def _result(task_id: str, page: PageRead, fingerprint: str, now: datetime) -> Va
     }
 
 
-def counted(failure: PageFailed, *, crashed: bool, rung: Rung | None, device: DeviceId | None) -> Values:
+def count_failure(failure: PageFailed, *, crashed: bool, rung: Rung | None, device: DeviceId | None) -> Values:
     """What a failure adds to its page: an attempt, a crash, or a rung of the out-of-memory ladder and a device."""
     why: Values = {"failure_reason": failure.reason, "failure_message": failure.message}
     if rung is not None:

@@ -34,9 +34,9 @@ from sqlalchemy import (
 
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.recognition import Stage
-from pagemill.domain.tasks import PageState, TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageState, TaskStatus
+from pagemill.domain.work.recognition import Stage
 from pagemill.store.columns import Json, Sequence, UtcDateTime, enum_column
 
 metadata = MetaData(

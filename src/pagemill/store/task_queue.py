@@ -20,8 +20,8 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, case, fu
 from pagemill.domain.errors import IllegalTransition, QueueFull
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.ports import Clock
-from pagemill.domain.snapshot import QueueSnapshot
-from pagemill.domain.tasks import NewTask, Rung, Task, TaskStatus, check_startable
+from pagemill.domain.reports.snapshot import QueueSnapshot
+from pagemill.domain.task.task import NewTask, Rung, Task, TaskStatus, check_startable
 from pagemill.store.changes import change_status, climb, lock_task
 from pagemill.store.creation import create_task
 from pagemill.store.database import Database, promising, reading, writing

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, delete, literal, select, update
 from pagemill.domain.errors import Conflict, TaskFailureReason
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.ports import Clock
-from pagemill.domain.tasks import FINAL_STATUSES, NewTask, PageState, Task, TaskPage, TaskStatus
+from pagemill.domain.task.task import FINAL_STATUSES, NewTask, PageState, Task, TaskPage, TaskStatus
 from pagemill.store.changes import change_status, lock_task, no_such_task, raised_peak
 from pagemill.store.creation import create_task
 from pagemill.store.database import Database, promising, reading, writing
@@ -88,7 +88,7 @@ class SqlTaskStore:
         return [page_of(row) for row in connection.execute(query).mappings()]
 
     @reading
-    def uncleaned(
+    def list_uncleaned(
         self, connection: Connection, limit: int = 100, *, ended_for: timedelta = timedelta(0)
     ) -> Sequence[Task]:
         """Final tasks whose `resource_cleanup_completed` is still false so long after their end, oldest first."""

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pagemill.domain.documents import parse_page_range
-from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import DuplicateSubmission, IllegalTransition
-from pagemill.domain.events import TaskEvent
 from pagemill.domain.ports import (
     Clock,
     DocumentInspector,
@@ -21,8 +19,9 @@ from pagemill.domain.ports import (
     TaskQueue,
     TaskStore,
 )
-from pagemill.domain.submission import Submission, check_same
-from pagemill.domain.tasks import (
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.submission import Submission, check_same
+from pagemill.domain.task.task import (
     NewTask,
     Task,
     TaskCreateRequest,
@@ -31,18 +30,19 @@ from pagemill.domain.tasks import (
     check_startable,
     check_transition,
 )
-from pagemill.domain.webhooks import check_webhook
-from pagemill.tasks.admission import (
+from pagemill.domain.task.webhooks import check_webhook
+from pagemill.domain.work.engine_spec import EngineSpec
+from pagemill.tasks.decisions.intake import (
     check_page_count,
     check_structure,
     choose_engine,
     first_stage,
 )
-from pagemill.tasks.dispatcher import Dispatcher
-from pagemill.tasks.handlers import TaskEventHandlers
+from pagemill.tasks.device_choice import TaskPlacer
 from pagemill.tasks.ids import new_task_id
-from pagemill.tasks.placement import TaskPlacer
-from pagemill.tasks.watch import TaskWatch
+from pagemill.tasks.progress.event_handlers import TaskEventHandlers
+from pagemill.tasks.progress.task_watch import TaskWatch
+from pagemill.tasks.work.dispatcher import Dispatcher
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class TaskManagerConfig:
     no_structure: str | None = None
 
     def check_webhook(self, url: str) -> None:
-        """Refuse what could never be delivered. Errors: `pagemill.domain.webhooks.check_webhook`."""
+        """Refuse what could never be delivered. Errors: `pagemill.domain.task.webhooks.check_webhook`."""
         check_webhook(url, sends=self.sends_webhooks, allow_private=self.allow_private_webhooks)
 
 

@@ -18,11 +18,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from pagemill.domain.engines import EngineConfig, EngineProfile, EngineSpec
 from pagemill.domain.errors import EngineFailed
-from pagemill.domain.image import PageImage
 from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
-from pagemill.domain.page import Block, Line, Page, PageSource
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Block, Line, Page, PageSource
+from pagemill.domain.work.engine_spec import EngineConfig, EngineProfile, EngineSpec
 
 FAULTY = EngineSpec(
     name="faulty",

@@ -8,7 +8,6 @@ from datetime import timedelta
 from itertools import count
 
 from pagemill.domain.errors import DeviceUnavailable
-from pagemill.domain.fitting import find_lack
 from pagemill.domain.memory import (
     CPU,
     MIB,
@@ -21,7 +20,8 @@ from pagemill.domain.memory import (
     Reservation,
     demands,
 )
-from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.work.fitting import find_lack
+from pagemill.domain.work.recognition import ModelSetKey
 
 
 class FakeAdmission:
@@ -145,7 +145,7 @@ class FakeEstimator:
         del key
         return self.idle
 
-    def batch(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
+    def peak(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
         """`working`, whatever the batch, or what was set for the device."""
         del pixels, batch_size
         return self.elsewhere.get(key.device, self.working)

@@ -6,21 +6,21 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
-from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngine
 from pagemill.domain.memory import CPU, DeviceId, MemoryNeed
-from pagemill.domain.outcomes import BatchOutcome, PageNeedsOcr, PageOutcome, PageRead
-from pagemill.domain.page import Page, PageSource
+from pagemill.domain.page.page import Page, PageSource
 from pagemill.domain.ports import OnBegin, OnPage, Service
-from pagemill.domain.recognition import READER, BatchParams, ModelSetKey, Stage
-from pagemill.domain.snapshot import LaneSnapshot, PoolSnapshot
+from pagemill.domain.reports.snapshot import LaneSnapshot, PoolSnapshot
+from pagemill.domain.work.engine_spec import EngineSpec
+from pagemill.domain.work.outcomes import ChunkOutcome, PageNeedsOcr, PageOutcome, PageRead
+from pagemill.domain.work.recognition import READER, ChunkParams, ModelSetKey, Stage
 
-Script = Callable[[str, BatchParams, OnPage], Awaitable[BatchOutcome]]
-"""What becomes of a batch of a task; calls `on_page` for every page that it settles."""
+Script = Callable[[str, ChunkParams, OnPage], Awaitable[ChunkOutcome]]
+"""What becomes of a chunk of a task; calls `on_page` for every page that it settles."""
 
 
-HasRoom = Callable[[str, BatchParams], bool]
-"""Whether there is memory for a batch of a task now."""
+HasRoom = Callable[[str, ChunkParams], bool]
+"""Whether there is memory for a chunk of a task now."""
 
 
 class FakeService:
@@ -48,11 +48,11 @@ class FakeService:
         return MemoryNeed(0)
 
     async def process(
-        self, task_id: str, params: BatchParams, on_page: OnPage, *, on_begin: OnBegin | None = None
-    ) -> BatchOutcome:
+        self, task_id: str, params: ChunkParams, on_page: OnPage, *, on_begin: OnBegin | None = None
+    ) -> ChunkOutcome:
         """Run the script, unless there is no room for it: then its pages stay unsettled."""
         if not self._has_room(task_id, params):
-            return BatchOutcome(())
+            return ChunkOutcome(())
         if on_begin is not None:
             await on_begin()
         return await self._script(task_id, params, on_page)
@@ -136,12 +136,12 @@ class FakeServicePool:
         return ModelSetKey(engine, found.name, found.model_languages(languages), device)
 
 
-async def read_every_page(task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:
+async def read_every_page(task_id: str, params: ChunkParams, on_page: OnPage) -> ChunkOutcome:
     """The script of a pool in which nothing goes wrong: an empty page for each, no text layers."""
     del task_id
     for number in params.pages:
         await on_page(_outcome(number, params.stage))
-    return BatchOutcome(params.pages)
+    return ChunkOutcome(params.pages)
 
 
 def _outcome(number: int, stage: Stage) -> PageOutcome:

@@ -7,11 +7,11 @@ from itertools import count
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind
 from pagemill.domain.memory import MIB
-from pagemill.domain.outcomes import PageRead
-from pagemill.domain.page import Page, PageSource
+from pagemill.domain.page.page import Page, PageSource
+from pagemill.domain.work.outcomes import PageRead
 from pagemill.pool.messages import (
-    BatchEnded,
     Cancel,
+    ChunkEnded,
     Export,
     Exported,
     Inspect,
@@ -45,7 +45,7 @@ def answer(request: Request) -> Sequence[Reply]:
             return [Ready(rss_bytes=SIZE_BYTES)]
         case Process():
             read = [reply for number in request.params.pages for reply in _read(number)]
-            return [*read, BatchEnded(batch=request.batch)]
+            return [*read, ChunkEnded(chunk=request.chunk)]
         case Inspect():
             return [Inspected(info=DocumentInfo(DocumentKind.PDF, 5))]
         case Render():

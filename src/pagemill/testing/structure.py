@@ -1,7 +1,7 @@
 """A structure analyser without models. Runs in a worker."""
 
-from pagemill.domain.image import PageImage
-from pagemill.domain.page import Page
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Page
 
 FACTORY = "pagemill.testing.structure:MarkingAnalyser"
 """How a worker finds it."""

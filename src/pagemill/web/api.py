@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from pagemill.domain.results import ResultWriter, result_formats
+from pagemill.domain.task.results import ResultWriter, result_formats
 from pagemill.version import __version__
 from pagemill.web.application import (
     BatchCommands,
@@ -17,7 +17,6 @@ from pagemill.web.application import (
     TaskReads,
 )
 from pagemill.web.batch_endpoints import BatchEndpoints
-from pagemill.web.config import WebConfig
 from pagemill.web.dashboard_routes import Dashboard
 from pagemill.web.engine_endpoints import EngineEndpoints
 from pagemill.web.event_endpoints import EventEndpoints
@@ -33,6 +32,7 @@ from pagemill.web.status_endpoints import StatusEndpoints
 from pagemill.web.task_endpoints import TaskEndpoints
 from pagemill.web.task_routes import task_router
 from pagemill.web.uploads import UploadStore
+from pagemill.web.web_config import WebConfig
 
 DESCRIPTION = "Documents in, text out. Every error is a problem detail (RFC 9457)."
 

@@ -5,14 +5,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from pagemill.domain.document_batches import BatchSubmission, DocumentBatch
-from pagemill.domain.engine_report import EngineReport
-from pagemill.domain.events import EventRecord, TaskNotice
-from pagemill.domain.receipt import Receipt
-from pagemill.domain.results import ResultFormat, ResultWriter
-from pagemill.domain.status import ServiceStatus, TaskHealth, TaskMetrics, TaskSample
-from pagemill.domain.submission import Submission
-from pagemill.domain.tasks import Task, TaskCreateRequest, TaskPage, TaskStartRequest, TaskStatus
+from pagemill.domain.reports.engine_report import EngineReport
+from pagemill.domain.reports.service_status import ServiceStatus, TaskHealth, TaskMetrics, TaskSample
+from pagemill.domain.task.document_batch import BatchSubmission, DocumentBatch
+from pagemill.domain.task.events import EventRecord, TaskNotice
+from pagemill.domain.task.receipt import Receipt
+from pagemill.domain.task.results import ResultFormat, ResultWriter
+from pagemill.domain.task.submission import Submission
+from pagemill.domain.task.task import Task, TaskCreateRequest, TaskPage, TaskStartRequest, TaskStatus
 
 
 class TaskCommands(Protocol):

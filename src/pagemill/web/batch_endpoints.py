@@ -9,11 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from pagemill.domain.errors import Conflict, DatabaseUnavailable, DocumentsRefused
-from pagemill.domain.tasks import TaskCreateRequest, TaskStatus
+from pagemill.domain.task.task import TaskCreateRequest, TaskStatus
 from pagemill.web.application import BatchCommands
 from pagemill.web.batch_receiving import receive_batch
-from pagemill.web.batch_wire import BatchListWire, BatchWire, batch_path
-from pagemill.web.config import WebConfig
 from pagemill.web.event_stream import MEDIA_TYPE, event_stream, last_event_id
 from pagemill.web.guards import CALLER
 from pagemill.web.headers import REPLAYED, idempotency_key
@@ -22,7 +20,9 @@ from pagemill.web.paths import BatchId, root_of
 from pagemill.web.problems import FieldProblem, RequestRefused
 from pagemill.web.task_routes import UPLOAD
 from pagemill.web.uploads import UploadStore
-from pagemill.web.wire import TaskListWire, TaskWire
+from pagemill.web.web_config import WebConfig
+from pagemill.wire.batch_wire import BatchListWire, BatchWire, batch_path
+from pagemill.wire.task_wire import TaskListWire, TaskWire
 
 Cursor = Annotated[
     str | None,

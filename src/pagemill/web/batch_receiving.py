@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from fastapi import Request
 
-from pagemill.domain.document_batches import check_size
-from pagemill.domain.tasks import TaskCreateRequest
+from pagemill.domain.task.document_batch import check_size
+from pagemill.domain.task.task import TaskCreateRequest
 from pagemill.web.guards import CALLER
 from pagemill.web.multipart import MAX_PARTS
 from pagemill.web.options import NAME, parse_options

@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
-from pagemill.domain.results import ResultFormat
-from pagemill.domain.tasks import Task
-from pagemill.tasks.result_files import result_tag
+from pagemill.domain.task.results import ResultFormat
+from pagemill.domain.task.task import Task
+from pagemill.tasks.results.result_files import result_tag
 from pagemill.web.negotiation import best_match
 from pagemill.web.problems import FieldProblem, RequestRefused
 

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from pagemill.web.application import EngineReads
-from pagemill.web.engine_wire import EngineListWire
 from pagemill.web.openapi import ANYWHERE, problem_responses
+from pagemill.wire.engine_wire import EngineListWire
 
 
 class EngineEndpoints:

@@ -9,7 +9,7 @@ from pagemill.web.application import TaskFollowing, TaskReads
 from pagemill.web.event_stream import MEDIA_TYPE, event_stream, last_event_id, wants_stream
 from pagemill.web.openapi import ANYWHERE, problem_responses
 from pagemill.web.paths import TaskId
-from pagemill.web.wire import EventListWire
+from pagemill.wire.task_wire import EventListWire
 
 After = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="Only items with a higher sequence number.")]
 EventCount = Annotated[int, Query(ge=1, le=1000, description="Maximum number of events in the answer.")]

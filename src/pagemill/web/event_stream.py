@@ -13,10 +13,10 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from pagemill.domain.errors import NotFound
-from pagemill.domain.events import EventRecord, TaskNotice
+from pagemill.domain.task.events import EventRecord, TaskNotice
 from pagemill.web.negotiation import best_match
 from pagemill.web.problems import FieldProblem, RequestRefused
-from pagemill.web.wire import EventWire, NoticeWire
+from pagemill.wire.task_wire import EventWire, NoticeWire
 
 MEDIA_TYPE = "text/event-stream"
 RECONNECT_MS = 2000

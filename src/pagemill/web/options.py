@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import ValidationError
 
 from pagemill.domain.errors import InvalidRequest
-from pagemill.domain.recognition import RecognitionOptions
-from pagemill.domain.tasks import CacheUse, TaskOptions
-from pagemill.domain.webhooks import check_url
+from pagemill.domain.task.task import CacheUse, TaskOptions
+from pagemill.domain.task.webhooks import check_url
+from pagemill.domain.work.recognition import RecognitionOptions
 from pagemill.web.problems import FieldProblem, RequestRefused, field_problems
 
 NAME = "name"

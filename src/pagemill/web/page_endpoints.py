@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
 
-from pagemill.domain.page import Page
+from pagemill.domain.page.page import Page
 from pagemill.web.application import PageViewing
 from pagemill.web.dashboard_routes import etag_of, not_modified
 from pagemill.web.openapi import ANYWHERE, problem_responses

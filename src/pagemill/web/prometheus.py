@@ -19,9 +19,9 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.outcomes import LossCause
-from pagemill.domain.status import Durations, ServiceStatus
-from pagemill.domain.tasks import Rung, TaskStatus
+from pagemill.domain.reports.service_status import Durations, ServiceStatus
+from pagemill.domain.task.task import Rung, TaskStatus
+from pagemill.domain.work.outcomes import LossCause
 from pagemill.version import __version__
 from pagemill.web.application import TaskReads
 from pagemill.web.openapi import ANYWHERE, problem_responses

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from fastapi import Request
 
-from pagemill.domain.tasks import TaskCreateRequest
+from pagemill.domain.task.task import TaskCreateRequest
 from pagemill.web.guards import CALLER
 from pagemill.web.headers import idempotency_key
 from pagemill.web.multipart import MAX_PARTS, MultipartEvent, MultipartReader, PartBegun, PartData, PartEnded

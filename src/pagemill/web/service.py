@@ -11,7 +11,7 @@ from pagemill.version import __version__
 from pagemill.web.dashboard_routes import wants_page
 from pagemill.web.openapi import problem_responses
 from pagemill.web.problems import PROBLEMS, RequestRefused, problem_type
-from pagemill.web.wire import ProblemKindWire, ServiceWire, StateWire
+from pagemill.wire.task_wire import ProblemKindWire, ServiceWire, StateWire
 
 logger = logging.getLogger(__name__)
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from fastapi import APIRouter
 
-from pagemill.domain.results import ResultWriter, result_formats
+from pagemill.domain.task.results import ResultWriter, result_formats
 from pagemill.version import __version__
 from pagemill.web.application import TaskReads
-from pagemill.web.config import WebConfig
 from pagemill.web.openapi import ANYWHERE, problem_responses
-from pagemill.web.status_wire import FormatWire, SetupWire, StatusWire
+from pagemill.web.web_config import WebConfig
+from pagemill.wire.status_wire import FormatWire, SetupWire, StatusWire
 
 
 class StatusEndpoints:

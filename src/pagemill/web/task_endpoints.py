@@ -7,21 +7,21 @@ from urllib.parse import urlencode
 from fastapi import Query, Request, Response
 
 from pagemill.domain.errors import Conflict, DatabaseUnavailable
-from pagemill.domain.results import ResultWriter, result_formats
-from pagemill.domain.tasks import Task, TaskStartRequest, TaskStatus
+from pagemill.domain.task.results import ResultWriter, result_formats
+from pagemill.domain.task.task import Task, TaskStartRequest, TaskStatus
 from pagemill.web.application import ResultFiles, TaskCommands, TaskReads
-from pagemill.web.config import WebConfig
 from pagemill.web.dashboard_routes import not_modified
 from pagemill.web.delivering import check_deliverable, choose_format, from_file, result_headers, streamed
 from pagemill.web.headers import REPLAYED
-from pagemill.web.metrics_wire import MetricsWire
 from pagemill.web.negotiation import preferred_wait
 from pagemill.web.options import label_filter
 from pagemill.web.paths import TaskId, root_of
-from pagemill.web.receipt_wire import ReceiptWire
 from pagemill.web.receiving import receive_task
 from pagemill.web.uploads import UploadStore
-from pagemill.web.wire import (
+from pagemill.web.web_config import WebConfig
+from pagemill.wire.metrics_wire import MetricsWire
+from pagemill.wire.receipt_wire import ReceiptWire
+from pagemill.wire.task_wire import (
     HealthWire,
     PageListWire,
     PageWire,

@@ -16,7 +16,7 @@ from pagemill.web.openapi import (
     wait_parameter,
 )
 from pagemill.web.task_endpoints import TaskEndpoints
-from pagemill.web.wire import TaskWire
+from pagemill.wire.task_wire import TaskWire
 
 UPLOAD = (
     "malformed_body",

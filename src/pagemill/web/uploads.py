@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from pagemill.domain.durable import make_folder, sync
 from pagemill.domain.errors import DocumentTooLarge, InvalidDocument
-from pagemill.domain.tasks import StoredDocument
+from pagemill.domain.task.task import StoredDocument
 from pagemill.tasks.removal import remove
 from pagemill.web.problems import RequestRefused
 

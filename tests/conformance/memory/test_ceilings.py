@@ -8,7 +8,7 @@ import pytest
 from pagemill.domain.errors import NeverFits
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemoryReading
 from pagemill.domain.ports import MemoryAdmission
-from pagemill.domain.snapshot import WatchedWorker
+from pagemill.domain.reports.snapshot import WatchedWorker
 from pagemill.memory.admission import WorkerUse
 from pagemill.memory.guard import GuardConfig, MemoryGuard
 from pagemill.testing.memory import FakeAdmission

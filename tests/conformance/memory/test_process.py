@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pagemill.domain.memory import CPU, MIB, MemoryNeed
-from pagemill.domain.recognition import ModelSetKey
-from pagemill.domain.snapshot import WatchedWorker
+from pagemill.domain.reports.snapshot import WatchedWorker
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.memory.admission import WorkerUse
 from pagemill.memory.probes.machine import MachineProbe
 from pagemill.memory.probes.process import ProcessHandle, ProcessProbe, ProcessUse

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, text
 from tests.fixtures.stores import Stores, holding, new_task, read_page
 
 from pagemill.domain.errors import DatabaseUnavailable
-from pagemill.domain.tasks import PageState
+from pagemill.domain.task.task import PageState
 from pagemill.store.database import Database
 from pagemill.store.tables import tasks
 

@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 from tests.fixtures.stores import LEASE, MINUTE, Stores, TurnedClock, failed_page, kind_of, new_task, read_page
 
-from pagemill.domain.document_batches import NewDocumentBatch
-from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU
-from pagemill.domain.recognition import Stage
-from pagemill.domain.status import TaskSample
-from pagemill.domain.tasks import PageLease, Task, TaskOptions, TaskStatus
-from pagemill.domain.webhooks import Delivery
+from pagemill.domain.reports.service_status import TaskSample
+from pagemill.domain.task.document_batch import NewDocumentBatch
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageLease, Task, TaskOptions, TaskStatus
+from pagemill.domain.task.webhooks import Delivery
+from pagemill.domain.work.recognition import Stage
 from pagemill.store.database import Database
 from pagemill.store.parts import StoreParts
 from pagemill.store.task_queue import QueueConfig
@@ -105,7 +105,7 @@ METHODS: dict[str, tuple[Survival, Call]] = {
     "tasks.get": (Survival.READ, lambda site: site.parts.tasks.get("running")),
     "tasks.list_tasks": (Survival.READ, lambda site: site.parts.tasks.list_tasks()),
     "tasks.pages": (Survival.READ, lambda site: site.parts.tasks.pages("running")),
-    "tasks.uncleaned": (Survival.READ, lambda site: site.parts.tasks.uncleaned()),
+    "tasks.uncleaned": (Survival.READ, lambda site: site.parts.tasks.list_uncleaned()),
     "tasks.results": (Survival.READ, lambda site: _all(site.parts.tasks.results("finished"))),
     "pages.backlog": (Survival.READ, lambda site: site.parts.pages.backlog()),
     "batches.find": (Survival.READ, lambda site: site.parts.batches.find("", "key")),

@@ -8,8 +8,8 @@ import pytest
 from tests.fixtures.stores import Stores, failed_page, new_task, read_page
 
 from pagemill.domain.errors import NotFound
-from pagemill.domain.events import Details, EventRecord, TaskEvent
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.task.events import Details, EventRecord, TaskEvent
+from pagemill.domain.task.task import TaskStatus
 
 
 async def test_entries_are_read_as_they_were_written(stores: Stores) -> None:

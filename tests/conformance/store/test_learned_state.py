@@ -5,10 +5,10 @@ from pydantic import JsonValue
 from tests.fixtures.stores import Stores, TurnedClock
 
 from pagemill.domain.memory import CPU, MIB, MemoryNeed, MemorySeed
-from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.memory.estimator import LearningEstimator
 from pagemill.store.learned_state import SqlLearnedState
-from pagemill.tasks.learning import LearningKeeper
+from pagemill.tasks.duties.learning import LearningKeeper
 
 KEY = ModelSetKey("rapidocr", "accurate", (), CPU)
 SEED = MemorySeed(MemoryNeed(100 * MIB))
@@ -45,7 +45,7 @@ async def test_a_restart_forgets_nothing_of_what_pages_took(state: SqlLearnedSta
     second = LearningKeeper("peaks", learner=after, state=state)
     await second.start()
     assert after.snapshot() == before.snapshot()
-    assert after.batch(KEY, pixels=390_000) == before.batch(KEY, pixels=390_000)
+    assert after.peak(KEY, pixels=390_000) == before.peak(KEY, pixels=390_000)
     await second.stop()
 
 
@@ -54,7 +54,7 @@ async def test_what_is_kept_and_cannot_be_understood_is_learned_anew(state: SqlL
     fresh = estimator()
     keeper = LearningKeeper("peaks", learner=fresh, state=state)
     await keeper.start()
-    assert fresh.batch(KEY, pixels=1).ram_bytes == SEED.base.ram_bytes
+    assert fresh.peak(KEY, pixels=1).ram_bytes == SEED.base.ram_bytes
     fresh.observe(KEY, pixels=1, batch_size=None, peak=MemoryNeed(300 * MIB))
     await keeper.run_once()
     assert await state.load("peaks") == fresh.snapshot()

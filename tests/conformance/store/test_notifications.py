@@ -9,7 +9,7 @@ from sqlalchemy import text
 from tests.fixtures.databases import CleanDatabase
 from tests.fixtures.stores import Stores, TurnedClock, new_task, started
 
-from pagemill.domain.events import TaskEvent
+from pagemill.domain.task.events import TaskEvent
 from pagemill.store.notifications import Notifications
 
 LIMIT_S = 30

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from tests.fixtures.stores import MINUTE, Stores, new_task
 
-from pagemill.domain.tasks import NewTask, TaskStatus
-from pagemill.domain.webhooks import Delivery
+from pagemill.domain.task.task import NewTask, TaskStatus
+from pagemill.domain.task.webhooks import Delivery
 from pagemill.store.outbox import SqlOutbox
 
 URL = "https://a.example/hook"

@@ -7,10 +7,10 @@ import pytest
 from tests.fixtures.stores import LEASE, MINUTE, Stores, failed_page, new_task, read_page
 
 from pagemill.domain.errors import StaleLease, TaskFailureReason
-from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU
-from pagemill.domain.outcomes import PageNeedsOcr
-from pagemill.domain.tasks import PageLease, PageState, TaskOptions, TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageLease, PageState, TaskOptions, TaskStatus
+from pagemill.domain.work.outcomes import PageNeedsOcr
 from pagemill.store.overdue import SqlOverdueTasks
 
 TIMEOUT = 5 * MINUTE

@@ -11,11 +11,11 @@ from sqlalchemy import update
 from tests.fixtures.stores import LEASE, MINUTE, Stores, failed_page, kind_of, new_task, read_page, started
 
 from pagemill.domain.errors import StaleLease, TaskFailureReason
-from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU, MIB
-from pagemill.domain.outcomes import PageNeedsOcr, PageRead
-from pagemill.domain.recognition import RecognitionOptions, Stage
-from pagemill.domain.tasks import PageLease, PageState, Task, TaskOptions, TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageLease, PageState, Task, TaskOptions, TaskStatus
+from pagemill.domain.work.outcomes import PageNeedsOcr, PageRead
+from pagemill.domain.work.recognition import RecognitionOptions, Stage
 from pagemill.store.database import Database
 from pagemill.store.page_queue import SqlPageQueue
 from pagemill.store.tables import tasks

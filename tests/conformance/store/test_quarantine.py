@@ -7,10 +7,10 @@ from tests.fixtures.stores import Stores, new_task
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import CPU, MIB, DeviceId
-from pagemill.domain.outcomes import PageFailed
-from pagemill.domain.quarantine import Circumstances
-from pagemill.domain.recognition import ModelSetKey
-from pagemill.domain.tasks import PageState, Rung
+from pagemill.domain.task.task import PageState, Rung
+from pagemill.domain.work.outcomes import PageFailed
+from pagemill.domain.work.quarantine import Circumstances
+from pagemill.domain.work.recognition import ModelSetKey
 
 KILLER = PageFailed(1, TaskFailureReason.WORKER_CRASHED, "killed by SIGSEGV", retryable=True)
 GREEDY = PageFailed(1, TaskFailureReason.OUT_OF_MEMORY, "no memory", retryable=True)

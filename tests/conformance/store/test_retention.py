@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import func, insert, select
 from tests.fixtures.stores import Stores, new_task
 
-from pagemill.domain.tasks import TaskOptions, TaskStatus
+from pagemill.domain.task.task import TaskOptions, TaskStatus
 from pagemill.store.retention import SqlRetention
 from pagemill.store.tables import task_metrics
 

@@ -6,8 +6,8 @@ import pytest
 from tests.fixtures.stores import LEASE, Stores, failed_page, kind_of, new_task, read_page
 
 from pagemill.domain.errors import StaleLease
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import TaskStatus
 
 WAIT = timedelta(seconds=8)
 

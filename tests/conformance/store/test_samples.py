@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from tests.fixtures.stores import MINUTE, Stores, new_task
 
-from pagemill.domain.status import TaskSample
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.reports.service_status import TaskSample
+from pagemill.domain.task.task import TaskStatus
 from pagemill.store.samples import SqlTaskSamples
 
 

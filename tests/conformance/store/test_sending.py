@@ -8,9 +8,9 @@ import pytest
 from tests.fixtures.stores import MINUTE, Stores, new_task, read_page
 
 from pagemill.domain.errors import DuplicateSubmission
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.submission import Submitted
-from pagemill.domain.tasks import CacheUse, NewTask, PageState, TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.submission import Submitted
+from pagemill.domain.task.task import CacheUse, NewTask, PageState, TaskStatus
 from pagemill.store.idempotency import SqlSubmissions
 
 

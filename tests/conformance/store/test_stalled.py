@@ -7,9 +7,9 @@ import pytest
 from tests.fixtures.stores import Stores, failed_page, new_task, read_page
 
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.outcomes import PageNeedsOcr
-from pagemill.domain.tasks import PageLease, PageState, TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageLease, PageState, TaskStatus
+from pagemill.domain.work.outcomes import PageNeedsOcr
 
 SILENCE = timedelta(minutes=10)
 WATCHED = [TaskStatus.QUEUED, TaskStatus.RUNNING, TaskStatus.RETRYING, TaskStatus.CANCELLING]

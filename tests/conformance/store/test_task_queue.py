@@ -9,9 +9,9 @@ from tests.fixtures.stores import MINUTE, Stores, failed_page, holding, new_task
 
 from pagemill.domain.errors import IllegalTransition, NotFound, QueueFull, TaskFailureReason
 from pagemill.domain.memory import CPU, DeviceId
-from pagemill.domain.recognition import RecognitionOptions
-from pagemill.domain.status import ACTIVE, TaskCounts
-from pagemill.domain.tasks import PageState, Task, TaskOptions, TaskStatus
+from pagemill.domain.reports.service_status import ACTIVE, TaskCounts
+from pagemill.domain.task.task import PageState, Task, TaskOptions, TaskStatus
+from pagemill.domain.work.recognition import RecognitionOptions
 from pagemill.store.changes import lock_row
 from pagemill.store.task_queue import QueueConfig
 

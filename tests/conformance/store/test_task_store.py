@@ -7,8 +7,8 @@ from tests.fixtures.stores import Stores, new_task, read_page
 
 from pagemill.domain.errors import Conflict, IllegalTransition, NotFound, TaskFailureReason
 from pagemill.domain.memory import DeviceId
-from pagemill.domain.recognition import RecognitionOptions, Stage
-from pagemill.domain.tasks import TRANSITIONS, PageState, TaskOptions, TaskStatus
+from pagemill.domain.task.task import TRANSITIONS, PageState, TaskOptions, TaskStatus
+from pagemill.domain.work.recognition import RecognitionOptions, Stage
 from pagemill.store.task_store import RESULTS_AT_ONCE
 
 OPTIONS = TaskOptions(
@@ -133,9 +133,9 @@ async def test_ended_tasks_are_uncleaned_until_it_is_tracked(stores: Stores) -> 
         await stores.queued(name)
     for name in ("b", "a"):
         await stores.tasks.transition(name, TaskStatus.CANCELLED)
-    assert [task.task_id for task in await stores.tasks.uncleaned()] == ["a", "b"]
+    assert [task.task_id for task in await stores.tasks.list_uncleaned()] == ["a", "b"]
     await stores.tasks.track("a", cleanup_completed=True)
-    assert [task.task_id for task in await stores.tasks.uncleaned()] == ["b"]
+    assert [task.task_id for task in await stores.tasks.list_uncleaned()] == ["b"]
 
 
 async def test_a_deleted_task_leaves_nothing(stores: Stores) -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.fixtures.stores import Stores, new_task
 
 from pagemill.domain.memory import CPU
-from pagemill.domain.tasks import TaskOptions
+from pagemill.domain.task.task import TaskOptions
 from pagemill.store.task_queue import QueueConfig, SqlTaskQueue
 
 

@@ -10,7 +10,7 @@ from tests.fixtures.batch_site import PDF, Site
 
 from pagemill.domain.errors import DatabaseUnavailable
 from pagemill.domain.memory import CPU
-from pagemill.domain.tasks import Task, TaskStatus
+from pagemill.domain.task.task import Task, TaskStatus
 
 Meanwhile = Callable[[Site, str], Awaitable[None]]
 """What others do to a task that was just stored."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.fixtures.batch_site import MOST, PDF, Site
 
-from pagemill.domain.tasks import PageState
+from pagemill.domain.task.task import PageState
 
 
 async def test_documents_that_are_sent_together_are_read_and_found_together(site: Site) -> None:

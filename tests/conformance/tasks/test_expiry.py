@@ -8,21 +8,21 @@ import pytest
 from tests.fixtures.stores import MINUTE, Stores, TurnedClock, new_task, read_page, started
 from tests.fixtures.tasks_room import OWNER, Room, Working, eventually, some_pages
 
-from pagemill.domain.clock import SteadyClock
+from pagemill.domain.clocks import SteadyClock
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import CPU, MemoryLevel
-from pagemill.domain.outcomes import BatchOutcome, LossCause, WorkerLoss
 from pagemill.domain.ports import OnPage
-from pagemill.domain.recognition import BatchParams
-from pagemill.domain.tasks import PageState, TaskOptions, TaskStatus
+from pagemill.domain.task.task import PageState, TaskOptions, TaskStatus
+from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, WorkerLoss
+from pagemill.domain.work.recognition import ChunkParams
 from pagemill.store.event_log import SqlEventLog
 from pagemill.store.overdue import SqlOverdueTasks
 from pagemill.store.page_queue import SqlPageQueue
 from pagemill.store.task_queue import SqlTaskQueue
 from pagemill.store.task_store import SqlTaskStore
-from pagemill.tasks.batches import BatchConfig
-from pagemill.tasks.expiry import Expiry
-from pagemill.tasks.retry import INNOCENT
+from pagemill.tasks.decisions.retry import INNOCENT
+from pagemill.tasks.duties.expiry import Expiry
+from pagemill.tasks.work.chunks import ChunkConfig
 
 TIMEOUT = 5 * MINUTE
 JUMPS = (timedelta(hours=3), timedelta(hours=-3))
@@ -83,7 +83,7 @@ async def _is_let_go_of(room: Room, name: str) -> bool:
 async def test_a_task_that_never_gets_what_it_needs_ends_though_its_pages_are_claimed_all_the_time(
     stores: Stores, tmp_path: Path, lacks: str, pages_before: int
 ) -> None:
-    no_wait = BatchConfig(owner=OWNER, acquire_wait=timedelta(0))
+    no_wait = ChunkConfig(owner=OWNER, acquire_wait=timedelta(0))
     room = Room(stores, tmp_path, config=no_wait, has_room=lambda *_: lacks != "memory")
     if lacks == "a service":
         await room.fake_pool.acquire(device=CPU, engine="rapidocr")
@@ -107,8 +107,8 @@ async def test_a_task_that_never_gets_what_it_needs_ends_though_its_pages_are_cl
 async def test_a_task_whose_workers_are_taken_from_it_again_and_again_ends(
     stores: Stores, tmp_path: Path, cause: LossCause
 ) -> None:
-    async def taken_away(_task_id: str, params: BatchParams, _on_page: OnPage) -> BatchOutcome:
-        return BatchOutcome((), WorkerLoss(cause, "It was in the way.", page=params.pages[0]))
+    async def taken_away(_task_id: str, params: ChunkParams, _on_page: OnPage) -> ChunkOutcome:
+        return ChunkOutcome((), WorkerLoss(cause, "It was in the way.", page=params.pages[0]))
 
     room = Room(stores, tmp_path, script=taken_away)
     expiry = _expiry(room)

@@ -9,12 +9,12 @@ import pytest
 from tests.fixtures.stores import Stores, new_task
 
 from pagemill.domain.errors import NotFound
-from pagemill.domain.events import EventRecord, TaskEvent
-from pagemill.domain.outcomes import PageRead
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.task.events import EventRecord, TaskEvent
+from pagemill.domain.task.task import TaskStatus
+from pagemill.domain.work.outcomes import PageRead
 from pagemill.store.notices import SqlTaskNotices
-from pagemill.tasks.feed import TaskFeed
-from pagemill.tasks.watch import TaskWatch
+from pagemill.tasks.progress.event_feed import EventFeed
+from pagemill.tasks.progress.task_watch import TaskWatch
 
 PATIENCE_S = 20
 
@@ -23,14 +23,14 @@ PATIENCE_S = 20
 class Feeding:
     stores: Stores
     watch: TaskWatch
-    feed: TaskFeed
+    feed: EventFeed
 
 
 @pytest.fixture
 def feeding(stores: Stores) -> Feeding:
     watch = TaskWatch(stores.tasks)
     notices = SqlTaskNotices(stores.database)
-    feed = TaskFeed(store=stores.tasks, events=stores.events, notices=notices, watch=watch, clock=stores.clock)
+    feed = EventFeed(store=stores.tasks, events=stores.events, notices=notices, watch=watch, clock=stores.clock)
     return Feeding(stores, watch, feed)
 
 

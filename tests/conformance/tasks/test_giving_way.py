@@ -9,12 +9,12 @@ from tests.fixtures.tasks_room import Room, some_pages
 
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import PoolExhausted, TaskFailureReason
-from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU, DeviceId
-from pagemill.domain.tasks import PageState, Task, TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageState, Task, TaskStatus
 from pagemill.engines.registry import engine_specs
 from pagemill.store.task_queue import MOST_LOWERED
-from pagemill.tasks.expiry import Expiry
+from pagemill.tasks.duties.expiry import Expiry
 from pagemill.testing.pool import FakeService, FakeServicePool
 
 TIMEOUT = 5 * MINUTE
@@ -57,7 +57,7 @@ def room_of(stores: Stores, work_dir: Path, pool: Pool) -> Room:
 
 async def refused(room: Room, name: str = "a") -> Task:
     """The task after its turn came and there was no service for it."""
-    assert not await room.batches.run(some_pages(task_id=name))
+    assert not await room.chunks.run(some_pages(task_id=name))
     return await room.stores.tasks.get(name)
 
 
@@ -77,7 +77,7 @@ async def test_a_refused_task_comes_back_behind_those_that_wait(stores: Stores, 
     assert [task and task.task_id for task in following] == ["b", "a"]
     pool.is_full = False
     for name in "ab":
-        await room.batches.run(some_pages(task_id=name))
+        await room.chunks.run(some_pages(task_id=name))
         assert (await stores.tasks.get(name)).status is TaskStatus.SUCCEEDED
 
 

@@ -10,7 +10,6 @@ import pytest
 from tests.fixtures.stores import MINUTE, Stores, kind_of, read_page
 from tests.fixtures.tasks_room import OWNER, Room, some_pages
 
-from pagemill.domain.backlog import PageKind
 from pagemill.domain.errors import (
     DatabaseUnavailable,
     DeviceUnavailable,
@@ -20,20 +19,21 @@ from pagemill.domain.errors import (
     StaleLease,
     TaskFailureReason,
 )
-from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.memory import CPU, DeviceId
-from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageNeedsOcr, PageRead, WorkerLoss
 from pagemill.domain.ports import OnPage, Service
-from pagemill.domain.quarantine import Circumstances
-from pagemill.domain.recognition import BatchParams, Stage
-from pagemill.domain.tasks import PageLease, PageState, Rung, Task, TaskStatus
+from pagemill.domain.task.events import Details, TaskEvent
+from pagemill.domain.task.task import PageLease, PageState, Rung, Task, TaskStatus
+from pagemill.domain.work.backlog import PageKind
+from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, PageFailed, PageNeedsOcr, PageRead, WorkerLoss
+from pagemill.domain.work.quarantine import Circumstances
+from pagemill.domain.work.recognition import ChunkParams, Stage
 from pagemill.engines.registry import engine_specs
 from pagemill.store.event_log import SqlEventLog
 from pagemill.store.page_queue import SqlPageQueue
 from pagemill.store.resources import SqlResourceLog
-from pagemill.tasks.batch_params import BatchParamsMaker, BatchRules
-from pagemill.tasks.batch_sizes import BatchSizes
-from pagemill.tasks.batches import BatchConfig
+from pagemill.tasks.work.batch_sizes import BatchSizes
+from pagemill.tasks.work.chunk_params import ChunkParamsMaker, ChunkRules
+from pagemill.tasks.work.chunks import ChunkConfig
 from pagemill.testing.pool import FakeService, FakeServicePool
 
 FOR_EVER = 1_000
@@ -179,10 +179,10 @@ class FaultyPool(FakeServicePool):
         self.sabotage.at("release")
 
 
-class FaultyParams(BatchParamsMaker):
+class FaultyParams(ChunkParamsMaker):
     sabotage: Sabotage
 
-    def make(self, lease: PageLease, device: DeviceId) -> BatchParams:
+    def make(self, lease: PageLease, device: DeviceId) -> ChunkParams:
         self.sabotage.at("make")
         return super().make(lease, device)
 
@@ -243,7 +243,7 @@ class Site:
         """Work on it as the dispatcher does, pause by pause, and see that a pause is kept."""
         for _ in range(MOST_TRIES):
             for alone in (False, True):
-                await self.room.batches.run(replace(some_pages(stage=stage), kind=kind_of(stage, alone=alone)))
+                await self.room.chunks.run(replace(some_pages(stage=stage), kind=kind_of(stage, alone=alone)))
             if (await self.task()).status.is_final:
                 break
             if not isinstance(self.sabotage.error(), DatabaseUnavailable | StaleLease):
@@ -255,34 +255,34 @@ class Site:
     async def _check_a_pause_is_kept(self) -> None:
         """Nothing of it is worked again before some time has passed, unless something of it was settled."""
         before = self.sabotage.tries[self.sabotage.where]
-        if not await self.room.batches.run(some_pages()):
+        if not await self.room.chunks.run(some_pages()):
             assert self.sabotage.tries[self.sabotage.where] == before
 
     async def check_nothing_is_held(self) -> None:
         assert self.pool.held == 0
-        assert self.room.handlers.held("a") == ()
+        assert self.room.handlers.services_of("a") == ()
         assert PageState.LEASED not in await self.room.states()
 
 
 async def site(stores: Stores, work_dir: Path, sabotage: Sabotage, *, stage: Stage = Stage.OCR) -> Site:
     usually = PLACES.get(sabotage.where, "read")
 
-    async def script(_task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:
+    async def script(_task_id: str, params: ChunkParams, on_page: OnPage) -> ChunkOutcome:
         sabotage.at("process")
         if usually == "nothing":
-            return BatchOutcome(())
+            return ChunkOutcome(())
         if usually == "crash":
-            return BatchOutcome((), WorkerLoss(LossCause.CRASH, "It died.", page=params.pages[0]))
+            return ChunkOutcome((), WorkerLoss(LossCause.CRASH, "It died.", page=params.pages[0]))
         for number in params.pages:
             await on_page(_outcome(number, usually))
-        return BatchOutcome(params.pages)
+        return ChunkOutcome(params.pages)
 
     pool = FaultyPool(engine_specs(), {CPU: 1}, script=script)
     pool.sabotage = sabotage
-    params = FaultyParams(BatchRules(), engines=engine_specs(), sizes=BatchSizes())
+    params = FaultyParams(ChunkRules(), engines=engine_specs(), sizes=BatchSizes())
     params.sabotage = sabotage
     faulty = FaultyStores(stores.database, stores.clock, sabotage=sabotage)
-    config = BatchConfig(owner=OWNER, write_again_after=timedelta(0))
+    config = ChunkConfig(owner=OWNER, write_again_after=timedelta(0))
     await stores.running(pages=2, stage=stage)
     return Site(Room(faulty, work_dir, pool=pool, params=params, config=config), pool, sabotage)
 

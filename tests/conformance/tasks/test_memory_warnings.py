@@ -5,14 +5,14 @@ from datetime import timedelta
 import pytest
 from tests.fixtures.stores import Stores
 
-from pagemill.domain.events import Details, TaskEvent
 from pagemill.domain.memory import CPU, MIB, LevelChanged, MemoryLevel, MemoryNeed, MemoryReading
-from pagemill.domain.recognition import ModelSetKey
-from pagemill.domain.snapshot import ModelSetSnapshot, PoolSnapshot
+from pagemill.domain.reports.snapshot import ModelSetSnapshot, PoolSnapshot
+from pagemill.domain.task.events import Details, TaskEvent
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.engines.registry import engine_specs
-from pagemill.tasks.handlers import ResourceUse, TaskEventHandlers
-from pagemill.tasks.memory_warnings import MemoryWarnings
-from pagemill.tasks.watch import TaskWatch
+from pagemill.tasks.progress.event_handlers import ResourceUse, TaskEventHandlers
+from pagemill.tasks.progress.task_watch import TaskWatch
+from pagemill.tasks.work.memory_warnings import MemoryWarnings
 from pagemill.testing.pool import FakeServicePool
 
 READING = MemoryReading(CPU, 1000 * MIB, 850 * MIB, "test")

@@ -10,16 +10,16 @@ from tests.fixtures.stores import Stores, new_task
 from tests.fixtures.tasks_room import Room
 
 from pagemill.domain.errors import DatabaseUnavailable
-from pagemill.domain.tasks import Task, TaskOptions, TaskStatus
+from pagemill.domain.task.task import Task, TaskOptions, TaskStatus
 from pagemill.store.page_queue import SqlPageQueue
 from pagemill.store.retention import SqlRetention
 from pagemill.store.task_queue import SqlTaskQueue
 from pagemill.store.task_store import SqlTaskStore
-from pagemill.tasks.dispatcher import Dispatcher, DispatcherConfig
+from pagemill.tasks.duties.expiry import Expiry
+from pagemill.tasks.duties.pruning import Pruning, PruningConfig
+from pagemill.tasks.duties.rescuer import Rescuer
 from pagemill.tasks.duty import take_steps, with_each
-from pagemill.tasks.expiry import Expiry
-from pagemill.tasks.pruning import Pruning, PruningConfig
-from pagemill.tasks.rescuer import Rescuer
+from pagemill.tasks.work.dispatcher import Dispatcher, DispatcherConfig
 
 GOOD = ("b-good", "c-good")
 DAY = timedelta(days=1)
@@ -178,7 +178,7 @@ async def test_expiry_ends_the_work_on_the_others(poisoned: str, stores: Stores,
         queue=stores.queue,
         pages=stores.pages,
         memory=room.memory,
-        batches=room.batches,
+        chunks=room.chunks,
         follower=room.follower,
         overdue=stores.overdue,
     )

@@ -10,9 +10,9 @@ from tests.fixtures.stores import Stores, new_task
 
 from pagemill.domain.errors import NotFound
 from pagemill.domain.ports import Retention
-from pagemill.domain.tasks import StoredDocument, Task, TaskCreateRequest, TaskStatus
+from pagemill.domain.task.task import StoredDocument, Task, TaskCreateRequest, TaskStatus
 from pagemill.store.retention import SqlRetention
-from pagemill.tasks.pruning import Pruning, PruningConfig
+from pagemill.tasks.duties.pruning import Pruning, PruningConfig
 
 DAY = timedelta(days=1)
 

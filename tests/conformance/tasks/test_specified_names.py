@@ -10,9 +10,9 @@ from tests.fixtures.tasks_room import Room, some_pages
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind, PageSize
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU
-from pagemill.domain.tasks import (
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import (
     PageState,
     Rung,
     StoredDocument,
@@ -65,7 +65,7 @@ async def test_the_queue_adds_gives_and_takes_back(stores: Stores) -> None:
 
 async def test_a_task_is_followed_to_its_end_and_cleaned_up(stores: Stores, room: Room) -> None:
     await stores.running("a")
-    await room.batches.run(some_pages())
+    await room.chunks.run(some_pages())
     await room.follower.process_document_task(task_id="a")
     assert (await stores.tasks.get("a")).resource_cleanup_completed
     await stores.running("b")
@@ -90,7 +90,7 @@ async def test_resources_are_tracked_and_cleanups_verified(stores: Stores, room:
 
 async def test_what_a_batch_acquires_is_told_with_all_that_is_known(stores: Stores, room: Room) -> None:
     await stores.running("a")
-    await room.batches.run(some_pages())
+    await room.chunks.run(some_pages())
     (details,) = (
         each.details for each in await stores.events.read("a") if each.event_type is TaskEvent.RESOURCE_ACQUIRED
     )

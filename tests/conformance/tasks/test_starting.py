@@ -11,7 +11,7 @@ from tests.fixtures.tasks_room import Room
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import DeviceUnavailable, NeverFits, PagemillError, QueueFull
 from pagemill.domain.memory import CPU, MIB, DeviceId
-from pagemill.domain.tasks import TaskStartRequest, TaskStatus
+from pagemill.domain.task.task import TaskStartRequest, TaskStatus
 from pagemill.store.tables import task_events, task_pages, tasks
 from pagemill.store.task_queue import QueueConfig
 from pagemill.testing.memory import FakeAdmission

@@ -13,10 +13,10 @@ from tests.fixtures.tasks_room import Room
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import IllegalTransition, InvalidDocument
 from pagemill.domain.memory import CPU
-from pagemill.domain.outcomes import BatchOutcome
 from pagemill.domain.ports import OnPage
-from pagemill.domain.recognition import BatchParams
-from pagemill.tasks.plan import READER_LANE
+from pagemill.domain.work.outcomes import ChunkOutcome
+from pagemill.domain.work.recognition import ChunkParams
+from pagemill.tasks.decisions.plan import READER_LANE
 
 NEVER = timedelta(hours=1)
 SENDERS = 5
@@ -40,13 +40,13 @@ class Shuffled:
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 - not for secrets
 
-    async def __call__(self, _task_id: str, params: BatchParams, on_page: OnPage) -> BatchOutcome:
+    async def __call__(self, _task_id: str, params: ChunkParams, on_page: OnPage) -> ChunkOutcome:
         settled = params.pages[: self._random.randint(1, len(params.pages))]
         for number in settled:
             for _ in range(self._random.randrange(4)):
                 await asyncio.sleep(0)
             await on_page(read_page(number))
-        return BatchOutcome(settled)
+        return ChunkOutcome(settled)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -10,16 +10,16 @@ import pytest
 from tests.fixtures.stores import Stores
 from tests.fixtures.tasks_room import OWNER, Room, Working, eventually
 
-from pagemill.domain.backlog import Backlog, PageKind
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU, DeviceId, MemoryLevel
 from pagemill.domain.ports import Clock
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import TaskStatus
+from pagemill.domain.work.backlog import Backlog, PageKind
 from pagemill.store.database import Database
 from pagemill.store.page_queue import SqlPageQueue
-from pagemill.tasks.batches import BatchConfig
-from pagemill.tasks.watchdog import Watchdog, WatchdogConfig
+from pagemill.tasks.duties.watchdog import Watchdog, WatchdogConfig
+from pagemill.tasks.work.chunks import ChunkConfig
 
 CONFIG = WatchdogConfig(silence=timedelta(minutes=10))
 LOOK = timedelta(seconds=30)
@@ -148,7 +148,7 @@ async def test_a_cancel_that_nobody_carries_out_is_ended_as_a_cancel(stores: Sto
 
 async def test_who_waits_behind_a_long_document_is_left_alone(stores: Stores, tmp_path: Path) -> None:
     long = Working()
-    site = Site(Room(stores, tmp_path, script=long, config=BatchConfig(owner=OWNER)))
+    site = Site(Room(stores, tmp_path, script=long, config=ChunkConfig(owner=OWNER)))
     await stores.running("long", pages=4)
     await site.room.dispatcher.run_once()
     await long.reached.wait()

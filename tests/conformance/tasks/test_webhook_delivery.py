@@ -9,10 +9,10 @@ import pytest
 from tests.fixtures.stores import Stores, TurnedClock
 from tests.fixtures.webhooks import KEY, Names, Receiver
 
-from pagemill.domain.webhooks import MAX_ATTEMPTS, Delivery, WebhookFailed
+from pagemill.domain.task.webhooks import MAX_ATTEMPTS, Delivery, WebhookFailed
 from pagemill.store.outbox import SqlOutbox
-from pagemill.tasks.webhook_sender import HttpWebhookSender
-from pagemill.tasks.webhooks import WebhookCourier
+from pagemill.tasks.duties.webhook_courier import WebhookCourier
+from pagemill.tasks.duties.webhook_sender import HttpWebhookSender
 
 
 def sender(names: Names, *, allow_private: bool = True) -> HttpWebhookSender:

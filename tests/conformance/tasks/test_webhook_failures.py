@@ -12,14 +12,14 @@ from sqlalchemy import Connection, RowMapping, select
 from tests.fixtures.stores import Stores, TurnedClock
 from tests.fixtures.webhooks import KEY, Receiver
 
-from pagemill.domain.clock import SteadyClock
+from pagemill.domain.clocks import SteadyClock
 from pagemill.domain.errors import DatabaseUnavailable
-from pagemill.domain.webhooks import MAX_ATTEMPTS, Delivery, WebhookFailed, retry_delay
+from pagemill.domain.task.webhooks import MAX_ATTEMPTS, Delivery, WebhookFailed, retry_delay
 from pagemill.store.outbox import SqlOutbox
 from pagemill.store.tables import webhook_deliveries
-from pagemill.tasks.webhook_sender import HttpWebhookSender, Resolve, SystemResolver
-from pagemill.tasks.webhook_setup import WebhookConfig, make_courier
-from pagemill.tasks.webhooks import AT_ONCE, HOLD_FOR, WebhookCourier
+from pagemill.tasks.duties.webhook_courier import AT_ONCE, HOLD_FOR, WebhookCourier
+from pagemill.tasks.duties.webhook_sender import HttpWebhookSender, Resolve, SystemResolver
+from pagemill.tasks.duties.webhook_setup import WebhookConfig, make_courier
 
 GOOD = "http://good.example/"
 BAD = "http://bad.example/"

@@ -14,11 +14,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from pagemill.domain.clock import SystemClock
+from pagemill.domain.clocks import SystemClock
 from pagemill.domain.memory import CPU, MIB, DeviceId, LevelChanged, MemoryNeed
-from pagemill.domain.outcomes import LossCause
-from pagemill.domain.recognition import ModelSetKey
-from pagemill.domain.snapshot import WatchedWorker
+from pagemill.domain.reports.snapshot import WatchedWorker
+from pagemill.domain.work.outcomes import LossCause
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.memory.guard import GuardConfig, MemoryGuard
 from pagemill.memory.probes.machine import MachineProbe
 

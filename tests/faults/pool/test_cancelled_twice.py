@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.fixtures.pool import PATIENCE, QUICK_MODELS, Outcomes, Yard, batch, make_yard
+from tests.fixtures.pool import PATIENCE, QUICK_MODELS, Outcomes, Yard, chunk, make_yard
 
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemoryReading, Reservation
 from pagemill.memory.ledger import Measurement, MemoryLedger
@@ -60,10 +60,10 @@ class Lined(FakeAdmission):
 
 
 async def use(yard: Yard) -> None:
-    """A service from its acquisition to its release, as a batch uses it."""
+    """A service from its acquisition to its release, as a chunk uses it."""
     service = await yard.pool.acquire(device=CPU, engine="faulty", wait=PATIENCE)
     try:
-        await service.process("task", batch(DOCUMENT, 1, 2), Outcomes())
+        await service.process("task", chunk(DOCUMENT, 1, 2), Outcomes())
     finally:
         await yard.pool.release(service)
 

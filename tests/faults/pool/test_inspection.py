@@ -10,20 +10,20 @@ from pathlib import Path
 
 import pytest
 from tests.data.hostile import make_long_tiff, make_swelling_pdf
-from tests.fixtures.pool import PAGES, PATIENCE, QUICK_MODELS, Outcomes, Yard, batch, eventually, make_yard
+from tests.fixtures.pool import PAGES, PATIENCE, QUICK_MODELS, Outcomes, Yard, chunk, eventually, make_yard
 
-from pagemill.domain.clock import SystemClock
+from pagemill.domain.clocks import SystemClock
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import DocumentTooLarge, InvalidDocument, NeverFits, PagemillError, PoolExhausted, TimedOut
 from pagemill.domain.memory import CPU, MIB, MemoryNeed
-from pagemill.domain.outcomes import LossCause, PageFailed
-from pagemill.domain.recognition import READER, Stage
+from pagemill.domain.work.outcomes import LossCause, PageFailed
+from pagemill.domain.work.recognition import READER, Stage
 from pagemill.memory.guard import GuardConfig, MemoryGuard
 from pagemill.memory.probes.machine import MachineProbe
-from pagemill.pool.config import PoolConfig
 from pagemill.pool.inspection import PooledInspector
 from pagemill.pool.messages import Failed, Inspect, Load, Process, Ready, Reply, Request
 from pagemill.pool.opening import DECODING_BYTES, OPENING_BYTES
+from pagemill.pool.pool_config import PoolConfig
 from pagemill.testing.processes import FakePlacement, answer
 
 A_MOMENT = timedelta(milliseconds=100)
@@ -125,7 +125,7 @@ async def test_a_text_layer_is_taken_within_twice_its_reservation(tmp_path: Path
     async with looking(yard):
         reader = await yard.pool.acquire(device=CPU, engine=READER, wait=PATIENCE)
         pages = Outcomes()
-        outcome = await reader.process("task", batch(swelling, 1, stage=Stage.TEXT), pages)
+        outcome = await reader.process("task", chunk(swelling, 1, stage=Stage.TEXT), pages)
         await yard.pool.release(reader)
         peaks = [one.peak_bytes for one in pages.seen if isinstance(one, PageFailed)]
         peaks += [outcome.loss.peak_bytes] if outcome.loss else []
@@ -250,7 +250,7 @@ async def test_a_text_layer_is_taken_while_a_document_is_slow_and_the_other_way_
         slow = asyncio.create_task(inspector.inspect(endless(tmp_path / "slow")))
         await eventually(lambda: any(one.busy_since is not None for one in yard.models.workers()))
         reader = await yard.pool.acquire(device=CPU, engine=READER, wait=PATIENCE)
-        assert (await reader.process("task", batch(document, 1, stage=Stage.TEXT), Outcomes())).settled == (1,)
+        assert (await reader.process("task", chunk(document, 1, stage=Stage.TEXT), Outcomes())).settled == (1,)
         await yard.pool.release(reader)
         assert not slow.done()
         for worker in yard.models.workers():
@@ -336,6 +336,6 @@ async def test_only_readers_are_bound_by_the_kernel() -> None:
     async with looking(yard):
         for engine, stage in (("faulty", Stage.OCR), (READER, Stage.TEXT)):
             service = await yard.pool.acquire(device=CPU, engine=engine, wait=PATIENCE)
-            await service.process("task", batch(Path("a"), 1, stage=stage), Outcomes())
+            await service.process("task", chunk(Path("a"), 1, stage=stage), Outcomes())
             await yard.pool.release(service)
     assert [(stage, room is not None) for stage, room in rooms] == [(Stage.OCR, False), (Stage.TEXT, True)]

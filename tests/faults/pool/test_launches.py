@@ -16,7 +16,7 @@ from tests.fixtures.pool import PATIENCE, Yard, eventually, make_yard, open_file
 
 from pagemill.domain.errors import EngineFailed, WorkerLost
 from pagemill.domain.memory import CPU, MIB, MemoryReading
-from pagemill.domain.outcomes import LossCause
+from pagemill.domain.work.outcomes import LossCause
 from pagemill.pool.placement import LocalPlacement, WorkerProcess
 from pagemill.pool.roster import Roster
 from pagemill.testing.memory import FakeProbe
@@ -147,12 +147,12 @@ IGNORING = """
     import asyncio, signal, sys, threading
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     from pathlib import Path
-    from tests.fixtures.pool import Outcomes, WorkerMaker, batch
+    from tests.fixtures.pool import Outcomes, WorkerMaker, chunk
 
     async def serve() -> None:
         maker = WorkerMaker()
         worker = await maker.loaded({"2": "exit:3"})
-        outcome = await worker.process(batch(Path(sys.argv[1]), 1, 2), Outcomes())
+        outcome = await worker.process(chunk(Path(sys.argv[1]), 1, 2), Outcomes())
         print(outcome.settled, outcome.loss.cause, outcome.loss.message)
         worker = await maker.loaded()
         assert await worker.stop()

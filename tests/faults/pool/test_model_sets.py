@@ -16,7 +16,7 @@ from tests.fixtures.pool import (
     QUICK_MODELS,
     Outcomes,
     Yard,
-    batch,
+    chunk,
     eventually,
     is_buried,
     make_yard,
@@ -26,12 +26,12 @@ from tests.fixtures.pool import (
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.errors import NeverFits, PoolExhausted, TaskFailureReason, WorkerLost
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemoryReading, Reservation
-from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageRead
-from pagemill.domain.recognition import EXPORT, READER, Stage
-from pagemill.domain.snapshot import UnloadCause
-from pagemill.pool.config import PoolConfig
+from pagemill.domain.reports.snapshot import UnloadCause
+from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, PageFailed, PageRead
+from pagemill.domain.work.recognition import EXPORT, READER, Stage
 from pagemill.pool.inspection import PooledInspector
 from pagemill.pool.placement import ExitStatus, LocalPlacement, WorkerProcess
+from pagemill.pool.pool_config import PoolConfig
 from pagemill.pool.service_pool import OCRService
 from pagemill.testing.clock import FakeClock
 from pagemill.testing.engines import FAULTY
@@ -86,7 +86,7 @@ async def test_an_idle_model_set_is_unloaded_whatever_it_is(engine: str) -> None
 async def test_a_fresh_service_is_a_process_that_has_read_nothing(document: Path) -> None:
     async with running(make_yard()) as yard:
         used = await acquire(yard)
-        await used.process("task", batch(document, 1), Outcomes())
+        await used.process("task", chunk(document, 1), Outcomes())
         await yard.pool.release(used)
         (worked,) = pids(yard)
         await yard.pool.release(await yard.pool.acquire(device=CPU, engine="faulty", profile="plain", fresh=True))
@@ -103,7 +103,7 @@ async def test_structure_models_leave_with_their_model_set(engine: str, document
     async with running(make_yard(clock=clock)) as yard:
         service = await yard.pool.acquire(device=CPU, engine=engine, structure=True)
         pages = Outcomes()
-        params = batch(document, 1, stage=stage)
+        params = chunk(document, 1, stage=stage)
         options = params.options.model_copy(update={"ocr": OcrMode.NEVER, "structure": True})
         await service.process("task", replace(params, options=options), pages)
         (read,) = pages.seen
@@ -179,7 +179,7 @@ async def test_a_model_set_in_use_is_never_unloaded(document: Path) -> None:
         clock.advance(timedelta(days=1))
         await yard.models.run_once()
         assert await yard.models.evict_idle(CPU) == 0
-        assert (await service.process("task", batch(document, 1), Outcomes())).settled == (1,)
+        assert (await service.process("task", chunk(document, 1), Outcomes())).settled == (1,)
         await yard.pool.release(service)
 
 
@@ -208,7 +208,7 @@ async def test_uses_share_a_process_where_there_is_memory_for_one(document: Path
         assert [one.references for one in yard.pool.snapshot().model_sets] == [2]
         pages = Outcomes()
         work = (
-            service.process("task", batch(document, number, number + 1), pages)
+            service.process("task", chunk(document, number, number + 1), pages)
             for service, number in zip(services, (1, 3), strict=True)
         )
         assert [outcome.settled for outcome in await asyncio.gather(*work)] == [(1, 2), (3, 4)]
@@ -285,12 +285,12 @@ async def test_a_newcomer_is_not_evicted_before_it_was_of_use() -> None:
         await yard.pool.release(await acquire(yard, "other"))
 
 
-async def test_memory_is_reserved_for_a_batch_and_given_back_after_it(document: Path, tmp_path: Path) -> None:
+async def test_memory_is_reserved_for_a_chunk_and_given_back_after_it(document: Path, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     async with running(make_yard(faults={"1": f"wait:{gate}"})) as yard:
         service = await acquire(yard)
         assert yard.models.workers()[0].reserved == MemoryNeed(50 * MIB)
-        reading = asyncio.create_task(service.process("task", batch(document, 1), Outcomes()))
+        reading = asyncio.create_task(service.process("task", chunk(document, 1), Outcomes()))
         await eventually((tmp_path / "gate.reached").exists)
         (watched,) = yard.models.workers()
         assert watched.reserved == MemoryNeed(80 * MIB)
@@ -306,20 +306,20 @@ async def test_memory_is_reserved_for_a_batch_and_given_back_after_it(document: 
 async def test_two_that_wait_for_each_others_memory_do_not_wait_for_ever(document: Path) -> None:
     async with running(make_yard(limits={CPU: 120 * MIB})) as yard:
         plain, other = await acquire(yard, "plain"), await acquire(yard, "other")
-        first = asyncio.create_task(plain.process("one", batch(document, 1), Outcomes()))
+        first = asyncio.create_task(plain.process("one", chunk(document, 1), Outcomes()))
         await eventually(lambda: len(yard.models._memory._waiting) == 1)
-        second = await other.process("two", batch(document, 2), Outcomes())
-        assert second == BatchOutcome(()), "the later one gives way"
+        second = await other.process("two", chunk(document, 2), Outcomes())
+        assert second == ChunkOutcome(()), "the later one gives way"
         await yard.pool.release(other)
         assert (await first).settled == (1,)
         await yard.pool.release(plain)
 
 
-async def test_a_batch_that_can_never_fit_fails_with_the_numbers(document: Path) -> None:
+async def test_a_chunk_that_can_never_fit_fails_with_the_numbers(document: Path) -> None:
     async with running(make_yard(limits={CPU: 70 * MIB})) as yard:
         service = await acquire(yard)
         pages = Outcomes()
-        assert (await service.process("task", batch(document, 1, 2), pages)).settled == (1, 2)
+        assert (await service.process("task", chunk(document, 1, 2), pages)).settled == (1, 2)
         failed = pages.seen[0]
         assert isinstance(failed, PageFailed)
         assert (failed.reason, failed.retryable) == (TaskFailureReason.MEMORY_LIMIT_EXCEEDED, False)
@@ -337,16 +337,16 @@ async def test_a_model_set_that_can_never_fit_is_refused() -> None:
 async def test_a_lost_worker_gives_its_memory_and_place_back(document: Path) -> None:
     async with running(make_yard(faults={"2": "sigsegv"}, places={CPU: 1})) as yard:
         service = await acquire(yard)
-        outcome = await service.process("task", batch(document, 1, 2), Outcomes())
+        outcome = await service.process("task", chunk(document, 1, 2), Outcomes())
         assert outcome.loss is not None
         assert outcome.loss.page == 2
         await eventually(lambda: yard.admission.reservations == ())
-        again = await service.process("task", batch(document, 1), Outcomes())
+        again = await service.process("task", chunk(document, 1), Outcomes())
         assert again.loss is not None
         assert again.loss.page is None
         await yard.pool.release(service)
         service = await acquire(yard)
-        assert (await service.process("task", batch(document, 1), Outcomes())).settled == (1,)
+        assert (await service.process("task", chunk(document, 1), Outcomes())).settled == (1,)
         await yard.pool.release(service)
 
 
@@ -354,7 +354,7 @@ async def test_a_worker_that_ran_out_of_memory_is_replaced(document: Path) -> No
     async with running(make_yard(faults={"1": "memory_error"})) as yard:
         service = await acquire(yard)
         (pid,) = pids(yard)
-        await service.process("task", batch(document, 1, 2), Outcomes())
+        await service.process("task", chunk(document, 1, 2), Outcomes())
         await yard.pool.release(service)
         await eventually(lambda: is_buried(pid))
         (told,) = yard.estimator.observations
@@ -371,7 +371,7 @@ async def test_what_a_page_took_of_a_gpu_is_learned_where_the_driver_says(
     yard = make_yard(places={gpu: 1}, limits={CPU: 1024 * MIB, gpu: 8192 * MIB}, gpu_mib=told_mib)
     async with running(yard):
         service = await yard.pool.acquire(device=gpu, engine="faulty", profile="plain")
-        await service.process("task", batch(document, 1), Outcomes())
+        await service.process("task", chunk(document, 1), Outcomes())
         await yard.pool.release(service)
     (told,) = yard.estimator.observations
     assert (told.key.device, told.peak.gpu_bytes) == (gpu, learned)
@@ -382,7 +382,7 @@ async def test_what_a_worker_leaked_before_is_not_learned_as_a_need(document: Pa
     async with running(make_yard(faults={"every": "leak:100"})) as yard:
         for number in (1, 2):
             service = await acquire(yard)
-            await service.process("task", batch(document, number), Outcomes())
+            await service.process("task", chunk(document, number), Outcomes())
             await yard.pool.release(service)
         assert len(pids(yard)) == 1
     first, second = (told.peak.ram_bytes for told in yard.estimator.observations)
@@ -396,7 +396,7 @@ async def test_a_worker_that_has_grown_is_replaced(document: Path) -> None:
     async with running(make_yard(config, faults={"every": "leak:20"}, clock=clock)) as yard:
         for number, expected in ((1, 1), (2, 0)):
             service = await acquire(yard)
-            await service.process("task", batch(document, number), Outcomes())
+            await service.process("task", chunk(document, number), Outcomes())
             await yard.pool.release(service)
             clock.advance(timedelta(seconds=2))
             await yard.models.run_once()
@@ -414,7 +414,7 @@ async def test_what_an_engine_is_known_to_keep_is_no_growth(document: Path) -> N
         for number in (1, 2, 3):
             service = await acquire(yard)
             seen.update(pids(yard))
-            await service.process("task", batch(document, number), Outcomes())
+            await service.process("task", chunk(document, number), Outcomes())
             await yard.pool.release(service)
             clock.advance(timedelta(seconds=2))
             await yard.models.run_once()
@@ -424,7 +424,7 @@ async def test_what_an_engine_is_known_to_keep_is_no_growth(document: Path) -> N
 async def test_a_worker_s_base_is_what_it_held_when_loaded(document: Path) -> None:
     async with running(make_yard(faults={"every": "leak:100"})) as yard:
         service = await acquire(yard)
-        await service.process("task", batch(document, 1), Outcomes())
+        await service.process("task", chunk(document, 1), Outcomes())
         await yard.models.trim_idle(CPU)
         await yard.pool.release(service)
         assert [0 < settled.ram_bytes < 100 * MIB for _, settled in yard.estimator.settled] == [True]
@@ -437,15 +437,15 @@ async def test_a_worker_that_grows_with_every_page_is_replaced(document: Path) -
         for _ in range(9):
             service = await acquire(yard)
             seen.update(pids(yard))
-            await service.process("task", batch(document, *[1] * 24), Outcomes())
+            await service.process("task", chunk(document, *[1] * 24), Outcomes())
             await yard.pool.release(service)
         assert len(seen) == 2, "after two windows of 96 pages"
 
 
-async def test_the_guard_kills_a_worker_and_its_batch_ends_with_that_cause(document: Path, tmp_path: Path) -> None:
+async def test_the_guard_kills_a_worker_and_its_chunk_ends_with_that_cause(document: Path, tmp_path: Path) -> None:
     async with running(make_yard(faults={"1": f"wait:{tmp_path / 'gate'}"})) as yard:
         service = await acquire(yard)
-        reading = asyncio.create_task(service.process("task", batch(document, 1), Outcomes()))
+        reading = asyncio.create_task(service.process("task", chunk(document, 1), Outcomes()))
         await eventually((tmp_path / "gate.reached").exists)
         await yard.models.kill(yard.models.workers()[0].worker_id, LossCause.OVER_RESERVATION)
         loss = (await reading).loss
@@ -503,7 +503,7 @@ async def test_stopping_gives_unfinished_pages_back_without_blame(document: Path
     gate = tmp_path / "gate"
     async with running(make_yard(faults={"2": f"wait:{gate}"})) as yard:
         service = await acquire(yard)
-        reading = asyncio.create_task(service.process("task", batch(document, 1, 2, 3), Outcomes()))
+        reading = asyncio.create_task(service.process("task", chunk(document, 1, 2, 3), Outcomes()))
         await eventually((tmp_path / "gate.reached").exists)
         await yard.pool.stop()
         outcome = await reading

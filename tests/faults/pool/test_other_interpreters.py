@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.fixtures.pool import QUICK, Outcomes, batch, faulty_load, is_buried, make_document, make_yard, no_oom
+from tests.fixtures.pool import QUICK, Outcomes, chunk, faulty_load, is_buried, make_document, make_yard, no_oom
 
 from pagemill.domain.memory import CPU
-from pagemill.domain.outcomes import PageRead
+from pagemill.domain.work.outcomes import PageRead
 from pagemill.engines.registry import engine_specs
 from pagemill.pool.placement import LocalPlacement
 from pagemill.pool.worker import Worker
@@ -42,7 +42,7 @@ async def test_a_worker_of_another_environment_reads(interpreter: str, tmp_path:
         await worker.load(faulty_load({}))
         assert psutil.Process(worker.pid).cmdline()[0] == interpreter
         pages = Outcomes()
-        outcome = await worker.process(batch(make_document(tmp_path / "five.pdf"), 3), pages)
+        outcome = await worker.process(chunk(make_document(tmp_path / "five.pdf"), 3), pages)
     finally:
         await worker.stop()
     assert (outcome.settled, outcome.loss) == ((3,), None)

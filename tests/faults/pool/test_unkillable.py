@@ -8,13 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.fixtures.pool import PATIENCE, QUICK, QUICK_MODELS, Outcomes, Yard, batch, faulty_load, make_yard, no_oom
+from tests.fixtures.pool import PATIENCE, QUICK, QUICK_MODELS, Outcomes, Yard, chunk, faulty_load, make_yard, no_oom
 from tests.fixtures.unkillable import Held
 
 from pagemill.domain.errors import PagemillError, TaskFailureReason, TimedOut, WorkerLost
 from pagemill.domain.memory import CPU, MIB, MemoryNeed
-from pagemill.domain.outcomes import BatchOutcome, LossCause
-from pagemill.domain.recognition import EXPORT, READER
+from pagemill.domain.work.outcomes import ChunkOutcome, LossCause
+from pagemill.domain.work.recognition import EXPORT, READER
 from pagemill.pool.messages import Export, Inspect, Load, Ready, Render, Reply, Request
 from pagemill.pool.opening import Look
 from pagemill.pool.placement import LocalPlacement, WorkerProcess
@@ -77,7 +77,7 @@ async def stuck(kind: str, *, is_loaded: bool = True) -> AsyncIterator[Stuck]:
 
 
 async def cancelled(worker: Worker, document: Path) -> object:
-    reading = asyncio.create_task(worker.process(batch(document, 1), Outcomes()))
+    reading = asyncio.create_task(worker.process(chunk(document, 1), Outcomes()))
     await asyncio.sleep(0)
     reading.cancel()
     await asyncio.wait([reading])
@@ -87,7 +87,7 @@ async def cancelled(worker: Worker, document: Path) -> object:
 Operation = Callable[[Worker, Path], Awaitable[object]]
 OPERATIONS: Mapping[str, Operation] = {
     "load": lambda worker, _: worker.load(faulty_load({})),
-    "process": lambda worker, document: worker.process(batch(document, 1, page_timeout_s=0.1), Outcomes()),
+    "process": lambda worker, document: worker.process(chunk(document, 1, page_timeout_s=0.1), Outcomes()),
     "cancel": cancelled,
     "inspect": lambda worker, document: worker.inspect(Inspect(path=str(document)), limit=A_MOMENT),
     "render": lambda worker, _: worker.render(RENDER, limit=A_MOMENT),
@@ -156,7 +156,7 @@ async def test_its_page_is_a_hang_unless_it_was_ended_for_memory(
 ) -> None:
     async with stuck(kind) as held:
         reading = asyncio.create_task(
-            held.worker.process(batch(document, 1, 2, page_timeout_s=0.1 if asked is None else 60.0), Outcomes())
+            held.worker.process(chunk(document, 1, 2, page_timeout_s=0.1 if asked is None else 60.0), Outcomes())
         )
         await asyncio.sleep(0)
         if asked is not None:
@@ -170,10 +170,10 @@ async def test_its_page_is_a_hang_unless_it_was_ended_for_memory(
 @pytest.mark.parametrize("kind", ["fake", "real"])
 async def test_a_stop_blames_no_page(kind: str, document: Path) -> None:
     async with stuck(kind) as held:
-        reading = asyncio.create_task(held.worker.process(batch(document, 1), Outcomes()))
+        reading = asyncio.create_task(held.worker.process(chunk(document, 1), Outcomes()))
         await asyncio.sleep(0)
         assert not await asyncio.wait_for(held.worker.stop(), BOUND.total_seconds())
-        assert await asyncio.wait_for(reading, BOUND.total_seconds()) == BatchOutcome(())
+        assert await asyncio.wait_for(reading, BOUND.total_seconds()) == ChunkOutcome(())
 
 
 # --- in the pool -----------------------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ class Holding(LocalPlacement):
 
 @asynccontextmanager
 async def yard_with_a_stuck_worker(kind: str, document: Path) -> AsyncIterator[tuple[Yard, Callable[[], None]]]:
-    """A pool whose first worker was lost over a batch, and does not end; its service was released."""
+    """A pool whose first worker was lost over a chunk, and does not end; its service was released."""
     placement = FakePlacement() if kind == "fake" else Holding()
     yard = make_yard(replace(QUICK_MODELS, worker=BRIEF, workers_per_key=1), placement=placement, places={CPU: 1})
     yard.pool.start()
@@ -203,7 +203,7 @@ async def yard_with_a_stuck_worker(kind: str, document: Path) -> AsyncIterator[t
     let_go = hold(placement.processes[0])
     if isinstance(placement.processes[0], FakeProcess):
         placement.processes[0]._answers = answer_nothing
-    reading = service.process("task", batch(document, 1, 2, page_timeout_s=0.1), Outcomes())
+    reading = service.process("task", chunk(document, 1, 2, page_timeout_s=0.1), Outcomes())
     outcome = await asyncio.wait_for(reading, BOUND.total_seconds())
     assert outcome.loss is not None
     assert outcome.loss.reason is TaskFailureReason.TIMEOUT
@@ -230,9 +230,9 @@ async def acquire(yard: Yard) -> OCRService:
 async def test_the_work_goes_on_elsewhere_and_the_memory_stays_reserved(kind: str, document: Path) -> None:
     async with yard_with_a_stuck_worker(kind, document) as (yard, let_go):
         (reservation,) = yard.admission.reservations
-        assert reservation.need == MemoryNeed(80 * MIB), "all that its batch was promised"
+        assert reservation.need == MemoryNeed(80 * MIB), "all that its chunk was promised"
         service = await acquire(yard)
-        outcome = await service.process("task", batch(document, 1, 2), Outcomes())
+        outcome = await service.process("task", chunk(document, 1, 2), Outcomes())
         assert (outcome.settled, outcome.loss) == ((1, 2), None)
         await yard.pool.release(service)
         assert reservation in yard.admission.reservations

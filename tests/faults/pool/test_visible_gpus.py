@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.fixtures.pool import QUICK_MODELS, Outcomes, batch, make_document, make_yard
+from tests.fixtures.pool import QUICK_MODELS, Outcomes, chunk, make_document, make_yard
 
 from pagemill.domain.memory import CPU, MIB, DeviceId
-from pagemill.domain.outcomes import PageRead
-from pagemill.domain.page import Page
+from pagemill.domain.page.page import Page
+from pagemill.domain.work.outcomes import PageRead
 from pagemill.memory.probes.nvml import NvmlProbe
 from pagemill.testing.engines import FAULTY
 
@@ -46,7 +46,7 @@ async def test_a_worker_is_told_its_gpu_by_uuid_before_it_loads(device: DeviceId
     try:
         service = await yard.pool.acquire(device=device, engine=FAULTY.name)
         pages = Outcomes()
-        await service.process("task", batch(make_document(tmp_path / "five.pdf"), 1), pages)
+        await service.process("task", chunk(make_document(tmp_path / "five.pdf"), 1), pages)
         await yard.pool.release(service)
     finally:
         await yard.pool.stop()

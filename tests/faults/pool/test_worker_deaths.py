@@ -1,4 +1,4 @@
-"""A worker that dies, hangs or talks nonsense costs one batch, is seen at once, and says how it ended."""
+"""A worker that dies, hangs or talks nonsense costs one chunk, is seen at once, and says how it ended."""
 
 import asyncio
 import os
@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from tests.fixtures.cgroups import inside, limited_cgroup
-from tests.fixtures.pool import Outcomes, WorkerMaker, batch, eventually, faulty_load
+from tests.fixtures.pool import Outcomes, WorkerMaker, chunk, eventually, faulty_load
 
 from pagemill.domain.errors import EngineFailed, InvalidDocument, OutOfMemory, TaskFailureReason, TimedOut, WorkerLost
 from pagemill.domain.memory import MIB
-from pagemill.domain.outcomes import BatchOutcome, LossCause, PageFailed, PageNeedsOcr, PageRead
-from pagemill.domain.page import Page
-from pagemill.domain.recognition import Stage
+from pagemill.domain.page.page import Page
+from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, PageFailed, PageNeedsOcr, PageRead
+from pagemill.domain.work.recognition import Stage
 from pagemill.memory.probes.oom import OomEvidence, watch_oom
 from pagemill.pool.messages import Inspect, Load
 
@@ -24,7 +24,7 @@ from pagemill.pool.messages import Inspect, Load
 async def test_reads_every_page_in_order(workers: WorkerMaker, document: Path) -> None:
     worker = await workers.loaded()
     pages = Outcomes()
-    outcome = await worker.process(batch(document, 3, 1, 2), pages)
+    outcome = await worker.process(chunk(document, 3, 1, 2), pages)
     assert outcome.settled == (3, 1, 2)
     assert outcome.loss is None
     read = [one for one in pages.seen if isinstance(one, PageRead)]
@@ -36,7 +36,7 @@ async def test_a_reader_sends_pages_without_text_on_to_ocr(workers: WorkerMaker,
     reader = await workers.bare()
     await reader.load(Load())
     pages = Outcomes()
-    await reader.process(batch(document, 1, 2, stage=Stage.TEXT), pages)
+    await reader.process(chunk(document, 1, 2, stage=Stage.TEXT), pages)
     assert pages.seen == [PageNeedsOcr(1), PageNeedsOcr(2)]
 
 
@@ -54,7 +54,7 @@ async def test_a_death_mid_page_is_told_with_its_page(
 ) -> None:
     worker = await workers.loaded({"2": fault})
     pages = Outcomes()
-    outcome = await worker.process(batch(document, 1, 2, 3), pages)
+    outcome = await worker.process(chunk(document, 1, 2, 3), pages)
     assert outcome.settled == (1,)
     assert pages.numbers == [1]
     assert outcome.loss is not None
@@ -66,7 +66,7 @@ async def test_a_death_mid_page_is_told_with_its_page(
 
 async def test_a_segmentation_fault_leaves_its_last_words(workers: WorkerMaker, document: Path) -> None:
     worker = await workers.loaded({"1": "sigsegv"})
-    outcome = await worker.process(batch(document, 1), Outcomes())
+    outcome = await worker.process(chunk(document, 1), Outcomes())
     assert outcome.loss is not None
     assert "Fatal Python error: Segmentation fault" in outcome.loss.message
 
@@ -79,7 +79,7 @@ async def test_a_kill_that_the_kernel_counted_is_out_of_memory(workers: WorkerMa
 
     workers.watch_oom = counted
     worker = await workers.loaded({"1": "hang"})
-    reading = asyncio.create_task(worker.process(batch(document, 1), Outcomes()))
+    reading = asyncio.create_task(worker.process(chunk(document, 1), Outcomes()))
     await eventually(lambda: worker.page == 1)
     oom_kills.append(1)
     os.kill(worker.pid, signal.SIGKILL)
@@ -93,7 +93,7 @@ async def test_a_real_kill_by_the_kernel_is_told_from_others(workers: WorkerMake
         workers.watch_oom = watch_oom
         worker = await workers.loaded({"2": "allocate"})
         (cgroup.path / "cgroup.procs").write_text(str(worker.pid))
-        outcome = await worker.process(batch(document, 1, 2, 3), Outcomes())
+        outcome = await worker.process(chunk(document, 1, 2, 3), Outcomes())
         assert cgroup.oom_kills() == 1
         assert outcome.loss is not None
         assert (outcome.settled, outcome.loss.page) == ((1,), 2)
@@ -107,7 +107,7 @@ async def test_somebody_elses_death_for_lack_of_memory_is_no_sign(workers: Worke
         workers.watch_oom = watch_oom
         worker = await workers.loaded({"1": "hang"})
         (ours.path / "cgroup.procs").write_text(str(worker.pid))
-        reading = asyncio.create_task(worker.process(batch(document, 1), Outcomes()))
+        reading = asyncio.create_task(worker.process(chunk(document, 1), Outcomes()))
         await eventually(lambda: worker.page == 1)
         greedy = [sys.executable, "-c", "taken = bytearray(b'x') * (200 << 20)"]
         process = await asyncio.create_subprocess_exec(*inside(theirs, greedy))
@@ -121,7 +121,7 @@ async def test_somebody_elses_death_for_lack_of_memory_is_no_sign(workers: Worke
 
 async def test_a_hang_is_ended_after_the_page_timeout(workers: WorkerMaker, document: Path) -> None:
     worker = await workers.loaded({"2": "hang"})
-    outcome = await worker.process(batch(document, 1, 2, 3, page_timeout_s=3.0), Outcomes())
+    outcome = await worker.process(chunk(document, 1, 2, 3, page_timeout_s=3.0), Outcomes())
     assert outcome.settled == (1,)
     assert outcome.loss is not None
     assert (outcome.loss.cause, outcome.loss.page) == (LossCause.HANG, 2)
@@ -130,7 +130,7 @@ async def test_a_hang_is_ended_after_the_page_timeout(workers: WorkerMaker, docu
 async def test_our_own_kill_keeps_the_cause_it_was_given(workers: WorkerMaker, document: Path, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     worker = await workers.loaded({"1": f"wait:{gate}"})
-    reading = asyncio.create_task(worker.process(batch(document, 1), Outcomes()))
+    reading = asyncio.create_task(worker.process(chunk(document, 1), Outcomes()))
     await eventually((tmp_path / "gate.reached").exists)
     await worker.kill(LossCause.OVER_RESERVATION)
     outcome = await reading
@@ -142,7 +142,7 @@ async def test_our_own_kill_keeps_the_cause_it_was_given(workers: WorkerMaker, d
 async def test_printing_does_no_harm(workers: WorkerMaker, document: Path, caplog: pytest.LogCaptureFixture) -> None:
     worker = await workers.loaded({"every": "print"})
     with caplog.at_level("INFO", logger="pagemill.worker"):
-        outcome = await worker.process(batch(document, 1, 2), Outcomes())
+        outcome = await worker.process(chunk(document, 1, 2), Outcomes())
         await eventually(lambda: caplog.text.count("junk of a library") == 2)
     assert outcome.settled == (1, 2)
     assert f"{worker.name}: junk of a library" in caplog.text
@@ -160,7 +160,7 @@ async def test_an_engine_that_raises_costs_one_page(
 ) -> None:
     worker = await workers.loaded({"2": fault})
     pages = Outcomes()
-    outcome = await worker.process(batch(document, 1, 2, 3), pages)
+    outcome = await worker.process(chunk(document, 1, 2, 3), pages)
     assert outcome.settled == (1, 2, 3)
     failed = pages.seen[1]
     assert isinstance(failed, PageFailed)
@@ -169,25 +169,25 @@ async def test_an_engine_that_raises_costs_one_page(
     assert "ZeroDivisionError" not in failed.message
 
 
-async def test_out_of_memory_ends_the_batch_and_the_worker_is_not_used_again(
+async def test_out_of_memory_ends_the_chunk_and_the_worker_is_not_used_again(
     workers: WorkerMaker, document: Path
 ) -> None:
     worker = await workers.loaded({"2": "memory_error"})
     pages = Outcomes()
-    outcome = await worker.process(batch(document, 1, 2, 3), pages)
+    outcome = await worker.process(chunk(document, 1, 2, 3), pages)
     assert (outcome.settled, outcome.loss) == ((1, 2), None)
     failed = pages.seen[1]
     assert isinstance(failed, PageFailed)
     assert failed.reason is TaskFailureReason.OUT_OF_MEMORY
     assert worker.exhausted
-    assert await worker.process(batch(document, 3), pages) == BatchOutcome(())
+    assert await worker.process(chunk(document, 3), pages) == ChunkOutcome(())
 
 
 async def test_a_data_limit_turns_endless_allocation_into_an_error(workers: WorkerMaker, document: Path) -> None:
     worker = await workers.bare()
     await worker.load(faulty_load({"1": "allocate"}).model_copy(update={"data_limit_bytes": 300 * MIB}))
     pages = Outcomes()
-    await worker.process(batch(document, 1), pages)
+    await worker.process(chunk(document, 1), pages)
     failed = pages.seen[0]
     assert isinstance(failed, PageFailed)
     assert failed.reason is TaskFailureReason.OUT_OF_MEMORY
@@ -197,7 +197,7 @@ async def test_a_page_of_a_damaged_document_fails_and_says_so(workers: WorkerMak
     damaged = tmp_path / "damaged.pdf"
     damaged.write_bytes(b"%PDF-1.7 and nothing more")
     pages = Outcomes()
-    await (await workers.loaded()).process(batch(damaged, 1), pages)
+    await (await workers.loaded()).process(chunk(damaged, 1), pages)
     failed = pages.seen[0]
     assert isinstance(failed, PageFailed)
     assert (failed.reason, failed.retryable) == (TaskFailureReason.INVALID_DOCUMENT, False)
@@ -251,7 +251,7 @@ async def test_a_worker_that_died_idle_says_so_and_blames_no_page(workers: Worke
     worker = await workers.loaded()
     os.kill(worker.pid, signal.SIGKILL)
     await eventually(lambda: worker.is_gone)
-    outcome = await worker.process(batch(document, 1), Outcomes())
+    outcome = await worker.process(chunk(document, 1), Outcomes())
     assert outcome.settled == ()
     assert outcome.loss is not None
     assert outcome.loss.page is None
@@ -262,5 +262,5 @@ async def test_a_worker_that_died_idle_says_so_and_blames_no_page(workers: Worke
 async def test_trimming_gives_back_what_was_leaked_no_more(workers: WorkerMaker, document: Path) -> None:
     worker = await workers.loaded({"every": "leak:20"})
     before = worker.rss_bytes
-    await worker.process(batch(document, 1, 2, 3), Outcomes())
+    await worker.process(chunk(document, 1, 2, 3), Outcomes())
     assert await worker.trim() > before + 55 * MIB

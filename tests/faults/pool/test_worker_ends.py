@@ -14,14 +14,14 @@ from tests.fixtures.pool import (
     QUICK,
     Outcomes,
     WorkerMaker,
-    batch,
+    chunk,
     eventually,
     is_alive,
     is_buried,
     open_files,
 )
 
-from pagemill.domain.outcomes import PageOutcome
+from pagemill.domain.work.outcomes import PageOutcome
 
 PATIENT = replace(QUICK, cancel_grace=PATIENCE)
 MANY = 500
@@ -34,7 +34,7 @@ async def test_cancelling_stops_after_the_page_at_hand(workers: WorkerMaker, doc
     workers.config = PATIENT
     worker = await workers.loaded({"2": f"wait:{gate}", "3": f"tally:{tally}"})
     pages = Outcomes()
-    reading = asyncio.create_task(worker.process(batch(document, 1, 2, *[3] * MANY), pages))
+    reading = asyncio.create_task(worker.process(chunk(document, 1, 2, *[3] * MANY), pages))
     await eventually((tmp_path / "gate.reached").exists)
     reading.cancel()
     await asyncio.wait([reading], timeout=0.02)
@@ -46,13 +46,13 @@ async def test_cancelling_stops_after_the_page_at_hand(workers: WorkerMaker, doc
     assert tally.stat().st_size < MANY, "it hears of it while it reads"
     assert not worker.is_gone
     again = Outcomes()
-    await worker.process(batch(document, 4, 5), again)
+    await worker.process(chunk(document, 4, 5), again)
     assert again.numbers == [4, 5]
 
 
 async def test_cancelling_a_page_that_does_not_end_ends_the_worker(workers: WorkerMaker, document: Path) -> None:
     worker = await workers.loaded({"1": "hang"})
-    reading = asyncio.create_task(worker.process(batch(document, 1), Outcomes()))
+    reading = asyncio.create_task(worker.process(chunk(document, 1), Outcomes()))
     await eventually(lambda: worker.page == 1)
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -61,7 +61,7 @@ async def test_cancelling_a_page_that_does_not_end_ends_the_worker(workers: Work
     assert not is_alive(worker.pid)
 
 
-async def test_a_failure_of_the_caller_stops_the_batch_and_spares_the_worker(
+async def test_a_failure_of_the_caller_stops_the_chunk_and_spares_the_worker(
     workers: WorkerMaker, document: Path
 ) -> None:
     async def refuse(outcome: PageOutcome) -> None:
@@ -69,22 +69,22 @@ async def test_a_failure_of_the_caller_stops_the_batch_and_spares_the_worker(
 
     worker = await workers.loaded()
     with pytest.raises(ConnectionError, match="page 1"):
-        await worker.process(batch(document, 1, 2, 3), refuse)
+        await worker.process(chunk(document, 1, 2, 3), refuse)
     pages = Outcomes()
-    assert (await worker.process(batch(document, 2, 3), pages)).settled == (2, 3)
+    assert (await worker.process(chunk(document, 2, 3), pages)).settled == (2, 3)
 
 
-async def test_two_batches_take_turns(workers: WorkerMaker, document: Path) -> None:
+async def test_two_chunks_take_turns(workers: WorkerMaker, document: Path) -> None:
     worker = await workers.loaded()
     pages = Outcomes()
-    await asyncio.gather(worker.process(batch(document, 1, 2), pages), worker.process(batch(document, 3, 4), pages))
+    await asyncio.gather(worker.process(chunk(document, 1, 2), pages), worker.process(chunk(document, 3, 4), pages))
     assert pages.numbers == [1, 2, 3, 4]
 
 
 async def test_stopping_waits_for_the_page_at_hand(workers: WorkerMaker, document: Path, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     worker = await workers.loaded({"1": f"wait:{gate}"})
-    reading = asyncio.create_task(worker.process(batch(document, *[1] * MANY), Outcomes()))
+    reading = asyncio.create_task(worker.process(chunk(document, *[1] * MANY), Outcomes()))
     await eventually((tmp_path / "gate.reached").exists)
     stopping = asyncio.create_task(worker.stop(grace=PATIENCE))
     await asyncio.sleep(0)
@@ -98,7 +98,7 @@ async def test_stopping_waits_for_the_page_at_hand(workers: WorkerMaker, documen
 
 async def test_stopping_ends_even_a_worker_that_ignores_everything(workers: WorkerMaker, document: Path) -> None:
     worker = await workers.loaded({"1": "stubborn"})
-    reading = asyncio.create_task(worker.process(batch(document, 1), Outcomes()))
+    reading = asyncio.create_task(worker.process(chunk(document, 1), Outcomes()))
     await eventually(lambda: worker.page == 1)
     assert await worker.stop()
     assert not is_alive(worker.pid)
@@ -108,7 +108,7 @@ async def test_stopping_ends_even_a_worker_that_ignores_everything(workers: Work
 async def test_what_a_worker_started_dies_with_it(workers: WorkerMaker, document: Path, tmp_path: Path) -> None:
     note = tmp_path / "pid"
     worker = await workers.loaded({"1": f"spawn:{note}", "2": "sigkill"})
-    await worker.process(batch(document, 1, 2), Outcomes())
+    await worker.process(chunk(document, 1, 2), Outcomes())
     await eventually(lambda: not is_alive(int(note.read_text())))
 
 
@@ -122,12 +122,12 @@ async def test_the_kernel_is_told_to_kill_workers_first(workers: WorkerMaker) ->
 SERVER = """
     import asyncio, sys
     from pathlib import Path
-    from tests.fixtures.pool import Outcomes, WorkerMaker, batch
+    from tests.fixtures.pool import Outcomes, WorkerMaker, chunk
 
     async def serve() -> None:
         worker = await WorkerMaker().loaded({"1": sys.argv[2]})
         print(worker.pid, flush=True)
-        await worker.process(batch(Path(sys.argv[1]), 1), Outcomes())
+        await worker.process(chunk(Path(sys.argv[1]), 1), Outcomes())
 
     asyncio.run(serve())
 """
@@ -155,7 +155,7 @@ async def test_thirty_lives_leave_nothing_behind(document: Path) -> None:
     async def live(fault: str) -> None:
         maker = WorkerMaker()
         worker = await maker.loaded({"2": fault})
-        await worker.process(batch(document, 1, 2), Outcomes())
+        await worker.process(chunk(document, 1, 2), Outcomes())
         await maker.stop()
         assert is_buried(worker.pid)
 

@@ -14,8 +14,8 @@ from tests.fixtures.proxy import proxy_before
 from tests.fixtures.server import PATIENCE_S, Gate, Server, faulty_server
 
 from pagemill.client import AccessDenied, Client, RetryRules, ServiceBusy, SubmitOptions
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import TaskStatus
 
 PAGES = 4
 FAULTY = SubmitOptions(engine="faulty", profile="plain", ocr="force")

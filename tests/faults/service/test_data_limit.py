@@ -8,8 +8,8 @@ from tests.data.documents import make_numbered_scan
 from tests.fixtures.server import FAULTY_ENGINE, Server, faulty_server
 
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.tasks import PageState, TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageState, TaskStatus
 
 
 def test_an_engine_that_allocates_without_end_fails_on_its_page_and_no_worker_is_lost(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from tests.data.documents import make_numbered_scan
 from tests.fixtures.server import FAULTY_ENGINE, Api, Gate, Server, faulty_server
 
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.tasks import PageState, TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageState, TaskStatus
 
 PAGES = 12
 LONG_LEASES = {"TASKS__LEASE_SECONDS": "3600"}

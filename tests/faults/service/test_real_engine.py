@@ -11,9 +11,9 @@ from tests.data.documents import make_numbered_scan
 from tests.fixtures.server import Server, until
 
 from pagemill import Session
-from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import MemoryNeed
-from pagemill.domain.tasks import PageState, TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageState, TaskStatus
 from pagemill.engines.registry import engine_specs
 
 PAGES = 12

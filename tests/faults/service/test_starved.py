@@ -13,8 +13,8 @@ from pagemill.app import Application
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import CPU, MIB, MemoryNeed, Reservation
-from pagemill.domain.recognition import RecognitionOptions
-from pagemill.domain.tasks import Task, TaskOptions, TaskStatus
+from pagemill.domain.task.task import Task, TaskOptions, TaskStatus
+from pagemill.domain.work.recognition import RecognitionOptions
 from pagemill.settings import Settings
 from pagemill.testing.engines import FAULTY
 

@@ -8,7 +8,7 @@ from tests.data.documents import make_numbered_scan
 from tests.fixtures.server import FAULTY_ENGINE, PATIENCE_S, Gate, faulty_server, until
 from tests.fixtures.unkillable import held
 
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.task.task import TaskStatus
 
 
 def test_a_task_ends_although_its_worker_does_not(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.data.documents import make_numbered_scan
 from tests.fixtures.server import FAULTY_ENGINE, Gate, faulty_server, until
 
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.task.task import TaskStatus
 
 PAGES = 2
 

@@ -9,8 +9,8 @@ import pytest
 from tests.data.documents import make_numbered_scan
 from tests.fixtures.server import FAULTY_ENGINE, Api, Gate, Server, faulty_server
 
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import TaskStatus
 
 PAGES = 12
 IN_FLIGHT = 4

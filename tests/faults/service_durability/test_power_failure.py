@@ -13,7 +13,7 @@ from tests.fixtures import server as servers
 from tests.fixtures.server import FAULTY_ENGINE, Api, Gate, Server
 from tests.fixtures.syscalls import Happening, Kind, Trace
 
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.task.task import TaskStatus
 
 PAGES = 12
 LOG = "pagemill.db-wal"

@@ -11,8 +11,8 @@ from tests.data.documents import make_numbered_scan
 from tests.fixtures.postgres import PostgresServer
 from tests.fixtures.server import FAULTY_ENGINE, Api, Gate, faulty_server, until
 
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.tasks import PageState, TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageState, TaskStatus
 
 PAGES = 12
 LEASE_S = 3

@@ -12,9 +12,9 @@ from tests.faults.service_memory.conftest import Confined, ConfinedServer
 from tests.fixtures.server import FAULTY_ENGINE, Api, until
 
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import MIB
-from pagemill.domain.tasks import PageState, TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageState, TaskStatus
 
 SIZES = ((300, 200), (1654, 2339), (900, 1400), (2480, 1754), (2600, 3600), (1240, 1754))
 """Of pages, pixels: from a stamp to more than nine megapixels."""

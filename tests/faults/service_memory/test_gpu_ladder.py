@@ -8,8 +8,8 @@ from tests.data.documents import make_numbered_scan
 from tests.faults.service_memory import gpu_server
 from tests.fixtures.server import FAULTY_ENGINE, Server
 
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import TaskStatus
 
 
 def test_a_page_that_does_not_fit_on_the_gpu_is_read_on_the_cpu(tmp_path: Path) -> None:

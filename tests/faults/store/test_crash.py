@@ -8,18 +8,18 @@ from sqlalchemy import text
 from tests.fixtures.databases import CleanDatabase
 from tests.fixtures.stores import Stores, TurnedClock, read_page, started
 
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.tasks import PageState, TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageState, TaskStatus
 
 PAGES = 60
 COMMITTER = """
 import asyncio, sys
 from datetime import timedelta
-from pagemill.domain.backlog import PageKind
-from pagemill.domain.clock import SystemClock
+from pagemill.domain.work.backlog import PageKind
+from pagemill.domain.clocks import SystemClock
 from pagemill.domain.memory import CPU
-from pagemill.domain.outcomes import PageRead
-from pagemill.domain.recognition import Stage
+from pagemill.domain.work.outcomes import PageRead
+from pagemill.domain.work.recognition import Stage
 from pagemill.store.database import Database
 from pagemill.store.page_queue import SqlPageQueue
 

@@ -19,11 +19,11 @@ from tests.fixtures.stores import RunningClock, Stores, new_task
 from tests.fixtures.tasks_room import OWNER, Room, eventually
 
 from pagemill.domain.errors import DatabaseUnavailable
-from pagemill.domain.events import TaskEvent
-from pagemill.domain.tasks import PageState, Task, TaskStatus
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import PageState, Task, TaskStatus
 from pagemill.store.database import Database
-from pagemill.tasks.batches import BatchConfig
-from pagemill.tasks.rescuer import Rescuer
+from pagemill.tasks.duties.rescuer import Rescuer
+from pagemill.tasks.work.chunks import ChunkConfig
 
 T = TypeVar("T")
 PAGES = 3
@@ -81,7 +81,7 @@ async def _run(database: FaultyDatabase, work_dir: Path) -> list[Task]:
     """Take a document from its submission to its cleanup; the tasks that came of it."""
     stores = Stores(database, RunningClock())
     room = Room(
-        stores, work_dir, config=BatchConfig(owner=OWNER, lease_for=LEASE, write_again_after=SOON), interval=SOON
+        stores, work_dir, config=ChunkConfig(owner=OWNER, lease_for=LEASE, write_again_after=SOON), interval=SOON
     )
     rescuer = Rescuer(
         queue=stores.queue,

@@ -4,7 +4,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from pagemill.cli.main import cli
-from pagemill.web.engine_wire import EngineListWire
+from pagemill.wire.engine_wire import EngineListWire
 
 
 def test_only_what_there_is_can_be_installed(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from pagemill.client.calls import understood
+from pagemill.client.calls import parse_answer
 from pagemill.client.errors import AnswerNotUnderstood
 from pagemill.client.transport import Reply
-from pagemill.domain.page import Block, Line, Page, PageSource, Word
+from pagemill.domain.page.page import Block, Line, Page, PageSource, Word
 
 PLACE = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0))
 PAGE = Page(
@@ -30,9 +30,9 @@ def with_more(value: object) -> object:
 def test_a_page_with_more_members_is_the_same_page() -> None:
     more = json.dumps(with_more(json.loads(PAGE.to_json()))).encode()
     assert more.count(b"mood") == 4
-    assert understood(Reply(200, {}, more), Page) == PAGE
+    assert parse_answer(Reply(200, {}, more), Page) == PAGE
 
 
 def test_a_page_with_fewer_is_not_understood() -> None:
     with pytest.raises(AnswerNotUnderstood):
-        understood(Reply(200, {}, b'{"number": 3}'), Page)
+        parse_answer(Reply(200, {}, b'{"number": 3}'), Page)

@@ -3,7 +3,7 @@
 import pytest
 
 from pagemill.client import errors
-from pagemill.client.calls import refused
+from pagemill.client.calls import refusal_of
 from pagemill.client.errors import ClientError, Problem, ServiceBusy, ServiceFault, refusal
 from pagemill.client.sending import SubmitOptions, form_fields
 from pagemill.client.transport import Reply
@@ -85,7 +85,7 @@ def test_an_error_says_what_a_task_would_have_failed_for() -> None:
 
 @pytest.mark.parametrize(("status", "kind"), [(502, ServiceBusy), (500, ServiceFault), (429, ServiceBusy)])
 def test_what_a_proxy_says_is_an_error_too(status: int, kind: type[ClientError]) -> None:
-    error = refused(Reply(status, {"retry-after": "7"}, b"<html>Bad gateway</html>"))
+    error = refusal_of(Reply(status, {"retry-after": "7"}, b"<html>Bad gateway</html>"))
     assert type(error) is kind
     assert (error.code, error.retry_after_s) == ("http_error", 7.0)
 
@@ -94,7 +94,7 @@ def test_what_a_proxy_says_is_an_error_too(status: int, kind: type[ClientError])
     ("value", "seconds"), [("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", None), ("", None), ("12", 12.0)]
 )
 def test_when_to_come_back_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
-    assert refused(Reply(503, {"retry-after": value}, b"")).retry_after_s == seconds
+    assert refusal_of(Reply(503, {"retry-after": value}, b"")).retry_after_s == seconds
 
 
 def test_there_is_an_option_for_every_field_of_the_service_and_for_no_other() -> None:

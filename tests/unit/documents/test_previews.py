@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from pagemill.documents.previews import write_preview
-from pagemill.domain.image import PageImage
+from pagemill.domain.page.image import PageImage
 
 WIDTH, HEIGHT = 60, 40
 

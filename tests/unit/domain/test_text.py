@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from pagemill.domain import outcomes
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.errors import PagemillError, TaskFailureReason
-from pagemill.domain.outcomes import LossCause, PageFailed, WorkerLoss
-from pagemill.domain.page import Block, Line, Page, PageSource, Table, TableCell, Word
-from pagemill.domain.tasks import StoredDocument, TaskCreateRequest, TaskOptions, TaskStartRequest
+from pagemill.domain.page.page import Block, Line, Page, PageSource, Table, TableCell, Word
+from pagemill.domain.task.task import StoredDocument, TaskCreateRequest, TaskOptions, TaskStartRequest
+from pagemill.domain.task.webhooks import WebhookFailed
 from pagemill.domain.text import REPLACEMENT, TextFromOutside, storable, storable_json
-from pagemill.domain.webhooks import WebhookFailed
+from pagemill.domain.work import outcomes
+from pagemill.domain.work.outcomes import LossCause, PageFailed, WorkerLoss
 from pagemill.pool import messages
 from pagemill.pool.messages import LENGTHS, pack, parse_reply
 

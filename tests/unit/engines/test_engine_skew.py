@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from tests.data import make_pages
 
-from pagemill.domain.page import Line, Word
+from pagemill.domain.page.page import Line, Word
 from pagemill.engines.skew import MOST_DEGREES, read_level, skew_degrees
 
 PAGE = make_pages.text_page(make_pages.ENGLISH * 3, width=1000, height=1400)

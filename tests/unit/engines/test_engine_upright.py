@@ -2,8 +2,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from pagemill.domain.image import PageImage
-from pagemill.domain.page import Line, Word
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Line, Word
 from pagemill.engines.assembly import ReadImage
 from pagemill.engines.upright import read_upright, upright
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pagemill.domain.engines import EngineConfig
 from pagemill.domain.memory import MIB
+from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.engines.pixels import Pixels
 from pagemill.engines.rapidocr.models import Networks, model_files
 from pagemill.engines.rapidocr.on_onnxruntime import networks

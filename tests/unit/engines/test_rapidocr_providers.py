@@ -1,8 +1,8 @@
 import pytest
 from onnxruntime import get_available_providers
 
-from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import DeviceUnavailable
+from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.engines.rapidocr import load_on_cuda
 from pagemill.engines.rapidocr.providers import CPU_PROVIDER, CUDA, check_in_use, cuda_providers
 from pagemill.engines.registry import engine_specs

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pagemill.domain.engines import EngineConfig
+from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.engines.pixels import Pixels
 from pagemill.engines.rapidocr import on_onnxruntime, on_openvino
 from pagemill.engines.rapidocr.models import Letters, Networks, model_files

@@ -1,5 +1,5 @@
-from pagemill.domain.engines import EngineProfile, EngineSpec
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemorySeed
+from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec
 from pagemill.memory.admission import Account
 from pagemill.memory.capacity import capacities
 from pagemill.memory.estimator import LearningEstimator, seeds_of

@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 from pydantic import JsonValue
 
-from pagemill.domain.engines import EngineProfile, EngineSpec, StructureSpec
 from pagemill.domain.errors import UnknownEngine
 from pagemill.domain.memory import CPU, MIB, DeviceId, Drift, MemoryNeed, MemorySeed
-from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec, StructureSpec
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.memory.estimator import LearningEstimator, seeds_of
 
 SEED = MemorySeed(
@@ -40,7 +40,7 @@ def learn(
 
 
 def ram_mib(estimator: LearningEstimator, pixels: int = PAGE, batch_size: int | None = None) -> float:
-    return estimator.batch(KEY, pixels=pixels, batch_size=batch_size).ram_bytes / MIB
+    return estimator.peak(KEY, pixels=pixels, batch_size=batch_size).ram_bytes / MIB
 
 
 def test_each_language_loaded_for_itself_is_seeded() -> None:
@@ -52,12 +52,12 @@ def test_each_language_loaded_for_itself_is_seeded() -> None:
 
 def test_before_anything_is_learned_the_seed_counts(estimator: LearningEstimator) -> None:
     assert estimator.base(KEY) == MemoryNeed(100 * MIB)
-    assert estimator.batch(KEY, pixels=PAGE) == MemoryNeed(300 * MIB + 10 * PAGE)
-    assert estimator.batch(GPU_KEY, pixels=PAGE) == MemoryNeed(300 * MIB + 10 * PAGE, 60 * MIB + 4 * PAGE)
+    assert estimator.peak(KEY, pixels=PAGE) == MemoryNeed(300 * MIB + 10 * PAGE)
+    assert estimator.peak(GPU_KEY, pixels=PAGE) == MemoryNeed(300 * MIB + 10 * PAGE, 60 * MIB + 4 * PAGE)
 
 
 def test_a_smaller_batch_needs_less_and_none_is_the_engines_own(estimator: LearningEstimator) -> None:
-    assert estimator.batch(KEY, pixels=PAGE, batch_size=4).ram_bytes == 300 * MIB + 10 * PAGE // 2
+    assert estimator.peak(KEY, pixels=PAGE, batch_size=4).ram_bytes == 300 * MIB + 10 * PAGE // 2
     assert ram_mib(estimator, batch_size=8) == ram_mib(estimator)
 
 
@@ -160,30 +160,30 @@ def test_a_failure_is_outvoted_by_pages_as_large_that_needed_less(estimator: Lea
 
 
 def test_figures_of_zero_were_not_measured(estimator: LearningEstimator) -> None:
-    before = estimator.batch(GPU_KEY, pixels=PAGE)
+    before = estimator.peak(GPU_KEY, pixels=PAGE)
     for _ in range(30):
         estimator.observe(GPU_KEY, pixels=PAGE, batch_size=None, peak=MemoryNeed(200 * MIB))
-    after = estimator.batch(GPU_KEY, pixels=PAGE)
+    after = estimator.peak(GPU_KEY, pixels=PAGE)
     assert after.ram_bytes < before.ram_bytes
     assert after.gpu_bytes == before.gpu_bytes
     learn(estimator, 30, 0)
-    assert estimator.batch(KEY, pixels=PAGE).ram_bytes == 300 * MIB + 10 * PAGE
+    assert estimator.peak(KEY, pixels=PAGE).ram_bytes == 300 * MIB + 10 * PAGE
 
 
 def test_gpu_peaks_are_learned_apart(estimator: LearningEstimator) -> None:
     for _ in range(30):
         estimator.observe(GPU_KEY, pixels=PAGE, batch_size=None, peak=MemoryNeed(200 * MIB, 900 * MIB))
-    assert 900 * MIB < estimator.batch(GPU_KEY, pixels=PAGE).gpu_bytes < 1000 * MIB
+    assert 900 * MIB < estimator.peak(GPU_KEY, pixels=PAGE).gpu_bytes < 1000 * MIB
 
 
 def test_profiles_and_devices_are_learned_apart(estimator: LearningEstimator) -> None:
     learn(estimator, 30, 150)
-    assert estimator.batch(GPU_KEY, pixels=PAGE).ram_bytes == 300 * MIB + 10 * PAGE
+    assert estimator.peak(GPU_KEY, pixels=PAGE).ram_bytes == 300 * MIB + 10 * PAGE
 
 
 def test_drift_is_observed_over_estimated(estimator: LearningEstimator) -> None:
     assert estimator.drifts() == {}
-    estimate = estimator.batch(KEY, pixels=0).ram_bytes
+    estimate = estimator.peak(KEY, pixels=0).ram_bytes
     for peak in (estimate // 2, estimate // 4, estimate // 2):
         estimator.observe(KEY, pixels=0, batch_size=None, peak=MemoryNeed(peak))
     assert estimator.drifts() == {KEY: Drift(last=0.5, p50=0.5, p99=0.5, pages=3)}
@@ -199,8 +199,8 @@ def test_what_was_learned_survives_as_plain_values(estimator: LearningEstimator)
     learn(other, 30, 999)
     other.restore(stored)
     assert other.snapshot() == estimator.snapshot()
-    assert other.batch(KEY, pixels=2 * PAGE) == estimator.batch(KEY, pixels=2 * PAGE)
-    assert other.batch(GPU_KEY, pixels=PAGE) == estimator.batch(GPU_KEY, pixels=PAGE)
+    assert other.peak(KEY, pixels=2 * PAGE) == estimator.peak(KEY, pixels=2 * PAGE)
+    assert other.peak(GPU_KEY, pixels=PAGE) == estimator.peak(GPU_KEY, pixels=PAGE)
     assert other.drifts() == estimator.drifts()
 
 
@@ -232,12 +232,12 @@ def test_what_is_not_a_snapshot_changes_nothing(estimator: LearningEstimator, st
 def test_an_unknown_engine_is_said(estimator: LearningEstimator) -> None:
     for engine, profile in [("nobody", ""), ("echo", "slow")]:
         with pytest.raises(UnknownEngine, match=engine):
-            estimator.batch(ModelSetKey(engine, profile, (), CPU), pixels=PAGE)
+            estimator.peak(ModelSetKey(engine, profile, (), CPU), pixels=PAGE)
 
 
 def test_the_reader_has_a_seed_of_its_own(estimator: LearningEstimator) -> None:
     reader = ModelSetKey.reader(CPU)
-    assert 0 < estimator.base(reader).ram_bytes < estimator.batch(reader, pixels=0).ram_bytes
+    assert 0 < estimator.base(reader).ram_bytes < estimator.peak(reader, pixels=0).ram_bytes
 
 
 def test_structure_models_add_what_they_take_to_engines_and_readers() -> None:
@@ -245,9 +245,9 @@ def test_structure_models_add_what_they_take_to_engines_and_readers() -> None:
     estimator = LearningEstimator(seeds_of([SPEC], structure=structure))
     for plain, more in ((KEY, (60, 100)), (ModelSetKey.reader(CPU), (120, 120))):
         key = replace(plain, structure=True)
-        base, batch = (estimator.base(key), estimator.batch(key, pixels=PAGE))
+        base, batch = (estimator.base(key), estimator.peak(key, pixels=PAGE))
         assert base.ram_bytes - estimator.base(plain).ram_bytes == more[0] * MIB
-        assert batch.ram_bytes - estimator.batch(plain, pixels=PAGE).ram_bytes == more[1] * MIB
+        assert batch.ram_bytes - estimator.peak(plain, pixels=PAGE).ram_bytes == more[1] * MIB
 
 
 def test_what_was_learned_with_structure_is_not_mistaken_for_what_was_learned_without() -> None:
@@ -270,8 +270,8 @@ def test_what_was_learned_before_there_was_structure_is_understood() -> None:
 
 def test_a_reader_is_promised_its_seed_however_little_many_pages_took(estimator: LearningEstimator) -> None:
     reader = ModelSetKey.reader(CPU)
-    seeded = estimator.batch(reader, pixels=0)
+    seeded = estimator.peak(reader, pixels=0)
     learn(estimator, 600, 55, key=reader, pixels=0)
-    assert estimator.batch(reader, pixels=0) == seeded
+    assert estimator.peak(reader, pixels=0) == seeded
     learn(estimator, 10, 400, key=reader, pixels=0)
-    assert estimator.batch(reader, pixels=0).ram_bytes >= 400 * MIB
+    assert estimator.peak(reader, pixels=0).ram_bytes >= 400 * MIB

@@ -11,13 +11,13 @@ import pytest
 
 from pagemill.domain.errors import DeviceUnavailable, NeverFits
 from pagemill.domain.memory import CPU, MIB, DeviceId, LevelChanged, MemoryLevel, MemoryNeed, MemoryReading
-from pagemill.domain.outcomes import LossCause
-from pagemill.domain.recognition import ModelSetKey
-from pagemill.domain.snapshot import WatchedWorker
+from pagemill.domain.reports.snapshot import WatchedWorker
+from pagemill.domain.work.outcomes import LossCause
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.memory.admission import WorkerUse
 from pagemill.memory.guard import GuardConfig, MemoryGuard
+from pagemill.memory.guard_decisions import GuardRules
 from pagemill.memory.levels import Polling
-from pagemill.memory.watch import WatchRules
 
 GPU = DeviceId("cuda:0")
 KEY = ModelSetKey("rapidocr", "accurate", (), CPU)
@@ -285,7 +285,7 @@ async def test_a_cap_bounds_our_own_use_and_not_that_of_others(scene: Scene) -> 
 
 
 async def test_its_own_thread_goes_on_after_a_look_that_failed(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    guard = scene.guard(GuardConfig(WatchRules(polling=Polling(longest_s=0.02))))
+    guard = scene.guard(GuardConfig(GuardRules(polling=Polling(longest_s=0.02))))
     loop, looked = asyncio.get_running_loop(), asyncio.Event()
     scene.machine.looked = lambda: loop.call_soon_threadsafe(looked.set)
     await guard.start(scene.workers)

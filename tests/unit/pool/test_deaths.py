@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from pagemill.domain.outcomes import LossCause
+from pagemill.domain.work.outcomes import LossCause
 from pagemill.memory.probes.oom import OomEvidence
 from pagemill.pool.deaths import Signs, explain, last_words
 

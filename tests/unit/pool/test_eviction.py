@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pagemill.domain.memory import CPU
-from pagemill.domain.recognition import ModelSetKey
-from pagemill.domain.snapshot import EvictionRecord, UnloadCause
+from pagemill.domain.reports.snapshot import EvictionRecord, UnloadCause
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.pool.eviction import Candidate, Demand, choose_evictions
 
 

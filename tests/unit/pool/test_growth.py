@@ -8,10 +8,10 @@ from pagemill.pool.growth import Growth
 BASE = 200 * MIB
 
 
-def read(size: Callable[[int], int], *, pages: int, batch: int = 4) -> Growth:
+def read(size: Callable[[int], int], *, pages: int, chunk: int = 4) -> Growth:
     growth = Growth()
-    for number in range(batch, pages + 1, batch):
-        growth.note(batch, size(number))
+    for number in range(chunk, pages + 1, chunk):
+        growth.note(chunk, size(number))
     return growth
 
 
@@ -32,9 +32,9 @@ def shrinking(number: int) -> int:
 
 
 @pytest.mark.parametrize("per_page", [MIB, 5 * MIB])
-@pytest.mark.parametrize("batch", [1, 4, 32])
-def test_a_steady_leak_is_measured(per_page: int, batch: int) -> None:
-    growth = read(lambda number: BASE + number * per_page, pages=320, batch=batch)
+@pytest.mark.parametrize("chunk", [1, 4, 32])
+def test_a_steady_leak_is_measured(per_page: int, chunk: int) -> None:
+    growth = read(lambda number: BASE + number * per_page, pages=320, chunk=chunk)
     assert per_page <= growth.bytes_per_page <= 2.1 * per_page
 
 
@@ -49,4 +49,4 @@ def test_nothing_is_said_of_the_first_pages() -> None:
 
 
 def test_what_is_kept_is_bounded_by_the_window() -> None:
-    assert len(read(sawtooth, pages=10_000, batch=1).sizes) <= Growth().window + 1
+    assert len(read(sawtooth, pages=10_000, chunk=1).sizes) <= Growth().window + 1

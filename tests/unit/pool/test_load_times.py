@@ -1,8 +1,8 @@
 import pytest
 
-from pagemill.domain.engine_report import LoadTime
 from pagemill.domain.memory import CPU
-from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.reports.engine_report import LoadTime
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.pool.load_times import LoadTimes
 
 KEY = ModelSetKey("wide", "plain", ("en", "zh"), CPU)

@@ -2,16 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import EncryptedDocument, OutOfMemory, PagemillError, TaskFailureReason
-from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
-from pagemill.domain.recognition import BatchParams, RecognitionOptions, Stage
+from pagemill.domain.work.engine_spec import EngineConfig
+from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
+from pagemill.domain.work.recognition import ChunkParams, RecognitionOptions, Stage
 from pagemill.pool.messages import (
     LENGTHS,
     MAX_HEAD_BYTES,
     MAX_PAYLOAD_BYTES,
-    BatchEnded,
     Cancel,
+    ChunkEnded,
     Failed,
     Inspect,
     Load,
@@ -31,7 +31,7 @@ from pagemill.pool.messages import (
     parse_request,
 )
 
-PARAMS = BatchParams("/tmp/a.pdf", (3, 1), Stage.TEXT, RecognitionOptions(languages=("eng",)), batch_size=4)
+PARAMS = ChunkParams("/tmp/a.pdf", (3, 1), Stage.TEXT, RecognitionOptions(languages=("eng",)), batch_size=4)
 
 
 def split(frame: bytes) -> tuple[bytes, bytes]:
@@ -48,8 +48,8 @@ def split(frame: bytes) -> tuple[bytes, bytes]:
         Load(),
         Load(factory="a.b:C", config=EngineConfig("fast", ("deu",), options={"n": 1, "on": True, "f": 0.5, "s": "1"})),
         Load(structure="a.b:D"),
-        Process(batch=7, params=PARAMS),
-        Cancel(batch=7),
+        Process(chunk=7, params=PARAMS),
+        Cancel(chunk=7),
         Inspect(path="/tmp/ä.pdf"),
         Render(document="/tmp/a.pdf", page=2, dpi=150, max_pixels=9, rotation=90, path="/tmp/p.jpg"),
         Trim(),
@@ -62,7 +62,7 @@ def test_requests_arrive_as_they_were_sent(request_: Request) -> None:
     assert payload == b""
 
 
-@pytest.mark.parametrize("reply", [PageStarted(number=2), BatchEnded(batch=7, exhausted=True), Rendered()])
+@pytest.mark.parametrize("reply", [PageStarted(number=2), ChunkEnded(chunk=7, exhausted=True), Rendered()])
 def test_replies_arrive_as_they_were_sent(reply: Reply) -> None:
     assert parse_reply(*split(pack(reply))) == reply
 

@@ -7,12 +7,12 @@ from typing import Self
 import pytest
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode
-from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import EncryptedDocument, EngineFailed, TaskFailureReason
-from pagemill.domain.image import PageImage
-from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageRead
-from pagemill.domain.page import Page, PageSource
-from pagemill.domain.recognition import BatchParams, RecognitionOptions, Stage
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Page, PageSource
+from pagemill.domain.work.engine_spec import EngineConfig
+from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageRead
+from pagemill.domain.work.recognition import ChunkParams, RecognitionOptions, Stage
 from pagemill.pool.page_reader import STRUCTURE_PIXELS, PageReader
 from pagemill.testing.engines import FaultyEngine
 from pagemill.testing.structure import MarkingAnalyser
@@ -73,8 +73,8 @@ def reader(shelf: Shelf, fault: str = "", *, with_engine: bool = True) -> PageRe
     return PageReader(engine, max_pixels=77, open_document=shelf)
 
 
-def params(name: str = "a", stage: Stage = Stage.OCR, ocr: OcrMode = OcrMode.AUTO) -> BatchParams:
-    return BatchParams(name, (1,), stage, RecognitionOptions(dpi=99, ocr=ocr))
+def params(name: str = "a", stage: Stage = Stage.OCR, ocr: OcrMode = OcrMode.AUTO) -> ChunkParams:
+    return ChunkParams(name, (1,), stage, RecognitionOptions(dpi=99, ocr=ocr))
 
 
 def test_a_page_is_rendered_as_asked_and_read() -> None:

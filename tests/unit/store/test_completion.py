@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pagemill.domain.documents import DocumentKind
-from pagemill.domain.tasks import TRANSITIONS, StoredDocument, Task, TaskOptions, TaskStatus
+from pagemill.domain.task.task import TRANSITIONS, StoredDocument, Task, TaskOptions, TaskStatus
 from pagemill.store.completion import final_status
 
 TASK = Task(

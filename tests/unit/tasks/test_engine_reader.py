@@ -1,12 +1,12 @@
 from collections.abc import Sequence
 
-from pagemill.domain.engine_report import A4_PIXELS, LoadTime, MeasuredMemory, WorkerMemory
-from pagemill.domain.engines import EngineProfile, EngineSpec
 from pagemill.domain.memory import CPU, MIB, DeviceId, DeviceMemory, MemoryLevel, MemoryNeed, MemorySeed
-from pagemill.domain.recognition import ModelSetKey
+from pagemill.domain.reports.engine_report import A4_PIXELS, LoadTime, MeasuredMemory, WorkerMemory
+from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.memory.estimator import LearningEstimator, seeds_of
 from pagemill.pool.load_times import LoadTimes
-from pagemill.tasks.engines import EngineReader
+from pagemill.tasks.engine_reader import EngineReader
 from pagemill.testing.memory import FakeAdmission
 from pagemill.testing.pool import FakeServicePool
 

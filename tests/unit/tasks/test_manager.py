@@ -10,7 +10,6 @@ from tests.fixtures.stores import Stores
 from tests.fixtures.tasks_room import Room
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind, PageSize
-from pagemill.domain.engines import EngineSpec
 from pagemill.domain.errors import (
     Conflict,
     DeviceUnavailable,
@@ -21,10 +20,9 @@ from pagemill.domain.errors import (
     PagemillError,
     QueueFull,
 )
-from pagemill.domain.events import TaskEvent
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
-from pagemill.domain.recognition import Stage
-from pagemill.domain.tasks import (
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import (
     PageState,
     StoredDocument,
     Task,
@@ -33,6 +31,8 @@ from pagemill.domain.tasks import (
     TaskStartRequest,
     TaskStatus,
 )
+from pagemill.domain.work.engine_spec import EngineSpec
+from pagemill.domain.work.recognition import Stage
 from pagemill.engines.registry import engine_specs
 from pagemill.store.idempotency import SqlSubmissions
 from pagemill.store.task_queue import QueueConfig

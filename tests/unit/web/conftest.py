@@ -8,7 +8,7 @@ from tests.fixtures.tasks_in_memory import TasksInMemory
 
 from pagemill.documents.writers import ResultWriters
 from pagemill.web.api import create_api
-from pagemill.web.config import WebConfig
+from pagemill.web.web_config import WebConfig
 
 MakeApi = Callable[[WebConfig], FastAPI]
 

@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from tests.fixtures.tasks_in_memory import TasksInMemory
 from tests.unit.web.conftest import MakeApi, client_of
 
-from pagemill.web.config import WebConfig
 from pagemill.web.dashboard_routes import FILES
+from pagemill.web.web_config import WebConfig
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 PDF = b"%PDF-1.7\n"

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from tests.fixtures.asgi import AsgiRequest
 from tests.fixtures.tasks_in_memory import TasksInMemory
 
-from pagemill.domain.tasks import TaskStatus
+from pagemill.domain.task.task import TaskStatus
 
 PDF = b"%PDF-1.7 three pages\n"
 STREAM = {"accept": "text/event-stream"}

@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from tests.fixtures.tasks_in_memory import TasksInMemory
 from tests.unit.web.conftest import MakeApi, client_of
 
-from pagemill.domain.tasks import TaskStatus
-from pagemill.web.config import WebConfig
+from pagemill.domain.task.task import TaskStatus
 from pagemill.web.options import FIELD_NAMES
+from pagemill.web.web_config import WebConfig
 
 PDF = b"%PDF-1.7\n"
 TYPES: Mapping[str, tuple[type, ...]] = {

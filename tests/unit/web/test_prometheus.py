@@ -8,9 +8,9 @@ from tests.fixtures.tasks_in_memory import TasksInMemory
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import MIB
-from pagemill.domain.outcomes import LossCause
-from pagemill.domain.recognition import Stage
-from pagemill.domain.tasks import Rung, TaskStatus
+from pagemill.domain.task.task import Rung, TaskStatus
+from pagemill.domain.work.outcomes import LossCause
+from pagemill.domain.work.recognition import Stage
 
 PDF = b"%PDF-1.7\n"
 LABELS = {"status", "outcome", "reason", "stage", "rung", "cause", "device", "lane", "le", "version"}

@@ -9,8 +9,8 @@ from tests.unit.web.conftest import client_of
 
 from pagemill.documents.writers import ResultWriters
 from pagemill.web.api import create_api
-from pagemill.web.config import WebConfig
 from pagemill.web.delivering import result_name
+from pagemill.web.web_config import WebConfig
 
 PDF = b"%PDF-1.7 of three pages"
 

@@ -8,7 +8,7 @@ from tests.unit.web.conftest import client_of
 
 from pagemill.documents.writers import ResultWriters
 from pagemill.web.api import create_api
-from pagemill.web.config import WebConfig
+from pagemill.web.web_config import WebConfig
 
 
 async def test_the_service_says_what_there_is(client: httpx.AsyncClient) -> None:

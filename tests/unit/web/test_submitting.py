@@ -8,7 +8,7 @@ import pytest
 from tests.fixtures.tasks_in_memory import TasksInMemory
 from tests.unit.web.conftest import MakeApi, client_of
 
-from pagemill.web.config import WebConfig
+from pagemill.web.web_config import WebConfig
 
 PDF = b"%PDF-1.7 three pages\n"
 

@@ -18,9 +18,9 @@ from tests.unit.web.conftest import MakeApi
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.errors import QueueFull
 from pagemill.domain.memory import MIB
-from pagemill.web.config import WebConfig
 from pagemill.web.problems import RequestRefused
 from pagemill.web.uploads import MAX_NAME_LENGTH, _disk_errors, remove_abandoned
+from pagemill.web.web_config import WebConfig
 
 PDF = b"%PDF-1.7 three pages\n"
 BOUNDARY = "limit"

@@ -12,7 +12,7 @@ from pagemill.documents.writers.html import HtmlWriter
 from pagemill.documents.writers.json_object import JsonWriter
 from pagemill.documents.writers.markdown import MarkdownWriter
 from pagemill.documents.writers.text import TextWriter
-from pagemill.domain.results import ResultWriter
+from pagemill.domain.task.results import ResultWriter
 
 _WRITERS: tuple[Callable[[], ResultWriter], ...] = (
     TextWriter,

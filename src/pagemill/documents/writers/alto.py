@@ -6,9 +6,9 @@ from pagemill.documents.words import Bounds, SpacedWord, spaced_words
 from pagemill.documents.writers.markup import xml_text
 from pagemill.documents.writers.rows import one_line
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.geometry import enclosing_polygon
-from pagemill.domain.page import Block, BlockKind, Line, Page, Polygon, Table, TableCell
-from pagemill.domain.results import ResultHeader
+from pagemill.domain.page.geometry import enclosing_polygon
+from pagemill.domain.page.page import Block, BlockKind, Line, Page, Polygon, Table, TableCell
+from pagemill.domain.task.results import ResultHeader
 
 _HEAD = """\
 <?xml version="1.0" encoding="UTF-8"?>

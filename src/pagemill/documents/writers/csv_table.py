@@ -5,8 +5,8 @@ import io
 
 from pagemill.documents.writers.rows import block_cells, one_line
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Block, BlockKind, Page
-from pagemill.domain.results import ResultHeader
+from pagemill.domain.page.page import Block, BlockKind, Page
+from pagemill.domain.task.results import ResultHeader
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A cell that begins so may be run by a spreadsheet, whatever its quotes (OWASP, CSV injection)."""

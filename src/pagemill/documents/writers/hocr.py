@@ -7,8 +7,8 @@ from pagemill.documents.writers.html_table import spans
 from pagemill.documents.writers.markup import xml_text
 from pagemill.documents.writers.rows import one_line
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Block, BlockKind, Line, Page, Polygon, Table, TableCell
-from pagemill.domain.results import ResultHeader
+from pagemill.domain.page.page import Block, BlockKind, Line, Page, Polygon, Table, TableCell
+from pagemill.domain.task.results import ResultHeader
 
 _HEAD = """\
 <?xml version="1.0" encoding="UTF-8"?>

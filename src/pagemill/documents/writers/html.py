@@ -7,8 +7,8 @@ from pagemill.documents.writers.html_table import html_table
 from pagemill.documents.writers.markup import xml_text
 from pagemill.documents.writers.rows import block_cells, list_item, one_line
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Block, BlockKind, Page
-from pagemill.domain.results import ResultHeader
+from pagemill.domain.page.page import Block, BlockKind, Page
+from pagemill.domain.task.results import ResultHeader
 
 
 class HtmlWriter:

@@ -4,7 +4,7 @@ from itertools import groupby
 
 from pagemill.documents.writers.markup import xml_text
 from pagemill.documents.writers.rows import one_line
-from pagemill.domain.page import Table, TableCell
+from pagemill.domain.page.page import Table, TableCell
 
 
 def html_table(table: Table) -> str:

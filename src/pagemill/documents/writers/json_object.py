@@ -3,8 +3,8 @@
 import json
 
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Page
-from pagemill.domain.results import ResultHeader
+from pagemill.domain.page.page import Page
+from pagemill.domain.task.results import ResultHeader
 
 SCHEMA = "pagemill/result/1"
 """Names the layout of the file; it changes when a reader of the old layout could go wrong."""

@@ -9,7 +9,7 @@ import sys
 from pydantic import JsonValue
 
 from pagemill.documents.writers.json_object import SCHEMA
-from pagemill.domain.page import Page
+from pagemill.domain.page.page import Page
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEXT: JsonValue = {"type": "string"}

@@ -6,8 +6,8 @@ from typing import assert_never
 from pagemill.documents.writers.html_table import html_table
 from pagemill.documents.writers.rows import block_rows, list_item, one_line
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Block, BlockKind, Page, Table
-from pagemill.domain.results import ResultHeader
+from pagemill.domain.page.page import Block, BlockKind, Page, Table
+from pagemill.domain.task.results import ResultHeader
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$]")
 """Characters that mean something wherever they stand; & starts an entity, ~ and | and $ belong to common extensions."""

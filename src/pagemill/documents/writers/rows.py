@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pagemill.domain.page import Block, Page
-from pagemill.domain.paragraphs import BULLET, NUMBER
-from pagemill.domain.reading_order import rows_of_lines
+from pagemill.domain.page.page import Block, Page
+from pagemill.domain.page.paragraphs import BULLET, NUMBER
+from pagemill.domain.page.reading_order import rows_of_lines
 
 CELL_GAP = "  "
 

@@ -2,8 +2,8 @@
 
 from pagemill.documents.writers.rows import block_rows, one_line
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page import Page
-from pagemill.domain.results import ResultHeader
+from pagemill.domain.page.page import Page
+from pagemill.domain.task.results import ResultHeader
 
 FORM_FEED = "\f"
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from pagemill.domain.engine_report import MeasuredMemory
 from pagemill.domain.memory import (
     DeviceId,
     DeviceMemory,
@@ -13,11 +12,12 @@ from pagemill.domain.memory import (
     MemoryReading,
     Reservation,
 )
-from pagemill.domain.outcomes import (
+from pagemill.domain.reports.engine_report import MeasuredMemory
+from pagemill.domain.reports.snapshot import WatchedWorker
+from pagemill.domain.work.outcomes import (
     LossCause,
 )
-from pagemill.domain.recognition import ModelSetKey
-from pagemill.domain.snapshot import WatchedWorker
+from pagemill.domain.work.recognition import ModelSetKey
 
 
 class MemoryProbe(Protocol):
@@ -35,7 +35,7 @@ class MemoryEstimator(Protocol):
         """A loaded, idle worker."""
         ...
 
-    def batch(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
+    def peak(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
         """A worker, base included, at the peak of reading a page image of so many pixels."""
         ...
 
@@ -130,5 +130,5 @@ class WatchedWorkers(Protocol):
         ...
 
     async def kill(self, worker_id: str, cause: LossCause) -> None:
-        """End a worker now; its batch ends with that cause."""
+        """End a worker now; its chunk ends with that cause."""
         ...

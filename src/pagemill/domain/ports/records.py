@@ -6,11 +6,11 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from pagemill.domain.events import Details, EventRecord, TaskEvent, TaskNotice
-from pagemill.domain.snapshot import QueueSnapshot
-from pagemill.domain.status import TaskSample
-from pagemill.domain.tasks import Task
-from pagemill.domain.webhooks import Delivery
+from pagemill.domain.reports.service_status import TaskSample
+from pagemill.domain.reports.snapshot import QueueSnapshot
+from pagemill.domain.task.events import Details, EventRecord, TaskEvent, TaskNotice
+from pagemill.domain.task.task import Task
+from pagemill.domain.task.webhooks import Delivery
 
 
 class EventLog(Protocol):

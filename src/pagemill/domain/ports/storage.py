@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from pagemill.domain.backlog import Backlog, PageKind
-from pagemill.domain.document_batches import DocumentBatch, NewDocumentBatch, SubmittedBatch
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import DeviceId
-from pagemill.domain.outcomes import PageFailed, PageNeedsOcr, PageRead
-from pagemill.domain.quarantine import Circumstances
-from pagemill.domain.submission import Submitted
-from pagemill.domain.tasks import NewTask, PageLease, PageState, Rung, Task, TaskPage, TaskStatus
+from pagemill.domain.task.document_batch import DocumentBatch, NewDocumentBatch, SubmittedBatch
+from pagemill.domain.task.submission import Submitted
+from pagemill.domain.task.task import NewTask, PageLease, PageState, Rung, Task, TaskPage, TaskStatus
+from pagemill.domain.work.backlog import Backlog, PageKind
+from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageRead
+from pagemill.domain.work.quarantine import Circumstances
 
 
 class TaskQueue(Protocol):
@@ -92,7 +92,7 @@ class TaskStore(Protocol):
         """All pages of the task by number, or those in that state; so many after that number."""
         ...
 
-    async def uncleaned(self, limit: int = 100, *, ended_for: timedelta = timedelta(0)) -> Sequence[Task]:
+    async def list_uncleaned(self, limit: int = 100, *, ended_for: timedelta = timedelta(0)) -> Sequence[Task]:
         """Final tasks whose `resource_cleanup_completed` is still false so long after their end, oldest first."""
         ...
 

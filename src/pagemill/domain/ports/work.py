@@ -5,14 +5,14 @@ from datetime import timedelta
 from typing import Protocol
 
 from pagemill.domain.documents import DocumentInfo
-from pagemill.domain.engine_report import LoadTime
 from pagemill.domain.memory import DeviceId, MemoryNeed
-from pagemill.domain.outcomes import (
-    BatchOutcome,
+from pagemill.domain.reports.engine_report import LoadTime
+from pagemill.domain.reports.snapshot import PoolSnapshot
+from pagemill.domain.work.outcomes import (
+    ChunkOutcome,
     PageOutcome,
 )
-from pagemill.domain.recognition import BatchParams, ModelSetKey
-from pagemill.domain.snapshot import PoolSnapshot
+from pagemill.domain.work.recognition import ChunkParams, ModelSetKey
 
 OnBegin = Callable[[], Awaitable[None]]
 OnPage = Callable[[PageOutcome], Awaitable[None]]
@@ -37,11 +37,11 @@ class Service(Protocol):
         ...
 
     async def process(
-        self, task_id: str, params: BatchParams, on_page: OnPage, *, on_begin: OnBegin | None = None
-    ) -> BatchOutcome:
-        """Read a batch; `on_page` is awaited for every page as it ends, before the next one's outcome is taken.
+        self, task_id: str, params: ChunkParams, on_page: OnPage, *, on_begin: OnBegin | None = None
+    ) -> ChunkOutcome:
+        """Read a chunk; `on_page` is awaited for every page as it ends, before the next one's outcome is taken.
 
-        `on_begin` is awaited once there is memory for the batch, before its worker begins on the first page.
+        `on_begin` is awaited once there is memory for the chunk, before its worker begins on the first page.
         A lost worker is an outcome, not an exception. Cancelling the call stops the work within a page.
         """
         ...

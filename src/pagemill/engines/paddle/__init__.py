@@ -11,7 +11,7 @@ unless the settings allow it.
 
 import os
 
-from pagemill.domain.engines import Engine, EngineConfig
+from pagemill.domain.work.engine_spec import Engine, EngineConfig
 from pagemill.engines.failures import engine_errors
 from pagemill.engines.paddle.models import STRUCTURE, TEXT, Pipeline, may_download
 
@@ -34,6 +34,6 @@ def _load(config: EngineConfig, pipeline: Pipeline) -> Engine:
         os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"] = "True"
     with engine_errors(doing=f"Loading the engine {pipeline.engine}"):
         from pagemill.engines.paddle.engine import PaddleEngine
-        from pagemill.engines.warm_up import warmed_up
+        from pagemill.engines.warm_up import warm_up
 
-        return warmed_up(PaddleEngine(config, pipeline))
+        return warm_up(PaddleEngine(config, pipeline))

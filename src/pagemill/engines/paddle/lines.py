@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pagemill.domain.page import Line, Point, Polygon, Word
+from pagemill.domain.page.page import Line, Point, Polygon, Word
 
 _TALL = 1.5
 """From this ratio of height to width on, PaddleOCR lays a line down before it reads it: as one that runs down."""

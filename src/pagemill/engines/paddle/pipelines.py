@@ -6,8 +6,8 @@ from pathlib import Path
 
 from paddleocr import PaddleOCR, PPStructureV3
 
-from pagemill.domain.engines import EngineConfig
-from pagemill.domain.layout import Region
+from pagemill.domain.page.layout import Region
+from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.engines.paddle.layout import RawTable
 from pagemill.engines.paddle.lines import RawLine
 from pagemill.engines.paddle.models import STRUCTURE, Pipeline, model_arguments

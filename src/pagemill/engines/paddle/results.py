@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pagemill.domain.layout import Region
+from pagemill.domain.page.layout import Region
 from pagemill.engines.paddle.layout import Box, RawTable, region
 from pagemill.engines.paddle.lines import RawLine, Run
 

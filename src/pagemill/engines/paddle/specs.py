@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pagemill.domain.engines import EngineProfile, EngineSpec
 from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
+from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec
 from pagemill.engines.paddle.environment import NAME, PaddleEnvironment
 from pagemill.engines.paddle.models import STRUCTURE, TEXT, Options, Pipeline, how_to_get
 

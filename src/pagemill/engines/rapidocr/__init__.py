@@ -11,7 +11,7 @@ runtimes, sizes, batches and the page's orientation are ours, because they decid
 import os
 from typing import TYPE_CHECKING
 
-from pagemill.domain.engines import Engine, EngineConfig
+from pagemill.domain.work.engine_spec import Engine, EngineConfig
 from pagemill.engines.failures import engine_error
 from pagemill.engines.rapidocr.spec import NAME, ON_CUDA, ON_ONNXRUNTIME, has_openvino
 

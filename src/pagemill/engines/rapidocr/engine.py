@@ -8,10 +8,10 @@ from typing import Self
 import cv2
 import numpy as np
 
-from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import EngineFailed
-from pagemill.domain.image import PageImage
-from pagemill.domain.page import Line, Page
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Line, Page
+from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.assembly import ReadImage, assemble
 from pagemill.engines.failures import engine_error

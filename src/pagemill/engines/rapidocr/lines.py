@@ -1,6 +1,6 @@
 """What was read of a line, put back onto the page."""
 
-from pagemill.domain.page import Line, Point, Polygon, Word
+from pagemill.domain.page.page import Line, Point, Polygon, Word
 from pagemill.engines.rapidocr.recognition import ReadLine
 from pagemill.engines.rapidocr.strips import LineStrip, Quad
 

@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import EngineFailed
+from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.engines.pixels import Pixels
 from pagemill.engines.rapidocr.spec import FAST, fast_models, fast_models_missing
 

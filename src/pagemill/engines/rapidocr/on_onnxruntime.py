@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from onnxruntime import InferenceSession, RunOptions, SessionOptions, get_available_providers
 
-from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import EngineFailed
+from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.engines.allocator import give_large_blocks_back, share_one_heap
 from pagemill.engines.pixels import Pixels, normalised
 from pagemill.engines.rapidocr.models import NO_ALPHABET, Letters, ModelFiles, Networks, NetworksFactory, Tensor

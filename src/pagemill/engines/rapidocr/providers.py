@@ -6,9 +6,9 @@ two, up to a limit of its own, convolutions chosen by a rule instead of by tryin
 
 from collections.abc import Mapping, Sequence
 
-from pagemill.domain.engines import EngineConfig
 from pagemill.domain.errors import DeviceUnavailable
 from pagemill.domain.memory import MIB
+from pagemill.domain.work.engine_spec import EngineConfig
 
 Provider = tuple[str, Mapping[str, str]]
 

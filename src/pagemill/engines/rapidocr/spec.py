@@ -6,8 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from pagemill.domain.engines import EngineProfile, EngineSpec
 from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
+from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec
 from pagemill.engines.rapidocr.providers import REMEDY
 
 NAME = "rapidocr"

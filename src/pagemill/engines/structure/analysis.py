@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from pagemill.domain.engines import StructureAnalyser
 from pagemill.domain.errors import EngineFailed
-from pagemill.domain.image import PageImage
-from pagemill.domain.layout import Region, blocks_by_layout
-from pagemill.domain.page import Block, Line, Page
-from pagemill.domain.tables import GridCell, table_block
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.layout import Region, blocks_by_layout
+from pagemill.domain.page.page import Block, Line, Page
+from pagemill.domain.page.tables import GridCell, table_block
+from pagemill.domain.work.engine_spec import StructureAnalyser
 from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.failures import engine_errors
 from pagemill.engines.pixels import Pixels, pixels_of, turned

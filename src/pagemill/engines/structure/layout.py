@@ -6,8 +6,8 @@ from types import MappingProxyType
 from rapid_layout.model_handler.pp.post_process import PPPostProcess
 from rapid_layout.model_handler.pp.pre_process import PPPreProcess
 
-from pagemill.domain.layout import Region
-from pagemill.domain.page import BlockKind
+from pagemill.domain.page.layout import Region
+from pagemill.domain.page.page import BlockKind
 from pagemill.engines.pixels import Pixels, as_bgr, resized
 from pagemill.engines.structure.models import Network, package_file
 

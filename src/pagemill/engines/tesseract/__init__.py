@@ -9,7 +9,7 @@ Loaded in workers only.
 
 import os
 
-from pagemill.domain.engines import Engine, EngineConfig
+from pagemill.domain.work.engine_spec import Engine, EngineConfig
 from pagemill.engines.failures import engine_errors
 from pagemill.engines.tesseract.languages import NAME
 
@@ -22,6 +22,6 @@ def load(config: EngineConfig) -> Engine:
     os.environ["OMP_THREAD_LIMIT"] = str(config.threads)
     with engine_errors(doing=f"Loading the engine {NAME}/{config.profile}"):
         from pagemill.engines.tesseract.engine import TesseractEngine
-        from pagemill.engines.warm_up import warmed_up
+        from pagemill.engines.warm_up import warm_up
 
-        return warmed_up(TesseractEngine(config))
+        return warm_up(TesseractEngine(config))

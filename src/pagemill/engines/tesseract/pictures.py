@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from pagemill.domain.image import PageImage
+from pagemill.domain.page.image import PageImage
 
 LONGEST_SIDE = 32_000
 """Tesseract counts pixels of a side in 16 bits."""

@@ -10,7 +10,7 @@ from PIL import Image
 from tesserocr import OEM, PSM, RIL, LeptLogLevel, PyResultIterator, PyTessBaseAPI, set_leptonica_log_level
 
 from pagemill.domain.errors import EngineFailed
-from pagemill.domain.page import Line, Polygon, Word
+from pagemill.domain.page.page import Line, Polygon, Word
 from pagemill.engines.tesseract.needs import reading_bytes
 from pagemill.engines.tesseract.pictures import within_limits
 

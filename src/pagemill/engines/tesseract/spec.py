@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pagemill.domain.engines import EngineProfile, EngineSpec
+from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec
 from pagemill.engines.tesseract.languages import (
     DEFAULT,
     NAME,

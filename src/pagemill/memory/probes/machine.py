@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pagemill.domain.memory import CPU, DeviceId, MemoryReading
-from pagemill.domain.snapshot import WatchedWorker
+from pagemill.domain.reports.snapshot import WatchedWorker
 from pagemill.memory.admission import WorkerUse
 from pagemill.memory.probes.host import HostProbe
 from pagemill.memory.probes.nvml import NvmlProbe

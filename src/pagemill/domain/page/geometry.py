@@ -1,0 +1,115 @@
+"""Upright boxes around text lines, freed of the page's skew."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from pagemill.domain.page.page import Line, Point, Polygon
+
+STEEPEST_SKEW = 0.2
+"""Rise over run beyond which a slope is a rotated line and not a page that lies askew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An upright rectangle around one line of text; x to the right, y down, in pixels."""
+
+    line: Line
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @property
+    def width(self) -> float:
+        """Extent along x."""
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> float:
+        """Extent along y."""
+        return self.y1 - self.y0
+
+    @property
+    def middle(self) -> float:
+        """Half-way between top and bottom."""
+        return (self.y0 + self.y1) / 2
+
+    @property
+    def size(self) -> float:
+        """The height of the writing: for a line that runs up or down the page, its width."""
+        return min(self.width, self.height) if len(self.line.text) > 1 else self.height
+
+    @property
+    def is_upended(self) -> bool:
+        """Whether the line runs up or down the page."""
+        return self.height > 2 * self.width and len(self.line.text) > 1
+
+    @property
+    def runs_up(self) -> bool:
+        """Whether an upended line is read from the bottom to the top."""
+        return self.line.polygon[1][1] < self.line.polygon[0][1] - self.width
+
+    def shares_row(self, other: "Box") -> bool:
+        """Whether the two stand side by side: they overlap by half of the lower one's height."""
+        top, bottom, other_top, other_bottom = self.y0, self.y1, other.y0, other.y1
+        height, other_height = bottom - top, other_bottom - other_top
+        lower = height if height < other_height else other_height
+        shared = (bottom if bottom < other_bottom else other_bottom) - (top if top > other_top else other_top)
+        return shared > 0.5 * lower
+
+    def gap_beside(self, other: "Box") -> float:
+        """White space between the two along x; negative where they overlap."""
+        after, before = other.x0 - self.x1, self.x0 - other.x1
+        return after if after > before else before
+
+
+def typical_size(boxes: Iterable[Box]) -> float:
+    """Median height of the writing, never zero."""
+    return median(box.size for box in boxes) or 1.0
+
+
+def upright_boxes(lines: Sequence[Line], *, width_px: int, height_px: int) -> list[Box]:
+    """Boxes of the lines after the page was turned about its centre until its lines run level."""
+    slope = _page_slope(lines)
+    cosine, sine = math.cos(math.atan(slope)), math.sin(math.atan(slope))
+    centre_x, centre_y = width_px / 2, height_px / 2
+
+    def turned(point: Point) -> Point:
+        x, y = point[0] - centre_x, point[1] - centre_y
+        return x * cosine + y * sine + centre_x, y * cosine - x * sine + centre_y
+
+    if slope == 0:
+        return [_box(line, line.polygon) for line in lines]
+    return [_box(line, tuple(turned(point) for point in line.polygon)) for line in lines]
+
+
+def enclosing_polygon(lines: Iterable[Line]) -> Polygon:
+    """The upright rectangle around some lines, as the page stands (skew kept)."""
+    points = [point for line in lines for point in line.polygon]
+    left, right = min(x for x, _ in points), max(x for x, _ in points)
+    top, bottom = min(y for _, y in points), max(y for _, y in points)
+    return ((left, top), (right, top), (right, bottom), (left, bottom))
+
+
+def _box(line: Line, polygon: Polygon) -> Box:
+    xs, ys = [x for x, _ in polygon], [y for _, y in polygon]
+    return Box(line, min(xs), min(ys), max(xs), max(ys))
+
+
+def _page_slope(lines: Sequence[Line]) -> float:
+    """Median slope of the long lines: short ones say little about the page's skew."""
+    slopes = [slope for slope in map(_line_slope, lines) if slope is not None]
+    return median(slopes) if slopes else 0.0
+
+
+def _line_slope(line: Line) -> float | None:
+    if len(line.polygon) != 4:
+        return None
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = line.polygon
+    run, rise = bx + cx - ax - dx, by + cy - ay - dy
+    thickness = abs(cy + dy - ay - by)
+    if run <= 4 * thickness or abs(rise) > STEEPEST_SKEW * run:
+        return None
+    return rise / run

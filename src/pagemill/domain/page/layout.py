@@ -1,0 +1,221 @@
+"""From lines and the regions a layout model saw to blocks of a kind, in reading order. Pure.
+
+Regions say what belongs together and what it is; the order is that of `reading_order`, which knows more of columns and
+rows than any list of rectangles. A table or figure takes part in it as one short line at its top edge, so that its
+inside cannot be mistaken for columns of the page.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from pagemill.domain.page.geometry import enclosing_polygon, typical_size, upright_boxes
+from pagemill.domain.page.page import Block, BlockKind, Line, Polygon
+from pagemill.domain.page.reading_order import blocks_in_reading_order
+
+_CONTAINERS = frozenset({BlockKind.TABLE, BlockKind.FIGURE})
+_WHOLE = frozenset({BlockKind.TITLE, BlockKind.CAPTION, BlockKind.HEADER, BlockKind.FOOTER})
+"""Kinds whose region is one block, whatever it looks like."""
+
+_SAME = 0.7
+"""Regions are rivals when this much of the smaller lies in the larger."""
+
+_TELLING = 0.1
+"""How much less sure a title, caption, header or footer may be than running text in the same place."""
+
+_WORDY = 0.5
+"""A figure does not hold more than this share of a page's writing: that is a page, photographed."""
+
+_MARK = "\N{REPLACEMENT CHARACTER}"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of the page and what a layout model takes it for; pixels of the upright page.
+
+    `confidence` is the model's, 0 … 1.
+    """
+
+    kind: BlockKind
+    left: float
+    top: float
+    right: float
+    bottom: float
+    confidence: float = 1.0
+
+    @property
+    def area(self) -> float:
+        """Square pixels."""
+        return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)
+
+    @property
+    def polygon(self) -> Polygon:
+        """Its outline, from the top left corner clockwise."""
+        return ((self.left, self.top), (self.right, self.top), (self.right, self.bottom), (self.left, self.bottom))
+
+    def holds(self, line: Line) -> bool:
+        """Whether the centre of the line lies in it."""
+        xs, ys = [x for x, _ in line.polygon], [y for _, y in line.polygon]
+        x, y = (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
+        return self.left <= x <= self.right and self.top <= y <= self.bottom
+
+    def shared(self, other: "Region") -> float:
+        """Share of the smaller one that lies in the larger."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        smaller = min(self.area, other.area)
+        return max(0.0, width) * max(0.0, height) / smaller if smaller else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One line in reading order, or a table or figure in its place (then `line` is its mark).
+
+    Attributes:
+        block: Number of the block that reading order put the line into.
+        kind: That block's kind.
+        region: Where it lies; None outside all regions.
+    """
+
+    line: Line
+    block: int
+    kind: BlockKind
+    region: Region | None
+
+    @property
+    def is_container(self) -> bool:
+        return self.region is not None and self.region.kind in _CONTAINERS
+
+    @property
+    def group(self) -> tuple[Region | None, int]:
+        """What follows each other with an equal group is one block."""
+        is_whole = self.region is not None and self.region.kind in _WHOLE
+        return self.region, -1 if is_whole else self.block
+
+
+TableMaker = Callable[[Region, Sequence[Line]], Block | None]
+
+
+def blocks_by_layout(
+    lines: Sequence[Line], regions: Iterable[Region], *, width_px: int, height_px: int, table: TableMaker
+) -> tuple[Block, ...]:
+    """The page's blocks, with the kinds that its regions have.
+
+    Every line comes out, in one block; without regions the blocks are those of `blocks_in_reading_order`.
+
+    Args:
+        lines: The page's lines, in any order.
+        regions: What the layout model saw, in any order; they may overlap.
+        width_px: Of the page.
+        height_px: Of the page.
+        table: Makes a block of a table's region and lines; None where no grid can be told: its lines stay rows.
+    """
+    kept = _without_rivals(regions, lines)
+    inside: dict[Region | None, list[Line]] = {region: [] for region in kept if region.kind in _CONTAINERS}
+    rest: list[Line] = []
+    for line in lines:
+        inside.get(_region_of(line, kept), rest).append(line)
+    items = _in_order(rest, kept, width_px=width_px, height_px=height_px)
+    blocks: list[Block] = []
+    for (region, _), run in groupby(items, key=lambda item: item.group):
+        if region is not None and region.kind in _CONTAINERS:
+            held = blocks_in_reading_order(inside[region], width_px=width_px, height_px=height_px)
+            blocks.append(_contained(region, [line for block in held for line in block.lines], table))
+        else:
+            blocks.append(_block(list(run), region))
+    return tuple(blocks)
+
+
+def _without_rivals(regions: Iterable[Region], lines: Sequence[Line]) -> list[Region]:
+    """Regions of which no two are rivals: tables and figures keep what is in them, else the surer one stays."""
+    seen = [region for region in regions if region.area and not _is_whole_page(region, lines)]
+    likely = (region for region in seen if not any(_outdone(region, other) for other in seen))
+    kept: list[Region] = []
+    for region in sorted(likely, key=_precedence):
+        if all(region.shared(other) < _SAME for other in kept):
+            kept.append(region)
+    return kept
+
+
+def _precedence(region: Region) -> tuple[bool, float, float, float]:
+    telling = _TELLING if region.kind in _WHOLE else 0.0
+    return region.kind not in _CONTAINERS, -(region.confidence + telling), region.top, region.left
+
+
+def _outdone(region: Region, other: Region) -> bool:
+    """Whether what may be a table or figure is more surely something else of about the same size."""
+    if region.kind not in _CONTAINERS or other.confidence <= region.confidence:
+        return False
+    smaller, larger = sorted((region.area, other.area))
+    return smaller > larger / 2 and region.shared(other) >= _SAME
+
+
+def _is_whole_page(region: Region, lines: Sequence[Line]) -> bool:
+    if region.kind is not BlockKind.FIGURE:
+        return False
+    inside = sum(len(line.text) for line in lines if region.holds(line))
+    return inside > _WORDY * sum(len(line.text) for line in lines)
+
+
+def _region_of(line: Line, regions: Iterable[Region]) -> Region | None:
+    return next((region for region in regions if region.holds(line)), None)
+
+
+def _in_order(lines: Sequence[Line], regions: Sequence[Region], *, width_px: int, height_px: int) -> list[_Item]:
+    """Lines and containers in reading order, the lines of one region together where its first one stands."""
+    boxes = upright_boxes(lines, width_px=width_px, height_px=height_px)
+    size = typical_size(boxes) if boxes else 1.0
+    marks = {_mark(region, size): region for region in regions if region.kind in _CONTAINERS}
+    blocks = blocks_in_reading_order([*lines, *marks], width_px=width_px, height_px=height_px)
+    items = [
+        _Item(line, number, block.kind, region)
+        for number, block in enumerate(blocks)
+        for line, region in _placed(block, marks, regions)
+    ]
+    first: dict[Region | None, int] = {}
+    for position, item in enumerate(items):
+        first.setdefault(item.region, position)
+    ranks = {id(item): _rank(item, position, first) for position, item in enumerate(items)}
+    return sorted(items, key=lambda item: ranks[id(item)])
+
+
+def _placed(
+    block: Block, marks: Mapping[Line, Region], regions: Sequence[Region]
+) -> Iterator[tuple[Line, Region | None]]:
+    """The lines of a block with their regions; what a region has missed of a paragraph is its neighbours'."""
+    found = [marks.get(line) or _region_of(line, regions) for line in block.lines]
+    flowing = [region for region in found if region is not None and region.kind not in _CONTAINERS]
+    nearest = flowing[0] if flowing else None
+    for line, region in zip(block.lines, found, strict=True):
+        nearest = region if region is not None and region.kind not in _CONTAINERS else nearest
+        yield line, region or nearest
+
+
+def _rank(item: _Item, position: int, first: Mapping[Region | None, int]) -> int:
+    return position if item.region is None else first[item.region]
+
+
+def _mark(region: Region, size: float) -> Line:
+    """What stands for a table or figure while lines are put in order."""
+    bottom = min(region.bottom, region.top + size)
+    return Line(
+        text=_MARK,
+        polygon=((region.left, region.top), (region.right, region.top), (region.right, bottom), (region.left, bottom)),
+    )
+
+
+def _contained(region: Region, lines: Sequence[Line], table: TableMaker) -> Block:
+    made = table(region, lines) if region.kind is BlockKind.TABLE and lines else None
+    return made or Block(polygon=region.polygon, lines=tuple(lines), kind=region.kind)
+
+
+def _block(run: Sequence[_Item], region: Region | None) -> Block:
+    lines = tuple(item.line for item in run)
+    return Block(lines=lines, polygon=enclosing_polygon(lines), kind=_kind(run[0].kind, region))
+
+
+def _kind(seen: BlockKind, region: Region | None) -> BlockKind:
+    """The region's kind; but a layout model that calls everything running text does not know lists."""
+    if region is None or (region.kind is BlockKind.TEXT and seen is BlockKind.LIST):
+        return seen
+    return region.kind

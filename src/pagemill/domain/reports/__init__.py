@@ -1,0 +1,1 @@
+"""Frozen pictures of the running service, for people, metrics and the guard."""

@@ -1,0 +1,199 @@
+"""What an engine is: how it is described to the server, and what it does in a worker."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pagemill.domain.memory import MemorySeed
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Page
+
+
+@dataclass(frozen=True)
+class EngineProfile:
+    """One way to run an engine.
+
+    Attributes:
+        name: "accurate", "fast", …; the first of an engine is its default.
+        seed: Memory before anything was learned.
+        languages: ISO 639 codes it reads; empty where that is not known before it is loaded.
+        max_pixels: Page images are rendered so that they have no more pixels than this.
+        loads_languages: Each choice of languages is loaded for itself; else one set of models reads them all.
+        default_languages: What is loaded for a task that names none, where languages are loaded.
+        unusable: Why it cannot be run here and what to do about it, one sentence or two; empty where it can.
+    """
+
+    name: str
+    seed: MemorySeed
+    languages: tuple[str, ...] = ()
+    max_pixels: int = 40_000_000
+    loads_languages: bool = False
+    default_languages: tuple[str, ...] = ()
+    unusable: str = ""
+
+    @property
+    def batch_size(self) -> int:
+        """Text lines in one run of its recognition model, where nobody says otherwise; 1: lines are read one by one."""
+        return self.seed.batch_size
+
+    def model_languages(self, languages: Iterable[str]) -> tuple[str, ...]:
+        """Which models these languages are read with: choices with equal answers share one model set."""
+        if not self.loads_languages:
+            return ()
+        return tuple(sorted(set(languages) or set(self.default_languages)))
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """An engine as the server knows it, without importing it.
+
+    Attributes:
+        name: Its name in requests.
+        factory: Where a worker finds it: `"package.module:attribute"`, an `EngineFactory`.
+        profiles: The ways to run it, default first.
+        device_kinds: "cpu", "cuda".
+        requires: Import names that must be installed for it, checked without importing them.
+        interpreter: Python of the environment it lives in; None for ours.
+        distribution: The package whose version is the engine's.
+        version: That version; empty where it is not installed.
+        unusable: Why it cannot be used here and what to do about it, one sentence or two; empty where it can.
+        more_languages: How to get languages it lacks, one sentence; empty where there is no way.
+        finds_structure: It finds layout and tables by itself, so that no structure models are loaded beside it.
+    """
+
+    name: str
+    factory: str
+    profiles: tuple[EngineProfile, ...]
+    device_kinds: tuple[str, ...] = ("cpu",)
+    requires: tuple[str, ...] = ()
+    interpreter: str | None = None
+    distribution: str = ""
+    version: str = ""
+    unusable: str = ""
+    more_languages: str = ""
+    finds_structure: bool = False
+
+    def profile(self, name: str) -> EngineProfile | None:
+        """The profile of that name; the default for an empty name."""
+        if not name:
+            return self.profiles[0]
+        return next((profile for profile in self.profiles if profile.name == name), None)
+
+
+@dataclass(frozen=True)
+class StructureSpec:
+    """The structure models as the server knows them, without importing them.
+
+    Attributes:
+        factory: Where a worker finds them: `"package.module:attribute"`, a `StructureFactory`.
+        seed: What they add to the memory of a worker that has an engine.
+        reader_seed: What they add to that of a reader, which brings none of the libraries they need.
+        requires: Import names that must be installed for them.
+    """
+
+    factory: str
+    seed: MemorySeed
+    reader_seed: MemorySeed
+    requires: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """What an engine is made with, in its worker.
+
+    Attributes:
+        profile: One of its profiles.
+        languages: ISO 639 codes; empty for the default models.
+        device: "cpu", or "cuda:N" as CUDA numbers it in that worker, which sees no GPU but its own.
+        threads: Threads it may compute with.
+        options: Further settings of this engine, from `engines.<name>` in the configuration.
+    """
+
+    profile: str
+    languages: tuple[str, ...] = ()
+    device: str = "cpu"
+    threads: int = 1
+    options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """A loaded model set: turns page images into pages. Runs in a worker, on one thread at a time."""
+
+    def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
+        """Recognise one page.
+
+        Args:
+            image: The page as stored, not yet turned upright.
+            number: 1-based page number, for the result.
+            rotation: Degrees clockwise to turn it by first; None to find out.
+            batch_size: Most text lines in one run of the recognition model; None for the engine's own.
+
+        Returns:
+            The page in coordinates of the upright image, blocks in reading order. No text is no error.
+
+        Raises:
+            OutOfMemory: An allocation failed, in whatever words the engine's libraries say that.
+            EngineFailed: Anything else went wrong with this page.
+        """
+        ...
+
+    def trim(self) -> None:
+        """Give the allocator's free memory back to the system; called after every page."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the models."""
+        ...
+
+
+class EngineFactory(Protocol):
+    """Makes a loaded engine: models read and one small image recognised, so that READY means ready."""
+
+    def __call__(self, config: EngineConfig) -> Engine:
+        """Load.
+
+        Raises:
+            EngineFailed: A model or a library is missing; the message says which and how to get it.
+            OutOfMemory: It did not fit.
+        """
+        ...
+
+
+class StructureAnalyser(Protocol):
+    """Loaded structure models: find layout and tables on a page that was read. Runs in a worker, on one thread."""
+
+    def structured(self, page: Page, image: PageImage) -> Page:
+        """The same page, its lines in blocks of the right kind, tables with rows, columns and spans.
+
+        Every line is kept; one that runs through several cells of a table is parted between them.
+
+        Args:
+            page: As it was read, or taken from a text layer.
+            image: The page as stored, not yet turned upright; of any size, for the page's own is scaled to it.
+
+        Raises:
+            OutOfMemory: An allocation failed.
+            EngineFailed: Anything else went wrong with this page.
+        """
+        ...
+
+    def trim(self) -> None:
+        """Give the allocator's free memory back to the system; called after every page."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the models."""
+        ...
+
+
+class StructureFactory(Protocol):
+    """Makes a loaded analyser."""
+
+    def __call__(self, *, threads: int) -> StructureAnalyser:
+        """Load.
+
+        Raises:
+            EngineFailed: A model or a library is missing; the message says which and how to get it.
+            OutOfMemory: It did not fit.
+        """
+        ...

@@ -1,0 +1,111 @@
+"""How work ended: of a page, of a chunk of pages, of a worker."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.text import TextFromOutside
+
+
+@dataclass(frozen=True)
+class PageRead:
+    """The page was read.
+
+    Attributes:
+        number: 1-based page number.
+        payload: `Page.to_json()` of it; opaque to the server.
+        seconds: Time the worker spent on it.
+        peak_bytes: The worker's highest resident size while it did.
+        pixels: Pixels of the image the engine worked on; 0 for a text layer.
+        confidence: `Page.confidence` of it.
+    """
+
+    number: int
+    payload: bytes
+    seconds: float
+    peak_bytes: int
+    pixels: int = 0
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class PageNeedsOcr:
+    """The reader found no text layer it could trust; the page is to be recognised."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class PageFailed(TextFromOutside):
+    """The worker lives, but this page could not be read."""
+
+    number: int
+    reason: TaskFailureReason
+    message: str
+    retryable: bool
+    peak_bytes: int = 0
+
+
+PageOutcome = PageRead | PageNeedsOcr | PageFailed
+
+
+class LossCause(StrEnum):
+    """Why a worker is no more, where that was not asked for."""
+
+    CRASH = "crash"
+    HANG = "hang"
+    KERNEL_OOM = "kernel_oom"
+    OVER_RESERVATION = "over_reservation"
+    MEMORY_PRESSURE = "memory_pressure"
+    PROTOCOL = "protocol"
+    LOAD_FAILED = "load_failed"
+    NODE = "node"
+
+
+@dataclass(frozen=True)
+class WorkerLoss(TextFromOutside):
+    """How a worker was lost.
+
+    Attributes:
+        cause: The kind of death.
+        message: What is known of it, for people: signal, exit code, last words on stderr.
+        page: The page it was working on, which may be to blame; None where it was on none.
+        peak_bytes: The highest resident size seen; what it needed was at least this.
+    """
+
+    cause: LossCause
+    message: str
+    page: int | None = None
+    peak_bytes: int = 0
+
+    @property
+    def reason(self) -> TaskFailureReason:
+        """What a page that ends by this is marked with."""
+        return _REASONS[self.cause]
+
+
+_REASONS = {
+    LossCause.CRASH: TaskFailureReason.WORKER_CRASHED,
+    LossCause.HANG: TaskFailureReason.TIMEOUT,
+    LossCause.KERNEL_OOM: TaskFailureReason.OUT_OF_MEMORY,
+    LossCause.OVER_RESERVATION: TaskFailureReason.MEMORY_LIMIT_EXCEEDED,
+    LossCause.MEMORY_PRESSURE: TaskFailureReason.OUT_OF_MEMORY,
+    LossCause.PROTOCOL: TaskFailureReason.WORKER_CRASHED,
+    LossCause.LOAD_FAILED: TaskFailureReason.ENGINE_ERROR,
+    LossCause.NODE: TaskFailureReason.WORKER_CRASHED,
+}
+
+
+@dataclass(frozen=True)
+class ChunkOutcome:
+    """How a chunk ended.
+
+    Attributes:
+        settled: Pages that had an outcome of their own, in the order they came.
+        loss: How the worker was lost, if it was.
+        reserved_bytes: What the ledger promised the chunk on its device.
+    """
+
+    settled: tuple[int, ...]
+    loss: WorkerLoss | None = None
+    reserved_bytes: int = 0

@@ -1,0 +1,161 @@
+"""Memory for one chunk: promised before it begins, given back after it, learned from as its pages end."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from pagemill.domain.errors import NeverFits, TaskFailureReason
+from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
+from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator
+from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, PageFailed, PageOutcome, PageRead
+from pagemill.domain.work.recognition import ChunkParams, ModelSetKey, Stage
+from pagemill.pool.pool_config import ModelManagerConfig
+from pagemill.pool.residents import Resident, ResidentState
+from pagemill.pool.roster import Roster
+from pagemill.pool.unloading import Unloader
+
+logger = logging.getLogger(__name__)
+
+_LACK_OF_MEMORY = (LossCause.KERNEL_OOM, LossCause.OVER_RESERVATION)
+
+
+GpuBytes = Callable[[int, DeviceId], int | None]
+"""What a process holds of a GPU now; None where the driver does not say."""
+
+
+class ChunkMemory:
+    """Raises a model set's reservation for a chunk and lowers it again. Runs in the server's event loop."""
+
+    def __init__(
+        self,
+        config: ModelManagerConfig,
+        *,
+        roster: Roster,
+        unloader: Unloader,
+        admission: MemoryAdmission,
+        estimator: MemoryEstimator,
+        clock: Clock,
+        gpu_bytes: GpuBytes,
+    ) -> None:
+        self._config = config
+        self._gpu_bytes = gpu_bytes
+        self._roster = roster
+        self._unloader = unloader
+        self._admission = admission
+        self._estimator = estimator
+        self._clock = clock
+        self._waiting: list[Resident] = []
+
+    async def grow(self, resident: Resident, params: ChunkParams) -> bool:
+        """Raise its reservation to the chunk's need as soon as that is possible; False where it must give way.
+
+        What earlier pages left behind comes on top. Where there is no room for that, the worker is to be replaced.
+
+        Raises:
+            NeverFits: It would not fit if nobody else were there.
+        """
+        need = self._estimator.peak(
+            resident.key, pixels=self._pixels(resident.key, params), batch_size=params.batch_size
+        )
+        resident.growth_bytes = self._growth(resident)
+        if not resident.growth_bytes:
+            return await self.grow_to(resident, need)
+        grown = self._resize(resident, need + MemoryNeed(resident.growth_bytes))
+        resident.outgrown = resident.outgrown or not grown
+        return grown
+
+    async def grow_to(self, resident: Resident, need: MemoryNeed) -> bool:
+        """Raise its reservation to that as soon as it is possible; False where it must give way. Raises NeverFits."""
+        until = self._clock.monotonic() + self._config.room_wait.total_seconds()
+        self._waiting.append(resident)
+        try:
+            while resident.is_usable and resident.reservation is not None:
+                changed = self._roster.changed
+                if (grown := self._admission.resize(resident.reservation, need)) is not None:
+                    resident.reservation = grown
+                    return True
+                if await self._unloader.make_room(resident.key.device, _difference(need, resident.reserved)):
+                    continue
+                if self._clock.monotonic() >= until or not self._may_wait(resident):
+                    break
+                await self._roster.change(changed)
+        finally:
+            self._waiting.remove(resident)
+        logger.info("Worker %s begins nothing now for want of memory", resident.worker_id)
+        return False
+
+    def shrink(self, resident: Resident, *, pages: int = 0) -> None:
+        """Keep only what it holds between chunks; `pages` is how many the last one had.
+
+        One that cannot be killed keeps all: it may still take what it was promised.
+        """
+        if resident.reservation is None or resident.is_unkillable:
+            return
+        base, rss_bytes = self._estimator.base(resident.key), resident.rss_bytes
+        self._resize(resident, MemoryNeed(max(base.ram_bytes, rss_bytes), base.gpu_bytes))
+        resident.growth.note(pages, rss_bytes)
+        leaks = resident.growth.bytes_per_page >= self._config.growth_per_page_bytes
+        if leaks or self._roster.has_outgrown(resident, rss_bytes):
+            logger.info("Worker %s has grown to %d MiB and is replaced", resident.worker_id, rss_bytes // MIB)
+            resident.outgrown = True
+        self._roster.notify()
+
+    def learn(self, resident: Resident, params: ChunkParams, outcome: PageOutcome) -> None:
+        """Tell the estimator what a page took; what earlier pages left behind is none of its need."""
+        if isinstance(outcome, PageRead):
+            peak = MemoryNeed(max(0, outcome.peak_bytes - resident.growth_bytes), self._held_of_gpu(resident))
+            self._estimator.observe(resident.key, pixels=outcome.pixels, batch_size=params.batch_size, peak=peak)
+        elif isinstance(outcome, PageFailed) and outcome.reason is TaskFailureReason.OUT_OF_MEMORY:
+            self._learn_failure(resident, params, outcome.peak_bytes)
+
+    def learn_loss(self, resident: Resident, params: ChunkParams, outcome: ChunkOutcome) -> None:
+        """Tell the estimator what was not enough for a chunk."""
+        if outcome.loss is not None and outcome.loss.cause in _LACK_OF_MEMORY:
+            self._learn_failure(resident, params, outcome.loss.peak_bytes)
+
+    def _learn_failure(self, resident: Resident, params: ChunkParams, reached_bytes: int) -> None:
+        if resident.key.device != CPU:
+            return  # which of the two memories was not enough is not known
+        pixels, reached = self._pixels(resident.key, params), MemoryNeed(max(0, reached_bytes - resident.growth_bytes))
+        self._estimator.observe_failure(resident.key, pixels=pixels, batch_size=params.batch_size, reached=reached)
+
+    def _held_of_gpu(self, resident: Resident) -> int:
+        """What the worker holds of its GPU after a page; 0 where the driver does not say.
+
+        The allocators of GPU libraries keep what they once took, so this is the peak.
+        """
+        if resident.key.device == CPU or resident.worker is None:
+            return 0
+        return self._gpu_bytes(resident.worker.pid, resident.key.device) or 0
+
+    def _growth(self, resident: Resident) -> int:
+        """What it holds beyond a loaded, trimmed worker, and beyond what it held itself when loaded."""
+        base_bytes = max(self._estimator.base(resident.key).ram_bytes, resident.base_rss_bytes)
+        return max(0, resident.rss_bytes - base_bytes)
+
+    def _resize(self, resident: Resident, need: MemoryNeed) -> bool:
+        if resident.reservation is None:
+            return False
+        with suppress(NeverFits):
+            if (resized := self._admission.resize(resident.reservation, need)) is not None:
+                resident.reservation = resized
+                return True
+        return False
+
+    def _may_wait(self, resident: Resident) -> bool:
+        """Waiting helps while a chunk runs or a model set comes or goes; else the first waits and the others give way.
+
+        Without this, model sets that all wait for each other's memory would wait for ever.
+        """
+        others = (other for other in self._roster if other is not resident)
+        moving = any(other.busy_since is not None or other.state is not ResidentState.READY for other in others)
+        return moving or self._waiting[0] is resident
+
+    def _pixels(self, key: ModelSetKey, params: ChunkParams) -> int:
+        if params.stage is Stage.TEXT:
+            return 0
+        return self._roster.profile(key).max_pixels if params.pixels is None else params.pixels
+
+
+def _difference(need: MemoryNeed, held: MemoryNeed) -> MemoryNeed:
+    return MemoryNeed(need.ram_bytes - held.ram_bytes, need.gpu_bytes - held.gpu_bytes)

@@ -1,0 +1,209 @@
+"""What people may do to documents that they send together."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from pagemill.domain.errors import (
+    DocumentsRefused,
+    DuplicateSubmission,
+    IdempotencyKeyReused,
+    IllegalTransition,
+    InvalidRequest,
+    NotFound,
+    PagemillError,
+)
+from pagemill.domain.ports import Clock, DocumentBatches, TaskNotices, TaskStore
+from pagemill.domain.task.document_batch import BatchSubmission, DocumentBatch, NewDocumentBatch, check_size, content_of
+from pagemill.domain.task.events import TaskNotice
+from pagemill.domain.task.task import NewTask, Task, TaskCreateRequest, TaskStatus
+from pagemill.tasks.ids import new_task_id
+from pagemill.tasks.manager import TaskManager
+from pagemill.tasks.progress.event_feed import LEAST_BETWEEN_NOTICES, NOTICES_AT_ONCE
+from pagemill.tasks.progress.task_watch import LOOK_AGAIN, TaskWatch
+
+logger = logging.getLogger(__name__)
+
+
+class DocumentBatchManager:
+    """Creates, shows, cancels and deletes batches of documents. Runs in the server process.
+
+    Args:
+        manager: What may be done to single tasks.
+        batches: Batches, stored.
+        store: All tasks.
+        notices: Which tasks something happened to.
+        watch: Wakes who waits for that.
+        clock: The time.
+        most: Documents that may be sent at once: as many as may wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        manager: TaskManager,
+        batches: DocumentBatches,
+        store: TaskStore,
+        notices: TaskNotices,
+        watch: TaskWatch,
+        clock: Clock,
+        most: int,
+    ) -> None:
+        self._notices = notices
+        self._watch = watch
+        self._manager = manager
+        self._batches = batches
+        self._store = store
+        self._clock = clock
+        self.most = most
+
+    async def submit_batch(
+        self, requests: Sequence[TaskCreateRequest], *, caller: str = "", idempotency_key: str | None = None
+    ) -> BatchSubmission:
+        """Inspect all documents, then store and queue a task for each: all of them or none.
+
+        The documents' files belong to the tasks from the return on, unless the answer is a replay; on an error they
+        stay the caller's, for once the batch is stored nothing is raised any more. Where the database went away, or
+        this is cancelled, nobody knows whether it was stored.
+
+        Raises:
+            InvalidRequest: There is no document.
+            BatchTooLarge: There are more than may ever wait.
+            DocumentsRefused: Some cannot be read, or not with these options; it names them all.
+            QueueFull: Too many tasks wait for all of them to be added.
+            IdempotencyKeyReused: The key was used for other documents or options.
+        """
+        if not requests:
+            raise InvalidRequest("A batch has at least one document.")
+        check_size(len(requests), self.most)
+        content = content_of(requests)
+        if earlier := await self._submitted(caller, idempotency_key, content):
+            return earlier
+        prepared = await self._prepared(requests)
+        now = self._clock.now()
+        batch_id = new_task_id(now)
+        tasks = tuple(
+            replace(new, task_id=new_task_id(now, place=place), batch_id=batch_id) for place, new in enumerate(prepared)
+        )
+        try:
+            stored = await self._batches.submit(NewDocumentBatch(batch_id, tasks, content, caller, idempotency_key))
+        except DuplicateSubmission:
+            faster = await self._submitted(caller, idempotency_key, content)
+            if faster is None:
+                raise
+            return faster
+        return BatchSubmission(await self._announced(stored))
+
+    async def get_batch(self, batch_id: str) -> DocumentBatch:
+        """The batch as it stands.
+
+        Raises:
+            NotFound: There is none of that id, or all its tasks were deleted.
+        """
+        return await self._batches.get(batch_id)
+
+    async def list_batches(self, *, before: str | None = None, limit: int = 50) -> Sequence[DocumentBatch]:
+        """Batches, newest first; `before` is the last batch_id of the page before."""
+        return await self._batches.list_batches(before=before, limit=limit)
+
+    async def batch_tasks(
+        self, batch_id: str, *, status: TaskStatus | None = None, before: str | None = None, limit: int = 50
+    ) -> Sequence[Task]:
+        """Its tasks, the last sent first.
+
+        Raises:
+            NotFound: There is no such batch.
+        """
+        await self._batches.get(batch_id)
+        return await self._store.list_tasks(batch_id=batch_id, status=status, before=before, limit=limit)
+
+    async def cancel_batch(self, batch_id: str) -> DocumentBatch:
+        """Cancel every task of it that is not over; what was read is kept. Cancelling twice is no error.
+
+        Raises:
+            NotFound: There is no such batch.
+        """
+        await self._batches.get(batch_id)
+        for task_id in await self._batches.unfinished(batch_id):
+            with suppress(IllegalTransition, NotFound):  # it ended a moment ago
+                await self._manager.cancel_task(task_id)
+        return await self._batches.get(batch_id)
+
+    async def delete_batch(self, batch_id: str) -> None:
+        """Remove a batch that is over, or whose tasks were never started, with its documents and results.
+
+        Raises:
+            NotFound: There is no such batch.
+            Conflict: A task of it is under way; cancel it first.
+        """
+        for task in await self._batches.delete(batch_id):
+            await asyncio.to_thread(Path(task.document.path).unlink, missing_ok=True)
+
+    async def follow_batch(self, batch_id: str, *, after: int = 0) -> AsyncGenerator[Sequence[TaskNotice], None]:
+        """Which tasks of the batch changed and how far they are, as it comes, until all of them are over.
+
+        Yields an empty sequence when nothing happened for a while.
+
+        Raises:
+            NotFound: There is no such batch, or it was deleted meanwhile.
+        """
+        with self._watch.watching_all() as change:
+            while True:
+                # looked at before its notices: of a batch that is over by now, those that follow are the last
+                is_over = (await self._batches.get(batch_id)).status.is_final
+                found = await self._notices.read(after=after, limit=NOTICES_AT_ONCE, batch_id=batch_id)
+                after = found[-1].sequence if found else after
+                if found or not is_over:
+                    yield found
+                if len(found) == NOTICES_AT_ONCE:
+                    continue
+                if is_over or self._watch.is_closed:
+                    return
+                await self._clock.sleep(LEAST_BETWEEN_NOTICES.total_seconds())
+                await change.wait(LOOK_AGAIN)
+
+    async def _prepared(self, requests: Sequence[TaskCreateRequest]) -> Sequence[NewTask]:
+        """One after the other: the readers are few, and belong to others too."""
+        prepared: list[NewTask] = []
+        refusals: dict[tuple[int, str], PagemillError] = {}
+        for place, request in enumerate(requests, start=1):
+            try:
+                prepared.append(await self._manager.prepare(request))
+            except PagemillError as error:
+                if error.retryable:
+                    raise
+                refusals[place, request.document.name] = error
+        if refusals:
+            raise DocumentsRefused.of(refusals, _sentence(refusals))
+        return prepared
+
+    async def _announced(self, stored: DocumentBatch) -> DocumentBatch:
+        """See that its tasks get their turn. Where that fails, the dispatcher finds them at its next look."""
+        try:
+            for task in await self._store.list_tasks(batch_id=stored.batch_id, limit=stored.documents):
+                with suppress(NotFound):  # it was deleted a moment ago
+                    await self._manager.announce(task)
+            return await self._batches.get(stored.batch_id)
+        except NotFound:
+            logger.info("Batch %s was deleted before it was announced", stored.batch_id)
+        except Exception:  # it is stored: to say that it failed would have it sent again, and its documents removed
+            logger.warning("Batch %s is stored, but was not announced", stored.batch_id, exc_info=True)
+        return stored
+
+    async def _submitted(self, caller: str, key: str | None, content: str) -> BatchSubmission | None:
+        earlier = None if key is None else await self._batches.find(caller, key)
+        if earlier is None:
+            return None
+        if earlier.content != content:
+            message = f"The idempotency key {key!r} was used for other documents or options; use a new key."
+            raise IdempotencyKeyReused(message, batch_id=earlier.batch_id)
+        return BatchSubmission(await self._batches.get(earlier.batch_id), replayed=True)
+
+
+def _sentence(refusals: dict[tuple[int, str], PagemillError]) -> str:
+    (place, name), error = next(iter(refusals.items()))
+    others = f" So it is with {len(refusals) - 1} more." if len(refusals) > 1 else ""
+    return f"Nothing was taken: document {place} ({name}) cannot be read: {error.message}{others}"

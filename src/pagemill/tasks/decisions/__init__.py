@@ -1,0 +1,1 @@
+"""Decisions: functions from values to values. No clock, no process, no database."""

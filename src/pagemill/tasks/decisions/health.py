@@ -1,0 +1,76 @@
+"""How one task is doing: a pure decision about what of it is worth a warning."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from pagemill.domain.memory import MIB, DeviceMemory, MemoryLevel
+from pagemill.domain.reports.service_status import TaskHealth
+from pagemill.domain.reports.snapshot import ModelSetSnapshot
+from pagemill.domain.task.task import Task, TaskPage
+
+SLOW_PAGE = timedelta(seconds=60)
+
+
+def health_of(
+    task: Task,
+    pages: Sequence[TaskPage],
+    *,
+    usage_mb: int | None,
+    promised_mb: int,
+    devices: Sequence[DeviceMemory],
+    unkillable: Sequence[ModelSetSnapshot] = (),
+    now: datetime,
+) -> TaskHealth:
+    """The answer to `GET /tasks/{task_id}/health`.
+
+    Args:
+        task: The task.
+        pages: All its pages.
+        usage_mb: What its workers hold now, MiB; None while none works on it.
+        promised_mb: The most that was reserved for it, MiB; 0 where nothing was yet.
+        devices: The devices it runs, ran or is to run on.
+        unkillable: Workers on these devices that were killed and do not end.
+        now: The time.
+    """
+    return TaskHealth(
+        status=task.status,
+        memory_usage_mb=usage_mb,
+        processing_time_s=_processing_seconds(task, now),
+        device=task.assigned_device,
+        warnings=(
+            *_warnings(task, pages, max(usage_mb or 0, task.actual_memory_mb or 0), promised_mb, devices),
+            *map(_unkillable, unkillable),
+        ),
+    )
+
+
+def _unkillable(worker: ModelSetSnapshot) -> str:
+    return (
+        f"The process {worker.pid} on {worker.key.device} was killed and does not end; it holds "
+        f"{worker.rss_bytes // MIB} MiB until it does. Look for a disk or a driver that hangs."
+    )
+
+
+def _processing_seconds(task: Task, now: datetime) -> float | None:
+    return ((task.finished_at or now) - task.started_at).total_seconds() if task.started_at else None
+
+
+def _warnings(
+    task: Task, pages: Sequence[TaskPage], used_mb: int, promised_mb: int, devices: Sequence[DeviceMemory]
+) -> list[str]:
+    retried = sum(page.attempts + page.crashes for page in pages)
+    slow = [page.number for page in pages if page.seconds is not None and page.seconds > SLOW_PAGE.total_seconds()]
+    warnings = []
+    promised_mb = max(promised_mb, task.estimated_memory_mb or 0)
+    if promised_mb and used_mb > promised_mb:
+        warnings.append(f"Uses {used_mb} MiB, over the {promised_mb} MiB it was promised.")
+    if slow:
+        warnings.append(f"Slow: {len(slow)} pages took longer than {SLOW_PAGE.total_seconds():.0f} s.")
+    if retried:
+        warnings.append(f"Pages were tried again {retried} times.")
+    warnings += [
+        f"{device.device} is near its memory limit ({device.used_bytes // MIB} of {device.limit_bytes // MIB} MiB)."
+        for device in devices
+        if device.level > MemoryLevel.NORMAL
+    ]
+    return warnings

@@ -1,0 +1,121 @@
+"""Whether a document can be taken, what it will need and where it is to run. Pure decisions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
+from pagemill.domain.errors import EngineUnavailable, InvalidRequest, UnknownEngine
+from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec
+from pagemill.domain.work.recognition import RecognitionOptions, Stage
+
+POINTS_PER_INCH = 72
+
+
+def choose_engine(engines: Mapping[str, EngineSpec], options: RecognitionOptions) -> tuple[EngineSpec, EngineProfile]:
+    """The engine and profile that were asked for, if they will do.
+
+    Raises:
+        UnknownEngine: There is no such engine, profile or language; the message names those there are.
+        EngineUnavailable: The engine or its profile cannot be used here.
+    """
+    spec, profile = find_profile(engines, options)
+    unusable = spec.unusable or profile.unusable
+    if unusable and options.ocr is not OcrMode.NEVER:
+        able = [other.name for other in engines.values() if not other.unusable and _reads(other, options.languages)]
+        raise EngineUnavailable(f"{unusable} Engines that can be used: {_names(able)}.", engines=_names(able))
+    if options.structure and spec.interpreter is not None and not spec.finds_structure:
+        able = [other.name for other in engines.values() if other.interpreter is None or other.finds_structure]
+        raise EngineUnavailable(
+            f"{spec.name} cannot find structure. Leave structure out, or take one of: {_names(able)}.",
+            engines=_names(able),
+        )
+    _check_languages(engines, options, spec, profile)
+    return spec, profile
+
+
+def find_profile(engines: Mapping[str, EngineSpec], options: RecognitionOptions) -> tuple[EngineSpec, EngineProfile]:
+    """The engine and profile of that name.
+
+    Raises:
+        UnknownEngine: There is none; the message names those there are.
+    """
+    spec = engines.get(options.engine)
+    if spec is None:
+        raise UnknownEngine(f"There is no engine {options.engine!r}; there are: {_names(engines)}.")
+    profile = spec.profile(options.profile)
+    if profile is None:
+        names = _names(profile.name for profile in spec.profiles)
+        raise UnknownEngine(f"The engine {spec.name} has no profile {options.profile!r}; it has: {names}.")
+    return spec, profile
+
+
+def _check_languages(
+    engines: Mapping[str, EngineSpec], options: RecognitionOptions, spec: EngineSpec, profile: EngineProfile
+) -> None:
+    unread = sorted(set(options.languages) - set(profile.languages)) if profile.languages else []
+    if not unread:
+        return
+    able = [other.name for other in engines.values() if not other.unusable and _reads(other, options.languages)]
+    sentences = (
+        f"{spec.name}/{profile.name} does not read {', '.join(unread)}; it reads {_names(profile.languages)}.",
+        f"Engines that read {', '.join(options.languages)}: {_names(able)}.",
+        *(other.more_languages for other in engines.values() if other.more_languages and (other is spec or not able)),
+    )
+    raise UnknownEngine(" ".join(sentences), languages=", ".join(unread), engines=_names(able))
+
+
+def check_structure(spec: EngineSpec, options: RecognitionOptions, *, missing: str | None) -> None:
+    """Refuse to look for structure where there are no models for it.
+
+    Args:
+        spec: The engine that was chosen.
+        options: What was asked for.
+        missing: Why there are none here, in one sentence; None where they are.
+
+    Raises:
+        InvalidRequest: With what to do instead.
+    """
+    if not options.structure or spec.finds_structure:
+        return
+    if missing is not None:
+        raise InvalidRequest(missing)
+    if spec.interpreter is not None:
+        raise InvalidRequest(
+            f"The engine {spec.name} lives in an environment of its own, without the structure models; take another "
+            "engine, or leave structure out."
+        )
+
+
+def check_page_count(info: DocumentInfo, max_pages: int) -> None:
+    """Refuse a document of more pages than the settings allow.
+
+    Raises:
+        DocumentTooLarge: With both numbers.
+    """
+    if info.page_count > max_pages:
+        raise too_many_pages(str(info.page_count), most=max_pages)
+
+
+def largest_page_pixels(info: DocumentInfo, *, dpi: int, max_pixels: int) -> int:
+    """Pixels of the largest page image an engine will be given, judged by the page sizes that are known."""
+    pixels = (_pixels(size, info.kind, dpi) for size in info.page_sizes)
+    return min(max_pixels, max(pixels, default=max_pixels))
+
+
+def first_stage(kind: DocumentKind, mode: OcrMode) -> Stage:
+    """Where pages begin: PDF pages are looked at for a text layer first, unless recognition is forced."""
+    if mode is OcrMode.NEVER or (kind is DocumentKind.PDF and mode is OcrMode.AUTO):
+        return Stage.TEXT
+    return Stage.OCR
+
+
+def _pixels(size: PageSize, kind: DocumentKind, dpi: int) -> int:
+    scale = dpi / POINTS_PER_INCH if kind is DocumentKind.PDF else 1.0
+    return int(size.width * scale * size.height * scale)
+
+
+def _reads(spec: EngineSpec, languages: Sequence[str]) -> bool:
+    return any(set(languages) <= set(profile.languages) or not profile.languages for profile in spec.profiles)
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

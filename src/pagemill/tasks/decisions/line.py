@@ -1,0 +1,71 @@
+"""Who waits lawfully: behind others, or for a place that was taken before its own turn came."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pagemill.domain.work.backlog import Backlog
+from pagemill.tasks.decisions.plan import lane_of
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """Whose turn it is in a lane, and the number of the first chunk that was begun after that."""
+
+    task_id: str
+    since: int
+
+
+@dataclass
+class Line:
+    """What each look at the backlog says of those who wait. It asks the plan nothing, so that it can judge it.
+
+    Attributes:
+        lanes: Those in which work is done here.
+    """
+
+    lanes: Collection[str]
+    _turns: dict[str, _Turn] = field(default_factory=dict)
+    _wanted: dict[str, set[str]] = field(default_factory=dict)
+    _closed: frozenset[str] = frozenset()
+
+    def look(
+        self, backlogs: Sequence[Backlog], times: Mapping[str, float], *, closed: Collection[str], begun: int
+    ) -> None:
+        """Note who waits.
+
+        Args:
+            backlogs: Running tasks.
+            times: Where each stands.
+            closed: Lanes in which nothing may be started, for lack of memory.
+            begun: How many chunks were begun so far.
+        """
+        self._closed = frozenset(closed)
+        self._wanted = {backlog.task_id: lanes_of(backlog) for backlog in backlogs}
+        place = {backlog.task_id: (times.get(backlog.task_id, 0.0), backlog.sequence) for backlog in backlogs}
+        for lane in self.lanes:
+            waiting = [task_id for task_id, lanes in self._wanted.items() if lane in lanes]
+            first = min(waiting, key=place.__getitem__, default=None)
+            if first is None:
+                self._turns.pop(lane, None)
+            elif lane not in self._turns or self._turns[lane].task_id != first:
+                self._turns[lane] = _Turn(first, begun)
+
+    def has(self, task_id: str, *, working: Mapping[str, Collection[int]]) -> bool:
+        """Whether the task waits lawfully.
+
+        Args:
+            task_id: The task.
+            working: By lane, the numbers of the chunks in work there.
+        """
+        return any(self._waits(task_id, lane, working.get(lane, ())) for lane in self._wanted.get(task_id, ()))
+
+    def _waits(self, task_id: str, lane: str, numbers: Collection[int]) -> bool:
+        if lane in self._closed:
+            return True
+        turn = self._turns.get(lane)
+        return turn is not None and (turn.task_id != task_id or any(number < turn.since for number in numbers))
+
+
+def lanes_of(backlog: Backlog) -> set[str]:
+    """The lanes in which a task waits for places."""
+    return {lane_of(kind, structure=backlog.structure) for kind, pages in backlog.waiting.items() if pages}

@@ -1,0 +1,147 @@
+"""What a task needs on which device, and on which it is to run. Pure decisions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pagemill.domain.documents import DocumentInfo
+from pagemill.domain.errors import DeviceUnavailable, NeverFits
+from pagemill.domain.memory import CPU, DeviceId, DeviceMemory, MemoryNeed, in_mib
+from pagemill.domain.ports import MemoryAdmission, MemoryEstimator
+from pagemill.domain.task.task import Task, TaskOptions
+from pagemill.domain.work.engine_spec import EngineSpec
+from pagemill.domain.work.fitting import find_lack
+from pagemill.domain.work.quarantine import Circumstances
+from pagemill.domain.work.recognition import ModelSetKey, Stage
+from pagemill.tasks.decisions.advice import other_requests, with_advice
+from pagemill.tasks.decisions.circumstances import circumstances, model_set, stages
+from pagemill.tasks.decisions.intake import choose_engine, first_stage, largest_page_pixels
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a task is to run, and what it needs there.
+
+    Attributes:
+        device: The device.
+        need: Its peak there.
+        pixels: Pixels of the largest page image it was reckoned with.
+        circumstances: The model sets that will work on it.
+    """
+
+    device: DeviceId
+    need: MemoryNeed
+    pixels: int
+    circumstances: tuple[Circumstances, ...]
+
+    @property
+    def estimated_memory_mb(self) -> int:
+        """What it needs of its device, or of the host where it asks nothing of the device; MiB."""
+        return in_mib(self.need.ram_bytes if self.device == CPU else self.need.gpu_bytes or self.need.ram_bytes)
+
+
+class TaskPlacer:
+    """Estimates what a task needs on every device it may run on, and chooses one."""
+
+    def __init__(
+        self, engines: Mapping[str, EngineSpec], *, estimator: MemoryEstimator, memory: MemoryAdmission
+    ) -> None:
+        self._engines = engines
+        self._estimator = estimator
+        self._memory = memory
+
+    def place(self, options: TaskOptions, info: DocumentInfo) -> Place:
+        """The place of a document that was sent with these options.
+
+        Raises:
+            NeverFits: No device could ever hold it; with what can be sent instead, where there is anything.
+            InvalidRequest: As `choose_engine`.
+            DeviceUnavailable: As `select_device`.
+        """
+
+        def attempt(instead: TaskOptions) -> Place:
+            _, profile = choose_engine(self._engines, instead.recognition)
+            pixels = largest_page_pixels(info, dpi=instead.recognition.dpi, max_pixels=profile.max_pixels)
+            return self._place(instead, first_stage(info.kind, instead.recognition.ocr), pixels)
+
+        try:
+            return attempt(options)
+        except NeverFits as error:
+            spec, _ = choose_engine(self._engines, options.recognition)
+            raise with_advice(error, other_requests(options, spec, info.kind), attempt) from error
+
+    def place_again(self, task: Task, requested: str | None) -> Place:
+        """The place of a task that is known, on the device that is asked for now, or else was when it was sent.
+
+        Raises:
+            NeverFits: No device (or not the one asked for) could ever hold it.
+            InvalidRequest: As `choose_engine`.
+            DeviceUnavailable: As `select_device`.
+        """
+        options = task.options.model_copy(update={"device": requested or task.options.device})
+        _, profile = choose_engine(self._engines, options.recognition)
+        stage = first_stage(task.kind, options.recognition.ocr)
+        return self._place(options, stage, profile.max_pixels if task.page_pixels is None else task.page_pixels)
+
+    def _place(self, options: TaskOptions, first: Stage, pixels: int) -> Place:
+        spec, profile = choose_engine(self._engines, options.recognition)
+        devices = self._memory.devices()
+        keys = {
+            device.device: [
+                model_set(stage, options.recognition, device.device, profile)
+                for stage in stages(first, options.recognition.ocr)
+            ]
+            for device in usable_devices(spec, devices)
+        }
+        needs = {device: self._need(of_device, pixels) for device, of_device in keys.items()}
+        chosen = select_device(options.device, spec, devices, needs)
+        return Place(chosen, needs[chosen], pixels, circumstances(keys[chosen], devices))
+
+    def _need(self, keys: Sequence[ModelSetKey], pixels: int) -> MemoryNeed:
+        """The largest need of the stages a page goes through, one after the other."""
+        needs = [self._estimator.peak(key, pixels=0 if key.is_reader else pixels) for key in keys]
+        return MemoryNeed(max(need.ram_bytes for need in needs), max(need.gpu_bytes for need in needs))
+
+
+def usable_devices(spec: EngineSpec, devices: Sequence[DeviceMemory]) -> Sequence[DeviceMemory]:
+    """Those the engine can work on."""
+    return [device for device in devices if device.device.partition(":")[0] in spec.device_kinds]
+
+
+def select_device(
+    requested: str | None, spec: EngineSpec, devices: Sequence[DeviceMemory], needs: Mapping[DeviceId, MemoryNeed]
+) -> DeviceId:
+    """Choose a device that the engine can use and that can hold what the task needs there, once others leave it.
+
+    A device that was asked for is taken or refused. Otherwise the GPU with most free memory, and the CPU where no GPU
+    can ever hold it.
+
+    Args:
+        requested: The device asked for; None leaves the choice.
+        spec: The engine.
+        devices: All there are: what runs on a GPU needs memory of the host, too.
+        needs: For each device the engine can use.
+
+    Raises:
+        DeviceUnavailable: The device asked for is not there, or the engine cannot use it, or none that is here.
+        NeverFits: No device (or not the one asked for) is large enough, with the numbers.
+    """
+    usable = [device for device in usable_devices(spec, devices) if requested in (None, device.device)]
+    if not usable:
+        raise DeviceUnavailable(_unavailable(requested, spec, devices), device=requested)
+    ceilings = {device.device: device.ceiling for device in devices}
+    lacks = {device.device: find_lack(device.device, needs[device.device], ceilings) for device in usable}
+    fitting = [device for device in usable if lacks[device.device] is None]
+    if not fitting:
+        raise min((lack for lack in lacks.values() if lack is not None), key=lambda lack: lack.missing_bytes).error
+    gpus = [device for device in fitting if device.device != CPU]
+    return max(gpus or fitting, key=_free_bytes).device
+
+
+def _free_bytes(device: DeviceMemory) -> int:
+    return device.limit_bytes - max(device.used_bytes, device.reserved_bytes)
+
+
+def _unavailable(requested: str | None, spec: EngineSpec, devices: Sequence[DeviceMemory]) -> str:
+    there = ", ".join(device.device for device in usable_devices(spec, devices))
+    wanted = "any device" if requested is None else repr(requested)
+    return f"The engine {spec.name} cannot run on {wanted} here; it can use: {there or 'no device'}."

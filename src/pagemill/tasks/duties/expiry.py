@@ -1,0 +1,59 @@
+"""Ends tasks that have waited too long: for their first page, or past their deadline."""
+
+import logging
+from datetime import timedelta
+
+from pagemill.domain.ports import Clock, OverdueTasks
+from pagemill.domain.task.task import Task
+from pagemill.tasks.duty import Duty, with_each
+from pagemill.tasks.progress.task_watch import TaskWatch
+from pagemill.tasks.work.dispatcher import Dispatcher
+
+logger = logging.getLogger(__name__)
+
+
+class Expiry:
+    """A maintenance duty. Runs in the server process, and does no harm beside others of its kind.
+
+    Waiting for a first page counts while servers are up: a server that has just started lets tasks wait for
+    `queue_timeout` again before it ends any for that. A deadline is a promise of a time, and counts always.
+    """
+
+    def __init__(
+        self,
+        *,
+        overdue: OverdueTasks,
+        dispatcher: Dispatcher,
+        watch: TaskWatch,
+        clock: Clock,
+        queue_timeout: timedelta,
+        interval: timedelta = timedelta(seconds=1),
+    ) -> None:
+        self._overdue = overdue
+        self._dispatcher = dispatcher
+        self._watch = watch
+        self._clock = clock
+        self._queue_timeout = queue_timeout
+        self._started = clock.monotonic()
+        self._duty = Duty("expiry", self.run_once, interval=interval)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._started = self._clock.monotonic()
+        self._duty.start()
+
+    async def run_once(self) -> None:
+        """End what is overdue, and all work on it here."""
+        watched = timedelta(seconds=self._clock.monotonic() - self._started)
+        timeout = self._queue_timeout if watched >= self._queue_timeout else None
+        expired = await self._overdue.expire(queue_timeout=timeout)
+        await with_each(expired, self._end_work_on, name=lambda task: f"Ending the work on task {task.task_id}")
+
+    async def _end_work_on(self, task: Task) -> None:
+        logger.warning("Task %s expired (%s): %s", task.task_id, task.failure_reason, task.failure_message)
+        self._watch.notify(task.task_id)
+        await self._dispatcher.cancel(task.task_id)
+
+    async def stop(self) -> None:
+        """Look no more; twice is no error."""
+        await self._duty.stop()

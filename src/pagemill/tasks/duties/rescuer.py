@@ -1,0 +1,93 @@
+"""Finds what nobody looks after any more: expired leases, ended tasks not marked so, tasks not cleaned up or queued."""
+
+import logging
+from datetime import timedelta
+
+from pagemill.domain.errors import IllegalTransition, NotFound, QueueFull
+from pagemill.domain.ports import Clock, PageQueue, TaskQueue, TaskStore
+from pagemill.domain.task.task import Task, TaskStatus
+from pagemill.tasks.duty import Duty, take_steps, with_each
+from pagemill.tasks.work.cleanup import TaskCleaner
+from pagemill.tasks.work.dispatcher import Dispatcher
+
+logger = logging.getLogger(__name__)
+
+
+class Rescuer:
+    """A maintenance duty. Runs in the server process, and does no harm beside others of its kind.
+
+    Args:
+        queue: Waiting tasks.
+        store: All tasks.
+        pages: Leases.
+        cleaner: Cleans up after tasks.
+        dispatcher: Woken when there is work again.
+        clock: The time.
+        interval: Between two looks.
+        grace: How long whoever ended or created a task has for what belongs to that, before it is done here.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue: TaskQueue,
+        store: TaskStore,
+        pages: PageQueue,
+        cleaner: TaskCleaner,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        interval: timedelta = timedelta(seconds=5),
+        grace: timedelta = timedelta(seconds=30),
+    ) -> None:
+        self._queue = queue
+        self._store = store
+        self._pages = pages
+        self._cleaner = cleaner
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._grace = grace
+        self._duty = Duty("rescuer", self.run_once, interval=interval)
+
+    async def start(self, *, dead_owner: str | None = None) -> None:
+        """Take up what a server that is no more left behind, then look regularly.
+
+        Args:
+            dead_owner: A server known to be dead; its leases are taken back without waiting for their end.
+        """
+        rescued = await self._pages.rescue(owner=dead_owner)
+        if rescued:
+            logger.info("%s pages that were in work when the server last stopped are queued again", rescued)
+        self._duty.start()
+
+    async def run_once(self) -> None:
+        """Rescue pages, end tasks, clean up after them."""
+        await take_steps(
+            rescue=self._rescue,
+            finish=self._pages.finish_completed,
+            clean_up=self._clean_up,
+            queue=self._queue_the_unqueued,
+        )
+
+    async def stop(self) -> None:
+        """Look no more; twice is no error."""
+        await self._duty.stop()
+
+    async def _rescue(self) -> None:
+        if await self._pages.rescue():
+            self._dispatcher.wake()
+
+    async def _clean_up(self) -> None:
+        await self._cleaner.sweep(ended_for=self._grace)
+
+    async def _queue_the_unqueued(self) -> None:
+        """Older versions stored a task before they queued it, and may have died in between."""
+        before = self._clock.now() - self._grace
+        created = await self._store.list_tasks(status=TaskStatus.CREATED, limit=1000)
+        unqueued = [task for task in created if task.options.start and task.created_at <= before]
+        await with_each(unqueued, self._queue_it, name=lambda task: f"Queueing task {task.task_id}")
+
+    async def _queue_it(self, task: Task) -> None:
+        try:
+            await self._queue.add_task(task, task.priority)
+        except (QueueFull, IllegalTransition, NotFound) as error:
+            logger.info("Task %s was stored and never queued; it is tried again: %s", task.task_id, error)

@@ -1,0 +1,117 @@
+"""Finds tasks in which nothing happens though something should, and ends them: the last net under every promise."""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pagemill.domain.ports import Clock, OverdueTasks
+from pagemill.domain.task.task import RetryPolicy, Task
+from pagemill.tasks.decisions.retry import backoff
+from pagemill.tasks.duty import Duty, with_each
+from pagemill.tasks.progress.task_watch import TaskWatch
+from pagemill.tasks.progress.work_counter import WorkCounter
+from pagemill.tasks.work.dispatcher import Dispatcher
+
+logger = logging.getLogger(__name__)
+
+SLACK = timedelta(seconds=60)
+"""What killing a worker, looking after leases and writing take beside the waits that are limited."""
+
+
+@dataclass(frozen=True)
+class Waits:
+    """The longest waits that are lawful between two changes of a task; each ends by itself.
+
+    Attributes:
+        queue: For a first page, or for a service that is refused again and again; after it the task expires.
+        service: For a service.
+        memory: For a batch's memory.
+        load: For a model set to be loaded.
+        page: For one page to be read.
+        lease: For the pages of a dead server.
+    """
+
+    queue: timedelta
+    service: timedelta
+    memory: timedelta
+    load: timedelta
+    page: timedelta
+    lease: timedelta
+
+
+def longest_silence(waits: Waits, policy: RetryPolicy) -> timedelta:
+    """How long nothing may be settled in a task that nothing is wrong with: the sum of all waits, one after the other.
+
+    The wait for the next try, for a service, for memory, for models and for the page; or, where services are refused,
+    the time after which the task expires; once more a lease that has to run out first; and `SLACK`.
+    """
+    retry = backoff(policy, max(1, policy.max_attempts - 1))
+    return retry + sum((waits.service, waits.memory, waits.load, waits.page, waits.queue, waits.lease), SLACK)
+
+
+@dataclass(frozen=True)
+class WatchdogConfig:
+    """When a task counts as stalled.
+
+    Attributes:
+        silence: Nothing was settled in it for so long, while it was not in line; see `longest_silence`.
+        interval: Between two looks.
+    """
+
+    silence: timedelta
+    interval: timedelta = timedelta(seconds=10)
+
+
+class Watchdog:
+    """A maintenance duty. Runs in the server process, and does no harm beside others of its kind.
+
+    Where it finds a task, some part of ours has a fault: that is logged as an error and counted. Time in line does not
+    count, and neither does the time before the server was started.
+    """
+
+    def __init__(
+        self,
+        config: WatchdogConfig,
+        *,
+        overdue: OverdueTasks,
+        dispatcher: Dispatcher,
+        tally: WorkCounter,
+        watch: TaskWatch,
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._overdue = overdue
+        self._dispatcher = dispatcher
+        self._tally = tally
+        self._watch = watch
+        self._clock = clock
+        self._silent_since: dict[str, float] = {}
+        self._duty = Duty("watchdog", self.run_once, interval=config.interval)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._silent_since.clear()
+        self._duty.start()
+
+    async def run_once(self) -> None:
+        """End the tasks that were silent at every look for long enough."""
+        now = self._clock.monotonic()
+        unchanged = await self._overdue.unchanged(self._config.interval)
+        silent = [task for task in unchanged if not self._dispatcher.has_in_line(task.task_id)]
+        self._silent_since = {task.task_id: self._silent_since.get(task.task_id, now) for task in silent}
+        limit = self._config.silence.total_seconds()
+        stalled = [task for task in silent if now - self._silent_since[task.task_id] >= limit]
+        await with_each(stalled, self._end, name=lambda task: f"Ending the stalled task {task.task_id}")
+
+    async def stop(self) -> None:
+        """Look no more; twice is no error."""
+        await self._duty.stop()
+
+    async def _end(self, task: Task) -> None:
+        ended = await self._overdue.end_stalled(task.task_id, self._config.silence)
+        if ended is None:
+            return
+        logger.error("Task %s stalled while it was %s: %s", task.task_id, task.status, ended.failure_message)
+        self._tally.task_stalled()
+        self._dispatcher.abandon(task.task_id)
+        self._watch.notify(task.task_id)

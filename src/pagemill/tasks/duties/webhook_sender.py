@@ -1,0 +1,128 @@
+"""Sends webhooks over HTTP, and lets nobody reach our own network by way of us.
+
+    host name ─ resolve ─▶ addresses ─ all public? ─▶ connect to the address that was checked
+
+A name that is resolved once for the check and again for the connection could answer differently the second time: so it
+is resolved once, as it is written: a host in Punycode is not decoded and encoded again, which may give another one.
+Redirects are not followed, proxies of the environment not used, and neither cookies nor the answer's body are read.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+import httpx
+
+from pagemill.domain.task.webhooks import Delivery, WebhookFailed, is_public, signed_headers
+from pagemill.version import __version__
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""From a host name and a port to its IP addresses, best first; raises `OSError`."""
+
+TIME_LIMIT = timedelta(seconds=15)
+LOOKUPS = 8
+"""Names that are looked up at once."""
+
+
+class SystemResolver:
+    """`Resolve` by the system, on threads of its own: names that nobody answers for hold up nothing else."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="resolver")
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """Ask the system."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _addresses, host, port)
+
+
+def _addresses(host: str, port: int) -> Sequence[str]:
+    return [str(address[0]) for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+class HttpWebhookSender:
+    """`WebhookSender` over HTTP. Runs in the server process.
+
+    Args:
+        key: What messages are signed with.
+        wall_clock: The time as receivers know it, by which they tell whether a signature is new.
+        allow_private: Whether addresses of our own network may be written to.
+        resolve: The resolver.
+        time_limit: Longest one try may take.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: bytes,
+        wall_clock: Callable[[], datetime],
+        allow_private: bool = False,
+        resolve: Resolve | None = None,
+        time_limit: timedelta = TIME_LIMIT,
+    ) -> None:
+        self._key = key
+        self._wall_clock = wall_clock
+        self._allow_private = allow_private
+        self._resolve = resolve or SystemResolver()
+        self._time_limit = time_limit.total_seconds()
+        # to look up, to connect and to shake hands: none is cut off by the limit on all, which would leave it open
+        self._step_limit = self._time_limit / 4
+
+    async def send(self, delivery: Delivery) -> None:
+        """Have it accepted: answered with a status of 200 to 299 in time.
+
+        Raises:
+            WebhookFailed: It was not, whatever went wrong, or its address may not be written to.
+        """
+        try:
+            async with asyncio.timeout(self._time_limit):
+                status = await self._post(delivery)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise WebhookFailed(f"The receiver did not answer in time ({self._time_limit:g} s at most).") from error
+        except httpx.InvalidURL as error:
+            raise WebhookFailed(f"The URL cannot be used ({error}).", retryable=False) from error
+        except (httpx.HTTPError, OSError, ValueError, OverflowError) as error:
+            reason = str(error) or type(error).__name__
+            raise WebhookFailed(f"The receiver cannot be reached, or does not speak HTTP ({reason}).") from error
+        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            raise WebhookFailed(f"The receiver answered {status}.", retryable=status != HTTPStatus.GONE)
+
+    async def _post(self, delivery: Delivery) -> int:
+        url = httpx.URL(delivery.url)
+        host = url.raw_host.decode("ascii")
+        address = await self._address(host, url.port or (443 if url.scheme == "https" else 80))
+        headers = {
+            **signed_headers(delivery, key=self._key, timestamp=int(self._wall_clock().timestamp())),
+            "Content-Type": "application/json",
+            "Host": url.netloc.decode("ascii"),
+            "User-Agent": f"pagemill/{__version__}",
+        }
+        timeout = httpx.Timeout(self._time_limit, connect=self._step_limit)
+        async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout) as client:
+            request = client.build_request(
+                "POST",
+                url.copy_with(host=address),
+                headers=headers,
+                content=delivery.body.encode(),
+                extensions={"sni_hostname": host.removesuffix(".")},
+            )
+            response = await client.send(request, stream=True)
+            await response.aclose()
+        return response.status_code
+
+    async def _address(self, host: str, port: int) -> str:
+        """An address of the host that may be written to.
+
+        Raises:
+            WebhookFailed: One of them may not: then none is.
+        """
+        async with asyncio.timeout(self._step_limit):
+            addresses = await self._resolve(host, port)
+        if not addresses:
+            raise WebhookFailed(f"{host} has no address.")
+        if not self._allow_private and not all(map(is_public, addresses)):
+            message = f"{host} is an address of the service's own network; webhooks.allow_private would allow it."
+            raise WebhookFailed(message, retryable=False)
+        return addresses[0]

@@ -1,0 +1,1 @@
+"""What happened to a task: counted, recorded, and told to whoever waits."""

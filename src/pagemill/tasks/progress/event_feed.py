@@ -1,0 +1,73 @@
+"""What happens, told as it happens: the events of one task, and notices about all tasks.
+
+Both read the database; the watch only says when to look. So a reader that comes back after any gap, at any server,
+goes on after the last sequence number it saw.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from datetime import timedelta
+
+from pagemill.domain.ports import Clock, EventLog, TaskNotices, TaskStore
+from pagemill.domain.task.events import EventRecord, TaskNotice
+from pagemill.tasks.progress.task_watch import LOOK_AGAIN, TaskWatch
+
+EVENTS_AT_ONCE = 200
+NOTICES_AT_ONCE = 200
+LEAST_BETWEEN_NOTICES = timedelta(milliseconds=250)
+"""Tasks change with every page; a view need not."""
+
+
+class EventFeed:
+    """Follows tasks for readers. Runs in the server process.
+
+    Every generator yields an empty sequence when nothing happened for a while, so that its reader can show that it
+    still lives, and ends when the service stops.
+    """
+
+    def __init__(
+        self, *, store: TaskStore, events: EventLog, notices: TaskNotices, watch: TaskWatch, clock: Clock
+    ) -> None:
+        self._store = store
+        self._events = events
+        self._notices = notices
+        self._watch = watch
+        self._clock = clock
+
+    async def follow(self, task_id: str, *, after: int = 0) -> AsyncGenerator[Sequence[EventRecord], None]:
+        """The task's events with a higher sequence than `after`, as they come, until it is over and cleaned up.
+
+        Raises:
+            NotFound: There is no such task, or it was deleted meanwhile.
+        """
+        with self._watch.watching(task_id) as change:
+            while True:
+                # looked at before its events: of a task that is over by now, those that follow are all there will be
+                task = await self._store.get(task_id)
+                events = await self._events.read(task_id, after=after, limit=EVENTS_AT_ONCE)
+                if events:
+                    after = events[-1].sequence
+                    yield events
+                if len(events) == EVENTS_AT_ONCE:
+                    continue
+                if self._watch.is_closed or (task.status.is_final and task.resource_cleanup_completed):
+                    return
+                if not events:
+                    yield ()
+                await change.wait(LOOK_AGAIN)
+
+    async def notices(self, *, after: int | None = None) -> AsyncGenerator[Sequence[TaskNotice], None]:
+        """Which tasks changed and how far they are, as it comes, each task once at a time.
+
+        Args:
+            after: Sequence number to go on from; None for what happens from now on.
+        """
+        with self._watch.watching_all() as change:
+            seen = await self._notices.latest() if after is None else after
+            while not self._watch.is_closed:
+                found = await self._notices.read(after=seen, limit=NOTICES_AT_ONCE)
+                yield found
+                if found:
+                    seen = found[-1].sequence
+                    await self._clock.sleep(LEAST_BETWEEN_NOTICES.total_seconds())
+                if len(found) < NOTICES_AT_ONCE:
+                    await change.wait(LOOK_AGAIN)

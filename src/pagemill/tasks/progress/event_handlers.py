@@ -1,0 +1,150 @@
+"""What is done when something happened to a task."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pagemill.domain.memory import CPU, DeviceId, in_mib
+from pagemill.domain.ports import EventLog, PageQueue, ResourceLog, Service
+from pagemill.domain.task.events import Details, TaskEvent
+from pagemill.domain.task.task import Task
+from pagemill.tasks.progress.task_watch import TaskWatch
+from pagemill.tasks.progress.work_counter import WorkCounter
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ResourceUse:
+    """What a task had of a service, from acquiring to releasing it.
+
+    Attributes:
+        device: Where.
+        reserved_bytes: What the ledger promised it there; 0 where no chunk came to its end.
+        peak_bytes: The worker's highest peak on any of its pages; 0 where none was read.
+    """
+
+    device: DeviceId
+    reserved_bytes: int = 0
+    peak_bytes: int = 0
+
+    def details(self) -> Details:
+        """For the event."""
+        return {
+            "device": self.device,
+            "reserved_mb": in_mib(self.reserved_bytes),
+            "peak_mb": in_mib(self.peak_bytes),
+        }
+
+
+def resource_of(service: Service) -> Details:
+    """What is told of a service that a task has acquired."""
+    key = service.key
+    return {
+        "service_instance_id": service.service_instance_id,
+        "device": key.device,
+        "engine": key.engine,
+        "profile": key.profile,
+        "reserved_mb": in_mib(service.reserved.ram_bytes if key.device == CPU else service.reserved.gpu_bytes),
+    }
+
+
+class TaskEventHandlers:
+    """Handlers of task events: they log, track, count, and wake who waits. One per server process.
+
+    Attributes:
+        tally: Where is counted what happens.
+    """
+
+    def __init__(
+        self,
+        *,
+        resources: ResourceLog,
+        pages: PageQueue,
+        events: EventLog,
+        watch: TaskWatch,
+        tally: WorkCounter | None = None,
+    ) -> None:
+        self._resources = resources
+        self._pages = pages
+        self._events = events
+        self._watch = watch
+        self.tally = tally or WorkCounter()
+        self._held: defaultdict[str, list[str]] = defaultdict(list)
+        self._warned: set[str] = set()
+
+    def services_of(self, task_id: str) -> tuple[str, ...]:
+        """Services the task holds now."""
+        return tuple(self._held.get(task_id, ()))
+
+    def holders(self) -> Mapping[str, str]:
+        """From every service in use to the task it works for."""
+        return {resource: task_id for task_id, resources in self._held.items() for resource in resources}
+
+    async def record(self, task_id: str, event: TaskEvent, details: Details | None = None) -> None:
+        """Write an event to the task's log and wake who waits for the task."""
+        await self._events.append(task_id, event, details)
+        self._watch.progressed(task_id)
+
+    async def on_task_resource_acquired(self, task_id: str, resource: Details) -> None:
+        """A service works for the task from now on: log it, record it on the task, and write it to the task's log.
+
+        Args:
+            task_id: The task.
+            resource: `service_instance_id`, and what else is known of it, such as `device`, `engine`, `reserved_mb`.
+        """
+        service = str(resource["service_instance_id"])
+        logger.debug("Task %s has the service %s", task_id, service)
+        self._held[task_id].append(service)
+        await self._resources.acquired(task_id, service, resource)
+        self._watch.progressed(task_id)
+
+    async def on_task_resource_released(self, task_id: str, resource: str, use: ResourceUse) -> None:
+        """The service is free again: log what was promised and taken, and warn where that was over the promise."""
+        self._held[task_id].remove(resource)
+        if not self._held[task_id]:
+            del self._held[task_id]
+        task = await self._resources.released(task_id, {"service_instance_id": resource, **use.details()})
+        self._watch.progressed(task_id)
+        await self._warn_of_excess(task, use)
+
+    async def on_task_cleanup_completed(self, task_id: str) -> bool:
+        """Verify that the task holds nothing any more, and only then say so on the task.
+
+        Returns:
+            Whether it was verified; a task that still holds something is cleaned up again later.
+        """
+        left = self.services_of(task_id)
+        if left or (leased := await self._resources.cleaned(task_id)):
+            held = f"services {', '.join(left)}" if left else f"pages {leased}"
+            logger.warning("Task %s still holds %s after its cleanup", task_id, held)
+            return False
+        self._warned.discard(task_id)
+        self._watch.notify(task_id)
+        return True
+
+    async def _warn_of_excess(self, task: Task, use: ResourceUse) -> None:
+        """Once for each task: its receipt has the highest peak, and its health says the same.
+
+        A chunk is promised what earlier pages left in its worker besides, so the promise may be above the estimate.
+        """
+        promised_mb, peak_mb = max(task.estimated_memory_mb or 0, in_mib(use.reserved_bytes)), in_mib(use.peak_bytes)
+        if task.task_id not in self._warned and promised_mb and peak_mb > promised_mb:
+            self._warned.add(task.task_id)
+            details: Details = {"kind": "over_promise", "peak_mb": peak_mb, "promised_mb": promised_mb}
+            await self.record(task.task_id, TaskEvent.MEMORY_WARNING, details)
+
+    def page_settled(self, task_id: str) -> None:
+        """One page has an outcome."""
+        self._watch.progressed(task_id)
+
+    def ended(self, task_id: str) -> None:
+        """The task was ended otherwise than by its last page."""
+        self._watch.notify(task_id)
+
+    async def pages_settled(self, task_id: str) -> None:
+        """A chunk is over: end the task if nothing of it is left to do."""
+        for task in await self._pages.finish_completed(task_id):
+            logger.info("Task %s %s", task.task_id, task.status)
+        self._watch.notify(task_id)

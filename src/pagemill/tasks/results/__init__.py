@@ -1,0 +1,1 @@
+"""What a task gives back: pages, formats, files."""

@@ -1,0 +1,91 @@
+"""Single pages of tasks, for people to look at: what was read, and a picture of the page."""
+
+import asyncio
+from pathlib import Path
+from typing import Protocol
+
+from pagemill.domain.errors import NotFound, PoolExhausted
+from pagemill.domain.page.page import Page
+from pagemill.domain.ports import TaskStore
+
+MOST_DRAWN = 8
+"""Pictures waited for at the same time; drawing is done by those who take text layers, and work goes first."""
+
+
+class PageResults(Protocol):
+    """What single pages read as."""
+
+    async def page_result(self, task_id: str, number: int) -> bytes | None:
+        """`Page.to_json()` of the page; None where it was not read (yet)."""
+        ...
+
+
+class PageDrawer(Protocol):
+    """Draws pages, in a worker and never in the server."""
+
+    async def draw(self, document: str, page: int, *, rotation: int, path: Path) -> None:
+        """Put a JPEG of the page at `path`, turned clockwise by `rotation` degrees. Raises PagemillError."""
+        ...
+
+
+class PageViews:
+    """Pages as they are looked at. Runs in the server process.
+
+    Pictures are kept in the task's temporary folder, which goes when the task is cleaned up or deleted; one that is
+    asked for later is drawn again.
+    """
+
+    def __init__(self, *, store: TaskStore, results: PageResults, drawer: PageDrawer, work_dir: Path) -> None:
+        self._store = store
+        self._results = results
+        self._drawer = drawer
+        self._work_dir = work_dir
+        self._drawing: dict[Path, asyncio.Task[None]] = {}
+
+    async def page(self, task_id: str, number: int) -> bytes:
+        """`Page.to_json()` of a page that was read.
+
+        Raises:
+            NotFound: There is no such task, or the page is not read.
+        """
+        await self._store.get(task_id)
+        found = await self._results.page_result(task_id, number)
+        if found is None:
+            raise NotFound(f"Page {number} of task {task_id} has not been read; its state is among the task's pages.")
+        return found
+
+    async def image(self, task_id: str, number: int) -> bytes:
+        """The page as a JPEG, upright as far as it is known which way that is.
+
+        Raises:
+            NotFound: There is no such task or page.
+            PagemillError: The page cannot be drawn, or not now.
+        """
+        task = await self._store.get(task_id)
+        if not 1 <= number <= task.page_count:
+            raise NotFound(f"There is no page {number}: the document has pages 1 to {task.page_count}.")
+        read = await self._results.page_result(task_id, number)
+        rotation = Page.from_json(read).rotation if read else task.options.recognition.rotation or 0
+        path = self._work_dir / task_id / f"page-{number}-{rotation}.jpg"
+        if not await asyncio.to_thread(path.is_file):
+            await self._draw(task.document.path, number, rotation=rotation, path=path)
+        return await asyncio.to_thread(path.read_bytes)
+
+    async def _draw(self, document: str, number: int, *, rotation: int, path: Path) -> None:
+        """Draw it once, however many ask for it at the same time; it is finished even if they go away."""
+        if path not in self._drawing:
+            if len(self._drawing) >= MOST_DRAWN:
+                raise PoolExhausted("Too many pages are being drawn; ask again in a moment.")
+            drawing = asyncio.create_task(self._draw_unless_there(document, number, rotation=rotation, path=path))
+            self._drawing[path] = drawing
+            drawing.add_done_callback(lambda done: self._drawn(path, done))
+        await asyncio.shield(self._drawing[path])
+
+    async def _draw_unless_there(self, document: str, number: int, *, rotation: int, path: Path) -> None:
+        if not await asyncio.to_thread(path.is_file):  # it may have come since it was last looked for
+            await self._drawer.draw(document, number, rotation=rotation, path=path)
+
+    def _drawn(self, path: Path, done: asyncio.Task[None]) -> None:
+        del self._drawing[path]
+        if not done.cancelled():
+            done.exception()  # told to those who wait for it; nobody may be left

@@ -1,0 +1,56 @@
+"""The one picture of the whole service that everything else is shown from."""
+
+from collections.abc import Callable, Mapping
+
+from pagemill.domain.memory import Drift
+from pagemill.domain.ports import MemoryAdmission, QueueStatistics, ServicePool
+from pagemill.domain.reports.service_status import ServiceStatus
+from pagemill.domain.work.recognition import ModelSetKey
+from pagemill.tasks.decisions.forecast import forecasts
+from pagemill.tasks.decisions.plan import READER_LANE
+from pagemill.tasks.progress.work_counter import WorkCounter
+
+
+class StatusReader:
+    """Takes the picture. Runs in the server process.
+
+    Args:
+        statistics: Numbers about the queue.
+        pool: Services and model sets.
+        memory: Devices.
+        tally: What was done so far.
+        server_bytes: What the server process itself holds.
+        drifts: How well the memory of pages was foretold lately.
+    """
+
+    def __init__(
+        self,
+        *,
+        statistics: QueueStatistics,
+        pool: ServicePool,
+        memory: MemoryAdmission,
+        tally: WorkCounter,
+        server_bytes: Callable[[], int],
+        drifts: Callable[[], Mapping[ModelSetKey, Drift]],
+    ) -> None:
+        self._statistics = statistics
+        self._pool = pool
+        self._memory = memory
+        self._tally = tally
+        self._server_bytes = server_bytes
+        self._drifts = drifts
+
+    async def read(self) -> ServiceStatus:
+        """The service at this moment."""
+        queue = await self._statistics.statistics()
+        pool = self._pool.snapshot()
+        places = sum(lane.capacity for lane in pool.lanes if lane.name != READER_LANE)
+        return ServiceStatus(
+            queue=queue,
+            pool=pool,
+            devices=tuple(self._memory.devices()),
+            work=self._tally.work_done(),
+            server_bytes=self._server_bytes(),
+            drifts=self._drifts(),
+            forecasts=forecasts(queue.line, page_seconds=queue.page_seconds, places=places),
+        )

@@ -1,0 +1,167 @@
+"""What people may know of tasks: answers only, nothing is changed."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
+
+from pagemill.domain.memory import in_mib
+from pagemill.domain.ports import (
+    Clock,
+    EventLog,
+    MemoryAdmission,
+    ResultStore,
+    ServicePool,
+    TaskSamples,
+    TaskStore,
+)
+from pagemill.domain.reports.service_status import ServiceStatus, TaskHealth, TaskMetrics, TaskSample
+from pagemill.domain.task.events import EventRecord
+from pagemill.domain.task.receipt import RECEIPT_EVENTS, Receipt, make_receipt
+from pagemill.domain.task.results import ResultWriter
+from pagemill.domain.task.task import Task, TaskPage, TaskStatus
+from pagemill.tasks.decisions.health import health_of
+from pagemill.tasks.progress.event_handlers import TaskEventHandlers
+from pagemill.tasks.progress.task_watch import TaskWatch
+from pagemill.tasks.results.result_stream import write_result
+from pagemill.tasks.status_reader import StatusReader
+
+EVENTS_AT_ONCE = 1000
+FRESH_SAMPLE = timedelta(seconds=10)
+
+
+class TaskReader:
+    """Reads tasks, their pages, results, events and health. Runs in the server process."""
+
+    def __init__(
+        self,
+        *,
+        store: TaskStore,
+        results: ResultStore,
+        events: EventLog,
+        samples: TaskSamples,
+        status: StatusReader,
+        pool: ServicePool,
+        memory: MemoryAdmission,
+        handlers: TaskEventHandlers,
+        watch: TaskWatch,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._results = results
+        self._events = events
+        self._samples = samples
+        self._status = status
+        self._pool = pool
+        self._memory = memory
+        self._handlers = handlers
+        self._watch = watch
+        self._clock = clock
+
+    async def get_task(self, task_id: str) -> Task:
+        """The task as it stands. Raises NotFound."""
+        return await self._store.get(task_id)
+
+    async def list_tasks(
+        self,
+        *,
+        status: TaskStatus | None = None,
+        labels: Mapping[str, str] | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> Sequence[Task]:
+        """Tasks with all these labels, newest first; `before` is the last task_id of the page before."""
+        return await self._store.list_tasks(status=status, labels=labels, before=before, limit=limit)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the service stops: what is asked now may fail for that."""
+        return self._watch.is_closed
+
+    async def pages(self, task_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[TaskPage]:
+        """The task's pages by number, so many after that number. Raises NotFound."""
+        await self._store.get(task_id)
+        return await self._store.pages(task_id, after=after, limit=limit)
+
+    def results(self, task_id: str) -> AsyncIterator[bytes]:
+        """`Page.to_json()` of every finished page by number, a few in memory at a time."""
+        return self._results.results(task_id)
+
+    async def write(self, task_id: str, writer: ResultWriter) -> AsyncIterator[bytes]:
+        """The result in one form, a piece at a time; of a running task, the pages finished so far. Raises NotFound."""
+        task = await self._store.get(task_id)
+        async for piece in write_result(task, writer, store=self._store, results=self._results):
+            yield piece
+
+    async def progress(self, task_id: str) -> AsyncIterator[Task]:
+        """The task as it stands, and again after every change, until it is final or the service stops.
+
+        Raises:
+            NotFound: There is no such task.
+        """
+        async for task in self._watch.changes(task_id):
+            yield task
+
+    async def wait(self, task_id: str, within: timedelta) -> Task:
+        """The task once it is final, the time is over or the service stops. Raises NotFound."""
+        return await self._watch.until_final(task_id, within=within)
+
+    async def events(self, task_id: str, *, after: int = 0, limit: int = 500) -> Sequence[EventRecord]:
+        """What happened to the task after that sequence number, oldest first. Raises NotFound."""
+        await self._store.get(task_id)
+        return await self._events.read(task_id, after=after, limit=limit)
+
+    async def metrics(self) -> TaskMetrics:
+        """How the service is doing."""
+        return TaskMetrics.of(await self._status.read())
+
+    async def status(self) -> ServiceStatus:
+        """The whole service at this moment."""
+        return await self._status.read()
+
+    async def receipt(self, task_id: str) -> Receipt:
+        """What the task took of the machine so far. Raises NotFound."""
+        task = await self._store.get(task_id)
+        return await self._receipt(task, await self._store.pages(task_id))
+
+    async def _receipt(self, task: Task, pages: Sequence[TaskPage]) -> Receipt:
+        events: list[EventRecord] = []
+        full = True
+        while full:
+            after = events[-1].sequence if events else 0
+            found = await self._events.read(task.task_id, after=after, limit=EVENTS_AT_ONCE, kinds=RECEIPT_EVENTS)
+            events += found
+            full = len(found) == EVENTS_AT_ONCE
+        return make_receipt(task, events, pages, now=self._clock.now())
+
+    async def samples(self, task_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[TaskSample]:
+        """Memory of the task's workers over time, oldest first. Raises NotFound."""
+        await self._store.get(task_id)
+        return await self._samples.read(task_id, after=after, limit=limit)
+
+    async def health(self, task_id: str) -> TaskHealth:
+        """How one task is doing. Raises NotFound."""
+        task = await self._store.get(task_id)
+        pages = await self._store.pages(task_id)
+        held = self._handlers.services_of(task_id)
+        model_sets = self._pool.snapshot().model_sets
+        at_work = [models for models in model_sets if models.service_instance_id in held]
+        usage = in_mib(sum(models.rss_bytes for models in at_work)) or await self._sampled_mb(task)
+        promised = in_mib(sum(models.reserved.ram_bytes for models in at_work))
+        receipt = await self._receipt(task, pages)
+        devices = [device for device in self._memory.devices() if device.device == task.assigned_device]
+        return health_of(
+            task,
+            pages,
+            usage_mb=usage,
+            promised_mb=max(promised, receipt.reserved_mb or 0),
+            devices=devices,
+            unkillable=[one for one in model_sets if one.unkillable and one.key.device == task.assigned_device],
+            now=self._clock.now(),
+        )
+
+    async def _sampled_mb(self, task: Task) -> int | None:
+        """What another server's workers hold for it, as far as that is known."""
+        if task.status.is_final:
+            return None
+        fresh = self._clock.now() - FRESH_SAMPLE
+        sizes = [each.memory_usage_mb for each in await self._samples.latest(task.task_id) if each.timestamp > fresh]
+        return sum(sizes) if sizes else None

@@ -1,0 +1,83 @@
+"""What a service is told about a chunk: a pure decision, from the lease and what was learned of its shape."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pagemill.domain.memory import DeviceId
+from pagemill.domain.task.task import PageLease, Rung
+from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec
+from pagemill.domain.work.recognition import ChunkParams, ModelSetKey, Stage
+from pagemill.tasks.decisions.intake import find_profile
+from pagemill.tasks.decisions.ladder import Footing, footing
+from pagemill.tasks.work.batch_sizes import BatchSizes
+
+
+@dataclass(frozen=True)
+class ChunkRules:
+    """What holds for every chunk.
+
+    Attributes:
+        page_timeout: Longest one page may take.
+        reduction: What a batch is multiplied by for every rung of the out-of-memory ladder.
+    """
+
+    page_timeout: timedelta = timedelta(seconds=120)
+    reduction: float = 0.5
+
+
+class ChunkParamsMaker:
+    """Makes the parameters of chunks."""
+
+    def __init__(self, rules: ChunkRules, *, engines: Mapping[str, EngineSpec], sizes: BatchSizes) -> None:
+        self._rules = rules
+        self._engines = engines
+        self._sizes = sizes
+
+    def make(self, lease: PageLease, device: DeviceId) -> ChunkParams:
+        """The parameters of a chunk that is to run on a device."""
+        if lease.stage is Stage.TEXT:
+            return self._params(lease, None)
+        return self._params(lease, self.footing(lease, device))
+
+    def footing(self, lease: PageLease, device: DeviceId) -> Footing:
+        """How the lease's pages are to be worked, by the highest rung among them."""
+        options = lease.options
+        batch_size = self._sizes.limit(self._key(lease, device), lease.pixels, self._usual(lease))
+        rung = max(lease.rungs, default=Rung.USUAL)
+        return footing(rung, batch_size=batch_size, reduction=self._rules.reduction, dpi=options.dpi)
+
+    def learn(self, lease: PageLease, device: DeviceId) -> None:
+        """A page of this lease was read; if that took a smaller batch, others of its shape start with it."""
+        if any(lease.rungs):
+            batch_size = self.footing(lease, device).batch_size
+            self._sizes.remember_fit(self._key(lease, device), lease.pixels, batch_size)
+
+    def _batch_size(self, footed: Footing | None, lease: PageLease) -> int | None:
+        """The batch to ask for; None leaves an engine that has failed at nothing its own way."""
+        usual = self._usual(lease)
+        return footed.batch_size if footed is not None and footed.batch_size < usual else None
+
+    def _usual(self, lease: PageLease) -> int:
+        return self._profile(lease).batch_size
+
+    def _key(self, lease: PageLease, device: DeviceId) -> ModelSetKey:
+        return ModelSetKey.of(lease.options, device, self._profile(lease))
+
+    def _profile(self, lease: PageLease) -> EngineProfile:
+        _, profile = find_profile(self._engines, lease.options)
+        return profile
+
+    def _params(self, lease: PageLease, footed: Footing | None) -> ChunkParams:
+        dpi = footed.dpi if footed is not None else lease.options.dpi
+        lowered = dpi < lease.options.dpi
+        return ChunkParams(
+            document=lease.document.path,
+            pages=lease.pages,
+            stage=lease.stage,
+            options=lease.options.model_copy(update={"dpi": dpi}),
+            batch_size=self._batch_size(footed, lease),
+            page_timeout_s=self._rules.page_timeout.total_seconds(),
+            pixels=lease.pixels,
+            notes=(f"Read at {dpi} instead of {lease.options.dpi} dpi for want of memory.",) if lowered else (),
+        )

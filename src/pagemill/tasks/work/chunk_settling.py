@@ -1,0 +1,204 @@
+"""How the pages of a chunk leave it: read, failed, lost with their worker, or given back.
+
+Whatever is raised on the way, a page that was tried is charged with it, so that nothing is tried for ever. Only a
+database that is away, and a lease that another holds, cost nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+from pagemill.domain.errors import DatabaseUnavailable, PagemillError, StaleLease
+from pagemill.domain.memory import DeviceId
+from pagemill.domain.ports import PageQueue
+from pagemill.domain.task.task import PageLease
+from pagemill.domain.uninterrupted import uninterrupted
+from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead, WorkerLoss
+from pagemill.tasks.decisions.plan import Assignment
+from pagemill.tasks.decisions.retry import INNOCENT
+from pagemill.tasks.progress.event_handlers import TaskEventHandlers
+from pagemill.tasks.work.chunk_params import ChunkParamsMaker
+from pagemill.tasks.work.error_handler import TaskErrorHandler
+from pagemill.tasks.work.faults import Fault
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class OpenBatch:
+    """A claimed chunk and what is still open of it.
+
+    Attributes:
+        refused: There was no service or no memory for what is open, or its worker was taken away.
+        returned: Pages that went back because their worker was taken away: trying again at once would end the same way.
+    """
+
+    assignment: Assignment
+    lease: PageLease
+    on_last_page: Callable[[], None]
+    open_pages: set[int] = field(default_factory=set)
+    reserved_bytes: int = 0
+    peak_bytes: int = 0
+    refused: bool = False
+    returned: int = 0
+
+    def __post_init__(self) -> None:
+        self.open_pages = set(self.lease.pages)
+
+    def begin(self) -> None:
+        """It has a service."""
+        self._tell_of_last_page()
+
+    def settle(self, *pages: int) -> None:
+        """Those pages are no longer open."""
+        self.open_pages.difference_update(pages)
+        self._tell_of_last_page()
+
+    def saw_peak(self, peak_bytes: int) -> None:
+        """Its worker held so much."""
+        self.peak_bytes = max(self.peak_bytes, peak_bytes)
+
+    @property
+    def task_id(self) -> str:
+        """Whose pages it has."""
+        return self.lease.task_id
+
+    @property
+    def device(self) -> DeviceId:
+        """Where it is worked."""
+        return self.assignment.kind.works_on
+
+    @property
+    def has_settled_any(self) -> bool:
+        """Whether any page has left it for good, or for another try."""
+        return len(self.open_pages) + self.returned < len(self.lease.pages)
+
+    def _tell_of_last_page(self) -> None:
+        if len(self.open_pages) <= 1:
+            self.on_last_page()
+
+
+class PageSettler:
+    """Writes down what became of pages. Runs in the server process.
+
+    Args:
+        write_again_after: Wait before a page is written again that could not be, because the database was away.
+        params: Learns from pages that were read.
+        pages: Leases.
+        errors: Decides about pages that failed.
+        handlers: Told of every page.
+    """
+
+    def __init__(
+        self,
+        write_again_after: timedelta,
+        *,
+        params: ChunkParamsMaker,
+        pages: PageQueue,
+        errors: TaskErrorHandler,
+        handlers: TaskEventHandlers,
+    ) -> None:
+        self._write_again_after = write_again_after
+        self._params = params
+        self._pages = pages
+        self._errors = errors
+        self._handlers = handlers
+
+    async def settle(self, chunk: OpenBatch, outcomes: Sequence[PageOutcome]) -> None:
+        """Settle pages; while the database is away, keep them: reading them once more costs far more.
+
+        Raises:
+            StaleLease: The lease no longer holds them.
+        """
+        await self._outlast(chunk, lambda: self._settle(chunk, outcomes))
+
+    async def lose_worker(self, chunk: OpenBatch, loss: WorkerLoss) -> None:
+        """Its worker is lost, with the page it was working on."""
+        chunk.saw_peak(loss.peak_bytes)
+        await self._outlast(chunk, lambda: self._errors.worker_lost(chunk.lease, loss, device=chunk.device))
+        if loss.page is not None:
+            chunk.settle(loss.page)
+            chunk.returned += loss.cause in INNOCENT
+
+    async def fail_open_pages(self, chunk: OpenBatch, error: PagemillError) -> None:
+        """All that is open failed for the same reason."""
+        await self._fail_all(
+            chunk, lambda number: PageFailed(number, error.reason, error.message, retryable=error.retryable)
+        )
+
+    async def charge_open_pages(self, chunk: OpenBatch, error: Exception) -> None:
+        """All that is open was tried once, and failed for a fault of ours."""
+        fault = Fault.logged(error, task_id=chunk.task_id, doing=f"work on pages {sorted(chunk.open_pages)}")
+        await self._fail_all(chunk, fault.of_page)
+
+    async def give_back(self, chunk: OpenBatch) -> None:
+        """What is open goes back as if it had not been touched."""
+        if not chunk.open_pages:
+            return
+        try:
+            await self._pages.give_back(chunk.lease, sorted(chunk.open_pages), refused=chunk.refused)
+        except StaleLease:
+            for number in sorted(chunk.open_pages):
+                with suppress(StaleLease):  # taken from us: another's by now, or nobody's
+                    await self._pages.give_back(chunk.lease, (number,), refused=chunk.refused)
+
+    async def _outlast(self, chunk: OpenBatch, write: Callable[[], Coroutine[None, None, None]]) -> None:
+        while True:
+            try:
+                return await uninterrupted(write())
+            except DatabaseUnavailable as error:
+                pages = sorted(chunk.open_pages)
+                logger.warning("Task %s waits to have pages of %s stored: %s", chunk.task_id, pages, error)
+                await asyncio.sleep(self._write_again_after.total_seconds())
+
+    async def _settle(self, chunk: OpenBatch, outcomes: Sequence[PageOutcome]) -> None:
+        left = [outcome for outcome in outcomes if outcome.number in chunk.open_pages]
+        if done := [outcome for outcome in left if not isinstance(outcome, PageFailed)]:
+            await self._commit(chunk, done)
+        for failure in (outcome for outcome in left if isinstance(outcome, PageFailed)):
+            await self._fail(chunk, failure)
+
+    async def _commit(self, chunk: OpenBatch, done: Sequence[PageRead | PageNeedsOcr]) -> None:
+        try:
+            await self._pages.commit_pages(chunk.lease, done)
+        except (StaleLease, DatabaseUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001 - logged there
+            fault = Fault.logged(error, task_id=chunk.task_id, doing=f"storing pages {[page.number for page in done]}")
+        else:
+            self._settled(chunk, *done)
+            return
+        if len(done) == 1:
+            await self._fail(chunk, fault.of_page(done[0].number, peak_bytes=_peak_bytes(done[0])))
+            return
+        for page in done:  # one is to blame, and is not to take the others along
+            await self._commit(chunk, [page])
+
+    async def _fail_all(self, chunk: OpenBatch, failure: Callable[[int], PageFailed]) -> None:
+        """One after the other; those that were taken from us meanwhile are let go."""
+        for number in sorted(chunk.open_pages):
+            try:
+                await self._outlast(chunk, partial(self._fail, chunk, failure(number)))
+            except StaleLease:
+                chunk.settle(number)
+
+    async def _fail(self, chunk: OpenBatch, failure: PageFailed) -> None:
+        await self._errors.page_failed(chunk.lease, failure, device=chunk.device)
+        self._settled(chunk, failure)
+
+    def _settled(self, chunk: OpenBatch, *outcomes: PageOutcome) -> None:
+        chunk.settle(*(outcome.number for outcome in outcomes))
+        self._handlers.page_settled(chunk.task_id)
+        for outcome in outcomes:
+            chunk.saw_peak(_peak_bytes(outcome))
+            if isinstance(outcome, PageRead):
+                self._handlers.tally.page_read(chunk.lease.stage, outcome.seconds)
+                self._params.learn(chunk.lease, chunk.device)
+
+
+def _peak_bytes(outcome: PageOutcome) -> int:
+    return 0 if isinstance(outcome, PageNeedsOcr) else outcome.peak_bytes

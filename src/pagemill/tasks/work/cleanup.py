@@ -1,0 +1,99 @@
+"""Cleanup after a task, however it ended: nothing held, temporary files deleted, verified, and said so."""
+
+import asyncio
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+from pagemill.domain.errors import DatabaseUnavailable, NotFound
+from pagemill.domain.ports import TaskStore
+from pagemill.domain.task.events import TaskEvent
+from pagemill.tasks.progress.event_handlers import TaskEventHandlers
+from pagemill.tasks.progress.task_watch import TaskWatch
+from pagemill.tasks.removal import remove
+from pagemill.tasks.results.result_files import FOLDER_SUFFIX
+
+logger = logging.getLogger(__name__)
+
+
+class TaskCleaner:
+    """Cleans up after tasks, within a time limit each. Runs in the server process.
+
+    A task's temporary files lie in a folder of its own, `work_dir / task_id`.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: TaskStore,
+        handlers: TaskEventHandlers,
+        watch: TaskWatch,
+        work_dir: Path,
+        limit: timedelta = timedelta(seconds=30),
+    ) -> None:
+        self._store = store
+        self._handlers = handlers
+        self._watch = watch
+        self._work_dir = work_dir
+        self._limit = limit
+        self._in_cleanup: set[str] = set()
+        self._begun: set[str] = set()
+
+    async def cleanup_task_resources(self, task_id: str) -> bool:
+        """Wait until its services are released, delete its temporary files, verify, and mark the task.
+
+        Returns:
+            Whether the cleanup was verified within the limit. Where it was not, or a file cannot be deleted, the
+            rescuer tries again. False too where somebody is at it already.
+        """
+        if task_id in self._in_cleanup:
+            return False
+        self._in_cleanup.add(task_id)
+        try:
+            async with asyncio.timeout(self._limit.total_seconds()):
+                return await self._clean_up(task_id)
+        except TimeoutError:
+            logger.warning("Cleanup of task %s took longer than %s and is tried again", task_id, self._limit)
+            return False
+        finally:
+            self._in_cleanup.discard(task_id)
+
+    async def sweep(self, *, ended_for: timedelta = timedelta(0)) -> None:
+        """Clean up after every task that has been over so long and was not cleaned up; now and then."""
+        for task in await self._store.list_uncleaned(ended_for=ended_for):
+            try:
+                await self.cleanup_task_resources(task.task_id)
+            except DatabaseUnavailable:
+                raise
+            except Exception:
+                logger.exception("Task %s could not be cleaned up; the others are, and it is tried again", task.task_id)
+
+    async def _clean_up(self, task_id: str) -> bool:
+        folder = self._work_dir / task_id
+        try:
+            if task_id not in self._begun:
+                await self._handlers.record(task_id, TaskEvent.CLEANUP_STARTED)
+                self._begun.add(task_id)
+            await self._until_nothing_is_held(task_id)
+            is_removed = await asyncio.to_thread(remove, folder)
+            is_clean = is_removed and await self._handlers.on_task_cleanup_completed(task_id)
+        except NotFound:
+            logger.info("Task %s was deleted before it was cleaned up", task_id)
+            is_clean = await asyncio.to_thread(remove, folder)
+        if is_clean:
+            self._begun.discard(task_id)
+        return is_clean
+
+    async def _until_nothing_is_held(self, task_id: str) -> None:
+        with self._watch.watching(task_id) as change:
+            while self._handlers.services_of(task_id):
+                await change.wait(self._limit)
+
+
+def remove_half_made(work_dir: Path) -> None:
+    """Delete pictures and results that were being made when a server died, and results that were kept for a while.
+
+    For a server that starts and that nobody else shares the folder with: nothing in it is in anybody's hands.
+    """
+    for path in (*work_dir.glob(f"*{FOLDER_SUFFIX}"), *work_dir.glob("*/*.part")):
+        remove(path)

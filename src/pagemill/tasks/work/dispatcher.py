@@ -1,0 +1,235 @@
+"""Brings pages and services together.
+
+    queue ──get_next_task──▶ running tasks ──backlog──▶ plan() ──▶ one chunk per free place
+                                                                      │
+         page rows ◀──commit / fail / give back── lease ◀── claim ────┤
+                                                                      │
+                                                 pool ──acquire──▶ service.process ──release──▶ pool
+
+One loop decides (`run_once`); every chunk runs on its own and ends by releasing what it held, however it ends. While
+the last page of a chunk is worked the next chunk is claimed already, and waits for the service.
+"""
+
+import asyncio
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pagemill.domain.memory import DeviceId, MemoryLevel
+from pagemill.domain.ports import MemoryAdmission, OverdueTasks, PageQueue, TaskQueue
+from pagemill.domain.work.backlog import Backlog
+from pagemill.tasks.decisions.line import Line, lanes_of
+from pagemill.tasks.decisions.plan import READER_LANE, Assignment, ChunkLimits, plan
+from pagemill.tasks.duty import Duty
+from pagemill.tasks.work.chunks import ChunkRunner
+from pagemill.tasks.work.finisher import TaskFinisher
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DispatcherConfig:
+    """How much is worked on at the same time.
+
+    Attributes:
+        capacity: Places by lane: each device, and the readers.
+        max_running: Tasks whose pages are worked in turns.
+        limits: Most pages of one chunk.
+        interval: Longest until pages whose retry time has come, or another server's work, are noticed.
+    """
+
+    capacity: Mapping[str, int]
+    max_running: int = 64
+    limits: ChunkLimits = field(default_factory=ChunkLimits)
+    interval: timedelta = timedelta(milliseconds=500)
+
+
+@dataclass
+class _Work:
+    """An assignment in work.
+
+    Attributes:
+        number: Rises with every chunk.
+        ending: Its last page is in work, so that its place may be filled: the next chunk is claimed meanwhile.
+    """
+
+    assignment: Assignment
+    number: int
+    ending: bool = False
+
+
+class Dispatcher:
+    """Lets tasks in, decides what runs, and starts it. Runs in the server process."""
+
+    def __init__(
+        self,
+        config: DispatcherConfig,
+        *,
+        queue: TaskQueue,
+        pages: PageQueue,
+        overdue: OverdueTasks,
+        memory: MemoryAdmission,
+        chunks: ChunkRunner,
+        follower: TaskFinisher,
+    ) -> None:
+        self._config = config
+        self._queue = queue
+        self._pages = pages
+        self._overdue = overdue
+        self._memory = memory
+        self._chunks = chunks
+        self._follower = follower
+        self._virtual_times: Mapping[str, float] = {}
+        self._line = Line(config.capacity)
+        self._begun = 0
+        self._wasted: set[str] = set()
+        self._working: dict[asyncio.Task[bool], _Work] = {}
+        self._stopping = False
+        self._duty = Duty("dispatcher", self.run_once, interval=config.interval)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._stopping = False
+        self._duty.start()
+
+    def wake(self) -> None:
+        """There may be something new to do."""
+        self._duty.wake()
+
+    async def stop(self) -> None:
+        """Start nothing more; give unfinished pages back, which costs them no attempt."""
+        self._stopping = True
+        await self._duty.stop()
+        await self._end(list(self._working))
+
+    async def cancel(self, task_id: str) -> None:
+        """End all work on one task that was cancelled, and see it cleaned up."""
+        await self._end(self._works_on(task_id))
+        self._follower.follow(task_id)
+
+    def abandon(self, task_id: str) -> None:
+        """End all work on one task, without waiting for it: somebody, perhaps at another server, ended the task."""
+        _cancel(self._works_on(task_id))
+
+    def holds(self, task_id: str) -> bool:
+        """Whether any chunk of the task is in work here."""
+        return bool(self._works_on(task_id))
+
+    def works(self) -> Collection[asyncio.Task[bool]]:
+        """The chunks in work here."""
+        return frozenset(self._working)
+
+    def has_in_line(self, task_id: str) -> bool:
+        """Whether the task waits lawfully: behind others, or for a place or memory that others have.
+
+        One whose turn came, and settled nothing, does not wait for its turn.
+        """
+        if task_id in self._wasted:
+            return False
+        working: defaultdict[str, list[int]] = defaultdict(list)
+        for work in self._working.values():
+            working[work.assignment.lane].append(work.number)
+        return self._line.has(task_id, working=working)
+
+    async def run_once(self) -> None:
+        """Let in what may come, plan, and start the plan."""
+        if self._stopping:
+            return
+        backlogs = await self._pages.backlog()
+        if await self._admit(self._config.max_running - len(backlogs)):
+            backlogs = await self._pages.backlog()
+        self._wasted &= {backlog.task_id for backlog in backlogs}
+        self._line.look(backlogs, self._virtual_times, closed=self._closed(), begun=self._begun)
+        for assignment in self._plan(backlogs):
+            self._begin(assignment)
+        await self._note_refused(backlogs)
+
+    async def _admit(self, room: int) -> int:
+        admitted = 0
+        for device in (memory.device for memory in self._memory.devices()):
+            while admitted < room and (task := await self._queue.get_next_task(device)) is not None:
+                admitted += 1
+                self._follower.follow(task.task_id)
+        return admitted
+
+    def _plan(self, backlogs: Sequence[Backlog]) -> Sequence[Assignment]:
+        planned = plan(
+            backlogs,
+            self._free(),
+            capacity=self._config.capacity,
+            occupied={work.assignment.lane for work in self._working.values()},
+            limits=self._config.limits,
+            virtual_times=self._virtual_times,
+        )
+        self._virtual_times = planned.virtual_times
+        return planned.assignments
+
+    def _free(self) -> dict[str, int]:
+        works = self._working.values()
+        busy = Counter(work.assignment.lane for work in works if not work.ending)
+        closed = self._closed()
+        alone = {work.assignment.lane for work in works if work.assignment.kind.alone}
+        return {
+            lane: places - busy[lane]
+            for lane, places in self._config.capacity.items()
+            if lane not in alone and lane not in closed
+        }
+
+    def _closed(self) -> set[str]:
+        """Lanes in which nothing is started now, for lack of memory."""
+        devices = self._config.capacity.keys() - {READER_LANE}
+        return {lane for lane in devices if self._memory.level(DeviceId(lane)) >= MemoryLevel.HARD}
+
+    async def _note_refused(self, backlogs: Sequence[Backlog]) -> None:
+        """Tasks that wait only where nothing can be started are refused: they do not wait for ever."""
+        opened = self._config.capacity.keys() - self._closed()
+        refused = [
+            backlog.task_id
+            for backlog in backlogs
+            if not (backlog.is_unserved or backlog.leased) and (lanes := lanes_of(backlog)) and lanes.isdisjoint(opened)
+        ]
+        if refused:
+            await self._overdue.note_refused(refused)
+
+    def _begin(self, assignment: Assignment) -> None:
+        work = _Work(assignment, self._begun)
+        self._begun += 1
+
+        def on_last_page() -> None:
+            if not work.ending:
+                work.ending = True
+                self.wake()
+
+        run = self._chunks.run(assignment, on_last_page=on_last_page)
+        running = asyncio.create_task(run, name=f"chunk of {assignment.task_id}")
+        self._working[running] = work
+        running.add_done_callback(self._ended)
+
+    def _ended(self, running: asyncio.Task[bool]) -> None:
+        """Fill the place at once where pages were settled; else the next look is soon enough, and no busy loop."""
+        assignment = self._working.pop(running).assignment
+        if running.cancelled():
+            return
+        if (error := running.exception()) is not None:
+            logger.error("A chunk of task %s ended by a fault of ours", assignment.task_id, exc_info=error)
+            self._wasted.add(assignment.task_id)
+        elif running.result():
+            self._wasted.discard(assignment.task_id)
+            self.wake()
+        else:
+            self._wasted.add(assignment.task_id)
+
+    def _works_on(self, task_id: str) -> list[asyncio.Task[bool]]:
+        return [running for running, work in self._working.items() if work.assignment.task_id == task_id]
+
+    async def _end(self, works: Sequence[asyncio.Task[bool]]) -> None:
+        _cancel(works)
+        await asyncio.gather(*works, return_exceptions=True)
+
+
+def _cancel(works: Sequence[asyncio.Task[bool]]) -> None:
+    for work in works:
+        if not work.cancelling():
+            work.cancel()

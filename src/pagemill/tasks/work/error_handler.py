@@ -1,0 +1,305 @@
+"""What happens after something failed: decides by `retry` and `ladder`, writes it down, tells people."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pagemill.domain.documents import DocumentKind
+from pagemill.domain.errors import WANT_OF_MEMORY, DatabaseUnavailable, IllegalTransition, StaleLease, TaskFailureReason
+from pagemill.domain.memory import CPU, MIB, DeviceId, DeviceMemory
+from pagemill.domain.ports import MemoryAdmission, PageQueue, TaskQueue, TaskStore
+from pagemill.domain.task.events import Details, TaskEvent
+from pagemill.domain.task.task import PageLease, PageState, RetryPolicy, Rung, Task
+from pagemill.domain.work.engine_spec import EngineSpec
+from pagemill.domain.work.outcomes import PageFailed, WorkerLoss
+from pagemill.domain.work.quarantine import Circumstances
+from pagemill.domain.work.recognition import Stage
+from pagemill.tasks.decisions.circumstances import circumstances, model_set
+from pagemill.tasks.decisions.intake import find_profile
+from pagemill.tasks.decisions.ladder import Situation, next_rung
+from pagemill.tasks.decisions.retry import Decision, GiveUpPage, RetryPage, ReturnPage, after_failure, after_loss
+from pagemill.tasks.progress.event_handlers import TaskEventHandlers
+from pagemill.tasks.work.chunk_params import ChunkParamsMaker
+from pagemill.tasks.work.faults import Fault
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class OomFailure:
+    """A page that ran out of memory, as it was being worked.
+
+    Attributes:
+        lease: The lease it was worked under.
+        failure: What is known of it.
+        device: Where that was.
+    """
+
+    lease: PageLease
+    failure: PageFailed
+    device: DeviceId
+
+    @property
+    def rung(self) -> Rung:
+        """How far the page had climbed."""
+        index = self.lease.pages.index(self.failure.number)
+        return self.lease.rungs[index] if self.lease.rungs else Rung.USUAL
+
+
+OnOom = Callable[[Task, OomFailure | None, Rung | None], Awaitable[None]]
+"""Told of every failure for want of memory, with the page where one is to blame, and of the rung taken; for alerts."""
+
+
+async def ignore_oom(_task: Task, _oom: OomFailure | None, _rung: Rung | None) -> None:
+    """`OnOom` where nobody is to be alerted."""
+
+
+class TaskErrorHandler:
+    """Carries out the decisions about failed pages and lost workers. Runs in the server process."""
+
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        *,
+        engines: Mapping[str, EngineSpec],
+        queue: TaskQueue,
+        pages: PageQueue,
+        store: TaskStore,
+        memory: MemoryAdmission,
+        handlers: TaskEventHandlers,
+        params: ChunkParamsMaker,
+        on_oom: OnOom = ignore_oom,
+    ) -> None:
+        self._policy = policy
+        self._engines = engines
+        self._queue = queue
+        self._pages = pages
+        self._store = store
+        self._memory = memory
+        self._handlers = handlers
+        self._params = params
+        self._on_oom = on_oom
+
+    async def page_failed(self, lease: PageLease, failure: PageFailed, *, device: DeviceId) -> None:
+        """A page's own work failed: it is tried again or given up.
+
+        Where that cannot be written as it is, the page is charged with an attempt all the same, and told of neutrally.
+
+        Raises:
+            StaleLease: It is no longer the lease's.
+            DatabaseUnavailable: Nothing was written.
+        """
+        logger.warning("Task %s page %s: %s (%s)", lease.task_id, failure.number, failure.message, failure.reason)
+        try:
+            await self._page_failed(lease, failure, device)
+        except (StaleLease, DatabaseUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001 - logged there
+            await self._charge(lease, failure, error)
+
+    async def worker_lost(self, lease: PageLease, loss: WorkerLoss, *, device: DeviceId) -> None:
+        """A worker died; the page it held, if any, is tried again or given up. Errors: `page_failed`."""
+        logger.warning("Task %s page %s: worker lost, %s: %s", lease.task_id, loss.page, loss.cause, loss.message)
+        self._handlers.tally.worker_lost(loss.cause)
+        try:
+            await self._worker_lost(lease, loss, device)
+        except (StaleLease, DatabaseUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001 - logged there
+            if loss.page is None:
+                Fault.logged(error, task_id=lease.task_id, doing="telling of a lost worker")
+            else:
+                await self._charge(lease, _failure_of(loss, loss.page), error)
+
+    async def _page_failed(self, lease: PageLease, failure: PageFailed, device: DeviceId) -> None:
+        if failure.reason in WANT_OF_MEMORY and failure.retryable:
+            await self._out_of_memory(OomFailure(lease, failure, device))
+            return
+        attempts = lease.attempts[lease.pages.index(failure.number)]
+        decision = after_failure(self._policy, failure, attempts=attempts)
+        await self._carry_out(lease, failure, decision)
+
+    async def _worker_lost(self, lease: PageLease, loss: WorkerLoss, device: DeviceId) -> None:
+        details: Details = {
+            "page": loss.page,
+            "cause": loss.cause,
+            "message": loss.message,
+            "peak_mb": loss.peak_bytes // MIB,
+        }
+        await self._handlers.record(lease.task_id, TaskEvent.WORKER_LOST, details)
+        if loss.page is None:
+            return
+        failure = _failure_of(loss, loss.page)
+        crashes = lease.crashes[lease.pages.index(loss.page)]
+        decision = after_loss(self._policy, loss, crashes=crashes)
+        if failure.reason in WANT_OF_MEMORY and not isinstance(decision, ReturnPage):
+            await self._out_of_memory(OomFailure(lease, failure, device))
+        else:
+            under = self._circumstances(lease, device)
+            await self._carry_out(lease, failure, decision, crashed=True, quarantined=under)
+
+    async def _charge(self, lease: PageLease, failure: PageFailed, error: Exception) -> None:
+        """Settling a failure failed, so the page is settled in another way: with nothing in it that came from outside.
+
+        A page that had left its lease before that is settled already.
+        """
+        doing = f"settling the failure ({failure.reason}) of page {failure.number}"
+        fault = Fault.logged(error, task_id=lease.task_id, doing=doing)
+        plain = fault.of_page(failure.number, retryable=failure.retryable, peak_bytes=failure.peak_bytes)
+        attempts = lease.attempts[lease.pages.index(failure.number)]
+        with suppress(StaleLease):
+            decision = after_failure(self._policy, plain, attempts=attempts)
+            await self._carry_out(lease, plain, decision)
+
+    async def handle_oom_error(self, task: Task, oom: OomFailure | None = None) -> Rung | None:
+        """Take what ran out of memory to its next rung.
+
+        The memory state is logged and written to the task's events; work is queued again with a smaller batch, and on
+        the rungs above that in a fresh process, alone, on the CPU, at a lower resolution; who is to be alerted is told.
+
+        Args:
+            task: The task whose work ran out of memory.
+            oom: The page that is to blame; it is given up where no rung is left (`out_of_memory`), and the others are
+                delivered. None where none is known to be: then all pages that wait climb to the next rung, and the task
+                comes back to the queue with lower priority. Pages in work stay with their workers.
+
+        Returns:
+            The rung taken; None where none is left.
+        """
+        if oom is None:
+            return await self._all_out_of_memory(task)
+        situation = self._situation(task, oom)
+        rung = next_rung(oom.rung, situation)
+        state = self._memory_state()
+        logger.warning(
+            "Task %s page %s ran out of memory on %s (%s): %s. Memory: %s",
+            task.task_id,
+            oom.failure.number,
+            oom.device,
+            oom.rung.name.lower(),
+            f"next, {rung.name.lower()}" if rung is not None else "given up",
+            state,
+        )
+        await self._handlers.record(task.task_id, TaskEvent.OOM_RECOVERY, _oom_details(oom, rung, state))
+        retry_in = None if rung is None else timedelta(0)
+        device = situation.fallback if rung is Rung.OTHER_DEVICE else None
+        under = self._circumstances(oom.lease, oom.device, task.assigned_device)
+        await self._pages.fail_page(
+            oom.lease, oom.failure, retry_in=retry_in, rung=rung, device=device, quarantined=under
+        )
+        self._handlers.tally.out_of_memory(rung)
+        if rung is None:
+            self._handlers.tally.page_given_up(oom.failure.reason)
+        else:
+            self._handlers.tally.page_retried()
+        await self._on_oom(task, oom, rung)
+        return rung
+
+    async def _all_out_of_memory(self, task: Task) -> Rung | None:
+        waiting = await self._store.pages(task.task_id, state=PageState.QUEUED)
+        lowest = min((page.rung for page in waiting), default=Rung.USUAL)
+        options, device = task.options.recognition, task.assigned_device or CPU
+        _, profile = find_profile(self._engines, options)
+        recognised = any(page.stage is Stage.OCR for page in waiting)
+        situation = self._situation_of(task, device, batch_size=profile.batch_size, recognised=recognised)
+        rung = next_rung(lowest, situation)
+        state = self._memory_state()
+        logger.warning(
+            "Task %s ran out of memory on %s: %s. Memory: %s", task.task_id, device, rung and rung.name.lower(), state
+        )
+        await self._handlers.record(
+            task.task_id, TaskEvent.OOM_RECOVERY, _task_oom_details(device, lowest, rung, state)
+        )
+        fallback = situation.fallback if rung is Rung.OTHER_DEVICE else None
+        try:
+            await self._queue.requeue_task(task, rung=rung, device=fallback)
+        except IllegalTransition as error:
+            logger.info("Task %s is not put back into the queue: %s", task.task_id, error)
+        self._handlers.tally.out_of_memory(rung)
+        await self._on_oom(task, None, rung)
+        return rung
+
+    async def _out_of_memory(self, oom: OomFailure) -> None:
+        await self.handle_oom_error(await self._store.get(oom.lease.task_id), oom)
+
+    def _situation(self, task: Task, oom: OomFailure) -> Situation:
+        batch_size = self._params.footing(oom.lease, oom.device).batch_size
+        return self._situation_of(task, oom.device, batch_size=batch_size, recognised=oom.lease.stage is Stage.OCR)
+
+    def _situation_of(self, task: Task, device: DeviceId, *, batch_size: int, recognised: bool) -> Situation:
+        options = task.options.recognition
+        return Situation(
+            device=device,
+            devices=_usable(self._engines[options.engine], self._memory.devices()),
+            batch_size=batch_size if recognised else 1,
+            dpi=options.dpi if recognised and task.kind is DocumentKind.PDF else None,
+            may_lower_resolution=options.allow_lower_resolution,
+        )
+
+    def _memory_state(self) -> str:
+        return "; ".join(_memory_state(device) for device in self._memory.devices())
+
+    def _circumstances(self, lease: PageLease, *devices: DeviceId | None) -> Sequence[Circumstances]:
+        """Under what a page failed: on the device it fell back to, and on the one it came from."""
+        _, profile = find_profile(self._engines, lease.options)
+        keys = (model_set(lease.stage, lease.options, device, profile) for device in devices if device is not None)
+        return circumstances(keys, self._memory.devices())
+
+    async def _carry_out(
+        self,
+        lease: PageLease,
+        failure: PageFailed,
+        decision: Decision,
+        *,
+        crashed: bool = False,
+        quarantined: Sequence[Circumstances] = (),
+    ) -> None:
+        match decision:
+            case RetryPage(delay):
+                await self._pages.fail_page(lease, failure, retry_in=delay, crashed=crashed)
+                self._handlers.tally.page_retried()
+            case GiveUpPage():
+                await self._pages.fail_page(lease, failure, retry_in=None, crashed=crashed, quarantined=quarantined)
+                self._handlers.tally.page_given_up(failure.reason)
+            case ReturnPage():
+                await self._pages.give_back(lease, (failure.number,), refused=True)
+
+
+def _failure_of(loss: WorkerLoss, page: int) -> PageFailed:
+    return PageFailed(page, loss.reason, loss.message, retryable=True, peak_bytes=loss.peak_bytes)
+
+
+def _usable(spec: EngineSpec, devices: Sequence[DeviceMemory]) -> tuple[DeviceId, ...]:
+    return tuple(device.device for device in devices if device.device.partition(":")[0] in spec.device_kinds)
+
+
+def _memory_state(device: DeviceMemory) -> str:
+    return (
+        f"{device.device} {device.used_bytes // MIB} of {device.limit_bytes // MIB} MiB used, "
+        f"{device.reserved_bytes // MIB} promised, {device.level.name.lower()}"
+    )
+
+
+def _oom_details(oom: OomFailure, rung: Rung | None, state: str) -> Details:
+    return {
+        "page": oom.failure.number,
+        "reason": oom.failure.reason,
+        "device": oom.device,
+        "reached_mb": oom.failure.peak_bytes // MIB,
+        "rung": oom.rung.name.lower(),
+        "next_rung": rung.name.lower() if rung is not None else None,
+        "memory": state,
+    }
+
+
+def _task_oom_details(device: DeviceId, lowest: Rung, rung: Rung | None, state: str) -> Details:
+    return {
+        "page": None,
+        "reason": TaskFailureReason.OUT_OF_MEMORY,
+        "device": device,
+        "rung": lowest.name.lower(),
+        "next_rung": rung.name.lower() if rung is not None else None,
+        "memory": state,
+    }

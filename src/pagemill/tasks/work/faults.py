@@ -1,0 +1,107 @@
+"""Faults of ours: errors that no code expected. Each has an id, counts, and ends.
+
+a page's work or outcome ──▶ an attempt of the page, in the database: tried again after a while, then failed
+what cannot be written so ──▶ counted here, by task: left alone for a while, then the task ends
+"""
+
+import logging
+import secrets
+from dataclasses import dataclass
+
+from pagemill.domain.errors import IllegalTransition, NotFound, TaskFailureReason
+from pagemill.domain.ports import Clock, TaskStore
+from pagemill.domain.task.task import RetryPolicy, TaskStatus
+from pagemill.domain.work.outcomes import PageFailed
+from pagemill.tasks.decisions.retry import LONGEST_BACKOFF, backoff
+from pagemill.tasks.progress.event_handlers import TaskEventHandlers
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An error of ours, logged under its id. What people are told holds nothing of the error itself.
+
+    Attributes:
+        error_id: Names it in the log.
+    """
+
+    error_id: str
+
+    @classmethod
+    def logged(cls, error: Exception, *, task_id: str, doing: str) -> "Fault":
+        """Log the whole of it; `doing` is what failed, as in "claiming pages"."""
+        fault = cls(secrets.token_hex(8))
+        logger.error("Error %s: %s of task %s failed", fault.error_id, doing, task_id, exc_info=error)
+        return fault
+
+    @property
+    def message(self) -> str:
+        """The sentence for people."""
+        return f"Something went wrong on our side. The service's log tells more under the error id {self.error_id}."
+
+    def of_page(self, number: int, *, retryable: bool = True, peak_bytes: int = 0) -> PageFailed:
+        """The page's outcome."""
+        reason = TaskFailureReason.INTERNAL_ERROR
+        return PageFailed(number, reason, self.message, retryable=retryable, peak_bytes=peak_bytes)
+
+
+@dataclass(frozen=True)
+class _Count:
+    """Faults of one task that no page bears, and until when it is left alone (monotonic seconds)."""
+
+    faults: int
+    until: float
+
+
+class FaultCounter:
+    """Counts faults that no page could be charged with, and ends their task. Runs in the server's event loop.
+
+    A task that had one is left alone for a while, which doubles; after `max_attempts` in a row, without a page settled
+    between them, it fails. What was counted is forgotten when the server ends.
+    """
+
+    def __init__(self, policy: RetryPolicy, *, store: TaskStore, handlers: TaskEventHandlers, clock: Clock) -> None:
+        self._policy = policy
+        self._store = store
+        self._handlers = handlers
+        self._clock = clock
+        self._counts: dict[str, _Count] = {}
+
+    def is_resting(self, task_id: str) -> bool:
+        """Whether the task is to be left alone for now."""
+        count = self._counts.get(task_id)
+        return count is not None and self._clock.monotonic() < count.until
+
+    def progressed(self, task_id: str) -> None:
+        """A page of the task was settled: what was wrong is over."""
+        self._counts.pop(task_id, None)
+
+    async def add(self, task_id: str, error: Exception) -> None:
+        """Count an error, and end its task where there were too many."""
+        fault = Fault.logged(error, task_id=task_id, doing="a batch")
+        faults = self._counts[task_id].faults + 1 if task_id in self._counts else 1
+        self._forget_old()
+        self._counts[task_id] = _Count(faults, self._clock.monotonic() + backoff(self._policy, faults).total_seconds())
+        if faults >= self._policy.max_attempts:
+            await self._end(task_id, fault)
+
+    async def _end(self, task_id: str, fault: Fault) -> None:
+        try:
+            task = await self._store.get(task_id)
+            is_cancelling = task.status is TaskStatus.CANCELLING
+            status = TaskStatus.CANCELLED if is_cancelling else TaskStatus.FAILED
+            reason, message = (None, None) if is_cancelling else (TaskFailureReason.INTERNAL_ERROR, fault.message)
+            await self._store.transition(task_id, status, reason=reason, message=message)
+        except (IllegalTransition, NotFound) as error:
+            logger.info("Task %s need not be ended: %s", task_id, error)
+        except Exception:
+            logger.exception("Task %s could not be ended; it is tried again", task_id)
+            return
+        self.progressed(task_id)
+        self._handlers.ended(task_id)
+
+    def _forget_old(self) -> None:
+        """Tasks that ended in some other way."""
+        old = self._clock.monotonic() - LONGEST_BACKOFF.total_seconds()
+        self._counts = {task_id: count for task_id, count in self._counts.items() if count.until > old}

@@ -1,0 +1,62 @@
+"""Follows every task that was let in to its end, and has it cleaned up."""
+
+import asyncio
+import logging
+
+from pagemill.domain.errors import NotFound
+from pagemill.domain.ports import TaskStore
+from pagemill.domain.task.task import TaskStatus
+from pagemill.tasks.progress.task_watch import TaskWatch
+from pagemill.tasks.work.cleanup import TaskCleaner
+
+logger = logging.getLogger(__name__)
+
+MOST_RESUMED = 10_000
+
+
+class TaskFinisher:
+    """One background task for each task in work. Runs in the server process."""
+
+    def __init__(self, *, store: TaskStore, watch: TaskWatch, cleaner: TaskCleaner) -> None:
+        self._store = store
+        self._watch = watch
+        self._cleaner = cleaner
+        self._following: dict[str, asyncio.Task[None]] = {}
+
+    async def process_document_task(self, task_id: str) -> None:
+        """See a task through: wait for its end, success or error alike, and clean up after it.
+
+        A shutdown cancels this and cleans nothing up: the task goes on after the next start. Of a task that was
+        deleted nothing is left to be cleaned up.
+        """
+        try:
+            task = await self._watch.until_final(task_id)
+        except NotFound:
+            return
+        if task.status.is_final:
+            await self._cleaner.cleanup_task_resources(task_id)
+
+    def follow(self, task_id: str) -> None:
+        """Run `process_document_task` in the background; once, however often it is asked."""
+        if task_id not in self._following:
+            work = asyncio.create_task(self.process_document_task(task_id), name=f"task {task_id}")
+            self._following[task_id] = work
+            work.add_done_callback(lambda done: self._ended(task_id, done))
+
+    async def start(self) -> None:
+        """Follow the tasks that were in work when the server last stopped."""
+        for status in (TaskStatus.RUNNING, TaskStatus.RETRYING, TaskStatus.CANCELLING):
+            for task in await self._store.list_tasks(status=status, limit=MOST_RESUMED):
+                self.follow(task.task_id)
+
+    async def stop(self) -> None:
+        """Follow nothing any more."""
+        works = list(self._following.values())
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
+
+    def _ended(self, task_id: str, work: asyncio.Task[None]) -> None:
+        del self._following[task_id]
+        if not work.cancelled() and (error := work.exception()) is not None:
+            logger.error("Following task %s failed; the rescuer looks after it", task_id, exc_info=error)

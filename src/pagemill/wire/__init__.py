@@ -1,0 +1,1 @@
+"""The JSON that client, command line and web exchange, written down once."""

@@ -1,0 +1,145 @@
+"""Engines as they go over the wire. Sizes are MiB, durations seconds."""
+
+from collections.abc import Sequence
+from typing import Self
+
+from pagemill.domain.memory import CPU, DeviceId, MemoryNeed, in_mib
+from pagemill.domain.reports.engine_report import (
+    EngineReport,
+    LoadTime,
+    MeasuredMemory,
+    ModelSetReport,
+    ProfileReport,
+    WorkerMemory,
+)
+from pagemill.wire.status_wire import ModelSetWire
+from pagemill.wire.wire_model import WireModel
+
+
+class WorkerMemoryWire(WireModel):
+    """What a worker takes of its device."""
+
+    idle_mb: int
+    """Loaded and idle."""
+    page_mb: int
+    """At the peak of reading an A4 page at 200 dpi, the worker included."""
+
+    @classmethod
+    def of(cls, memory: WorkerMemory, device: DeviceId) -> Self:
+        """The part of it that is on the device."""
+        return cls(idle_mb=_mib(memory.idle, device), page_mb=_mib(memory.page, device))
+
+
+class MeasuredMemoryWire(WireModel):
+    """What workers were seen to take of their device."""
+
+    idle_mb: int | None
+    """Loaded and idle; the largest of the last ones."""
+    page_mb: int | None
+    """At the peak of reading a page of any size; the largest of the last ones."""
+    pages: int
+    """How many pages that is of."""
+
+    @classmethod
+    def of(cls, memory: MeasuredMemory, device: DeviceId) -> Self:
+        """The part of it that is on the device."""
+        idle, page = (None if need is None else _mib(need, device) for need in (memory.idle, memory.page))
+        return cls(idle_mb=idle, page_mb=page, pages=memory.pages)
+
+
+class LoadTimeWire(WireModel):
+    """How long loading took."""
+
+    seconds: float
+    """Median of the last loads."""
+    loads: int
+    """How many that is of."""
+
+    @classmethod
+    def of(cls, load: LoadTime) -> Self:
+        """The figures as they are shown."""
+        return cls(seconds=load.seconds, loads=load.loads)
+
+
+class EngineDeviceWire(WireModel):
+    """A profile on one device, with its default languages."""
+
+    device: str
+    seed: WorkerMemoryWire
+    """Figures that are shipped."""
+    estimate: WorkerMemoryWire
+    """What is reserved now, after all that was learned."""
+    measured: MeasuredMemoryWire | None
+    load_time: LoadTimeWire | None
+
+    @classmethod
+    def of(cls, models: ModelSetReport) -> Self:
+        """The figures as they are shown."""
+        return cls(
+            device=models.device,
+            seed=WorkerMemoryWire.of(models.seed, models.device),
+            estimate=WorkerMemoryWire.of(models.estimate, models.device),
+            measured=None if models.measured is None else MeasuredMemoryWire.of(models.measured, models.device),
+            load_time=None if models.load is None else LoadTimeWire.of(models.load),
+        )
+
+
+class ProfileWire(WireModel):
+    """One way to run an engine."""
+
+    name: str
+    languages: list[str]
+    """ISO 639 codes; empty where they are not known before the models are loaded."""
+    devices: list[EngineDeviceWire]
+    """Every device of this server that it can use."""
+
+    @classmethod
+    def of(cls, profile: ProfileReport) -> Self:
+        """The profile as it is shown."""
+        devices = [EngineDeviceWire.of(models) for models in profile.model_sets]
+        return cls(name=profile.name, languages=list(profile.languages), devices=devices)
+
+
+class EngineWire(WireModel):
+    """One engine."""
+
+    name: str
+    version: str | None
+    """None where it is not installed."""
+    usable: bool
+    reason: str | None
+    """Why it cannot be used here, and what to do."""
+    device_kinds: list[str]
+    profiles: list[ProfileWire]
+    """The default first."""
+    resident: list[ModelSetWire]
+    """Its model sets that are loaded now."""
+
+    @classmethod
+    def of(cls, engine: EngineReport) -> Self:
+        """The engine as it is shown."""
+        return cls(
+            name=engine.name,
+            version=engine.version or None,
+            usable=not engine.unusable,
+            reason=engine.unusable or None,
+            device_kinds=list(engine.device_kinds),
+            profiles=[ProfileWire.of(profile) for profile in engine.profiles],
+            resident=[ModelSetWire.of(models) for models in engine.resident],
+        )
+
+
+class EngineListWire(WireModel):
+    """All engines."""
+
+    engines: list[EngineWire]
+    """The default first."""
+
+    @classmethod
+    def of(cls, engines: Sequence[EngineReport]) -> Self:
+        """The engines as they are shown."""
+        return cls(engines=[EngineWire.of(engine) for engine in engines])
+
+
+def _mib(need: MemoryNeed, device: DeviceId) -> int:
+    return in_mib(need.ram_bytes if device == CPU else need.gpu_bytes)

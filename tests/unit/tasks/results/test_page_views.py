@@ -1,0 +1,120 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.fixtures.stores import Stores, new_task, read_page
+
+from pagemill.domain.errors import NotFound, PageUnreadable, PoolExhausted
+from pagemill.domain.page.page import Page, PageSource
+from pagemill.domain.task.task import TaskOptions
+from pagemill.domain.work.recognition import RecognitionOptions
+from pagemill.store.page_results import SqlPageResults
+from pagemill.tasks.results.page_views import MOST_DRAWN, PageViews
+
+
+class Drawer:
+    """Draws as soon as it may; what it draws says what was asked for."""
+
+    def __init__(self, fault: Exception | None = None) -> None:
+        self.drawn: list[str] = []
+        self.may_go = asyncio.Event()
+        self.fault = fault
+
+    async def draw(self, document: str, page: int, *, rotation: int, path: Path) -> None:
+        picture = f"{document} {page} turned {rotation}"
+        self.drawn.append(picture)
+        await self.may_go.wait()
+        if self.fault is not None:
+            raise self.fault
+        put(path, picture)
+
+
+def put(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def views(stores: Stores, drawer: Drawer, work: Path) -> PageViews:
+    return PageViews(store=stores.tasks, results=SqlPageResults(stores.database), drawer=drawer, work_dir=work)
+
+
+def page_turned(rotation: int) -> bytes:
+    page = Page(number=2, width_px=9, height_px=9, dpi=None, rotation=rotation, source=PageSource.OCR)
+    return page.to_json()
+
+
+async def test_a_page_is_what_was_read(stores: Stores, tmp_path: Path) -> None:
+    await stores.running("a")
+    seen = views(stores, Drawer(), tmp_path)
+    with pytest.raises(NotFound, match="not been read"):
+        await seen.page("a", 2)
+    await stores.pages.commit_pages(await stores.claim("a"), [read_page(2, page_turned(90))])
+    assert await seen.page("a", 2) == page_turned(90)
+    with pytest.raises(NotFound):
+        await seen.page("none", 2)
+
+
+async def test_a_picture_is_turned_as_the_page_was_when_it_was_read(stores: Stores, tmp_path: Path) -> None:
+    await stores.running("a")
+    drawer = Drawer()
+    drawer.may_go.set()
+    seen = views(stores, drawer, tmp_path)
+    assert await seen.image("a", 2) == b"/in/a 2 turned 0"
+    await stores.pages.commit_pages(await stores.claim("a"), [read_page(2, page_turned(270))])
+    assert await seen.image("a", 2) == b"/in/a 2 turned 270"
+
+
+async def test_a_picture_of_an_unread_page_is_turned_as_was_asked(stores: Stores, tmp_path: Path) -> None:
+    options = TaskOptions(recognition=RecognitionOptions(rotation=180))
+    await stores.tasks.create(new_task("a", options=options))
+    drawer = Drawer()
+    drawer.may_go.set()
+    assert await views(stores, drawer, tmp_path).image("a", 1) == b"/in/a 1 turned 180"
+
+
+async def test_a_picture_is_drawn_once_even_if_the_first_who_asked_goes_away(stores: Stores, tmp_path: Path) -> None:
+    await stores.running("a")
+    drawer = Drawer()
+    seen = views(stores, drawer, tmp_path)
+    async with asyncio.timeout(20):
+        first, second = (asyncio.create_task(seen.image("a", 1)) for _ in range(2))
+        while not drawer.drawn:  # noqa: ASYNC110 - a thread looks for the file first
+            await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait([first])
+        drawer.may_go.set()
+        assert await second == await seen.image("a", 1)
+    assert len(drawer.drawn) == 1
+
+
+async def test_a_picture_that_could_not_be_drawn_is_tried_anew(stores: Stores, tmp_path: Path) -> None:
+    await stores.running("a")
+    drawer = Drawer(fault=PageUnreadable("Its data is damaged."))
+    drawer.may_go.set()
+    seen = views(stores, drawer, tmp_path)
+    with pytest.raises(PageUnreadable):
+        await seen.image("a", 1)
+    drawer.fault = None
+    assert await seen.image("a", 1)
+
+
+async def test_only_so_many_pictures_are_waited_for(stores: Stores, tmp_path: Path) -> None:
+    await stores.running("a", pages=MOST_DRAWN + 1)
+    drawer = Drawer()
+    seen = views(stores, drawer, tmp_path)
+    waiting = [asyncio.create_task(seen.image("a", number)) for number in range(1, MOST_DRAWN + 1)]
+    async with asyncio.timeout(20):
+        while len(drawer.drawn) < MOST_DRAWN:  # noqa: ASYNC110 - threads look for the files first
+            await asyncio.sleep(0)
+        with pytest.raises(PoolExhausted):
+            await seen.image("a", MOST_DRAWN + 1)
+        drawer.may_go.set()
+        await asyncio.gather(*waiting)
+        assert await seen.image("a", MOST_DRAWN + 1)
+
+
+async def test_there_is_no_picture_of_a_page_the_document_does_not_have(stores: Stores, tmp_path: Path) -> None:
+    await stores.running("a", pages=3)
+    for number in (0, 4):
+        with pytest.raises(NotFound, match="pages 1 to 3"):
+            await views(stores, Drawer(), tmp_path).image("a", number)

@@ -1,0 +1,59 @@
+"""A task is followed to its end, whatever becomes of it."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+from tests.fixtures.stores import Stores
+from tests.fixtures.tasks_room import LIMIT_S, Room
+
+from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.task.task import TaskStatus
+
+
+async def test_a_task_is_followed_once_and_cleaned_up_at_its_end(stores: Stores, tmp_path: Path) -> None:
+    room = Room(stores, tmp_path)
+    await stores.running("a")
+    room.follower.follow("a")
+    room.follower.follow("a")
+    await stores.tasks.transition("a", TaskStatus.FAILED)
+    room.watch.notify("a")
+    await room.cleaned()
+    await room.follower.stop()
+    assert (await room.kinds()).count(TaskEvent.CLEANUP_COMPLETED) == 1
+
+
+async def test_after_a_restart_running_tasks_are_followed(stores: Stores, tmp_path: Path) -> None:
+    room = Room(stores, tmp_path)
+    await stores.running("a")
+    await room.follower.start()
+    await stores.tasks.transition("a", TaskStatus.FAILED)
+    room.watch.notify("a")
+    await room.cleaned()
+    await room.follower.stop()
+
+
+async def test_a_shutdown_cleans_up_nothing(stores: Stores, tmp_path: Path) -> None:
+    room = Room(stores, tmp_path)
+    await stores.running("a")
+    room.follower.follow("a")
+    room.watch.close()
+    await room.follower.stop()
+    await room.follower.stop()
+    assert TaskEvent.CLEANUP_STARTED not in await room.kinds()
+
+
+async def test_a_task_that_is_deleted_is_no_fault(
+    stores: Stores, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    room = Room(stores, tmp_path)
+    await stores.running("a")
+    following = asyncio.create_task(room.follower.process_document_task("a"))
+    await stores.tasks.transition("a", TaskStatus.FAILED)
+    await stores.tasks.delete("a")
+    room.watch.notify("a")
+    with caplog.at_level(logging.WARNING):
+        async with asyncio.timeout(LIMIT_S):
+            await following
+    assert caplog.records == []
