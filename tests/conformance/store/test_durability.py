@@ -105,7 +105,7 @@ METHODS: dict[str, tuple[Survival, Call]] = {
     "tasks.get": (Survival.READ, lambda site: site.parts.tasks.get("running")),
     "tasks.list_tasks": (Survival.READ, lambda site: site.parts.tasks.list_tasks()),
     "tasks.pages": (Survival.READ, lambda site: site.parts.tasks.pages("running")),
-    "tasks.uncleaned": (Survival.READ, lambda site: site.parts.tasks.list_uncleaned()),
+    "tasks.list_uncleaned": (Survival.READ, lambda site: site.parts.tasks.list_uncleaned()),
     "tasks.results": (Survival.READ, lambda site: _all(site.parts.tasks.results("finished"))),
     "pages.backlog": (Survival.READ, lambda site: site.parts.pages.backlog()),
     "batches.find": (Survival.READ, lambda site: site.parts.batches.find("", "key")),
