@@ -8,6 +8,7 @@ In a task that is being cancelled, what would be queued again is cancelled inste
 a chunk that leaves only pages waiting for their next try, until one of them is leased.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -67,46 +68,52 @@ _RUNNING = (
     .order_by(tasks.c.admission, tasks.c.task_id)
     .limit(bindparam("at_most", type_=Integer))
 )
-_STAGE, _ALONE = task_pages.c.stage, task_pages.c.rung >= Rung.ALONE
-_DEVICE = func.coalesce(task_pages.c.device, tasks.c.assigned_device)
-"""What makes the `PageKind` of a page: the backlog counts by these and a claim filters by these, so that they agree."""
-_KINDS = (
+_ALONE = task_pages.c.rung >= Rung.ALONE
+
+
+def _device_of(page_device: ColumnElement[str | None]) -> ColumnElement[str | None]:
+    return func.coalesce(page_device, tasks.c.assigned_device)
+
+
+# The stage, `_ALONE` and `_device_of` make the `PageKind` of a page: the backlog counts by them, and a claim filters by
+# them, so that they agree.
+_OPEN_PAGES = (
     select(
-        *(task_pages.c.task_id, tasks.c.priority, tasks.c.admission, tasks.c.caller, task_pages.c.state),
-        tasks.c.unserved_since.is_not(None).label("is_unserved"),
-        tasks.c.options[("recognition", "structure")].as_boolean().label("structure"),
-        *(_STAGE.label("stage"), _ALONE.label("alone"), _DEVICE.label("device"), WORKABLE.label("workable")),
+        *(task_pages.c.task_id, task_pages.c.state, task_pages.c.stage, task_pages.c.device),
+        *(_ALONE.label("alone"), WORKABLE.label("workable")),
     )
-    .join(tasks, tasks.c.task_id == task_pages.c.task_id)
     .where(task_pages.c.task_id.in_(_RUNNING), task_pages.c.state.in_(OPEN))
     .subquery()
 )
-_OF_TASK = (
-    _KINDS.c.admission,
-    _KINDS.c.task_id,
-    _KINDS.c.priority,
-    _KINDS.c.caller,
-    _KINDS.c.structure,
-    _KINDS.c.is_unserved,
+_KIND = (_OPEN_PAGES.c.task_id, _OPEN_PAGES.c.stage, _OPEN_PAGES.c.alone, _OPEN_PAGES.c.device)
+_KINDS = (
+    select(
+        *_KIND,
+        func.count().filter(_OPEN_PAGES.c.workable).label("waiting"),
+        func.count().filter(_OPEN_PAGES.c.state == PageState.LEASED).label("leased"),
+    )
+    .group_by(*_KIND)
+    .subquery()
 )
-_OF_KIND = (_KINDS.c.stage, _KINDS.c.alone, _KINDS.c.device)
 _BACKLOG = (
     select(
-        *(*_OF_TASK, *_OF_KIND),
-        func.count().filter(_KINDS.c.workable).label("waiting"),
-        func.count().filter(_KINDS.c.state == PageState.LEASED).label("leased"),
+        *(tasks.c.task_id, tasks.c.priority, tasks.c.admission, tasks.c.caller),
+        tasks.c.unserved_since.is_not(None).label("is_unserved"),
+        tasks.c.options[("recognition", "structure")].as_boolean().label("structure"),
+        *(_KINDS.c.stage, _KINDS.c.alone, _device_of(_KINDS.c.device).label("device")),
+        *(_KINDS.c.waiting, _KINDS.c.leased),
     )
-    .group_by(*_OF_TASK, *_OF_KIND)
-    .order_by(_KINDS.c.admission, _KINDS.c.task_id, *_OF_KIND)
+    .join(_KINDS, _KINDS.c.task_id == tasks.c.task_id)
+    .order_by(tasks.c.admission, tasks.c.task_id, _KINDS.c.stage, _KINDS.c.alone, _KINDS.c.device)
 )
 _WAITING = (
     select(task_pages.c.number, task_pages.c.attempts, task_pages.c.crashes, task_pages.c.rung)
     .join(tasks, tasks.c.task_id == task_pages.c.task_id)
     .where(
         task_pages.c.task_id == bindparam("of_task"),
-        bindparam("at_stage", type_=task_pages.c.stage.type) == _STAGE,
+        task_pages.c.stage == bindparam("at_stage", type_=task_pages.c.stage.type),
         bindparam("alone", type_=Boolean) == _ALONE,
-        bindparam("on_device", type_=task_pages.c.device.type) == _DEVICE,
+        bindparam("on_device", type_=task_pages.c.device.type) == _device_of(task_pages.c.device),
         WORKABLE,
     )
     .order_by(task_pages.c.number)
@@ -319,14 +326,16 @@ class SqlPageQueue:
 
 
 def _backlog(rows: Sequence[RowMapping]) -> Backlog:
-    """One task's, from a row for each kind of its open pages."""
+    """One task's, from a row for each kind of its open pages; a page may name the device that its task has."""
+    waiting: Counter[PageKind] = Counter()
+    for row in rows:
+        if row["waiting"]:
+            waiting[PageKind(row["stage"], bool(row["alone"]), row["device"])] += row["waiting"]
     return Backlog(
         task_id=rows[0]["task_id"],
         priority=rows[0]["priority"],
         sequence=rows[0]["admission"],
-        waiting={
-            PageKind(row["stage"], bool(row["alone"]), row["device"]): row["waiting"] for row in rows if row["waiting"]
-        },
+        waiting=waiting,
         leased=sum(row["leased"] for row in rows),
         caller=rows[0]["caller"],
         structure=bool(rows[0]["structure"]),
