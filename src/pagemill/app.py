@@ -195,12 +195,9 @@ class Application:
             settings.resolved_database_url, on_event=hearing.on_event, on_connected=hearing.on_connected
         )
         self._rescuer = Rescuer(
-            queue=store.queue,
-            store=store.tasks,
             pages=store.pages,
             cleaner=cleaner,
             dispatcher=self._dispatcher,
-            clock=clock,
             grace=timedelta(0) if self._is_alone else OTHERS_GRACE,
         )
         self._expiry = Expiry(
@@ -302,10 +299,10 @@ class Application:
         """Start every part in order; at the end stop them in the reverse order, giving unfinished pages back."""
         async with AsyncExitStack() as stack:
             stack.enter_context(locked_folder(self.settings.data_dir.resolve(), shared=not self._is_alone))
+            await asyncio.to_thread(migrate.upgrade, self.settings.resolved_database_url)
             make_folder(self.uploads)
             if self._is_alone:
                 await asyncio.to_thread(self._remove_leftovers)
-            await asyncio.to_thread(migrate.upgrade, self.settings.resolved_database_url)
             await self._database.start()
             stack.push_async_callback(self._database.stop)
             for keeper in self._learning:
@@ -345,6 +342,9 @@ class Application:
         """Take up what was learned, without running; where there is no database yet, nothing was."""
         url = self.settings.resolved_database_url
         if self._is_alone and not await asyncio.to_thread(Path(url.partition("///")[2]).is_file):
+            return
+        if (reason := await asyncio.to_thread(migrate.why_unusable, url)) is not None:
+            logger.warning("What was learned cannot be looked up: %s", reason)
             return
         await self._database.start()
         try:

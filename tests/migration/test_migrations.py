@@ -1,23 +1,25 @@
 """Schema changes with data in place, up and down, on both databases."""
 
-import json
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, bindparam, create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
-from tests.fixtures.stores import Stores, TurnedClock, read_page, started
+from tests.fixtures.stores import Stores, TurnedClock, new_task, read_page, started
 
-from pagemill.domain.errors import InvalidSettings, TaskFailureReason
+from pagemill.domain.errors import DatabaseUnavailable, InvalidSettings, TaskFailureReason
 from pagemill.domain.memory import CPU
-from pagemill.domain.task.task import TRANSITIONS, TaskStatus
+from pagemill.domain.task.task import TRANSITIONS, CacheUse, TaskOptions, TaskStatus
+from pagemill.domain.work.recognition import RecognitionOptions
 from pagemill.store import migrate
-from pagemill.store.columns import Json
 from pagemill.store.dialects import parse_url, sync_url
+from pagemill.store.tables import metadata
 
 RESOURCE_COLUMNS = {
     "estimated_memory_mb": None,
@@ -26,7 +28,7 @@ RESOURCE_COLUMNS = {
     "service_instance_id": None,
     "resource_cleanup_completed": False,
 }
-NEWEST = "0012"
+NEWEST = "0102"
 ADD_TASK = """
 INSERT INTO tasks (task_id, status, document_path, document_name, document_size_bytes, document_sha256, kind,
                    page_count, options, fingerprint, created_at, queue_order, pages_total, pages_done)
@@ -35,18 +37,29 @@ VALUES (:id, :status, '/in/a', 'ä.pdf', 7, 'ab', 'pdf', 2, '{"priority": 3}', '
 ADD_PAGE = "INSERT INTO task_pages (task_id, number, state, stage) VALUES (:id, :number, :state, 'ocr')"
 ADD_RESULT = "INSERT INTO page_results VALUES (:id, 1, 'f00', 'raw', :payload, :time)"
 MOMENT = "'2026-01-01 00:00:00.000000'"
-PAGE_RETRIED, PRIORITY = '{"page": 2, "reason": "TIMEOUT"}', '{"priority": 0}'
-WEBHOOK = '{"failure_reason":"OUT_OF_MEMORY","message":"OUT_OF_MEMORY"}'
-ADD_EVENT = "INSERT INTO task_events (task_id, event_type, timestamp, details) SELECT task_id"
-ADD_WEBHOOK = "INSERT INTO webhook_deliveries (message_id, url, body, created_at, due_at)"
-REASONS_WRITTEN = (
-    "UPDATE tasks SET failure_reason = 'OUT_OF_MEMORY', failure_message = 'OUT_OF_MEMORY' WHERE status = 'failed'",
-    "UPDATE task_pages SET failure_reason = 'WORKER_CRASHED', state = 'failed' WHERE number = 2",
-    f"INSERT INTO page_quarantine VALUES ('ab', 2, 'TIMEOUT', 'It hung.', {MOMENT})",  # noqa: S608
-    f"{ADD_EVENT}, 'page_retried', {MOMENT}, '{PAGE_RETRIED}' FROM tasks",
-    f"{ADD_EVENT}, 'queued', {MOMENT}, '{PRIORITY}' FROM tasks",
-    f"{ADD_WEBHOOK} VALUES ('m', 'u', '{WEBHOOK}', {MOMENT}, {MOMENT})",
+IN_OTHER_TABLES = (
+    f"INSERT INTO document_batches VALUES ('b', {MOMENT}, 1, '', NULL, 'c')",  # noqa: S608
+    "UPDATE tasks SET batch_id = 'b'",
+    "UPDATE task_pages SET device = 'cuda:0', rung = 2 WHERE number = 2",
+    f"INSERT INTO idempotency_keys SELECT '', task_id, 'c', task_id, {MOMENT} FROM tasks",  # noqa: S608
+    "INSERT INTO task_labels SELECT task_id, 'ünit', 'a:b' FROM tasks",
+    f"INSERT INTO webhook_deliveries VALUES (7, 'm', 'u', 'out_of_memory', {MOMENT}, 1, {MOMENT}, NULL, NULL)",  # noqa: S608
+    f"INSERT INTO learned_state VALUES ('memory', '[1]', {MOMENT})",  # noqa: S608
+    f"INSERT INTO page_quarantine VALUES ('ab', 2, 'm', 5, 'timeout', 'It hung.', {MOMENT})",  # noqa: S608
 )
+"""What the tables beside tasks, pages and results hold, from the first schema on."""
+REASONS_OF_RESOURCES = ("out_of_memory", "pool_exhausted", "device_unavailable", "memory_limit_exceeded")
+WITH_REASON = (("tasks", "failure_reason"), ("task_pages", "failure_reason"), ("page_quarantine", "reason"))
+ALL_OPTIONS = TaskOptions(
+    recognition=RecognitionOptions(allow_lower_resolution=True, structure=True),
+    labels={"year": "2026"},
+    deadline_seconds=60,
+    time_to_live_seconds=60,
+    cache=CacheUse.USE,
+    webhook_url="https://example.org/",
+)
+NEVER_RELEASED = ("0001", "0002", "0003", "0004", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
+NEWER = ("0103", "9999")
 
 
 @contextmanager
@@ -71,10 +84,20 @@ def _populate(url: str, *statuses: TaskStatus) -> None:
             connection.execute(text(ADD_RESULT), values)
 
 
+def _fill_other_tables(url: str) -> None:
+    with _connected(url) as connection:
+        for statement in IN_OTHER_TABLES:
+            connection.exec_driver_sql(statement)
+
+
 def _rows(url: str, table: str) -> list[dict[str, object]]:
     with _connected(url) as connection:
         rows = connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2")).mappings()  # noqa: S608
         return [dict(row) for row in rows]
+
+
+def _everything(url: str) -> dict[str, list[dict[str, object]]]:
+    return {table: _rows(url, table) for table in sorted(_tables(url) - {"alembic_version"})}
 
 
 def _tables(url: str) -> set[str]:
@@ -86,119 +109,69 @@ def test_an_older_schema_goes_up_and_down_with_its_data(empty_database: str) -> 
     migrate.upgrade(empty_database, migrate.OLDER_SCHEMA)
     assert _tables(empty_database).isdisjoint({"task_events", "task_metrics"})
     _populate(empty_database, *TaskStatus)
-    older = {table: _rows(empty_database, table) for table in ("tasks", "task_pages", "page_results")}
+    _fill_other_tables(empty_database)
+    older = _everything(empty_database)
+    assert all(older.values())
     assert not set(RESOURCE_COLUMNS) & set(older["tasks"][0])
 
-    migrate.upgrade(empty_database, "0002")
-    assert _tables(empty_database) >= {"task_events", "task_metrics"}
-    for before, after in zip(older["tasks"], _rows(empty_database, "tasks"), strict=True):
+    migrate.upgrade(empty_database)
+    newer = _everything(empty_database)
+    assert set(newer) - set(older) == {"task_events", "task_metrics"}
+    for before, after in zip(older["tasks"], newer["tasks"], strict=True):
         device = None if TaskStatus(str(before["status"])).is_final else "cpu"
         assert after == {**before, **RESOURCE_COLUMNS, "assigned_device": device}
-    assert [_rows(empty_database, table) for table in ("task_pages", "page_results")] == [
-        older["task_pages"],
-        older["page_results"],
-    ]
+    for table in set(older) - {"tasks"}:
+        assert newer[table] == older[table]
+
+    _track_resources(empty_database)
+    migrate.downgrade(empty_database, migrate.OLDER_SCHEMA)
+    assert _everything(empty_database) == older
+
+
+def _track_resources(url: str) -> None:
+    with _connected(url) as connection:
+        for statement in (
+            "UPDATE tasks SET estimated_memory_mb = 5, service_instance_id = 's', resource_cleanup_completed = true",
+            f"INSERT INTO task_events SELECT 1, task_id, 'resource_acquired', {MOMENT}, '{{}}' FROM tasks LIMIT 1",  # noqa: S608
+            f"INSERT INTO task_metrics SELECT 1, task_id, {MOMENT}, 5, 'cpu', 'ocr' FROM tasks LIMIT 1",  # noqa: S608
+        ):
+            connection.exec_driver_sql(statement)
+
+
+@pytest.mark.parametrize("reason", REASONS_OF_RESOURCES)
+def test_reasons_of_resources_come_and_go(empty_database: str, reason: str) -> None:
+    migrate.upgrade(empty_database, migrate.OLDER_SCHEMA)
+    _populate(empty_database, TaskStatus.FAILED)
+    _fill_other_tables(empty_database)
+    written = {table: f"UPDATE {table} SET {column} = '{reason}'" for table, column in WITH_REASON}  # noqa: S608
+    assert not any(_is_accepted(empty_database, statement) for statement in written.values())
+    migrate.upgrade(empty_database)
+    assert all(_is_accepted(empty_database, statement) for statement in written.values())
+    newer = _everything(empty_database)
 
     migrate.downgrade(empty_database, migrate.OLDER_SCHEMA)
-    assert {table: _rows(empty_database, table) for table in older} == older
-    assert _tables(empty_database).isdisjoint({"task_events", "task_metrics"})
+    assert not any(_is_accepted(empty_database, statement) for statement in written.values())
+    migrate.upgrade(empty_database)
+    for table, column in WITH_REASON:
+        newer[table] = [{**row, column: "internal_error"} for row in newer[table]]
+    assert _everything(empty_database) == newer
+    assert migrate.check(empty_database) == []
 
 
-def test_the_memory_of_the_ladder_comes_and_goes_with_all_other_data_in_place(empty_database: str) -> None:
-    migrate.upgrade(empty_database, "0002")
-    _populate(empty_database, *TaskStatus)
-    before = {table: _rows(empty_database, table) for table in ("tasks", "task_pages", "page_results")}
-
-    migrate.upgrade(empty_database, "0003")
-    assert "page_quarantine" in _tables(empty_database)
-    assert {row["rung"] for row in _rows(empty_database, "task_pages")} == {0}
-    assert {row["page_pixels"] for row in _rows(empty_database, "tasks")} == {None}
-
-    migrate.downgrade(empty_database, "0002")
-    assert "page_quarantine" not in _tables(empty_database)
-    assert {table: _rows(empty_database, table) for table in before} == before
-
-
-def test_deadlines_callers_and_notices_come_and_go_with_all_other_data_in_place(empty_database: str) -> None:
-    migrate.upgrade(empty_database, "0003")
-    _populate(empty_database, *TaskStatus)
-    before = {
-        table: _rows(empty_database, table) for table in ("tasks", "task_pages", "page_results", "task_transitions")
-    }
-
-    migrate.upgrade(empty_database, "0006")
-    assert {(row["caller"], row["deadline_at"], row["delete_at"]) for row in _rows(empty_database, "tasks")} == {
-        ("", None, None)
-    }
-    assert {"status_before": "retrying", "status_after": "cancelling"} in _rows(empty_database, "task_transitions")
-
-    migrate.downgrade(empty_database, "0003")
-    assert {table: _rows(empty_database, table) for table in before} == before
-
-
-def test_labels_can_be_found_by_and_what_was_sent_comes_and_goes_with_all_other_data_in_place(
-    empty_database: str,
-) -> None:
-    migrate.upgrade(empty_database, "0006")
-    _populate(empty_database, TaskStatus.QUEUED, TaskStatus.SUCCEEDED)
-    with _connected(empty_database) as connection:
-        labelled = text("UPDATE tasks SET options = :options WHERE task_id = 'old-queued'")
-        labels = bindparam("options", {"labels": {"ünit": "a:b", "year": "2025"}}, type_=Json)
-        connection.execute(labelled.bindparams(labels))
-    before = {table: _rows(empty_database, table) for table in ("tasks", "task_pages", "page_results", "task_events")}
-
-    migrate.upgrade(empty_database, "0007")
-    found = [(row["task_id"], row["name"], row["value"]) for row in _rows(empty_database, "task_labels")]
-    assert sorted(found) == [("old-queued", "year", "2025"), ("old-queued", "ünit", "a:b")]
-    assert {row["cache_key"] for row in _rows(empty_database, "tasks")} == {None}
-
-    migrate.downgrade(empty_database, "0006")
-    assert "webhook_deliveries" not in _tables(empty_database)
-    assert {table: _rows(empty_database, table) for table in before} == before
-
-
-def test_devices_of_pages_come_and_go_with_all_other_data_in_place(empty_database: str) -> None:
-    migrate.upgrade(empty_database, "0009")
-    _populate(empty_database, *TaskStatus)
-    before = {table: _rows(empty_database, table) for table in ("tasks", "task_pages", "page_results")}
-
-    migrate.upgrade(empty_database, "0010")
-    assert {row["device"] for row in _rows(empty_database, "task_pages")} == {None}
-
-    migrate.downgrade(empty_database, "0009")
-    assert {table: _rows(empty_database, table) for table in before} == before
-
-
-def test_how_long_tasks_wait_comes_and_goes_with_all_other_data_in_place(empty_database: str) -> None:
-    migrate.upgrade(empty_database, "0011")
-    _populate(empty_database, *TaskStatus)
-    tables = ("tasks", "task_pages", "page_results", "task_events")
-    before = {table: _rows(empty_database, table) for table in tables}
-
-    migrate.upgrade(empty_database, "0012")
-    after = _rows(empty_database, "tasks")
-    assert [row["changed_at"] for row in after] == [row["created_at"] for row in before["tasks"]]
-    assert {row["begun"] for row in _rows(empty_database, "task_pages")} <= {False}
-    stalled = (
-        "INSERT INTO task_events (task_id, event_type, timestamp, details) "
-        "SELECT task_id, 'stalled', created_at, '{}' FROM tasks"
-    )
-    assert _is_accepted(empty_database, stalled)
-
-    migrate.downgrade(empty_database, "0011")
-    assert not _is_accepted(empty_database, stalled)
-    assert {table: _rows(empty_database, table) for table in before} == before
-
-
-def test_tasks_that_wait_for_a_first_page_have_waited_since_they_were_queued(empty_database: str) -> None:
-    migrate.upgrade(empty_database, "0011")
-    _populate(empty_database, *TaskStatus)
-    with _connected(empty_database) as connection:
-        connection.exec_driver_sql("UPDATE tasks SET queued_at = created_at")
-        connection.exec_driver_sql("UPDATE tasks SET lease_token = 1 WHERE status = 'retrying'")
-    migrate.upgrade(empty_database, "0012")
-    waiting = {row["status"] for row in _rows(empty_database, "tasks") if row["unserved_since"] is not None}
-    assert waiting == {"queued", "running"}
+async def test_what_went_down_and_up_again_is_read_on(empty_database: str) -> None:
+    migrate.upgrade(empty_database)
+    async with started(empty_database) as database:
+        stores = Stores(database, TurnedClock())
+        await stores.queue.add_task(await stores.tasks.create(new_task("a", pages=3, options=ALL_OPTIONS)))
+        assert await stores.queue.get_next_task(CPU) is not None
+        lease = await stores.claim("a", limit=2)
+        await stores.pages.commit_pages(lease, [read_page(number) for number in lease.pages])
+    migrate.downgrade(empty_database, migrate.OLDER_SCHEMA)
+    migrate.upgrade(empty_database)
+    async with started(empty_database) as database:
+        stores = Stores(database, TurnedClock())
+        assert (await stores.tasks.get("a")).options == ALL_OPTIONS
+        assert [payload async for payload in stores.tasks.results("a")] == [read_page(n).payload for n in (1, 2)]
 
 
 async def test_work_of_an_older_schema_goes_on_where_it_stood(empty_database: str) -> None:
@@ -218,6 +191,10 @@ async def test_work_of_an_older_schema_goes_on_where_it_stood(empty_database: st
 def test_the_models_are_the_migrated_schema(empty_database: str) -> None:
     migrate.upgrade(empty_database)
     assert migrate.check(empty_database) == []
+    with _connected(empty_database) as connection:
+        for table in metadata.tables.values():
+            stored = [column["name"] for column in inspect(connection).get_columns(table.name)]
+            assert stored == [column.name for column in table.columns]
 
 
 def test_a_difference_is_told(empty_database: str) -> None:
@@ -236,29 +213,6 @@ def test_a_difference_is_told(empty_database: str) -> None:
     assert "ix_tasks_admission" in difference
 
 
-def test_the_quarantine_is_made_anew_both_ways_with_all_other_data_in_place(empty_database: str) -> None:
-    migrate.upgrade(empty_database, "0010")
-    _populate(empty_database, *TaskStatus)
-    with _connected(empty_database) as connection:
-        connection.execute(text(f"INSERT INTO page_quarantine VALUES ('ab', 2, 'timeout', 'It hung.', {MOMENT})"))  # noqa: S608
-    before = {table: _rows(empty_database, table) for table in ("tasks", "task_pages", "page_results")}
-
-    migrate.upgrade(empty_database, "0011")
-    assert _rows(empty_database, "page_quarantine") == []
-    for model_set in ("rapidocr/accurate@cpu", "rapidocr/accurate@cuda:0"):
-        row = f"('ab', 2, '{model_set}', 5, 'timeout', 'It hung.', {MOMENT})"
-        assert _is_accepted(empty_database, f"INSERT INTO page_quarantine VALUES {row}")  # noqa: S608
-        assert not _is_accepted(empty_database, f"INSERT INTO page_quarantine VALUES {row}")  # noqa: S608
-
-    migrate.downgrade(empty_database, "0010")
-    assert _rows(empty_database, "page_quarantine") == []
-    assert _is_accepted(
-        empty_database,
-        f"INSERT INTO page_quarantine VALUES ('ab', 2, 'timeout', 'It hung.', {MOMENT})",  # noqa: S608
-    )
-    assert {table: _rows(empty_database, table) for table in before} == before
-
-
 def test_going_down_to_the_base_leaves_nothing_and_up_again_everything(empty_database: str) -> None:
     migrate.upgrade(empty_database)
     _populate(empty_database, TaskStatus.QUEUED)
@@ -269,71 +223,74 @@ def test_going_down_to_the_base_leaves_nothing_and_up_again_everything(empty_dat
     assert (migrate.current(empty_database), migrate.check(empty_database)) == (NEWEST, [])
 
 
-def test_tasks_outlive_the_batches_they_were_sent_in(empty_database: str) -> None:
-    migrate.upgrade(empty_database, "0008")
-    _populate(empty_database, TaskStatus.QUEUED, TaskStatus.SUCCEEDED)
-    with _connected(empty_database) as connection:
-        connection.execute(text("UPDATE tasks SET batch_id = 'b'"))
-        created = "INSERT INTO document_batches SELECT 'b', min(created_at), 2, '', NULL, 'c' FROM tasks"
-        connection.execute(text(created))
-    before = _rows(empty_database, "tasks")
-    migrate.downgrade(empty_database, "0007")
-    assert "document_batches" not in _tables(empty_database)
-    kept = [{name: value for name, value in row.items() if name != "batch_id"} for row in before]
-    assert _rows(empty_database, "tasks") == kept
-    migrate.upgrade(empty_database, "0008")
-    assert _rows(empty_database, "tasks") == [{**row, "batch_id": None} for row in before]
-    migrate.upgrade(empty_database)
-    assert migrate.check(empty_database) == []
-
-
-def test_reasons_change_their_case_wherever_they_are_written_and_all_else_stays(empty_database: str) -> None:
-    migrate.upgrade(empty_database, "0008")
-    _populate(empty_database, TaskStatus.QUEUED, TaskStatus.FAILED)
-    with _connected(empty_database) as connection:
-        for statement in REASONS_WRITTEN:
-            connection.exec_driver_sql(statement)
-    everything = sorted(_tables(empty_database) - {"alembic_version"})
-    before = {table: _readable(_rows(empty_database, table)) for table in everything}
-
-    migrate.upgrade(empty_database, "0009")
-    after = {table: _readable(_rows(empty_database, table)) for table in everything}
-    assert {row["failure_reason"] for row in after["tasks"]} == {None, "out_of_memory"}
-    assert {row["failure_message"] for row in after["tasks"]} == {None, "OUT_OF_MEMORY"}
-    assert {row["failure_reason"] for row in after["task_pages"]} == {None, "worker_crashed"}
-    assert [row["reason"] for row in after["page_quarantine"]] == ["timeout"]
-    assert [row["details"] for row in after["task_events"]] == 2 * [{"page": 2, "reason": "timeout"}] + 2 * [
-        {"priority": 0}
-    ]
-    bodies = [row["body"] for row in after["webhook_deliveries"]]
-    assert bodies == ['{"failure_reason":"out_of_memory","message":"OUT_OF_MEMORY"}']
-    for accepted in (True, False):
-        value = "timeout" if accepted else "TIMEOUT"
-        assert _is_accepted(empty_database, f"UPDATE tasks SET failure_reason = '{value}'") is accepted  # noqa: S608
-    with _connected(empty_database) as connection:
-        connection.exec_driver_sql("UPDATE tasks SET failure_reason = NULL WHERE status <> 'failed'")
-        connection.exec_driver_sql("UPDATE tasks SET failure_reason = 'out_of_memory' WHERE status = 'failed'")
-
-    migrate.downgrade(empty_database, "0008")
-    assert {table: _readable(_rows(empty_database, table)) for table in everything} == before
-    assert not _is_accepted(empty_database, "UPDATE task_pages SET failure_reason = 'timeout'")
-
-
-def _readable(rows: list[dict[str, object]]) -> list[dict[str, object]]:
-    """With details as they mean, however they are written."""
-    return [
-        {
-            name: json.loads(value) if name == "details" and isinstance(value, str) else value
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
-
-
 def test_every_reason_of_the_domain_can_be_stored(database_url: str) -> None:
     _populate(database_url, TaskStatus.FAILED)
     for reason in TaskFailureReason:
         assert _is_accepted(database_url, f"UPDATE tasks SET failure_reason = '{reason}'")  # noqa: S608
+
+
+def test_databases_of_other_versions_are_refused_and_stay_as_they_are(empty_database: str) -> None:
+    migrate.upgrade(empty_database)
+    _populate(empty_database, TaskStatus.QUEUED)
+    _fill_other_tables(empty_database)
+    for revision in (*NEVER_RELEASED, *NEWER):
+        with _connected(empty_database) as connection:
+            connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))  # noqa: S608
+        _check_that_it_is_refused(empty_database, revision)
+
+
+def _check_that_it_is_refused(url: str, revision: str) -> None:
+    _leave_wal(url)
+    before, content = _everything(url), _bytes(url)
+    advice = "newer version" if revision in NEWER else "empty `data_dir`"
+    for refused in (
+        lambda: migrate.upgrade(url),
+        lambda: migrate.upgrade(url, migrate.OLDER_SCHEMA),
+        lambda: migrate.downgrade(url, "base"),
+        lambda: migrate.current(url),
+        lambda: migrate.check(url),
+    ):
+        with pytest.raises(InvalidSettings, match=rf"at revision {revision}.*{advice}") as refusal:
+            refused()
+        assert migrate.why_unusable(url) == refusal.value.message
+    assert _bytes(url) == content
+    assert _everything(url) == before
+    with _connected(url) as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [revision]
+
+
+@pytest.mark.parametrize("revision", [None, "base", migrate.OLDER_SCHEMA, NEWEST])
+def test_a_database_of_a_known_version_can_be_used(empty_database: str, revision: str | None) -> None:
+    if revision is not None:
+        migrate.upgrade(empty_database)
+        migrate.downgrade(empty_database, revision)
+    file = Path(str(parse_url(empty_database).database))
+    was_there = file.exists()
+    assert migrate.why_unusable(empty_database) is None
+    assert file.exists() is was_there
+
+
+def _leave_wal(url: str) -> None:
+    """As a file from a backup is; the first of our own connections would change it."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(str(parse_url(url).database))) as connection:
+            assert connection.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
+
+
+def _bytes(url: str) -> bytes:
+    return Path(str(parse_url(url).database)).read_bytes() if url.startswith("sqlite") else b""
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:secret@localhost:1/x", "sqlite:///{folder}/not-a-database"])
+def test_a_database_that_cannot_be_opened_is_told_in_one_sentence(url: str, tmp_path: Path) -> None:
+    (tmp_path / "not-a-database").write_bytes(b"something else " * 100)
+    url = url.format(folder=tmp_path)
+    reason = migrate.why_unusable(url)
+    assert reason is not None
+    assert "database_url" in reason
+    assert "secret" not in reason
+    with pytest.raises(DatabaseUnavailable):
+        migrate.current(url)
 
 
 def test_migrating_from_several_places_at_once_is_safe(empty_database: str) -> None:

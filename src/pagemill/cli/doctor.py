@@ -13,6 +13,7 @@ from pagemill.memory.capacity import Capacity, capacities
 from pagemill.memory.estimator import LearningEstimator, seeds_of
 from pagemill.memory.probes.host import Bound, HostProbe
 from pagemill.settings import Settings
+from pagemill.store.migrate import why_unusable
 from pagemill.version import __version__
 
 _LIBRARIES = (
@@ -124,7 +125,7 @@ def _report(settings: Settings) -> Report:
         engines=[EngineState(name, name not in unusable, unusable.get(name, "")) for name in specs],
         services=[Fit.of(each) for each in capacities(usable, accounts, LearningEstimator(seeds_of(usable)))],
         libraries=libraries,
-        advice=list(_advice(libraries, gpus=len(devices) - 1)),
+        advice=list(_advice(settings, libraries, gpus=len(devices) - 1)),
     )
 
 
@@ -136,7 +137,9 @@ def _installed() -> Iterator[tuple[str, str]]:
             continue
 
 
-def _advice(libraries: dict[str, str], *, gpus: int) -> Iterator[str]:
+def _advice(settings: Settings, libraries: dict[str, str], *, gpus: int) -> Iterator[str]:
+    if (reason := why_unusable(settings.resolved_database_url)) is not None:
+        yield reason
     if all(name in libraries for name in _SAME_MODULE):
         yield (
             "opencv-python and opencv-python-headless are both installed and overwrite each other's cv2. Fix it with "

@@ -69,8 +69,8 @@ class _State(BaseModel):
     profile: str
     languages: tuple[str, ...]
     device: str
-    seed: str = ""
-    structure: bool = False
+    seed: str
+    structure: bool
     ram: list[Point] = []
     gpu: list[Point] = []
     ram_failures: list[tuple[float, float, int]] = []

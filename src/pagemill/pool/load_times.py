@@ -20,7 +20,7 @@ class _Entry(BaseModel):
     profile: str
     languages: tuple[str, ...]
     device: str
-    structure: bool = False
+    structure: bool
     seconds: list[float]
 
     @property

@@ -58,7 +58,7 @@ def _columns(new: NewTask) -> Values:
         "document_sha256": document.sha256,
         "kind": new.info.kind,
         "page_count": new.info.page_count,
-        "options": options.to_stored(),
+        "options": options.model_dump(mode="json"),
         "fingerprint": options.recognition.fingerprint,
         "priority": options.priority,
         "pages_total": len(new.pages),

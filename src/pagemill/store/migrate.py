@@ -3,6 +3,8 @@
 The whole of a migration is one transaction, begun before the present revision is looked up: on SQLite it holds the
 write lock, on PostgreSQL an advisory lock. So two processes that migrate at the same time do it one after the other,
 the second finds nothing left to do, and a migration that fails leaves the database as it was.
+
+A database at a revision that this version does not know is refused before anything is written to it.
 """
 
 from collections.abc import Iterator
@@ -13,13 +15,17 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from pagemill.domain.errors import InvalidRequest
+from pagemill.domain.errors import DatabaseUnavailable, InvalidRequest, InvalidSettings, PagemillError
 from pagemill.store.constraints import constraint_differences
 from pagemill.store.dialects import (
+    BUSY_TIMEOUT_MS,
     Lock,
     check_sqlite_version,
     is_sqlite,
@@ -31,8 +37,11 @@ from pagemill.store.dialects import (
 )
 from pagemill.store.tables import metadata
 
-OLDER_SCHEMA = "0001"
+OLDER_SCHEMA = "0101"
 """The revision before resource tracking: without the five columns, `task_metrics` and `task_events`."""
+_CONNECT_SECONDS = 5
+"""How long PostgreSQL may take to let us look."""
+_SCRIPTS = Path(__file__).with_name("migrations")
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -40,7 +49,8 @@ def upgrade(url: str, revision: str = "head") -> None:
 
     Raises:
         InvalidRequest: There is no such revision.
-        InvalidSettings: The URL cannot be used.
+        InvalidSettings: The URL cannot be used, or another version made the database.
+        DatabaseUnavailable: The database cannot be opened.
     """
     with _migrating(url) as connection:
         command.upgrade(_config(connection), revision)
@@ -51,28 +61,44 @@ def downgrade(url: str, revision: str) -> None:
 
     Raises:
         InvalidRequest: There is no such revision.
-        InvalidSettings: The URL cannot be used.
+        InvalidSettings: The URL cannot be used, or another version made the database.
+        DatabaseUnavailable: The database cannot be opened.
     """
     with _migrating(url) as connection:
         command.downgrade(_config(connection), revision)
 
 
 def current(url: str) -> str | None:
-    """The revision the database is at; None where it was never migrated."""
+    """The revision the database is at; None where it was never migrated. Errors: as `check`."""
     with _migrating(url) as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
 def check(url: str) -> list[str]:
-    """Differences between the database and what this version expects, one sentence each; empty where there are none."""
+    """Differences between the database and what this version expects, one sentence each; empty where there are none.
+
+    Raises:
+        InvalidSettings: The URL cannot be used, or another version made the database.
+        DatabaseUnavailable: The database cannot be opened.
+    """
     with _migrating(url) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         schema = [f"The schema differs: {difference!r}" for difference in compare_metadata(context, metadata)]
         return schema or constraint_differences(connection)
 
 
+def why_unusable(url: str) -> str | None:
+    """Why this version cannot use the database, and what to do; None if it can. Makes no file and writes nothing."""
+    try:
+        _check_revision(parse_url(url))
+    except PagemillError as error:
+        return error.message
+    return None
+
+
 @contextmanager
 def _migrating(url: str) -> Iterator[Connection]:
+    _check_revision(parse_url(url))
     engine = _engine(url)
     try:
         with engine.begin() as connection:
@@ -82,6 +108,43 @@ def _migrating(url: str) -> Iterator[Connection]:
         raise InvalidRequest(f"The database stays as it is: {error}.") from error
     finally:
         engine.dispose()
+
+
+def _check_revision(url: URL) -> None:
+    """Refuse a database of a version that knows other revisions. Only looks, on a connection with no settings of ours.
+
+    Raises:
+        InvalidSettings: Another version made the database.
+        DatabaseUnavailable: The database cannot be opened.
+    """
+    if is_sqlite(url) and not Path(str(url.database)).is_file():
+        return
+    patience = {"timeout": BUSY_TIMEOUT_MS / 1000} if is_sqlite(url) else {"connect_timeout": _CONNECT_SECONDS}
+    engine = create_engine(sync_url(url), poolclass=NullPool, connect_args=patience)
+    try:
+        with engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_heads()
+    except DBAPIError as error:
+        reason = str(error.orig).partition("\n")[0]
+        raise DatabaseUnavailable(f"The database cannot be opened ({reason}). Check `database_url`.") from error
+    finally:
+        engine.dispose()
+    known = {script.revision for script in ScriptDirectory(str(_SCRIPTS)).walk_revisions()}
+    if unknown := sorted({*found} - known):
+        raise InvalidSettings(_refusal(unknown[0], is_newer=unknown[0] > min(known)))
+
+
+def _refusal(revision: str, *, is_newer: bool) -> str:
+    if is_newer:
+        return (
+            f"The database is at revision {revision}, which a newer version of Pagemill made. Nothing was changed. "
+            "Use that version, or have it downgrade the database (`pagemill db downgrade`) first."
+        )
+    return (
+        f"The database is at revision {revision}, of a version of Pagemill that was never released. Nothing was "
+        "changed. This version cannot upgrade it: start with an empty `data_dir`, and on PostgreSQL with an empty "
+        "database. If you need its results, export them first with the version that made them."
+    )
 
 
 def _engine(url: str) -> Engine:
@@ -96,7 +159,7 @@ def _engine(url: str) -> Engine:
 
 def _config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("script_location", str(_SCRIPTS))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config

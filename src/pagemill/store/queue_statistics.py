@@ -8,7 +8,6 @@ from sqlalchemy import Connection, Row, Select, func, select
 from pagemill.domain.reports.service_status import ACTIVE
 from pagemill.domain.reports.snapshot import FailureGroup, QueueSnapshot, Spread, TaskGroup, TaskInLine
 from pagemill.domain.task.task import TaskStatus
-from pagemill.domain.work.recognition import RecognitionOptions
 from pagemill.store.tables import task_pages, tasks
 
 ENDED_BADLY = (TaskStatus.FAILED, TaskStatus.EXPIRED)
@@ -74,13 +73,12 @@ def _line(connection: Connection) -> tuple[TaskInLine, ...]:
 
 
 def _groups(connection: Connection) -> tuple[TaskGroup, ...]:
-    """By what an operator asks for; what was queued by an older version may not say its engine."""
+    """By what an operator asks for."""
     engine = tasks.c.options[("recognition", "engine")].as_string()
     alike = (tasks.c.status, tasks.c.assigned_device, tasks.c.priority, engine)
     query = select(*alike, func.count()).where(tasks.c.status.in_((TaskStatus.QUEUED, *ACTIVE)))
     rows = connection.execute(query.group_by(*alike).order_by(*alike))
-    usual = RecognitionOptions().engine
-    return tuple(TaskGroup(status, device, priority, name or usual, n) for status, device, priority, name, n in rows)
+    return tuple(TaskGroup(*row) for row in rows)
 
 
 def _waiting_pages() -> Select[int]:

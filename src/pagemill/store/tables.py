@@ -77,16 +77,13 @@ tasks = Table(
     Column("queue_order", UtcDateTime, comment="the moment it counts as queued, priority and ageing considered"),
     Column("admission", BigInteger, comment="rises with every task that is let in"),
     Column("lease_token", BigInteger, nullable=False, server_default="0", comment="the newest fencing token given out"),
+    Column("unserved_since", UtcDateTime, comment="queued or refused a service then, and no page settled since"),
+    Column("changed_at", UtcDateTime, comment="when its status changed or a page of it was settled last"),
     Column("failure_reason", enum_column(TaskFailureReason, "failure_reason")),
     Column("failure_message", Text),
     Column("pages_total", Integer, nullable=False, server_default="0"),
     Column("pages_done", Integer, nullable=False, server_default="0"),
     Column("pages_failed", Integer, nullable=False, server_default="0"),
-    Column("estimated_memory_mb", Integer),
-    Column("actual_memory_mb", Integer),
-    Column("assigned_device", String(64)),
-    Column("service_instance_id", String(255)),
-    Column("resource_cleanup_completed", Boolean, nullable=False, server_default=false()),
     Column("page_pixels", BigInteger, comment="of the largest page image"),
     Column(
         "caller", String(255), nullable=False, server_default=text("''"), comment="whom tasks are shared out between"
@@ -95,8 +92,11 @@ tasks = Table(
     Column("delete_at", UtcDateTime, comment="where the task asked for a time to live of its own"),
     Column("cache_key", String(64), comment="of what its pages may be shared with"),
     Column("batch_id", String(64), comment="the documents it was sent together with"),
-    Column("unserved_since", UtcDateTime, comment="queued or refused a service then, and no page settled since"),
-    Column("changed_at", UtcDateTime, comment="when its status changed or a page of it was settled last"),
+    Column("estimated_memory_mb", Integer),
+    Column("actual_memory_mb", Integer),
+    Column("assigned_device", String(64)),
+    Column("service_instance_id", String(255)),
+    Column("resource_cleanup_completed", Boolean, nullable=False, server_default=false()),
 )
 Index(None, tasks.c.status, tasks.c.task_id)
 Index(None, tasks.c.status, tasks.c.assigned_device, tasks.c.queue_order, tasks.c.task_id)

@@ -1,12 +1,19 @@
 """`pagemill db`, on both databases."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 from typer.testing import CliRunner, Result
 
 from pagemill.cli.main import cli
+from pagemill.store import migrate
+from pagemill.store.dialects import parse_url, sync_url
+from pagemill.web.uploads import PART_SUFFIX
 
 
 @pytest.fixture
@@ -29,13 +36,13 @@ def test_up_down_and_where_it_is(config: str) -> None:
     assert newest in up.stdout
     checked = db("check", config=config)
     assert (checked.exit_code, checked.stdout) == (0, "The database matches this version.\n")
-    assert db("downgrade", "0001", "--yes", config=config).exit_code == 0
-    assert db("current", config=config).stdout == "0001\n"
+    assert db("downgrade", migrate.OLDER_SCHEMA, "--yes", config=config).exit_code == 0
+    assert db("current", config=config).stdout == f"{migrate.OLDER_SCHEMA}\n"
     stale = db("check", config=config)
     assert stale.exit_code == 1
     assert "pagemill db upgrade" in stale.stderr
-    assert db("upgrade", "0003", config=config).exit_code == 0
-    assert db("current", config=config).stdout == "0003\n"
+    assert db("upgrade", newest, config=config).exit_code == 0
+    assert db("current", config=config).stdout == f"{newest}\n"
 
 
 def test_going_down_is_asked_about_first(config: str) -> None:
@@ -58,5 +65,30 @@ def test_programs_are_told_the_same_as_people(config: str) -> None:
     up = json.loads(db("upgrade", "--json", config=config).stdout)
     assert up == {"revision": db("current", config=config).stdout.strip()}
     assert json.loads(db("check", "--json", config=config).stdout) == {"differences": []}
-    down = json.loads(db("downgrade", "0001", "--yes", "--json", config=config).stdout)
-    assert down == {"revision": "0001"}
+    down = json.loads(db("downgrade", migrate.OLDER_SCHEMA, "--yes", "--json", config=config).stdout)
+    assert down == {"revision": migrate.OLDER_SCHEMA}
+
+
+@pytest.mark.parametrize("revision", ["0012", "9999"])
+def test_all_say_the_same_of_a_database_of_another_version(
+    config: str, empty_database: str, tmp_path: Path, revision: str
+) -> None:
+    db("upgrade", config=config)
+    engine = create_engine(sync_url(parse_url(empty_database)), poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :other"), {"other": revision})
+    half_received = tmp_path / "uploads" / f"a{PART_SUFFIX}"
+    half_received.parent.mkdir()
+    half_received.touch()
+
+    reason = migrate.why_unusable(empty_database)
+    assert reason is not None
+    for command in (("upgrade",), ("downgrade", "base", "--yes"), ("current",), ("check",)):
+        refused = db(*command, config=config)
+        assert (refused.exit_code, refused.stdout, refused.stderr) == (2, "", f"pagemill: {reason}\n")
+    serve = (sys.executable, "-m", "pagemill", "serve", "--port", "0", "-c", config)
+    served = subprocess.run(serve, capture_output=True, text=True, check=False, timeout=60)
+    assert (served.returncode, served.stderr.splitlines()[-1]) == (2, f"pagemill: {reason}")
+    assert half_received.exists()
+    doctor = CliRunner().invoke(cli, ["doctor", "--json", "-c", config])
+    assert reason in json.loads(doctor.stdout)["advice"]

@@ -13,7 +13,6 @@ from pagemill.domain.errors import DatabaseUnavailable
 from pagemill.domain.task.task import Task, TaskOptions, TaskStatus
 from pagemill.store.page_queue import SqlPageQueue
 from pagemill.store.retention import SqlRetention
-from pagemill.store.task_queue import SqlTaskQueue
 from pagemill.store.task_store import SqlTaskStore
 from pagemill.tasks.duties.expiry import Expiry
 from pagemill.tasks.duties.pruning import Pruning, PruningConfig
@@ -44,12 +43,6 @@ class PoisonedStore(SqlTaskStore):
     async def delete(self, task_id: str) -> Task:
         check(task_id)
         return await super().delete(task_id)
-
-
-class PoisonedQueue(SqlTaskQueue):
-    async def add_task(self, task: Task, priority: int = 0) -> Task:
-        check(task.task_id)
-        return await super().add_task(task, priority)
 
 
 class PoisonedDispatcher(Dispatcher):
@@ -85,14 +78,11 @@ class BrokenRetention(SqlRetention):
         raise Poison
 
 
-def rescuer(room: Room, *, queue: SqlTaskQueue | None = None, pages: SqlPageQueue | None = None) -> Rescuer:
+def rescuer(room: Room, *, pages: SqlPageQueue) -> Rescuer:
     return Rescuer(
-        queue=queue or room.stores.queue,
-        store=room.stores.tasks,
-        pages=pages or room.stores.pages,
+        pages=pages,
         cleaner=room.cleaner,
         dispatcher=room.dispatcher,
-        clock=room.stores.clock,
         grace=timedelta(0),
     )
 
@@ -152,23 +142,11 @@ async def test_pruning_takes_its_other_steps(stores: Stores, tmp_path: Path) -> 
     assert not orphan.exists()
 
 
-async def test_the_rescuer_queues_the_others(poisoned: str, stores: Stores, tmp_path: Path) -> None:
-    for name in (*reversed(GOOD), poisoned):
-        await stores.tasks.create(new_task(name, options=TaskOptions(start=True)))
-    await rescuer(Room(stores, tmp_path), queue=PoisonedQueue(stores.database, stores.clock)).run_once()
-    assert {task.task_id: task.status for task in await stores.tasks.list_tasks()} == {
-        poisoned: TaskStatus.CREATED,
-        **dict.fromkeys(GOOD, TaskStatus.QUEUED),
-    }
-
-
 async def test_the_rescuer_takes_its_other_steps(stores: Stores, tmp_path: Path) -> None:
     await stores.tasks.create(new_task("over"))
     await stores.tasks.transition("over", TaskStatus.CANCELLED)
-    await stores.tasks.create(new_task("unqueued", options=TaskOptions(start=True)))
     await rescuer(Room(stores, tmp_path), pages=BrokenPages(stores.database, stores.clock)).run_once()
     assert (await stores.tasks.get("over")).resource_cleanup_completed
-    assert (await stores.tasks.get("unqueued")).status is TaskStatus.QUEUED
 
 
 async def test_expiry_ends_the_work_on_the_others(poisoned: str, stores: Stores, tmp_path: Path) -> None:

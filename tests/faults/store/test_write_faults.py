@@ -84,12 +84,9 @@ async def _run(database: FaultyDatabase, work_dir: Path) -> list[Task]:
         stores, work_dir, config=ChunkConfig(owner=OWNER, lease_for=LEASE, write_again_after=SOON), interval=SOON
     )
     rescuer = Rescuer(
-        queue=stores.queue,
-        store=stores.tasks,
         pages=stores.pages,
         cleaner=room.cleaner,
         dispatcher=room.dispatcher,
-        clock=stores.clock,
         interval=SOON,
         grace=timedelta(0),
     )

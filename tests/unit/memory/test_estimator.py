@@ -211,12 +211,11 @@ def test_an_engine_that_is_gone_is_passed_over(estimator: LearningEstimator) -> 
     assert other.snapshot() == {"version": 1, "model_sets": []}
 
 
-@pytest.mark.parametrize("stored_seed", ["another", ""])
-def test_what_was_learned_of_an_engine_that_runs_on_something_else_since_is_forgotten(stored_seed: str) -> None:
+def test_what_was_learned_of_an_engine_that_runs_on_something_else_since_is_forgotten() -> None:
     estimator, other = LearningEstimator(seeds_of([SPEC])), LearningEstimator(seeds_of([SPEC]))
     learn(estimator, 30, 900)
     (state,) = json.loads(json.dumps(estimator.snapshot()))["model_sets"]
-    other.restore({"version": 1, "model_sets": [{**state, "seed": stored_seed}]})
+    other.restore({"version": 1, "model_sets": [{**state, "seed": "another"}]})
     assert ram_mib(other) == ram_mib(LearningEstimator(seeds_of([SPEC])))
 
 
@@ -257,15 +256,6 @@ def test_what_was_learned_with_structure_is_not_mistaken_for_what_was_learned_wi
     other.restore(estimator.snapshot())
     assert other.base(key).ram_bytes > 900 * MIB
     assert other.base(KEY) == LearningEstimator(seeds_of([SPEC])).base(KEY)
-
-
-def test_what_was_learned_before_there_was_structure_is_understood() -> None:
-    estimator, other = LearningEstimator(seeds_of([SPEC])), LearningEstimator(seeds_of([SPEC]))
-    estimator.observe_base(KEY, settled=need(900))
-    written = json.dumps(estimator.snapshot())
-    assert '"structure": false, ' in written
-    other.restore(json.loads(written.replace('"structure": false, ', "")))
-    assert other.base(KEY) == estimator.base(KEY)
 
 
 def test_a_reader_is_promised_its_seed_however_little_many_pages_took(estimator: LearningEstimator) -> None:

@@ -113,7 +113,7 @@ class Block(_Model):
 
     Attributes:
         table: Rows, columns and spans, where the block is a table and its structure was recognised. Left out of JSON
-            where there is none, so that what came before tables can read it.
+            where there is none.
     """
 
     polygon: Polygon

@@ -1,7 +1,6 @@
 """Tasks, their pages, their states and what people ask for."""
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -162,10 +161,6 @@ class TaskOptions(BaseModel):
     deadline_seconds: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
     time_to_live_seconds: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
 
-    def to_stored(self) -> dict[str, object]:
-        """As plain values that `model_validate` takes; see `RecognitionOptions.to_stored`."""
-        return {**self.model_dump(mode="json"), "recognition": self.recognition.to_stored()}
-
 
 @dataclass(frozen=True)
 class StoredDocument(TextFromOutside):
@@ -203,8 +198,7 @@ class TaskCreateRequest(TextFromOutside):
     @property
     def content(self) -> str:
         """Hash of what was asked: of the document's bytes and every option."""
-        options = json.dumps(self.options.to_stored(), ensure_ascii=False, separators=(",", ":"))
-        asked = f"{self.document.sha256}/{options}"
+        asked = f"{self.document.sha256}/{self.options.model_dump_json()}"
         return hashlib.sha256(asked.encode()).hexdigest()
 
 

@@ -57,16 +57,9 @@ class RecognitionOptions(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the canonical form; part of the key under which page results are kept.
-
-        An option that came later is left out where it is not used, so that what was kept before it came is found.
-        """
-        canonical = json.dumps(self.to_stored(), sort_keys=True, separators=(",", ":"))
+        """Hash of the canonical form; part of the key under which page results are kept."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-    def to_stored(self) -> dict[str, object]:
-        """As plain values; an option that came later only where it is used, so that what came before can read them."""
-        return self.model_dump(mode="json", exclude=None if self.structure else {"structure"})
 
 
 @dataclass(frozen=True, order=True)

@@ -1,12 +1,10 @@
-"""Finds what nobody looks after any more: expired leases, ended tasks not marked so, tasks not cleaned up or queued."""
+"""Finds what nobody looks after any more: expired leases, ended tasks not marked so, tasks not cleaned up."""
 
 import logging
 from datetime import timedelta
 
-from pagemill.domain.errors import IllegalTransition, NotFound, QueueFull
-from pagemill.domain.ports import Clock, PageQueue, TaskQueue, TaskStore
-from pagemill.domain.task.task import Task, TaskStatus
-from pagemill.tasks.duty import Duty, take_steps, with_each
+from pagemill.domain.ports import PageQueue
+from pagemill.tasks.duty import Duty, take_steps
 from pagemill.tasks.work.cleanup import TaskCleaner
 from pagemill.tasks.work.dispatcher import Dispatcher
 
@@ -17,34 +15,25 @@ class Rescuer:
     """A maintenance duty. Runs in the server process, and does no harm beside others of its kind.
 
     Args:
-        queue: Waiting tasks.
-        store: All tasks.
         pages: Leases.
         cleaner: Cleans up after tasks.
         dispatcher: Woken when there is work again.
-        clock: The time.
         interval: Between two looks.
-        grace: How long whoever ended or created a task has for what belongs to that, before it is done here.
+        grace: How long whoever ended a task has for what belongs to that, before it is done here.
     """
 
     def __init__(
         self,
         *,
-        queue: TaskQueue,
-        store: TaskStore,
         pages: PageQueue,
         cleaner: TaskCleaner,
         dispatcher: Dispatcher,
-        clock: Clock,
         interval: timedelta = timedelta(seconds=5),
         grace: timedelta = timedelta(seconds=30),
     ) -> None:
-        self._queue = queue
-        self._store = store
         self._pages = pages
         self._cleaner = cleaner
         self._dispatcher = dispatcher
-        self._clock = clock
         self._grace = grace
         self._duty = Duty("rescuer", self.run_once, interval=interval)
 
@@ -65,7 +54,6 @@ class Rescuer:
             rescue=self._rescue,
             finish=self._pages.finish_completed,
             clean_up=self._clean_up,
-            queue=self._queue_the_unqueued,
         )
 
     async def stop(self) -> None:
@@ -78,16 +66,3 @@ class Rescuer:
 
     async def _clean_up(self) -> None:
         await self._cleaner.sweep(ended_for=self._grace)
-
-    async def _queue_the_unqueued(self) -> None:
-        """Older versions stored a task before they queued it, and may have died in between."""
-        before = self._clock.now() - self._grace
-        created = await self._store.list_tasks(status=TaskStatus.CREATED, limit=1000)
-        unqueued = [task for task in created if task.options.start and task.created_at <= before]
-        await with_each(unqueued, self._queue_it, name=lambda task: f"Queueing task {task.task_id}")
-
-    async def _queue_it(self, task: Task) -> None:
-        try:
-            await self._queue.add_task(task, task.priority)
-        except (QueueFull, IllegalTransition, NotFound) as error:
-            logger.info("Task %s was stored and never queued; it is tried again: %s", task.task_id, error)

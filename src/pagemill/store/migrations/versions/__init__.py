@@ -1,4 +1,5 @@
-"""Changes of the schema, oldest first. A revision that was released is never edited.
+"""Changes of the schema, oldest first. Never edit a revision that was released.
 
-Revisions import nothing of ours but `older_forms`.
+Numbers begin at 0101, for version 0.1: those below it belong to versions that were never released.
+Revisions import nothing of ours but `listed_values`.
 """

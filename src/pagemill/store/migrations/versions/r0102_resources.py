@@ -1,11 +1,13 @@
-"""Track resources: five columns of tasks, and the tables of metrics and events."""
+"""Track resources: five columns of tasks, the tables of metrics and events, and four reasons of failures."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0002"
-down_revision = "0001"
+from pagemill.store.migrations.listed_values import list_values, rename_values
+
+revision = "0102"
+down_revision = "0101"
 branch_labels = None
 depends_on = None
 
@@ -13,7 +15,15 @@ EVENTS = (
     "created", "queued", "started", "progress", "page_done", "page_failed", "page_retried", "retrying", "requeued",
     "worker_lost", "oom_recovery", "cancel_requested", "succeeded", "partially_succeeded", "failed", "cancelled",
     "expired", "resource_acquired", "resource_released", "memory_warning", "cleanup_started", "cleanup_completed",
+    "stalled",
 )  # fmt: skip
+OLDER_REASONS = (
+    "invalid_request", "unsupported_format", "invalid_document", "encrypted_document", "document_too_large",
+    "page_unreadable", "engine_error", "worker_crashed", "timeout", "queue_timeout", "deadline_exceeded", "cancelled",
+    "internal_error",
+)  # fmt: skip
+NEW_REASONS = ("out_of_memory", "pool_exhausted", "device_unavailable", "memory_limit_exceeded")
+WITH_REASON = (("tasks", "failure_reason"), ("task_pages", "failure_reason"), ("page_quarantine", "reason"))
 COLUMNS = (
     "estimated_memory_mb",
     "actual_memory_mb",
@@ -28,6 +38,17 @@ INDEXES = {
 
 GIVE_UNFINISHED_TO_CPU = """
 UPDATE tasks SET assigned_device = 'cpu' WHERE status IN ('created', 'queued', 'running', 'retrying', 'cancelling')
+"""
+NOTIFY_FUNCTION = """
+CREATE FUNCTION notify_task_event() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('pagemill', NEW.task_id || ' ' || NEW.event_type);
+    RETURN NULL;
+END $$
+"""
+NOTIFY_TRIGGER = """
+CREATE TRIGGER tr_task_events_notify AFTER INSERT ON task_events
+FOR EACH ROW EXECUTE FUNCTION notify_task_event()
 """
 
 JSON = sa.JSON().with_variant(JSONB(), "postgresql")
@@ -49,12 +70,18 @@ def upgrade() -> None:
         op.create_index(name, "tasks", columns)
     _create_task_events()
     _create_task_metrics()
+    for table, column in WITH_REASON:
+        list_values(table, column, listed=(*OLDER_REASONS, *NEW_REASONS))
 
 
 def downgrade() -> None:
-    """Back to the older schema; events and metrics are lost, tasks, pages and results stay."""
+    """Tasks, pages and results stay. Events and metrics are lost; the new reasons become `internal_error`."""
+    for table, column in WITH_REASON:
+        rename_values(table, column, dict.fromkeys(NEW_REASONS, "internal_error"), listed=OLDER_REASONS)
     op.drop_table("task_metrics")
     op.drop_table("task_events")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION notify_task_event()")
     for name in INDEXES:
         op.drop_index(name, table_name="tasks")
     for column in reversed(COLUMNS):
@@ -76,6 +103,9 @@ def _create_task_events() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_task_events_task_id_sequence", "task_events", ["task_id", "sequence"])
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(NOTIFY_FUNCTION)
+        op.execute(NOTIFY_TRIGGER)
 
 
 def _create_task_metrics() -> None:
