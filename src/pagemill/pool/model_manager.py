@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from pagemill.domain.documents import DocumentInfo
-from pagemill.domain.errors import NeverFits, PoolExhausted
+from pagemill.domain.errors import NeverFits, PoolExhausted, WorkerLost
 from pagemill.domain.memory import CPU, DeviceId, MemoryNeed
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator, MemoryProbe, OnBegin, OnPage
 from pagemill.domain.reports.snapshot import EvictionRecord, ModelSetSnapshot, WatchedWorker
@@ -29,7 +29,7 @@ from pagemill.pool.opening import DECODING_BYTES, Look
 from pagemill.pool.placement import Placement
 from pagemill.pool.pool_config import ModelManagerConfig
 from pagemill.pool.residents import Resident
-from pagemill.pool.roster import Roster
+from pagemill.pool.roster import Roster, died_loading
 from pagemill.pool.unloading import Unloader, keep_all
 from pagemill.pool.worker import Worker
 
@@ -152,6 +152,8 @@ class ModelManager:
     async def acquire(self, key: ModelSetKey, *, fresh: bool = False) -> Resident:
         """A use of that model set, loaded; waits for as long as there is no memory for it.
 
+        Where its worker dies while it loads, another one is started, up to `load_tries` in a row.
+
         Args:
             key: The model set.
             fresh: Only a process that has read nothing yet will do.
@@ -164,13 +166,34 @@ class ModelManager:
             PoolExhausted: The manager is being stopped.
         """
         self._unloader.note_use(key)
+        tried: list[Resident] = []
+        while True:
+            tried.append(await self._find(key, fresh=fresh))
+            try:
+                return await self._claim(tried[-1])
+            except WorkerLost as error:
+                if self._stopping or not died_loading(error) or self._has_tried_enough(tried):
+                    raise
+            pause_s = self._config.load_pause.total_seconds() * 2 ** (len(tried) - 1)
+            logger.info("%s is loaded again in %g s", key, pause_s)
+            await self._clock.sleep(pause_s)
+
+    async def _find(self, key: ModelSetKey, *, fresh: bool) -> Resident:
         while not self._stopping:
             changed = self._roster.changed
             resident = await (self._finder.find_fresh(key) if fresh else self._finder.find(key))
             if resident is not None:
-                return await self._claim(resident)
+                return resident
             await self._roster.change(changed)
         raise PoolExhausted("The service is shutting down; send the request again later.")
+
+    def _has_tried_enough(self, tried: Sequence[Resident]) -> bool:
+        """By the deaths this caller saw, and by all in a row of the model set, some of which only others saw.
+
+        Those in a row go on where an error was told, and every `load_tries` of them an error is told again.
+        """
+        tries = self._config.load_tries
+        return len(tried) >= tries or (tried[-1].deaths_before + 1) // tries > tried[0].deaths_before // tries
 
     def release(self, resident: Resident) -> None:
         """End a use. The last one leaves the model set idle, or has it unloaded where it is spent."""

@@ -50,6 +50,8 @@ class ModelManagerConfig:
         growth_floor_bytes: … and at least so many bytes more …
         growth_per_page_bytes: … or once it grows by so much with every page, for long.
         interval: Time between two looks at what is idle.
+        load_tries: A model set whose worker dies while it loads is loaded so many times in a row.
+        load_pause: Before the second time; twice as long before each one after that.
         engine_options: `engines.<name>` of the settings.
         structure_factory: Where workers find the structure models, a `StructureFactory`.
         worker: Limits of each worker.
@@ -68,6 +70,8 @@ class ModelManagerConfig:
     growth_floor_bytes: int = 256 * MIB
     growth_per_page_bytes: int = MIB
     interval: timedelta = timedelta(seconds=1)
+    load_tries: int = 3
+    load_pause: timedelta = timedelta(milliseconds=200)
     engine_options: Mapping[str, Mapping[str, str | int | float | bool]] = field(default_factory=dict)
     structure_factory: str = ""
     worker: WorkerConfig = WorkerConfig()

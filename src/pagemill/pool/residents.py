@@ -56,6 +56,7 @@ class Resident:
         turn: Held by the one chunk that the worker works on.
         ended: Its reservation is released, because its process was seen dead.
         idle_since: Monotonic seconds of its last use.
+        deaths_before: Workers of its model set that died while they loaded, one after the other, before this one.
         base_rss_bytes: Resident size when its models were loaded.
         trimmed: It gave its free memory back since its last use.
         has_worked: It has been given a chunk.
@@ -78,6 +79,7 @@ class Resident:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     load_s: float = 0.0
     loaded_at: float = 0.0
+    deaths_before: int = 0
     base_rss_bytes: int = 0
     trimmed: bool = False
     has_worked: bool = False

@@ -62,6 +62,7 @@ class Roster:
         self._watch_oom = watch_oom
         self._on_loaded = on_loaded
         self._residents: dict[str, Resident] = {}
+        self._load_deaths: dict[ModelSetKey, int] = {}
         self._numbers = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._farewells: set[asyncio.Task[None]] = set()
@@ -98,6 +99,7 @@ class Roster:
     def enlist(self, key: ModelSetKey) -> Resident:
         """A place on the roster for a model set that is about to be reserved for."""
         resident = Resident(f"{key.engine}-{next(self._numbers)}", key, idle_since=self._clock.monotonic())
+        resident.deaths_before = self._load_deaths.get(key, 0)
         self._residents[resident.worker_id] = resident
         return resident
 
@@ -193,6 +195,7 @@ class Roster:
         resident.loaded_at = resident.idle_since = self._clock.monotonic()
         resident.load_s = resident.loaded_at - started
         self._on_loaded(resident)
+        self._load_deaths.pop(resident.key, None)
         if resident.state is ResidentState.LOADING:
             resident.state = ResidentState.READY
 
@@ -236,6 +239,9 @@ class Roster:
         )
 
     async def _fail(self, resident: Resident, error: WorkerLost) -> None:
+        if died_loading(error):
+            deaths = max(self._load_deaths.get(resident.key, 0), resident.deaths_before + 1)
+            self._load_deaths[resident.key] = deaths
         resident.ready.set_exception(error)
         if resident.worker is None:
             self.strike(resident)
@@ -276,6 +282,11 @@ class Roster:
         task.add_done_callback(among.discard)
         task.add_done_callback(_log_failure)
         return task
+
+
+def died_loading(error: WorkerLost) -> bool:
+    """Whether its worker died or hung, whatever of; what an engine said of itself, it would say again."""
+    return error.details.get("cause") not in (None, LossCause.LOAD_FAILED)
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

@@ -2,23 +2,28 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
-from tests.fixtures.pool import PATIENCE, Yard, eventually, make_yard, open_files
+from tests.fixtures.pool import PATIENCE, QUICK, QUICK_MODELS, Yard, eventually, make_yard, open_files
 
 from pagemill.domain.errors import EngineFailed, WorkerLost
 from pagemill.domain.memory import CPU, MIB, MemoryReading
 from pagemill.domain.work.outcomes import LossCause
+from pagemill.memory.probes.oom import OomEvidence
 from pagemill.pool.placement import LocalPlacement, WorkerProcess
 from pagemill.pool.roster import Roster
+from pagemill.pool.service_pool import OCRService
+from pagemill.testing.clock import FakeClock
 from pagemill.testing.memory import FakeProbe
 
 RAISED: dict[str, Callable[[], BaseException]] = {
@@ -141,6 +146,161 @@ async def test_stopping_while_a_process_is_being_started_tells_who_waits() -> No
     with pytest.raises(WorkerLost, match="shutting down"):
         await waiting
     assert yard.admission.reservations == ()
+
+
+TRIES = QUICK_MODELS.load_tries
+HASTY = replace(QUICK_MODELS, worker=replace(QUICK, start_limit=timedelta(seconds=5)))
+STARTED_BY_US = {"hang": LossCause.HANG, "guard": LossCause.MEMORY_PRESSURE, "reservation": LossCause.OVER_RESERVATION}
+DEATHS = {
+    "kill": (signal.SIGKILL, LossCause.CRASH),
+    "crash": (signal.SIGSEGV, LossCause.CRASH),
+    "kernel": (signal.SIGKILL, LossCause.KERNEL_OOM),
+    **{name: (signal.SIGSTOP, cause) for name, cause in STARTED_BY_US.items()},
+}
+"""What is done to a worker while it loads, and what its end is called."""
+
+
+class Deadly(LocalPlacement):
+    """Starts real workers, so many of which get a signal before they have loaded anything."""
+
+    def __init__(self, deaths: int, number: signal.Signals) -> None:
+        super().__init__()
+        self.deaths = deaths
+        self.number = number
+        self.started = 0
+
+    async def start(self, *, interpreter: str | None = None) -> WorkerProcess:
+        """Start it, and signal it at once."""
+        process = await super().start(interpreter=interpreter)
+        self.started += 1
+        if self.started <= self.deaths:
+            process.signal_group(self.number)
+        return process
+
+
+@dataclass
+class Attempts:
+    """A pool whose workers die while they load, and those who ask it for a service."""
+
+    death: str
+    deaths: int
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def __post_init__(self) -> None:
+        number, self.cause = DEATHS[self.death]
+        self.placement = Deadly(self.deaths, number)
+        self.yard = make_yard(HASTY if self.death == "hang" else QUICK_MODELS, placement=self.placement, clock=self.clock)
+        if self.death == "kernel":
+            self.yard.models._roster._watch_oom = lambda _pid: lambda: OomEvidence.COUNTED
+
+    async def ask(self, waiters: int, *, fresh: bool = False) -> list[OCRService | WorkerLost]:
+        """What each of them gets, while time passes."""
+        pool = self.yard.pool
+        acquiring = [
+            asyncio.create_task(pool.acquire(device=CPU, engine="faulty", wait=4 * PATIENCE, fresh=fresh))
+            for _ in range(waiters)
+        ]
+        async with asyncio.timeout(4 * PATIENCE.total_seconds()):
+            while not all(one.done() for one in acquiring):
+                await self._end_those_that_hang()
+                self.clock.advance(timedelta(milliseconds=20))
+                await asyncio.sleep(0.005)
+        answers = await asyncio.gather(*acquiring, return_exceptions=True)
+        assert all(isinstance(answer, OCRService | WorkerLost) for answer in answers), answers
+        return [answer for answer in answers if isinstance(answer, OCRService | WorkerLost)]
+
+    async def _end_those_that_hang(self) -> None:
+        if self.death in ("guard", "reservation") and self.placement.started <= self.deaths:
+            for resident in self.yard.models.snapshot():
+                await self.yard.models.kill(resident.worker_id, self.cause)
+
+
+@pytest.mark.parametrize("waiters", [1, 2])
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("deaths", [1, 2])
+@pytest.mark.parametrize("death", DEATHS)
+async def test_a_worker_that_dies_while_it_loads_is_replaced_and_no_one_is_told(
+    death: str, deaths: int, waiters: int, *, fresh: bool
+) -> None:
+    attempts = Attempts(death, deaths)
+    attempts.yard.pool.start()
+    services = await attempts.ask(waiters, fresh=fresh)
+    assert [service for service in services if isinstance(service, WorkerLost)] == []
+    for service in services:
+        assert isinstance(service, OCRService)
+        await attempts.yard.pool.release(service)
+    await attempts.yard.pool.stop()
+    assert attempts.yard.admission.reservations == ()
+
+
+@pytest.mark.parametrize("waiters", [1, 4])
+@pytest.mark.parametrize("death", ["kill", "kernel"])
+async def test_a_model_set_that_can_never_be_loaded_is_said_so_after_some_tries(death: str, waiters: int) -> None:
+    before = children()
+    attempts = Attempts(death, 1000)
+    attempts.yard.pool.start()
+    for asked in (1, 2):
+        for error in await attempts.ask(waiters):
+            assert isinstance(error, WorkerLost)
+            assert "could not be loaded" in error.message
+            assert error.details["cause"] == attempts.cause
+        assert TRIES * asked <= attempts.placement.started <= TRIES * asked * waiters
+    await attempts.yard.pool.stop()
+    assert attempts.yard.admission.reservations == ()
+    assert children() == before
+
+
+async def test_a_success_makes_all_tries_count_anew() -> None:
+    attempts = Attempts("kill", TRIES - 1)
+    attempts.yard.pool.start()
+    for _ in range(3):
+        (service,) = await attempts.ask(1, fresh=True)
+        assert isinstance(service, OCRService)
+        service._resident.has_worked = True
+        await attempts.yard.pool.release(service)
+        attempts.placement.started = 0
+    await attempts.yard.pool.stop()
+
+
+async def test_the_deaths_that_callers_who_went_away_saw_count_too() -> None:
+    """Else a model set that takes half of the longest wait to die would never be said to."""
+    attempts = Attempts("kill", 1000)
+    attempts.yard.pool.start()
+    leaving = asyncio.create_task(attempts.yard.pool.acquire(device=CPU, engine="faulty", wait=PATIENCE))
+    await eventually(lambda: attempts.placement.started == 1 and not attempts.yard.admission.reservations)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    (error,) = await attempts.ask(1)
+    assert isinstance(error, WorkerLost)
+    assert attempts.placement.started == TRIES
+    await attempts.yard.pool.stop()
+
+
+async def test_each_pause_before_another_try_is_longer() -> None:
+    asked: list[float] = []
+
+    class Noting(FakeClock):
+        async def sleep(self, seconds: float) -> None:
+            asked.append(seconds)
+            await super().sleep(seconds)
+
+    attempts = Attempts("kill", 1000, clock=Noting())
+    attempts.yard.pool.start()
+    await attempts.ask(1)
+    assert [pause for pause in asked if pause != QUICK_MODELS.interval.total_seconds()] == [0.2, 0.4]
+    await attempts.yard.pool.stop()
+
+
+@pytest.mark.parametrize("error", ["EngineFailed", "RuntimeError"])
+async def test_what_was_said_of_a_load_is_not_asked_again(error: str) -> None:
+    faults = {"EngineFailed": "fail:run pagemill doctor", "RuntimeError": "raise"}
+    placement = Deadly(0, signal.SIGKILL)
+    yard = make_yard(placement=placement, faults={"load": faults[error]})
+    yard.pool.start()
+    with pytest.raises(WorkerLost, match="could not be loaded"):
+        await yard.pool.acquire(device=CPU, engine="faulty", wait=PATIENCE)
+    assert placement.started == 1
+    await yard.pool.stop()
 
 
 IGNORING = """
