@@ -68,6 +68,27 @@ def test_a_killed_worker_costs_the_page_it_held(tmp_path: Path, document: Path, 
         check_resources_were_released(api, task_id)
 
 
+def test_workers_killed_while_they_load_cost_their_pages_nothing(tmp_path: Path, document: Path, gate: Gate) -> None:
+    """Twice in a row: the third worker reads all, each page at its first attempt."""
+    with faulty_server(tmp_path / "data", {"load": gate.fault}) as server:
+        api = server.api
+        task_id = api.submit(document, start="false", **FAULTY_ENGINE)
+        readers = server.workers
+        api.http.post(f"/tasks/{task_id}/start")
+        for _ in range(2):
+            gate.reached()
+            (tmp_path / "gate.reached").unlink()
+            for worker in server.workers:
+                if worker not in readers:
+                    worker.kill()
+        gate.reached()
+        gate.open()
+        assert api.finished(task_id).status is TaskStatus.SUCCEEDED
+        check_every_page_was_read_once(api, task_id)
+        assert not any(page.attempts or page.crashes for page in api.pages(task_id))
+        assert happened(api, task_id, TaskEvent.PAGE_RETRIED) == []
+
+
 def test_a_killed_server_takes_its_workers_along_and_goes_on_where_it_was(
     tmp_path: Path, document: Path, gate: Gate
 ) -> None:
