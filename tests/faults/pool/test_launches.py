@@ -189,7 +189,9 @@ class Attempts:
     def __post_init__(self) -> None:
         number, self.cause = DEATHS[self.death]
         self.placement = Deadly(self.deaths, number)
-        self.yard = make_yard(HASTY if self.death == "hang" else QUICK_MODELS, placement=self.placement, clock=self.clock)
+        self.yard = make_yard(
+            HASTY if self.death == "hang" else QUICK_MODELS, placement=self.placement, clock=self.clock
+        )
         if self.death == "kernel":
             self.yard.models._roster._watch_oom = lambda _pid: lambda: OomEvidence.COUNTED
 
