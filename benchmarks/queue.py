@@ -64,7 +64,7 @@ async def run_pagemill(url: str, new: list[NewTask]) -> Cost:
         async with AsyncExitStack() as stack:
             await stores.database.start()
             stack.push_async_callback(stores.database.stop)
-            room.dispatcher.start()
+            await room.dispatcher.start()
             stack.push_async_callback(room.dispatcher.stop)
             started, cpu = time.perf_counter(), time.process_time()
             for task in new:

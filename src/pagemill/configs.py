@@ -18,7 +18,9 @@ from pagemill.pool.pool_config import ModelManagerConfig, PoolConfig, WorkerConf
 from pagemill.settings import PoolSettings, Settings
 from pagemill.store.task_queue import QueueConfig
 from pagemill.tasks.decisions.plan import READER_LANE, ChunkLimits
+from pagemill.tasks.duties.expiry import ExpiryConfig
 from pagemill.tasks.duties.pruning import PruningConfig
+from pagemill.tasks.duties.rescuer import RescuerConfig
 from pagemill.tasks.duties.watchdog import Waits, WatchdogConfig, longest_silence
 from pagemill.tasks.duties.webhook_setup import WebhookConfig
 from pagemill.tasks.work.chunk_params import ChunkRules
@@ -28,6 +30,8 @@ from pagemill.web.web_config import WebConfig
 
 LOCAL_OWNER = "local"
 MOST_AUTOMATIC_THREADS = 4
+OTHERS_GRACE = timedelta(seconds=30)
+"""How long another server has for what it began, before it is done here."""
 
 
 def services_by_device(settings: Settings, devices: list[DeviceId]) -> Mapping[DeviceId, int]:
@@ -48,9 +52,14 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def is_alone(settings: Settings) -> bool:
+    """Whether no other server can be at the same tasks."""
+    return settings.resolved_database_url.startswith("sqlite")
+
+
 def owner(settings: Settings) -> str:
     """How leases name this server: on SQLite there is one at a time; on PostgreSQL every server has its own name."""
-    if settings.resolved_database_url.startswith("sqlite"):
+    if is_alone(settings):
         return LOCAL_OWNER
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
@@ -166,6 +175,16 @@ def watchdog_config(settings: Settings) -> WatchdogConfig:
         lease=timedelta(seconds=settings.tasks.lease_seconds),
     )
     return WatchdogConfig(silence=longest_silence(waits, retry_policy(settings)))
+
+
+def rescuer_config(settings: Settings, owner: str) -> RescuerConfig:
+    """The rescuer's; a server that starts takes back at once what it leased, under this name, before it died."""
+    return RescuerConfig(grace=timedelta(0) if is_alone(settings) else OTHERS_GRACE, dead_owner=owner)
+
+
+def expiry_config(settings: Settings) -> ExpiryConfig:
+    """Expiry's."""
+    return ExpiryConfig(queue_timeout=timedelta(seconds=settings.tasks.queue_timeout_seconds))
 
 
 def pruning_config(settings: Settings) -> PruningConfig:

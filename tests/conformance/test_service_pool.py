@@ -40,7 +40,7 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
         yield Subject(FakeServicePool({FAULTY.name: FAULTY}, {CPU: 2}))
         return
     yard = make_yard(places={CPU: 2})
-    yard.pool.start()
+    await yard.pool.start()
     yield Subject(yard.pool)
     await yard.pool.stop()
 

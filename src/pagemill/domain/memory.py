@@ -1,6 +1,6 @@
 """Memory as values: readings, needs, reservations and levels. All sizes are bytes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from math import ceil
@@ -193,6 +193,10 @@ class LevelChanged:
     before: MemoryLevel
     level: MemoryLevel
     reading: MemoryReading
+
+
+OnLevel = Callable[[LevelChanged], None]
+"""Told of every change of level, on the event loop."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from pagemill.domain.memory import (
     MemoryLevel,
     MemoryNeed,
     MemoryReading,
+    OnLevel,
     Reservation,
 )
 from pagemill.domain.ports import Clock, WatchedWorkers
@@ -58,37 +59,24 @@ class GuardConfig:
         return 1 - self.rules.levels.hard / 100
 
 
-def _ignore(_change: LevelChanged) -> None:
-    return None
-
-
 class MemoryGuard:
     """`MemoryAdmission` that is true: measured, watched, enforced. Runs in the server process.
 
     Everything but `run_once`, `level` and `devices` is to be called from the event loop. It admits as soon as it is
-    made; it watches from `start` to `stop`.
+    made; it watches from `start` to `stop`. Workers need it before they can be, and so do those who hear of levels: it
+    is shown the former by `watch`, and knows the latter by `listen`.
+
+    Args:
+        config: What was set.
+        machine: The probes.
+        clock: Monotonic time of looks.
     """
 
-    def __init__(
-        self,
-        config: GuardConfig,
-        *,
-        machine: Machine,
-        clock: Clock,
-        on_level: Callable[[LevelChanged], None] = _ignore,
-    ) -> None:
-        """Put it together.
-
-        Args:
-            config: What was set.
-            machine: The probes.
-            clock: Monotonic time of looks.
-            on_level: Told of every change of level, on the event loop.
-        """
+    def __init__(self, config: GuardConfig, *, machine: Machine, clock: Clock) -> None:
         self._config = config
         self._machine = machine
         self._clock = clock
-        self._on_level = on_level
+        self._listeners: tuple[OnLevel, ...] = ()
         self._workers: WatchedWorkers | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._memory = Memory()
@@ -154,11 +142,25 @@ class MemoryGuard:
 
     # --- service -----------------------------------------------------------------------------------------------------
 
-    async def start(self, workers: WatchedWorkers) -> None:
-        """Watch these workers from now on; the first look is taken before this returns. Twice is no error."""
+    def watch(self, workers: WatchedWorkers) -> None:
+        """Watch these workers, from the next look on."""
+        self._workers = workers
+
+    def listen(self, on_level: OnLevel) -> None:
+        """Tell this listener of every change of level; twice is no error."""
+        if on_level not in self._listeners:
+            self._listeners = (*self._listeners, on_level)
+
+    async def start(self) -> None:
+        """Begin to watch; the first look is taken before this returns. Twice is no error.
+
+        Raises:
+            RuntimeError: It was shown no workers.
+        """
+        if self._workers is None:
+            raise RuntimeError("The memory guard has no workers to watch; call `watch` before `start`.")
         if self._thread is not None:
             return
-        self._workers = workers
         self._loop = asyncio.get_running_loop()
         self._stopping.clear()
         first_wait = self.run_once()
@@ -229,7 +231,8 @@ class MemoryGuard:
     def _carry_out(self, orders: Orders) -> None:
         for change in orders.changes:
             _log_change(change)
-            self._tell(self._on_level, change)
+            for on_level in self._listeners:
+                self._tell(on_level, change)
         for kill in orders.kills:
             self._kill(kill)
         for relief in orders.reliefs:

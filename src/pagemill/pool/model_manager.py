@@ -113,7 +113,7 @@ class ModelManager:
 
     # --- service of ours ---------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin to look after idle model sets."""
         self._stopping = False
         self._finder.start()

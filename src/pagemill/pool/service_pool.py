@@ -124,10 +124,10 @@ class OCRServicePool:
         self._given_back = asyncio.Event()
         self._draining = False
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin to hand out services."""
         self._draining = False
-        self._models.start()
+        await self._models.start()
 
     async def drain(self) -> None:
         """Hand out no more services, and wait until all are given back."""

@@ -42,7 +42,7 @@ class Notifications:
         self._on_connected = on_connected
         self._listening: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin to listen; the connection is made in the background, and made again when it is lost."""
         if not is_sqlite(self._url):
             self._listening = asyncio.create_task(self._listen_always(), name="notifications")

@@ -56,7 +56,7 @@ class Duty:
         self._stopping = False
         self._loop: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin; the first run is at once."""
         self._stopping = False
         self._loop = asyncio.create_task(self._run(), name=self._name)

@@ -8,7 +8,7 @@ from pagemill.domain.memory import CPU, MIB, MemoryNeed, MemorySeed
 from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.memory.estimator import LearningEstimator
 from pagemill.store.learned_state import SqlLearnedState
-from pagemill.tasks.duties.learning import LearningKeeper
+from pagemill.tasks.duties.learning import LearningConfig, LearningKeeper
 
 KEY = ModelSetKey("rapidocr", "accurate", (), CPU)
 SEED = MemorySeed(MemoryNeed(100 * MIB))
@@ -35,14 +35,14 @@ async def test_what_is_kept_is_given_back_as_it_was(state: SqlLearnedState) -> N
 
 async def test_a_restart_forgets_nothing_of_what_pages_took(state: SqlLearnedState) -> None:
     before, after = estimator(), estimator()
-    keeper = LearningKeeper("peaks", learner=before, state=state, interval=timedelta(hours=1))
+    keeper = LearningKeeper(LearningConfig("peaks", interval=timedelta(hours=1)), learner=before, state=state)
     await keeper.start()
     for pixels in range(1, 40):
         before.observe(KEY, pixels=pixels * 10_000, batch_size=None, peak=MemoryNeed((300 + pixels) * MIB))
     before.observe_failure(KEY, pixels=9_000_000, batch_size=4, reached=MemoryNeed(900 * MIB))
     await keeper.stop()
     await keeper.stop()
-    second = LearningKeeper("peaks", learner=after, state=state)
+    second = LearningKeeper(LearningConfig("peaks"), learner=after, state=state)
     await second.start()
     assert after.snapshot() == before.snapshot()
     assert after.peak(KEY, pixels=390_000) == before.peak(KEY, pixels=390_000)
@@ -52,7 +52,7 @@ async def test_a_restart_forgets_nothing_of_what_pages_took(state: SqlLearnedSta
 async def test_what_is_kept_and_cannot_be_understood_is_learned_anew(state: SqlLearnedState) -> None:
     await state.save("peaks", {"version": 99})
     fresh = estimator()
-    keeper = LearningKeeper("peaks", learner=fresh, state=state)
+    keeper = LearningKeeper(LearningConfig("peaks"), learner=fresh, state=state)
     await keeper.start()
     assert fresh.peak(KEY, pixels=1).ram_bytes == SEED.base.ram_bytes
     fresh.observe(KEY, pixels=1, batch_size=None, peak=MemoryNeed(300 * MIB))

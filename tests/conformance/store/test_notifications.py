@@ -37,7 +37,7 @@ async def stores(clean_database: CleanDatabase) -> AsyncIterator[tuple[Stores, L
     url, listener = clean_database("postgresql"), Listener()
     notifications = Notifications(url, on_event=listener.on_event, on_connected=listener.on_connected)
     async with started(url) as database:
-        notifications.start()
+        await notifications.start()
         yield Stores(database, TurnedClock()), listener
         await notifications.stop()
         await notifications.stop()
@@ -70,6 +70,6 @@ async def test_where_nobody_else_can_be_there_is_nothing_to_listen_to(clean_data
     notifications = Notifications(
         clean_database("sqlite"), on_event=listener.on_event, on_connected=listener.on_connected
     )
-    notifications.start()
+    await notifications.start()
     assert asyncio.all_tasks() == before
     await notifications.stop()

@@ -21,7 +21,7 @@ from pagemill.store.page_queue import SqlPageQueue
 from pagemill.store.task_queue import SqlTaskQueue
 from pagemill.store.task_store import SqlTaskStore
 from pagemill.tasks.decisions.retry import INNOCENT
-from pagemill.tasks.duties.expiry import Expiry
+from pagemill.tasks.duties.expiry import Expiry, ExpiryConfig
 from pagemill.tasks.work.chunks import ChunkConfig
 
 TIMEOUT = 5 * MINUTE
@@ -30,11 +30,11 @@ JUMPS = (timedelta(hours=3), timedelta(hours=-3))
 
 def _expiry(room: Room) -> Expiry:
     return Expiry(
+        ExpiryConfig(TIMEOUT),
         overdue=SqlOverdueTasks(room.stores.database, room.stores.clock),
         dispatcher=room.dispatcher,
         watch=room.watch,
         clock=room.stores.clock,
-        queue_timeout=TIMEOUT,
     )
 
 

@@ -14,7 +14,7 @@ from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import PageState, Task, TaskStatus
 from pagemill.engines.registry import engine_specs
 from pagemill.store.task_queue import MOST_LOWERED
-from pagemill.tasks.duties.expiry import Expiry
+from pagemill.tasks.duties.expiry import Expiry, ExpiryConfig
 from pagemill.testing.pool import FakeService, FakeServicePool
 
 TIMEOUT = 5 * MINUTE
@@ -122,11 +122,11 @@ async def test_what_is_refused_again_and_again_sinks_to_a_bound_and_rises_with_a
 async def test_what_is_never_served_ends_however_often_it_gave_way(stores: Stores, tmp_path: Path) -> None:
     room = room_of(stores, tmp_path, Pool())
     expiry = Expiry(
+        ExpiryConfig(TIMEOUT),
         overdue=stores.overdue,
         dispatcher=room.dispatcher,
         watch=room.watch,
         clock=stores.clock,
-        queue_timeout=TIMEOUT,
     )
     await stores.running("a")
     for turn in range(TIMEOUT // MINUTE):

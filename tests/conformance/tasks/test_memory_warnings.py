@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from tests.fixtures.stores import Stores
 
-from pagemill.domain.memory import CPU, MIB, LevelChanged, MemoryLevel, MemoryNeed, MemoryReading
+from pagemill.domain.memory import CPU, MIB, LevelChanged, MemoryLevel, MemoryNeed, MemoryReading, OnLevel
 from pagemill.domain.reports.snapshot import ModelSetSnapshot, PoolSnapshot
 from pagemill.domain.task.events import Details, TaskEvent
 from pagemill.domain.work.recognition import ModelSetKey
@@ -40,9 +40,12 @@ async def test_those_at_work_are_told_when_memory_runs_short(stores: Stores, han
     await stores.running("a")
     await stores.running("b")
     await handlers.on_task_resource_acquired("a", {"service_instance_id": "s"})
-    warnings = MemoryWarnings(pool=PoolOfOne(engine_specs(), {CPU: 1}), handlers=handlers)
-    warnings.on_level(LevelChanged(CPU, MemoryLevel.NORMAL, MemoryLevel.SOFT, READING))
-    warnings.on_level(LevelChanged(CPU, MemoryLevel.SOFT, MemoryLevel.NORMAL, READING))
+    listeners: list[OnLevel] = []
+    warnings = MemoryWarnings(pool=PoolOfOne(engine_specs(), {CPU: 1}), handlers=handlers, listen=listeners.append)
+    await warnings.start()
+    (on_level,) = listeners
+    on_level(LevelChanged(CPU, MemoryLevel.NORMAL, MemoryLevel.SOFT, READING))
+    on_level(LevelChanged(CPU, MemoryLevel.SOFT, MemoryLevel.NORMAL, READING))
     await warnings.stop()
     expected: Details = {"kind": "level", "device": "cpu", "level": "soft", "used_mb": 850, "limit_mb": 1000}
     assert await warnings_of(stores, "a") == [expected]

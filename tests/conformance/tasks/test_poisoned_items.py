@@ -14,9 +14,9 @@ from pagemill.domain.task.task import Task, TaskOptions, TaskStatus
 from pagemill.store.page_queue import SqlPageQueue
 from pagemill.store.retention import SqlRetention
 from pagemill.store.task_store import SqlTaskStore
-from pagemill.tasks.duties.expiry import Expiry
+from pagemill.tasks.duties.expiry import Expiry, ExpiryConfig
 from pagemill.tasks.duties.pruning import Pruning, PruningConfig
-from pagemill.tasks.duties.rescuer import Rescuer
+from pagemill.tasks.duties.rescuer import Rescuer, RescuerConfig
 from pagemill.tasks.duty import take_steps, with_each
 from pagemill.tasks.work.dispatcher import Dispatcher, DispatcherConfig
 
@@ -80,10 +80,10 @@ class BrokenRetention(SqlRetention):
 
 def rescuer(room: Room, *, pages: SqlPageQueue) -> Rescuer:
     return Rescuer(
+        RescuerConfig(grace=timedelta(0)),
         pages=pages,
         cleaner=room.cleaner,
         dispatcher=room.dispatcher,
-        grace=timedelta(0),
     )
 
 
@@ -165,11 +165,11 @@ async def test_expiry_ends_the_work_on_the_others(poisoned: str, stores: Stores,
         await stores.queue.add_task(await stores.tasks.get(name))
     stores.clock.turn(DAY)
     expiry = Expiry(
+        ExpiryConfig(7 * DAY),
         overdue=stores.overdue,
         dispatcher=dispatcher,
         watch=room.watch,
         clock=stores.clock,
-        queue_timeout=7 * DAY,
     )
     with room.watch.watching(poisoned) as first, room.watch.watching(GOOD[-1]) as last:
         await expiry.run_once()

@@ -74,7 +74,7 @@ async def test_nothing_waits_for_somebody_to_look_again(stores: Stores, tmp_path
                     await manager.cancel_task(name)
             assert (await room.watch.until_final(name)).status.is_final
 
-    room.dispatcher.start()
+    await room.dispatcher.start()
     async with asyncio.timeout(LIMIT_S):
         await asyncio.gather(*(send(sender) for sender in range(SENDERS)))
     await room.dispatcher.stop()

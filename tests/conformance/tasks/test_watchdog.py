@@ -185,6 +185,6 @@ async def test_what_was_silent_while_the_server_was_down_is_not_ended(stores: St
 async def test_it_starts_and_stops_twice(stores: Stores, tmp_path: Path) -> None:
     site = Site(Room(stores, tmp_path))
     for _ in range(2):
-        site.watchdog.start()
+        await site.watchdog.start()
         await site.watchdog.stop()
         await site.watchdog.stop()

@@ -11,7 +11,7 @@ from tests.fixtures.webhooks import KEY, Names, Receiver
 
 from pagemill.domain.task.webhooks import MAX_ATTEMPTS, Delivery, WebhookFailed
 from pagemill.store.outbox import SqlOutbox
-from pagemill.tasks.duties.webhook_courier import WebhookCourier
+from pagemill.tasks.duties.webhook_courier import CourierConfig, WebhookCourier
 from pagemill.tasks.duties.webhook_sender import HttpWebhookSender
 
 
@@ -65,7 +65,7 @@ async def test_a_receiver_that_is_not_there_or_says_nothing_is_a_failure(receive
 async def test_the_courier_tries_until_it_is_accepted(stores: Stores, receiver: Receiver) -> None:
     outbox = SqlOutbox(stores.database, stores.clock)
     names = Names([["127.0.0.1"]] * 3)
-    courier = WebhookCourier(outbox=outbox, sender=sender(names))
+    courier = WebhookCourier(CourierConfig(), outbox=outbox, sender=sender(names))
     await outbox.add(f"http://hook.example:{receiver.port}/", "alert", {"a": 1})
     receiver.answer = b"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n"
     await courier.run_once()
@@ -85,7 +85,7 @@ async def test_the_courier_tries_until_it_is_accepted(stores: Stores, receiver: 
 
 async def test_the_courier_gives_up_in_the_end(stores: Stores, receiver: Receiver) -> None:
     outbox = SqlOutbox(stores.database, stores.clock)
-    courier = WebhookCourier(outbox=outbox, sender=sender(Names([["127.0.0.1"]] * 20)))
+    courier = WebhookCourier(CourierConfig(), outbox=outbox, sender=sender(Names([["127.0.0.1"]] * 20)))
     await outbox.add(f"http://hook.example:{receiver.port}/", "alert", {})
     receiver.answer = b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"
     for _ in range(MAX_ATTEMPTS + 3):

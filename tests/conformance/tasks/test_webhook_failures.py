@@ -17,7 +17,7 @@ from pagemill.domain.errors import DatabaseUnavailable
 from pagemill.domain.task.webhooks import MAX_ATTEMPTS, Delivery, WebhookFailed, retry_delay
 from pagemill.store.outbox import SqlOutbox
 from pagemill.store.tables import webhook_deliveries
-from pagemill.tasks.duties.webhook_courier import AT_ONCE, HOLD_FOR, WebhookCourier
+from pagemill.tasks.duties.webhook_courier import AT_ONCE, HOLD_FOR, CourierConfig, WebhookCourier
 from pagemill.tasks.duties.webhook_sender import HttpWebhookSender, Resolve, SystemResolver
 from pagemill.tasks.duties.webhook_setup import WebhookConfig, make_courier
 
@@ -150,7 +150,7 @@ def http_sender(
 @pytest.mark.parametrize("kind", UNFORESEEN)
 async def test_every_failure_is_put_off_at_every_try_and_given_up_at_the_last(kind: str, stores: Stores) -> None:
     outbox, sender = SqlOutbox(stores.database, stores.clock), Sender(UNFORESEEN[kind])
-    courier = WebhookCourier(outbox=outbox, sender=sender)
+    courier = WebhookCourier(CourierConfig(), outbox=outbox, sender=sender)
     await outbox.add(BAD, "alert", {})
     for attempts in range(1, MAX_ATTEMPTS + 1):
         await outbox.add(f"{GOOD}{attempts}", "alert", {})
@@ -177,7 +177,7 @@ async def test_whatever_a_receiver_answers_ends_and_holds_up_no_other(
     outbox = SqlOutbox(stores.database, stores.clock)
     url = f"http://bad.example:{receiver.port}/in"
     await outbox.add(url, "alert", {})
-    await tried_to_the_end(stores, WebhookCourier(outbox=outbox, sender=http_sender(leads_here)))
+    await tried_to_the_end(stores, WebhookCourier(CourierConfig(), outbox=outbox, sender=http_sender(leads_here)))
     found = (await rows(stores))[url]
     assert (found["due_at"], found["delivered_at"]) == (None, None)
     assert found["attempts"] == MAX_ATTEMPTS
@@ -190,7 +190,7 @@ async def test_what_is_accepted_is_so_by_its_status_alone(kind: str, stores: Sto
     outbox = SqlOutbox(stores.database, stores.clock)
     url = f"http://bad.example:{receiver.port}/in"
     await outbox.add(url, "alert", {})
-    await tried_to_the_end(stores, WebhookCourier(outbox=outbox, sender=http_sender(leads_here)))
+    await tried_to_the_end(stores, WebhookCourier(CourierConfig(), outbox=outbox, sender=http_sender(leads_here)))
     assert (await rows(stores))[url]["delivered_at"] is not None
     assert len(receiver.requests) == 1
 
@@ -200,7 +200,7 @@ async def test_a_url_that_cannot_be_used_ends(kind: str, stores: Stores, receive
     outbox = SqlOutbox(stores.database, stores.clock)
     url = URLS[kind].replace("bad.example/", f"bad.example:{receiver.port}/")
     await outbox.add(url, "alert", {})
-    await tried_to_the_end(stores, WebhookCourier(outbox=outbox, sender=http_sender(leads_here)))
+    await tried_to_the_end(stores, WebhookCourier(CourierConfig(), outbox=outbox, sender=http_sender(leads_here)))
     found = (await rows(stores))[url]
     assert (found["due_at"], found["delivered_at"]) == (None, None)
     assert found["attempts"] in (1, MAX_ATTEMPTS)
@@ -223,7 +223,7 @@ async def test_whatever_looking_a_name_up_does_ends(kind: str, stores: Stores, *
     await outbox.add(BAD, "alert", {})
     time_limit = timedelta(milliseconds=1) if kind == "silence" else TIME_LIMIT
     sender = http_sender(resolve, allow_private=allow_private, time_limit=time_limit)
-    await tried_to_the_end(stores, WebhookCourier(outbox=outbox, sender=sender))
+    await tried_to_the_end(stores, WebhookCourier(CourierConfig(), outbox=outbox, sender=sender))
     found = (await rows(stores))[BAD]
     assert (found["due_at"], found["delivered_at"]) == (None, None)
     assert found["attempts"] in (1, MAX_ATTEMPTS)
@@ -248,7 +248,7 @@ async def test_a_fate_that_cannot_be_noted_ends_and_concerns_no_other(error: Exc
     outbox, sender = ForgetfulOutbox(stores, error), Sender()
     for url in (BAD, GOOD):
         await outbox.add(url, "alert", {})
-    courier = WebhookCourier(outbox=outbox, sender=sender)
+    courier = WebhookCourier(CourierConfig(), outbox=outbox, sender=sender)
     await courier.run_once()
     assert (await rows(stores))[GOOD]["delivered_at"] is not None
     await tried_to_the_end(stores, courier)
@@ -274,7 +274,7 @@ async def test_stopping_ends_between_two_deliveries_and_loses_and_doubles_none(s
                 all_sent.set()
             await go_on.wait()
 
-    courier = WebhookCourier(outbox=outbox, sender=Slow())
+    courier = WebhookCourier(CourierConfig(), outbox=outbox, sender=Slow())
     await courier.start()
     await all_under_way.wait()
     stopping = asyncio.create_task(courier.stop())

@@ -70,8 +70,10 @@ async def main(reserved_mib: int, manner: str) -> None:
     def note(change: LevelChanged) -> None:
         levels.append(change.level.name)
 
-    guard = MemoryGuard(GuardConfig(), machine=MachineProbe.of_this_machine(), clock=SystemClock(), on_level=note)
-    await guard.start(workers)
+    guard = MemoryGuard(GuardConfig(), machine=MachineProbe.of_this_machine(), clock=SystemClock())
+    guard.listen(note)
+    guard.watch(workers)
+    await guard.start()
     limit_bytes = guard.devices()[0].limit_bytes
     process.stdin.write(b"go\n")
     process.stdin.flush()

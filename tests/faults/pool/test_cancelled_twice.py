@@ -80,7 +80,7 @@ async def test_no_promise_is_left(room_mib: int, freed: int | None, gap: int, ca
     for ticks in range(MOST_TICKS):
         memory = Lined(room_mib * MIB)
         yard = make_yard(CONFIG, placement=FakePlacement(), admission=memory)
-        yard.pool.start()
+        await yard.pool.start()
         others = memory.reserve("others", CPU, MemoryNeed(60 * MIB))
         assert others is not None
         using = asyncio.create_task(use(yard))

@@ -35,7 +35,7 @@ PATIENT = PoolConfig(services={CPU: 2}, inspect_limit=PATIENCE, inspect_wait=PAT
 @asynccontextmanager
 async def looking(yard: Yard, config: PoolConfig = PATIENT) -> AsyncIterator[PooledInspector]:
     """An inspector on the yard's pool, stopped at the end with nothing left."""
-    yard.pool.start()
+    await yard.pool.start()
     try:
         yield PooledInspector(config, yard.pool)
     finally:
@@ -98,7 +98,8 @@ async def test_a_document_that_swells_is_refused_within_its_reservation(tmp_path
     guard = MemoryGuard(GuardConfig(), machine=MachineProbe.of_this_machine(), clock=SystemClock())
     async with looking(yard) as inspector:
         if is_guarded:
-            await guard.start(yard.models)
+            guard.watch(yard.models)
+            await guard.start()
         try:
             with pytest.raises(DocumentTooLarge, match="450 MiB of memory") as caught:
                 await inspector.inspect(str(swelling))

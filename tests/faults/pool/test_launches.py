@@ -94,7 +94,7 @@ async def test_a_launch_that_fails_leaves_nothing(step: str, error: str, monkeyp
     before, files = children(), open_files()
     with monkeypatch.context() as patches:
         yard = broken(step, RAISED[error], patches)
-        yard.pool.start()
+        await yard.pool.start()
         with pytest.raises(WorkerLost, match="could not be loaded") as caught:
             await yard.pool.acquire(device=CPU, engine="faulty", wait=PATIENCE)
         assert caught.value.details["cause"] in (LossCause.LOAD_FAILED, None)
@@ -123,7 +123,7 @@ class BrokenProbe(FakeProbe):
 async def test_a_probe_that_fails_keeps_no_worker_and_no_promise(fails_from: str) -> None:
     probe = FakeProbe(MemoryReading(CPU, 1000 * MIB, 500 * MIB, "test"))
     yard = make_yard(probe=BrokenProbe() if fails_from == "the start" else probe)
-    yard.pool.start()
+    await yard.pool.start()
     await yard.pool.release(await yard.pool.acquire(device=CPU, engine="faulty", wait=PATIENCE))
     if fails_from == "the end":
         object.__setattr__(probe, "read", BrokenProbe().read)
@@ -139,7 +139,7 @@ async def test_stopping_while_a_process_is_being_started_tells_who_waits() -> No
             raise AssertionError
 
     yard = make_yard(placement=Slow())
-    yard.pool.start()
+    await yard.pool.start()
     waiting = asyncio.create_task(yard.pool.acquire(device=CPU, engine="faulty", wait=PATIENCE))
     await eventually(lambda: bool(yard.admission.reservations))
     await asyncio.wait_for(yard.pool.stop(), PATIENCE.total_seconds())
@@ -225,7 +225,7 @@ async def test_a_worker_that_dies_while_it_loads_is_replaced_and_no_one_is_told(
     death: str, deaths: int, waiters: int, *, fresh: bool
 ) -> None:
     attempts = Attempts(death, deaths)
-    attempts.yard.pool.start()
+    await attempts.yard.pool.start()
     services = await attempts.ask(waiters, fresh=fresh)
     assert [service for service in services if isinstance(service, WorkerLost)] == []
     for service in services:
@@ -240,7 +240,7 @@ async def test_a_worker_that_dies_while_it_loads_is_replaced_and_no_one_is_told(
 async def test_a_model_set_that_can_never_be_loaded_is_said_so_after_some_tries(death: str, waiters: int) -> None:
     before = children()
     attempts = Attempts(death, 1000)
-    attempts.yard.pool.start()
+    await attempts.yard.pool.start()
     for asked in (1, 2):
         for error in await attempts.ask(waiters):
             assert isinstance(error, WorkerLost)
@@ -254,7 +254,7 @@ async def test_a_model_set_that_can_never_be_loaded_is_said_so_after_some_tries(
 
 async def test_a_success_makes_all_tries_count_anew() -> None:
     attempts = Attempts("kill", TRIES - 1)
-    attempts.yard.pool.start()
+    await attempts.yard.pool.start()
     for _ in range(3):
         (service,) = await attempts.ask(1, fresh=True)
         assert isinstance(service, OCRService)
@@ -267,7 +267,7 @@ async def test_a_success_makes_all_tries_count_anew() -> None:
 async def test_the_deaths_that_callers_who_went_away_saw_count_too() -> None:
     """Else a model set that takes half of the longest wait to die would never be said to."""
     attempts = Attempts("kill", 1000)
-    attempts.yard.pool.start()
+    await attempts.yard.pool.start()
     leaving = asyncio.create_task(attempts.yard.pool.acquire(device=CPU, engine="faulty", wait=PATIENCE))
     await eventually(lambda: attempts.placement.started == 1 and not attempts.yard.admission.reservations)
     leaving.cancel()
@@ -287,7 +287,7 @@ async def test_each_pause_before_another_try_is_longer() -> None:
             await super().sleep(seconds)
 
     attempts = Attempts("kill", 1000, clock=Noting())
-    attempts.yard.pool.start()
+    await attempts.yard.pool.start()
     await attempts.ask(1)
     assert [pause for pause in asked if pause != QUICK_MODELS.interval.total_seconds()] == [0.2, 0.4]
     await attempts.yard.pool.stop()
@@ -298,7 +298,7 @@ async def test_what_was_said_of_a_load_is_not_asked_again(error: str) -> None:
     faults = {"EngineFailed": "fail:run pagemill doctor", "RuntimeError": "raise"}
     placement = Deadly(0, signal.SIGKILL)
     yard = make_yard(placement=placement, faults={"load": faults[error]})
-    yard.pool.start()
+    await yard.pool.start()
     with pytest.raises(WorkerLost, match="could not be loaded"):
         await yard.pool.acquire(device=CPU, engine="faulty", wait=PATIENCE)
     assert placement.started == 1

@@ -43,7 +43,7 @@ A_MOMENT = timedelta(milliseconds=100)
 @asynccontextmanager
 async def running(yard: Yard) -> AsyncIterator[Yard]:
     """The pool, stopped at the end with nothing left."""
-    yard.pool.start()
+    await yard.pool.start()
     try:
         yield yard
     finally:

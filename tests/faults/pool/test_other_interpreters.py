@@ -54,7 +54,7 @@ async def test_an_engine_with_an_environment_is_unloaded_like_any_other(interpre
     spec = replace(engine_specs()["ppstructure"], factory=FAULTY.factory, interpreter=interpreter)
     clock = FakeClock()
     yard = make_yard(clock=clock, engine=spec)
-    yard.pool.start()
+    await yard.pool.start()
     try:
         await yard.pool.release(await yard.pool.acquire(device=CPU, engine=spec.name))
         (resident,) = yard.pool.snapshot().model_sets

@@ -198,7 +198,7 @@ async def yard_with_a_stuck_worker(kind: str, document: Path) -> AsyncIterator[t
     """A pool whose first worker was lost over a chunk, and does not end; its service was released."""
     placement = FakePlacement() if kind == "fake" else Holding()
     yard = make_yard(replace(QUICK_MODELS, worker=BRIEF, workers_per_key=1), placement=placement, places={CPU: 1})
-    yard.pool.start()
+    await yard.pool.start()
     service = await acquire(yard)
     let_go = hold(placement.processes[0])
     if isinstance(placement.processes[0], FakeProcess):
@@ -272,7 +272,7 @@ async def test_the_pool_s_duties_go_on_beside_it(kind: str, document: Path) -> N
 async def test_a_reader_that_is_stuck_is_replaced_too(profile: str) -> None:
     placement = FakePlacement(answer_only_loads, obeys=False)
     yard = make_yard(replace(QUICK_MODELS, worker=BRIEF), placement=placement)
-    yard.pool.start()
+    await yard.pool.start()
     for expected in (1, 2):
         reader = await yard.pool.acquire(device=CPU, engine=READER, profile=profile, wait=BOUND)
         with pytest.raises(TimedOut):

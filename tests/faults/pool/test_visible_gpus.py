@@ -42,7 +42,7 @@ async def test_a_worker_is_told_its_gpu_by_uuid_before_it_loads(device: DeviceId
         places={CPU: 1, FIRST: 1, SECOND: 1},
         limits=dict.fromkeys((CPU, FIRST, SECOND), 1024 * MIB),
     )
-    yard.pool.start()
+    await yard.pool.start()
     try:
         service = await yard.pool.acquire(device=device, engine=FAULTY.name)
         pages = Outcomes()

@@ -22,7 +22,7 @@ from pagemill.domain.errors import DatabaseUnavailable
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import PageState, Task, TaskStatus
 from pagemill.store.database import Database
-from pagemill.tasks.duties.rescuer import Rescuer
+from pagemill.tasks.duties.rescuer import Rescuer, RescuerConfig
 from pagemill.tasks.work.chunks import ChunkConfig
 
 T = TypeVar("T")
@@ -84,11 +84,10 @@ async def _run(database: FaultyDatabase, work_dir: Path) -> list[Task]:
         stores, work_dir, config=ChunkConfig(owner=OWNER, lease_for=LEASE, write_again_after=SOON), interval=SOON
     )
     rescuer = Rescuer(
+        RescuerConfig(grace=timedelta(0), interval=SOON),
         pages=stores.pages,
         cleaner=room.cleaner,
         dispatcher=room.dispatcher,
-        interval=SOON,
-        grace=timedelta(0),
     )
     async with AsyncExitStack() as stack:
         await database.start()
@@ -97,7 +96,7 @@ async def _run(database: FaultyDatabase, work_dir: Path) -> list[Task]:
         stack.push_async_callback(room.follower.stop)
         await rescuer.start()
         stack.push_async_callback(rescuer.stop)
-        room.dispatcher.start()
+        await room.dispatcher.start()
         stack.push_async_callback(room.dispatcher.stop)
 
         async def all_cleaned() -> bool:

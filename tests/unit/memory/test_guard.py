@@ -128,9 +128,9 @@ class Scene:
     changes: list[LevelChanged] = field(default_factory=list)
 
     def guard(self, config: GuardConfig | None = None) -> MemoryGuard:
-        return MemoryGuard(
-            config or GuardConfig(), machine=self.machine, clock=self.clock, on_level=self.changes.append
-        )
+        guard = MemoryGuard(config or GuardConfig(), machine=self.machine, clock=self.clock)
+        guard.listen(self.changes.append)
+        return guard
 
     async def look(self, guard: MemoryGuard, used: int) -> float:
         """Look once from another thread, and let the loop do what it was asked."""
@@ -152,8 +152,14 @@ async def started(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> MemoryGuard:
     """A guard that was started, and looks only when a test says so."""
     guard = scene.guard()
     monkeypatch.setattr(guard, "_run", lambda _wait: None)
-    await guard.start(scene.workers)
+    guard.watch(scene.workers)
+    await guard.start()
     return guard
+
+
+async def test_it_cannot_start_without_workers_to_watch(scene: Scene) -> None:
+    with pytest.raises(RuntimeError, match="no workers"):
+        await scene.guard().start()
 
 
 async def test_it_admits_before_it_watches(scene: Scene) -> None:
@@ -288,8 +294,9 @@ async def test_its_own_thread_goes_on_after_a_look_that_failed(scene: Scene, cap
     guard = scene.guard(GuardConfig(GuardRules(polling=Polling(longest_s=0.02))))
     loop, looked = asyncio.get_running_loop(), asyncio.Event()
     scene.machine.looked = lambda: loop.call_soon_threadsafe(looked.set)
-    await guard.start(scene.workers)
-    await guard.start(scene.workers)
+    guard.watch(scene.workers)
+    await guard.start()
+    await guard.start()
     held = guard.reserve("w", CPU, MemoryNeed(MIB))
     assert held is not None
     scene.machine.broken = True

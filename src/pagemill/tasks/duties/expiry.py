@@ -1,6 +1,7 @@
 """Ends tasks that have waited too long: for their first page, or past their deadline."""
 
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 
 from pagemill.domain.ports import Clock, OverdueTasks
@@ -12,6 +13,19 @@ from pagemill.tasks.work.dispatcher import Dispatcher
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class ExpiryConfig:
+    """When a task has waited too long.
+
+    Attributes:
+        queue_timeout: For its first page.
+        interval: Between two looks.
+    """
+
+    queue_timeout: timedelta
+    interval: timedelta = timedelta(seconds=1)
+
+
 class Expiry:
     """A maintenance duty. Runs in the server process, and does no harm beside others of its kind.
 
@@ -20,32 +34,25 @@ class Expiry:
     """
 
     def __init__(
-        self,
-        *,
-        overdue: OverdueTasks,
-        dispatcher: Dispatcher,
-        watch: TaskWatch,
-        clock: Clock,
-        queue_timeout: timedelta,
-        interval: timedelta = timedelta(seconds=1),
+        self, config: ExpiryConfig, *, overdue: OverdueTasks, dispatcher: Dispatcher, watch: TaskWatch, clock: Clock
     ) -> None:
+        self._config = config
         self._overdue = overdue
         self._dispatcher = dispatcher
         self._watch = watch
         self._clock = clock
-        self._queue_timeout = queue_timeout
         self._started = clock.monotonic()
-        self._duty = Duty("expiry", self.run_once, interval=interval)
+        self._duty = Duty("expiry", self.run_once, interval=config.interval)
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin to look."""
         self._started = self._clock.monotonic()
-        self._duty.start()
+        await self._duty.start()
 
     async def run_once(self) -> None:
         """End what is overdue, and all work on it here."""
         watched = timedelta(seconds=self._clock.monotonic() - self._started)
-        timeout = self._queue_timeout if watched >= self._queue_timeout else None
+        timeout = self._config.queue_timeout if watched >= self._config.queue_timeout else None
         expired = await self._overdue.expire(queue_timeout=timeout)
         await with_each(expired, self._end_work_on, name=lambda task: f"Ending the work on task {task.task_id}")
 

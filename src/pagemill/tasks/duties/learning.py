@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 from pydantic import JsonValue
@@ -13,29 +14,39 @@ from pagemill.tasks.duty import Duty
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class LearningConfig:
+    """What is kept, and how often it is saved.
+
+    Attributes:
+        name: What the learner's state is kept under.
+        interval: Longest time a crash of the server may cost.
+    """
+
+    name: str
+    interval: timedelta = timedelta(minutes=1)
+
+
 class LearningKeeper:
     """A maintenance duty. Runs in the server process.
 
     Args:
-        name: What the learner's state is kept under.
+        config: What is kept.
         learner: Who learns.
         state: Where it is kept.
-        interval: Longest time a crash of the server may cost.
     """
 
-    def __init__(
-        self, name: str, *, learner: Learner, state: LearnedState, interval: timedelta = timedelta(minutes=1)
-    ) -> None:
-        self._name = name
+    def __init__(self, config: LearningConfig, *, learner: Learner, state: LearnedState) -> None:
+        self._name = config.name
         self._learner = learner
         self._state = state
         self._saved = ""
-        self._duty = Duty(f"learning of {name}", self.run_once, interval=interval)
+        self._duty = Duty(f"learning of {config.name}", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
         """Take up what is kept, then save regularly."""
         await self.recall()
-        self._duty.start()
+        await self._duty.start()
 
     async def recall(self) -> None:
         """Take up what is kept. What cannot be understood is learned anew."""

@@ -31,12 +31,14 @@ class PruningConfig:
         samples_for: Samples of `task_metrics`; the peaks stay with their tasks.
         uploads: Folder of documents.
         work_dir: Folder of tasks' temporary folders.
+        interval: Between two looks.
     """
 
     tasks_for: timedelta
     uploads: Path
     work_dir: Path
     samples_for: timedelta = timedelta(days=1)
+    interval: timedelta = timedelta(minutes=10)
 
 
 class Pruning:
@@ -48,7 +50,6 @@ class Pruning:
         retention: What is to go.
         now: The time by which files' ages are told: that of the machine's file systems.
         remove_parts: Removes uploads that were never received to their end; how many.
-        interval: Between two looks.
     """
 
     def __init__(
@@ -59,18 +60,17 @@ class Pruning:
         retention: Retention,
         now: Callable[[], datetime],
         remove_parts: Callable[[], int],
-        interval: timedelta = timedelta(minutes=10),
     ) -> None:
         self._config = config
         self._store = store
         self._retention = retention
         self._now = now
         self._remove_parts = remove_parts
-        self._duty = Duty("pruning", self.run_once, interval=interval)
+        self._duty = Duty("pruning", self.run_once, interval=config.interval)
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Look at once, then regularly."""
-        self._duty.start()
+        await self._duty.start()
 
     async def run_once(self) -> None:
         """Delete everything whose time is over."""

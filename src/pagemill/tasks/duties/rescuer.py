@@ -1,6 +1,7 @@
 """Finds what nobody looks after any more: expired leases, ended tasks not marked so, tasks not cleaned up."""
 
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 
 from pagemill.domain.ports import PageQueue
@@ -11,42 +12,51 @@ from pagemill.tasks.work.dispatcher import Dispatcher
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class RescuerConfig:
+    """What is left to others, and for how long.
+
+    Attributes:
+        grace: How long whoever ended a task has for what belongs to that, before it is done here.
+        dead_owner: A server known to be dead; its leases are taken back at the start, without waiting for their end.
+        interval: Between two looks.
+    """
+
+    grace: timedelta = timedelta(seconds=30)
+    dead_owner: str | None = None
+    interval: timedelta = timedelta(seconds=5)
+
+
 class Rescuer:
     """A maintenance duty. Runs in the server process, and does no harm beside others of its kind.
 
     Args:
+        config: What is left to others.
         pages: Leases.
         cleaner: Cleans up after tasks.
         dispatcher: Woken when there is work again.
-        interval: Between two looks.
-        grace: How long whoever ended a task has for what belongs to that, before it is done here.
     """
 
     def __init__(
         self,
+        config: RescuerConfig,
         *,
         pages: PageQueue,
         cleaner: TaskCleaner,
         dispatcher: Dispatcher,
-        interval: timedelta = timedelta(seconds=5),
-        grace: timedelta = timedelta(seconds=30),
     ) -> None:
+        self._config = config
         self._pages = pages
         self._cleaner = cleaner
         self._dispatcher = dispatcher
-        self._grace = grace
-        self._duty = Duty("rescuer", self.run_once, interval=interval)
+        self._duty = Duty("rescuer", self.run_once, interval=config.interval)
 
-    async def start(self, *, dead_owner: str | None = None) -> None:
-        """Take up what a server that is no more left behind, then look regularly.
-
-        Args:
-            dead_owner: A server known to be dead; its leases are taken back without waiting for their end.
-        """
-        rescued = await self._pages.rescue(owner=dead_owner)
+    async def start(self) -> None:
+        """Take up what a server that is no more left behind, then look regularly."""
+        rescued = await self._pages.rescue(owner=self._config.dead_owner)
         if rescued:
             logger.info("%s pages that were in work when the server last stopped are queued again", rescued)
-        self._duty.start()
+        await self._duty.start()
 
     async def run_once(self) -> None:
         """Rescue pages, end tasks, clean up after them."""
@@ -65,4 +75,4 @@ class Rescuer:
             self._dispatcher.wake()
 
     async def _clean_up(self) -> None:
-        await self._cleaner.sweep(ended_for=self._grace)
+        await self._cleaner.sweep(ended_for=self._config.grace)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pagemill.domain.memory import in_mib
@@ -12,7 +13,16 @@ from pagemill.domain.work.recognition import Stage
 from pagemill.tasks.duty import Duty
 from pagemill.tasks.progress.event_handlers import TaskEventHandlers
 
-SAMPLING_INTERVAL = timedelta(seconds=2)
+
+@dataclass(frozen=True)
+class SamplerConfig:
+    """How often samples are taken.
+
+    Attributes:
+        interval: Between two samples.
+    """
+
+    interval: timedelta = timedelta(seconds=2)
 
 
 class TaskSampler:
@@ -20,22 +30,22 @@ class TaskSampler:
 
     def __init__(
         self,
+        config: SamplerConfig,
         *,
         samples: TaskSamples,
         pool: ServicePool,
         handlers: TaskEventHandlers,
         clock: Clock,
-        interval: timedelta = SAMPLING_INTERVAL,
     ) -> None:
         self._samples = samples
         self._pool = pool
         self._handlers = handlers
         self._clock = clock
-        self._duty = Duty("task sampler", self.run_once, interval=interval)
+        self._duty = Duty("task sampler", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
         """Sample regularly."""
-        self._duty.start()
+        await self._duty.start()
 
     async def run_once(self) -> None:
         """Take one sample of each."""

@@ -88,10 +88,10 @@ class Watchdog:
         self._silent_since: dict[str, float] = {}
         self._duty = Duty("watchdog", self.run_once, interval=config.interval)
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin to look."""
         self._silent_since.clear()
-        self._duty.start()
+        await self._duty.start()
 
     async def run_once(self) -> None:
         """End the tasks that were silent at every look for long enough."""

@@ -7,6 +7,7 @@ of them is bounded, even where a message kills the server or its fate cannot be 
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
@@ -25,6 +26,17 @@ MOST_ROUNDS = 100
 RUNS_BETWEEN_PRUNING = 1800
 
 
+@dataclass(frozen=True)
+class CourierConfig:
+    """How often it is looked for what is due.
+
+    Attributes:
+        interval: Between two looks.
+    """
+
+    interval: timedelta = timedelta(seconds=2)
+
+
 class WebhookSender(Protocol):
     """Sends one message."""
 
@@ -40,17 +52,17 @@ class WebhookSender(Protocol):
 class WebhookCourier:
     """Sends what is due. Runs in the server process, and beside others of its kind."""
 
-    def __init__(self, *, outbox: Outbox, sender: WebhookSender, interval: timedelta = timedelta(seconds=2)) -> None:
+    def __init__(self, config: CourierConfig, *, outbox: Outbox, sender: WebhookSender) -> None:
         self._outbox = outbox
         self._sender = sender
         self._runs = 0
         self._stopping = False
-        self._duty = Duty("webhooks", self.run_once, interval=interval)
+        self._duty = Duty("webhooks", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
         """Deliver regularly."""
         self._stopping = False
-        self._duty.start()
+        await self._duty.start()
 
     async def run_once(self) -> None:
         """Send everything that is due, some at a time; nothing more once it is to stop."""

@@ -6,7 +6,7 @@ from pagemill.domain.clocks import SteadyClock
 from pagemill.domain.errors import InvalidRequest, InvalidSettings
 from pagemill.domain.ports import Clock, Outbox
 from pagemill.domain.task.webhooks import check_url, signing_key
-from pagemill.tasks.duties.webhook_courier import WebhookCourier
+from pagemill.tasks.duties.webhook_courier import CourierConfig, WebhookCourier
 from pagemill.tasks.duties.webhook_sender import HttpWebhookSender
 from pagemill.tasks.work.error_handler import OnOom, ignore_oom
 from pagemill.tasks.work.oom_alerts import OomAlerts
@@ -44,7 +44,7 @@ def make_courier(config: WebhookConfig, *, outbox: Outbox, clock: SteadyClock) -
     sender = HttpWebhookSender(
         key=signing_key(config.secret), wall_clock=clock.machine.now, allow_private=config.allow_private
     )
-    return WebhookCourier(outbox=outbox, sender=sender)
+    return WebhookCourier(CourierConfig(), outbox=outbox, sender=sender)
 
 
 def _check_alert_url(url: str) -> None:

@@ -89,10 +89,10 @@ class Dispatcher:
         self._stopping = False
         self._duty = Duty("dispatcher", self.run_once, interval=config.interval)
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin to work."""
         self._stopping = False
-        self._duty.start()
+        await self._duty.start()
 
     def wake(self) -> None:
         """There may be something new to do."""

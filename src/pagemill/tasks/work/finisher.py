@@ -15,12 +15,20 @@ MOST_RESUMED = 10_000
 
 
 class TaskFinisher:
-    """One background task for each task in work. Runs in the server process."""
+    """One background task for each task in work. Runs in the server process.
 
-    def __init__(self, *, store: TaskStore, watch: TaskWatch, cleaner: TaskCleaner) -> None:
+    Args:
+        store: Tasks.
+        watch: Tells when a task ends.
+        cleaner: Cleans up after tasks.
+        resumes: Whether `start` takes up tasks in work: right for a server without others, who would follow them too.
+    """
+
+    def __init__(self, *, store: TaskStore, watch: TaskWatch, cleaner: TaskCleaner, resumes: bool = True) -> None:
         self._store = store
         self._watch = watch
         self._cleaner = cleaner
+        self._resumes = resumes
         self._following: dict[str, asyncio.Task[None]] = {}
 
     async def process_document_task(self, task_id: str) -> None:
@@ -44,7 +52,9 @@ class TaskFinisher:
             work.add_done_callback(lambda done: self._ended(task_id, done))
 
     async def start(self) -> None:
-        """Follow the tasks that were in work when the server last stopped."""
+        """Follow the tasks that were in work when the server last stopped, where this server takes them up."""
+        if not self._resumes:
+            return
         for status in (TaskStatus.RUNNING, TaskStatus.RETRYING, TaskStatus.CANCELLING):
             for task in await self._store.list_tasks(status=status, limit=MOST_RESUMED):
                 self.follow(task.task_id)

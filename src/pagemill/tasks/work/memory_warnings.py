@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pagemill.domain.errors import NotFound
-from pagemill.domain.memory import CPU, DeviceId, LevelChanged, in_mib
+from pagemill.domain.memory import CPU, DeviceId, LevelChanged, OnLevel, in_mib
 from pagemill.domain.ports import ServicePool
 from pagemill.domain.reports.snapshot import PoolSnapshot
 from pagemill.domain.task.events import Details, TaskEvent
@@ -15,12 +15,23 @@ logger = logging.getLogger(__name__)
 
 
 class MemoryWarnings:
-    """What the memory guard tells about levels, as events of tasks. Runs in the server's event loop."""
+    """What the memory guard tells about levels, as events of tasks. Runs in the server's event loop.
 
-    def __init__(self, *, pool: ServicePool, handlers: TaskEventHandlers) -> None:
+    Args:
+        pool: Knows who works on which device.
+        handlers: Write the events.
+        listen: Has a listener told of every change of level, as `MemoryGuard.listen` does.
+    """
+
+    def __init__(self, *, pool: ServicePool, handlers: TaskEventHandlers, listen: Callable[[OnLevel], None]) -> None:
         self._pool = pool
         self._handlers = handlers
+        self._listen = listen
         self._writing: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Hear of changes of level from now on; twice is no error."""
+        self._listen(self.on_level)
 
     def on_level(self, change: LevelChanged) -> None:
         """A device came nearer to its limit, or went further from it: of the former, those who work there are told."""

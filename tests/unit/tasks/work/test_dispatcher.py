@@ -51,7 +51,7 @@ async def test_tasks_are_let_in_worked_and_cleaned_up(stores: Stores, tmp_path: 
     room = Room(stores, tmp_path)
     for name in ("b", "a"):
         await stores.queued(name, pages=9)
-    room.dispatcher.start()
+    await room.dispatcher.start()
     assert await finished(room, "a", "b") == [TaskStatus.SUCCEEDED] * 2
     await room.cleaned()
     await room.dispatcher.stop()
@@ -77,7 +77,7 @@ async def test_a_chunk_that_settled_nothing_is_not_tried_again_at_once(stores: S
     room = Room(stores, tmp_path, config=ChunkConfig(owner=OWNER, acquire_wait=timedelta(0)), pages=pages)
     await room.fake_pool.acquire(device=CPU, engine="rapidocr")
     await stores.queued("a")
-    room.dispatcher.start()
+    await room.dispatcher.start()
 
     async def was_tried() -> bool:
         assert pages.claims <= 1, "it was tried again at once"
@@ -114,7 +114,7 @@ async def test_the_next_chunk_is_claimed_while_the_last_page_of_the_one_before_i
     room = Room(stores, tmp_path, script=script)
     await stores.running("a", pages=3)
     await stores.running("b", pages=9)
-    room.dispatcher.start()
+    await room.dispatcher.start()
     await working.reached.wait()
 
     async def is_claimed() -> bool:
@@ -134,7 +134,7 @@ async def test_nothing_is_claimed_before_the_last_page(stores: Stores, tmp_path:
     pages = CountingPages(stores.database, stores.clock)
     room = Room(stores, tmp_path, script=working, pages=pages)
     await stores.running("a", pages=9)
-    room.dispatcher.start()
+    await room.dispatcher.start()
     await working.reached.wait()
     for _ in range(5):
         room.dispatcher.wake()
@@ -156,7 +156,7 @@ async def test_stopping_gives_pages_back_and_costs_no_attempt(stores: Stores, tm
     working = Working(1)
     room = Room(stores, tmp_path, script=working)
     await stores.queued("a")
-    room.dispatcher.start()
+    await room.dispatcher.start()
     await working.reached.wait()
     await room.dispatcher.stop()
     await room.dispatcher.stop()

@@ -10,6 +10,7 @@ from tests.fixtures.tasks_room import LIMIT_S, Room
 
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import TaskStatus
+from pagemill.tasks.work.finisher import TaskFinisher
 
 
 async def test_a_task_is_followed_once_and_cleaned_up_at_its_end(stores: Stores, tmp_path: Path) -> None:
@@ -32,6 +33,16 @@ async def test_after_a_restart_running_tasks_are_followed(stores: Stores, tmp_pa
     room.watch.notify("a")
     await room.cleaned()
     await room.follower.stop()
+
+
+async def test_beside_other_servers_running_tasks_are_left_to_them(stores: Stores, tmp_path: Path) -> None:
+    room = Room(stores, tmp_path)
+    await stores.running("a")
+    follower = TaskFinisher(store=stores.tasks, watch=room.watch, cleaner=room.cleaner, resumes=False)
+    before = asyncio.all_tasks()
+    await follower.start()
+    assert asyncio.all_tasks() == before
+    await follower.stop()
 
 
 async def test_a_shutdown_cleans_up_nothing(stores: Stores, tmp_path: Path) -> None:

@@ -1,0 +1,167 @@
+"""The service without its HTTP side: its rooms put together, started in order and stopped in the reverse order."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from pagemill import configs
+from pagemill.app.duty_parts import DutyParts
+from pagemill.app.front_parts import FrontParts
+from pagemill.app.memory_parts import MemoryParts
+from pagemill.app.pool_parts import PoolParts
+from pagemill.app.progress_parts import ProgressParts
+from pagemill.app.services import Runnable, started
+from pagemill.app.site import Site
+from pagemill.app.work_parts import WorkParts
+from pagemill.domain.clocks import SystemClock
+from pagemill.domain.durable import make_folder
+from pagemill.domain.errors import DatabaseUnavailable
+from pagemill.domain.task.task import Task, TaskCreateRequest, TaskOptions
+from pagemill.domain.work.engine_spec import EngineSpec
+from pagemill.engines.allocator import allocator_trim
+from pagemill.memory.probes.machine import MachineProbe
+from pagemill.settings import Settings
+from pagemill.store import migrate
+from pagemill.store.database import Database
+from pagemill.store.document_copies import keep_copy
+from pagemill.store.folder_lock import locked_folder
+from pagemill.store.parts import StoreParts
+from pagemill.tasks.work.cleanup import remove_half_made
+from pagemill.web.uploads import remove_abandoned
+
+logger = logging.getLogger(__name__)
+
+
+class Application:
+    """Everything that reads documents.
+
+    Args:
+        settings: All settings.
+        engines: The engines that may be asked for, by name; None for those that come with Pagemill.
+        machine: What measures memory; None for the probes of this machine.
+
+    Attributes:
+        manager: What may be done to tasks.
+        reader: What may be known of them.
+        batches: What may be done to documents that are sent together.
+        feed: What may be told of them as it happens.
+        views: What single pages read as and look like.
+        files: Results that are made as a whole.
+        engines: The engines that may be asked for, by name.
+        engine_reader: What may be known of them.
+        writers: Forms of results.
+        pool: Services and the models behind them.
+        guard: How much memory is left.
+        services: What runs, in the order in which it starts.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        engines: Mapping[str, EngineSpec] | None = None,
+        machine: MachineProbe | None = None,
+    ) -> None:
+        self.settings = settings
+        self._site = site = Site.of(settings, engines)
+        self._database = Database(site.database_url)
+        store = StoreParts(self._database, site.clock, queue=configs.queue_config(settings))
+        memory = MemoryParts.of(site, machine)
+        pool = PoolParts.of(site, memory, at_rest=self._give_back_memory)
+        self._progress = ProgressParts.of(store)
+        self._work = WorkParts.of(site, store, memory=memory, pool=pool, progress=self._progress)
+        self._duties = DutyParts.of(site, store, memory=memory, pool=pool, progress=self._progress, work=self._work)
+        front = FrontParts.of(site, store, memory=memory, pool=pool, progress=self._progress, work=self._work)
+
+        self.manager = front.manager
+        self.reader = front.reader
+        self.batches = front.batches
+        self.feed = front.feed
+        self.views = front.views
+        self.files = front.files
+        self.engines = site.engines
+        self.engine_reader = front.engine_reader
+        self.writers = front.writers
+        self.pool = pool.pool
+        self.guard = memory.guard
+        self.services: Sequence[Runnable] = (
+            self._database,
+            *self._duties.learning,
+            self._work.warnings,
+            self.guard,
+            self.pool,
+            self._work.follower,
+            *self._duties.upkeep,
+            self._work.dispatcher,
+            self._work.notifications,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start every part in order; at the end stop them in the reverse order, giving unfinished pages back."""
+        async with AsyncExitStack() as stack:
+            stack.enter_context(locked_folder(self._site.data_dir, shared=not self._site.is_alone))
+            await asyncio.to_thread(migrate.upgrade, self._site.database_url)
+            make_folder(self.uploads)
+            if self._site.is_alone:
+                await asyncio.to_thread(self._remove_leftovers)
+            await stack.enter_async_context(started(self.services))
+            stack.callback(self.answer_waiting)
+            logger.info("Pagemill is ready; its data is in %s", self._site.data_dir)
+            yield
+
+    async def recall(self) -> None:
+        """Take up what was learned, without running; where there is no database yet, nothing was."""
+        url = self._site.database_url
+        if self._site.is_alone and not await asyncio.to_thread(Path(url.partition("///")[2]).is_file):
+            return
+        if (reason := await asyncio.to_thread(migrate.why_unusable, url)) is not None:
+            logger.warning("What was learned cannot be looked up: %s", reason)
+            return
+        await self._database.start()
+        try:
+            for keeper in self._duties.learning:
+                await keeper.recall()
+        except DatabaseUnavailable as error:
+            logger.warning("What was learned cannot be looked up: %s", error.message)
+        finally:
+            await self._database.stop()
+
+    async def give_back_pages(self) -> None:
+        """Start no more work and give unfinished pages back, at once; for a server that is about to stop."""
+        await self._work.dispatcher.stop()
+
+    def answer_waiting(self) -> None:
+        """Let those who wait for a task know how it stands; for a server that takes no more requests."""
+        self._progress.watch.close()
+
+    @property
+    def uploads(self) -> Path:
+        """Where documents are kept."""
+        return self._site.uploads
+
+    async def submit_file(self, file: Path, options: TaskOptions) -> Task:
+        """Make a task of a file on this machine; the file is copied and stays as it is. Errors: `create_task`."""
+        document = await asyncio.to_thread(keep_copy, file, self.uploads)
+        try:
+            return await self.manager.create_task(TaskCreateRequest(document, options))
+        except BaseException:
+            await asyncio.to_thread(Path(document.path).unlink, missing_ok=True)
+            raise
+
+    async def check_database(self) -> None:
+        """Raise where the database cannot be used now."""
+        await self.reader.metrics()
+
+    def _remove_leftovers(self) -> None:
+        """What a server before us left half received or half made; beside other servers it goes once it is old."""
+        remove_abandoned(self.uploads, now=SystemClock().now(), older_than=-timedelta(days=1))
+        remove_half_made(self._site.work_dir)
+
+    async def _give_back_memory(self) -> None:
+        """No model is loaded: this process, too, shrinks to what it needs by itself."""
+        await self._database.give_back_memory()
+        await asyncio.to_thread(allocator_trim())

@@ -1,0 +1,110 @@
+"""The tasks' duties, wired: what is done regularly."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from pagemill import configs
+from pagemill.app.memory_parts import MemoryParts
+from pagemill.app.pool_parts import PoolParts
+from pagemill.app.progress_parts import ProgressParts
+from pagemill.app.services import Runnable
+from pagemill.app.site import Site
+from pagemill.app.work_parts import WorkParts
+from pagemill.store.parts import StoreParts
+from pagemill.tasks.duties.expiry import Expiry
+from pagemill.tasks.duties.learning import LearningConfig, LearningKeeper
+from pagemill.tasks.duties.pruning import Pruning
+from pagemill.tasks.duties.rescuer import Rescuer
+from pagemill.tasks.duties.sampler import SamplerConfig, TaskSampler
+from pagemill.tasks.duties.watchdog import Watchdog
+from pagemill.tasks.duties.webhook_setup import make_courier
+from pagemill.web.uploads import remove_abandoned
+
+
+@dataclass(frozen=True)
+class DutyParts:
+    """What is done regularly.
+
+    Attributes:
+        learning: Keep what was learned; they come before any work.
+        upkeep: All others, in the order in which they start; which there are depends on the settings.
+    """
+
+    learning: Sequence[LearningKeeper]
+    upkeep: Sequence[Runnable]
+
+    @classmethod
+    def of(
+        cls,
+        site: Site,
+        store: StoreParts,
+        *,
+        memory: MemoryParts,
+        pool: PoolParts,
+        progress: ProgressParts,
+        work: WorkParts,
+    ) -> Self:
+        """Wire them.
+
+        Raises:
+            InvalidSettings: As `make_courier`.
+        """
+        courier = make_courier(configs.webhook_config(site.settings), outbox=store.outbox, clock=site.clock)
+        sampler = TaskSampler(
+            SamplerConfig(), samples=store.samples, pool=pool.pool, handlers=progress.handlers, clock=site.clock
+        )
+        return cls(
+            learning=(
+                LearningKeeper(LearningConfig("memory estimates"), learner=memory.estimator, state=store.learned),
+                LearningKeeper(LearningConfig("load times"), learner=pool.load_times, state=store.learned),
+            ),
+            upkeep=(
+                _rescuer(site, store, work),
+                _expiry(site, store, progress=progress, work=work),
+                _watchdog(site, store, progress=progress, work=work),
+                _pruning(site, store),
+                *([sampler] if site.settings.tasks.enable_resource_tracking else []),
+                *([courier] if courier is not None else []),
+            ),
+        )
+
+
+def _rescuer(site: Site, store: StoreParts, work: WorkParts) -> Rescuer:
+    return Rescuer(
+        configs.rescuer_config(site.settings, site.owner),
+        pages=store.pages,
+        cleaner=work.cleaner,
+        dispatcher=work.dispatcher,
+    )
+
+
+def _expiry(site: Site, store: StoreParts, *, progress: ProgressParts, work: WorkParts) -> Expiry:
+    return Expiry(
+        configs.expiry_config(site.settings),
+        overdue=store.overdue,
+        dispatcher=work.dispatcher,
+        watch=progress.watch,
+        clock=site.clock,
+    )
+
+
+def _watchdog(site: Site, store: StoreParts, *, progress: ProgressParts, work: WorkParts) -> Watchdog:
+    return Watchdog(
+        configs.watchdog_config(site.settings),
+        overdue=store.overdue,
+        dispatcher=work.dispatcher,
+        tally=progress.handlers.tally,
+        watch=progress.watch,
+        clock=site.clock,
+    )
+
+
+def _pruning(site: Site, store: StoreParts) -> Pruning:
+    return Pruning(
+        configs.pruning_config(site.settings),
+        store=store.tasks,
+        retention=store.retention,
+        now=site.file_time,
+        remove_parts=lambda: remove_abandoned(site.uploads, now=site.file_time()),
+    )

@@ -1,0 +1,35 @@
+"""The memory room, wired."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from pagemill import configs
+from pagemill.app.site import Site
+from pagemill.memory.estimator import LearningEstimator, seeds_of
+from pagemill.memory.guard import MemoryGuard
+from pagemill.memory.probes.machine import MachineProbe
+
+
+@dataclass(frozen=True)
+class MemoryParts:
+    """What knows of memory.
+
+    Attributes:
+        machine: Measures it.
+        guard: Promises it; it watches the workers that `PoolParts` shows it.
+        estimator: Learns how much work needs.
+    """
+
+    machine: MachineProbe
+    guard: MemoryGuard
+    estimator: LearningEstimator
+
+    @classmethod
+    def of(cls, site: Site, machine: MachineProbe | None = None) -> Self:
+        """Wire them; without a machine to measure it is this one."""
+        machine = machine or MachineProbe.of_this_machine()
+        return cls(
+            machine=machine,
+            guard=MemoryGuard(configs.guard_config(site.settings), machine=machine, clock=site.clock),
+            estimator=LearningEstimator(seeds_of(site.engines.values(), structure=site.structure)),
+        )

@@ -1,0 +1,28 @@
+"""The tasks' progress, wired: who is told what happens to them."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from pagemill.store.parts import StoreParts
+from pagemill.tasks.progress.event_handlers import TaskEventHandlers
+from pagemill.tasks.progress.task_watch import TaskWatch
+
+
+@dataclass(frozen=True)
+class ProgressParts:
+    """What hears of tasks.
+
+    Attributes:
+        watch: Wakes those who wait for a task.
+        handlers: Write events, and count work.
+    """
+
+    watch: TaskWatch
+    handlers: TaskEventHandlers
+
+    @classmethod
+    def of(cls, store: StoreParts) -> Self:
+        """Wire them."""
+        watch = TaskWatch(store.tasks)
+        handlers = TaskEventHandlers(resources=store.resources, pages=store.pages, events=store.events, watch=watch)
+        return cls(watch, handlers)

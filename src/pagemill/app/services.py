@@ -1,0 +1,27 @@
+"""The one shape of everything that runs, and the one way to run it."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Protocol
+
+
+class Runnable(Protocol):
+    """A part that works in the background, in the server's event loop."""
+
+    async def start(self) -> None:
+        """Begin."""
+        ...
+
+    async def stop(self) -> None:
+        """End; twice is no error."""
+        ...
+
+
+@asynccontextmanager
+async def started(services: Iterable[Runnable]) -> AsyncIterator[None]:
+    """Start the services in order; at the end stop those that started, in the reverse order."""
+    async with AsyncExitStack() as stack:
+        for service in services:
+            await service.start()
+            stack.push_async_callback(service.stop)
+        yield

@@ -1,0 +1,107 @@
+"""The tasks' work, wired: from a waiting page to its commit."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from pagemill import configs
+from pagemill.app.memory_parts import MemoryParts
+from pagemill.app.pool_parts import PoolParts
+from pagemill.app.progress_parts import ProgressParts
+from pagemill.app.site import Site
+from pagemill.store.notifications import Notifications
+from pagemill.store.parts import StoreParts
+from pagemill.tasks.duties.webhook_setup import oom_alerts
+from pagemill.tasks.work.batch_sizes import BatchSizes
+from pagemill.tasks.work.chunk_params import ChunkParamsMaker
+from pagemill.tasks.work.chunks import ChunkRunner
+from pagemill.tasks.work.cleanup import TaskCleaner
+from pagemill.tasks.work.dispatcher import Dispatcher
+from pagemill.tasks.work.error_handler import TaskErrorHandler
+from pagemill.tasks.work.faults import FaultCounter
+from pagemill.tasks.work.finisher import TaskFinisher
+from pagemill.tasks.work.giving_way import GivingWay
+from pagemill.tasks.work.memory_warnings import MemoryWarnings
+from pagemill.tasks.work.wakeups import TaskWakeups
+
+
+@dataclass(frozen=True)
+class WorkParts:
+    """What works on tasks.
+
+    Attributes:
+        cleaner: Cleans up after tasks.
+        follower: Follows tasks to their end.
+        dispatcher: Brings pages and services together.
+        warnings: Tell tasks that memory is running short.
+        notifications: Hear what other servers do.
+    """
+
+    cleaner: TaskCleaner
+    follower: TaskFinisher
+    dispatcher: Dispatcher
+    warnings: MemoryWarnings
+    notifications: Notifications
+
+    @classmethod
+    def of(
+        cls, site: Site, store: StoreParts, *, memory: MemoryParts, pool: PoolParts, progress: ProgressParts
+    ) -> Self:
+        """Wire them."""
+        cleaner = TaskCleaner(
+            store=store.tasks,
+            handlers=progress.handlers,
+            watch=progress.watch,
+            work_dir=site.work_dir,
+            limit=timedelta(seconds=site.settings.tasks.cleanup_timeout_seconds),
+        )
+        follower = TaskFinisher(store=store.tasks, watch=progress.watch, cleaner=cleaner, resumes=site.is_alone)
+        dispatcher = Dispatcher(
+            configs.dispatcher_config(site.settings, pool.places),
+            queue=store.queue,
+            pages=store.pages,
+            overdue=store.overdue,
+            memory=memory.guard,
+            chunks=_chunks(site, store, memory=memory, pool=pool, progress=progress),
+            follower=follower,
+        )
+        wakeups = TaskWakeups(watch=progress.watch, dispatcher=dispatcher)
+        return cls(
+            cleaner=cleaner,
+            follower=follower,
+            dispatcher=dispatcher,
+            warnings=MemoryWarnings(pool=pool.pool, handlers=progress.handlers, listen=memory.guard.listen),
+            notifications=Notifications(
+                site.database_url, on_event=wakeups.on_event, on_connected=wakeups.on_connected
+            ),
+        )
+
+
+def _chunks(
+    site: Site, store: StoreParts, *, memory: MemoryParts, pool: PoolParts, progress: ProgressParts
+) -> ChunkRunner:
+    policy = configs.retry_policy(site.settings)
+    handlers = progress.handlers
+    params = ChunkParamsMaker(configs.chunk_rules(site.settings), engines=site.engines, sizes=BatchSizes())
+    errors = TaskErrorHandler(
+        policy,
+        engines=site.engines,
+        queue=store.queue,
+        pages=store.pages,
+        store=store.tasks,
+        memory=memory.guard,
+        handlers=handlers,
+        params=params,
+        on_oom=oom_alerts(configs.webhook_config(site.settings), outbox=store.outbox, clock=site.clock),
+    )
+    return ChunkRunner(
+        configs.chunk_config(site.settings, site.owner),
+        params=params,
+        pages=store.pages,
+        overdue=store.overdue,
+        pool=pool.pool,
+        errors=errors,
+        handlers=handlers,
+        faults=FaultCounter(policy, store=store.tasks, handlers=handlers, clock=site.clock),
+        way=GivingWay(queue=store.queue, store=store.tasks, handlers=handlers),
+    )
