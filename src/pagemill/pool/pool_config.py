@@ -1,4 +1,4 @@
-"""How the pool is set up; `app.py` fills this in from the settings."""
+"""How the pool is set up; `configs.py` makes it from the settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
