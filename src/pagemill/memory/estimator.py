@@ -4,7 +4,9 @@
     need(x) = line(x) + doubt(x)             line = the lowest above all peaks seen, but one in a hundred
 
 Peaks, not settled sizes, since only peaks are stable. A failed run says what was *not* enough: it is a lower bound for
-all pages as large, until enough of these have been read with less.
+pages as large that failed, too (they have climbed), until enough of these have been read with less. A page at its first
+try is none of these: one document that takes all there is would else be paid for by everybody. Nor does it count what
+was read with far more than is usual, as long as that is rare: the few that need as much fail once, climb and are read.
 
 The doubt is about the one page in a hundred that is above all peaks so far, while fewer than a hundred were seen. Were
 the gaps below the line those of an exponential distribution of scale s, the largest of n peaks would stand at the level
@@ -16,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, log
-from statistics import fmean
+from statistics import fmean, median
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
@@ -46,6 +48,8 @@ class EstimatorConfig:
         refuted_by: So many pages as large, read with less, and a failure no longer counts.
         steepest: Beyond the largest page seen the line rises at most so many times as fast as the seed: two pages of
             almost one size say nothing of one that is ten times as large.
+        far: A page that took so many times what is usual (for its size) stands apart …
+        rare: … and does not count at a first try while it is the only one as large, or one of so many.
     """
 
     one_in: int = 100
@@ -55,6 +59,8 @@ class EstimatorConfig:
     after_failure: float = 1.25
     refuted_by: int = 20
     steepest: float = 4.0
+    far: float = 3.0
+    rare: int = 32
 
 
 class _State(BaseModel):
@@ -118,16 +124,42 @@ class _Curve:
         self._config = config
         self.points: deque[Point] = deque(maxlen=_WINDOW)
         self.failures: list[_Failure] = []
-        self._fit: _Fit | None = None
+        self._fits: dict[bool, _Fit | None] = {}
 
-    def at(self, x: float) -> int:
-        alike = sum(seen >= x / 2 for seen, _ in self.points)
+    def at(self, x: float, *, climbed: bool) -> int:
+        """What a page needs at its first try, or after it has climbed: then whatever was seen counts."""
+        alike = self._alike(x)
         seeded = self._seed.at(x) if alike < self._config.few else 0.0
-        return ceil(max(self._learned(x, alike), seeded, self._least(x)))
+        usual = max(self._learned(x, alike, everything=False), seeded)
+        return ceil(max(usual, self._learned(x, alike, everything=True), self._least(x)) if climbed else usual)
+
+    def modestly_at(self, x: float) -> int:
+        """What may be enough: the seed, or the middle of what was read where that is less."""
+        share = min(1.0, self._middle()) if self._alike(x) >= self._config.few else 1.0
+        return ceil(share * self._seed.at(x))
+
+    def _alike(self, x: float) -> int:
+        return sum(seen >= x / 2 for seen, _ in self.points)
+
+    def _middle(self) -> float:
+        """What pages took, as a share of the seed: of so many one half more, the other half less."""
+        if len(self.points) < self._config.few:
+            return 1.0
+        return median(peak / max(1.0, self._seed.at(x)) for x, peak in self.points)
+
+    def _usual(self) -> Sequence[Point]:
+        """All points but the rare ones that stand far above what is usual."""
+        usual = self._config.far * self._middle()
+        far = [(x, peak) for x, peak in self.points if peak > usual * max(1.0, self._seed.at(x))]
+        rare = {
+            x for x, _ in far if sum(other >= x / 2 for other, _ in far) <= max(1, self._alike(x) // self._config.rare)
+        }
+        left_out = {(x, peak) for x, peak in far if x in rare}
+        return [point for point in self.points if point not in left_out]
 
     def add(self, x: float, peak: float) -> None:
         self.points.append((x, peak))
-        self._fit = None
+        self._fits.clear()
         for failure in self.failures:
             failure.refutations += x >= failure.x and peak < failure.reached
         self.failures = [failure for failure in self.failures if failure.refutations < self._config.refuted_by]
@@ -143,29 +175,33 @@ class _Curve:
         self.points.clear()
         self.points.extend(points)
         self.failures = [_Failure(*failure) for failure in failures]
-        self._fit = None
+        self._fits.clear()
 
-    def _learned(self, x: float, alike: int) -> float:
+    def _learned(self, x: float, alike: int, *, everything: bool) -> float:
         """The line and a doubt that shrinks with the pages seen that were alike: at least half as large.
 
         Beyond the largest page seen the line rises at least as the seed does, and at most `steepest` times as fast.
         """
-        if not self.points:
+        if (fit := self._fitted(everything=everything)) is None:
             return 0.0
-        fit = self._fitted()
         slope = min(fit.line.slope, self._config.steepest * max(self._seed.slope, _IMAGE))
         unseen = max(0.0, x - fit.largest) * max(self._seed.slope, slope)
         level = fit.line.at(min(x, fit.largest)) + unseen
         scale = max(fit.scale, self._config.variation * level)
         return level + scale * max(0.0, log(self._config.one_in / (alike + 1)))
 
-    def _fitted(self) -> "_Fit":
-        if self._fit is None:
-            exceptions = max(0, (len(self.points) + 1) // self._config.one_in - 1)
-            line = envelope(tuple(self.points), exceptions=exceptions)
-            scale = _scale(self.points, line) if len(self.points) >= self._config.few else 0.0
-            self._fit = _Fit(line, scale, max(x for x, _ in self.points))
-        return self._fit
+    def _fitted(self, *, everything: bool) -> "_Fit | None":
+        if everything not in self._fits:
+            self._fits[everything] = self._fit(tuple(self.points) if everything else self._usual())
+        return self._fits[everything]
+
+    def _fit(self, points: Sequence[Point]) -> "_Fit | None":
+        if not points:
+            return None
+        exceptions = max(0, (len(points) + 1) // self._config.one_in - 1)
+        line = envelope(points, exceptions=exceptions)
+        scale = _scale(points, line) if len(points) >= self._config.few else 0.0
+        return _Fit(line, scale, max(x for x, _ in points))
 
     def _least(self, x: float) -> float:
         reached = max((failure.reached for failure in self.failures if failure.x <= x), default=0.0)
@@ -230,15 +266,28 @@ class LearningEstimator:
         largest = _largest(bases)
         return MemoryNeed(ceil(largest.ram_bytes * factor), ceil(largest.gpu_bytes * factor))
 
-    def peak(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
+    def peak(
+        self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None, climbed: bool = False
+    ) -> MemoryNeed:
         """A worker, base included, at its peak; never less with more pixels or a larger batch.
+
+        What was not enough for others, and what is rare, counts for pages that have climbed the ladder only.
 
         Raises:
             UnknownEngine: There is no such engine or profile.
         """
-        learned, base, x = self._of(key), self.base(key), self._size(key, pixels, batch_size)
-        gpu = 0 if key.device == CPU else max(base.gpu_bytes, learned.gpu.at(x))
-        return MemoryNeed(max(base.ram_bytes, learned.ram.at(x), self._least(key)), gpu)
+        learned, x = self._of(key), self._size(key, pixels, batch_size)
+        return self._need(key, learned.ram.at(x, climbed=climbed), learned.gpu.at(x, climbed=climbed))
+
+    def modest_peak(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
+        """What may be enough, whatever a few pages took; raises as `peak`."""
+        learned, x = self._of(key), self._size(key, pixels, batch_size)
+        return self._need(key, learned.ram.modestly_at(x), learned.gpu.modestly_at(x))
+
+    def _need(self, key: ModelSetKey, ram_bytes: int, gpu_bytes: int) -> MemoryNeed:
+        base = self.base(key)
+        gpu_bytes = 0 if key.device == CPU else max(base.gpu_bytes, gpu_bytes)
+        return MemoryNeed(max(base.ram_bytes, ram_bytes, self._least(key)), gpu_bytes)
 
     def observe(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, peak: MemoryNeed) -> None:
         """Learn from a page that was read. A figure of 0 was not measured and teaches nothing."""
@@ -256,7 +305,7 @@ class LearningEstimator:
             self._of(key).bases.append(settled)
 
     def observe_failure(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, reached: MemoryNeed) -> None:
-        """Learn that so much was not enough for work of this size, nor then for any larger."""
+        """Learn that so much was not enough for work of this size, nor then for any larger that has failed, too."""
         learned, x = self._of(key), self._size(key, pixels, batch_size)
         for curve, size_bytes in ((learned.ram, reached.ram_bytes), (learned.gpu, reached.gpu_bytes)):
             if size_bytes > 0:

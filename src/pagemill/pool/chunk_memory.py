@@ -7,6 +7,7 @@ from contextlib import suppress
 from pagemill.domain.errors import NeverFits, TaskFailureReason
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator
+from pagemill.domain.work.fitting import within_ceilings
 from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, PageFailed, PageOutcome, PageRead
 from pagemill.domain.work.recognition import ChunkParams, ModelSetKey, Stage
 from pagemill.pool.pool_config import ModelManagerConfig
@@ -54,11 +55,9 @@ class ChunkMemory:
         Raises:
             NeverFits: It would not fit if nobody else were there.
         """
-        need = self._estimator.peak(
-            resident.key, pixels=self._pixels(resident.key, params), batch_size=params.batch_size
-        )
+        need, is_all = self._need(resident.key, params)
         resident.growth_bytes = self._growth(resident)
-        if not resident.growth_bytes:
+        if not resident.growth_bytes or (is_all and not resident.has_worked):
             return await self.grow_to(resident, need)
         grown = self._resize(resident, need + MemoryNeed(resident.growth_bytes))
         resident.outgrown = resident.outgrown or not grown
@@ -127,6 +126,17 @@ class ChunkMemory:
         if resident.key.device == CPU or resident.worker is None:
             return 0
         return self._gpu_bytes(resident.worker.pid, resident.key.device) or 0
+
+    def _need(self, key: ModelSetKey, params: ChunkParams) -> tuple[MemoryNeed, bool]:
+        """The chunk's need, and whether it is all that can ever be promised, which may have to do."""
+        pixels, batch_size = self._pixels(key, params), params.batch_size
+        need = self._estimator.peak(key, pixels=pixels, batch_size=batch_size, climbed=params.climbed)
+        modest = self._estimator.modest_peak(key, pixels=pixels, batch_size=batch_size)
+        if need == modest:
+            return need, False
+        ceilings = {device.device: device.ceiling for device in self._admission.devices()}
+        within = within_ceilings(key.device, need, modest, ceilings)
+        return within, within != need
 
     def _growth(self, resident: Resident) -> int:
         """What it holds beyond a loaded, trimmed worker, and beyond what it held itself when loaded."""

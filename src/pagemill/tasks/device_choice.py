@@ -1,6 +1,6 @@
 """What a task needs on which device, and on which it is to run. Pure decisions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pagemill.domain.documents import DocumentInfo
@@ -9,7 +9,7 @@ from pagemill.domain.memory import CPU, DeviceId, DeviceMemory, MemoryNeed, in_m
 from pagemill.domain.ports import MemoryAdmission, MemoryEstimator
 from pagemill.domain.task.task import Task, TaskOptions
 from pagemill.domain.work.engine_spec import EngineSpec
-from pagemill.domain.work.fitting import find_lack
+from pagemill.domain.work.fitting import find_lack, within_ceilings
 from pagemill.domain.work.quarantine import Circumstances
 from pagemill.domain.work.recognition import ModelSetKey, Stage
 from pagemill.tasks.decisions.advice import other_requests, with_advice
@@ -93,13 +93,29 @@ class TaskPlacer:
             for device in usable_devices(spec, devices)
         }
         needs = {device: self._need(of_device, pixels) for device, of_device in keys.items()}
-        chosen = select_device(options.device, spec, devices, needs)
+        try:
+            chosen = select_device(options.device, spec, devices, needs)
+        except NeverFits:
+            ceilings = {device.device: device.ceiling for device in devices}
+            needs = {
+                device: within_ceilings(device, need, self._modest(keys[device], pixels), ceilings)
+                for device, need in needs.items()
+            }
+            chosen = select_device(options.device, spec, devices, needs)
         return Place(chosen, needs[chosen], pixels, circumstances(keys[chosen], devices))
 
     def _need(self, keys: Sequence[ModelSetKey], pixels: int) -> MemoryNeed:
         """The largest need of the stages a page goes through, one after the other."""
-        needs = [self._estimator.peak(key, pixels=0 if key.is_reader else pixels) for key in keys]
-        return MemoryNeed(max(need.ram_bytes for need in needs), max(need.gpu_bytes for need in needs))
+        return _largest(self._estimator.peak(key, pixels=0 if key.is_reader else pixels) for key in keys)
+
+    def _modest(self, keys: Sequence[ModelSetKey], pixels: int) -> MemoryNeed:
+        """The same of what may be enough."""
+        return _largest(self._estimator.modest_peak(key, pixels=0 if key.is_reader else pixels) for key in keys)
+
+
+def _largest(needs: Iterable[MemoryNeed]) -> MemoryNeed:
+    ram, gpu = zip(*((need.ram_bytes, need.gpu_bytes) for need in needs), strict=True)
+    return MemoryNeed(max(ram), max(gpu))
 
 
 def usable_devices(spec: EngineSpec, devices: Sequence[DeviceMemory]) -> Sequence[DeviceMemory]:

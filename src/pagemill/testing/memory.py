@@ -129,6 +129,8 @@ class FakeEstimator:
 
     Attributes:
         elsewhere: What it says of work on single devices, in place of `working`.
+        climbed: What it says of pages that have climbed the ladder; None for the same.
+        modest: What it says may be enough; None for the same.
         observations: What it was told of pages, oldest first.
         settled: What it was told of idle workers, oldest first.
     """
@@ -137,6 +139,8 @@ class FakeEstimator:
         self.idle = MemoryNeed(idle_mib * MIB)
         self.working = MemoryNeed(working_mib * MIB)
         self.elsewhere: dict[DeviceId, MemoryNeed] = {}
+        self.climbed: MemoryNeed | None = None
+        self.modest: MemoryNeed | None = None
         self.observations: list[Observation] = []
         self.settled: list[tuple[ModelSetKey, MemoryNeed]] = []
 
@@ -145,10 +149,18 @@ class FakeEstimator:
         del key
         return self.idle
 
-    def peak(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
-        """`working`, whatever the batch, or what was set for the device."""
+    def peak(
+        self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None, climbed: bool = False
+    ) -> MemoryNeed:
+        """`working`, whatever the batch, or what was set for the device or for pages that climbed."""
         del pixels, batch_size
+        if climbed and self.climbed is not None:
+            return self.climbed
         return self.elsewhere.get(key.device, self.working)
+
+    def modest_peak(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
+        """`modest`, or as `peak`."""
+        return self.modest or self.peak(key, pixels=pixels, batch_size=batch_size)
 
     def observe_base(self, key: ModelSetKey, *, settled: MemoryNeed) -> None:
         """Keep it."""

@@ -456,6 +456,29 @@ async def test_the_guard_kills_a_worker_and_its_chunk_ends_with_that_cause(docum
         await yard.pool.release(service)
 
 
+@pytest.mark.parametrize("climbed", [False, True])
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("learned_mib", [1024, 1025])
+@pytest.mark.parametrize("modest_mib", [80, 1024, 1025])
+async def test_a_need_learned_from_others_that_never_fits_is_tried_with_all_there_is(
+    modest_mib: int, learned_mib: int, stage: Stage, document: Path, *, climbed: bool
+) -> None:
+    limit_mib = 1024
+    async with running(make_yard()) as yard:
+        learned, modest = MemoryNeed(learned_mib * MIB), MemoryNeed(modest_mib * MIB)
+        yard.estimator.climbed, yard.estimator.modest = learned if climbed else None, modest
+        yard.estimator.working = MemoryNeed(80 * MIB) if climbed else learned
+        pages, params = Outcomes(), replace(chunk(document, 1, stage=stage), climbed=climbed)
+        service = await yard.pool.acquire(device=CPU, engine="faulty" if stage is Stage.OCR else READER)
+        outcome = await service.process("task", params, pages)
+        await yard.pool.release(service)
+    (page,) = pages.seen
+    is_refused = modest_mib > limit_mib < learned_mib
+    refused = isinstance(page, PageFailed) and page.reason is TaskFailureReason.MEMORY_LIMIT_EXCEEDED
+    assert refused is is_refused
+    assert outcome.reserved_bytes == (0 if is_refused else min(learned_mib, limit_mib) * MIB)
+
+
 async def test_a_worker_that_dies_idle_is_missed_at_once() -> None:
     async with running(make_yard()) as yard:
         await yard.pool.release(await acquire(yard))

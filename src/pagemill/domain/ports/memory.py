@@ -35,8 +35,17 @@ class MemoryEstimator(Protocol):
         """A loaded, idle worker."""
         ...
 
-    def peak(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
-        """A worker, base included, at the peak of reading a page image of so many pixels."""
+    def peak(
+        self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None, climbed: bool = False
+    ) -> MemoryNeed:
+        """A worker, base included, at the peak of reading a page image of so many pixels.
+
+        `climbed`: of a page that is not at its first try; what was not enough for others counts for such only.
+        """
+        ...
+
+    def modest_peak(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
+        """What may be enough: no more than the seed. Whether a page never fits is decided by this."""
         ...
 
     def observe(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, peak: MemoryNeed) -> None:

@@ -37,6 +37,23 @@ class Lack:
         )
 
 
+def within_ceilings(
+    device: DeviceId, need: MemoryNeed, modest: MemoryNeed, ceilings: Mapping[DeviceId, Ceiling]
+) -> MemoryNeed:
+    """The need; where a device can never hold it, but could hold a modest one, all that can be promised of it.
+
+    A need is learned from what other pages took, and these decide about no page that it never fits: it is tried.
+    """
+    modestly = demands(device, modest)
+
+    def cut(name: DeviceId, asked_bytes: int) -> int:
+        size_bytes = ceilings[name].size_bytes if name in ceilings else asked_bytes
+        return size_bytes if modestly.get(name, 0) <= size_bytes < asked_bytes else asked_bytes
+
+    gpu_bytes = need.gpu_bytes if device == CPU else cut(device, need.gpu_bytes)
+    return MemoryNeed(cut(CPU, need.ram_bytes), gpu_bytes)
+
+
 def find_lack(device: DeviceId, need: MemoryNeed, ceilings: Mapping[DeviceId, Ceiling]) -> Lack | None:
     """The first device that can never hold what the need asks of it; None where all can once others leave them."""
     lacks = (

@@ -117,6 +117,7 @@ class ChunkParams:
         page_timeout_s: Longest one page may take before its worker counts as hung.
         pixels: Pixels of the largest page image to be expected, for the memory reservation; None reserves for the
             largest the engine's profile allows.
+        climbed: The pages were tried before, and there was too little memory.
         notes: Put among the warnings of every page read, for those who read the result.
     """
 
@@ -127,4 +128,5 @@ class ChunkParams:
     batch_size: int | None = None
     page_timeout_s: float = 120.0
     pixels: int | None = None
+    climbed: bool = False
     notes: tuple[str, ...] = ()

@@ -79,5 +79,6 @@ class ChunkParamsMaker:
             batch_size=self._batch_size(footed, lease),
             page_timeout_s=self._rules.page_timeout.total_seconds(),
             pixels=lease.pixels,
+            climbed=any(lease.rungs),
             notes=(f"Read at {dpi} instead of {lease.options.dpi} dpi for want of memory.",) if lowered else (),
         )
