@@ -96,7 +96,7 @@ def test_html_has_structure_and_nothing_that_runs_or_is_loaded() -> None:
     assert "<ul><li>one</li></ul>" in text
     assert "<tr><td>coffee</td><td>3.10</td></tr>" in text
     assert '<section id="page-2" aria-label="Page 2">' in text
-    assert "Too <slow>. (TIMEOUT)" in "".join(outline.texts)
+    assert "Too <slow>. (timeout)" in "".join(outline.texts)
 
 
 def rows(text: str) -> list[list[str]]:
@@ -115,7 +115,7 @@ def test_csv_holds_the_tables_of_a_page() -> None:
         ["1", "1", "tea, green", '2"50'],
         ["1", "1", "coffee"],
         ["1", "2", "last", "one"],
-        ["2", "", "was not read: Too <slow>. (TIMEOUT)"],
+        ["2", "", "was not read: Too <slow>. (timeout)"],
     ]
 
 

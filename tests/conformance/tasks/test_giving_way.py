@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from tests.fixtures.stores import LEASE, MINUTE, Stores, kind_of, new_task
+import pytest
+from tests.fixtures.stores import LEASE, MINUTE, Stores, kind_of, new_task, read_page
 from tests.fixtures.tasks_room import Room, some_pages
 
 from pagemill.domain.documents import DocumentInfo
@@ -12,6 +13,7 @@ from pagemill.domain.errors import PoolExhausted, TaskFailureReason
 from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import PageState, Task, TaskStatus
+from pagemill.domain.work.outcomes import PageFailed
 from pagemill.engines.registry import engine_specs
 from pagemill.store.task_queue import MOST_LOWERED
 from pagemill.tasks.duties.expiry import Expiry, ExpiryConfig
@@ -151,6 +153,27 @@ async def test_a_retry_by_the_user_begins_with_the_priority_it_was_sent_with(sto
     await stores.tasks.transition("a", TaskStatus.CANCELLED)
     manager = Room(stores, tmp_path).manager(inspector=NoInspector())
     assert (await manager.retry_task("a")).priority == 0
+
+
+@pytest.mark.parametrize(("number_read", "end"), [(2, "succeeded"), (1, "partially_succeeded"), (0, "failed")])
+async def test_a_task_whose_last_page_is_settled_while_it_waits_again_ends(
+    stores: Stores, tmp_path: Path, number_read: int, end: str
+) -> None:
+    room = room_of(stores, tmp_path, Pool())
+    await stores.running("a", pages=2)
+    lease = await stores.claim("a")
+    await stores.queue.requeue_task(await stores.tasks.get("a"))
+    for number in lease.pages:
+        if number <= number_read:
+            await stores.pages.commit_pages(lease, [read_page(number)])
+        else:
+            failure = PageFailed(number, TaskFailureReason.ENGINE_ERROR, "It cannot be read.", retryable=False)
+            await stores.pages.fail_page(lease, failure, retry_in=None)
+    assert (await stores.tasks.get("a")).status is TaskStatus.QUEUED
+    await room.dispatcher.run_once()
+    assert (await stores.tasks.get("a")).status == end
+    await room.dispatcher.stop()
+    await room.follower.stop()
 
 
 class NoInspector:

@@ -170,7 +170,7 @@ class ChunkRunner:
             await self._settler.give_back(chunk)
         finally:
             await self._handlers.pages_settled(chunk.task_id)
-        if chunk.refused and chunk.open_pages:
+        if chunk.refused and chunk.open_pages and not chunk.has_settled_any:
             await self._way.give_way(chunk.task_id)
 
     @asynccontextmanager

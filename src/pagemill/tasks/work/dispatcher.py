@@ -19,6 +19,7 @@ from datetime import timedelta
 
 from pagemill.domain.memory import DeviceId, MemoryLevel
 from pagemill.domain.ports import MemoryAdmission, OverdueTasks, PageQueue, TaskQueue
+from pagemill.domain.task.task import Task
 from pagemill.domain.work.backlog import Backlog
 from pagemill.tasks.decisions.line import Line, lanes_of
 from pagemill.tasks.decisions.plan import READER_LANE, Assignment, ChunkLimits, plan
@@ -150,9 +151,19 @@ class Dispatcher:
         admitted = 0
         for device in (memory.device for memory in self._memory.devices()):
             while admitted < room and (task := await self._queue.get_next_task(device)) is not None:
-                admitted += 1
-                self._follower.follow(task.task_id)
+                admitted += await self._let_in(task)
         return admitted
+
+    async def _let_in(self, task: Task) -> bool:
+        """Follow the task to its end; returns whether it needs a place.
+
+        It needs none, and ends here, if its last page was settled while it waited to be let in again.
+        """
+        has_open_pages = task.pages_done + task.pages_failed < task.pages_total
+        if not has_open_pages:
+            await self._pages.finish_completed(task.task_id)
+        self._follower.follow(task.task_id)
+        return has_open_pages
 
     def _plan(self, backlogs: Sequence[Backlog]) -> Sequence[Assignment]:
         planned = plan(
