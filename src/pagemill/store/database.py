@@ -220,6 +220,7 @@ async def _run(lane: _Lane, work: Callable[[Connection], _T], *, durable: bool =
     except asyncio.CancelledError:
         if not job.cancel():
             await asyncio.wait([ended])
+            ended.exception()  # retrieved, or the event loop logs an error that has no reader
         raise
 
 

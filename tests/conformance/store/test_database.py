@@ -3,6 +3,8 @@
 import _sqlite3
 import asyncio
 import ctypes
+import gc
+import threading
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,29 @@ async def test_cancelling_at_any_moment_leaves_pages_done_or_not_done(stores: St
         for number in set(lease.pages) - set(done):
             await stores.pages.commit_pages(lease, [read_page(number)])
     assert len(await stores.pages.finish_completed()) == 1
+
+
+async def test_a_cancelled_caller_leaves_no_error_behind(stores: Stores) -> None:
+    complaints: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context["message"]))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def fail(_connection: Connection) -> None:
+        begun.set()
+        go_on.wait(20)
+        raise Fault
+
+    write = asyncio.create_task(stores.database.write(fail))
+    await asyncio.to_thread(begun.wait, 20)
+    write.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.wait([write])
+    assert write.cancelled()
+    del write
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []
 
 
 async def test_a_reader_sees_what_was_before_a_writer_commits(stores: Stores) -> None:
