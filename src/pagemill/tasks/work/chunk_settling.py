@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass
-class OpenBatch:
+class OpenChunk:
     """A claimed chunk and what is still open of it.
 
     Attributes:
@@ -108,7 +108,7 @@ class PageSettler:
         self._errors = errors
         self._handlers = handlers
 
-    async def settle(self, chunk: OpenBatch, outcomes: Sequence[PageOutcome]) -> None:
+    async def settle(self, chunk: OpenChunk, outcomes: Sequence[PageOutcome]) -> None:
         """Settle pages; while the database is away, keep them: reading them once more costs far more.
 
         Raises:
@@ -116,7 +116,7 @@ class PageSettler:
         """
         await self._outlast(chunk, lambda: self._settle(chunk, outcomes))
 
-    async def lose_worker(self, chunk: OpenBatch, loss: WorkerLoss) -> None:
+    async def lose_worker(self, chunk: OpenChunk, loss: WorkerLoss) -> None:
         """Its worker is lost, with the page it was working on."""
         chunk.saw_peak(loss.peak_bytes)
         await self._outlast(chunk, lambda: self._errors.worker_lost(chunk.lease, loss, device=chunk.device))
@@ -124,18 +124,18 @@ class PageSettler:
             chunk.settle(loss.page)
             chunk.returned += loss.cause in INNOCENT
 
-    async def fail_open_pages(self, chunk: OpenBatch, error: PagemillError) -> None:
+    async def fail_open_pages(self, chunk: OpenChunk, error: PagemillError) -> None:
         """All that is open failed for the same reason."""
         await self._fail_all(
             chunk, lambda number: PageFailed(number, error.reason, error.message, retryable=error.retryable)
         )
 
-    async def charge_open_pages(self, chunk: OpenBatch, error: Exception) -> None:
+    async def charge_open_pages(self, chunk: OpenChunk, error: Exception) -> None:
         """All that is open was tried once, and failed for a fault of ours."""
         fault = Fault.logged(error, task_id=chunk.task_id, doing=f"work on pages {sorted(chunk.open_pages)}")
         await self._fail_all(chunk, fault.of_page)
 
-    async def give_back(self, chunk: OpenBatch) -> None:
+    async def give_back(self, chunk: OpenChunk) -> None:
         """What is open goes back as if it had not been touched."""
         if not chunk.open_pages:
             return
@@ -146,7 +146,7 @@ class PageSettler:
                 with suppress(StaleLease):  # taken from us: another's by now, or nobody's
                     await self._pages.give_back(chunk.lease, (number,), refused=chunk.refused)
 
-    async def _outlast(self, chunk: OpenBatch, write: Callable[[], Coroutine[None, None, None]]) -> None:
+    async def _outlast(self, chunk: OpenChunk, write: Callable[[], Coroutine[None, None, None]]) -> None:
         while True:
             try:
                 return await uninterrupted(write())
@@ -155,14 +155,14 @@ class PageSettler:
                 logger.warning("Task %s waits to have pages of %s stored: %s", chunk.task_id, pages, error)
                 await asyncio.sleep(self._write_again_after.total_seconds())
 
-    async def _settle(self, chunk: OpenBatch, outcomes: Sequence[PageOutcome]) -> None:
+    async def _settle(self, chunk: OpenChunk, outcomes: Sequence[PageOutcome]) -> None:
         left = [outcome for outcome in outcomes if outcome.number in chunk.open_pages]
         if done := [outcome for outcome in left if not isinstance(outcome, PageFailed)]:
             await self._commit(chunk, done)
         for failure in (outcome for outcome in left if isinstance(outcome, PageFailed)):
             await self._fail(chunk, failure)
 
-    async def _commit(self, chunk: OpenBatch, done: Sequence[PageRead | PageNeedsOcr]) -> None:
+    async def _commit(self, chunk: OpenChunk, done: Sequence[PageRead | PageNeedsOcr]) -> None:
         try:
             await self._pages.commit_pages(chunk.lease, done)
         except (StaleLease, DatabaseUnavailable):
@@ -178,7 +178,7 @@ class PageSettler:
         for page in done:  # one is to blame, and is not to take the others along
             await self._commit(chunk, [page])
 
-    async def _fail_all(self, chunk: OpenBatch, failure: Callable[[int], PageFailed]) -> None:
+    async def _fail_all(self, chunk: OpenChunk, failure: Callable[[int], PageFailed]) -> None:
         """One after the other; those that were taken from us meanwhile are let go."""
         for number in sorted(chunk.open_pages):
             try:
@@ -186,11 +186,11 @@ class PageSettler:
             except StaleLease:
                 chunk.settle(number)
 
-    async def _fail(self, chunk: OpenBatch, failure: PageFailed) -> None:
+    async def _fail(self, chunk: OpenChunk, failure: PageFailed) -> None:
         await self._errors.page_failed(chunk.lease, failure, device=chunk.device)
         self._settled(chunk, failure)
 
-    def _settled(self, chunk: OpenBatch, *outcomes: PageOutcome) -> None:
+    def _settled(self, chunk: OpenChunk, *outcomes: PageOutcome) -> None:
         chunk.settle(*(outcome.number for outcome in outcomes))
         self._handlers.page_settled(chunk.task_id)
         for outcome in outcomes:

@@ -16,7 +16,7 @@ from pagemill.domain.work.recognition import READER, Stage
 from pagemill.tasks.decisions.plan import Assignment
 from pagemill.tasks.progress.event_handlers import ResourceUse, TaskEventHandlers, resource_of
 from pagemill.tasks.work.chunk_params import ChunkParamsMaker
-from pagemill.tasks.work.chunk_settling import OpenBatch, PageSettler
+from pagemill.tasks.work.chunk_settling import OpenChunk, PageSettler
 from pagemill.tasks.work.error_handler import TaskErrorHandler
 from pagemill.tasks.work.faults import FaultCounter
 from pagemill.tasks.work.giving_way import GivingWay
@@ -113,7 +113,7 @@ class ChunkRunner:
 
     async def _claim(
         self, assignment: Assignment, on_last_page: Callable[[], None], ending: AsyncExitStack
-    ) -> OpenBatch | None:
+    ) -> OpenChunk | None:
         lease = await self._pages.claim_pages(
             assignment.task_id,
             assignment.kind,
@@ -123,17 +123,17 @@ class ChunkRunner:
         )
         if lease is None:
             return None
-        chunk = OpenBatch(assignment, lease, on_last_page)
+        chunk = OpenChunk(assignment, lease, on_last_page)
         ending.push_async_callback(lambda: uninterrupted(self._end(chunk)))
         return chunk
 
-    async def _work(self, chunk: OpenBatch) -> None:
+    async def _work(self, chunk: OpenChunk) -> None:
         try:
             await self._try(chunk)
         except StaleLease:
             logger.warning("Task %s: pages %s are no longer ours to work", chunk.lease.task_id, chunk.lease.pages)
 
-    async def _try(self, chunk: OpenBatch) -> None:
+    async def _try(self, chunk: OpenChunk) -> None:
         try:
             async with self._renewed(chunk.lease), self._service(chunk) as service:
                 await self._process(chunk, service)
@@ -148,7 +148,7 @@ class ChunkRunner:
         except Exception as error:  # noqa: BLE001 - logged there
             await self._settler.charge_open_pages(chunk, error)
 
-    async def _process(self, chunk: OpenBatch, service: Service) -> None:
+    async def _process(self, chunk: OpenChunk, service: Service) -> None:
         params = self._params.make(chunk.lease, chunk.device)
         most = self._config.text_pages_at_once if chunk.lease.stage is Stage.TEXT else 1
         write = partial(self._settler.settle, chunk)
@@ -165,7 +165,7 @@ class ChunkRunner:
         if lease.is_unserved:
             await uninterrupted(self._overdue.note_begun(lease))
 
-    async def _end(self, chunk: OpenBatch) -> None:
+    async def _end(self, chunk: OpenChunk) -> None:
         try:
             await self._settler.give_back(chunk)
         finally:
@@ -174,7 +174,7 @@ class ChunkRunner:
             await self._way.give_way(chunk.task_id)
 
     @asynccontextmanager
-    async def _service(self, chunk: OpenBatch) -> AsyncIterator[Service]:
+    async def _service(self, chunk: OpenChunk) -> AsyncIterator[Service]:
         options = chunk.lease.options
         of_engine = chunk.lease.stage is Stage.OCR
         service = await self._pool.acquire(
@@ -192,7 +192,7 @@ class ChunkRunner:
         finally:
             await uninterrupted(self._release(service, chunk))
 
-    async def _release(self, service: Service, chunk: OpenBatch) -> None:
+    async def _release(self, service: Service, chunk: OpenChunk) -> None:
         use = ResourceUse(chunk.device, chunk.reserved_bytes, chunk.peak_bytes)
         try:
             await self._pool.release(service)
