@@ -168,6 +168,7 @@ class Deadly(LocalPlacement):
         self.deaths = deaths
         self.number = number
         self.started = 0
+        self.signalled: set[int] = set()
 
     async def start(self, *, interpreter: str | None = None) -> WorkerProcess:
         """Start it, and signal it at once."""
@@ -175,6 +176,7 @@ class Deadly(LocalPlacement):
         self.started += 1
         if self.started <= self.deaths:
             process.signal_group(self.number)
+            self.signalled.add(process.pid)
         return process
 
 
@@ -212,9 +214,10 @@ class Attempts:
         return [answer for answer in answers if isinstance(answer, OCRService | WorkerLost)]
 
     async def _end_those_that_hang(self) -> None:
-        if self.death in ("guard", "reservation") and self.placement.started <= self.deaths:
-            for resident in self.yard.models.snapshot():
-                await self.yard.models.kill(resident.worker_id, self.cause)
+        if self.death in ("guard", "reservation"):
+            for worker in self.yard.models.workers():
+                if worker.pid in self.placement.signalled:
+                    await self.yard.models.kill(worker.worker_id, self.cause)
 
 
 @pytest.mark.parametrize("waiters", [1, 2])
