@@ -74,15 +74,19 @@ class PooledInspector:
         return await self._inspect_again(replace(look, memory_bytes=DECODING_BYTES), caller)
 
     async def _inspect_again(self, look: Look, caller: str) -> DocumentInfo:
-        """With more memory. A reader may have died by chance; two that die over the same document died of it."""
+        """With more memory. A reader may have died by chance; two that die over the same document died of it.
+
+        The kernel lets a reader have twice its memory. A buffer that grows by doubling is then refused its next step
+        while it holds a third of that, which is more than half of the reader's memory.
+        """
         try:
             return await self._inspect(look, caller)
         except OutOfMemory as error:
             raise _too_large(look) from error
         except WorkerLost as error:
             cause, peak_bytes = error.details.get("cause"), error.details.get("peak_bytes")
-            took_all = isinstance(peak_bytes, int) and peak_bytes > look.memory_bytes
-            if cause == LossCause.OVER_RESERVATION or (cause in _DOCUMENT_S and took_all):
+            was_refused_more = isinstance(peak_bytes, int) and peak_bytes > look.memory_bytes // 2
+            if cause == LossCause.OVER_RESERVATION or (cause in _DOCUMENT_S and was_refused_more):
                 raise _too_large(look) from error
             if cause not in _DOCUMENT_S or cause == LossCause.KERNEL_OOM:
                 raise
