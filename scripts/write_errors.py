@@ -10,26 +10,31 @@ from pagemill.web import problems
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "errors.md"
 WEB = Path(problems.__file__).parent
 MEANINGS = {
-    TaskFailureReason.INVALID_REQUEST: "What was asked for does not fit the document, such as a page it does not have.",
-    TaskFailureReason.UNSUPPORTED_FORMAT: "The bytes are none of the kinds that can be read.",
-    TaskFailureReason.INVALID_DOCUMENT: "The kind is known, but the file is damaged beyond opening.",
-    TaskFailureReason.ENCRYPTED_DOCUMENT: "The document needs a password; send it without one.",
-    TaskFailureReason.DOCUMENT_TOO_LARGE: "More bytes, pages or pixels than the settings allow; send it in parts.",
-    TaskFailureReason.PAGE_UNREADABLE: "The page cannot be rendered or its image decoded.",
-    TaskFailureReason.ENGINE_ERROR: "The engine failed on this page, every time it was tried.",
-    TaskFailureReason.WORKER_CRASHED: "The page ended its workers; its model set does not try it again for a day.",
+    TaskFailureReason.INVALID_REQUEST: "The request does not fit the document: for example, it asks for a page that "
+    "the document lacks.",
+    TaskFailureReason.UNSUPPORTED_FORMAT: "Pagemill cannot read this file format.",
+    TaskFailureReason.INVALID_DOCUMENT: "Pagemill knows the format, but the file is too damaged to open.",
+    TaskFailureReason.ENCRYPTED_DOCUMENT: "The document needs a password; remove the password and send it again.",
+    TaskFailureReason.DOCUMENT_TOO_LARGE: "The document has more bytes, pages or pixels than the settings allow; send "
+    "it in parts.",
+    TaskFailureReason.PAGE_UNREADABLE: "Rendering the page or decoding its image failed.",
+    TaskFailureReason.ENGINE_ERROR: "The engine failed on this page at every attempt.",
+    TaskFailureReason.WORKER_CRASHED: "The page crashed its workers; its model set does not try the page again for a "
+    "day.",
     TaskFailureReason.TIMEOUT: "The page took longer than `tasks.page_timeout_seconds`.",
-    TaskFailureReason.QUEUE_TIMEOUT: "The task was not let in within `tasks.queue_timeout_seconds`.",
-    TaskFailureReason.DEADLINE_EXCEEDED: "The task's own `deadline_seconds` were over; finished pages are kept.",
-    TaskFailureReason.CANCELLED: "Somebody cancelled the task; finished pages are kept.",
-    TaskFailureReason.OUT_OF_MEMORY: "The page ran out of memory in a smaller batch (of an engine that reads lines in "
-    "batches), in a fresh process, alone on its device, on another device, and at a lower resolution where that was "
-    "allowed.",
-    TaskFailureReason.POOL_EXHAUSTED: "No worker or no memory was free within `tasks.queue_timeout_seconds`.",
-    TaskFailureReason.DEVICE_UNAVAILABLE: "The device asked for is not there.",
-    TaskFailureReason.MEMORY_LIMIT_EXCEEDED: "The page needs more memory than was promised, or than there ever is.",
-    TaskFailureReason.INTERNAL_ERROR: "A fault of Pagemill's own, every time it was tried; the log tells more under "
-    "the error id in the message.",
+    TaskFailureReason.QUEUE_TIMEOUT: "The task did not start within `tasks.queue_timeout_seconds`.",
+    TaskFailureReason.DEADLINE_EXCEEDED: "The task's own `deadline_seconds` passed; its finished pages remain "
+    "available.",
+    TaskFailureReason.CANCELLED: "A user cancelled the task; its finished pages remain available.",
+    TaskFailureReason.OUT_OF_MEMORY: "The page ran out of memory at every attempt: in a smaller batch (engines that "
+    "read lines in batches), in a fresh process, alone on its device, on another device, and at a lower resolution if "
+    "the request allowed that.",
+    TaskFailureReason.POOL_EXHAUSTED: "No worker or no memory became free within `tasks.queue_timeout_seconds`.",
+    TaskFailureReason.DEVICE_UNAVAILABLE: "The service does not have the requested device.",
+    TaskFailureReason.MEMORY_LIMIT_EXCEEDED: "The page needs more memory than its reservation, or more than the "
+    "service has.",
+    TaskFailureReason.INTERNAL_ERROR: "Pagemill itself failed at every attempt; find the error id of the message in "
+    "the log for details.",
 }
 HEAD = """# Errors
 
@@ -39,9 +44,9 @@ Written by `scripts/write_errors.py` from `src/pagemill/domain/errors.py` and `s
 
 Every refusal is a [problem detail](https://www.rfc-editor.org/rfc/rfc9457) (`application/problem+json`): `type`,
 `title`, `status`, `detail` (what happened and what to do next), `instance`, `code`, `retryable`, `request_id` (also in
-the log and in the header `X-Request-Id`), `details` (numbers and names) and `errors` (each field that was refused).
-Where the time is known at which trying again makes sense, there is a `Retry-After`. The last column tells what
-`retryable` says: whether the same request may succeed later without being changed. The types can be fetched:
+the log and in the header `X-Request-Id`), `details` (numbers and names) and `errors` (each wrong field).
+If the service knows when to try again, the answer has a `Retry-After` header. The last column shows `retryable`:
+whether the same request, unchanged, may succeed later. You can fetch each type, for example
 `GET /problems/queue-full`.
 
 | `type` | `code` | status | title | retryable |
@@ -50,14 +55,15 @@ Where the time is known at which trying again makes sense, there is a `Retry-Aft
 REASONS = """
 ## Why tasks and pages fail
 
-The `reason` in `failure` of a task or a page; its `message` says more. What may go better next time was tried again
-`tasks.retry.max_attempts` times before; `POST /tasks/{task_id}/retry` tries the pages that failed once more.
+This is the `reason` in the `failure` of a task or a page; `message` gives the details. Pagemill repeats work that may
+succeed next time, up to `tasks.retry.max_attempts` attempts. `POST /tasks/{task_id}/retry` tries the failed pages
+again.
 
 | reason | meaning |
 |---|---|
 """
 EXITS = """
-The command line turns them into [exit codes](cli.md#exit-codes).
+The command line maps them to [exit codes](cli.md#exit-codes).
 """
 
 

@@ -1,7 +1,7 @@
 """Every setting, its default and its unit; the only module that reads the environment.
 
-Sources in rising order: defaults, `pagemill.yaml`, environment `PAGEMILL_*` (sections joined by two underscores:
-`PAGEMILL_TASKS__MAX_QUEUE_SIZE=200`), command line. An unknown key is refused by name, in every source.
+Each source overrides the ones before it: defaults, `pagemill.yaml`, environment `PAGEMILL_*` (two underscores join
+sections: `PAGEMILL_TASKS__MAX_QUEUE_SIZE=200`), command line. An unknown key in any source is an error that names it.
 """
 
 import difflib
@@ -38,140 +38,141 @@ class _Section(BaseModel):
 
 
 class RetrySettings(_Section):
-    """When a failed page is tried again."""
+    """How failed pages are retried."""
 
     max_attempts: Count = 3
-    """Times a page's own work may fail before the page is given up."""
+    """Attempts at a page before the page fails."""
     backoff_multiplier: Annotated[float, Field(ge=1)] = 2.0
-    """Each wait before a retry is this many times the one before."""
+    """Each wait before a retry is this many times the previous one."""
     memory_reduction_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """A batch of lines that ran out of memory is tried again at this share of its size; lines read singly are not."""
+    """If a batch of lines runs out of memory, retry it at this share of its size; single lines are not reduced."""
     first_delay_seconds: Seconds = 1.0
     """Wait before the first retry."""
     max_crashes: Count = 2
-    """Workers a page may kill before it is quarantined."""
+    """Workers that a page may crash before it is quarantined."""
 
 
 class TaskSettings(_Section):
-    """The queue and what becomes of tasks."""
+    """The queue and the life of tasks."""
 
     max_queue_size: Count = 100
-    """Tasks that may wait; one more is answered 429 with a Retry-After."""
+    """Most tasks that may wait; the next one gets 429 with a Retry-After."""
     queue_timeout_seconds: Seconds = 300
-    """A task expires once no worker has begun on a page of it for so long, since it was queued or refused a worker."""
+    """A task expires if no worker begins on a page of it for this long after it was queued or refused a worker."""
     enable_priority_queue: bool = True
-    """Off: first in, first out."""
+    """Take tasks by priority, which rises with waiting. Off: first in, first out."""
     enable_resource_tracking: bool = True
-    """Sample the memory of running tasks into `task_metrics`."""
+    """Record memory samples of running tasks in `task_metrics`."""
     cleanup_timeout_seconds: Seconds = 30
     """Longest a task's cleanup may take."""
     retry: RetrySettings = RetrySettings()
     max_running: Count = 64
-    """Tasks whose pages are worked in turns; the others wait."""
+    """Most tasks that run at once and take turns with their pages; the others wait."""
     lease_seconds: Annotated[float, Field(gt=0, le=3600)] = 20
-    """A worker's right to its pages, renewed while the server lives; pages of a dead server are free after it."""
+    """How long a server keeps its pages without renewing the lease; other servers may then take them."""
     page_timeout_seconds: Seconds = 120
-    """A page that takes longer counts as hung, and its worker is ended."""
+    """Longest one page may take. A page that takes longer counts as hung, and Pagemill ends its worker."""
     pages_per_batch: Count = 4
-    """Most pages a worker is given at once to recognise."""
+    """Most pages that a worker gets at once for recognition."""
     retention_days: Annotated[float, Field(gt=0, le=36_500)] = 7
-    """Tasks that are over are deleted after this, with their documents and results, unless they asked for another."""
+    """Days to keep finished tasks with their documents and results. A task may ask for a different time."""
 
 
 class ServerSettings(_Section):
     """The HTTP server."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. Anything but loopback wants `api_keys` and a TLS proxy before it."""
+    """Address to listen on. For anything but loopback, set `api_keys` and put a TLS proxy in front."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
-    """0 takes a free port and prints it."""
+    """Port to listen on. 0 takes a free port and prints it."""
     max_upload_mb: Count = 512
     """Largest document, MiB."""
     max_concurrent_uploads: Count = 8
-    """Uploads received at the same time."""
+    """Most uploads that the server receives at the same time."""
     max_wait_seconds: Seconds = 120
-    """Longest a `Prefer: wait=N` is honoured."""
+    """Longest wait that `Prefer: wait=N` can ask for."""
     api_keys: tuple[str, ...] = ()
-    """Bearer tokens that may use the API; none leaves it open."""
+    """Bearer tokens that may use the API. Without any, the API is open."""
     allowed_hosts: tuple[str, ...] = ()
-    """Names the service is reached by, beside IP addresses and names without a dot; "*" for any."""
+    """Host names that clients may use, beside IP addresses and names without a dot; "*" allows any."""
 
 
 class PoolSettings(_Section):
-    """Workers and the models they keep."""
+    """Workers and their models."""
 
     services_per_device: Count | Literal["auto"] = "auto"
-    """Workers on each device; auto: cores / threads_per_service on the CPU, one on each GPU."""
+    """Workers on each device. auto: cores / threads_per_service on the CPU, one on each GPU."""
     threads_per_service: Count | Literal["auto"] = "auto"
-    """Threads one worker computes with; auto: up to 4.
+    """Threads of one worker. auto: up to 4.
 
     One worker with 2 threads does as much as two workers with 1, in half the memory."""
     readers: Count = 1
-    """Workers without models that take text layers; `documents.max_inspections` is about those that see uploads."""
+    """Workers without models that read text layers. `documents.max_inspections` counts those that inspect uploads."""
     services_total: Count | None = None
-    """Most workers that read pages at the same time, on all devices and readers together; none: all there are.
+    """Most workers that read pages at the same time, all devices and readers together. none: no limit.
 
-    A page that finds none waits `acquire_timeout_seconds` for one."""
+    A page waits up to `acquire_timeout_seconds` for a worker."""
     idle_timeout_seconds: Seconds = 300
-    """A model set unused this long is unloaded: its process exits."""
+    """Unload a model set that was unused for this long: its process exits."""
     idle_timeouts_seconds: dict[str, Seconds] = Field(default_factory=dict)
-    """The same for single engines, by name, where it differs; `reader` is the worker without an engine."""
+    """Idle timeouts of single engines, by name; `reader` is the worker without an engine."""
     acquire_timeout_seconds: Seconds = 60
-    """Longest wait for a free service before `pool_exhausted`."""
+    """Longest wait for a free service; then the work fails with `pool_exhausted`."""
     load_timeout_seconds: Seconds = 120
     """Longest a worker may take to load its models."""
     worker_data_limit_mb: Count | None = None
-    """`RLIMIT_DATA` of a worker once its models are loaded, MiB of private data; none: only its promise binds it.
+    """`RLIMIT_DATA` of a worker once its models are loaded, MiB of private data. none: only its reservation binds it.
 
-    What would exceed it fails as out of memory in the worker, before the guard has to end it."""
+    An allocation over the limit fails in the worker as out of memory, before the guard has to end the worker."""
 
 
 class MemorySettings(_Section):
     """Limits and levels of the memory guard."""
 
     limit_mb: Count | None = None
-    """Use no more host memory than this, MiB; none: what the machine and its cgroups allow."""
+    """Most host memory to use, MiB. none: all that the machine and its cgroups allow."""
     soft_percent: Percent = 80
-    """From here on nothing new is loaded, and idle models go."""
+    """From this level on, load nothing new and unload idle models."""
     hard_percent: Percent = 90
-    """From here on no work is started; promises end here too."""
+    """From this level on, start no work. Reservations together never exceed this level."""
     emergency_percent: Percent = 95
-    """From here on the newest retriable worker is ended, one at a time."""
+    """From this level on, end workers whose work can be repeated, the newest first, one at a time."""
 
     @model_validator(mode="after")
     def _levels_rise(self) -> Self:
         if not self.soft_percent < self.hard_percent < self.emergency_percent:
-            raise ValueError("soft_percent < hard_percent < emergency_percent must hold")
+            raise ValueError("set the levels so that soft_percent < hard_percent < emergency_percent")
         return self
 
 
 class DocumentSettings(_Section):
-    """What is accepted at the door."""
+    """Limits on documents, and how uploads are inspected."""
 
     max_pages: Count = 5000
-    """Pages a document may have."""
+    """Most pages of a document."""
     inspect_timeout_seconds: Seconds = 20
-    """Longest the first look at an upload may take; as long it may wait for its turn."""
+    """Longest time to inspect an upload; an upload waits up to the same time for its turn."""
     max_inspections: Count = 4
-    """Uploads that are looked at together, each by a reader of its own where there is memory for that.
+    """Most uploads inspected at once, each by its own reader if memory allows.
 
-    A caller with an API key has at most half of them. Who gets no turn in time is answered 503 with a Retry-After."""
+    A caller with an API key gets at most half of these places. An upload that gets no turn in time is answered 503
+    with a Retry-After."""
 
 
 class WebhookSettings(_Section):
     """Messages to other services when tasks end."""
 
     secret: SecretStr | None = None
-    """What messages are signed with: whsec_ and at least 24 random bytes in Base64; without it none are sent."""
+    """Secret that signs messages: whsec_ and at least 24 random bytes in Base64. Without it, no webhooks are sent."""
     allow_private: bool = False
-    """Deliver to addresses of one's own network too."""
+    """Also deliver to private addresses, such as those of your own network."""
 
 
 class AlertSettings(_Section):
-    """Whom to tell when something is wrong."""
+    """Where to report problems."""
 
     webhook_url: str | None = None
-    """Told of pages that run out of memory, by a signed webhook."""
+    """URL that gets a signed webhook when a page runs out of memory."""
 
 
 class Settings(BaseSettings):
@@ -186,17 +187,17 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path("data")
-    """Where the database, uploads and working files live."""
+    """Folder for the database, uploads and working files."""
     database_url: str | None = None
-    """SQLAlchemy URL; none: SQLite in `data_dir`. PostgreSQL: `postgresql+psycopg://user@host/name`."""
+    """SQLAlchemy URL of the database. none: SQLite in `data_dir`. PostgreSQL: `postgresql+psycopg://user@host/name`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe messages that are logged."""
+    """Log messages of this severity and above."""
     log_format: Literal["console", "json"] = "console"
-    """For people, or one JSON object a line."""
+    """console: text for people. json: one JSON object per line."""
     server_url: str | None = None
-    """Where the command line finds the service; none: where `server` says that it listens."""
+    """URL at which the command line finds the service. none: the address in `server`."""
     api_key: SecretStr | None = None
-    """The API key the command line uses; none: without `server_url`, the first of `server.api_keys`."""
+    """API key for the command line. none: the first of `server.api_keys`, unless `server_url` is set."""
     server: ServerSettings = ServerSettings()
     tasks: TaskSettings = TaskSettings()
     pool: PoolSettings = PoolSettings()
@@ -205,22 +206,22 @@ class Settings(BaseSettings):
     webhooks: WebhookSettings = WebhookSettings()
     alerts: AlertSettings = AlertSettings()
     engines: dict[str, dict[str, str | int | float | bool]] = Field(default_factory=dict)
-    """Further settings of each engine, by its name."""
+    """More settings of single engines, by name."""
 
     @property
     def resolved_database_url(self) -> str:
-        """The database to use, the default filled in."""
+        """The URL of the database to use."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'pagemill.db'}"
 
     @property
     def resolved_server_url(self) -> str:
-        """Where the command line finds the service, the default filled in."""
+        """The URL at which the command line finds the service."""
         host = _REACHED_BY.get(self.server.host, self.server.host)
         return self.server_url or f"http://{f'[{host}]' if ':' in host else host}:{self.server.port}"
 
     @property
     def resolved_api_key(self) -> str | None:
-        """The API key the command line uses, the default filled in."""
+        """The API key that the command line uses."""
         if self.api_key is not None:
             return self.api_key.get_secret_value()
         return self.server.api_keys[0] if self.server.api_keys and not self.server_url else None
@@ -234,7 +235,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is handed in: `load_settings` merges the sources, so that nothing is read behind its back."""
+        """Use only the values passed in: `load_settings` reads and merges all sources itself."""
         return (init_settings,)
 
 
@@ -242,11 +243,11 @@ def load_settings(file: Path | None = None, *, overrides: Mapping[str, object] |
     """Read the settings from all sources.
 
     Args:
-        file: The configuration file; None looks at `PAGEMILL_CONFIG`, then for `pagemill.yaml` here.
-        overrides: What the command line says, nested like the file.
+        file: The configuration file; None uses `PAGEMILL_CONFIG`, or else `pagemill.yaml` in the working directory.
+        overrides: Values from the command line, nested like the file.
 
     Raises:
-        InvalidSettings: A key is unknown or a value cannot be used; the message names each with its remedy.
+        InvalidSettings: A key is unknown or a value is wrong; the message names each and says how to fix it.
     """
     path = _config_file(file)
     _refuse_unknown_variables(os.environ)
@@ -257,13 +258,13 @@ def load_settings(file: Path | None = None, *, overrides: Mapping[str, object] |
     except ValidationError as error:
         raise InvalidSettings(_explain(error, path)) from error
     except (yaml.YAMLError, SettingsError, ValueError, TypeError) as error:
-        raise InvalidSettings(f"The settings cannot be read ({path or 'environment'}): {error}") from error
+        raise InvalidSettings(f"Pagemill cannot read the settings ({path or 'environment'}): {error}") from error
 
 
 def _config_file(given: Path | None) -> Path | None:
     named = given or (Path(os.environ[CONFIG_VARIABLE]) if CONFIG_VARIABLE in os.environ else None)
     if named is not None and not named.is_file():
-        raise InvalidSettings(f"There is no configuration file {named}.")
+        raise InvalidSettings(f"The configuration file {named} does not exist. Check the path, or create the file.")
     return named or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
 
 
@@ -285,7 +286,8 @@ def _refuse_unknown_variables(variables: Iterable[str]) -> None:
             continue
         top = variable.split("__", maxsplit=1)[0]
         if top not in fields:
-            raise InvalidSettings(f"The environment variable {variable} is no setting.{_did_you_mean(top, fields)}")
+            hint = _did_you_mean(top, fields)
+            raise InvalidSettings(f"The environment variable {variable} is not a setting.{hint}")
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -298,10 +300,10 @@ def _explain(error: ValidationError, path: Path | None) -> str:
     for detail in error.errors():
         key = ".".join(str(part) for part in detail["loc"])
         if detail["type"] == "extra_forbidden":
-            problems.append(f"{key}: there is no such setting.{_did_you_mean(key, _dotted_keys(Settings))}")
+            problems.append(f"{key}: this setting does not exist.{_did_you_mean(key, _dotted_keys(Settings))}")
         else:
             problems.append(f"{key}: {detail['msg']} (got {detail['input']!r}).")
-    return f"Settings refused ({path or 'environment and command line'}): " + " ".join(problems)
+    return f"The settings are not valid ({path or 'environment and command line'}): " + " ".join(problems)
 
 
 def _dotted_keys(model: type[BaseModel], prefix: str = "") -> list[str]:

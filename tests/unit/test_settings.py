@@ -46,9 +46,9 @@ def test_a_named_file_is_read_from_the_variable(elsewhere: Path, monkeypatch: py
     [
         (
             "tasks: {max_queu_size: 1}",
-            r"tasks\.max_queu_size: there is no such setting\. Did you mean tasks\.max_queue_size",
+            r"tasks\.max_queu_size: this setting does not exist\. Did you mean tasks\.max_queue_size",
         ),
-        ("task: {}", r"task: there is no such setting\. Did you mean tasks"),
+        ("task: {}", r"task: this setting does not exist\. Did you mean tasks"),
         ("tasks: {max_queue_size: many}", r"tasks\.max_queue_size: .*integer"),
         ("tasks: {retry: {memory_reduction_factor: 1.5}}", r"memory_reduction_factor: .*less than 1"),
         ("tasks: [1, 2", r"pagemill\.yaml"),
@@ -65,8 +65,8 @@ def test_a_wrong_file_is_refused_by_the_name_of_the_key(elsewhere: Path, text: s
     ("variable", "complaint"),
     [
         ("PAGEMILL_TASK__MAX_QUEUE_SIZE", "Did you mean PAGEMILL_TASKS"),
-        ("PAGEMILL_TASKS__MAX_QUEUE", r"tasks\.max_queue: there is no such setting"),
-        ("PAGEMILL_COLOUR", "is no setting"),
+        ("PAGEMILL_TASKS__MAX_QUEUE", r"tasks\.max_queue: this setting does not exist"),
+        ("PAGEMILL_COLOUR", "is not a setting"),
     ],
 )
 def test_a_wrong_variable_is_refused_by_its_name(
@@ -77,8 +77,8 @@ def test_a_wrong_variable_is_refused_by_its_name(
         load_settings()
 
 
-def test_a_missing_named_file_is_said() -> None:
-    with pytest.raises(InvalidSettings, match=r"There is no configuration file nowhere\.yaml"):
+def test_a_missing_named_file_is_an_error() -> None:
+    with pytest.raises(InvalidSettings, match=r"The configuration file nowhere\.yaml does not exist"):
         load_settings(Path("nowhere.yaml"))
 
 

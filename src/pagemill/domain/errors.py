@@ -1,4 +1,4 @@
-r"""Every error Pagemill raises on purpose, and every reason a task can fail for.
+r"""Every error that Pagemill raises on purpose, and every reason for which a task can fail.
 
 PagemillError
 ├── InvalidRequest
@@ -43,7 +43,7 @@ from pagemill.domain.text import storable
 
 
 class TaskFailureReason(StrEnum):
-    """Why a task or a page failed; stored with it and shown to people."""
+    """Why a task or a page failed. Stored with it and shown to users."""
 
     INVALID_REQUEST = "invalid_request"
     UNSUPPORTED_FORMAT = "unsupported_format"
@@ -64,19 +64,19 @@ class TaskFailureReason(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
-WANT_OF_MEMORY = frozenset({TaskFailureReason.OUT_OF_MEMORY, TaskFailureReason.MEMORY_LIMIT_EXCEEDED})
-"""The reasons that a smaller batch, another device or a lower resolution may cure."""
+MEMORY_REASONS = frozenset({TaskFailureReason.OUT_OF_MEMORY, TaskFailureReason.MEMORY_LIMIT_EXCEEDED})
+"""Reasons that a smaller batch, another device or a lower resolution may cure."""
 
 
 class PagemillError(Exception):
-    """Base of all errors raised on purpose. The message is one sentence that says what to do.
+    """Base of all errors raised on purpose. The message says what happened and what to do next.
 
-    Texts in it may come from outside; they are made `storable`.
+    The message and the details may contain text from outside; the constructor makes it `storable`.
 
     Attributes:
-        code: Stable name of the kind, part of the API ("queue_full").
-        reason: What a task or page that ends by it is marked with.
-        retryable: Whether the same request may succeed later without being changed.
+        code: Stable name of the kind of error, part of the API ("queue_full").
+        reason: The failure reason of a task or page that ends with this error.
+        retryable: Whether the same request, unchanged, may succeed later.
     """
 
     code: ClassVar[str] = "internal_error"
@@ -90,47 +90,47 @@ class PagemillError(Exception):
 
 
 class InvalidRequest(PagemillError):
-    """What was asked cannot be understood."""
+    """The request is wrong."""
 
     code = "invalid_request"
     reason = TaskFailureReason.INVALID_REQUEST
 
 
 class InvalidPageRange(InvalidRequest):
-    """A page range such as "1-3,7,-1" does not parse, or names no page of the document."""
+    """A page range such as "1-3,7,-1" does not parse, or the document has no such page."""
 
     code = "invalid_page_range"
 
 
 class UnknownEngine(InvalidRequest):
-    """The engine, profile or language asked for is not there."""
+    """The service does not know the requested engine, profile or language."""
 
     code = "unknown_engine"
 
 
 class EngineUnavailable(InvalidRequest):
-    """The engine asked for cannot be used here; the message says what is missing and how to get it."""
+    """The requested engine does not run here; the message says what is missing and how to get it."""
 
     code = "engine_unavailable"
 
 
 class IdempotencyKeyReused(InvalidRequest):
-    """An idempotency key came again with another document or other options."""
+    """The caller used the idempotency key before, with another document or other options."""
 
     code = "idempotency_key_reused"
 
 
 class BatchTooLarge(InvalidRequest):
-    """More documents were sent at once than may ever wait; `details` hold the numbers."""
+    """The batch has more documents than the queue can hold; `details` has the numbers."""
 
     code = "batch_too_large"
 
 
 class DocumentsRefused(InvalidRequest):
-    """Some documents of a batch cannot be read, so none was taken.
+    """The service cannot read some documents of a batch, so it accepted none.
 
     Attributes:
-        refusals: Why, by the document's place in the batch (from 1) and its name.
+        refusals: The error of each such document, by its position in the batch (from 1) and its name.
     """
 
     code = "documents_refused"
@@ -139,34 +139,34 @@ class DocumentsRefused(InvalidRequest):
 
     @classmethod
     def of(cls, refusals: Mapping[tuple[int, str], PagemillError], message: str) -> Self:
-        """The error of these documents."""
+        """The error for these documents."""
         error = cls(message, refused=len(refusals))
         error.refusals = refusals
         return error
 
 
 class InvalidSettings(PagemillError):
-    """A setting is unknown or has a value that cannot be used."""
+    """A setting is unknown or has a wrong value."""
 
     code = "invalid_settings"
 
 
 class DocumentError(PagemillError):
-    """The document itself is at fault; sending it again will not help."""
+    """The document itself is the problem; sending it again does not help."""
 
     code = "invalid_document"
     reason = TaskFailureReason.INVALID_DOCUMENT
 
 
 class UnsupportedFormat(DocumentError):
-    """The bytes are none of the kinds that can be read."""
+    """Pagemill cannot read this file format."""
 
     code = "unsupported_format"
     reason = TaskFailureReason.UNSUPPORTED_FORMAT
 
 
 class InvalidDocument(DocumentError):
-    """The kind is known, but the file is damaged beyond opening."""
+    """Pagemill knows the format, but the file is too damaged to open."""
 
 
 class EncryptedDocument(DocumentError):
@@ -177,25 +177,25 @@ class EncryptedDocument(DocumentError):
 
 
 class DocumentTooLarge(DocumentError):
-    """More bytes, pages or pixels than the settings allow."""
+    """The document has more bytes, pages or pixels than the settings allow."""
 
     code = "document_too_large"
     reason = TaskFailureReason.DOCUMENT_TOO_LARGE
 
 
 class PageError(PagemillError):
-    """One page could not be read; the others are delivered."""
+    """One page failed; the result contains the others."""
 
     code = "page_unreadable"
     reason = TaskFailureReason.PAGE_UNREADABLE
 
 
 class PageUnreadable(PageError):
-    """The page cannot be rendered or its image decoded."""
+    """Rendering the page or decoding its image failed."""
 
 
 class EngineFailed(PageError):
-    """The engine raised on this page."""
+    """The engine raised an error on this page."""
 
     code = "engine_error"
     reason = TaskFailureReason.ENGINE_ERROR
@@ -203,47 +203,47 @@ class EngineFailed(PageError):
 
 
 class NotFound(PagemillError):
-    """There is no such task, page or result."""
+    """The task, page or result does not exist."""
 
     code = "not_found"
     reason = TaskFailureReason.INVALID_REQUEST
 
 
 class Conflict(PagemillError):
-    """The thing is not in a state that allows this."""
+    """The present state of the task, page or batch does not allow this."""
 
     code = "conflict"
     reason = TaskFailureReason.INVALID_REQUEST
 
 
 class IllegalTransition(Conflict):
-    """A task cannot go from its present status to the one asked for."""
+    """A task cannot change from its present status to the requested one."""
 
     code = "illegal_transition"
 
 
 class StaleLease(Conflict):
-    """The lease under which a page was worked has been given to another worker."""
+    """The lease on the page expired, and another worker has the page now."""
 
     code = "stale_lease"
 
 
 class DuplicateSubmission(Conflict):
-    """Another request with the same idempotency key was faster."""
+    """Another request with the same idempotency key came first."""
 
     code = "duplicate_submission"
     retryable = True
 
 
 class QueueFull(PagemillError):
-    """The queue holds all it may; `details["retry_after_s"]` says when to come back."""
+    """The queue is full; `details["retry_after_s"]` says when to try again."""
 
     code = "queue_full"
     retryable = True
 
 
 class MemoryShortage(PagemillError):
-    """Memory is what is missing."""
+    """There is too little memory."""
 
     code = "memory"
     reason = TaskFailureReason.OUT_OF_MEMORY
@@ -251,20 +251,20 @@ class MemoryShortage(PagemillError):
 
 
 class OutOfMemory(MemoryShortage):
-    """An allocation failed, or the kernel killed the worker for memory."""
+    """An allocation failed, or the kernel killed the worker to free memory."""
 
     code = "out_of_memory"
 
 
 class MemoryLimitExceeded(MemoryShortage):
-    """A worker used more than was reserved for it and was ended."""
+    """A worker used more memory than its reservation, and the guard ended it."""
 
     code = "memory_limit_exceeded"
     reason = TaskFailureReason.MEMORY_LIMIT_EXCEEDED
 
 
 class NeverFits(MemoryShortage):
-    """The work needs more memory than the device could ever give."""
+    """The work needs more memory than the device can ever provide."""
 
     code = "never_fits"
     reason = TaskFailureReason.MEMORY_LIMIT_EXCEEDED
@@ -280,14 +280,14 @@ class PoolExhausted(PagemillError):
 
 
 class DeviceUnavailable(PagemillError):
-    """The device asked for is not on any machine that takes part."""
+    """No machine of the service has the requested device."""
 
     code = "device_unavailable"
     reason = TaskFailureReason.DEVICE_UNAVAILABLE
 
 
 class WorkerLost(PagemillError):
-    """A worker process died or hung; `details["cause"]` says how."""
+    """A worker process died or hung; `details["cause"]` says which."""
 
     code = "worker_lost"
     reason = TaskFailureReason.WORKER_CRASHED
@@ -303,7 +303,7 @@ class TimedOut(PagemillError):
 
 
 class DatabaseUnavailable(PagemillError):
-    """The database cannot be used now: it is away, restarting, full or locked. What was being written may be lost."""
+    """The database does not answer: it is away, restarting, full or locked. The last write may be lost."""
 
     code = "database_unavailable"
     retryable = True

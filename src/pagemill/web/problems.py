@@ -21,61 +21,61 @@ Detail = str | int | float | None
 
 PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     # what the domain raises, by `PagemillError.code`
-    "invalid_request": (HTTPStatus.UNPROCESSABLE_ENTITY, "The request cannot be used as it is"),
+    "invalid_request": (HTTPStatus.UNPROCESSABLE_ENTITY, "The request is not valid"),
     "invalid_page_range": (HTTPStatus.UNPROCESSABLE_ENTITY, "The page range does not fit the document"),
-    "unknown_engine": (HTTPStatus.UNPROCESSABLE_ENTITY, "There is no such engine, profile or language"),
-    "engine_unavailable": (HTTPStatus.UNPROCESSABLE_ENTITY, "The engine cannot be used here"),
-    "idempotency_key_reused": (HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key was used for something else"),
-    "batch_too_large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The batch has more documents than may wait"),
-    "documents_refused": (HTTPStatus.UNPROCESSABLE_ENTITY, "Documents of the batch cannot be read"),
-    "duplicate_submission": (HTTPStatus.CONFLICT, "Another request with the same key is being worked"),
+    "unknown_engine": (HTTPStatus.UNPROCESSABLE_ENTITY, "Unknown engine, profile or language"),
+    "engine_unavailable": (HTTPStatus.UNPROCESSABLE_ENTITY, "The engine is not available here"),
+    "idempotency_key_reused": (HTTPStatus.UNPROCESSABLE_ENTITY, "The idempotency key belongs to another request"),
+    "batch_too_large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The batch has too many documents"),
+    "documents_refused": (HTTPStatus.UNPROCESSABLE_ENTITY, "The batch contains documents that cannot be read"),
+    "duplicate_submission": (HTTPStatus.CONFLICT, "The service is handling another request with the same key"),
     "invalid_settings": (HTTPStatus.INTERNAL_SERVER_ERROR, "The service is not set up correctly"),
     "invalid_document": (HTTPStatus.UNPROCESSABLE_ENTITY, "The document cannot be opened"),
-    "unsupported_format": (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The document is of no kind that can be read"),
+    "unsupported_format": (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The service cannot read this file format"),
     "encrypted_document": (HTTPStatus.UNPROCESSABLE_ENTITY, "The document needs a password"),
     "document_too_large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The document is larger than allowed"),
     "page_unreadable": (HTTPStatus.UNPROCESSABLE_ENTITY, "The page cannot be read"),
     "engine_error": (HTTPStatus.INTERNAL_SERVER_ERROR, "The engine failed"),
     "not_found": (HTTPStatus.NOT_FOUND, "Not found"),
-    "conflict": (HTTPStatus.CONFLICT, "The task's present state does not allow this"),
+    "conflict": (HTTPStatus.CONFLICT, "The present state does not allow this"),
     "illegal_transition": (HTTPStatus.CONFLICT, "The task cannot change to that status"),
-    "stale_lease": (HTTPStatus.CONFLICT, "The page has been given to another worker"),
+    "stale_lease": (HTTPStatus.CONFLICT, "Another worker has the page now"),
     "queue_full": (HTTPStatus.TOO_MANY_REQUESTS, "Too many tasks are waiting"),
-    "memory": (HTTPStatus.SERVICE_UNAVAILABLE, "There is not enough memory now"),
-    "out_of_memory": (HTTPStatus.SERVICE_UNAVAILABLE, "There was not enough memory"),
-    "memory_limit_exceeded": (HTTPStatus.SERVICE_UNAVAILABLE, "More memory was used than was reserved"),
-    "never_fits": (HTTPStatus.INSUFFICIENT_STORAGE, "The work needs more memory than there is"),
+    "memory": (HTTPStatus.SERVICE_UNAVAILABLE, "Not enough memory right now"),
+    "out_of_memory": (HTTPStatus.SERVICE_UNAVAILABLE, "Out of memory"),
+    "memory_limit_exceeded": (HTTPStatus.SERVICE_UNAVAILABLE, "The work used more memory than was reserved for it"),
+    "never_fits": (HTTPStatus.INSUFFICIENT_STORAGE, "The work needs more memory than the service has"),
     "pool_exhausted": (HTTPStatus.SERVICE_UNAVAILABLE, "No worker became free in time"),
-    "device_unavailable": (HTTPStatus.UNPROCESSABLE_ENTITY, "The device is not there"),
-    "worker_lost": (HTTPStatus.SERVICE_UNAVAILABLE, "A worker process was lost"),
+    "device_unavailable": (HTTPStatus.UNPROCESSABLE_ENTITY, "The service has no such device"),
+    "worker_lost": (HTTPStatus.SERVICE_UNAVAILABLE, "A worker process died"),
     "timed_out": (HTTPStatus.GATEWAY_TIMEOUT, "The work took too long"),
-    "database_unavailable": (HTTPStatus.SERVICE_UNAVAILABLE, "The database cannot be used now"),
+    "database_unavailable": (HTTPStatus.SERVICE_UNAVAILABLE, "The database is unavailable"),
     "internal_error": (HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side"),
-    # what the web refuses before a task comes into it, by `RequestRefused.code`
-    "malformed_body": (HTTPStatus.BAD_REQUEST, "The request body cannot be understood"),
-    "unauthorized": (HTTPStatus.UNAUTHORIZED, "A valid API key is needed"),
-    "cross_site_request": (HTTPStatus.FORBIDDEN, "Requests from other web sites are refused"),
-    "method_not_allowed": (HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed here"),
-    "not_acceptable": (HTTPStatus.NOT_ACCEPTABLE, "The result cannot be had in that form"),
+    # what the web refuses before a task exists, by `RequestRefused.code`
+    "malformed_body": (HTTPStatus.BAD_REQUEST, "The request body is malformed"),
+    "unauthorized": (HTTPStatus.UNAUTHORIZED, "This request needs a valid API key"),
+    "cross_site_request": (HTTPStatus.FORBIDDEN, "The service refuses requests from other web sites"),
+    "method_not_allowed": (HTTPStatus.METHOD_NOT_ALLOWED, "This path does not allow this method"),
+    "not_acceptable": (HTTPStatus.NOT_ACCEPTABLE, "The result is not available in this format"),
     "result_not_ready": (HTTPStatus.CONFLICT, "No page is finished yet"),
     "no_result": (HTTPStatus.CONFLICT, "No page could be read"),
-    "upload_stalled": (HTTPStatus.REQUEST_TIMEOUT, "The upload came to a stop"),
-    "length_required": (HTTPStatus.LENGTH_REQUIRED, "The length of the body is needed"),
+    "upload_stalled": (HTTPStatus.REQUEST_TIMEOUT, "The upload stopped"),
+    "length_required": (HTTPStatus.LENGTH_REQUIRED, "The request needs a Content-Length"),
     "body_too_large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than allowed"),
-    "unsupported_media_type": (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A body of that kind is not taken"),
-    "host_not_allowed": (HTTPStatus.MISDIRECTED_REQUEST, "The service is not known under that name"),
-    "too_many_uploads": (HTTPStatus.SERVICE_UNAVAILABLE, "Too many uploads are being received"),
+    "unsupported_media_type": (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The service does not accept this kind of body"),
+    "host_not_allowed": (HTTPStatus.MISDIRECTED_REQUEST, "The service does not accept this host name"),
+    "too_many_uploads": (HTTPStatus.SERVICE_UNAVAILABLE, "Too many uploads at once"),
     "not_ready": (HTTPStatus.SERVICE_UNAVAILABLE, "The service is not ready"),
-    "storage_full": (HTTPStatus.INSUFFICIENT_STORAGE, "There is no room on the disk"),
-    "http_error": (HTTPStatus.BAD_REQUEST, "The request was refused"),
+    "storage_full": (HTTPStatus.INSUFFICIENT_STORAGE, "The disk is full"),
+    "http_error": (HTTPStatus.BAD_REQUEST, "The service refused the request"),
 }
-"""Every code there is, with its HTTP status and title."""
+"""Every code, with its HTTP status and title."""
 
 
 class FieldProblem(BaseModel):
-    """What is wrong with one field of the request."""
+    """The problem with one field of the request."""
 
-    field: str = Field(description='Where it stands, such as "dpi" or "query.limit".')
+    field: str = Field(description='The field, such as "dpi" or "query.limit".')
     message: str
 
 
@@ -84,10 +84,10 @@ class RequestRefused(Exception):
 
     Args:
         code: A key of `PROBLEMS`.
-        message: One sentence that says what to do.
-        retryable: Whether the same request may succeed later.
-        headers: Response headers that go with the refusal.
-        errors: Each field that was refused, and why.
+        message: What happened and what to do next.
+        retryable: Whether the same request, unchanged, may succeed later.
+        headers: Response headers of the refusal.
+        errors: Each wrong field, and why it is wrong.
         details: Numbers and names for programs.
     """
 
@@ -111,24 +111,24 @@ class RequestRefused(Exception):
 
     @classmethod
     def for_fields(cls, errors: Sequence[FieldProblem]) -> "RequestRefused":
-        """Fields of the request cannot be used."""
+        """The refusal of a request with wrong fields."""
         sentence = " ".join(f"{each.field}: {each.message.rstrip('.')}." for each in errors)
         return cls("invalid_request", sentence, errors=errors)
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 has it."""
+    """An error as RFC 9457 defines it."""
 
-    type: str = Field(description="URI reference of the kind of problem; it can be fetched.")
+    type: str = Field(description="URI reference of the kind of problem; you can fetch it.")
     title: str = Field(description="The kind of problem, for people.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What happened and what to do next, for people.")
-    instance: str = Field(description="The path that was asked for.")
+    instance: str = Field(description="The path of the request.")
     code: str = Field(description="The kind of problem, for programs.")
-    retryable: bool = Field(description="Whether the same request may succeed later without being changed.")
+    retryable: bool = Field(description="Whether the same request, unchanged, may succeed later.")
     request_id: str = Field(description="Names this request in the service's log.")
-    details: dict[str, Detail] = Field(default_factory=dict, description="Numbers and names that belong to it.")
-    errors: list[FieldProblem] = Field(default_factory=list, description="Each field that was refused, and why.")
+    details: dict[str, Detail] = Field(default_factory=dict, description="Numbers and names for programs.")
+    errors: list[FieldProblem] = Field(default_factory=list, description="Each wrong field, and why it is wrong.")
 
 
 def problem_type(code: str) -> str:
@@ -137,7 +137,7 @@ def problem_type(code: str) -> str:
 
 
 def problem_response(request: Request, error: PagemillError | RequestRefused) -> Response:
-    """The error as its HTTP response, `Retry-After` included where the error knows when to come back."""
+    """The error as an HTTP response, with `Retry-After` where the error says when to try again."""
     status, title = PROBLEMS[error.code]
     problem = Problem(
         type=problem_type(error.code),
@@ -161,12 +161,12 @@ def problem_response(request: Request, error: PagemillError | RequestRefused) ->
 
 
 def request_id(request: Request) -> str:
-    """The id under which this request is logged; `RequestFrame` sets it."""
+    """The id of this request in the log; `RequestFrame` sets it."""
     return str(request.scope.get(REQUEST_ID, ""))
 
 
 def install_problem_handlers(api: FastAPI) -> None:
-    """Give every error of ours and of the framework the one form."""
+    """Answer every error, our own and the framework's, in one form."""
     for kind in (PagemillError, RequestRefused, RequestValidationError, HTTPException):
         api.add_exception_handler(kind, _answer)
 
@@ -184,7 +184,7 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 
 def field_problems(errors: Sequence[Mapping[str, object]], *, prefix: str = "") -> list[FieldProblem]:
-    """What pydantic found wrong, field by field."""
+    """The errors that pydantic found, field by field."""
     return [
         FieldProblem(field=prefix + ".".join(map(str, _location(each["loc"]))), message=str(each["msg"]))
         for each in errors
@@ -199,9 +199,9 @@ def _framework_refusal(request: Request, error: HTTPException) -> RequestRefused
     path = request.url.path
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            return RequestRefused("not_found", f"There is nothing at {path}; /openapi.json lists what there is.")
+            return RequestRefused("not_found", f"The service has nothing at {path}; /openapi.json lists all its paths.")
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            message = f"{request.method} is not allowed at {path}; see the Allow header."
+            message = f"{path} does not allow {request.method}; use a method from the Allow header."
             return RequestRefused("method_not_allowed", message, headers=error.headers)
         case _:
             return RequestRefused("http_error", str(error.detail), headers=error.headers)

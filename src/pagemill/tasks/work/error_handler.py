@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pagemill.domain.documents import DocumentKind
-from pagemill.domain.errors import WANT_OF_MEMORY, DatabaseUnavailable, IllegalTransition, StaleLease, TaskFailureReason
+from pagemill.domain.errors import MEMORY_REASONS, DatabaseUnavailable, IllegalTransition, StaleLease, TaskFailureReason
 from pagemill.domain.memory import CPU, MIB, DeviceId, DeviceMemory
 from pagemill.domain.ports import MemoryAdmission, PageQueue, TaskQueue, TaskStore
 from pagemill.domain.task.events import Details, TaskEvent
@@ -114,7 +114,7 @@ class TaskErrorHandler:
                 await self._charge(lease, _failure_of(loss, loss.page), error)
 
     async def _page_failed(self, lease: PageLease, failure: PageFailed, device: DeviceId) -> None:
-        if failure.reason in WANT_OF_MEMORY and failure.retryable:
+        if failure.reason in MEMORY_REASONS and failure.retryable:
             await self._out_of_memory(OomFailure(lease, failure, device))
             return
         attempts = lease.attempts[lease.pages.index(failure.number)]
@@ -134,7 +134,7 @@ class TaskErrorHandler:
         failure = _failure_of(loss, loss.page)
         crashes = lease.crashes[lease.pages.index(loss.page)]
         decision = after_loss(self._policy, loss, crashes=crashes)
-        if failure.reason in WANT_OF_MEMORY and not isinstance(decision, ReturnPage):
+        if failure.reason in MEMORY_REASONS and not isinstance(decision, ReturnPage):
             await self._out_of_memory(OomFailure(lease, failure, device))
         else:
             under = self._circumstances(lease, device)
