@@ -143,7 +143,7 @@ class TaskEndpoints:
 
     async def health(self, task_id: TaskId) -> HealthWire:
         """Status, memory, duration, device and warnings of the task."""
-        return HealthWire.of(await self._reads.health(task_id))
+        return HealthWire.show(await self._reads.health(task_id))
 
     async def samples(self, task_id: TaskId, after: After = 0, limit: SampleCount = 1000) -> SampleListWire:
         """Memory of the task's workers over time, oldest first; sampled every two seconds while it runs."""

@@ -44,17 +44,7 @@ class BatchWire(WireModel):
     @classmethod
     def of(cls, batch: DocumentBatch, *, root: str) -> Self:
         """The batch as it is shown."""
-        return cls(
-            batch_id=batch.batch_id,
-            status=batch.status,
-            created_at=batch.created_at,
-            documents=batch.documents,
-            tasks=dict(batch.tasks),
-            progress=ProgressWire(
-                pages_total=batch.pages_total, pages_done=batch.pages_done, pages_failed=batch.pages_failed
-            ),
-            links=BatchLinksWire.of(batch.batch_id, root=root),
-        )
+        return cls.show(batch, progress=batch, links=BatchLinksWire.of(batch.batch_id, root=root))
 
 
 class BatchListWire(WireModel):

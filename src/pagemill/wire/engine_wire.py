@@ -6,7 +6,6 @@ from typing import Self
 from pagemill.domain.memory import CPU, DeviceId, MemoryNeed, in_mib
 from pagemill.domain.reports.engine_report import (
     EngineReport,
-    LoadTime,
     MeasuredMemory,
     ModelSetReport,
     ProfileReport,
@@ -55,11 +54,6 @@ class LoadTimeWire(WireModel):
     loads: int
     """How many that is of."""
 
-    @classmethod
-    def of(cls, load: LoadTime) -> Self:
-        """The figures as they are shown."""
-        return cls(seconds=load.seconds, loads=load.loads)
-
 
 class EngineDeviceWire(WireModel):
     """A profile on one device, with its default languages."""
@@ -75,12 +69,12 @@ class EngineDeviceWire(WireModel):
     @classmethod
     def of(cls, models: ModelSetReport) -> Self:
         """The figures as they are shown."""
-        return cls(
-            device=models.device,
+        return cls.show(
+            models,
             seed=WorkerMemoryWire.of(models.seed, models.device),
             estimate=WorkerMemoryWire.of(models.estimate, models.device),
             measured=None if models.measured is None else MeasuredMemoryWire.of(models.measured, models.device),
-            load_time=None if models.load is None else LoadTimeWire.of(models.load),
+            load_time=models.load,
         )
 
 
@@ -96,8 +90,7 @@ class ProfileWire(WireModel):
     @classmethod
     def of(cls, profile: ProfileReport) -> Self:
         """The profile as it is shown."""
-        devices = [EngineDeviceWire.of(models) for models in profile.model_sets]
-        return cls(name=profile.name, languages=list(profile.languages), devices=devices)
+        return cls.show(profile, devices=[EngineDeviceWire.of(models) for models in profile.model_sets])
 
 
 class EngineWire(WireModel):
@@ -118,12 +111,11 @@ class EngineWire(WireModel):
     @classmethod
     def of(cls, engine: EngineReport) -> Self:
         """The engine as it is shown."""
-        return cls(
-            name=engine.name,
+        return cls.show(
+            engine,
             version=engine.version or None,
             usable=not engine.unusable,
             reason=engine.unusable or None,
-            device_kinds=list(engine.device_kinds),
             profiles=[ProfileWire.of(profile) for profile in engine.profiles],
             resident=[ModelSetWire.of(models) for models in engine.resident],
         )

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pagemill.domain.reports.service_status import Places, PoolUtilization, TaskCounts, TaskMetrics
+from pagemill.domain.reports.service_status import TaskMetrics
 from pagemill.domain.task.task import TaskStatus
 from pagemill.wire.task_wire import DeviceMemoryWire
 from pagemill.wire.wire_model import WireModel
@@ -19,11 +19,6 @@ class TaskCountsWire(WireModel):
     """Their present one, the highest first."""
     by_engine: dict[str, int]
 
-    @classmethod
-    def of(cls, counts: TaskCounts) -> Self:
-        """The counts as they are shown."""
-        return cls.model_validate(counts, from_attributes=True)
-
 
 class PlacesWire(WireModel):
     """Services of one kind."""
@@ -33,11 +28,6 @@ class PlacesWire(WireModel):
     in_use: int
     utilization: float
     """Share in use, 0 … 1."""
-
-    @classmethod
-    def of(cls, places: Places) -> Self:
-        """The services as they are shown."""
-        return cls.model_validate(places, from_attributes=True)
 
 
 class PoolUtilizationWire(WireModel):
@@ -50,11 +40,6 @@ class PoolUtilizationWire(WireModel):
     """Those that take text layers and inspect documents."""
     by_engine: dict[str, PlacesWire]
     """Resident model sets of each engine."""
-
-    @classmethod
-    def of(cls, pool: PoolUtilization) -> Self:
-        """The pool as it is shown."""
-        return cls.model_validate(pool, from_attributes=True)
 
 
 class MetricsWire(WireModel):
@@ -73,12 +58,6 @@ class MetricsWire(WireModel):
     @classmethod
     def of(cls, metrics: TaskMetrics) -> Self:
         """The metrics as they are shown."""
-        return cls(
-            active_tasks=TaskCountsWire.of(metrics.active_tasks),
-            queued_tasks=TaskCountsWire.of(metrics.queued_tasks),
-            memory_by_device={
-                device: DeviceMemoryWire.of(memory) for device, memory in metrics.memory_by_device.items()
-            },
-            pool_utilization=PoolUtilizationWire.of(metrics.pool_utilization),
-            average_wait_time=metrics.average_wait_time.total_seconds(),
-        )
+        memory = {device: DeviceMemoryWire.of(memory) for device, memory in metrics.memory_by_device.items()}
+        wait_s = metrics.average_wait_time.total_seconds()
+        return cls.show(metrics, memory_by_device=memory, average_wait_time=wait_s)

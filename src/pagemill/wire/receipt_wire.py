@@ -49,17 +49,5 @@ class ReceiptWire(WireModel):
     @classmethod
     def of(cls, receipt: Receipt) -> Self:
         """The receipt as it is shown."""
-        return cls(
-            task_id=receipt.task_id,
-            estimated_mb=receipt.estimated_mb,
-            reserved_mb=receipt.reserved_mb,
-            peak_mb=receipt.peak_mb,
-            devices=list(receipt.devices),
-            rungs=[RungWire.model_validate(rung, from_attributes=True) for rung in receipt.rungs],
-            retries=dict(receipt.retries),
-            workers_lost=dict(receipt.workers_lost),
-            memory_warnings=receipt.memory_warnings,
-            waited_s=receipt.waited.total_seconds(),
-            worked_s=receipt.worked.total_seconds(),
-            is_final=receipt.is_final,
-        )
+        waited, worked = receipt.waited.total_seconds(), receipt.worked.total_seconds()
+        return cls.show(receipt, waited_s=waited, worked_s=worked)

@@ -6,10 +6,9 @@ from typing import Self
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import CPU, MIB
-from pagemill.domain.reports.service_status import Durations, Forecast, ServiceStatus, WorkDone
+from pagemill.domain.reports.service_status import Forecast, ServiceStatus, WorkDone
 from pagemill.domain.reports.snapshot import (
     EvictionRecord,
-    LaneSnapshot,
     ModelSetSnapshot,
     QueueSnapshot,
     Spread,
@@ -46,17 +45,13 @@ class ModelSetWire(WireModel):
         """The model set as it is shown."""
         device = models.key.device
         reserved = models.reserved.ram_bytes if device == CPU else models.reserved.gpu_bytes
-        return cls(
-            worker_id=models.worker_id,
+        return cls.show(
+            models,
             model_set=str(models.key),
             device=device,
-            pid=models.pid,
-            references=models.references,
             idle_s=models.idle_for.total_seconds(),
             memory_mb=models.rss_bytes // MIB,
             reserved_mb=reserved // MIB,
-            service_instance_id=models.service_instance_id,
-            unkillable=models.unkillable,
         )
 
 
@@ -67,11 +62,6 @@ class LaneWire(WireModel):
     device: str
     capacity: int
     in_use: int
-
-    @classmethod
-    def of(cls, lane: LaneSnapshot) -> Self:
-        """The lane as it is shown."""
-        return cls.model_validate(lane, from_attributes=True)
 
 
 class EvictionWire(WireModel):
@@ -89,13 +79,7 @@ class EvictionWire(WireModel):
     @classmethod
     def of(cls, record: EvictionRecord) -> Self:
         """The unloading as it is shown."""
-        return cls(
-            at=record.at,
-            cause=record.cause,
-            device=record.device,
-            model_sets=[str(key) for key in record.keys],
-            returned_mb=record.returned_bytes // MIB,
-        )
+        return cls.show(record, model_sets=list(map(str, record.keys)), returned_mb=record.returned_bytes // MIB)
 
 
 class SpreadWire(WireModel):
@@ -143,12 +127,7 @@ class ForecastWire(WireModel):
     def of(cls, forecast: Forecast) -> Self:
         """The forecast as it is shown."""
         left = forecast.time_left
-        return cls(
-            task_id=forecast.task_id,
-            position=forecast.position,
-            pages_left=forecast.pages_left,
-            left_s=None if left is None else left.total_seconds(),
-        )
+        return cls.show(forecast, left_s=None if left is None else left.total_seconds())
 
 
 class QueueWire(WireModel):
@@ -180,21 +159,17 @@ class QueueWire(WireModel):
     @classmethod
     def of(cls, queue: QueueSnapshot, forecasts: Iterable[Forecast]) -> Self:
         """The queue as it is shown."""
-        return cls(
-            active_tasks=queue.active_tasks,
-            queued_tasks=queue.queued_tasks,
-            waiting_pages=queue.waiting_pages,
+        return cls.show(
+            queue,
             average_wait_s=queue.average_wait.total_seconds(),
             oldest_wait_s=queue.oldest_wait.total_seconds(),
             page_s=queue.page_seconds,
-            tasks=dict(queue.tasks),
             oldest_by_priority=[
                 PriorityWaitWire(priority=priority, oldest_wait_s=wait.total_seconds())
                 for priority, wait in queue.oldest_by_priority.items()
             ],
             waits=SpreadWire.of(queue.waits),
             runs=SpreadWire.of(queue.runs),
-            failures=[FailureGroupWire.model_validate(group, from_attributes=True) for group in queue.failures],
             line=[ForecastWire.of(forecast) for forecast in forecasts],
         )
 
@@ -206,11 +181,6 @@ class DurationsWire(WireModel):
     """Upper ends of the classes; a last one without end follows."""
     counts: list[int]
     total_s: float
-
-    @classmethod
-    def of(cls, durations: Durations) -> Self:
-        """The classes as they are shown."""
-        return cls(bounds=list(durations.bounds), counts=list(durations.counts), total_s=durations.total_s)
 
 
 class WorkWire(WireModel):
@@ -233,15 +203,7 @@ class WorkWire(WireModel):
     def of(cls, work: WorkDone) -> Self:
         """The counts as they are shown."""
         rungs = {"gave_up" if rung is None else rung.name.lower(): count for rung, count in work.oom_recoveries.items()}
-        return cls(
-            pages_read={stage.value: DurationsWire.of(durations) for stage, durations in work.pages_read.items()},
-            pages_failed=work.pages_failed,
-            failed_for=dict(work.failed_for),
-            pages_retried=work.pages_retried,
-            oom_recoveries=rungs,
-            worker_losses={cause.value: count for cause, count in work.worker_losses.items()},
-            tasks_stalled=work.tasks_stalled,
-        )
+        return cls.show(work, oom_recoveries=rungs)
 
 
 class StatusWire(WireModel):
@@ -268,7 +230,7 @@ class StatusWire(WireModel):
             devices={device.device: DeviceMemoryWire.of(device) for device in status.devices},
             server_mb=status.server_bytes // MIB,
             model_sets=[ModelSetWire.of(models) for models in status.pool.model_sets],
-            lanes=[LaneWire.of(lane) for lane in status.pool.lanes],
+            lanes=[LaneWire.show(lane) for lane in status.pool.lanes],
             unloads=status.pool.unloads,
             unloaded_mb=status.pool.unloaded_bytes // MIB,
             last_eviction=EvictionWire.of(evicted) if (evicted := status.pool.last_eviction) else None,

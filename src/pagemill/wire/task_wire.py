@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pagemill.domain.documents import DocumentKind, OcrMode
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import MIB, DeviceMemory
-from pagemill.domain.reports.service_status import TaskHealth, TaskSample
+from pagemill.domain.reports.service_status import TaskSample
 from pagemill.domain.task.events import Details, EventRecord, TaskEvent, TaskNotice
 from pagemill.domain.task.task import CacheUse, PageState, Task, TaskOptions, TaskPage, TaskStatus
 from pagemill.domain.work.recognition import Stage
@@ -136,32 +136,12 @@ class TaskWire(WireModel):
     @classmethod
     def of(cls, task: Task, *, root: str, receipt: ReceiptWire | None = None) -> Self:
         """The task as it is shown, with links below `root`, the path under which the service is mounted."""
-        return cls(
-            task_id=task.task_id,
-            status=task.status,
-            created_at=task.created_at,
-            queued_at=task.queued_at,
-            started_at=task.started_at,
-            finished_at=task.finished_at,
-            document=DocumentWire(
-                name=task.document.name,
-                size_bytes=task.document.size_bytes,
-                sha256=task.document.sha256,
-                kind=task.kind,
-                page_count=task.page_count,
-            ),
+        return cls.show(
+            task,
+            document=DocumentWire.show(task.document, kind=task.kind, page_count=task.page_count),
             options=OptionsWire.of(task.options),
-            priority=task.priority,
-            progress=ProgressWire(
-                pages_total=task.pages_total, pages_done=task.pages_done, pages_failed=task.pages_failed
-            ),
+            progress=task,
             failure=FailureWire.of(task.failure_reason, task.failure_message),
-            estimated_memory_mb=task.estimated_memory_mb,
-            actual_memory_mb=task.actual_memory_mb,
-            assigned_device=task.assigned_device,
-            service_instance_id=task.service_instance_id,
-            resource_cleanup_completed=task.resource_cleanup_completed,
-            batch_id=task.batch_id,
             receipt=receipt,
             links=LinksWire.of(task.task_id, root=root),
         )
@@ -195,17 +175,7 @@ class PageWire(WireModel):
     @classmethod
     def of(cls, page: TaskPage) -> Self:
         """The page as it is shown."""
-        return cls(
-            number=page.number,
-            state=page.state,
-            stage=page.stage,
-            attempts=page.attempts,
-            crashes=page.crashes,
-            failure=FailureWire.of(page.failure_reason, page.failure_message),
-            seconds=page.seconds,
-            confidence=page.confidence,
-            finished_at=page.finished_at,
-        )
+        return cls.show(page, failure=FailureWire.of(page.failure_reason, page.failure_message))
 
 
 class PageListWire(WireModel):
@@ -223,16 +193,6 @@ class EventWire(WireModel):
     timestamp: datetime
     details: Details
 
-    @classmethod
-    def of(cls, event: EventRecord) -> Self:
-        """The event as it is shown."""
-        return cls(
-            sequence=event.sequence,
-            event_type=event.event_type,
-            timestamp=event.timestamp,
-            details=event.details,
-        )
-
 
 class EventListWire(WireModel):
     """What happened to a task, oldest first."""
@@ -246,7 +206,7 @@ class EventListWire(WireModel):
     def of(cls, task_id: str, events: Sequence[EventRecord], *, after: int) -> Self:
         """The events after a sequence number."""
         last = events[-1].sequence if events else after
-        return cls(task_id=task_id, events=[EventWire.of(event) for event in events], last_sequence=last)
+        return cls(task_id=task_id, events=[EventWire.show(event) for event in events], last_sequence=last)
 
 
 class NoticeWire(WireModel):
@@ -259,10 +219,7 @@ class NoticeWire(WireModel):
     @classmethod
     def of(cls, notice: TaskNotice) -> Self:
         """The notice as it is shown."""
-        progress = ProgressWire(
-            pages_total=notice.pages_total, pages_done=notice.pages_done, pages_failed=notice.pages_failed
-        )
-        return cls(task_id=notice.task_id, status=notice.status, progress=progress)
+        return cls.show(notice, progress=notice)
 
 
 class HealthWire(WireModel):
@@ -274,17 +231,6 @@ class HealthWire(WireModel):
     processing_time_s: float | None
     device: str | None
     warnings: list[str]
-
-    @classmethod
-    def of(cls, health: TaskHealth) -> Self:
-        """The health as it is shown."""
-        return cls(
-            status=health.status,
-            memory_usage_mb=health.memory_usage_mb,
-            processing_time_s=health.processing_time_s,
-            device=health.device,
-            warnings=list(health.warnings),
-        )
 
 
 class SampleWire(WireModel):
@@ -308,7 +254,7 @@ class SampleListWire(WireModel):
     @classmethod
     def of(cls, task_id: str, samples: Sequence[TaskSample], *, after: int) -> Self:
         """The samples after a sequence number."""
-        shown = [SampleWire.model_validate(sample, from_attributes=True) for sample in samples]
+        shown = [SampleWire.show(sample) for sample in samples]
         return cls(task_id=task_id, samples=shown, last_sequence=shown[-1].sequence if shown else after)
 
 

@@ -1,5 +1,7 @@
 """What all forms on the wire have in common."""
 
+from typing import Self
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -7,3 +9,9 @@ class WireModel(BaseModel):
     """A JSON object as it is sent; what stands below a field is its description in the OpenAPI document."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    @classmethod
+    def show(cls, source: object, **others: object) -> Self:
+        """Take each field but `others` from the attribute of its name, and so on in nested forms."""
+        alike = {name: getattr(source, name) for name in cls.model_fields if name not in others}
+        return cls.model_validate(alike | others, from_attributes=True)
