@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from pagemill.domain.task.results import ResultWriter, result_formats
+from pagemill.domain.task.results import ResultWriter
 from pagemill.version import __version__
 from pagemill.web.application import (
     BatchCommands,
@@ -26,11 +26,11 @@ from pagemill.web.openapi import openapi_document
 from pagemill.web.page_endpoints import PageEndpoints
 from pagemill.web.problems import install_problem_handlers
 from pagemill.web.prometheus import PrometheusEndpoint
+from pagemill.web.result_endpoints import ResultEndpoints
 from pagemill.web.schema_endpoints import SchemaEndpoints
 from pagemill.web.service import ReadinessCheck, ServiceEndpoints
 from pagemill.web.status_endpoints import StatusEndpoints
 from pagemill.web.task_endpoints import TaskEndpoints
-from pagemill.web.task_routes import task_router
 from pagemill.web.uploads import UploadStore
 from pagemill.web.web_config import WebConfig
 
@@ -90,22 +90,23 @@ def create_api(
     api.with_keys = bool(config.api_keys)
     install_problem_handlers(api)
     dashboard = Dashboard()
-    api.include_router(ServiceEndpoints(checks or {}, page=dashboard.page).router())
-    api.include_router(dashboard.router())
-    api.include_router(SchemaEndpoints(schemas or {}).router())
     uploads = UploadStore(
         config.uploads, max_bytes=config.max_upload_bytes, max_concurrent=config.max_concurrent_uploads
     )
-    api.include_router(PrometheusEndpoint(reads, uploads).router())
-    endpoints = TaskEndpoints(commands, reads, writers=writers, files=files, uploads=uploads, config=config)
-    api.include_router(EventEndpoints(reads, following).router())
-    if batches is not None:
-        api.include_router(BatchEndpoints(batches, uploads=uploads, config=config).router())
-    api.include_router(StatusEndpoints(reads, writers=writers, config=config).router())
-    api.include_router(EngineEndpoints(engines).router())
-    api.include_router(PageEndpoints(views).router())
-    api.include_router(
-        task_router(endpoints, result_types=[each.media_type for each in result_formats(writers).values()])
+    routers = (
+        ServiceEndpoints(checks or {}, page=dashboard.page).router(),
+        dashboard.router(),
+        SchemaEndpoints(schemas or {}).router(),
+        PrometheusEndpoint(reads, uploads).router(),
+        EventEndpoints(reads, following).router(),
+        *([BatchEndpoints(batches, uploads=uploads, config=config).router()] if batches is not None else ()),
+        StatusEndpoints(reads, writers=writers, config=config).router(),
+        EngineEndpoints(engines).router(),
+        PageEndpoints(views).router(),
+        TaskEndpoints(commands, reads, uploads=uploads, config=config).router(),
+        ResultEndpoints(reads, writers=writers, files=files).router(),
     )
+    for router in routers:
+        api.include_router(router)
     api.add_middleware(RequestFrame, guard=Guard(api_keys=config.api_keys, allowed_hosts=config.allowed_hosts))
     return api

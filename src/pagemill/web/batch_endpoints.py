@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -15,10 +14,10 @@ from pagemill.web.batch_receiving import receive_batch
 from pagemill.web.event_stream import MEDIA_TYPE, event_stream, last_event_id
 from pagemill.web.guards import CALLER
 from pagemill.web.headers import REPLAYED, idempotency_key
-from pagemill.web.openapi import ANYWHERE, CHANGES, batch_operation, idempotency_parameter, problem_responses
+from pagemill.web.openapi import ANYWHERE, CHANGES, UPLOAD, batch_operation, idempotency_parameter, problem_responses
+from pagemill.web.paging import link_next
 from pagemill.web.paths import BatchId, root_of
 from pagemill.web.problems import FieldProblem, RequestRefused
-from pagemill.web.task_routes import UPLOAD
 from pagemill.web.uploads import UploadStore
 from pagemill.web.web_config import WebConfig
 from pagemill.wire.batch_wire import BatchListWire, BatchWire, batch_path
@@ -129,11 +128,9 @@ class BatchEndpoints:
     ) -> BatchListWire:
         """Batches, newest first, one page at a time."""
         found = await self._batches.list_batches(before=before, limit=limit + 1)
-        shown, root = found[:limit], root_of(request)
-        following = None
+        shown, root, following = found[:limit], root_of(request), None
         if len(found) > limit:
-            following = f"{root}/batches?{urlencode({'before': shown[-1].batch_id, 'limit': limit})}"
-            response.headers["Link"] = f'<{following}>; rel="next"'
+            following = link_next(response, f"{root}/batches", {"before": shown[-1].batch_id, "limit": limit})
         return BatchListWire(batches=[BatchWire.of(batch, root=root) for batch in shown], next=following)
 
     async def get(self, batch_id: BatchId, request: Request) -> BatchWire:
@@ -151,13 +148,10 @@ class BatchEndpoints:
     ) -> TaskListWire:
         """The tasks of the batch, newest first, one page at a time. Each has links to its results."""
         found = await self._batches.batch_tasks(batch_id, status=status, before=before, limit=limit + 1)
-        shown, root = found[:limit], root_of(request)
-        following = None
+        shown, root, following = found[:limit], root_of(request), None
         if len(found) > limit:
             query = {"status": status, "before": shown[-1].task_id, "limit": limit}
-            wanted = {name: value for name, value in query.items() if value is not None}
-            following = f"{batch_path(batch_id, root=root)}/tasks?{urlencode(wanted)}"
-            response.headers["Link"] = f'<{following}>; rel="next"'
+            following = link_next(response, f"{batch_path(batch_id, root=root)}/tasks", query)
         return TaskListWire(tasks=[TaskWire.of(task, root=root) for task in shown], next=following)
 
     async def events(self, batch_id: BatchId, request: Request, after: After = None) -> Response:

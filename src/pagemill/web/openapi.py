@@ -16,6 +16,30 @@ ANYWHERE = ("internal_error", "unauthorized", "host_not_allowed")
 """Problems that every endpoint but the probes may answer with."""
 CHANGES = ("cross_site_request",)
 """Problems that every request that changes something may answer with."""
+UPLOAD = (
+    "malformed_body",
+    "upload_stalled",
+    "document_too_large",
+    "unsupported_media_type",
+    "unsupported_format",
+    "invalid_request",
+    "invalid_page_range",
+    "unknown_engine",
+    "engine_unavailable",
+    "invalid_document",
+    "encrypted_document",
+    "device_unavailable",
+    "idempotency_key_reused",
+    "duplicate_submission",
+    "queue_full",
+    "too_many_uploads",
+    "pool_exhausted",
+    "worker_lost",
+    "timed_out",
+    "never_fits",
+    "storage_full",
+)
+"""Problems that sending documents may be answered with."""
 
 
 def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:

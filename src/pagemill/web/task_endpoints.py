@@ -1,20 +1,26 @@
 """The task endpoints: one method each, from the request to the ports and back."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated
-from urllib.parse import urlencode
+from collections.abc import Sequence
+from typing import Annotated, Any
 
-from fastapi import Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from pagemill.domain.errors import Conflict, DatabaseUnavailable
-from pagemill.domain.task.results import ResultWriter, result_formats
 from pagemill.domain.task.task import Task, TaskStartRequest, TaskStatus
-from pagemill.web.application import ResultFiles, TaskCommands, TaskReads
-from pagemill.web.dashboard_routes import not_modified
-from pagemill.web.delivering import check_deliverable, choose_format, from_file, result_headers, streamed
+from pagemill.web.application import TaskCommands, TaskReads
 from pagemill.web.headers import REPLAYED
 from pagemill.web.negotiation import preferred_wait
+from pagemill.web.openapi import (
+    ANYWHERE,
+    CHANGES,
+    UPLOAD,
+    idempotency_parameter,
+    problem_responses,
+    upload_operation,
+    wait_parameter,
+)
 from pagemill.web.options import label_filter
+from pagemill.web.paging import link_next
 from pagemill.web.paths import TaskId, root_of
 from pagemill.web.receiving import receive_task
 from pagemill.web.uploads import UploadStore
@@ -43,29 +49,126 @@ Labels = Annotated[
 PageSize = Annotated[int, Query(ge=1, le=200, description="Maximum number of tasks in the answer.")]
 After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only items with a higher sequence number.")]
 SampleCount = Annotated[int, Query(ge=1, le=10_000, description="Maximum number of samples in the answer.")]
-Format = Annotated[str | None, Query(description="Name of a format; overrides the Accept header.")]
+
+
+_START = (
+    "not_found",
+    "illegal_transition",
+    "length_required",
+    "body_too_large",
+    "invalid_request",
+    "unknown_engine",
+    "engine_unavailable",
+    "device_unavailable",
+    "queue_full",
+    "never_fits",
+)
+_RETRY = ("not_found", "illegal_transition", "queue_full")
+_OVER: dict[int | str, dict[str, Any]] = {
+    200: {"model": TaskWire, "description": "`Prefer: wait` was asked for, and the task is final."}
+}
 
 
 class TaskEndpoints:
-    """What can be asked of tasks over HTTP; `task_routes` says at which paths."""
+    """What can be asked of tasks over HTTP."""
 
     def __init__(
         self,
         commands: TaskCommands,
         reads: TaskReads,
         *,
-        writers: Mapping[str, ResultWriter],
-        files: ResultFiles,
         uploads: UploadStore,
         config: WebConfig,
     ) -> None:
         self._commands = commands
         self._reads = reads
-        self._writers = writers
-        self._files = files
-        self._formats = result_formats(writers)
         self._config = config
         self._uploads = uploads
+
+    def router(self) -> APIRouter:
+        """The endpoints at their paths."""
+        router = APIRouter(prefix="/tasks", tags=["tasks"], responses=problem_responses(*ANYWHERE))
+        self._add_collection(router)
+        self._add_commands(router)
+        self._add_reads(router)
+        return router
+
+    def _add_collection(self, router: APIRouter) -> None:
+        upload = upload_operation()
+        router.add_api_route(
+            "",
+            self.create,
+            methods=["POST"],
+            status_code=202,
+            summary="Send a document",
+            openapi_extra={**upload, "parameters": [*upload["parameters"], wait_parameter(), idempotency_parameter()]},
+            responses={**_OVER, **problem_responses(*CHANGES, *UPLOAD)},
+        )
+        router.add_api_route("", self.list_, summary="List tasks", responses=problem_responses("invalid_request"))
+        router.add_api_route("/metrics", self.metrics, summary="Metrics of the service")
+
+    def _add_commands(self, router: APIRouter) -> None:
+        waits = {"parameters": [wait_parameter()]}
+        router.add_api_route(
+            "/{task_id}/start",
+            self.start,
+            methods=["POST"],
+            status_code=202,
+            summary="Start a task",
+            openapi_extra=waits,
+            responses={**_OVER, **problem_responses(*CHANGES, *_START)},
+        )
+        router.add_api_route(
+            "/{task_id}/retry",
+            self.retry,
+            methods=["POST"],
+            status_code=202,
+            summary="Retry the failed pages of a task",
+            openapi_extra=waits,
+            responses={**_OVER, **problem_responses(*CHANGES, *_RETRY)},
+        )
+        router.add_api_route(
+            "/{task_id}/cancel",
+            self.cancel,
+            methods=["POST"],
+            status_code=202,
+            summary="Cancel a task",
+            openapi_extra=waits,
+            responses={**_OVER, **problem_responses(*CHANGES, "not_found", "illegal_transition")},
+        )
+        router.add_api_route(
+            "/{task_id}",
+            self.delete,
+            methods=["DELETE"],
+            status_code=204,
+            response_model=None,
+            summary="Delete a task, or cancel it if it is running",
+            responses={
+                202: {"model": TaskWire, "description": "It was running and is being cancelled."},
+                **problem_responses(*CHANGES, "not_found", "illegal_transition"),
+            },
+        )
+
+    def _add_reads(self, router: APIRouter) -> None:
+        missing = problem_responses("not_found")
+        router.add_api_route(
+            "/{task_id}",
+            self.get,
+            summary="Get a task",
+            openapi_extra={"parameters": [wait_parameter()]},
+            responses=missing,
+        )
+        router.add_api_route("/{task_id}/pages", self.pages, summary="List the pages of a task", responses=missing)
+        router.add_api_route(
+            "/{task_id}/receipt", self.receipt, summary="Get the memory receipt of a task", responses=missing
+        )
+        router.add_api_route(
+            "/{task_id}/metrics",
+            self.samples,
+            summary="Get the memory of a task over time",
+            responses=problem_responses("not_found", "invalid_request"),
+        )
+        router.add_api_route("/{task_id}/health", self.health, summary="Get the health of a task", responses=missing)
 
     async def create(self, request: Request, response: Response) -> TaskWire:
         """Send a document: as the part `file` of a form, or as the body itself. It is queued unless `start=false`.
@@ -99,14 +202,11 @@ class TaskEndpoints:
         """Tasks, newest first, one page at a time."""
         labels = label_filter(label)
         found = await self._reads.list_tasks(status=status, labels=labels, before=before, limit=limit + 1)
-        shown = found[:limit]
-        following = None
+        shown, root, following = found[:limit], root_of(request), None
         if len(found) > limit:
             query = {"status": status, "label": label, "before": shown[-1].task_id, "limit": limit}
-            wanted = {name: value for name, value in query.items() if value is not None}
-            following = f"{root_of(request)}/tasks?{urlencode(wanted, doseq=True)}"
-            response.headers["Link"] = f'<{following}>; rel="next"'
-        return TaskListWire(tasks=[TaskWire.of(task, root=root_of(request)) for task in shown], next=following)
+            following = link_next(response, f"{root}/tasks", query)
+        return TaskListWire(tasks=[TaskWire.of(task, root=root) for task in shown], next=following)
 
     async def metrics(self) -> MetricsWire:
         """Tasks, memory by device, use of the pool and waiting time."""
@@ -122,24 +222,6 @@ class TaskEndpoints:
         """The state of every page of the task."""
         pages = await self._reads.pages(task_id)
         return PageListWire(task_id=task_id, pages=[PageWire.of(page) for page in pages])
-
-    async def result(self, task_id: TaskId, request: Request, format: Format = None) -> Response:  # noqa: A002 - its name on the wire
-        """The finished pages, while the task runs too; `Pagemill-Complete` says whether these are all.
-
-        A searchable PDF and an archive of all other forms (zip) are made once the task is over; from then on there is
-        an `ETag`, and parts may be asked for by `Range`.
-        """
-        wanted = choose_format(self._formats, format, request.headers.get("accept", ""))
-        writer = self._writers.get(wanted.name)
-        task = await self._reads.get_task(task_id)
-        check_deliverable(task, wanted, needs_end=writer is None)
-        headers = result_headers(task, wanted)
-        if "ETag" in headers and not_modified(request, headers["ETag"]):
-            return Response(status_code=304, headers=headers)
-        in_parts = task.status.is_final and "range" in request.headers
-        if writer is not None and not in_parts:
-            return streamed(headers, wanted, self._reads.write(task_id, writer))
-        return from_file(headers, wanted, await self._files.file(task_id, wanted))
 
     async def health(self, task_id: TaskId) -> HealthWire:
         """Status, memory, duration, device and warnings of the task."""

@@ -1,0 +1,78 @@
+"""The result of a task over HTTP: page by page as it is read, or from a file that was made as a whole."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from pagemill.domain.task.results import ResultWriter, result_formats
+from pagemill.web.application import ResultFiles, TaskReads
+from pagemill.web.dashboard_routes import not_modified
+from pagemill.web.delivering import check_deliverable, choose_format, from_file, result_headers, streamed
+from pagemill.web.openapi import ANYWHERE, problem_responses, range_parameters, result_response
+from pagemill.web.paths import TaskId
+
+Format = Annotated[str | None, Query(description="Name of a format; overrides the Accept header.")]
+
+_RESULT = (
+    "not_found",
+    "not_acceptable",
+    "result_not_ready",
+    "no_result",
+    "invalid_request",
+    "invalid_document",
+    "unsupported_format",
+    "encrypted_document",
+    "page_unreadable",
+    "pool_exhausted",
+    "never_fits",
+    "timed_out",
+    "worker_lost",
+)
+
+
+class ResultEndpoints:
+    """What a task was read as, in every form it can be had."""
+
+    def __init__(self, reads: TaskReads, *, writers: Mapping[str, ResultWriter], files: ResultFiles) -> None:
+        self._reads = reads
+        self._writers = writers
+        self._files = files
+        self._formats = result_formats(writers)
+
+    def router(self) -> APIRouter:
+        """The endpoint at its path."""
+        router = APIRouter(tags=["tasks"], responses=problem_responses(*ANYWHERE))
+        router.add_api_route(
+            "/tasks/{task_id}/result",
+            self.result,
+            response_model=None,
+            summary="Get the result",
+            openapi_extra={"parameters": range_parameters()},
+            responses={
+                200: result_response(each.media_type for each in self._formats.values()),
+                206: {"description": "The requested parts (`Range`) of the result of a finished task."},
+                304: {"description": "Not modified: the client already has it (`If-None-Match`)."},
+                **problem_responses(*_RESULT),
+                416: {"description": "The result does not have this part."},
+            },
+        )
+        return router
+
+    async def result(self, task_id: TaskId, request: Request, format: Format = None) -> Response:  # noqa: A002 - its name on the wire
+        """The finished pages, while the task runs too; `Pagemill-Complete` says whether these are all.
+
+        A searchable PDF and an archive of all other forms (zip) are made once the task is over; from then on there is
+        an `ETag`, and parts may be asked for by `Range`.
+        """
+        wanted = choose_format(self._formats, format, request.headers.get("accept", ""))
+        writer = self._writers.get(wanted.name)
+        task = await self._reads.get_task(task_id)
+        check_deliverable(task, wanted, needs_end=writer is None)
+        headers = result_headers(task, wanted)
+        if "ETag" in headers and not_modified(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        in_parts = task.status.is_final and "range" in request.headers
+        if writer is not None and not in_parts:
+            return streamed(headers, wanted, self._reads.write(task_id, writer))
+        return from_file(headers, wanted, await self._files.file(task_id, wanted))
