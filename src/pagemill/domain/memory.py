@@ -73,6 +73,10 @@ class MemoryNeed:
         """Both together."""
         return MemoryNeed(self.ram_bytes + other.ram_bytes, self.gpu_bytes + other.gpu_bytes)
 
+    def on(self, device: DeviceId) -> int:
+        """The part that counts there: host memory on the CPU, GPU memory elsewhere."""
+        return self.ram_bytes if device == CPU else self.gpu_bytes
+
 
 @dataclass(frozen=True)
 class Reservation:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from pagemill.domain.errors import UnknownEngine
 from pagemill.domain.memory import CPU, MIB, DeviceId, Drift, MemoryNeed, MemorySeed
 from pagemill.domain.reports.engine_report import MeasuredMemory
-from pagemill.domain.work.engine_spec import EngineSpec, StructureSpec
+from pagemill.domain.work.engine_spec import EngineSpec, StructureSpec, find_profile
 from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.memory.envelope import Line, Point
 from pagemill.memory.peak_curve import WINDOW, EstimatorConfig, PeakCurve
@@ -87,10 +87,7 @@ def seeds_of(
     def seed_alone(key: ModelSetKey) -> MemorySeed:
         if key.is_reader:
             return _READER_SEED
-        spec = by_name.get(key.engine)
-        profile = spec.profile(key.profile) if spec is not None else None
-        if profile is None:
-            raise UnknownEngine(f"There is no engine {key.engine!r} with a profile {key.profile!r}.")
+        _, profile = find_profile(by_name, key.engine, key.profile)
         return profile.seed.of_languages(len(key.languages))
 
     return seed

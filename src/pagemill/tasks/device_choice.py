@@ -36,7 +36,7 @@ class Place:
     @property
     def estimated_memory_mb(self) -> int:
         """What it needs of its device, or of the host where it asks nothing of the device; MiB."""
-        return in_mib(self.need.ram_bytes if self.device == CPU else self.need.gpu_bytes or self.need.ram_bytes)
+        return in_mib(self.need.on(self.device) or self.need.ram_bytes)
 
 
 class TaskPlacer:

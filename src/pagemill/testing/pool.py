@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
-from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngine
+from pagemill.domain.errors import DeviceUnavailable, PoolExhausted
 from pagemill.domain.memory import CPU, DeviceId, MemoryNeed
 from pagemill.domain.page.page import Page, PageSource
 from pagemill.domain.ports import OnBegin, OnPage, Service
 from pagemill.domain.reports.snapshot import LaneSnapshot, PoolSnapshot
-from pagemill.domain.work.engine_spec import EngineSpec
+from pagemill.domain.work.engine_spec import EngineSpec, find_profile
 from pagemill.domain.work.outcomes import ChunkOutcome, PageNeedsOcr, PageOutcome, PageRead
 from pagemill.domain.work.recognition import READER, ChunkParams, ModelSetKey, Stage
 
@@ -129,10 +129,7 @@ class FakeServicePool:
     def _key(self, device: DeviceId, engine: str, profile: str, languages: Sequence[str]) -> ModelSetKey:
         if engine == READER:
             return ModelSetKey.reader(CPU)
-        spec = self._specs.get(engine)
-        found = spec.profile(profile) if spec else None
-        if found is None:
-            raise UnknownEngine(f"There is no engine {engine}/{profile}.")
+        _, found = find_profile(self._specs, engine, profile)
         return ModelSetKey(engine, found.name, found.model_languages(languages), device)
 
 

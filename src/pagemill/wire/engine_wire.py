@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Self
 
-from pagemill.domain.memory import CPU, DeviceId, MemoryNeed, in_mib
+from pagemill.domain.memory import DeviceId, in_mib
 from pagemill.domain.reports.engine_report import (
     EngineReport,
     MeasuredMemory,
@@ -26,7 +26,7 @@ class WorkerMemoryWire(WireModel):
     @classmethod
     def of(cls, memory: WorkerMemory, device: DeviceId) -> Self:
         """The part of it that is on the device."""
-        return cls(idle_mb=_mib(memory.idle, device), page_mb=_mib(memory.page, device))
+        return cls(idle_mb=in_mib(memory.idle.on(device)), page_mb=in_mib(memory.page.on(device)))
 
 
 class MeasuredMemoryWire(WireModel):
@@ -42,7 +42,7 @@ class MeasuredMemoryWire(WireModel):
     @classmethod
     def of(cls, memory: MeasuredMemory, device: DeviceId) -> Self:
         """The part of it that is on the device."""
-        idle, page = (None if need is None else _mib(need, device) for need in (memory.idle, memory.page))
+        idle, page = (None if need is None else in_mib(need.on(device)) for need in (memory.idle, memory.page))
         return cls(idle_mb=idle, page_mb=page, pages=memory.pages)
 
 
@@ -131,7 +131,3 @@ class EngineListWire(WireModel):
     def of(cls, engines: Sequence[EngineReport]) -> Self:
         """The engines as they are shown."""
         return cls(engines=[EngineWire.of(engine) for engine in engines])
-
-
-def _mib(need: MemoryNeed, device: DeviceId) -> int:
-    return in_mib(need.ram_bytes if device == CPU else need.gpu_bytes)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Self
 
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.memory import CPU, MIB
+from pagemill.domain.memory import MIB
 from pagemill.domain.reports.service_status import Forecast, ServiceStatus, WorkDone
 from pagemill.domain.reports.snapshot import (
     EvictionRecord,
@@ -43,15 +43,13 @@ class ModelSetWire(WireModel):
     @classmethod
     def of(cls, models: ModelSetSnapshot) -> Self:
         """The model set as it is shown."""
-        device = models.key.device
-        reserved = models.reserved.ram_bytes if device == CPU else models.reserved.gpu_bytes
         return cls.show(
             models,
             model_set=str(models.key),
-            device=device,
+            device=models.key.device,
             idle_s=models.idle_for.total_seconds(),
             memory_mb=models.rss_bytes // MIB,
-            reserved_mb=reserved // MIB,
+            reserved_mb=models.reserved.on(models.key.device) // MIB,
         )
 
 

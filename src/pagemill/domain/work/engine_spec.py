@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pagemill.domain.errors import UnknownEngine
 from pagemill.domain.memory import MemorySeed
 from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.page import Page
@@ -78,6 +79,27 @@ class EngineSpec:
         if not name:
             return self.profiles[0]
         return next((profile for profile in self.profiles if profile.name == name), None)
+
+
+def find_profile(engines: Mapping[str, EngineSpec], engine: str, profile: str) -> tuple[EngineSpec, EngineProfile]:
+    """The engine and profile of these names; the default profile for an empty name.
+
+    Raises:
+        UnknownEngine: There is none; the message names those there are.
+    """
+    spec = engines.get(engine)
+    if spec is None:
+        raise UnknownEngine(f"There is no engine {engine!r}; there are: {_names(engines)}.")
+    found = spec.profile(profile)
+    if found is None:
+        raise UnknownEngine(
+            f"The engine {engine} has no profile {profile!r}; it has: {_names(p.name for p in spec.profiles)}."
+        )
+    return spec, found
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
 from pagemill.domain.errors import EngineUnavailable, InvalidRequest, UnknownEngine
-from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec
+from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec, find_profile
 from pagemill.domain.work.recognition import RecognitionOptions, Stage
 
 POINTS_PER_INCH = 72
@@ -17,7 +17,7 @@ def choose_engine(engines: Mapping[str, EngineSpec], options: RecognitionOptions
         UnknownEngine: There is no such engine, profile or language; the message names those there are.
         EngineUnavailable: The engine or its profile cannot be used here.
     """
-    spec, profile = find_profile(engines, options)
+    spec, profile = find_profile(engines, options.engine, options.profile)
     unusable = spec.unusable or profile.unusable
     if unusable and options.ocr is not OcrMode.NEVER:
         able = [other.name for other in engines.values() if not other.unusable and _reads(other, options.languages)]
@@ -29,22 +29,6 @@ def choose_engine(engines: Mapping[str, EngineSpec], options: RecognitionOptions
             engines=_names(able),
         )
     _check_languages(engines, options, spec, profile)
-    return spec, profile
-
-
-def find_profile(engines: Mapping[str, EngineSpec], options: RecognitionOptions) -> tuple[EngineSpec, EngineProfile]:
-    """The engine and profile of that name.
-
-    Raises:
-        UnknownEngine: There is none; the message names those there are.
-    """
-    spec = engines.get(options.engine)
-    if spec is None:
-        raise UnknownEngine(f"There is no engine {options.engine!r}; there are: {_names(engines)}.")
-    profile = spec.profile(options.profile)
-    if profile is None:
-        names = _names(profile.name for profile in spec.profiles)
-        raise UnknownEngine(f"The engine {spec.name} has no profile {options.profile!r}; it has: {names}.")
     return spec, profile
 
 

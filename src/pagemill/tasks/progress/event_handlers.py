@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pagemill.domain.memory import CPU, DeviceId, in_mib
+from pagemill.domain.memory import DeviceId, in_mib
 from pagemill.domain.ports import EventLog, PageQueue, ResourceLog, Service
 from pagemill.domain.task.events import Details, TaskEvent
 from pagemill.domain.task.task import Task
@@ -46,7 +46,7 @@ def resource_of(service: Service) -> Details:
         "device": key.device,
         "engine": key.engine,
         "profile": key.profile,
-        "reserved_mb": in_mib(service.reserved.ram_bytes if key.device == CPU else service.reserved.gpu_bytes),
+        "reserved_mb": in_mib(service.reserved.on(key.device)),
     }
 
 

@@ -6,9 +6,8 @@ from datetime import timedelta
 
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.task.task import PageLease, Rung
-from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec
+from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec, find_profile
 from pagemill.domain.work.recognition import ChunkParams, ModelSetKey, Stage
-from pagemill.tasks.decisions.intake import find_profile
 from pagemill.tasks.decisions.ladder import Footing, footing
 from pagemill.tasks.work.batch_sizes import BatchSizes
 
@@ -65,7 +64,7 @@ class ChunkParamsMaker:
         return ModelSetKey.of(lease.options, device, self._profile(lease))
 
     def _profile(self, lease: PageLease) -> EngineProfile:
-        _, profile = find_profile(self._engines, lease.options)
+        _, profile = find_profile(self._engines, lease.options.engine, lease.options.profile)
         return profile
 
     def _params(self, lease: PageLease, footed: Footing | None) -> ChunkParams:

@@ -12,12 +12,11 @@ from pagemill.domain.memory import CPU, MIB, DeviceId, DeviceMemory
 from pagemill.domain.ports import MemoryAdmission, PageQueue, TaskQueue, TaskStore
 from pagemill.domain.task.events import Details, TaskEvent
 from pagemill.domain.task.task import PageLease, PageState, RetryPolicy, Rung, Task
-from pagemill.domain.work.engine_spec import EngineSpec
+from pagemill.domain.work.engine_spec import EngineSpec, find_profile
 from pagemill.domain.work.outcomes import PageFailed, WorkerLoss
 from pagemill.domain.work.quarantine import Circumstances
 from pagemill.domain.work.recognition import Stage
 from pagemill.tasks.decisions.circumstances import circumstances, model_set
-from pagemill.tasks.decisions.intake import find_profile
 from pagemill.tasks.decisions.ladder import Situation, next_rung
 from pagemill.tasks.decisions.retry import Decision, GiveUpPage, RetryPage, ReturnPage, after_failure, after_loss
 from pagemill.tasks.progress.event_handlers import TaskEventHandlers
@@ -201,7 +200,7 @@ class TaskErrorHandler:
         waiting = await self._store.pages(task.task_id, state=PageState.QUEUED)
         lowest = min((page.rung for page in waiting), default=Rung.USUAL)
         options, device = task.options.recognition, task.assigned_device or CPU
-        _, profile = find_profile(self._engines, options)
+        _, profile = find_profile(self._engines, options.engine, options.profile)
         recognised = any(page.stage is Stage.OCR for page in waiting)
         situation = self._situation_of(task, device, batch_size=profile.batch_size, recognised=recognised)
         rung = next_rung(lowest, situation)
@@ -243,7 +242,7 @@ class TaskErrorHandler:
 
     def _circumstances(self, lease: PageLease, *devices: DeviceId | None) -> Sequence[Circumstances]:
         """Under what a page failed: on the device it fell back to, and on the one it came from."""
-        _, profile = find_profile(self._engines, lease.options)
+        _, profile = find_profile(self._engines, lease.options.engine, lease.options.profile)
         keys = (model_set(lease.stage, lease.options, device, profile) for device in devices if device is not None)
         return circumstances(keys, self._memory.devices())
 
