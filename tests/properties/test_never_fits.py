@@ -197,7 +197,7 @@ def follow(message: str, options: TaskOptions, size: PageSize, scene: Scene) -> 
         assert changes or device != options.device, advice
         recognition = options.recognition.model_copy(update=changes)
         assert scene.place(options.model_copy(update={"device": device, "recognition": recognition}), size)
-    enough = re.search(r"Give it a limit of (\d+) MiB", message)
+    enough = re.search(r"Raise the limit to (\d+) MiB", message)
     named = re.search(r"MiB of (host memory|memory of (\S+)),", message)
     assert enough is not None
     assert named is not None

@@ -119,14 +119,14 @@ class Application:
         if self._site.is_alone and not await asyncio.to_thread(Path(url.partition("///")[2]).is_file):
             return
         if (reason := await asyncio.to_thread(migrate.why_unusable, url)) is not None:
-            logger.warning("What was learned cannot be looked up: %s", reason)
+            logger.warning("Pagemill cannot load what it learned about memory: %s", reason)
             return
         await self._database.start()
         try:
             for keeper in self._duties.learning:
                 await keeper.recall()
         except DatabaseUnavailable as error:
-            logger.warning("What was learned cannot be looked up: %s", error.message)
+            logger.warning("Pagemill cannot load what it learned about memory: %s", error.message)
         finally:
             await self._database.stop()
 

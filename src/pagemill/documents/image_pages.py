@@ -165,7 +165,10 @@ def _image_of(images: ImageDocument, number: int) -> _Image:
     is_black_and_white = frame.mode == "1"
     image = _png_image(_as_png(images.render(number, dpi=POINTS_PER_INCH, max_pixels=sys.maxsize), is_black_and_white))
     if image is None:
-        raise PageUnreadable(f"The image of page {number} cannot be put into a PDF: save it as PNG or JPEG.")
+        raise PageUnreadable(
+            f"Pagemill cannot put the image of page {number} into a PDF. Save the image as PNG or "
+            "JPEG, and send it again."
+        )
     return replace(image, dpi=dpi)
 
 

@@ -75,7 +75,7 @@ class PdfFile:
             width, height = page.get_size()
             if min(width, height) <= 0:
                 raise PageUnreadable(
-                    f"Page {number} of the PDF is {width:g} x {height:g} points in size: nothing to see."
+                    f"Page {number} of the PDF is {width:g} x {height:g} points in size, so it shows nothing."
                 )
             fitting = scale * _fit(width * scale, height * scale, max_pixels)
             return _drawn(page, scale=fitting, dpi=dpi * fitting / scale)
@@ -166,7 +166,7 @@ class PdfFile:
                 page.close()
         except pdfium.PdfiumError as error:
             raise PageUnreadable(
-                f"Page {number} of the PDF is damaged ({error}): print the document to a new PDF and send that."
+                f"Page {number} of the PDF is damaged ({error}). Print the document to a new PDF and send that."
             ) from error
 
 
@@ -177,15 +177,15 @@ def _open(path: Path) -> pdfium.PdfDocument:
         pdf = pdfium.PdfDocument(handle)
         if len(pdf) == 0:
             pdf.close()
-            raise InvalidDocument("The PDF has no pages: check that it was written completely.")
+            raise InvalidDocument("The PDF has no pages. Check that it was written completely.")
         pdf.init_forms()
         return pdf
     if pdfium_c.FPDF_GetLastError() in _LOCKED:
         raise EncryptedDocument(
-            "The PDF is protected by a password: remove the protection (open it, print it to a new PDF) and send it"
-            " again."
+            "The PDF is protected by a password. Remove the password (open it, print it to a new PDF) and send it "
+            "again."
         )
-    raise InvalidDocument("The PDF is damaged and cannot be opened: print it to a new PDF and send that.")
+    raise InvalidDocument("The PDF is damaged and cannot be opened. Print it to a new PDF and send that.")
 
 
 def _fit(width: float, height: float, max_pixels: int) -> float:

@@ -71,7 +71,9 @@ class _OriginalPdf:
 def _check_agreement(pages: int, shown: int) -> None:
     """Refuse a PDF so damaged that two readers find different pages in it: words would go to the wrong ones."""
     if pages != shown:
-        raise InvalidDocument("The PDF is damaged: its pages cannot be told. Print it to a new PDF and send that.")
+        raise InvalidDocument(
+            "The PDF is damaged: Pagemill cannot list its pages. Print it to a new PDF and send that."
+        )
 
 
 def write_searchable_pdf(document: Path, pages: Iterable[Page], output: Path) -> None:
@@ -121,12 +123,10 @@ def _target(document: Path, *, work: Path) -> Iterator[_Target]:
         finally:
             target.close()
     except pikepdf.PasswordError as error:
-        raise EncryptedDocument(
-            "The PDF is protected by a password: remove the protection and send it again."
-        ) from error
+        raise EncryptedDocument("The PDF is protected by a password. Remove the password and send it again.") from error
     except pikepdf.PdfError as error:
         raise InvalidDocument(
-            f"The PDF is too damaged to be written again ({error}): print it to a new PDF and send that."
+            f"The PDF is too damaged to save again ({error}). Print it to a new PDF and send that."
         ) from error
 
 

@@ -6,7 +6,7 @@ from pagemill.domain.errors import InvalidDocument, UnsupportedFormat
 HEAD_BYTES = 2048
 """How much of a file `sniff` wants to see."""
 
-READABLE = "PDF, PNG, JPEG, TIFF, WebP and BMP can be read"
+READABLE = "Pagemill reads PDF, PNG, JPEG, TIFF, WebP and BMP"
 
 _READABLE_MARKS: tuple[tuple[bytes, DocumentKind], ...] = (
     (b"\x89PNG\r\n\x1a\n", DocumentKind.PNG),
@@ -100,4 +100,4 @@ def _text(head: bytes) -> str:
         return "an XML file"
     if not any(byte < 9 or 13 < byte < 32 for byte in head):
         return "plain text: it needs no recognition"
-    return "of no kind that is known"
+    return "a file in an unknown format"

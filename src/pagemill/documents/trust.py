@@ -52,7 +52,7 @@ def distrust(facts: LayerFacts) -> str | None:
     if facts.faulty > MOST_FAULTY * facts.characters or facts.unmapped_share > MOST_UNMAPPED:
         return "its fonts do not say which letters they draw"
     if _is_gibberish(facts):
-        return "its text layer holds hardly a letter or digit"
+        return "its text layer has hardly any letters or digits"
     return _distrust_of_few(facts)
 
 
@@ -67,7 +67,7 @@ def _distrust_of_few(facts: LayerFacts) -> str | None:
     visible = facts.characters - hidden
     if facts.image_coverage >= SCAN_COVERAGE:
         is_enough = hidden >= FEWEST_HIDDEN or visible >= FEWEST_OVER_SCAN
-        return None if is_enough else "it is a scan with little text over it"
+        return None if is_enough else "it is a scan with little text on top"
     if facts.characters >= FEWEST_ON_DRAWING:
         return None
     has_drawing = facts.image_coverage >= PICTURE_COVERAGE or facts.paths >= DRAWING_PATHS

@@ -56,12 +56,12 @@ class DocumentInfo:
 def too_many_pages(found: str, *, most: int) -> DocumentTooLarge:
     """The refusal of a document of more pages than may be; `found` says how many, or that there are more."""
     return DocumentTooLarge(
-        f"The document has {found} pages; {most} are allowed. Send it in parts.", pages=found, max_pages=most
+        f"The document has {found} pages; the limit is {most}. Send it in parts.", pages=found, max_pages=most
     )
 
 
 _PART = re.compile(r"(?P<first>-?[0-9]{1,9})(?:\s*-\s*(?P<last>-?[0-9]{1,9})?)?")
-_HELP = 'Write ranges such as "1-3,7,-1": 1-based, "-1" is the last page, "5-" runs to the end.'
+_HELP = 'Write ranges such as "1-3,7,-1": the first page is 1, "-1" is the last page, and "5-" runs to the end.'
 
 
 def parse_page_range(text: str, page_count: int) -> tuple[int, ...]:
@@ -84,7 +84,7 @@ def parse_page_range(text: str, page_count: int) -> tuple[int, ...]:
 def _numbers(part: str, page_count: int) -> range:
     match = _PART.fullmatch(part)
     if match is None:
-        raise InvalidPageRange(f"The page range {part!r} cannot be understood. {_HELP}")
+        raise InvalidPageRange(f"The page range {part!r} is not valid. {_HELP}")
     first = _absolute(match["first"], part, page_count)
     if match["last"] is not None:
         last = _absolute(match["last"], part, page_count)

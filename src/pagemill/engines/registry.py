@@ -56,8 +56,8 @@ def structure_missing(spec: StructureSpec) -> str | None:
     if not missing:
         return None
     return (
-        f"Finding structure needs {', '.join(missing)}, not installed here; install pagemill's requirements.txt with "
-        "pip's --no-deps, or leave structure out."
+        f"Finding structure needs {', '.join(missing)}, which is not installed. Install pagemill's requirements.txt "
+        "with pip's --no-deps, or leave structure out."
     )
 
 
@@ -78,7 +78,9 @@ def _why_not(spec: EngineSpec) -> str:
     missing = [] if spec.interpreter is not None else _missing(spec)
     if not missing:
         return spec.unusable
-    return f"The engine {spec.name} needs {', '.join(missing)}, not installed here. Install pagemill with its engines."
+    return (
+        f"The engine {spec.name} needs {', '.join(missing)}, which is not installed. Install Pagemill with its engines."
+    )
 
 
 def _version(distribution: str) -> str:

@@ -24,7 +24,7 @@ from pagemill.library.local import local_application
 from pagemill.settings import Settings
 
 T = TypeVar("T")
-CLOSED = "The session is closed; open another one to read more."
+CLOSED = "The session is closed; open a new one to read more."
 END_SECONDS = 20.0
 """Longest an end is waited for: a page that hangs is given ten seconds; workers end with us in any case."""
 

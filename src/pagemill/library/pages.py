@@ -87,7 +87,7 @@ class Pages(Sequence[Page]):
         place = index if index >= 0 else len(self) + index
         page = self._filling.page(place) if place >= 0 else None
         if page is None:
-            raise IndexError(f"{self.name} has {len(self)} pages that were read")
+            raise IndexError(f"{self.name} has only {len(self)} pages that could be read")
         return page
 
     def __iter__(self) -> Iterator[Page]:
@@ -127,5 +127,5 @@ class Pages(Sequence[Page]):
         """What memory was promised and used."""
         self._filling.wait()
         if self._filling.receipt is None:
-            raise PagemillError("There is no receipt: the work was ended before its time.")
+            raise PagemillError("There is no receipt, because the work ended early.")
         return self._filling.receipt

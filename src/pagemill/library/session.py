@@ -137,7 +137,7 @@ def _as_file(document: str | os.PathLike[str] | bytes) -> Iterator[Path]:
         return
     path = Path(document)
     if not path.is_file():
-        raise InvalidRequest(f"There is no file {path}.")
+        raise InvalidRequest(f"The file {path} does not exist.")
     yield path
 
 
@@ -146,7 +146,7 @@ def _options(asked: ReadingOptions) -> TaskOptions:
         return task_options(asked)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise InvalidRequest(f"These options cannot be used: {wrong}.") from error
+        raise InvalidRequest(f"These options are not valid: {wrong}.") from error
 
 
 async def _fill(application: Application, task: Task, filling: Filling) -> None:

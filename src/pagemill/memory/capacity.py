@@ -69,6 +69,6 @@ def _reason(device: DeviceId, account: Account, size_bytes: int) -> str:
     sizes = (account.ceiling.size_bytes, account.limit_bytes, account.margin_bytes, account.own_bytes, size_bytes)
     capacity, limit, margin, own, need = (round(size / MIB) for size in sizes)
     return (
-        f"{capacity} MiB of {name} can be promised ({limit} less {margin} kept free and {own} for the server itself), "
-        f"and one service takes up to {need} MiB."
+        f"Pagemill can reserve {capacity} MiB of {name} ({limit} less {margin} kept free and {own} for the server "
+        f"itself), and one service takes up to {need} MiB."
     )

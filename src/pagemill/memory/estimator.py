@@ -190,7 +190,7 @@ class LearningEstimator:
         """
         stored = _Snapshot.model_validate(snapshot)
         if stored.version != 1:
-            raise ValueError(f"What was learned is stored in version {stored.version}; this program knows version 1.")
+            raise ValueError(f"The stored measurements have version {stored.version}; this program reads version 1.")
         self._learned = {}
         for state in stored.model_sets:
             self._restore(state)

@@ -197,7 +197,7 @@ class MemoryGuard:
                 wait_s = self.run_once()
             except Exception:
                 wait_s = self._config.rules.polling.longest_s
-                logger.exception("the memory guard could not look; it looks again in %s s", wait_s)
+                logger.exception("the memory guard could not measure; it tries again in %s s", wait_s)
 
     # --- looking -----------------------------------------------------------------------------------------------------
 

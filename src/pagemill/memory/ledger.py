@@ -165,7 +165,7 @@ class MemoryLedger:
 def _check_ever_fits(accounts: Mapping[DeviceId, Account], device: DeviceId, need: MemoryNeed) -> None:
     if device not in accounts:
         known = ", ".join(sorted(accounts))
-        raise DeviceUnavailable(f"There is no device {device!r} now; there is {known}.", device=device)
+        raise DeviceUnavailable(f"There is no device {device!r} now; available: {known}.", device=device)
     lack = find_lack(device, need, {name: account.ceiling for name, account in accounts.items()})
     if lack is not None:
         raise lack.error

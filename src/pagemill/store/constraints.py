@@ -24,9 +24,11 @@ def constraint_differences(connection: Connection) -> list[str]:
     stored = {(row.status_before, row.status_after) for row in connection.execute(select(task_transitions))}
     differences = _difference("task_transitions", allowed_transitions(), stored)
     if not has_trigger(connection, STATUS_TRIGGER):
-        differences.append(f"The trigger {STATUS_TRIGGER} is missing: changes of status are not checked.")
+        differences.append(f"The trigger {STATUS_TRIGGER} is missing: the database does not check changes of status.")
     if connection.dialect.name == Backend.POSTGRESQL and not has_trigger(connection, NOTIFY_TRIGGER):
-        differences.append(f"The trigger {NOTIFY_TRIGGER} is missing: other servers are not told of events.")
+        differences.append(
+            f"The trigger {NOTIFY_TRIGGER} is missing: the database does not notify other servers of events."
+        )
     for table in metadata.tables.values():
         differences += _enum_differences(connection, table)
     return differences
@@ -45,7 +47,7 @@ def _enum_differences(connection: Connection, table: Table) -> list[str]:
 
 def _difference(name: str, expected: Set[object], stored: Set[object]) -> list[str]:
     return [f"{name} lacks {value}." for value in _sorted(expected - stored)] + [
-        f"{name} has {value} in excess." for value in _sorted(stored - expected)
+        f"{name} also has {value}." for value in _sorted(stored - expected)
     ]
 
 

@@ -124,7 +124,7 @@ class Database:
         """Run `work` in a transaction that only reads; on SQLite it sees one moment throughout.
 
         Raises:
-            DatabaseUnavailable: The database cannot be used now.
+            DatabaseUnavailable: The database is unavailable.
         """
         return await _run(_started(self._reader), work)
 
@@ -138,7 +138,7 @@ class Database:
             durable: Whether it must survive a power failure, with all that was committed before it.
 
         Raises:
-            DatabaseUnavailable: The database cannot be used now. Where it went away during the commit, nobody knows
+            DatabaseUnavailable: The database is unavailable. Where it went away during the commit, nobody knows
                 whether that was done; leases, tokens and the state machine keep a second try from doing it twice.
         """
         return await _run(_started(self._writer), work, durable=durable)
@@ -242,7 +242,7 @@ def _unavailability() -> Iterator[None]:
 
 
 def _unavailable() -> DatabaseUnavailable:
-    message = "The database cannot be used now; try again in a moment. The service's log tells more."
+    message = "The database is unavailable. Try again in a moment; the service's log has the details."
     return DatabaseUnavailable(message, retry_after_s=CONNECT_SECONDS)
 
 

@@ -24,12 +24,12 @@ def locked_folder(folder: Path, *, shared: bool) -> Iterator[None]:
         make_folder(folder)
         lock = (folder / "server.lock").open("w")
     except OSError as error:
-        message = f"The data folder {folder} cannot be used ({error.strerror}); name another data_dir."
+        message = f"Pagemill cannot use the data folder {folder} ({error.strerror}). Set another data_dir."
         raise InvalidSettings(message) from error
     with lock:
         try:
             fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            message = f"Another Pagemill server uses {folder}; stop it, or name another data_dir."
+            message = f"Another Pagemill server uses {folder}. Stop it, or set another data_dir."
             raise InvalidSettings(message) from error
         yield

@@ -105,7 +105,7 @@ def _migrating(url: str) -> Iterator[Connection]:
             serialise(connection, Lock.MIGRATION)
             yield connection
     except CommandError as error:
-        raise InvalidRequest(f"The database stays as it is: {error}.") from error
+        raise InvalidRequest(f"Nothing was changed in the database: {error}.") from error
     finally:
         engine.dispose()
 
@@ -137,12 +137,12 @@ def _check_revision(url: URL) -> None:
 def _refusal(revision: str, *, is_newer: bool) -> str:
     if is_newer:
         return (
-            f"The database is at revision {revision}, which a newer version of Pagemill made. Nothing was changed. "
-            "Use that version, or have it downgrade the database (`pagemill db downgrade`) first."
+            f"A newer version of Pagemill made this database (revision {revision}). Nothing was changed. Use that "
+            "version, or downgrade the database with it first (`pagemill db downgrade`)."
         )
     return (
-        f"The database is at revision {revision}, of a version of Pagemill that was never released. Nothing was "
-        "changed. This version cannot upgrade it: start with an empty `data_dir`, and on PostgreSQL with an empty "
+        f"An unreleased version of Pagemill made this database (revision {revision}). Nothing was changed. This "
+        "version cannot upgrade it: start with an empty `data_dir`, and on PostgreSQL with an empty "
         "database. If you need its results, export them first with the version that made them."
     )
 

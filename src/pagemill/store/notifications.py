@@ -59,7 +59,7 @@ class Notifications:
             try:
                 await self._listen()
             except (psycopg.Error, OSError) as error:
-                logger.warning("Not told of what other servers do; connecting again: %s", error)
+                logger.warning("Lost the notifications from other servers; connecting again: %s", error)
             await asyncio.sleep(CONNECT_AGAIN_AFTER.total_seconds())
 
     async def _listen(self) -> None:

@@ -103,16 +103,16 @@ def why_expired(task: Task, now: datetime, *, unserved_since: datetime | None) -
     """What an overdue task is marked with."""
     if task.deadline_at is not None and task.deadline_at <= now:
         read = f"{task.pages_done} of its {task.pages_total} pages were read"
-        return TaskFailureReason.DEADLINE_EXCEEDED, f"The task was not done by its deadline; {read} and are kept."
+        return TaskFailureReason.DEADLINE_EXCEEDED, f"The task missed its deadline; {read} and remain available."
     waited = (now - unserved_since).total_seconds() if unserved_since else 0
     if task.status is TaskStatus.QUEUED and task.started_at is None:
         return TaskFailureReason.QUEUE_TIMEOUT, (
-            f"The task waited {waited:.0f} s for its turn; send it again when there is less to do, "
-            "or raise tasks.queue_timeout_seconds."
+            f"The task waited {waited:.0f} s without starting. Send it again when the service is less busy, or raise "
+            "tasks.queue_timeout_seconds."
         )
     return TaskFailureReason.POOL_EXHAUSTED, (
-        f"For {waited:.0f} s there was no free service or no memory for a page of the task; retry it when there is "
-        "more memory or less to do, or raise tasks.queue_timeout_seconds. Finished pages are kept."
+        f"For {waited:.0f} s, no service or memory was free for a page of the task. Retry the task when the service is "
+        "less busy or has more memory, or raise tasks.queue_timeout_seconds. Its finished pages remain available."
     )
 
 
@@ -144,8 +144,9 @@ def _end_stalled(connection: Connection, row: RowMapping, now: datetime) -> Task
     if task.status is TaskStatus.CANCELLING:
         return change_status(connection, task, TaskStatus.CANCELLED, now=now)
     message = (
-        f"Nothing happened in the task for {silent_s} s though pages of it were left: a fault of the service, which is "
-        "in its log. Finished pages are kept; retry the task, and report this if it happens again."
+        f"Nothing happened in the task for {silent_s} s although it had pages left. This is a fault in the service; "
+        "its log has the details. Retry the task, and report this if it happens again. Its finished pages "
+        "remain available."
     )
     reason = TaskFailureReason.INTERNAL_ERROR
     return change_status(connection, task, TaskStatus.FAILED, now=now, reason=reason, message=message)

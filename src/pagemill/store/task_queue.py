@@ -135,7 +135,9 @@ class SqlTaskQueue:
         now = self._clock.now()
         stored = lock_task(connection, task.task_id)
         if stored.status not in (TaskStatus.RUNNING, TaskStatus.RETRYING):
-            raise IllegalTransition(f"Task {task.task_id} is {stored.status}; only one that was let in can come back.")
+            raise IllegalTransition(
+                f"Task {task.task_id} is {stored.status}; only a running task can go back to the queue."
+            )
         if rung is not None:
             climb(connection, stored, rung, device=device)
         return enqueue(connection, stored, lowered(stored), config=self._config, now=now)
@@ -182,7 +184,7 @@ def check_room(connection: Connection, config: QueueConfig, *, now: datetime, wa
     query = lately.order_by(tasks.c.admission.desc()).limit(MOST_ADMISSIONS)
     wait = retry_after(connection.execute(query).scalars().all(), now, places=missing)
     raise QueueFull(
-        f"The queue holds {queued} tasks of the {config.max_queue_size} it may; try again in {wait} s.",
+        f"The queue has no room: {queued} of at most {config.max_queue_size} tasks are waiting. Try again in {wait} s.",
         queued_tasks=queued,
         max_queue_size=config.max_queue_size,
         retry_after_s=wait,

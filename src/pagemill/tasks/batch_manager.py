@@ -77,7 +77,7 @@ class DocumentBatchManager:
             IdempotencyKeyReused: The key was used for other documents or options.
         """
         if not requests:
-            raise InvalidRequest("A batch has at least one document.")
+            raise InvalidRequest("A batch needs at least one document.")
         check_size(len(requests), self.most)
         content = content_of(requests)
         if earlier := await self._submitted(caller, idempotency_key, content):
@@ -198,12 +198,18 @@ class DocumentBatchManager:
         if earlier is None:
             return None
         if earlier.content != content:
-            message = f"The idempotency key {key!r} was used for other documents or options; use a new key."
+            message = (
+                f"The idempotency key {key!r} belongs to an earlier request with other documents or options. "
+                "Use a new key."
+            )
             raise IdempotencyKeyReused(message, batch_id=earlier.batch_id)
         return BatchSubmission(await self._batches.get(earlier.batch_id), replayed=True)
 
 
 def _sentence(refusals: dict[tuple[int, str], PagemillError]) -> str:
     (place, name), error = next(iter(refusals.items()))
-    others = f" So it is with {len(refusals) - 1} more." if len(refusals) > 1 else ""
-    return f"Nothing was taken: document {place} ({name}) cannot be read: {error.message}{others}"
+    others = f" {len(refusals) - 1} more failed too." if len(refusals) > 1 else ""
+    return (
+        f"The service accepted none of the documents, because it cannot read document {place} ({name}): "
+        f"{error.message}{others}"
+    )

@@ -33,7 +33,7 @@ async def with_each(
         except DatabaseUnavailable:
             raise
         except Exception:
-            logger.exception("%s failed; the others go on, and it is tried again", name(item))
+            logger.exception("%s failed; the other steps go on, and this one is tried again", name(item))
     return done
 
 

@@ -175,7 +175,7 @@ class TaskManager:
         """
         task = await self._store.get(task_id)
         if not task.status.is_final:
-            raise IllegalTransition(f"Task {task_id} is {task.status}; only what is over can be read again.")
+            raise IllegalTransition(f"Task {task_id} is {task.status}; you can retry it once it has ended.")
         return await self.start_task(task_id, TaskStartRequest())
 
     async def start_task(self, task_id: str, request: TaskStartRequest) -> Task:

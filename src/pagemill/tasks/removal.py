@@ -22,7 +22,9 @@ def remove(path: Path) -> bool:
         except OSError as error:
             faults.append(error)
     if faults:
-        logger.warning("%s cannot be deleted (%s); it is tried again later. Delete it yourself.", path, faults[0])
+        logger.warning(
+            "%s cannot be deleted (%s). Pagemill tries again later; you can also delete it yourself.", path, faults[0]
+        )
     return not faults
 
 

@@ -44,7 +44,7 @@ async def receive_batch(
         form = FormReceiver(_Bounded(incoming, most), fields, max_parts=most + MAX_PARTS)
         await form.receive(body_chunks(request, stall_timeout), content_type)
         if NAME in fields:
-            raise refused_field(NAME, "a batch has several documents; each is called what its file is called")
+            raise refused_field(NAME, "not possible in a batch, which names each document after its file; leave it out")
         options = parse_options(fields)
         caller = str(request.scope.get(CALLER, ""))
         await incoming.touch()  # they have no task before all are inspected

@@ -25,7 +25,7 @@ def choose_format(formats: Mapping[str, ResultFormat], name: str | None, accept:
     known = ", ".join(formats)
     if name is not None:
         if name not in formats:
-            problem = FieldProblem(field="format", message=f"there is no format {name!r}; there are: {known}")
+            problem = FieldProblem(field="format", message=f"there is no format {name!r}; available: {known}")
             raise RequestRefused.for_fields([problem])
         return formats[name]
     by_type: dict[str, ResultFormat] = {}
@@ -33,7 +33,10 @@ def choose_format(formats: Mapping[str, ResultFormat], name: str | None, accept:
         by_type.setdefault(_bare(result.media_type), result)
     best = best_match(accept, tuple(by_type))
     if best is None:
-        message = f"The result can be had as {', '.join(by_type)}; ask by Accept, or by format={known}."
+        message = (
+            f"The result is available as {', '.join(by_type)}. Choose one with the Accept header, or with "
+            f"format={known}."
+        )
         raise RequestRefused("not_acceptable", message)
     return by_type[best]
 
@@ -47,7 +50,10 @@ def check_deliverable(task: Task, result: ResultFormat, *, needs_end: bool) -> N
     if task.pages_done == 0:
         raise _nothing_yet(task)
     if needs_end and not task.status.is_final:
-        message = f"Task {task.task_id} is {task.status}; a {result.name} is made when it is over. Ask again then."
+        message = (
+            f"Task {task.task_id} is {task.status}; the service makes a {result.name} after the task has "
+            "ended. Try again then."
+        )
         raise RequestRefused("result_not_ready", message, retryable=True, pages_total=task.pages_total)
 
 
@@ -77,10 +83,10 @@ def from_file(headers: Mapping[str, str], result: ResultFormat, path: Path) -> R
 
 def _nothing_yet(task: Task) -> RequestRefused:
     if not task.status.is_final:
-        message = f"Task {task.task_id} is {task.status} and has no finished page yet; ask again later."
+        message = f"Task {task.task_id} is {task.status} and has no finished page yet. Try again later."
         return RequestRefused("result_not_ready", message, retryable=True, pages_total=task.pages_total)
     why = f" ({task.failure_reason}: {task.failure_message})" if task.failure_reason else ""
-    message = f"Task {task.task_id} is {task.status} and has no page that was read{why}."
+    message = f"Task {task.task_id} is {task.status}, and no page of it was read{why}."
     return RequestRefused("no_result", message, pages_total=task.pages_total, pages_failed=task.pages_failed)
 
 

@@ -42,7 +42,7 @@ def last_event_id(request: Request) -> int | None:
     if not given:
         return None
     if not _SEQUENCE.fullmatch(given):
-        problem = FieldProblem(field="Last-Event-ID", message="this is no sequence number; send the last message's id")
+        problem = FieldProblem(field="Last-Event-ID", message="not a sequence number; send the id of the last message")
         raise RequestRefused.for_fields([problem])
     return int(given)
 

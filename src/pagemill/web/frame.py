@@ -54,7 +54,7 @@ class RequestFrame:
             logger.exception("request %s: %s %s failed", name, request.method, request.url.path)
             if framed.started:
                 raise
-            message = f"Something went wrong on our side. The service's log tells more under the request id {name}."
+            message = f"Something went wrong on our side. Look for the request id {name} in the service's log."
             await problem_response(request, RequestRefused("internal_error", message))(scope, receive, framed)
 
 

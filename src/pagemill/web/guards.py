@@ -68,7 +68,10 @@ class Guard:
         name = _host_name(host)
         if "*" in self._hosts or name in self._hosts or _is_out_of_reach(name):
             return
-        message = f"The service does not answer to {host!r}; add the name to its allowed hosts, or set API keys."
+        message = (
+            f"The service does not accept the host name {host!r}. Add it to server.allowed_hosts, or set "
+            "server.api_keys."
+        )
         raise RequestRefused("host_not_allowed", message)
 
 
@@ -81,16 +84,16 @@ def _check_origin(request: Request) -> None:
     else:
         own = origin is None or origin.lower().partition("://")[2] == request.headers.get("host", "").lower()
     if not own:
-        message = "A page of another web site may not do this; send it from a program, or from the service's own pages."
+        message = "Other web sites may not send this request. Send it from a program, or from the service's own pages."
         raise RequestRefused("cross_site_request", message)
 
 
 def _check_body(request: Request) -> None:
     declared = request.headers.get("content-length", "0")
     if "transfer-encoding" in request.headers:
-        raise RequestRefused("length_required", "Say the length of the body in a Content-Length header.")
+        raise RequestRefused("length_required", "Send the length of the body in a Content-Length header.")
     if not declared.isdecimal() or int(declared) > MAX_BODY_BYTES:
-        message = f"The body may have {MAX_BODY_BYTES:,} bytes here; documents go to POST {UPLOAD_PATH}."
+        message = f"The body may have at most {MAX_BODY_BYTES} bytes here; send documents to POST {UPLOAD_PATH}."
         raise RequestRefused("body_too_large", message, limit_bytes=MAX_BODY_BYTES)
 
 

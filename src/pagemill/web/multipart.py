@@ -87,7 +87,7 @@ class MultipartReader:
                 },
             )
         except FormParserError as error:
-            raise _malformed(f"The boundary cannot be used: {error}.") from error
+            raise _malformed(f"The boundary is not valid: {error}.") from error
 
     def _on_part_begin(self) -> None:
         self._parts += 1

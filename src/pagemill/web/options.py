@@ -128,7 +128,7 @@ def _refuse_unstorable(fields: Mapping[str, str]) -> None:
     """No database keeps a NUL or half a surrogate pair in a text."""
     for name, text in fields.items():
         if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-            raise _refused(name, "it holds a character that is none (NUL or half a surrogate pair)")
+            raise _refused(name, "it contains an invalid character (NUL or half a surrogate pair); remove it")
 
 
 def _refused(field: str, message: str) -> RequestRefused:

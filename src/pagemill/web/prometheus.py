@@ -85,7 +85,7 @@ class StatusCollector(Collector):
         yield _gauges("pagemill_tasks", "Tasks kept, by status.", "status", counts)
         yield _gauge("pagemill_backlog_pages", "Pages of unfinished tasks that are not done yet.", queue.waiting_pages)
         wait_s = queue.oldest_wait.total_seconds()
-        yield _gauge("pagemill_queue_oldest_wait_seconds", "How long the task that waits longest has waited.", wait_s)
+        yield _gauge("pagemill_queue_oldest_wait_seconds", "How long the oldest waiting task has waited.", wait_s)
 
     def _work(self) -> Iterator[Metric]:
         work = self._status.work
@@ -94,18 +94,20 @@ class StatusCollector(Collector):
             "retried": work.pages_retried,
             "failed": work.pages_failed,
         }
-        yield _counters("pagemill_pages", "Pages worked, by outcome; failed: given up.", "outcome", outcomes)
+        yield _counters(
+            "pagemill_pages", "Finished pages, by outcome; failed: after all attempts.", "outcome", outcomes
+        )
         failures = {reason.value: work.failed_for.get(reason, 0) for reason in TaskFailureReason}
-        yield _counters("pagemill_page_failures", "Pages given up, by reason.", "reason", failures)
+        yield _counters("pagemill_page_failures", "Failed pages, by reason.", "reason", failures)
         durations = HistogramMetricFamily(
-            "pagemill_page_duration_seconds", "Time workers spent on the pages they read, by stage.", labels=["stage"]
+            "pagemill_page_duration_seconds", "Time that workers spent on pages, by stage.", labels=["stage"]
         )
         for stage, taken in work.pages_read.items():
             durations.add_metric([stage.value], _buckets(taken), taken.total_s)
         yield durations
         rungs = {_rung_name(rung): work.oom_recoveries.get(rung, 0) for rung in (*list(Rung)[1:], None)}
         yield _counters("pagemill_oom_recoveries", "Pages that ran out of memory, by what came next.", "rung", rungs)
-        stalled = "Tasks in which nothing happened any more, and which were ended: each is a fault of the service."
+        stalled = "Tasks that Pagemill ended because nothing happened in them; each is a fault in the service."
         yield CounterMetricFamily("pagemill_tasks_stalled", stalled, value=work.tasks_stalled)
         losses = {cause.value: work.worker_losses.get(cause, 0) for cause in LossCause}
         yield _counters("pagemill_worker_losses", "Workers lost while they held a page, by cause.", "cause", losses)
@@ -116,32 +118,33 @@ class StatusCollector(Collector):
         used: dict[str, float] = {each.device: each.used_bytes for each in devices}
         reserved: dict[str, float] = {each.device: each.reserved_bytes for each in devices}
         levels: dict[str, float] = {each.device: each.level.value for each in devices}
-        yield _gauges("pagemill_memory_limit_bytes", "The most that may be in use.", "device", limits)
-        yield _gauges("pagemill_memory_used_bytes", "In use by anybody.", "device", used)
-        yield _gauges("pagemill_memory_reserved_bytes", "Promised to our workers.", "device", reserved)
+        yield _gauges("pagemill_memory_limit_bytes", "Memory limit.", "device", limits)
+        yield _gauges("pagemill_memory_used_bytes", "Memory in use, by all programs.", "device", used)
+        yield _gauges("pagemill_memory_reserved_bytes", "Memory reserved for workers.", "device", reserved)
         yield _gauges("pagemill_memory_level", "0 normal, 1 soft, 2 hard, 3 emergency.", "device", levels)
         tightest, loosest = _drifts(self._status)
         yield _gauges(
             "pagemill_estimate_ratio_p99",
-            "Peak memory of pages over what was reserved, 99 in 100 are below; above 1: not covered; 0: no page yet. "
-            "Of the model set that is worst.",
+            "Peak memory of a page divided by its reservation, 99th percentile of the worst model set; above 1: not "
+            "covered; 0: no page yet.",
             "device",
             tightest,
         )
         yield _gauges(
             "pagemill_estimate_ratio_median",
-            "The same at the median, of the model set for which most is reserved in vain.",
+            "Peak memory of a page divided by its reservation, median of the model set with the largest unused part; "
+            "0: no page yet.",
             "device",
             loosest,
         )
         server = self._status.server_bytes
-        yield _gauge("pagemill_server_memory_bytes", "Held by the server process itself, without its workers.", server)
+        yield _gauge("pagemill_server_memory_bytes", "Memory of the server process, without its workers.", server)
 
     def _pool(self) -> Iterator[Metric]:
         pool = self._status.pool
         capacity: dict[str, float] = {lane.name: lane.capacity for lane in pool.lanes}
         in_use: dict[str, float] = {lane.name: lane.in_use for lane in pool.lanes}
-        yield _gauges("pagemill_services_limit", "Services that may be in use, by lane.", "lane", capacity)
+        yield _gauges("pagemill_services_limit", "Most services that can be in use, by lane.", "lane", capacity)
         yield _gauges("pagemill_services_in_use", "Services in use, by lane.", "lane", in_use)
         devices = {model_set.key.device for model_set in pool.model_sets} | {lane.device for lane in pool.lanes}
         resident: dict[str, float] = dict.fromkeys(sorted(devices), 0)
@@ -151,11 +154,11 @@ class StatusCollector(Collector):
             resident[model_set.key.device] += 1
             held[model_set.key.device] += model_set.rss_bytes
             unkillable[model_set.key.device] += model_set.unkillable
-        yield _gauges("pagemill_model_sets", "Model sets that are resident.", "device", resident)
-        yield _gauges("pagemill_workers_memory_bytes", "Host memory held by workers, by their device.", "device", held)
+        yield _gauges("pagemill_model_sets", "Loaded model sets.", "device", resident)
+        yield _gauges("pagemill_workers_memory_bytes", "Host memory of workers, by their device.", "device", held)
         yield _gauges(
             "pagemill_workers_unkillable",
-            "Workers that were killed and do not end; they hold their memory until they do.",
+            "Workers that do not end although Pagemill killed them; they still hold their memory.",
             *("device", unkillable),
         )
         yield _counter("pagemill_unloads", "Model sets unloaded.", pool.unloads)
@@ -163,9 +166,9 @@ class StatusCollector(Collector):
 
     def _received(self) -> Iterator[Metric]:
         uploads = self._uploads
-        yield _gauge("pagemill_uploads_in_progress", "Documents being received.", uploads.in_progress)
-        yield _counter("pagemill_uploads", "Documents received whole.", uploads.finished)
-        yield _counter("pagemill_uploaded_bytes", "Bytes of documents received whole.", uploads.finished_bytes)
+        yield _gauge("pagemill_uploads_in_progress", "Uploads in progress.", uploads.in_progress)
+        yield _counter("pagemill_uploads", "Documents received completely.", uploads.finished)
+        yield _counter("pagemill_uploaded_bytes", "Bytes of documents received completely.", uploads.finished_bytes)
 
 
 def _gauge(name: str, description: str, value: float) -> Metric:

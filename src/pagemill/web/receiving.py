@@ -78,7 +78,9 @@ class _OnlyDocument:
 
     def begin(self, name: str) -> None:
         if self.name:
-            raise refused_field(FILE_PART, "there are two; send a task for each document, or POST them to /batches")
+            raise refused_field(
+                FILE_PART, "the form has two documents; send one task for each, or POST them to /batches"
+            )
         self.name = name
 
     async def write(self, data: bytes) -> None:
@@ -122,7 +124,7 @@ class FormReceiver:
             case PartData():
                 self._text += event.data
                 if len(self._text) > MAX_FIELD_BYTES:
-                    raise refused_field(self._part, f"it is longer than {MAX_FIELD_BYTES} bytes")
+                    raise refused_field(self._part, f"longer than {MAX_FIELD_BYTES} bytes")
             case PartEnded() if self._part == FILE_PART:
                 await self._documents.end()
             case PartEnded():
@@ -136,14 +138,14 @@ class FormReceiver:
             return
         refuse_unknown([part.name])
         if part.name in self._fields:
-            raise refused_field(part.name, "it is there twice")
+            raise refused_field(part.name, "given twice; send it once")
 
     def _decoded(self) -> str:
         text, self._text = self._text, bytearray()
         try:
             return text.decode()
         except UnicodeDecodeError as error:
-            raise refused_field(self._part, "it is not UTF-8") from error
+            raise refused_field(self._part, "not UTF-8") from error
 
 
 def refused_field(field: str, message: str) -> RequestRefused:
@@ -161,7 +163,7 @@ def query_fields(request: Request) -> dict[str, str]:
     fields = dict(pairs)
     refuse_unknown(fields)
     if len(fields) < len(pairs):
-        raise RequestRefused("invalid_request", "A query parameter is there twice; give each once.")
+        raise RequestRefused("invalid_request", "The URL has a query parameter twice. Give each one once.")
     parse_options(fields)
     return fields
 
@@ -200,7 +202,7 @@ async def body_chunks(request: Request, stall_timeout: timedelta) -> AsyncIterat
             async with asyncio.timeout(stall_timeout.total_seconds()):
                 chunk = await anext(stream)
         except TimeoutError as error:
-            message = f"Nothing of the upload came for {stall_timeout.total_seconds():.0f} s; send it again."
+            message = f"The upload sent nothing for {stall_timeout.total_seconds():.0f} s. Send it again."
             raise RequestRefused("upload_stalled", message, retryable=True) from error
         if not chunk:
             return

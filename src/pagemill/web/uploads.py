@@ -118,7 +118,7 @@ class UploadStore:
     @contextlib.asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
         if self._places.locked():
-            message = "As many uploads as may be are being received; send it again in a moment."
+            message = "Too many uploads at once. Try again in a moment."
             raise RequestRefused("too_many_uploads", message, retryable=True, retry_after_s=2)
         async with self._places:
             yield
@@ -179,7 +179,7 @@ class IncomingFile:
             RequestRefused: `storage_full`.
         """
         if self._size == 0:
-            raise InvalidDocument("The document is empty (0 bytes); was the right file sent?")
+            raise InvalidDocument("The document is empty (0 bytes). Check the file, and send it again.")
         await asyncio.to_thread(self._keep)
         return StoredDocument(
             path=str(self._path),
@@ -257,7 +257,9 @@ class IncomingBatch:
         """
         if self._file is None:
             place = len(self.documents) + 1
-            raise InvalidDocument(f"Document {place} ({display_name(self._name)}) is empty; were the right files sent?")
+            raise InvalidDocument(
+                f"Document {place} ({display_name(self._name)}) is empty. Check the file, and send the batch again."
+            )
         self.documents.append(await self._file.finish(self._name))
         self._file = None
         await self._open.aclose()
@@ -280,7 +282,7 @@ class IncomingBatch:
 def too_large(size_bytes: int, limit_bytes: int) -> DocumentTooLarge:
     """The refusal of a document of (at least) that size."""
     return DocumentTooLarge(
-        f"The document has {size_bytes:,} bytes or more; the most that is taken is {limit_bytes:,} bytes.",
+        f"The document has {size_bytes} bytes or more; the limit is {limit_bytes} bytes. Send it in parts.",
         size_bytes=size_bytes,
         limit_bytes=limit_bytes,
     )
@@ -322,6 +324,6 @@ def _disk_errors() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            message = "There is no room left on the disk for this document; make room, or ask who runs the service."
+            message = "The disk has no room for this document. Free some space, or ask the operator of the service."
             raise RequestRefused("storage_full", message, retryable=True) from error
         raise

@@ -42,12 +42,12 @@ def test_kinds_are_told_by_their_first_bytes(head: bytes, kind: DocumentKind) ->
         (b"%!PS-Adobe-3.0", "PostScript"),
         (b"\x1f\x8b\x08", "gzip"),
         ("Grüße\n".encode(), "plain text"),
-        (b"\x01\x02\x03\x04", "of no kind"),
-        (b"RIFF\x10\0\0\0WAVE", "of no kind"),
+        (b"\x01\x02\x03\x04", "unknown format"),
+        (b"RIFF\x10\0\0\0WAVE", "unknown format"),
     ],
 )
 def test_what_cannot_be_read_is_named(head: bytes, word: str) -> None:
-    with pytest.raises(UnsupportedFormat, match=rf"{word}.*can be read"):
+    with pytest.raises(UnsupportedFormat, match=rf"{word}.*Pagemill reads"):
         sniff(head)
 
 

@@ -44,7 +44,7 @@ def test_trusted(facts: LayerFacts) -> None:
         (LayerFacts(characters=0, paths=900, objects=900), "no text layer"),
         (replace(DIGITAL, faulty=201), "fonts"),
         (replace(DIGITAL, unmapped_share=0.31), "fonts"),
-        (replace(DIGITAL, alphanumeric=500), "hardly a letter"),
+        (replace(DIGITAL, alphanumeric=500), "hardly any letters"),
         (replace(SCAN, characters=60, alphanumeric=60, objects=5), "scan"),
         (replace(SCAN, characters=40, alphanumeric=40, hidden_share=0.5, objects=5), "scan"),
         (LayerFacts(characters=9, alphanumeric=9, paths=80, objects=81), "drawing"),

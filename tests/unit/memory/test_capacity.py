@@ -29,7 +29,7 @@ def test_every_profile_is_counted_on_every_device_it_can_use() -> None:
 def test_the_reason_names_the_memory_that_is_short() -> None:
     on_host, on_gpu, *_ = capacities(SPECS, ACCOUNTS, LearningEstimator(seeds_of(SPECS)))
     assert on_host.reason == (
-        "800 MiB of host memory can be promised (1000 less 100 kept free and 100 for the server itself), "
+        "Pagemill can reserve 800 MiB of host memory (1000 less 100 kept free and 100 for the server itself), "
         "and one service takes up to 200 MiB."
     )
-    assert "of memory of cuda:0 can be promised (250 less 25" in on_gpu.reason
+    assert "of memory of cuda:0 (250 less 25" in on_gpu.reason

@@ -302,7 +302,7 @@ async def test_its_own_thread_goes_on_after_a_look_that_failed(scene: Scene, cap
     scene.machine.broken = True
     with caplog.at_level(logging.ERROR):
         async with asyncio.timeout(10):
-            while "could not look" not in caplog.text:
+            while "could not measure" not in caplog.text:
                 looked.clear()
                 await looked.wait()
     scene.machine.broken = False

@@ -49,7 +49,7 @@ def test_promises_end_at_the_margin(ledger: MemoryLedger) -> None:
 
 
 def test_what_can_never_fit_is_refused_with_the_numbers(ledger: MemoryLedger) -> None:
-    with pytest.raises(NeverFits, match="801 MiB of host memory, and at most 800 MiB") as caught:
+    with pytest.raises(NeverFits, match="801 MiB of host memory, but Pagemill can reserve at most 800 MiB") as caught:
         ledger.reserve("w", CPU, need(801))
     assert caught.value.details == {
         "device": "cpu",
@@ -108,7 +108,7 @@ def test_shrinking_always_succeeds_and_growing_only_where_it_fits(ledger: Memory
 def test_growing_to_what_can_never_fit_is_refused_and_not_waited_for(ledger: MemoryLedger) -> None:
     held = ledger.reserve("w", CPU, need(400))
     assert held is not None
-    with pytest.raises(NeverFits, match="801 MiB of host memory, and at most 800 MiB"):
+    with pytest.raises(NeverFits, match="801 MiB of host memory, but Pagemill can reserve at most 800 MiB"):
         ledger.resize(held, need(801))
     assert ledger.promised_bytes(CPU) == 400 * MIB
 

@@ -70,10 +70,14 @@ def test_an_engine_for_devices_that_are_not_there_is_refused() -> None:
 @pytest.mark.parametrize(
     ("requested", "needs", "says"),
     [
-        (None, {CPU: MemoryNeed(700 * MIB)}, "This needs 700 MiB of host memory, and at most 690 MiB can ever be"),
+        (
+            None,
+            {CPU: MemoryNeed(700 * MIB)},
+            "This needs 700 MiB of host memory, but Pagemill can reserve at most 690 MiB",
+        ),
         ("cuda:0", NEEDS, "This needs 900 MiB of host memory"),
-        ("cuda:0", {GPU: MemoryNeed(MIB, 500 * MIB)}, "This needs 500 MiB of memory of cuda:0, and at most 360 MiB"),
-        (None, NEEDS, "800 MiB, less 80 MiB kept free and 30 MiB for the server itself. Give it a limit of 812 MiB"),
+        ("cuda:0", {GPU: MemoryNeed(MIB, 500 * MIB)}, "of memory of cuda:0, but Pagemill can reserve at most 360 MiB"),
+        (None, NEEDS, "800 MiB, less 80 MiB kept free and 30 MiB for the server itself. Raise the limit to 812 MiB"),
     ],
 )
 def test_what_can_never_fit_is_refused_with_the_numbers(

@@ -277,7 +277,7 @@ async def test_health_and_metrics_have_the_specifications_fields(client: httpx.A
         "memory_usage_mb": 512,
         "processing_time_s": 1.5,
         "device": "cpu",
-        "warnings": ["Pages were tried again 1 times."],
+        "warnings": ["Pages were retried 1 times."],
     }
     assert (await client.get("/tasks/metrics")).json() == {
         "active_tasks": {

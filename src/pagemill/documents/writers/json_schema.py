@@ -27,11 +27,14 @@ def result_schema() -> dict[str, JsonValue]:
         "title": "Result of a Pagemill task",
         "type": "object",
         "properties": {
-            "schema": {"const": SCHEMA, "description": "Changes when a reader of this version could go wrong."},
+            "schema": {
+                "const": SCHEMA,
+                "description": "Changes when programs that read this version could misread the result.",
+            },
             "document": {"$ref": "#/$defs/Document"},
             "pages": {
                 "type": "array",
-                "description": "By number; pages that are still to be read are left out.",
+                "description": "By number. Pages that still wait are left out.",
                 "items": {"oneOf": [{"$ref": "#/$defs/ReadPage"}, {"$ref": "#/$defs/UnreadPage"}]},
             },
         },
@@ -47,13 +50,13 @@ def result_schema_text() -> str:
 
 def _document() -> JsonValue:
     return _object(
-        "What is known of the result as a whole.",
+        "The result as a whole.",
         {
             "task_id": _TEXT,
-            "name": {"type": "string", "description": "As its sender gave it."},
+            "name": {"type": "string", "description": "The name that its sender gave it."},
             "page_count": {"type": ["integer", "null"], "description": "Pages of the document."},
-            "pages_total": {"type": "integer", "minimum": 0, "description": "Pages asked for."},
-            "status": {"type": ["string", "null"], "description": "Where the task stood when this was written."},
+            "pages_total": {"type": "integer", "minimum": 0, "description": "Requested pages."},
+            "status": {"type": ["string", "null"], "description": "Status of the task when this was written."},
             "created_at": _TIME,
             "finished_at": _TIME,
             "pagemill_version": {"type": ["string", "null"]},
@@ -74,7 +77,7 @@ def _unread() -> JsonValue:
         {
             "status": {"const": "unread"},
             "number": _COUNT,
-            "reason": {"type": "string", "description": "Why, as one word; there may be more of them later."},
+            "reason": {"type": "string", "description": "Why, as one word. Later versions may add words."},
             "message": _TEXT,
         },
     )

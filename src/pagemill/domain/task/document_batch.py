@@ -121,8 +121,8 @@ def check_size(documents: int, most: int) -> None:
     """
     if documents > most:
         raise BatchTooLarge(
-            f"The batch has {documents} documents, and no more than {most} tasks may wait at a time; "
-            "send it in smaller parts, or raise tasks.max_queue_size.",
+            f"The batch has {documents} documents, but at most {most} tasks may wait at a time. Send smaller "
+            "batches, or raise tasks.max_queue_size.",
             documents=documents,
             max_queue_size=most,
         )

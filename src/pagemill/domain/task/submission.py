@@ -39,7 +39,7 @@ def check_same(earlier: Submitted, request: TaskCreateRequest) -> None:
     """
     if earlier.content != request.content:
         raise IdempotencyKeyReused(
-            f"The idempotency key {request.idempotency_key!r} was used for another document or other options; "
-            "use a new key.",
+            f"The idempotency key {request.idempotency_key!r} belongs to an earlier request with another document or "
+            "other options. Use a new key.",
             task_id=earlier.task_id,
         )

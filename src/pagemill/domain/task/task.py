@@ -141,7 +141,7 @@ class TaskStartRequest(BaseModel):
 
     device: Text | None = Field(
         default=None,
-        description='"cpu" or "cuda:N"; left out, the least loaded that fits is taken.',
+        description='"cpu" or "cuda:N". Default: the least loaded device that fits.',
     )
 
 
@@ -256,7 +256,7 @@ def check_startable(task: Task) -> None:
         IllegalTransition: It is under way, or all its pages were read.
     """
     if not (task.status is TaskStatus.CREATED or task.status.is_final):
-        raise IllegalTransition(f"Task {task.task_id} is {task.status}; it was started already.")
+        raise IllegalTransition(f"Task {task.task_id} is {task.status}; it has already started.")
     check_transition(task.task_id, task.status, TaskStatus.QUEUED)
 
 

@@ -117,13 +117,15 @@ def check_webhook(url: str, *, sends: bool, allow_private: bool) -> None:
         InvalidRequest: It could not, and what to do.
     """
     if not sends:
-        raise InvalidRequest("This service sends no webhooks; leave webhook_url out, or have webhooks.secret set.")
+        raise InvalidRequest(
+            "This service sends no webhooks. Leave out webhook_url, or ask the operator to set webhooks.secret."
+        )
     check_url(url)
     host = urlsplit(url).hostname or ""
     if not allow_private and _is_known_to_be_private(host):
         raise InvalidRequest(
-            f"{host} is an address of the service's own network; "
-            "name a receiver on the Internet, or have webhooks.allow_private set."
+            f"{host} is an address on the service's own network. Name a receiver on the Internet, or ask the "
+            "operator to set webhooks.allow_private."
         )
 
 
@@ -139,22 +141,22 @@ def check_url(url: str) -> None:
 
 def _why_unusable(url: str) -> str | None:
     if len(url) > MAX_URL_LENGTH:
-        return f"This one has {len(url)} characters; make it {MAX_URL_LENGTH} or fewer."
+        return f"This one has {len(url)} characters; the limit is {MAX_URL_LENGTH}."
     if not url.isascii() or not url.isprintable() or " " in url:
-        return "Percent-encode what is not ASCII in its path, and write its host in Punycode (xn--…)."
+        return "Percent-encode all non-ASCII characters in the path, and write the host in Punycode (xn--…)."
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return "Correct its host or its port; a port is a number from 1 to 65535."
+        return "Correct the host or the port; a port is a number from 1 to 65535."
     if parts.scheme not in ("http", "https"):
         return "Begin it with https:// or http://."
     if "@" in parts.netloc:
-        return "Leave user and password out: messages are signed instead."
+        return "Leave out the user and the password: Pagemill signs its messages instead."
     if port == 0:
         return "Name a port from 1 to 65535, or none."
     if not _is_host(parts.hostname or "", parts.netloc):
-        return "Correct its host: 1 to 63 letters, digits and hyphens between dots, or an IP address."
+        return "Correct the host: 1 to 63 letters, digits and hyphens between dots, or an IP address."
     return None
 
 

@@ -26,9 +26,10 @@ class Lack:
         ceiling, name = self.ceiling, "host memory" if self.device == CPU else f"memory of {self.device}"
         enough_mb = in_mib(ceiling.limit_for(self.needed_bytes))
         return NeverFits(
-            f"This needs {in_mib(self.needed_bytes)} MiB of {name}, and at most {ceiling.size_bytes // MIB} MiB can "
-            f"ever be promised: {in_mib(ceiling.limit_bytes)} MiB, less {in_mib(ceiling.margin_bytes)} MiB kept free "
-            f"and {in_mib(ceiling.own_bytes)} MiB for the server itself. Give it a limit of {enough_mb} MiB or more.",
+            f"This needs {in_mib(self.needed_bytes)} MiB of {name}, but Pagemill can reserve at most "
+            f"{ceiling.size_bytes // MIB} MiB: the limit of {in_mib(ceiling.limit_bytes)} MiB, less "
+            f"{in_mib(ceiling.margin_bytes)} MiB kept free and {in_mib(ceiling.own_bytes)} MiB for the "
+            f"server itself. Raise the limit to {enough_mb} MiB or more.",
             device=self.device,
             needed_bytes=self.needed_bytes,
             capacity_bytes=ceiling.size_bytes,

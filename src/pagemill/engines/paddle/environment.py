@@ -44,6 +44,6 @@ class PaddleEnvironment:
         if self.interpreter.is_file() and self.version:
             return ""
         return (
-            f"PaddleOCR lives in an environment of its own, which is not in {self.folder}. "
-            f"Make it with `pagemill engines install {NAME}` (1.7 GB), then start Pagemill again."
+            f"PaddleOCR needs a Python environment of its own, and {self.folder} has none. Create it with `pagemill "
+            f"engines install {NAME}` (1.7 GB), then restart Pagemill."
         )

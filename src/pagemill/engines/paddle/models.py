@@ -129,9 +129,10 @@ def how_to_get(pipeline: Pipeline, options: Options, folder: Path) -> str:
         return ""
     each = "; ".join(f"{model.name} ({model.stage}) in {model.folder}" for model in missing)
     return (
-        f"The engine {pipeline.engine} lacks models: {each}. Fetch each from {_SOURCE}/NAME into that directory, or "
-        f"name one that has it in engines.{pipeline.engine}.STAGE_model_dir, or set "
-        f"engines.{pipeline.engine}.{DOWNLOAD_OPTION} to have PaddleOCR fetch them when the engine is loaded."
+        f"The engine {pipeline.engine} lacks models: {each}. Download each from {_SOURCE}/NAME into its directory, "
+        f"or set engines.{pipeline.engine}.STAGE_model_dir to a directory that has it, or set "
+        f"engines.{pipeline.engine}.{DOWNLOAD_OPTION} to let PaddleOCR download the models when the engine "
+        "loads."
     )
 
 

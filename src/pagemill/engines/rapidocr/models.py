@@ -71,8 +71,8 @@ COLUMN = 8
 """Columns of a line's picture that become one column of letters."""
 
 NO_ALPHABET = (
-    "The recognition model carries no alphabet (metadata key `character`). "
-    "Name a model from RapidOCR's own model list in the setting rec_model of its engine."
+    "The recognition model has no alphabet (metadata key `character`). Set rec_model of the engine to a model from "
+    "RapidOCR's own model list."
 )
 
 

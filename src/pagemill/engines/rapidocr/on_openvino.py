@@ -162,4 +162,4 @@ class _Run:
 
 def _check_written(output: Tensor) -> None:
     if output.min() == _NOT_WRITTEN:
-        raise OutOfMemory("OpenVINO ended a run without a result, as it does for want of memory.")
+        raise OutOfMemory("OpenVINO ended a run without a result, which it does when memory runs out.")

@@ -22,8 +22,8 @@ USUAL_LIMIT_MB = 1024
 """Where nobody says: both arenas together are then within what is reserved for a page."""
 
 REMEDY = (
-    "Install ONNX Runtime's build for CUDA in place of the other (`pip uninstall onnxruntime`, then "
-    "`pip install onnxruntime-gpu`, with CUDA 12 and cuDNN 9), or take the engine rapidocr."
+    "Replace ONNX Runtime with its build for CUDA (`pip uninstall onnxruntime`, then `pip install onnxruntime-gpu`, "
+    "with CUDA 12 and cuDNN 9), or use the engine rapidocr."
 )
 
 
@@ -57,6 +57,6 @@ def check_in_use(in_use: Sequence[str]) -> None:
     """
     if CUDA not in in_use:
         raise DeviceUnavailable(
-            "ONNX Runtime could not load its CUDA libraries, so it cannot use the GPU. Install CUDA 12 and cuDNN 9, or "
-            "take the engine rapidocr."
+            "ONNX Runtime could not load its CUDA libraries, so it cannot use the GPU. Install CUDA 12 and cuDNN 9, "
+            "or use the engine rapidocr."
         )

@@ -66,7 +66,7 @@ def rapidocr_specs(options: Mapping[str, Options]) -> tuple[EngineSpec, ...]:
     on_cuda = replace(
         _spec(ON_CUDA, options, "load_on_cuda", runtime="onnxruntime", seed=_CUDA_SEED),
         device_kinds=("cuda",),
-        unusable="" if has_cuda() else f"{ON_CUDA} needs another ONNX Runtime than is installed here. {REMEDY}",
+        unusable="" if has_cuda() else f"{ON_CUDA} needs another build of ONNX Runtime. {REMEDY}",
     )
     on_onnxruntime = _spec(
         ON_ONNXRUNTIME, options, "load_on_onnxruntime", runtime="onnxruntime", seed=_ONNXRUNTIME_SEED
@@ -86,8 +86,8 @@ def fast_models_missing(options: Options, *, engine: str) -> str:
     return (
         "The profile fast needs model files that no package ships in a form we can vouch for. Download "
         "PP-OCRv6_det_tiny.onnx and PP-OCRv6_rec_tiny.onnx from RapidOCR's model list "
-        "(https://rapidai.github.io/RapidOCRDocs/main/model_list/) and name them in the settings "
-        f"engines.{engine}.det_model and engines.{engine}.rec_model, or use the profile accurate."
+        f"(https://rapidai.github.io/RapidOCRDocs/main/model_list/) and set engines.{engine}.det_model and "
+        f"engines.{engine}.rec_model to them, or use the profile accurate."
     )
 
 

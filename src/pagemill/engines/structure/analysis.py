@@ -94,7 +94,7 @@ class Analyser:
 
     def _models(self) -> _Models:
         if self._loaded is None:
-            raise EngineFailed("The structure models were let go of. Load them again.")
+            raise EngineFailed("The structure models were unloaded. Load them again.")
         return self._loaded
 
 

@@ -26,8 +26,8 @@ def package_file(package: str, name: str) -> Path:
     path = Path(folders[0]) / "models" / name if folders else None
     if path is None or not path.is_file():
         raise EngineFailed(
-            f"The model {name} of the package {package.replace('_', '-')} is not here, so that no structure can be "
-            "found. Install pagemill's requirements.txt with --no-deps, or read without structure."
+            f"The package {package.replace('_', '-')} lacks the model {name}, so Pagemill cannot find structure. "
+            "Install pagemill's requirements.txt with --no-deps, or read without structure."
         )
     return path
 
@@ -61,7 +61,5 @@ class Network:
         """
         listed = self._session.get_modelmeta().custom_metadata_map.get("character")
         if listed is None:
-            raise EngineFailed(
-                "The model does not name what it finds (metadata key `character`): reinstall its package."
-            )
+            raise EngineFailed("The model does not name its classes (metadata key `character`). Reinstall its package.")
         return list(listed.splitlines())

@@ -77,8 +77,8 @@ def how_to_get(codes: Iterable[str], folder: Path | None) -> str:
     packages = " ".join(f"tesseract-ocr-{name.replace('_', '-')}" for name in wanted)
     place = f"into {folder}" if folder is not None else f"into a folder and name it in engines.tesseract.{OPTION}"
     return (
-        f"Tesseract has no data for {', '.join(wanted)} here. Install it with `apt-get install {packages}`, "
-        f"or put {', '.join(name + _SUFFIX for name in wanted)} {place}; then start Pagemill again."
+        f"Tesseract has no data for {', '.join(wanted)}. Install it with `apt-get install {packages}`, or put "
+        f"{', '.join(name + _SUFFIX for name in wanted)} {place}; then restart Pagemill."
     )
 
 

@@ -32,6 +32,6 @@ def tesseract_spec(options: Mapping[str, str | int | float | bool]) -> EngineSpe
         requires=("tesserocr",),
         distribution="tesserocr",
         unusable="" if languages else how_to_get([DEFAULT], folder),
-        more_languages="Tesseract reads more once their data are there: `apt-get install tesseract-ocr-LANG`, such as "
-        "tesseract-ocr-deu, then start Pagemill again.",
+        more_languages="To add languages to Tesseract, install their data with `apt-get install tesseract-ocr-LANG` "
+        "(for example tesseract-ocr-deu), then restart Pagemill.",
     )

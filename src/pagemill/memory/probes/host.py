@@ -75,7 +75,7 @@ def machine_bound(meminfo: str) -> Bound:
         total, available = (_bytes(figures[name]) for name in ("MemTotal", "MemAvailable"))
     except (KeyError, IndexError, ValueError):
         raise DeviceUnavailable(
-            "/proc/meminfo does not state MemTotal and MemAvailable; Pagemill needs Linux with /proc mounted."
+            "/proc/meminfo lacks MemTotal or MemAvailable. Pagemill needs Linux with /proc mounted."
         ) from None
     pages = PageUse(**{ours: _bytes(figures.get(theirs, "0")) for ours, theirs in _PAGES.items()})
     listed = pages.active_file + pages.inactive_file

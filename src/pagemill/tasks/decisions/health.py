@@ -46,8 +46,8 @@ def health_of(
 
 def _unkillable(worker: ModelSetSnapshot) -> str:
     return (
-        f"The process {worker.pid} on {worker.key.device} was killed and does not end; it holds "
-        f"{worker.rss_bytes // MIB} MiB until it does. Look for a disk or a driver that hangs."
+        f"Process {worker.pid} on {worker.key.device} does not end although Pagemill killed it; it still holds "
+        f"{worker.rss_bytes // MIB} MiB. Look for a hanging disk or driver."
     )
 
 
@@ -63,11 +63,11 @@ def _warnings(
     warnings = []
     promised_mb = max(promised_mb, task.estimated_memory_mb or 0)
     if promised_mb and used_mb > promised_mb:
-        warnings.append(f"Uses {used_mb} MiB, over the {promised_mb} MiB it was promised.")
+        warnings.append(f"Uses {used_mb} MiB, more than the {promised_mb} MiB reserved for it.")
     if slow:
         warnings.append(f"Slow: {len(slow)} pages took longer than {SLOW_PAGE.total_seconds():.0f} s.")
     if retried:
-        warnings.append(f"Pages were tried again {retried} times.")
+        warnings.append(f"Pages were retried {retried} times.")
     warnings += [
         f"{device.device} is near its memory limit ({device.used_bytes // MIB} of {device.limit_bytes // MIB} MiB)."
         for device in devices

@@ -21,11 +21,11 @@ def choose_engine(engines: Mapping[str, EngineSpec], options: RecognitionOptions
     unusable = spec.unusable or profile.unusable
     if unusable and options.ocr is not OcrMode.NEVER:
         able = [other.name for other in engines.values() if not other.unusable and _reads(other, options.languages)]
-        raise EngineUnavailable(f"{unusable} Engines that can be used: {_names(able)}.", engines=_names(able))
+        raise EngineUnavailable(f"{unusable} Available engines: {_names(able)}.", engines=_names(able))
     if options.structure and spec.interpreter is not None and not spec.finds_structure:
         able = [other.name for other in engines.values() if other.interpreter is None or other.finds_structure]
         raise EngineUnavailable(
-            f"{spec.name} cannot find structure. Leave structure out, or take one of: {_names(able)}.",
+            f"{spec.name} cannot find structure. Leave structure out, or use one of: {_names(able)}.",
             engines=_names(able),
         )
     _check_languages(engines, options, spec, profile)
@@ -64,8 +64,8 @@ def check_structure(spec: EngineSpec, options: RecognitionOptions, *, missing: s
         raise InvalidRequest(missing)
     if spec.interpreter is not None:
         raise InvalidRequest(
-            f"The engine {spec.name} lives in an environment of its own, without the structure models; take another "
-            "engine, or leave structure out."
+            f"The engine {spec.name} runs in an environment of its own, which lacks the structure models. Use "
+            "another engine, or leave structure out."
         )
 
 

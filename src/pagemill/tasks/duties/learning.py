@@ -55,7 +55,9 @@ class LearningKeeper:
             try:
                 self._learner.restore(kept)
             except ValueError as error:
-                logger.warning("What was learned of %s cannot be used and is learned anew: %s", self._name, error)
+                logger.warning(
+                    "The stored measurements of %s are unusable; Pagemill measures them again: %s", self._name, error
+                )
         self._saved = _text(self._learner.snapshot())
 
     async def run_once(self) -> None:
@@ -71,7 +73,7 @@ class LearningKeeper:
         try:
             await self.run_once()
         except Exception:
-            logger.exception("What was learned of %s since the last minute is lost", self._name)
+            logger.exception("The measurements of %s since the last minute are lost", self._name)
 
 
 def _text(learned: Mapping[str, JsonValue]) -> str:

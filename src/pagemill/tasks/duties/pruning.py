@@ -90,7 +90,7 @@ class Pruning:
             deleted = await with_each(outdated, self._delete, name=lambda task: f"Deleting task {task.task_id}")
             if not any(deleted):
                 break
-            logger.info("%s tasks were deleted: their time was over", sum(deleted))
+            logger.info("Deleted %s tasks after their retention time", sum(deleted))
 
     async def _prune_samples(self) -> None:
         while await self._retention.prune_samples(self._config.samples_for):
@@ -111,7 +111,7 @@ class Pruning:
         removed += await self._remove_unknown(self._config.uploads, self._unknown_documents)
         removed += await self._remove_unknown(self._config.work_dir, self._unknown_folders)
         if removed:
-            logger.info("%s files that belonged to no task were removed", removed)
+            logger.info("Deleted %s files that belonged to no task", removed)
 
     async def _remove_unknown(self, folder: Path, unknown: Unknown) -> int:
         old = await asyncio.to_thread(_entries, folder, before=self._now() - ORPHANED_AFTER)

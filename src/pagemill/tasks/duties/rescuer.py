@@ -55,7 +55,7 @@ class Rescuer:
         """Take up what a server that is no more left behind, then look regularly."""
         rescued = await self._pages.rescue(owner=self._config.dead_owner)
         if rescued:
-            logger.info("%s pages that were in work when the server last stopped are queued again", rescued)
+            logger.info("Queued %s pages again that were in progress when the server last stopped", rescued)
         await self._duty.start()
 
     async def run_once(self) -> None:

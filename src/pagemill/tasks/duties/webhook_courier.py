@@ -92,21 +92,25 @@ class WebhookCourier:
             else:
                 await self._put_off(delivery, failure)
         except DatabaseUnavailable as error:
-            logger.warning("The fate of webhook %s is noted at its next try: %s", delivery.message_id, error)
+            logger.warning(
+                "The outcome of webhook %s will be recorded at its next attempt: %s", delivery.message_id, error
+            )
         except Exception:
-            logger.exception("The fate of webhook %s could not be noted; it is tried again", delivery.message_id)
+            logger.exception(
+                "The outcome of webhook %s could not be recorded; Pagemill sends it again", delivery.message_id
+            )
 
     async def _try(self, delivery: Delivery) -> WebhookFailed | None:
         """What went wrong; None where nothing did."""
         if delivery.attempts > MAX_ATTEMPTS:
-            return WebhookFailed("The outcome of its last try could not be noted.", retryable=False)
+            return WebhookFailed("The outcome of the last attempt could not be recorded.", retryable=False)
         try:
             await self._sender.send(delivery)
         except WebhookFailed as error:
             return error
         except Exception as error:
-            logger.exception("Sending webhook %s failed in a way that was not foreseen", delivery.message_id)
-            return WebhookFailed(f"Sending it failed in a way that was not foreseen ({type(error).__name__}).")
+            logger.exception("Sending webhook %s failed with an unexpected error", delivery.message_id)
+            return WebhookFailed(f"Sending it failed with an unexpected error ({type(error).__name__}).")
         return None
 
     async def _put_off(self, delivery: Delivery, failure: WebhookFailed) -> None:

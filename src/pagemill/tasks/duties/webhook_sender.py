@@ -80,9 +80,9 @@ class HttpWebhookSender:
             async with asyncio.timeout(self._time_limit):
                 status = await self._post(delivery)
         except (TimeoutError, httpx.TimeoutException) as error:
-            raise WebhookFailed(f"The receiver did not answer in time ({self._time_limit:g} s at most).") from error
+            raise WebhookFailed(f"The receiver did not answer in time (limit: {self._time_limit:g} s).") from error
         except httpx.InvalidURL as error:
-            raise WebhookFailed(f"The URL cannot be used ({error}).", retryable=False) from error
+            raise WebhookFailed(f"The URL is not valid ({error}).", retryable=False) from error
         except (httpx.HTTPError, OSError, ValueError, OverflowError) as error:
             reason = str(error) or type(error).__name__
             raise WebhookFailed(f"The receiver cannot be reached, or does not speak HTTP ({reason}).") from error
@@ -123,6 +123,6 @@ class HttpWebhookSender:
         if not addresses:
             raise WebhookFailed(f"{host} has no address.")
         if not self._allow_private and not all(map(is_public, addresses)):
-            message = f"{host} is an address of the service's own network; webhooks.allow_private would allow it."
+            message = f"{host} is an address on the service's own network; set webhooks.allow_private to allow it."
             raise WebhookFailed(message, retryable=False)
         return addresses[0]

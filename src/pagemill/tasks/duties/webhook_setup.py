@@ -37,7 +37,10 @@ def make_courier(config: WebhookConfig, *, outbox: Outbox, clock: SteadyClock) -
     """
     if config.secret is None:
         if config.alert_url is not None:
-            raise InvalidSettings("alerts.webhook_url needs webhooks.secret, by which the receiver knows who sent it.")
+            raise InvalidSettings(
+                "alerts.webhook_url needs webhooks.secret, which signs the messages. Set both, or "
+                "remove alerts.webhook_url."
+            )
         return None
     if config.alert_url is not None:
         _check_alert_url(config.alert_url)
@@ -51,7 +54,7 @@ def _check_alert_url(url: str) -> None:
     try:
         check_url(url)
     except InvalidRequest as error:
-        raise InvalidSettings(f"alerts.webhook_url cannot be used. {error.message}") from error
+        raise InvalidSettings(f"alerts.webhook_url is not valid. {error.message}") from error
 
 
 def oom_alerts(config: WebhookConfig, *, outbox: Outbox, clock: Clock) -> OnOom:

@@ -95,7 +95,7 @@ class TaskEventHandlers:
             resource: `service_instance_id`, and what else is known of it, such as `device`, `engine`, `reserved_mb`.
         """
         service = str(resource["service_instance_id"])
-        logger.debug("Task %s has the service %s", task_id, service)
+        logger.debug("Task %s acquired the service %s", task_id, service)
         self._held[task_id].append(service)
         await self._resources.acquired(task_id, service, resource)
         self._watch.progressed(task_id)

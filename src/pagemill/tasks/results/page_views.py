@@ -51,7 +51,9 @@ class PageViews:
         await self._store.get(task_id)
         found = await self._results.page_result(task_id, number)
         if found is None:
-            raise NotFound(f"Page {number} of task {task_id} has not been read; its state is among the task's pages.")
+            raise NotFound(
+                f"Page {number} of task {task_id} has not been read. See its state in the list of the task's pages."
+            )
         return found
 
     async def image(self, task_id: str, number: int) -> bytes:
@@ -75,7 +77,7 @@ class PageViews:
         """Draw it once, however many ask for it at the same time; it is finished even if they go away."""
         if path not in self._drawing:
             if len(self._drawing) >= MOST_DRAWN:
-                raise PoolExhausted("Too many pages are being drawn; ask again in a moment.")
+                raise PoolExhausted("The service is drawing too many pages at once. Try again in a moment.")
             drawing = asyncio.create_task(self._draw_unless_there(document, number, rotation=rotation, path=path))
             self._drawing[path] = drawing
             drawing.add_done_callback(lambda done: self._drawn(path, done))

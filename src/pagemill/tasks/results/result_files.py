@@ -81,7 +81,10 @@ class ResultFiles:
         """
         task = await self._store.get(task_id)
         if not task.status.is_final:
-            raise Conflict(f"Task {task_id} is {task.status}; the {result.name} is made when it is over.")
+            raise Conflict(
+                f"Task {task_id} is {task.status}; the service makes the {result.name} after the task has "
+                "ended. Try again then."
+            )
         if task.pages_done == 0:
             raise NotFound(f"No page of task {task_id} was read.")
         path = self._work_dir / f"{task_id}{FOLDER_SUFFIX}" / f"{result_tag(task, result)}{result.extension}"

@@ -79,5 +79,7 @@ class ChunkParamsMaker:
             page_timeout_s=self._rules.page_timeout.total_seconds(),
             pixels=lease.pixels,
             climbed=any(lease.rungs),
-            notes=(f"Read at {dpi} instead of {lease.options.dpi} dpi for want of memory.",) if lowered else (),
+            notes=(f"Memory ran out, so this page was read at {dpi} dpi instead of {lease.options.dpi} dpi.",)
+            if lowered
+            else (),
         )

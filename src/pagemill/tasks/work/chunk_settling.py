@@ -152,7 +152,7 @@ class PageSettler:
                 return await uninterrupted(write())
             except DatabaseUnavailable as error:
                 pages = sorted(chunk.open_pages)
-                logger.warning("Task %s waits to have pages of %s stored: %s", chunk.task_id, pages, error)
+                logger.warning("Task %s waits to store pages of %s: %s", chunk.task_id, pages, error)
                 await asyncio.sleep(self._write_again_after.total_seconds())
 
     async def _settle(self, chunk: OpenChunk, outcomes: Sequence[PageOutcome]) -> None:

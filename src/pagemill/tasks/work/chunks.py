@@ -131,7 +131,9 @@ class ChunkRunner:
         try:
             await self._try(chunk)
         except StaleLease:
-            logger.warning("Task %s: pages %s are no longer ours to work", chunk.lease.task_id, chunk.lease.pages)
+            logger.warning(
+                "Task %s: the lease on pages %s has passed to another worker", chunk.lease.task_id, chunk.lease.pages
+            )
 
     async def _try(self, chunk: OpenChunk) -> None:
         try:
@@ -214,7 +216,7 @@ class ChunkRunner:
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise StaleLease(f"The lease of task {lease.task_id} was given to another worker.") from error
+            raise StaleLease(f"Another worker has the lease of task {lease.task_id} now.") from error
 
     async def _keep_renewing(self, lease: PageLease, limit: asyncio.Timeout) -> None:
         while True:
@@ -225,4 +227,4 @@ class ChunkRunner:
                 limit.reschedule(asyncio.get_running_loop().time())
                 return
             except Exception:
-                logger.exception("The lease of task %s could not be renewed; it is tried again", lease.task_id)
+                logger.exception("The lease of task %s could not be renewed; Pagemill tries again", lease.task_id)

@@ -53,7 +53,7 @@ class TaskCleaner:
             async with asyncio.timeout(self._limit.total_seconds()):
                 return await self._clean_up(task_id)
         except TimeoutError:
-            logger.warning("Cleanup of task %s took longer than %s and is tried again", task_id, self._limit)
+            logger.warning("The cleanup of task %s took longer than %s; Pagemill tries again", task_id, self._limit)
             return False
         finally:
             self._in_cleanup.discard(task_id)
@@ -66,7 +66,7 @@ class TaskCleaner:
             except DatabaseUnavailable:
                 raise
             except Exception:
-                logger.exception("Task %s could not be cleaned up; the others are, and it is tried again", task.task_id)
+                logger.exception("The cleanup of task %s failed; Pagemill tries again", task.task_id)
 
     async def _clean_up(self, task_id: str) -> bool:
         folder = self._work_dir / task_id

@@ -224,7 +224,7 @@ class Dispatcher:
         if running.cancelled():
             return
         if (error := running.exception()) is not None:
-            logger.error("A chunk of task %s ended by a fault of ours", assignment.task_id, exc_info=error)
+            logger.error("A chunk of task %s ended because of an internal error", assignment.task_id, exc_info=error)
             self._wasted.add(assignment.task_id)
         elif running.result():
             self._wasted.discard(assignment.task_id)

@@ -215,7 +215,7 @@ class TaskErrorHandler:
         try:
             await self._queue.requeue_task(task, rung=rung, device=fallback)
         except IllegalTransition as error:
-            logger.info("Task %s is not put back into the queue: %s", task.task_id, error)
+            logger.info("Task %s does not go back to the queue: %s", task.task_id, error)
         self._handlers.tally.out_of_memory(rung)
         await self._on_oom(task, None, rung)
         return rung
@@ -277,7 +277,7 @@ def _usable(spec: EngineSpec, devices: Sequence[DeviceMemory]) -> tuple[DeviceId
 def _memory_state(device: DeviceMemory) -> str:
     return (
         f"{device.device} {device.used_bytes // MIB} of {device.limit_bytes // MIB} MiB used, "
-        f"{device.reserved_bytes // MIB} promised, {device.level.name.lower()}"
+        f"{device.reserved_bytes // MIB} reserved, {device.level.name.lower()}"
     )
 
 

@@ -38,7 +38,7 @@ class Fault:
     @property
     def message(self) -> str:
         """The sentence for people."""
-        return f"Something went wrong on our side. The service's log tells more under the error id {self.error_id}."
+        return f"Something went wrong on our side. Look for the error id {self.error_id} in the service's log."
 
     def of_page(self, number: int, *, retryable: bool = True, peak_bytes: int = 0) -> PageFailed:
         """The page's outcome."""
@@ -94,9 +94,9 @@ class FaultCounter:
             reason, message = (None, None) if is_cancelling else (TaskFailureReason.INTERNAL_ERROR, fault.message)
             await self._store.transition(task_id, status, reason=reason, message=message)
         except (IllegalTransition, NotFound) as error:
-            logger.info("Task %s need not be ended: %s", task_id, error)
+            logger.info("Task %s ended by itself: %s", task_id, error)
         except Exception:
-            logger.exception("Task %s could not be ended; it is tried again", task_id)
+            logger.exception("Task %s could not be ended; Pagemill tries again", task_id)
             return
         self.progressed(task_id)
         self._handlers.ended(task_id)

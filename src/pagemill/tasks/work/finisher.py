@@ -69,4 +69,4 @@ class TaskFinisher:
     def _ended(self, task_id: str, work: asyncio.Task[None]) -> None:
         del self._following[task_id]
         if not work.cancelled() and (error := work.exception()) is not None:
-            logger.error("Following task %s failed; the rescuer looks after it", task_id, exc_info=error)
+            logger.error("Following task %s failed; the rescuer takes over", task_id, exc_info=error)

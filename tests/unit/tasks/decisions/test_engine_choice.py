@@ -55,7 +55,7 @@ def test_a_language_that_only_an_unusable_engine_has_is_had_by_none() -> None:
 def test_an_unusable_engine_is_refused_with_its_reason_and_those_that_would_do() -> None:
     with pytest.raises(EngineUnavailable) as refusal:
         choose("broken", "de")
-    assert "Wind it up. Engines that can be used: wide." in refusal.value.message
+    assert "Wind it up. Available engines: wide." in refusal.value.message
     assert refusal.value.details == {"engines": "wide"}
 
 
@@ -65,7 +65,7 @@ def test_an_engine_without_structure_models_is_refused_where_structure_is_wanted
     engines = {"apart": apart, "knowing": knowing, "narrow": ENGINES["narrow"]}
     for name in ("knowing", "narrow"):
         choose_engine(engines, RecognitionOptions(engine=name, profile="plain", structure=True))
-    with pytest.raises(EngineUnavailable, match=r"take one of: knowing, narrow"):
+    with pytest.raises(EngineUnavailable, match=r"use one of: knowing, narrow"):
         choose_engine(engines, RecognitionOptions(engine="apart", profile="plain", structure=True))
 
 
@@ -83,7 +83,7 @@ def test_a_profile_that_cannot_be_run_is_refused_and_its_engine_is_not() -> None
     lacking = EngineProfile("fast", SEED, unusable="The profile fast lacks its files. Name them.")
     spec = EngineSpec("both", "x:y", (EngineProfile("plain", SEED), lacking))
     engines = {"both": spec}
-    with pytest.raises(EngineUnavailable, match=r"Name them\. Engines that can be used: both\."):
+    with pytest.raises(EngineUnavailable, match=r"Name them\. Available engines: both\."):
         choose_engine(engines, RecognitionOptions(engine="both", profile="fast"))
     assert choose_engine(engines, RecognitionOptions(engine="both", profile="plain")) == (spec, spec.profiles[0])
     assert choose_engine(engines, RecognitionOptions(engine="both", profile="fast", ocr=OcrMode.NEVER))

@@ -39,16 +39,16 @@ def test_a_task_that_does_well_has_no_warnings() -> None:
 @pytest.mark.parametrize(
     ("task", "page", "usage_mb", "device", "warning"),
     [
-        (TASK, PAGE, 701, FINE, "Uses 701 MiB, over the 700 MiB it was promised."),
+        (TASK, PAGE, 701, FINE, "Uses 701 MiB, more than the 700 MiB reserved for it."),
         (
             replace(TASK, actual_memory_mb=900),
             PAGE,
             None,
             FINE,
-            "Uses 900 MiB, over the 700 MiB it was promised.",
+            "Uses 900 MiB, more than the 700 MiB reserved for it.",
         ),
         (TASK, replace(PAGE, seconds=60.1), 700, FINE, "Slow: 1 pages took longer than 60 s."),
-        (TASK, replace(PAGE, attempts=2, crashes=1), 700, FINE, "Pages were tried again 3 times."),
+        (TASK, replace(PAGE, attempts=2, crashes=1), 700, FINE, "Pages were retried 3 times."),
         (
             TASK,
             PAGE,
@@ -68,7 +68,7 @@ def test_what_was_reserved_for_it_counts_where_that_is_more_than_the_estimate() 
     task = replace(TASK, actual_memory_mb=900)
     assert health_of(task, [PAGE], usage_mb=None, promised_mb=900, devices=[FINE], now=NOW).warnings == ()
     (warning,) = health_of(task, [PAGE], usage_mb=None, promised_mb=899, devices=[FINE], now=NOW).warnings
-    assert warning == "Uses 900 MiB, over the 899 MiB it was promised."
+    assert warning == "Uses 900 MiB, more than the 899 MiB reserved for it."
 
 
 def test_a_worker_that_cannot_be_ended_is_told_with_what_to_look_for() -> None:
@@ -76,7 +76,7 @@ def test_a_worker_that_cannot_be_ended_is_told_with_what_to_look_for() -> None:
     stuck = ModelSetSnapshot("w", key, 17, 0, timedelta(), 300 * MIB, MemoryNeed(512 * MIB), unkillable=True)
     health = health_of(TASK, [PAGE], usage_mb=None, promised_mb=0, devices=[FINE], unkillable=[stuck], now=NOW)
     (warning,) = health.warnings
-    assert warning.startswith("The process 17 on cpu was killed and does not end; it holds 300 MiB")
+    assert warning.startswith("Process 17 on cpu does not end although Pagemill killed it; it still holds 300 MiB")
 
 
 def test_time_counts_from_the_start_to_the_end() -> None:

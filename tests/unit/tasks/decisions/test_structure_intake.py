@@ -10,7 +10,7 @@ PROFILES = (EngineProfile("accurate", MemorySeed(MemoryNeed(1))),)
 OURS = EngineSpec("ours", "a:b", PROFILES)
 APART = EngineSpec("apart", "a:b", PROFILES, interpreter="/elsewhere/bin/python")
 ITSELF = EngineSpec("itself", "a:b", PROFILES, interpreter="/elsewhere/bin/python", finds_structure=True)
-MISSING = "Finding structure needs rapid_table, not installed here."
+MISSING = "Finding structure needs rapid_table, which is not installed."
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ MISSING = "Finding structure needs rapid_table, not installed here."
     [
         (OURS, None, None),
         (OURS, MISSING, "needs rapid_table"),
-        (APART, None, "apart lives in an environment of its own"),
+        (APART, None, "apart runs in an environment of its own"),
         (ITSELF, None, None),
         (ITSELF, MISSING, None),
     ],

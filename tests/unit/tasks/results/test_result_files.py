@@ -118,7 +118,7 @@ async def test_nothing_is_made_before_the_end_or_of_nothing(stores: Stores, tmp_
     with pytest.raises(NotFound):
         await made.file("none", ARCHIVE)
     await begun(stores)
-    with pytest.raises(Conflict, match="when it is over"):
+    with pytest.raises(Conflict, match="after the task has ended"):
         await made.file("a", ARCHIVE)
     await stores.running("b", pages=1)
     await stores.pages.fail_page(await stores.claim("b"), failed_page(1), retry_in=None)

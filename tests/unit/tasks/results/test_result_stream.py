@@ -51,9 +51,9 @@ async def told(stores: Stores) -> list[tuple[int, TaskFailureReason]]:
 async def test_pages_that_an_expired_task_never_came_to_are_named_with_the_deadline(stores: Stores, form: str) -> None:
     await expired(stores)
     text = await written(stores, form)
-    assert (text.count("by its deadline"), text.count("It went wrong.")) == (3, 1)
-    assert text.index("by its deadline") < text.index("It went wrong.") < text.index("It was read.")
-    assert text.rindex("by its deadline") > text.index("It was read.")
+    assert (text.count("missed its deadline"), text.count("It went wrong.")) == (3, 1)
+    assert text.index("missed its deadline") < text.index("It went wrong.") < text.index("It was read.")
+    assert text.rindex("missed its deadline") > text.index("It was read.")
 
 
 async def test_pages_of_a_cancelled_task_are_named_as_such_once_it_is_over(stores: Stores) -> None:
