@@ -89,7 +89,7 @@ def find_profile(engines: Mapping[str, EngineSpec], engine: str, profile: str) -
     """
     spec = engines.get(engine)
     if spec is None:
-        raise UnknownEngine(f"There is no engine {engine!r}; there are: {_names(engines)}.")
+        raise UnknownEngine(f"There is no engine {engine!r}. Available engines: {_names(engines)}.")
     found = spec.profile(profile)
     if found is None:
         raise UnknownEngine(
