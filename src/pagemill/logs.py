@@ -1,13 +1,48 @@
-"""How the server's log looks: lines for people, or one JSON object a line."""
+"""How the server's log looks: lines for people, or one JSON object a line; both of bounded length.
+
+An error is told by a plain traceback: to draw one with local variables takes seconds, and writes callers' data down.
+"""
 
 import logging
 import sys
-from typing import Literal
+import traceback
+from typing import Literal, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
+
+MOST_FRAMES = 30
+"""Of each traceback; the innermost are told."""
+LONGEST_TRACEBACK = 8 * 1024
+LONGEST_MESSAGE = 4 * 1024
+"""Characters; of what is longer, the middle is left out."""
+
+
+def plain_traceback(exc_info: ExcInfo) -> str:
+    """The traceback without local variables, of bounded length."""
+    kind, error, frames = exc_info
+    text = "".join(traceback.format_exception(kind, error, frames, limit=-MOST_FRAMES))
+    return _shortened(text, LONGEST_TRACEBACK)
+
+
+def _shortened(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    return f"{text[:half]} [... {len(text) - 2 * half:,} characters left out ...] {text[-half:]}"
+
+
+def _bound_message(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    event["event"] = _shortened(str(event.get("event", "")), LONGEST_MESSAGE)
+    return event
+
+
+def _write_traceback(out: TextIO, exc_info: ExcInfo) -> None:
+    out.write("\n" + plain_traceback(exc_info).rstrip("\n"))
+
 
 SHARED: tuple[Processor, ...] = (
+    _bound_message,
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
@@ -33,5 +68,5 @@ def configure_logging(level: str, form: Literal["console", "json"]) -> None:
 
 def _rendering(form: Literal["console", "json"]) -> tuple[Processor, ...]:
     if form == "json":
-        return (structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer())
-    return (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),)
+        return (structlog.processors.ExceptionRenderer(plain_traceback), structlog.processors.JSONRenderer())
+    return (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_write_traceback),)

@@ -257,6 +257,8 @@ def load_settings(file: Path | None = None, *, overrides: Mapping[str, object] |
         return Settings(**values)
     except ValidationError as error:
         raise InvalidSettings(_explain(error, path)) from error
+    except RecursionError:
+        raise InvalidSettings(f"The settings cannot be read ({path or 'environment'}): nested too deeply.") from None
     except (yaml.YAMLError, SettingsError, ValueError, TypeError) as error:
         raise InvalidSettings(f"Pagemill cannot read the settings ({path or 'environment'}): {error}") from error
 

@@ -75,10 +75,10 @@ def parse_page_range(text: str, page_count: int) -> tuple[int, ...]:
     """
     if not text.strip():
         return tuple(range(1, page_count + 1))
-    numbers: set[int] = set()
-    for part in text.split(","):
-        numbers.update(_numbers(part.strip(), page_count))
-    return tuple(sorted(numbers))
+    numbers: list[int] = []
+    for span in sorted((_numbers(part.strip(), page_count) for part in text.split(",")), key=lambda span: span.start):
+        numbers.extend(range(max(span.start, numbers[-1] + 1 if numbers else 1), span.stop))
+    return tuple(numbers)
 
 
 def _numbers(part: str, page_count: int) -> range:

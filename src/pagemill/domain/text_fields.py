@@ -2,13 +2,15 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticSerializationError
 
 from pagemill.domain.text import storable, storable_json, write_storable
 
 Text = Annotated[str, AfterValidator(storable)]
 """A field of a model that takes text from outside."""
+Name = Annotated[Text, Field(max_length=64)]
+"""Likewise, of one word: an engine, a language, a device."""
 
 
 def as_storable_json(model: BaseModel) -> bytes:

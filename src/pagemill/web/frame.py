@@ -4,6 +4,7 @@ import logging
 import re
 import uuid
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
@@ -49,9 +50,9 @@ class RequestFrame:
         except RequestRefused as error:
             await problem_response(request, error)(scope, receive, framed)
         except ClientDisconnect:
-            logger.info("request %s: the client went away during %s %s", name, request.method, request.url.path)
+            logger.info("request %s: the client went away during %s %s", name, request.method, quote(scope["path"]))
         except Exception:
-            logger.exception("request %s: %s %s failed", name, request.method, request.url.path)
+            logger.exception("request %s: %s %s failed", name, request.method, quote(scope["path"]))
             if framed.started:
                 raise
             message = f"Something went wrong on our side. Look for the request id {name} in the service's log."

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import ipaddress
+import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -15,9 +16,10 @@ OPEN_PATHS = frozenset({"/livez", "/readyz"})
 """Probes come without a key and under any name."""
 CALLER = "pagemill.caller"
 """Key of the caller in a request's ASGI scope: a name for the API key it came with, from which the key is not told."""
-UPLOAD_PATH = "/tasks"
-"""Takes bodies of any length, a piece at a time; all others are read whole."""
+UPLOAD_PATHS = frozenset({"/tasks", "/batches"})
+"""Take bodies of any length, a piece at a time; all others are read whole."""
 MAX_BODY_BYTES = 64 * 1024
+_LENGTH = re.compile(r"[0-9]{1,9}")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -41,7 +43,7 @@ class Guard:
                 `body_too_large`.
         """
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-        if path != UPLOAD_PATH:
+        if path not in UPLOAD_PATHS:
             _check_body(request)
         if path in OPEN_PATHS:
             return
@@ -92,8 +94,8 @@ def _check_body(request: Request) -> None:
     declared = request.headers.get("content-length", "0")
     if "transfer-encoding" in request.headers:
         raise RequestRefused("length_required", "Send the length of the body in a Content-Length header.")
-    if not declared.isdecimal() or int(declared) > MAX_BODY_BYTES:
-        message = f"The body may have at most {MAX_BODY_BYTES} bytes here; send documents to POST {UPLOAD_PATH}."
+    if not _LENGTH.fullmatch(declared) or int(declared) > MAX_BODY_BYTES:
+        message = f"The body may have at most {MAX_BODY_BYTES} bytes here; send documents to /tasks or /batches."
         raise RequestRefused("body_too_large", message, limit_bytes=MAX_BODY_BYTES)
 
 

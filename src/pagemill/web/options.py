@@ -1,6 +1,7 @@
 """A task's options as people send them: flat text fields, in a form or in a query, under the domain's own names."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import ValidationError
@@ -9,12 +10,21 @@ from pagemill.domain.errors import InvalidRequest
 from pagemill.domain.task.task import CacheUse, TaskOptions
 from pagemill.domain.task.webhooks import check_url
 from pagemill.domain.work.recognition import RecognitionOptions
-from pagemill.web.problems import FieldProblem, RequestRefused, field_problems
+from pagemill.web.problems import (
+    LONGEST_FIELD_NAME,
+    MOST_FIELD_PROBLEMS,
+    FieldProblem,
+    RequestRefused,
+    field_problems,
+)
 
 NAME = "name"
 MOST_LABELS = 32
 LONGEST_LABEL_NAME = 64
 LONGEST_LABEL_VALUE = 255
+LONGEST_LABELS = 2 * MOST_LABELS * 6 * (LONGEST_LABEL_NAME + LONGEST_LABEL_VALUE)
+"""Characters of the JSON: all that may be, each written as an escape, twice over."""
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _RECOGNITION = frozenset(RecognitionOptions.model_fields)
 _TASK = frozenset(TaskOptions.model_fields) - {"recognition"}
 FIELD_NAMES = _RECOGNITION | _TASK | {NAME}
@@ -49,10 +59,10 @@ def refuse_unknown(names: Iterable[str]) -> None:
     Raises:
         RequestRefused: `invalid_request`.
     """
-    unknown = sorted(set(names) - FIELD_NAMES)
+    unknown = sorted(set(names) - FIELD_NAMES)[:MOST_FIELD_PROBLEMS]
     if unknown:
         known = ", ".join(sorted(FIELD_NAMES))
-        problems = [FieldProblem(field=name, message="unknown field") for name in unknown]
+        problems = [FieldProblem(field=name[:LONGEST_FIELD_NAME], message="unknown field") for name in unknown]
         problems[-1].message += f"; known fields: {known}"
         raise RequestRefused.for_fields(problems)
 
@@ -87,10 +97,14 @@ def _flat(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
 
 
 def _labels(text: str) -> dict[str, str]:
+    if len(text) > LONGEST_LABELS:
+        raise _refused("labels", f"too long ({len(text)} characters); the limit is {LONGEST_LABELS}")
     try:
         labels = json.loads(text)
     except ValueError as error:
         raise _refused("labels", f"not valid JSON ({error})") from error
+    except RecursionError:
+        raise _refused("labels", "nested too deeply; use strings as values") from None
     if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
         raise _refused("labels", 'use a JSON object of strings such as {"customer": "17"}')
     _refuse_unstorable({"labels": "".join([*labels, *labels.values()])})
@@ -127,7 +141,7 @@ def label_filter(labels: Sequence[str]) -> dict[str, str]:
 def _refuse_unstorable(fields: Mapping[str, str]) -> None:
     """No database keeps a NUL or half a surrogate pair in a text."""
     for name, text in fields.items():
-        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        if _UNSTORABLE.search(text):
             raise _refused(name, "it contains an invalid character (NUL or half a surrogate pair); remove it")
 
 

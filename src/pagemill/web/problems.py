@@ -17,6 +17,9 @@ MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "pagemill.request_id"
 """Key of the request's id in its ASGI scope."""
 
+MOST_FIELD_PROBLEMS = 20
+LONGEST_FIELD_NAME = 200
+
 Detail = str | int | float | None
 
 PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
@@ -184,10 +187,12 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 
 def field_problems(errors: Sequence[Mapping[str, object]], *, prefix: str = "") -> list[FieldProblem]:
-    """The errors that pydantic found, field by field."""
+    """The errors that pydantic found, field by field; of very many, the first."""
     return [
-        FieldProblem(field=prefix + ".".join(map(str, _location(each["loc"]))), message=str(each["msg"]))
-        for each in errors
+        FieldProblem(
+            field=prefix + ".".join(map(str, _location(each["loc"])))[:LONGEST_FIELD_NAME], message=str(each["msg"])
+        )
+        for each in errors[:MOST_FIELD_PROBLEMS]
     ]
 
 
@@ -203,5 +208,8 @@ def _framework_refusal(request: Request, error: HTTPException) -> RequestRefused
         case HTTPStatus.METHOD_NOT_ALLOWED:
             message = f"{path} does not allow {request.method}; use a method from the Allow header."
             return RequestRefused("method_not_allowed", message, headers=error.headers)
+        case HTTPStatus.BAD_REQUEST if isinstance(error.__cause__, RecursionError | ValueError):
+            problem = FieldProblem(field="body", message="it cannot be read as JSON: too deep, or no UTF-8")
+            return RequestRefused.for_fields([problem])
         case _:
             return RequestRefused("http_error", str(error.detail), headers=error.headers)

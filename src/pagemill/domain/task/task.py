@@ -12,7 +12,7 @@ from pagemill.domain.documents import DocumentInfo, DocumentKind
 from pagemill.domain.errors import IllegalTransition, TaskFailureReason
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.text import TextFromOutside
-from pagemill.domain.text_fields import Text
+from pagemill.domain.text_fields import Name, Text
 from pagemill.domain.work.quarantine import Circumstances
 from pagemill.domain.work.recognition import RecognitionOptions, Stage
 
@@ -134,12 +134,16 @@ class CacheUse(StrEnum):
     REFRESH = "refresh"
 
 
+LONGEST_PAGE_RANGE = 16 * 1024
+"""Characters: every second one of 5,000 pages can be named."""
+
+
 class TaskStartRequest(BaseModel):
     """The body of `POST /tasks/{task_id}/start`."""
 
     model_config = ConfigDict(extra="forbid")
 
-    device: Text | None = Field(
+    device: Name | None = Field(
         default=None,
         description='"cpu" or "cuda:N". Default: the least loaded device that fits.',
     )
@@ -150,9 +154,11 @@ class TaskOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pages: Text = Field(default="", description='Page range such as "1-3,7,-1"; empty for all.')
+    pages: Annotated[Text, Field(max_length=LONGEST_PAGE_RANGE)] = Field(
+        default="", description='Page range such as "1-3,7,-1"; empty for all.'
+    )
     recognition: RecognitionOptions = RecognitionOptions()
-    device: Text | None = None
+    device: Name | None = None
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     start: bool = True
     labels: dict[Text, Text] = Field(default_factory=dict)

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.memory import DeviceId
-from pagemill.domain.text_fields import Text
+from pagemill.domain.text_fields import Name
 from pagemill.domain.work.engine_spec import EngineProfile
 
+MOST_LANGUAGES = 32
 READER = "reader"
 """The engine name of a worker without an engine: it inspects documents and takes text layers."""
 EXPORT = "export"
@@ -47,9 +48,9 @@ class RecognitionOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ocr: OcrMode = OcrMode.AUTO
-    engine: Text = "rapidocr"
-    profile: Text = "accurate"
-    languages: tuple[Text, ...] = ()
+    engine: Name = "rapidocr"
+    profile: Name = "accurate"
+    languages: Annotated[tuple[Name, ...], Field(max_length=MOST_LANGUAGES)] = ()
     dpi: Annotated[int, Field(ge=50, le=600)] = 200
     rotation: Annotated[int, Field(ge=0, le=270, multiple_of=90)] | None = None
     allow_lower_resolution: bool = False
