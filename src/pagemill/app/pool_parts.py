@@ -8,8 +8,7 @@ from pagemill import configs
 from pagemill.app.memory_parts import MemoryParts
 from pagemill.app.site import Site
 from pagemill.domain.memory import DeviceId
-from pagemill.pool.drawing import PooledPageDrawer
-from pagemill.pool.exporting import PooledPdfMaker
+from pagemill.pool.file_makers import PooledPageDrawer, PooledPdfMaker
 from pagemill.pool.inspection import PooledInspector
 from pagemill.pool.load_times import LoadTimes
 from pagemill.pool.model_manager import ModelManager

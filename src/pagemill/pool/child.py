@@ -31,18 +31,18 @@ from pagemill.pool.messages import (
     Cancel,
     ChunkEnded,
     Export,
-    Exported,
     Failed,
     Inspect,
     Inspected,
     Load,
+    Made,
+    Opening,
     PageEnded,
     PageStarted,
     Process,
     ProtocolError,
     Ready,
     Render,
-    Rendered,
     Reply,
     Request,
     Stop,
@@ -59,7 +59,7 @@ logger = logging.getLogger(__name__)
 _READER_ALLOCATIONS = 20_000
 """New objects after which a reader looks for cyclic garbage: those of a few pages."""
 
-Work = Load | Process | Inspect | Render | Export | Trim | Stop
+Work = Load | Process | Opening | Trim
 
 
 class Inbox:
@@ -70,7 +70,7 @@ class Inbox:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._waiting: SimpleQueue[Work] = SimpleQueue()
+        self._waiting: SimpleQueue[Work | Stop] = SimpleQueue()
         self._cancelled = -1
         self._stopping = False
 
@@ -78,7 +78,7 @@ class Inbox:
         """Begin to listen."""
         threading.Thread(target=self._listen, name="listener", daemon=True).start()
 
-    def next(self) -> Work:
+    def next(self) -> Work | Stop:
         """Wait for the next request."""
         return self._waiting.get()
 
@@ -137,12 +137,12 @@ class Child:
         if self._reader is not None:
             self._reader.close()
 
-    def _serve(self, request: Load | Process | Inspect | Render | Export | Trim) -> None:
+    def _serve(self, request: Work) -> None:
         room_bytes = None if isinstance(request, Load | Trim) else request.room_bytes
         with linux.data_room(room_bytes):
             self._do(request)
 
-    def _do(self, request: Load | Process | Inspect | Render | Export | Trim) -> None:
+    def _do(self, request: Work) -> None:
         match request:
             case Load():
                 self._reader = _load(request)
@@ -153,10 +153,10 @@ class Child:
                 self._send(Inspected(info=_inspect(self._loaded, request)))
             case Render():
                 _render(self._loaded, request)
-                self._send(Rendered())
+                self._send(Made())
             case Export():
                 _export(request)
-                self._send(Exported())
+                self._send(Made())
             case Trim():
                 self._loaded.trim()
                 self._send(Trimmed(rss_bytes=linux.rss_bytes()))

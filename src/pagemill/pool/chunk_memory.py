@@ -1,8 +1,8 @@
 """Memory for one chunk: promised before it begins, given back after it, learned from as its pages end."""
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from pagemill.domain.errors import NeverFits, TaskFailureReason
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
@@ -17,8 +17,12 @@ from pagemill.pool.unloading import Unloader
 
 logger = logging.getLogger(__name__)
 
-_LACK_OF_MEMORY = (LossCause.KERNEL_OOM, LossCause.OVER_RESERVATION)
+OPENING_BYTES = 100 * MIB
+"""What a first look at a document, and taking a text layer, may take: nearly all documents take a tenth of it."""
+DECODING_BYTES = 450 * MIB
+"""The largest image that is decoded (`documents.images.MOST_DECODED_BYTES`), and what is made of it."""
 
+_LACK_OF_MEMORY = (LossCause.KERNEL_OOM, LossCause.OVER_RESERVATION)
 
 GpuBytes = Callable[[int, DeviceId], int | None]
 """What a process holds of a GPU now; None where the driver does not say."""
@@ -56,48 +60,32 @@ class ChunkMemory:
             NeverFits: It would not fit if nobody else were there.
         """
         need, is_all = self._need(resident.key, params)
-        resident.growth_bytes = self._growth(resident)
-        if not resident.growth_bytes or (is_all and not resident.has_worked):
-            return await self.grow_to(resident, need)
-        grown = self._resize(resident, need + MemoryNeed(resident.growth_bytes))
-        resident.outgrown = resident.outgrown or not grown
-        return grown
-
-    async def grow_to(self, resident: Resident, need: MemoryNeed) -> bool:
-        """Raise its reservation to that as soon as it is possible; False where it must give way. Raises NeverFits."""
-        until = self._clock.monotonic() + self._config.room_wait.total_seconds()
-        self._waiting.append(resident)
-        try:
-            while resident.is_usable and resident.reservation is not None:
-                changed = self._roster.changed
-                if (grown := self._admission.resize(resident.reservation, need)) is not None:
-                    resident.reservation = grown
-                    return True
-                if await self._unloader.make_room(resident.key.device, _difference(need, resident.reserved)):
-                    continue
-                if self._clock.monotonic() >= until or not self._may_wait(resident):
-                    break
-                await self._roster.change(changed)
-        finally:
-            self._waiting.remove(resident)
-        logger.info("Worker %s begins nothing now for want of memory", resident.worker_id)
+        growth_bytes = resident.measure_growth(self._estimator.base(resident.key).ram_bytes)
+        if not growth_bytes or (is_all and not resident.has_worked):
+            return await self._grow_to(resident, need)
+        if self._resize(resident, need + MemoryNeed(growth_bytes)):
+            return True
+        resident.retire()
         return False
 
-    def shrink(self, resident: Resident, *, pages: int = 0) -> None:
-        """Keep only what it holds between chunks; `pages` is how many the last one had.
+    async def grow_by(self, resident: Resident, more_bytes: int) -> bool:
+        """The same for opening a document, which takes so much beside the reader's base."""
+        return await self._grow_to(resident, self._estimator.base(resident.key) + MemoryNeed(more_bytes))
 
-        One that cannot be killed keeps all: it may still take what it was promised.
+    @contextmanager
+    def working(self, resident: Resident, task_id: str | None = None, *, pages: int = 0) -> Iterator[None]:
+        """It works while the block runs, and keeps after it only what it holds then.
+
+        Args:
+            resident: What works, within what was promised it.
+            task_id: The task of its chunk; None for anything but a chunk.
+            pages: Of that chunk.
         """
-        if resident.reservation is None or resident.is_unkillable:
-            return
-        base, rss_bytes = self._estimator.base(resident.key), resident.rss_bytes
-        self._resize(resident, MemoryNeed(max(base.ram_bytes, rss_bytes), base.gpu_bytes))
-        resident.growth.note(pages, rss_bytes)
-        leaks = resident.growth.bytes_per_page >= self._config.growth_per_page_bytes
-        if leaks or self._roster.has_outgrown(resident, rss_bytes):
-            logger.info("Worker %s has grown to %d MiB and is replaced", resident.worker_id, rss_bytes // MIB)
-            resident.outgrown = True
-        self._roster.notify()
+        try:
+            with resident.working(self._clock.monotonic(), task_id):
+                yield
+        finally:
+            self._shrink(resident, pages=pages)
 
     def learn(self, resident: Resident, params: ChunkParams, outcome: PageOutcome) -> None:
         """Tell the estimator what a page took; what earlier pages left behind is none of its need."""
@@ -111,6 +99,40 @@ class ChunkMemory:
         """Tell the estimator what was not enough for a chunk."""
         if outcome.loss is not None and outcome.loss.cause in _LACK_OF_MEMORY:
             self._learn_failure(resident, params, outcome.loss.peak_bytes)
+
+    async def _grow_to(self, resident: Resident, need: MemoryNeed) -> bool:
+        until = self._clock.monotonic() + self._config.room_wait.total_seconds()
+        self._waiting.append(resident)
+        try:
+            while resident.is_usable and resident.reservation is not None:
+                changed = self._roster.changed
+                if resident.promise(self._admission.resize(resident.reservation, need)):
+                    return True
+                if await self._unloader.make_room(resident.key.device, _difference(need, resident.reserved)):
+                    continue
+                if self._clock.monotonic() >= until or not self._may_wait(resident):
+                    break
+                await self._roster.change(changed)
+        finally:
+            self._waiting.remove(resident)
+        logger.info("Worker %s begins nothing now for want of memory", resident.worker_id)
+        return False
+
+    def _shrink(self, resident: Resident, *, pages: int) -> None:
+        """Keep only what it holds between chunks; `pages` is how many the last one had.
+
+        One that cannot be killed keeps all: it may still take what it was promised.
+        """
+        if resident.reservation is None or resident.is_unkillable:
+            return
+        base, rss_bytes = self._estimator.base(resident.key), resident.rss_bytes
+        self._resize(resident, MemoryNeed(max(base.ram_bytes, rss_bytes), base.gpu_bytes))
+        resident.growth.note(pages, rss_bytes)
+        leaks = resident.growth.bytes_per_page >= self._config.growth_per_page_bytes
+        if leaks or self._roster.has_outgrown(resident, rss_bytes):
+            logger.info("Worker %s has grown to %d MiB and is replaced", resident.worker_id, rss_bytes // MIB)
+            resident.retire()
+        self._roster.notify()
 
     def _learn_failure(self, resident: Resident, params: ChunkParams, reached_bytes: int) -> None:
         if resident.key.device != CPU:
@@ -138,18 +160,11 @@ class ChunkMemory:
         within = within_ceilings(key.device, need, modest, ceilings)
         return within, within != need
 
-    def _growth(self, resident: Resident) -> int:
-        """What it holds beyond a loaded, trimmed worker, and beyond what it held itself when loaded."""
-        base_bytes = max(self._estimator.base(resident.key).ram_bytes, resident.base_rss_bytes)
-        return max(0, resident.rss_bytes - base_bytes)
-
     def _resize(self, resident: Resident, need: MemoryNeed) -> bool:
         if resident.reservation is None:
             return False
         with suppress(NeverFits):
-            if (resized := self._admission.resize(resident.reservation, need)) is not None:
-                resident.reservation = resized
-                return True
+            return resident.promise(self._admission.resize(resident.reservation, need))
         return False
 
     def _may_wait(self, resident: Resident) -> bool:

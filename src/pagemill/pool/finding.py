@@ -4,11 +4,12 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
+from pagemill.domain.errors import PoolExhausted
 from pagemill.domain.memory import MemoryNeed, Reservation
 from pagemill.domain.ports import MemoryAdmission, MemoryEstimator
 from pagemill.domain.uninterrupted import uninterrupted
 from pagemill.domain.work.recognition import ModelSetKey
-from pagemill.pool.opening import OPENING_BYTES
+from pagemill.pool.chunk_memory import OPENING_BYTES
 from pagemill.pool.pool_config import ModelManagerConfig
 from pagemill.pool.residents import Resident, ResidentState
 from pagemill.pool.roster import Roster
@@ -35,26 +36,40 @@ class Finder:
         self._unloader = unloader
         self._admission = admission
         self._estimator = estimator
-        self._stopping = False
+        self.is_stopping = False
 
     def start(self) -> None:
         """Wait for memory from now on."""
-        self._stopping = False
+        self.is_stopping = False
 
     def stop(self) -> None:
         """Let nobody wait for memory any more."""
-        self._stopping = True
+        self.is_stopping = True
         self._roster.notify()
 
-    async def find(self, key: ModelSetKey) -> Resident | None:
-        """One that may be used now or once it is loaded; None where to look again after the next change."""
+    async def find(self, key: ModelSetKey, *, fresh: bool) -> Resident:
+        """One that may be used now or once it is loaded; `fresh`: in a process that has read nothing yet.
+
+        Raises:
+            PoolExhausted: Nothing waits for memory any more.
+        """
+        while not self.is_stopping:
+            changed = self._roster.changed
+            resident = await (self._find_fresh(key) if fresh else self._find(key))
+            if resident is not None:
+                return resident
+            await self._roster.change(changed)
+        raise PoolExhausted("The service is shutting down; send the request again later.")
+
+    async def _find(self, key: ModelSetKey) -> Resident | None:
+        """None where to look again after the next change."""
         return self._unused(key) or await self._free_soon(key) or await self._new(key) or self._shared(key)
 
     async def _free_soon(self, key: ModelSetKey) -> Resident | None:
         """A reader that becomes free in a moment, as most do; only beside a slow one another is worth starting."""
         now = asyncio.get_running_loop().time
         until = now() + _SPARE_AFTER_S
-        while key.is_reader and self._shared(key) is not None and not self._stopping:
+        while key.is_reader and self._shared(key) is not None and not self.is_stopping:
             changed = self._roster.changed
             if (unused := self._unused(key)) is not None:
                 return unused
@@ -71,7 +86,7 @@ class Finder:
         """Most processes of a model set."""
         return self._config.readers if _is_plain_reader(key) else self._config.workers_per_key
 
-    async def find_fresh(self, key: ModelSetKey) -> Resident | None:
+    async def _find_fresh(self, key: ModelSetKey) -> Resident | None:
         """One that has read nothing yet; idle ones that have make room for it."""
         worked = [one for one in self._roster if one.key == key and one.is_idle and one.has_worked]
         await asyncio.gather(*(self._roster.end(one) for one in worked))
@@ -99,7 +114,7 @@ class Finder:
             self._roster.profile(key)
         resident = self._roster.enlist(key)
         try:
-            resident.reservation = await self._reserve(resident)
+            resident.promise(await self._reserve(resident))
         finally:
             if resident.reservation is None:
                 self._roster.strike(resident)
@@ -127,7 +142,7 @@ class Finder:
         )
         line.add_done_callback(lambda _: self._roster.notify())
         try:
-            while not (line.done() or self._stopping or self._shared(resident.key)):
+            while not (line.done() or self.is_stopping or self._shared(resident.key)):
                 changed = self._roster.changed
                 if not await self._unloader.make_room(device, need):
                     await self._roster.change(changed)

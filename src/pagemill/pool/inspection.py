@@ -4,14 +4,14 @@ import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import DocumentTooLarge, InvalidDocument, OutOfMemory, PoolExhausted, WorkerLost
-from pagemill.domain.memory import CPU, MIB
+from pagemill.domain.memory import MIB
 from pagemill.domain.work.outcomes import LossCause
-from pagemill.domain.work.recognition import INSPECT, READER
-from pagemill.pool.opening import DECODING_BYTES, Look
+from pagemill.domain.work.recognition import INSPECT
+from pagemill.pool.chunk_memory import DECODING_BYTES, OPENING_BYTES
+from pagemill.pool.messages import Inspect, Inspected
 from pagemill.pool.pool_config import PoolConfig
 from pagemill.pool.service_pool import OCRServicePool
 
@@ -63,44 +63,44 @@ class PooledInspector:
             TimedOut: It took longer than the limit for inspection.
             WorkerLost: The reader could not be loaded, or was ended to make room for others.
         """
-        look = Look(path, max_pages=self._config.max_pages)
+        request = Inspect(path=path, max_pages=self._config.max_pages)
         try:
-            return await self._inspect(look, caller)
+            return await self._inspect(request, caller, OPENING_BYTES)
         except OutOfMemory:
             pass
         except WorkerLost as error:
             if error.details.get("cause") not in _DOCUMENT_S:
                 raise
-        return await self._inspect_again(replace(look, memory_bytes=DECODING_BYTES), caller)
+        return await self._inspect_again(request, caller)
 
-    async def _inspect_again(self, look: Look, caller: str) -> DocumentInfo:
+    async def _inspect_again(self, request: Inspect, caller: str) -> DocumentInfo:
         """With more memory. A reader may have died by chance; two that die over the same document died of it.
 
         The kernel lets a reader have twice its memory. A buffer that grows by doubling is then refused its next step
         while it holds a third of that, which is more than half of the reader's memory.
         """
         try:
-            return await self._inspect(look, caller)
+            return await self._inspect(request, caller, DECODING_BYTES)
         except OutOfMemory as error:
-            raise _too_large(look) from error
+            raise _too_large() from error
         except WorkerLost as error:
             cause, peak_bytes = error.details.get("cause"), error.details.get("peak_bytes")
-            was_refused_more = isinstance(peak_bytes, int) and peak_bytes > look.memory_bytes // 2
+            was_refused_more = isinstance(peak_bytes, int) and peak_bytes > DECODING_BYTES // 2
             if cause == LossCause.OVER_RESERVATION or (cause in _DOCUMENT_S and was_refused_more):
-                raise _too_large(look) from error
+                raise _too_large() from error
             if cause not in _DOCUMENT_S or cause == LossCause.KERNEL_OOM:
                 raise
             raise InvalidDocument("The document cannot be opened: whatever opens it crashes.") from error
 
-    async def _inspect(self, look: Look, caller: str) -> DocumentInfo:
-        callers = self._named if caller else self._nameless
-        config = self._config
-        async with _in_time(config), callers.place(caller):
-            reader = await self._pool.acquire(device=CPU, engine=READER, profile=INSPECT, wait=config.inspect_wait)
-            try:
-                return await reader.inspect(look, limit=config.inspect_limit)
-            finally:
-                await self._pool.release(reader)
+    async def _inspect(self, request: Inspect, caller: str, memory_bytes: int) -> DocumentInfo:
+        config, callers = self._config, self._named if caller else self._nameless
+        async with (
+            _in_time(config),
+            callers.place(caller),
+            self._pool.reader(INSPECT, wait=config.inspect_wait) as reader,
+        ):
+            limit = config.inspect_limit
+            return (await reader.ask(request, Inspected, limit=limit, memory_bytes=memory_bytes)).info
 
 
 @asynccontextmanager
@@ -120,9 +120,9 @@ async def _in_time(config: PoolConfig) -> AsyncIterator[None]:
         raise PoolExhausted(busy, retry_after_s=a_while_s, **error.details) from error
 
 
-def _too_large(look: Look) -> DocumentTooLarge:
+def _too_large() -> DocumentTooLarge:
     return DocumentTooLarge(
-        f"Opening the document takes more than {look.memory_bytes // MIB} MiB of memory, which is the most that may be "
+        f"Opening the document takes more than {DECODING_BYTES // MIB} MiB of memory, which is the most that may be "
         "taken: print it to a new PDF and send that.",
-        limit_bytes=look.memory_bytes,
+        limit_bytes=DECODING_BYTES,
     )

@@ -1,15 +1,15 @@
 """What crosses between the server and a worker, and how it is framed.
 
     server ── Load · Process · Cancel · Inspect · Render · Export · Trim · Stop ─────▶ worker
-    server ◀── Ready · PageStarted · PageEnded · ChunkEnded · Inspected · Rendered ── worker
-    server ◀── Exported · Trimmed · Failed ────────────────────────────────────────── worker
+    server ◀── Ready · PageStarted · PageEnded · ChunkEnded ───────────────────────── worker
+    server ◀── Inspected · Made · Trimmed · Failed ────────────────────────────────── worker
 
 One frame: two big-endian 32-bit lengths, the message as UTF-8 JSON, then raw bytes (the page a `PageEnded` carries).
 """
 
 import struct
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -92,7 +92,7 @@ class Inspect(_Work):
 
 
 class Render(_Work):
-    """Draw a page for people to look at: `Rendered` or `Failed`.
+    """Draw a page for people to look at: `Made` or `Failed`.
 
     Attributes:
         document: Path of the document.
@@ -113,7 +113,7 @@ class Render(_Work):
 
 
 class Export(_Work):
-    """Make a searchable PDF of a document: `Exported` or `Failed`.
+    """Make a searchable PDF of a document: `Made` or `Failed`.
 
     Attributes:
         document: Path of the document.
@@ -179,16 +179,10 @@ class Inspected(_Message):
     info: DocumentInfo
 
 
-class Rendered(_Message):
-    """The image of a page lies where it was asked for."""
+class Made(_Message):
+    """The image or the PDF is where the request wanted it."""
 
-    kind: Literal["rendered"] = "rendered"
-
-
-class Exported(_Message):
-    """The searchable PDF lies where it was asked for."""
-
-    kind: Literal["exported"] = "exported"
+    kind: Literal["made"] = "made"
 
 
 class Trimmed(_Message):
@@ -216,8 +210,12 @@ class Failed(_Message):
         return _error_classes().get(self.error, PagemillError)(self.message, **self.details)
 
 
-Request = Load | Process | Cancel | Inspect | Render | Export | Trim | Stop
-Reply = Ready | PageStarted | PageEnded | ChunkEnded | Inspected | Rendered | Exported | Trimmed | Failed
+Opening = Inspect | Render | Export
+"""A request that opens a document but reads no chunk of it."""
+Request = Load | Process | Cancel | Opening | Trim | Stop
+Reply = Ready | PageStarted | PageEnded | ChunkEnded | Inspected | Made | Trimmed | Failed
+Answer = TypeVar("Answer", Ready, Inspected, Made, Trimmed)
+"""The one reply to a request other than `Process`, where it does not fail."""
 
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])
 _REPLIES: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])

@@ -1,41 +1,31 @@
 """Resident model sets: loaded on demand, counted while used, unloaded when idle or when memory is needed.
 
 acquire ─▶ an idle one │ a new one: reserve ─▶ load │ one in use, shared
-process ─▶ reserve the chunk ─▶ worker ─▶ give the chunk's share back
 release ─▶ idle ─▶ trimmed ─▶ unloaded
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from pagemill.domain.documents import DocumentInfo
-from pagemill.domain.errors import NeverFits, PoolExhausted, WorkerLost
+from pagemill.domain.errors import WorkerLost
 from pagemill.domain.memory import CPU, DeviceId, MemoryNeed
-from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator, MemoryProbe, OnBegin, OnPage
+from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator, MemoryProbe
 from pagemill.domain.reports.snapshot import EvictionRecord, ModelSetSnapshot, WatchedWorker
 from pagemill.domain.work.engine_spec import EngineSpec
-from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, PageFailed, PageOutcome
-from pagemill.domain.work.recognition import ChunkParams, ModelSetKey
+from pagemill.domain.work.outcomes import LossCause
+from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.memory.probes.oom import WatchOom, watch_oom
 from pagemill.pool.chunk_memory import ChunkMemory, GpuBytes
 from pagemill.pool.finding import Finder
 from pagemill.pool.load_times import LoadTimes
-from pagemill.pool.messages import Export, Inspect, Render
-from pagemill.pool.opening import DECODING_BYTES, Look
 from pagemill.pool.placement import Placement
 from pagemill.pool.pool_config import ModelManagerConfig
 from pagemill.pool.residents import Resident
 from pagemill.pool.roster import Roster, died_loading
 from pagemill.pool.unloading import Unloader, keep_all
-from pagemill.pool.worker import Worker
 
 logger = logging.getLogger(__name__)
-
-_MEMORY_COMES_S = 5
 
 
 def _not_told(_pid: int, _device: DeviceId) -> int | None:
@@ -47,6 +37,9 @@ class ModelManager:
     """Keeps resident model sets, one process each. Runs in the server's event loop.
 
     It is also the memory guard's `WatchedWorkers`. `at_rest` is awaited whenever the last model set has gone.
+
+    Attributes:
+        memory: Where services reserve the memory for their work.
     """
 
     def __init__(
@@ -89,7 +82,7 @@ class ModelManager:
         self._finder = Finder(
             config, roster=self._roster, unloader=self._unloader, admission=admission, estimator=estimator
         )
-        self._memory = ChunkMemory(
+        self.memory = ChunkMemory(
             config,
             roster=self._roster,
             unloader=self._unloader,
@@ -99,7 +92,6 @@ class ModelManager:
             gpu_bytes=gpu_bytes,
         )
         self._loop: asyncio.Task[None] | None = None
-        self._stopping = False
 
     @property
     def last_eviction(self) -> EvictionRecord | None:
@@ -115,7 +107,6 @@ class ModelManager:
 
     async def start(self) -> None:
         """Begin to look after idle model sets."""
-        self._stopping = False
         self._finder.start()
         self._loop = asyncio.create_task(self._run(), name="model manager")
 
@@ -125,7 +116,6 @@ class ModelManager:
 
     async def stop(self) -> None:
         """End every worker; chunks in work end early and without a loss. Twice is no error."""
-        self._stopping = True
         self._finder.stop()
         if self._loop is not None:
             self._loop.cancel()
@@ -168,24 +158,24 @@ class ModelManager:
         self._unloader.note_use(key)
         tried: list[Resident] = []
         while True:
-            tried.append(await self._find(key, fresh=fresh))
+            tried.append(await self._finder.find(key, fresh=fresh))
             try:
                 return await self._claim(tried[-1])
             except WorkerLost as error:
-                if self._stopping or not died_loading(error) or self._has_tried_enough(tried):
+                if self._finder.is_stopping or not died_loading(error) or self._has_tried_enough(tried):
                     raise
             pause_s = self._config.load_pause.total_seconds() * 2 ** (len(tried) - 1)
             logger.info("%s is loaded again in %g s", key, pause_s)
             await self._clock.sleep(pause_s)
 
-    async def _find(self, key: ModelSetKey, *, fresh: bool) -> Resident:
-        while not self._stopping:
-            changed = self._roster.changed
-            resident = await (self._finder.find_fresh(key) if fresh else self._finder.find(key))
-            if resident is not None:
-                return resident
-            await self._roster.change(changed)
-        raise PoolExhausted("The service is shutting down; send the request again later.")
+    async def _claim(self, resident: Resident) -> Resident:
+        resident.begin_use()
+        try:
+            await asyncio.shield(resident.ready)
+        except BaseException:
+            self.release(resident)
+            raise
+        return resident
 
     def _has_tried_enough(self, tried: Sequence[Resident]) -> bool:
         """By the deaths this caller saw, and by all in a row of the model set, some of which only others saw.
@@ -197,84 +187,10 @@ class ModelManager:
 
     def release(self, resident: Resident) -> None:
         """End a use. The last one leaves the model set idle, or has it unloaded where it is spent."""
-        resident.references -= 1
-        resident.idle_since = self._clock.monotonic()
-        resident.trimmed = False
+        resident.end_use(self._clock.monotonic())
         if resident.is_idle and not resident.is_usable:
             self._roster.spawn(self._roster.end(resident))
         self._roster.notify()
-
-    async def process(
-        self,
-        resident: Resident,
-        task_id: str,
-        params: ChunkParams,
-        on_page: OnPage,
-        *,
-        on_begin: OnBegin | None = None,
-    ) -> ChunkOutcome:
-        """Read a chunk within a reservation of its size; see `Service.process`.
-
-        Pages stay unsettled without a loss where there was no memory for them within `room_wait`, after the worker ran
-        out of memory, and when it is being stopped: give them back, release, and acquire anew.
-        """
-        async with resident.turn:
-            try:
-                if not await self._memory.grow(resident, params):
-                    return _not_begun(resident)
-            except NeverFits as error:
-                return await _refuse(params.pages, error, on_page)
-            resident.busy_since, resident.task_id = self._clock.monotonic(), task_id
-            resident.has_worked = True
-            try:
-                if on_begin is not None:
-                    await on_begin()
-                return await self._read(resident, params, on_page)
-            finally:
-                resident.busy_since = resident.task_id = None
-                self._memory.shrink(resident, pages=len(params.pages))
-
-    async def inspect(self, resident: Resident, look: Look, *, limit: timedelta) -> DocumentInfo:
-        """What the document is, within a reservation for opening it.
-
-        Raises:
-            PoolExhausted: There was no memory for it; work goes first.
-            NeverFits: There never is.
-            PagemillError: As `Worker.inspect`.
-        """
-        async with self._opening(resident, look.memory_bytes) as (worker, room_bytes):
-            request = Inspect(path=look.path, max_pages=look.max_pages, room_bytes=room_bytes)
-            return await worker.inspect(request, limit=limit)
-
-    async def render(self, resident: Resident, request: Render, *, limit: timedelta) -> None:
-        """Have a reader draw a page, within a reservation that decoding the largest image fits in.
-
-        Raises:
-            PoolExhausted: There was no memory for it; work goes first.
-            NeverFits: There never is.
-            PagemillError: As `Worker.render`.
-        """
-        async with self._opening(resident, DECODING_BYTES) as (worker, room_bytes):
-            await worker.render(request.model_copy(update={"room_bytes": room_bytes}), limit=limit)
-
-    async def export(self, resident: Resident, request: Export, *, limit: timedelta) -> None:
-        """Have a reader make a searchable PDF, within the same reservation; raises as `render` and `Worker.export`."""
-        async with self._opening(resident, DECODING_BYTES) as (worker, room_bytes):
-            await worker.export(request.model_copy(update={"room_bytes": room_bytes}), limit=limit)
-
-    @asynccontextmanager
-    async def _opening(self, resident: Resident, more_bytes: int) -> AsyncIterator[tuple[Worker, int | None]]:
-        """A reader with so much reserved beside its base, busy while the block runs; and the room that leaves."""
-        async with resident.turn:
-            need = self._estimator.base(resident.key) + MemoryNeed(more_bytes)
-            if resident.worker is None or not await self._memory.grow_to(resident, need):
-                raise PoolExhausted("There is no memory for this now; try again later.", retry_after_s=_MEMORY_COMES_S)
-            resident.busy_since = self._clock.monotonic()
-            try:
-                yield resident.worker, resident.room_bytes
-            finally:
-                resident.busy_since = None
-                self._memory.shrink(resident)
 
     def snapshot(self) -> tuple[ModelSetSnapshot, ...]:
         """Every model set that has a process."""
@@ -302,39 +218,3 @@ class ModelManager:
         resident = self._roster.get(worker_id)
         if resident is not None and resident.worker is not None:
             await resident.worker.kill(cause)
-
-    async def _claim(self, resident: Resident) -> Resident:
-        resident.references += 1
-        try:
-            await asyncio.shield(resident.ready)
-        except BaseException:
-            self.release(resident)
-            raise
-        return resident
-
-    # --- one chunk ---------------------------------------------------------------------------------------------------
-
-    async def _read(self, resident: Resident, params: ChunkParams, on_page: OnPage) -> ChunkOutcome:
-        async def learning(outcome: PageOutcome) -> None:
-            self._memory.learn(resident, params, outcome)
-            await on_page(outcome)
-
-        if resident.worker is None:
-            return ChunkOutcome(())
-        outcome = await resident.worker.process(params, learning, room_bytes=resident.room_bytes)
-        self._memory.learn_loss(resident, params, outcome)
-        return replace(outcome, reserved_bytes=_on_device(resident.reserved, resident.key.device))
-
-
-def _on_device(need: MemoryNeed, device: DeviceId) -> int:
-    return need.ram_bytes if device == CPU else need.gpu_bytes
-
-
-def _not_begun(resident: Resident) -> ChunkOutcome:
-    return ChunkOutcome((), resident.worker.known_loss if resident.worker else None)
-
-
-async def _refuse(pages: Sequence[int], error: NeverFits, on_page: OnPage) -> ChunkOutcome:
-    for number in pages:
-        await on_page(PageFailed(number, error.reason, error.message, error.retryable))
-    return ChunkOutcome(tuple(pages))

@@ -1,6 +1,8 @@
-"""A resident model set and what is known of it. Only `ModelManager` changes one."""
+"""A resident model set and what is known of it. Others read its attributes; only its own methods change them."""
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -13,7 +15,7 @@ from pagemill.pool.worker import Worker
 
 
 def _future() -> asyncio.Future[None]:
-    """One whose error, if nobody waits for it any more, is no news."""
+    """A future whose error needs no reader."""
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     future.add_done_callback(lambda done: done.cancelled() or done.exception())
     return future
@@ -36,7 +38,7 @@ class Departure:
     """What was measured just before a worker was told to end.
 
     Attributes:
-        used_bytes: Use of its device by anybody.
+        used_bytes: Use of its device by all processes.
         held_bytes: Its own part of that.
     """
 
@@ -49,37 +51,41 @@ class Resident:
     """One model set in one worker process.
 
     Attributes:
-        references: Uses at this moment; it is unloaded only at zero.
-        ready: Done once the models are loaded, or with the error of loading them.
-        departure: What its end is expected to give back; None where nothing measures its device.
-        leaving: The effort to end its process, under way or failed.
-        turn: Held by the one chunk that the worker works on.
-        ended: Its reservation is released, because its process was seen dead.
         idle_since: Monotonic seconds of its last use.
         deaths_before: Workers of its model set that died while they loaded, one after the other, before this one.
+        ready: Done once the models are loaded, or with the error of loading them.
+        ended: Done once its process was seen dead and its reservation released.
+        turn: Held by the one chunk that the worker works on.
+        references: Uses at this moment; it is unloaded only at zero.
+        departure: What its end is expected to give back; None where nothing measures its device.
+        leaving: The effort to end its process, under way or failed.
+        load_s: Seconds that loading took.
+        loaded_at: Monotonic seconds at which it was loaded.
         base_rss_bytes: Resident size when its models were loaded.
         trimmed: It gave its free memory back since its last use.
         has_worked: It has been given a chunk.
         growth: How its size went on from chunk to chunk.
         growth_bytes: What it held beyond its base as its present chunk began: what earlier pages have left behind.
         outgrown: It has grown so much that it is to be replaced.
+        busy_since: Monotonic seconds at which its present work began; None while it has none.
+        task_id: The task of its present chunk.
     """
 
     worker_id: str
     key: ModelSetKey
     idle_since: float
+    deaths_before: int = 0
     ready: asyncio.Future[None] = field(default_factory=_future)
     ended: asyncio.Future[None] = field(default_factory=_future)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     state: ResidentState = ResidentState.RESERVING
     references: int = 0
     reservation: Reservation | None = None
     worker: Worker | None = None
     departure: Departure | None = None
     leaving: asyncio.Task[None] | None = None
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     load_s: float = 0.0
     loaded_at: float = 0.0
-    deaths_before: int = 0
     base_rss_bytes: int = 0
     trimmed: bool = False
     has_worked: bool = False
@@ -88,6 +94,81 @@ class Resident:
     outgrown: bool = False
     busy_since: float | None = None
     task_id: str | None = None
+
+    # --- its life ----------------------------------------------------------------------------------------------------
+
+    def promise(self, reservation: Reservation | None) -> bool:
+        """Keep what the ledger promised it, in place of what it had; returns whether it did promise."""
+        self.reservation = reservation or self.reservation
+        return reservation is not None
+
+    def begin_loading(self) -> None:
+        """Its process is being started."""
+        self.state = ResidentState.LOADING
+
+    def attach(self, worker: Worker) -> None:
+        """Its process was started."""
+        self.worker = worker
+
+    def finish_loading(self, *, rss_bytes: int, since: float, now: float) -> None:
+        """Its models are loaded; one that is already being unloaded stays so."""
+        self.base_rss_bytes = rss_bytes
+        self.load_s = now - since
+        self.loaded_at = self.idle_since = now
+        if self.state is ResidentState.LOADING:
+            self.state = ResidentState.READY
+
+    def begin_unloading(self) -> None:
+        """Let no further use of it begin."""
+        self.state = ResidentState.UNLOADING
+
+    def leave(self, end: Callable[[], asyncio.Task[None]]) -> asyncio.Task[None]:
+        """Have it ended, by one effort at a time; returns the present one."""
+        self.begin_unloading()
+        if self.leaving is None or self.leaving.done():
+            self.leaving = end()
+        return self.leaving
+
+    def depart(self, departure: Departure | None) -> None:
+        """Keep what was measured before its end."""
+        self.departure = departure
+
+    # --- its uses ----------------------------------------------------------------------------------------------------
+
+    def begin_use(self) -> None:
+        """Count one use more."""
+        self.references += 1
+
+    def end_use(self, now: float) -> None:
+        """Count one use less."""
+        self.references -= 1
+        self.idle_since = now
+        self.trimmed = False
+
+    def note_trim(self) -> None:
+        """It gave its free memory back."""
+        self.trimmed = True
+
+    def measure_growth(self, base_bytes: int) -> int:
+        """What it holds now beyond `base_bytes`, and beyond what it held itself when loaded."""
+        self.growth_bytes = max(0, self.rss_bytes - max(base_bytes, self.base_rss_bytes))
+        return self.growth_bytes
+
+    def retire(self) -> None:
+        """Let no further use of it begin: it has grown too much."""
+        self.outgrown = True
+
+    @contextmanager
+    def working(self, since: float, task_id: str | None = None) -> Iterator[None]:
+        """Show it as busy while the block runs; a chunk names its task."""
+        self.busy_since, self.task_id = since, task_id
+        self.has_worked = self.has_worked or task_id is not None
+        try:
+            yield
+        finally:
+            self.busy_since = self.task_id = None
+
+    # --- what it is --------------------------------------------------------------------------------------------------
 
     @property
     def reserved(self) -> MemoryNeed:
@@ -98,8 +179,8 @@ class Resident:
     def room_bytes(self) -> int | None:
         """What a reader may take beyond what it holds before its allocations fail; None for engines.
 
-        Twice its promise: the guard ends it at a fourth more, and only where the guard is too late it is the kernel
-        that refuses. Libraries leave out what they cannot allocate, without a word, so that is to be the exception.
+        This is twice its promise. The guard ends it at a fourth more, so the kernel refuses only where the guard is too
+        late. Libraries leave out what they cannot allocate, without a word, so that must stay the exception.
         """
         if not self.key.is_reader or self.key.structure or self.reservation is None:
             return None
@@ -119,12 +200,12 @@ class Resident:
 
     @property
     def is_unkillable(self) -> bool:
-        """Whether its process does not obey SIGKILL; it holds its memory until it ends, and can do nothing more."""
+        """Whether its process does not obey SIGKILL: it keeps its memory until it ends, and can do nothing more."""
         return self.worker is not None and self.worker.is_unkillable
 
     @property
     def is_stuck(self) -> bool:
-        """Whether ending it failed by a fault of ours, so that it is to be tried again."""
+        """Whether ending it failed by a fault of ours, so that it must be tried again."""
         has_failed = self.leaving is not None and self.leaving.done() and not self.ended.done()
         return self.state is ResidentState.UNLOADING and has_failed and not self.is_unkillable
 
@@ -153,7 +234,7 @@ class Resident:
         )
 
     def watched(self) -> WatchedWorker | None:
-        """The picture for the memory guard; None where there is no live process."""
+        """The picture for the memory guard; None where it has no live process."""
         if self.worker is None or self.worker.is_gone:
             return None
         return WatchedWorker(

@@ -13,17 +13,17 @@ from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 
-from pagemill.domain.errors import PagemillError, UnknownEngine, WorkerLost
+from pagemill.domain.errors import PagemillError, WorkerLost
 from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryProbe
-from pagemill.domain.work.engine_spec import EngineConfig, EngineProfile, EngineSpec
+from pagemill.domain.work.engine_spec import EngineConfig, EngineProfile, EngineSpec, find_profile
 from pagemill.domain.work.outcomes import LossCause
 from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.memory.probes.oom import WatchOom
 from pagemill.pool.messages import Load
 from pagemill.pool.placement import Placement, see_killed
 from pagemill.pool.pool_config import ModelManagerConfig
-from pagemill.pool.residents import Departure, Resident, ResidentState
+from pagemill.pool.residents import Departure, Resident
 from pagemill.pool.visible_gpus import sight
 from pagemill.pool.worker import Worker
 
@@ -82,14 +82,7 @@ class Roster:
         Raises:
             UnknownEngine: There is no such engine or profile.
         """
-        spec = self._specs.get(key.engine)
-        profile = spec.profile(key.profile) if spec else None
-        if profile is None:
-            known = ", ".join(
-                f"{spec.name}/{profile.name}" for spec in self._specs.values() for profile in spec.profiles
-            )
-            raise UnknownEngine(f"There is no engine {key.engine}/{key.profile}; there is: {known or 'none'}.")
-        return profile
+        return find_profile(self._specs, key.engine, key.profile)[1]
 
     def has_outgrown(self, resident: Resident, rss_bytes: int) -> bool:
         """Whether a worker that holds so much between two chunks is to be replaced."""
@@ -98,8 +91,8 @@ class Roster:
 
     def enlist(self, key: ModelSetKey) -> Resident:
         """A place on the roster for a model set that is about to be reserved for."""
-        resident = Resident(f"{key.engine}-{next(self._numbers)}", key, idle_since=self._clock.monotonic())
-        resident.deaths_before = self._load_deaths.get(key, 0)
+        worker_id, deaths = f"{key.engine}-{next(self._numbers)}", self._load_deaths.get(key, 0)
+        resident = Resident(worker_id, key, idle_since=self._clock.monotonic(), deaths_before=deaths)
         self._residents[resident.worker_id] = resident
         return resident
 
@@ -117,7 +110,7 @@ class Roster:
 
     def launch(self, resident: Resident) -> None:
         """Start its process and load its models; `resident.ready` tells how that went."""
-        resident.state = ResidentState.LOADING
+        resident.begin_loading()
         self.spawn(self._launch(resident))
 
     async def end(self, resident: Resident, *, grace: timedelta | None = None) -> None:
@@ -125,10 +118,7 @@ class Roster:
 
         Once begun it goes on, even where the caller is cancelled.
         """
-        resident.state = ResidentState.UNLOADING
-        if resident.leaving is None or resident.leaving.done():
-            resident.leaving = self.spawn(self._end(resident, grace))
-        await asyncio.shield(resident.leaving)
+        await asyncio.shield(resident.leave(lambda: self.spawn(self._end(resident, grace))))
 
     def used_bytes(self, device: DeviceId) -> int | None:
         """Use of the device by anybody, measured now; None where nothing measures it."""
@@ -166,7 +156,7 @@ class Roster:
         if resident.worker is None:
             return
         if resident.departure is None:
-            resident.departure = self._departure(resident, resident.worker)
+            resident.depart(self._departure(resident, resident.worker))
         if await resident.worker.stop(grace=grace):
             await asyncio.shield(resident.ended)
 
@@ -191,13 +181,10 @@ class Roster:
 
     async def _load(self, resident: Resident) -> None:
         started = self._clock.monotonic()
-        resident.base_rss_bytes = await self._start(resident)
-        resident.loaded_at = resident.idle_since = self._clock.monotonic()
-        resident.load_s = resident.loaded_at - started
+        rss_bytes = await self._start(resident)
+        resident.finish_loading(rss_bytes=rss_bytes, since=started, now=self._clock.monotonic())
         self._on_loaded(resident)
         self._load_deaths.pop(resident.key, None)
-        if resident.state is ResidentState.LOADING:
-            resident.state = ResidentState.READY
 
     async def _start(self, resident: Resident) -> int:
         key = resident.key
@@ -207,12 +194,13 @@ class Roster:
         except OSError as error:
             raise WorkerLost(f"No process could be started for it: {error}.") from error
         try:
-            resident.worker = Worker(resident.worker_id, process, self._config.worker, watch_oom=self._watch_oom)
+            worker = Worker(resident.worker_id, process, self._config.worker, watch_oom=self._watch_oom)
         except Exception:
             await see_killed(process, within=self._config.worker.kill_limit)
             raise
-        self._kept(self._see_off(resident, resident.worker), self._farewells)
-        return await resident.worker.load(self._load_request(key, spec))
+        resident.attach(worker)
+        self._kept(self._see_off(resident, worker), self._farewells)
+        return await worker.load(self._load_request(key, spec))
 
     def _load_request(self, key: ModelSetKey, spec: EngineSpec | None) -> Load:
         limit = self._config.worker.data_limit_bytes

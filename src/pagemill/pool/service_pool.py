@@ -8,19 +8,16 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import count
 
-from pagemill.domain.documents import DocumentInfo
-from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngine
-from pagemill.domain.memory import CPU, DeviceId, MemoryNeed
-from pagemill.domain.ports import OnBegin, OnPage, Service
+from pagemill.domain.errors import DeviceUnavailable, PoolExhausted
+from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.ports import Service
 from pagemill.domain.reports.snapshot import LaneSnapshot, PoolSnapshot
-from pagemill.domain.work.engine_spec import EngineSpec
-from pagemill.domain.work.outcomes import ChunkOutcome
-from pagemill.domain.work.recognition import EXPORT, INSPECT, READER, ChunkParams, ModelSetKey
-from pagemill.pool.messages import Export, Render
+from pagemill.domain.work.engine_spec import EngineSpec, find_profile
+from pagemill.domain.work.recognition import EXPORT, INSPECT, READER, ModelSetKey
 from pagemill.pool.model_manager import ModelManager
-from pagemill.pool.opening import Look
 from pagemill.pool.pool_config import PoolConfig
 from pagemill.pool.residents import Resident
+from pagemill.pool.service import OCRService
 
 logger = logging.getLogger(__name__)
 
@@ -47,52 +44,6 @@ class Places:
         """Let the next one have it."""
         self.in_use -= 1
         self.free.release()
-
-
-class OCRService:
-    """A pooled right to one resident model set, until it is released. Made by `OCRServicePool.acquire`."""
-
-    def __init__(self, service_instance_id: str, resident: Resident, models: ModelManager) -> None:
-        self._id = service_instance_id
-        self._resident = resident
-        self._models = models
-
-    @property
-    def service_instance_id(self) -> str:
-        """Unique among all services of this server's life; names the worker too."""
-        return self._id
-
-    @property
-    def key(self) -> ModelSetKey:
-        """The model set it uses."""
-        return self._resident.key
-
-    @property
-    def reserved(self) -> MemoryNeed:
-        """What is promised to that model set now."""
-        return self._resident.reserved
-
-    async def process(
-        self, task_id: str, params: ChunkParams, on_page: OnPage, *, on_begin: OnBegin | None = None
-    ) -> ChunkOutcome:
-        """Read a chunk; see `Service.process`.
-
-        Pages that are unsettled in an outcome without a loss go back at no cost: there was no memory for them now, or
-        the worker ran out of memory and is replaced by the next `acquire`.
-        """
-        return await self._models.process(self._resident, task_id, params, on_page, on_begin=on_begin)
-
-    async def inspect(self, look: Look, *, limit: timedelta) -> DocumentInfo:
-        """What the document is; raises as `ModelManager.inspect`."""
-        return await self._models.inspect(self._resident, look, limit=limit)
-
-    async def render(self, request: Render, *, limit: timedelta) -> None:
-        """Draw a page into a file; raises as `ModelManager.render`."""
-        await self._models.render(self._resident, request, limit=limit)
-
-    async def export(self, request: Export, *, limit: timedelta) -> None:
-        """Make a searchable PDF; raises as `ModelManager.export`."""
-        await self._models.export(self._resident, request, limit=limit)
 
 
 @dataclass(frozen=True)
@@ -166,8 +117,17 @@ class OCRServicePool:
         except TimeoutError as error:
             raise PoolExhausted(self._exhausted(key, lane, limit), in_use=lane.in_use, places=lane.capacity) from error
 
+    @asynccontextmanager
+    async def reader(self, profile: str = "", *, wait: timedelta) -> AsyncIterator[OCRService]:
+        """A reader for as long as the block runs; raises as `acquire`."""
+        service = await self.acquire(device=CPU, engine=READER, profile=profile, wait=wait)
+        try:
+            yield service
+        finally:
+            await self.release(service)
+
     async def release(self, service: Service) -> None:
-        """Give it back; giving back twice is no error."""
+        """See `ServicePool.release`."""
         held = self._held.pop(service.service_instance_id, None)
         if held is None:
             return
@@ -179,7 +139,7 @@ class OCRServicePool:
             self._given_back.set()
 
     def snapshot(self) -> PoolSnapshot:
-        """Places, services in use and resident model sets at this moment."""
+        """See `ServicePool.snapshot`."""
         lanes = tuple(
             LaneSnapshot(lane.name, lane.device, lane.capacity, lane.in_use)
             for lane in (*self._lanes.values(), self._readers)
@@ -199,18 +159,14 @@ class OCRServicePool:
             if self._draining:
                 raise PoolExhausted("The service is shutting down; send the request again later.")
             resident = await self._models.acquire(key, fresh=fresh)
-            service = OCRService(f"{resident.worker_id}/{next(self._numbers)}", resident, self._models)
+            service = OCRService(f"{resident.worker_id}/{next(self._numbers)}", resident, self._models.memory)
             self._held[service.service_instance_id] = _Held(resident, places)
             return service
 
     def _key(self, device: DeviceId, engine: str, profile: str, languages: Sequence[str]) -> ModelSetKey:
         if engine == READER:
             return ModelSetKey.exporter(CPU) if profile == EXPORT else ModelSetKey.reader(CPU)
-        spec = self._specs.get(engine)
-        found = spec.profile(profile) if spec else None
-        if spec is None or found is None:
-            known = ", ".join(f"{one.name}/{way.name}" for one in self._specs.values() for way in one.profiles)
-            raise UnknownEngine(f"There is no engine {engine}/{profile}; there is: {known or 'none'}.")
+        spec, found = find_profile(self._specs, engine, profile)
         if device.partition(":")[0] not in spec.device_kinds:
             kinds = ", ".join(spec.device_kinds)
             raise DeviceUnavailable(f"The engine {engine} cannot run on {device}; it runs on: {kinds}.", device=device)

@@ -94,7 +94,7 @@ class Unloader:
         if not residents:
             return 0
         for resident in residents:
-            resident.state = ResidentState.UNLOADING
+            resident.begin_unloading()
         held = {resident.worker_id: resident.rss_bytes for resident in residents}
         before = self._roster.used_bytes(device)
         await asyncio.gather(*(self._roster.end(resident) for resident in residents))
@@ -118,7 +118,7 @@ class Unloader:
             return
         with suppress(WorkerLost):
             rss_bytes = await resident.worker.trim()
-            resident.trimmed = True
+            resident.note_trim()
             if resident.is_idle and self._roster.has_outgrown(resident, rss_bytes):
                 logger.info("Worker %s has grown to %d MiB and is replaced", resident.worker_id, rss_bytes // MIB)
                 await self.unload([resident], resident.key.device, UnloadCause.SPENT)
@@ -134,13 +134,12 @@ class Unloader:
         return resident.idle_for(now) >= limit.total_seconds()
 
     def _missing_bytes(self, device: DeviceId, more: MemoryNeed) -> int:
-        wanted = more.ram_bytes if device == CPU else more.gpu_bytes
         free = sum(
             memory.limit_bytes - max(memory.used_bytes, memory.reserved_bytes)
             for memory in self._admission.devices()
             if memory.device == device
         )
-        return max(1, wanted - free)
+        return max(1, more.on(device) - free)
 
     def _choose(
         self, residents: Iterable[Resident], device: DeviceId, at_least_bytes: int | None

@@ -1,6 +1,6 @@
 """One worker process as the server sees it.
 
-    started ─▶ load ─▶ process · inspect · trim, one at a time ─▶ stop | kill | its own death ─▶ gone
+    started ─▶ load ─▶ process · ask · trim, one at a time ─▶ stop | kill | its own death ─▶ gone
 
 Every wait for the process is bounded: by its own limit, and by what `Ending` says of a process that cannot be killed.
 """
@@ -10,9 +10,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TypeVar
 
-from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import TimedOut, WorkerLost
 from pagemill.domain.ports import OnPage
 from pagemill.domain.uninterrupted import uninterrupted
@@ -22,21 +20,17 @@ from pagemill.memory.probes.oom import WatchOom
 from pagemill.pool.deaths import lost_error
 from pagemill.pool.ending import Ending
 from pagemill.pool.messages import (
+    Answer,
     Cancel,
     ChunkEnded,
-    Export,
-    Exported,
     Failed,
-    Inspect,
-    Inspected,
     Load,
+    Opening,
     PageEnded,
     PageStarted,
     Process,
     ProtocolError,
     Ready,
-    Render,
-    Rendered,
     Reply,
     Request,
     Trim,
@@ -47,7 +41,8 @@ from pagemill.pool.pool_config import WorkerConfig
 
 logger = logging.getLogger(__name__)
 
-_Answer = TypeVar("_Answer", Ready, Inspected, Rendered, Exported, Trimmed)
+_DONE = {"inspect": "inspected", "render": "drawn", "export": "made into a PDF"}
+"""What a document is after each kind of request that opens it."""
 
 
 @dataclass
@@ -155,38 +150,24 @@ class Worker:
                 raise
             return ChunkOutcome(tuple(chunk.settled), loss)
 
-    async def inspect(self, request: Inspect, *, limit: timedelta) -> DocumentInfo:
-        """What the document is.
+    async def ask(self, request: Opening, expected: type[Answer], *, limit: timedelta) -> Answer:
+        """Have it do what the request says, and return its answer.
 
         Raises:
-            DocumentError: It cannot be read, and why.
-            OutOfMemory: It takes more memory than there is room for.
-            TimedOut: It took longer than `limit`; the worker is ended.
-            WorkerLost: The worker died of it.
-        """
-        return (await self._in_time(request, Inspected, limit, done="inspected")).info
-
-    async def render(self, request: Render, *, limit: timedelta) -> None:
-        """Have a page drawn.
-
-        Raises:
-            DocumentError: The document cannot be opened.
-            PageUnreadable: The page cannot be drawn.
-            TimedOut: It took longer than `limit`; the worker is ended.
-            WorkerLost: The worker died of it.
-        """
-        await self._in_time(request, Rendered, limit, done="drawn")
-
-    async def export(self, request: Export, *, limit: timedelta) -> None:
-        """Have a searchable PDF made.
-
-        Raises:
-            DocumentError: The document cannot be opened.
+            DocumentError: The document cannot be opened, and why.
             PageUnreadable: A page of it is damaged.
+            OutOfMemory: It takes more memory than the request leaves room for.
             TimedOut: It took longer than `limit`; the worker is ended.
             WorkerLost: The worker died of it.
         """
-        await self._in_time(request, Exported, limit, done="made into a PDF")
+        async with self._turn:
+            try:
+                return await self._ask(request, expected, limit)
+            except WorkerLost as error:
+                if self._ending.asked is not LossCause.HANG:
+                    raise
+                message = f"The document was not {_DONE[request.kind]} within {limit.total_seconds():g} s."
+                raise TimedOut(message) from error
 
     async def trim(self) -> int:
         """Have it give free memory back; returns its resident size after that, bytes.
@@ -245,23 +226,13 @@ class Worker:
                 return
         await self.kill(LossCause.HANG)
 
-    async def _in_time(self, request: Request, expected: type[_Answer], limit: timedelta, *, done: str) -> _Answer:
-        """`_ask` in its turn; a worker that had to be ended for taking too long is told from one that died."""
-        async with self._turn:
-            try:
-                return await self._ask(request, expected, limit)
-            except WorkerLost as error:
-                if self._ending.asked is not LossCause.HANG:
-                    raise
-                raise TimedOut(f"The document was not {done} within {limit.total_seconds():g} s.") from error
-
-    async def _ask(self, request: Request, expected: type[_Answer], limit: timedelta) -> _Answer:
+    async def _ask(self, request: Request, expected: type[Answer], limit: timedelta) -> Answer:
         """One question, one answer; a caller that is cancelled meanwhile still leaves the pipe in order."""
         if not self.is_usable:
             raise lost_error(self.known_loss)
         return await uninterrupted(self._converse(request, expected, limit))
 
-    async def _converse(self, request: Request, expected: type[_Answer], limit: timedelta) -> _Answer:
+    async def _converse(self, request: Request, expected: type[Answer], limit: timedelta) -> Answer:
         await self._tell(request, limit.total_seconds())
         reply = await self._reply(limit.total_seconds())
         if isinstance(reply, expected):

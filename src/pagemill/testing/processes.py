@@ -13,16 +13,15 @@ from pagemill.pool.messages import (
     Cancel,
     ChunkEnded,
     Export,
-    Exported,
     Inspect,
     Inspected,
     Load,
+    Made,
     PageEnded,
     PageStarted,
     Process,
     Ready,
     Render,
-    Rendered,
     Reply,
     Request,
     Stop,
@@ -48,10 +47,8 @@ def answer(request: Request) -> Sequence[Reply]:
             return [*read, ChunkEnded(chunk=request.chunk)]
         case Inspect():
             return [Inspected(info=DocumentInfo(DocumentKind.PDF, 5))]
-        case Render():
-            return [Rendered()]
-        case Export():
-            return [Exported()]
+        case Render() | Export():
+            return [Made()]
         case Trim():
             return [Trimmed(rss_bytes=SIZE_BYTES)]
         case Cancel() | Stop():

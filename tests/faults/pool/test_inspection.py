@@ -20,9 +20,9 @@ from pagemill.domain.work.outcomes import LossCause, PageFailed
 from pagemill.domain.work.recognition import READER, Stage
 from pagemill.memory.guard import GuardConfig, MemoryGuard
 from pagemill.memory.probes.machine import MachineProbe
+from pagemill.pool.chunk_memory import DECODING_BYTES, OPENING_BYTES
 from pagemill.pool.inspection import PooledInspector
 from pagemill.pool.messages import Failed, Inspect, Load, Process, Ready, Reply, Request
-from pagemill.pool.opening import DECODING_BYTES, OPENING_BYTES
 from pagemill.pool.pool_config import PoolConfig
 from pagemill.testing.processes import FakePlacement, answer
 

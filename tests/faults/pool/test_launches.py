@@ -22,7 +22,7 @@ from pagemill.domain.work.outcomes import LossCause
 from pagemill.memory.probes.oom import OomEvidence
 from pagemill.pool.placement import LocalPlacement, WorkerProcess
 from pagemill.pool.roster import Roster
-from pagemill.pool.service_pool import OCRService
+from pagemill.pool.service import OCRService
 from pagemill.testing.clock import FakeClock
 from pagemill.testing.memory import FakeProbe
 
@@ -261,7 +261,8 @@ async def test_a_success_makes_all_tries_count_anew() -> None:
     for _ in range(3):
         (service,) = await attempts.ask(1, fresh=True)
         assert isinstance(service, OCRService)
-        service._resident.has_worked = True
+        with service._resident.working(0.0, "task"):
+            pass
         await attempts.yard.pool.release(service)
         attempts.placement.started = 0
     await attempts.yard.pool.stop()

@@ -32,7 +32,7 @@ from pagemill.domain.work.recognition import EXPORT, READER, Stage
 from pagemill.pool.inspection import PooledInspector
 from pagemill.pool.placement import ExitStatus, LocalPlacement, WorkerProcess
 from pagemill.pool.pool_config import PoolConfig
-from pagemill.pool.service_pool import OCRService
+from pagemill.pool.service import OCRService
 from pagemill.testing.clock import FakeClock
 from pagemill.testing.engines import FAULTY
 from pagemill.testing.memory import FakeAdmission, FakeProbe
@@ -307,7 +307,7 @@ async def test_two_that_wait_for_each_others_memory_do_not_wait_for_ever(documen
     async with running(make_yard(limits={CPU: 120 * MIB})) as yard:
         plain, other = await acquire(yard, "plain"), await acquire(yard, "other")
         first = asyncio.create_task(plain.process("one", chunk(document, 1), Outcomes()))
-        await eventually(lambda: len(yard.models._memory._waiting) == 1)
+        await eventually(lambda: len(yard.models.memory._waiting) == 1)
         second = await other.process("two", chunk(document, 2), Outcomes())
         assert second == ChunkOutcome(()), "the later one gives way"
         await yard.pool.release(other)

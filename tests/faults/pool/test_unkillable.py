@@ -15,10 +15,9 @@ from pagemill.domain.errors import PagemillError, TaskFailureReason, TimedOut, W
 from pagemill.domain.memory import CPU, MIB, MemoryNeed
 from pagemill.domain.work.outcomes import ChunkOutcome, LossCause
 from pagemill.domain.work.recognition import EXPORT, READER
-from pagemill.pool.messages import Export, Inspect, Load, Ready, Render, Reply, Request
-from pagemill.pool.opening import Look
+from pagemill.pool.messages import Export, Inspect, Inspected, Load, Made, Ready, Render, Reply, Request
 from pagemill.pool.placement import LocalPlacement, WorkerProcess
-from pagemill.pool.service_pool import OCRService
+from pagemill.pool.service import OCRService
 from pagemill.pool.worker import Worker
 from pagemill.testing.processes import FakePlacement, FakeProcess
 
@@ -89,9 +88,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "load": lambda worker, _: worker.load(faulty_load({})),
     "process": lambda worker, document: worker.process(chunk(document, 1, page_timeout_s=0.1), Outcomes()),
     "cancel": cancelled,
-    "inspect": lambda worker, document: worker.inspect(Inspect(path=str(document)), limit=A_MOMENT),
-    "render": lambda worker, _: worker.render(RENDER, limit=A_MOMENT),
-    "export": lambda worker, _: worker.export(Export(document="a", pages="b", output="c"), limit=A_MOMENT),
+    "inspect": lambda worker, document: worker.ask(Inspect(path=str(document)), Inspected, limit=A_MOMENT),
+    "render": lambda worker, _: worker.ask(RENDER, Made, limit=A_MOMENT),
+    "export": lambda worker, _: worker.ask(Export(document="a", pages="b", output="c"), Made, limit=A_MOMENT),
     "trim": lambda worker, _: worker.trim(),
     "kill": lambda worker, _: worker.kill(LossCause.HANG),
     "stop": lambda worker, _: worker.stop(),
@@ -276,7 +275,7 @@ async def test_a_reader_that_is_stuck_is_replaced_too(profile: str) -> None:
     for expected in (1, 2):
         reader = await yard.pool.acquire(device=CPU, engine=READER, profile=profile, wait=BOUND)
         with pytest.raises(TimedOut):
-            await reader.inspect(Look("a"), limit=A_MOMENT)
+            await reader.ask(Inspect(path="a"), Inspected, limit=A_MOMENT)
         await yard.pool.release(reader)
         assert [one.unkillable for one in yard.pool.snapshot().model_sets] == [True] * expected
     await asyncio.wait_for(yard.pool.stop(), BOUND.total_seconds())

@@ -18,7 +18,7 @@ from pagemill.domain.page.page import Page
 from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.work.recognition import Stage
 from pagemill.memory.probes.oom import OomEvidence, watch_oom
-from pagemill.pool.messages import Inspect, Load
+from pagemill.pool.messages import Inspect, Inspected, Load
 
 
 async def test_reads_every_page_in_order(workers: WorkerMaker, document: Path) -> None:
@@ -229,12 +229,12 @@ async def test_a_factory_that_is_not_there_is_an_engine_failure(workers: WorkerM
 async def test_inspection_tells_good_from_bad(workers: WorkerMaker, document: Path, tmp_path: Path) -> None:
     reader = await workers.bare()
     await reader.load(Load())
-    assert (await reader.inspect(Inspect(path=str(document)), limit=timedelta(seconds=20))).page_count == 5
+    assert (await reader.ask(Inspect(path=str(document)), Inspected, limit=timedelta(seconds=20))).info.page_count == 5
     damaged = tmp_path / "damaged.pdf"
     damaged.write_bytes(b"%PDF-1.7 and nothing more")
     with pytest.raises(InvalidDocument):
-        await reader.inspect(Inspect(path=str(damaged)), limit=timedelta(seconds=20))
-    assert (await reader.inspect(Inspect(path=str(document)), limit=timedelta(seconds=20))).page_count == 5
+        await reader.ask(Inspect(path=str(damaged)), Inspected, limit=timedelta(seconds=20))
+    assert (await reader.ask(Inspect(path=str(document)), Inspected, limit=timedelta(seconds=20))).info.page_count == 5
 
 
 async def test_inspection_that_takes_too_long_ends_the_reader(workers: WorkerMaker, tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ async def test_inspection_that_takes_too_long_ends_the_reader(workers: WorkerMak
     reader = await workers.bare()
     await reader.load(Load())
     with pytest.raises(TimedOut):
-        await reader.inspect(Inspect(path=str(endless)), limit=timedelta(milliseconds=200))
+        await reader.ask(Inspect(path=str(endless)), Inspected, limit=timedelta(milliseconds=200))
     assert reader.is_gone
 
 

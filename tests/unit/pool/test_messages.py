@@ -15,12 +15,12 @@ from pagemill.pool.messages import (
     Failed,
     Inspect,
     Load,
+    Made,
     PageEnded,
     PageStarted,
     Process,
     ProtocolError,
     Render,
-    Rendered,
     Reply,
     Request,
     Stop,
@@ -62,7 +62,7 @@ def test_requests_arrive_as_they_were_sent(request_: Request) -> None:
     assert payload == b""
 
 
-@pytest.mark.parametrize("reply", [PageStarted(number=2), ChunkEnded(chunk=7, exhausted=True), Rendered()])
+@pytest.mark.parametrize("reply", [PageStarted(number=2), ChunkEnded(chunk=7, exhausted=True), Made()])
 def test_replies_arrive_as_they_were_sent(reply: Reply) -> None:
     assert parse_reply(*split(pack(reply))) == reply
 

@@ -1,0 +1,56 @@
+"""Drawn pages and searchable PDFs, made by readers: the server never opens untrusted bytes."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pagemill.domain.work.recognition import EXPORT
+from pagemill.pool.messages import Export, Made, Render
+from pagemill.pool.service_pool import OCRServicePool
+
+DPI = 150
+MOST_PIXELS = 2_500_000
+"""An A4 page at 150 dpi has 2.2 million."""
+PDF_LIMIT = timedelta(seconds=60)
+PDF_PAGE_LIMIT = timedelta(seconds=2)
+
+
+class PooledPageDrawer:
+    """`PageDrawer` on a pooled reader. Runs in the server's event loop.
+
+    Args:
+        pool: Where the readers come from.
+        wait: Longest wait for a reader.
+        limit: Longest one page may take.
+    """
+
+    def __init__(self, pool: OCRServicePool, *, wait: timedelta, limit: timedelta) -> None:
+        self._pool = pool
+        self._wait = wait
+        self._limit = limit
+
+    async def draw(self, document: str, page: int, *, rotation: int, path: Path) -> None:
+        """See `PageDrawer.draw`; raises as `OCRServicePool.acquire` and `OCRService.ask`."""
+        request = Render(
+            document=document, page=page, dpi=DPI, max_pixels=MOST_PIXELS, rotation=rotation, path=str(path)
+        )
+        async with self._pool.reader(wait=self._wait) as reader:
+            await reader.ask(request, Made, limit=self._limit)
+
+
+class PooledPdfMaker:
+    """`PdfMaker` on a pooled reader of its own, which makes one PDF at a time. Runs in the server's event loop.
+
+    Args:
+        pool: Where the reader comes from.
+        wait: Longest wait for it.
+    """
+
+    def __init__(self, pool: OCRServicePool, *, wait: timedelta) -> None:
+        self._pool = pool
+        self._wait = wait
+
+    async def make(self, document: str, *, pages: Path, page_count: int, output: Path) -> None:
+        """See `PdfMaker.make`; raises as `OCRServicePool.acquire` and `OCRService.ask`."""
+        request = Export(document=document, pages=str(pages), output=str(output))
+        async with self._pool.reader(EXPORT, wait=self._wait) as reader:
+            await reader.ask(request, Made, limit=PDF_LIMIT + page_count * PDF_PAGE_LIMIT)

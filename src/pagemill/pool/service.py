@@ -1,0 +1,103 @@
+"""A pooled right to one resident model set, and what is done with it.
+
+process · ask ─▶ its turn ─▶ reserve for the work at hand ─▶ worker ─▶ keep only what it holds between works
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from pagemill.domain.errors import NeverFits, PoolExhausted
+from pagemill.domain.memory import MemoryNeed
+from pagemill.domain.ports import OnBegin, OnPage
+from pagemill.domain.work.outcomes import ChunkOutcome, PageFailed, PageOutcome
+from pagemill.domain.work.recognition import ChunkParams, ModelSetKey
+from pagemill.pool.chunk_memory import DECODING_BYTES, ChunkMemory
+from pagemill.pool.messages import Answer, Opening
+from pagemill.pool.residents import Resident
+
+_MEMORY_COMES_S = 5
+
+
+class OCRService:
+    """`Service`, until it is released. Made by `OCRServicePool.acquire`; runs in the server's event loop."""
+
+    def __init__(self, service_instance_id: str, resident: Resident, memory: ChunkMemory) -> None:
+        self._id = service_instance_id
+        self._resident = resident
+        self._memory = memory
+
+    @property
+    def service_instance_id(self) -> str:
+        """Unique among all services of this server's life; names the worker too."""
+        return self._id
+
+    @property
+    def key(self) -> ModelSetKey:
+        """See `Service.key`."""
+        return self._resident.key
+
+    @property
+    def reserved(self) -> MemoryNeed:
+        """See `Service.reserved`."""
+        return self._resident.reserved
+
+    async def process(
+        self, task_id: str, params: ChunkParams, on_page: OnPage, *, on_begin: OnBegin | None = None
+    ) -> ChunkOutcome:
+        """Read a chunk within a reservation of its size; see `Service.process`.
+
+        An outcome without a loss may leave pages unsettled: because there was no memory for them within `room_wait`,
+        because the worker ran out of memory, or because it is being stopped. Give these pages back at no cost, release
+        the service and acquire another one.
+        """
+        resident, memory = self._resident, self._memory
+
+        async def settle(outcome: PageOutcome) -> None:
+            memory.learn(resident, params, outcome)
+            await on_page(outcome)
+
+        async with resident.turn:
+            worker = resident.worker
+            try:
+                if worker is None or not await memory.grow(resident, params):
+                    return ChunkOutcome((), worker.known_loss if worker else None)
+            except NeverFits as error:
+                return await _refuse(params.pages, error, on_page)
+            with memory.working(resident, task_id, pages=len(params.pages)):
+                if on_begin is not None:
+                    await on_begin()
+                outcome = await worker.process(params, settle, room_bytes=resident.room_bytes)
+                memory.learn_loss(resident, params, outcome)
+                return replace(outcome, reserved_bytes=resident.reserved.on(resident.key.device))
+
+    async def ask(
+        self, request: Opening, expected: type[Answer], *, limit: timedelta, memory_bytes: int = DECODING_BYTES
+    ) -> Answer:
+        """Have a reader do something else with a document than read its pages, within a reservation for that.
+
+        Args:
+            request: What it is to do.
+            expected: The kind of its answer.
+            limit: Longest it may take.
+            memory_bytes: What it may take beside what the reader holds without a document.
+
+        Raises:
+            PoolExhausted: There was no memory for it; reading pages goes first.
+            NeverFits: There is never enough memory for it.
+            PagemillError: As `Worker.ask`.
+        """
+        resident, memory = self._resident, self._memory
+        async with resident.turn:
+            worker = resident.worker
+            if worker is None or not await memory.grow_by(resident, memory_bytes):
+                raise PoolExhausted("There is no memory for this now; try again later.", retry_after_s=_MEMORY_COMES_S)
+            with memory.working(resident):
+                bounded = request.model_copy(update={"room_bytes": resident.room_bytes})
+                return await worker.ask(bounded, expected, limit=limit)
+
+
+async def _refuse(pages: Sequence[int], error: NeverFits, on_page: OnPage) -> ChunkOutcome:
+    for number in pages:
+        await on_page(PageFailed(number, error.reason, error.message, error.retryable))
+    return ChunkOutcome(tuple(pages))
