@@ -139,6 +139,7 @@ class Child:
 
     def _serve(self, request: Work) -> None:
         room_bytes = None if isinstance(request, Load | Trim) else request.room_bytes
+        linux.reset_peak()
         with linux.data_room(room_bytes):
             self._do(request)
 

@@ -5,6 +5,9 @@
              └─ not obeyed ──▶ over: unkillable ──▶ gone, perhaps, later
 
 A process in uninterruptible sleep (a dead network disk, a driver that hangs) does not obey even SIGKILL.
+
+How large a process became must be seen while it lives: of a dead one the kernel tells the larger of its own peak and
+that of the server which started it. So whoever waits for a process looks at its peak again and again.
 """
 
 import asyncio
@@ -67,6 +70,7 @@ class Ending:
         self._page = page
         self._turn = turn
         self._peak_bytes = 0
+        self._next_look: asyncio.TimerHandle | None = None
         self._signs: Signs | None = None
         self._patience: asyncio.Timeout | None = None
         self._last_resort: asyncio.TimerHandle | None = None
@@ -99,8 +103,9 @@ class Ending:
         return explain(replace(self._signs, page=page))
 
     def begin(self) -> None:
-        """It begins a chunk: kills by the kernel count from here."""
+        """It is asked something: its peak, and kills by the kernel, count from here."""
         self._oom_evidence = self._watch_oom(self._process.pid)
+        self._peak_bytes = 0
 
     def saw_peak(self, peak_bytes: int) -> None:
         """So large it was."""
@@ -121,19 +126,22 @@ class Ending:
 
     @asynccontextmanager
     async def waiting(self, timeout_s: float) -> AsyncIterator[None]:
-        """Wait for the process for so long, then end it; no longer than until it is over.
+        """Wait for the process for so long, then end it; no longer than until it is over. Notes its peak meanwhile.
 
         Raises:
             TimeoutError: It took longer.
         """
         try:
             async with asyncio.timeout(0 if self.is_over else timeout_s) as self._patience:
+                self._look_later()
                 yield
         except TimeoutError:
             self.kill(LossCause.HANG)
             raise
         finally:
             self._patience = None
+            if self._next_look is not None:
+                self._next_look.cancel()
 
     async def lost(self) -> None:
         """See it dead, or given up. One that closed its pipe but lives is ended first."""
@@ -160,6 +168,14 @@ class Ending:
             return False
         await asyncio.wait([self._watching], timeout=_LINGER.total_seconds())
         return True
+
+    def _look_later(self) -> None:
+        interval_s = self._config.peak_interval.total_seconds()
+        self._next_look = asyncio.get_running_loop().call_later(interval_s, self._look)
+
+    def _look(self) -> None:
+        self.saw_peak(self._process.peak_bytes())
+        self._look_later()
 
     async def _obeys(self, grace: timedelta) -> bool:
         with suppress(TimeoutError):

@@ -18,6 +18,7 @@ class WorkerConfig:
         term_grace: After SIGTERM, until SIGKILL.
         kill_limit: Until a killed process must be confirmed dead.
         trim_limit: Giving free memory back may take so long.
+        peak_interval: Time between two looks at how large it became while it does something.
         data_limit_bytes: `RLIMIT_DATA` of the worker once its models are loaded; None sets no limit.
         tail_lines: Lines of what it printed that are kept for the report of its death.
     """
@@ -28,6 +29,7 @@ class WorkerConfig:
     term_grace: timedelta = timedelta(seconds=1)
     kill_limit: timedelta = timedelta(seconds=5)
     trim_limit: timedelta = timedelta(seconds=10)
+    peak_interval: timedelta = timedelta(milliseconds=50)
     data_limit_bytes: int | None = None
     tail_lines: int = 100
 

@@ -230,6 +230,7 @@ class Worker:
         """One question, one answer; a caller that is cancelled meanwhile still leaves the pipe in order."""
         if not self.is_usable:
             raise lost_error(self.known_loss)
+        self._ending.begin()
         return await uninterrupted(self._converse(request, expected, limit))
 
     async def _converse(self, request: Request, expected: type[Answer], limit: timedelta) -> Answer:

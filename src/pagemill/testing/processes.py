@@ -34,7 +34,7 @@ Answers = Callable[[Request], Sequence[Reply]]
 """What a process replies to a request."""
 
 SIZE_BYTES = 40 * MIB
-"""What every process holds while it lives."""
+"""What a process holds while it lives."""
 
 
 def answer(request: Request) -> Sequence[Reply]:
@@ -69,11 +69,14 @@ class FakeProcess:
     Attributes:
         requests: What it was handed, oldest first.
         obeys: Whether signals and `Stop` end it; one that does not ends once `end` is called.
+        size_bytes: What it holds while it lives.
     """
 
     def __init__(self, pid: int, answers: Answers, *, obeys: bool) -> None:
         self.requests: list[Request] = []
         self.obeys = obeys
+        self.size_bytes = SIZE_BYTES
+        self._growth: list[int] = []
         self._pid = pid
         self._answers = answers
         self._replies: asyncio.Queue[Reply | None] = asyncio.Queue()
@@ -121,10 +124,21 @@ class FakeProcess:
 
     def rss_bytes(self) -> int:
         """The same while it lives."""
-        return 0 if self._exit.done() else SIZE_BYTES
+        return 0 if self._exit.done() else self.size_bytes
 
     private_bytes = rss_bytes
-    peak_bytes = rss_bytes
+
+    def peak_bytes(self) -> int:
+        """The same, unless it was told to grow."""
+        if self._growth:
+            self.size_bytes = self._growth.pop(0)
+            if not self._growth:
+                asyncio.get_running_loop().call_soon(self.end)
+        return self.rss_bytes()
+
+    def grow(self, *sizes_bytes: int) -> None:
+        """Be so large at each look at its peak from now on, and end after the last."""
+        self._growth = list(sizes_bytes)
 
     def end(self, code: int = -signal.SIGKILL) -> None:
         """Its end, whatever it obeys; twice is no error."""

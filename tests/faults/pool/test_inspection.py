@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -24,7 +24,7 @@ from pagemill.pool.chunk_memory import DECODING_BYTES, OPENING_BYTES
 from pagemill.pool.inspection import PooledInspector
 from pagemill.pool.messages import Failed, Inspect, Load, Process, Ready, Reply, Request
 from pagemill.pool.pool_config import PoolConfig
-from pagemill.testing.processes import FakePlacement, answer
+from pagemill.testing.processes import SIZE_BYTES, FakePlacement, answer
 
 A_MOMENT = timedelta(milliseconds=100)
 IDLE = MemoryNeed(50 * MIB)
@@ -90,6 +90,15 @@ async def test_a_look_gives_back_what_it_does_not_hold(document: Path) -> None:
         assert worker.reserved.ram_bytes < (IDLE + MemoryNeed(OPENING_BYTES)).ram_bytes
 
 
+@pytest.fixture(params=[0, 1024], ids=["small server", "large server"])
+def server(request: pytest.FixtureRequest) -> Iterator[bytes]:
+    """This process, which starts the readers, holds so many MiB more: then the kernel does not tell their peaks."""
+    held = b"x" * (int(request.param) * MIB)
+    yield held
+    del held
+
+
+@pytest.mark.usefixtures("server")
 @pytest.mark.parametrize("is_guarded", [True, False])
 async def test_a_document_that_swells_is_refused_within_its_reservation(tmp_path: Path, *, is_guarded: bool) -> None:
     """600 KB that take 1.7 GiB to open: the guard ends its readers; without one, the kernel refuses them memory."""
@@ -152,6 +161,10 @@ async def test_without_memory_it_is_refused(document: Path, limit_mib: int, erro
 OUTCOMES: dict[str, tuple[Sequence[str], type[PagemillError] | None]] = {
     "one chance death": (["crash", "fine"], None),
     "two deaths": (["crash", "crash"], InvalidDocument),
+    "two deaths after growth": (["swell", "swell"], DocumentTooLarge),
+    "a death, then one after growth": (["crash", "swell"], DocumentTooLarge),
+    "a death after growth, then one": (["swell", "crash"], InvalidDocument),
+    "a death after growth, then none": (["swell", "fine"], None),
     "no memory, then enough": (["OutOfMemory", "fine"], None),
     "no memory twice": (["OutOfMemory", "OutOfMemory"], DocumentTooLarge),
     "a death, then no memory": (["crash", "OutOfMemory"], DocumentTooLarge),
@@ -175,6 +188,10 @@ async def test_two_looks_decide(story: str) -> None:
             return answer(request)
         if event == "crash":
             asyncio.get_running_loop().call_soon(placement.end_all)
+            return []
+        if event == "swell":
+            for process in placement.processes:
+                process.grow(SIZE_BYTES, DECODING_BYTES)
             return []
         return [Failed(error=event, message="It says why.")]
 
