@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pagemill.domain.ports import Clock
 
 SLEW = 0.1
-"""How much faster or slower than it is time may seem to pass while a `SteadyClock` follows a jump."""
+"""How much faster or slower time seems to pass while a `SteadyClock` follows a jump."""
 
 
 class SystemClock:
@@ -28,11 +28,11 @@ class SystemClock:
 
 
 class SteadyClock:
-    """`Clock` whose time never jumps: where the machine's does, it follows by running 10 % faster or slower.
+    """`Clock` whose time never jumps: if the machine's clock jumps, this one follows by running 10 % faster or slower.
 
-    Leases, retries, waiting and deadlines are stored as times and compared with `now`. So setting the machine's clock
-    by hours makes no duration longer or shorter than by a tenth: nothing expires early, nothing is rescued from a
-    worker that lives, nothing waits for hours. While both clocks agree, it says what the machine says.
+    Leases, retries, waits and deadlines are stored as times and compared with `now`. Even if somebody sets the
+    machine's clock by hours, each duration changes by at most a tenth: nothing expires early, no live worker loses its
+    pages, and nothing waits for hours. While both clocks agree, it returns the machine's time.
 
     Attributes:
         machine: The machine's own clock, for times that others compare with theirs.
@@ -45,7 +45,7 @@ class SteadyClock:
         self._one_at_a_time = threading.Lock()  # transactions tell the time in threads
 
     def now(self) -> datetime:
-        """Aware UTC time; never earlier than it was."""
+        """Aware UTC time; never earlier than the previous one."""
         with self._one_at_a_time:
             return self._advance(self.machine.monotonic())
 

@@ -1,4 +1,4 @@
-"""What is known of a document before any page of it is read."""
+"""What Pagemill knows of a document before it reads any page."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pagemill.domain.errors import DocumentTooLarge, InvalidPageRange
 
 
 class DocumentKind(StrEnum):
-    """The formats that can be read, told by their bytes and never by their name."""
+    """The formats that Pagemill reads. It tells them by their bytes, never by the file name."""
 
     PDF = "pdf"
     PNG = "png"
@@ -19,10 +19,10 @@ class DocumentKind(StrEnum):
 
 
 class OcrMode(StrEnum):
-    """When a page is recognised.
+    """When to recognise a page.
 
-    `auto` uses a page's text layer where it has one that can be trusted, `force` recognises every page, `never` takes
-    text layers only.
+    `auto` uses a page's text layer if it has a trustworthy one, `force` recognises every page, `never` uses text layers
+    only.
     """
 
     AUTO = "auto"
@@ -40,10 +40,10 @@ class PageSize:
 
 @dataclass(frozen=True)
 class DocumentInfo:
-    """What the reader found at the door.
+    """What a reader found when it inspected the upload.
 
     Attributes:
-        kind: Sniffed from the bytes.
+        kind: Determined from the bytes.
         page_count: Pages (PDF), frames (TIFF) or 1.
         page_sizes: Sizes of the first pages (at most 64), for the memory estimate.
     """
@@ -54,7 +54,7 @@ class DocumentInfo:
 
 
 def too_many_pages(found: str, *, most: int) -> DocumentTooLarge:
-    """The refusal of a document of more pages than may be; `found` says how many, or that there are more."""
+    """The error for a document with too many pages; `found` is their number, or says that there are more."""
     return DocumentTooLarge(
         f"The document has {found} pages; the limit is {most}. Send it in parts.", pages=found, max_pages=most
     )
@@ -67,11 +67,11 @@ _HELP = 'Write ranges such as "1-3,7,-1": the first page is 1, "-1" is the last 
 def parse_page_range(text: str, page_count: int) -> tuple[int, ...]:
     """Turn `"1-3,7,-1"` into sorted distinct 1-based page numbers.
 
-    Negative numbers count from the end (`-1` is the last page); `5-` runs to the last page; `3--2` from the third to
+    Negative numbers count from the end (`-1` is the last page). `5-` runs to the last page, `3--2` from the third to
     the last but one. An empty text means every page.
 
     Raises:
-        InvalidPageRange: It does not parse, runs backwards, or names a page the document does not have.
+        InvalidPageRange: It does not parse, runs backwards, or names a page that the document lacks.
     """
     if not text.strip():
         return tuple(range(1, page_count + 1))

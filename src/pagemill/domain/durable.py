@@ -1,7 +1,7 @@
 """Files and folders that survive a power failure.
 
-A file is on the disk once it is synced, and found there once the folder that names it is synced, and that folder once
-its own parent is.
+A file is on the disk once it is synced. It can be found there once the folder that names it is synced, and the folder
+itself once its own parent is.
 """
 
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def sync(path: Path) -> None:
-    """Have a file's content, or the names in a folder, on the disk."""
+    """Sync a file's content, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -18,11 +18,11 @@ def sync(path: Path) -> None:
 
 
 def make_folder(folder: Path, *, mode: int = 0o777) -> None:
-    """Make a folder, and those above it that are missing, to stay; one that is there is no error.
+    """Make a folder and its missing parents durably. An existing folder is no error.
 
     Args:
         folder: The folder.
-        mode: Its permissions, less what the process's umask takes away; those above it get the default ones.
+        mode: Its permissions before the process's umask applies; parents get the default ones.
     """
     missing = [above for above in (folder, *folder.parents) if not above.exists()]
     folder.mkdir(mode=mode, parents=True, exist_ok=True)

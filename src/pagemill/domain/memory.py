@@ -14,7 +14,7 @@ MIB = 1024 * 1024
 
 
 def in_mib(size_bytes: int) -> int:
-    """Whole MiB that hold so many bytes."""
+    """Bytes in MiB, rounded up."""
     return -(-size_bytes // MIB)
 
 
@@ -33,11 +33,11 @@ class MemoryReading:
 
     Attributes:
         device: Whose memory it is.
-        limit_bytes: The most that may be in use: the tightest of the machine and every cgroup above us.
-        used_bytes: In use by anybody under that limit, reclaimable file cache not counted.
-        source: Where the tightest limit was found ("MemAvailable", a cgroup path, "NVML").
-        unwritten_bytes: Of the use, file pages that are free once they are on the disk. Nothing is promised of them,
-            and nobody is ended for them.
+        limit_bytes: The tightest limit of the machine and every cgroup above us.
+        used_bytes: What all processes under that limit use, without reclaimable file cache.
+        source: Where the tightest limit comes from ("MemAvailable", a cgroup path, "NVML").
+        unwritten_bytes: The part of the use that is file pages not yet on the disk. They become free once they are
+            written: nothing is reserved from them, and no process is ended because of them.
     """
 
     device: DeviceId
@@ -48,23 +48,23 @@ class MemoryReading:
 
     @property
     def free_bytes(self) -> int:
-        """What could still be taken at once, never below zero."""
+        """Memory that could be allocated at once, never below zero."""
         return max(0, self.limit_bytes - self.used_bytes)
 
     @property
     def held_bytes(self) -> int:
-        """What comes back only if somebody gives it back or is ended: what the levels go by."""
+        """Memory that comes back only if a process releases it or ends. The levels depend on it."""
         return max(0, self.used_bytes - self.unwritten_bytes)
 
     @property
     def slack_bytes(self) -> int:
-        """What is left between that and the limit."""
+        """The room between `held_bytes` and the limit."""
         return max(0, self.limit_bytes - self.held_bytes)
 
 
 @dataclass(frozen=True)
 class MemoryNeed:
-    """What a piece of work takes: host memory, and GPU memory apart."""
+    """The memory that a piece of work needs: host memory and GPU memory, separately."""
 
     ram_bytes: int
     gpu_bytes: int = 0
@@ -80,7 +80,7 @@ class MemoryNeed:
 
 @dataclass(frozen=True)
 class Reservation:
-    """Bytes the ledger has promised to one owner (a worker), until released."""
+    """Bytes that the ledger has reserved for one owner (a worker) until their release."""
 
     reservation_id: str
     owner: str
@@ -90,16 +90,16 @@ class Reservation:
 
 @dataclass(frozen=True)
 class MemorySeed:
-    """An engine's memory before anything was learned: `base + fixed + per_pixel · pixels · batch`.
+    """An engine's memory before Pagemill has learned anything: `base + fixed + per_pixel · pixels · batch`.
 
     Attributes:
         base: A loaded, idle, trimmed worker.
-        fixed: What a page costs whatever its size.
+        fixed: What a page of any size costs.
         ram_per_pixel: Host bytes for each pixel of the page image as the engine works on it.
         gpu_per_pixel: GPU bytes for each such pixel.
-        per_language: Host bytes for each language beyond the first, where languages are loaded for themselves.
-        kept: Host bytes that a worker comes to hold beyond `base` as it meets new sizes: compiled kernels, caches.
-        batch_size: Text lines in one run of the recognition model that these figures hold for, the engine's own.
+        per_language: Host bytes for each language beyond the first, if each language has its own model.
+        kept: Host bytes beyond `base` that a worker comes to hold as it meets new sizes: compiled kernels, caches.
+        batch_size: Text lines in one run of the recognition model, as these figures assume; the engine's own.
     """
 
     base: MemoryNeed
@@ -111,11 +111,11 @@ class MemorySeed:
     batch_size: int = 1
 
     def of_languages(self, count: int) -> "MemorySeed":
-        """The seed of a model set for which so many languages are loaded."""
+        """The seed of a model set that loads this many languages."""
         return replace(self, base=self.base + MemoryNeed(self.per_language * max(0, count - 1)))
 
     def __add__(self, other: "MemorySeed") -> "MemorySeed":
-        """Both in one worker; the batch is that of the first."""
+        """Both in one worker; the batch size is that of the first."""
         return MemorySeed(
             self.base + other.base,
             self.fixed + other.fixed,
@@ -128,12 +128,12 @@ class MemorySeed:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """The most of a device that can ever be promised, whoever else uses it now: what "never fits" is decided by.
+    """The most of a device that Pagemill can ever reserve, whoever uses it now. It decides what "never fits".
 
     Attributes:
-        limit_bytes: The most that may be in use.
-        margin_bytes: Of that, what is never promised.
-        own_bytes: Of that, what the server itself needs.
+        limit_bytes: The limit of the device.
+        margin_bytes: The part of the limit that is never reserved.
+        own_bytes: The part of the limit that the server itself needs.
     """
 
     limit_bytes: int
@@ -142,17 +142,17 @@ class Ceiling:
 
     @property
     def size_bytes(self) -> int:
-        """What is left to promise."""
+        """What Pagemill can reserve."""
         return max(0, self.limit_bytes - self.margin_bytes - self.own_bytes)
 
     def limit_for(self, size_bytes: int) -> int:
-        """The limit under which so much could be promised, its share of margin included."""
+        """The limit that would allow this reservation, with its share of margin."""
         share = self.margin_bytes / self.limit_bytes if self.limit_bytes else 0.0
         return ceil((size_bytes + self.own_bytes) / (1 - share))
 
 
 def demands(device: DeviceId, need: MemoryNeed) -> Mapping[DeviceId, int]:
-    """What a need asks of which device: GPU memory of its own, host memory of the host."""
+    """What a need takes from each device: GPU memory from its GPU, host memory from the host."""
     asked = {CPU: need.ram_bytes}
     if device != CPU:
         asked[device] = need.gpu_bytes
@@ -161,11 +161,11 @@ def demands(device: DeviceId, need: MemoryNeed) -> Mapping[DeviceId, int]:
 
 @dataclass(frozen=True)
 class DeviceMemory:
-    """One device as people are shown it.
+    """One device in the status of the service.
 
     Attributes:
-        margin_bytes: Of the limit, what is never promised.
-        own_bytes: What the server itself needs of it.
+        margin_bytes: The part of the limit that is never reserved.
+        own_bytes: What the server itself needs of the device.
     """
 
     device: DeviceId
@@ -178,19 +178,19 @@ class DeviceMemory:
 
     @property
     def ceiling(self) -> Ceiling:
-        """The most of it that can ever be promised."""
+        """The most of the device that Pagemill can ever reserve."""
         return Ceiling(self.limit_bytes, self.margin_bytes, self.own_bytes)
 
 
 @dataclass(frozen=True)
 class LevelChanged:
-    """The memory guard's notice that a device came nearer to its limit, or went further from it.
+    """The memory guard's notice that the level of a device changed.
 
     Attributes:
-        device: Whose memory it is.
+        device: The device.
         before: Its level until now.
         level: Its level from now on.
-        reading: What was measured.
+        reading: The measurement.
     """
 
     device: DeviceId
@@ -200,16 +200,16 @@ class LevelChanged:
 
 
 OnLevel = Callable[[LevelChanged], None]
-"""Told of every change of level, on the event loop."""
+"""Called on the event loop for every change of level."""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How one model set's estimates held lately: peaks over the estimates made before them; above 1 was not covered.
+    """How well one model set's estimates held lately: peak divided by estimate. Above 1, the estimate was too low.
 
     Attributes:
-        last: Of the last page.
-        pages: How many pages p50 and p99 are of.
+        last: The value of the last page.
+        pages: The number of pages behind p50 and p99.
     """
 
     last: float

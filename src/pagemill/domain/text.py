@@ -1,7 +1,7 @@
-"""Text from outside, as databases and JSON keep it.
+"""Text from outside, in a form that databases and JSON can store.
 
-PostgreSQL keeps no NUL in a text, and nothing that is written as UTF-8 keeps half a surrogate pair. Text that enters
-loses both once, where it enters: in errors, outcomes, options, documents' names, pages, and all that workers send.
+PostgreSQL cannot store NUL in a text, and UTF-8 cannot express half a surrogate pair. Pagemill replaces both once, when
+text enters: in errors, outcomes, options, names of documents, pages, and everything that workers send.
 """
 
 import json
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from pydantic import JsonValue  # `pagemill --help` comes at once: errors need this module, and no models
 
 REPLACEMENT = "\ufffd"
-"""Stands where a character was that is none."""
+"""Replaces characters that are not valid."""
 
 _NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 _ESCAPED = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
-"""How JSON writes them. Pairs of surrogates, which are characters, look the same and are read to be told apart."""
+"""How JSON writes them. Surrogate pairs, which are valid, look the same; parsing tells them apart."""
 
 
 def storable(text: str) -> str:
@@ -25,10 +25,10 @@ def storable(text: str) -> str:
 
 
 class TextFromOutside:
-    """Base of frozen dataclasses whose texts come from outside: each is made `storable`.
+    """Base of frozen dataclasses with texts from outside. It makes each text `storable`.
 
     Attributes:
-        taken_as_it_is: Fields that name something, such as a file, and would name another.
+        taken_as_it_is: Fields to leave unchanged, because they name something such as a file.
     """
 
     taken_as_it_is: ClassVar[frozenset[str]] = frozenset()
@@ -40,7 +40,7 @@ class TextFromOutside:
 
 
 def storable_value(value: "JsonValue") -> "JsonValue":
-    """The same of all texts within a value, names of members included."""
+    """The value with all its texts `storable`, including names of members."""
     match value:
         case str():
             return storable(value)
@@ -53,10 +53,10 @@ def storable_value(value: "JsonValue") -> "JsonValue":
 
 
 def storable_json(text: bytes) -> bytes:
-    """The same of all texts within JSON; JSON in which there is nothing of the kind comes back as it is.
+    """The JSON with all its texts `storable`; JSON that needs no change is returned as it is.
 
     Raises:
-        ValueError: There may be, and it is no JSON.
+        ValueError: The text may need a change but is not JSON.
     """
     return write_storable(json.loads(text)) if _ESCAPED.search(text) else text
 

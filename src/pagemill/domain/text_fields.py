@@ -8,7 +8,7 @@ from pydantic_core import PydanticSerializationError
 from pagemill.domain.text import storable, storable_json, write_storable
 
 Text = Annotated[str, AfterValidator(storable)]
-"""A field of a model that takes text from outside."""
+"""A model field for text from outside."""
 Name = Annotated[Text, Field(max_length=64)]
 """Likewise, of one word: an engine, a language, a device."""
 

@@ -1,4 +1,4 @@
-"""Work that is finished once it was begun, although its caller is cancelled."""
+"""Runs work to its end even if its caller is cancelled."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,7 +8,7 @@ _Result = TypeVar("_Result")
 
 
 async def uninterrupted(work: Coroutine[None, None, _Result]) -> _Result:
-    """Finish `work`, which ends within limits of its own, before a cancellation that comes meanwhile is obeyed."""
+    """Finish `work`, which has its own time limits, before obeying a cancellation that arrives meanwhile."""
     task = asyncio.create_task(work)
     cancelled = False
     while not task.done():

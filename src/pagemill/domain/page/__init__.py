@@ -1,1 +1,1 @@
-"""What a page is: blocks, lines, words, tables, and where they stand. Nothing of how it was read."""
+"""What a page is: blocks, lines, words, tables and their positions, but not how it was read."""

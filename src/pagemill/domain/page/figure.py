@@ -41,7 +41,7 @@ def _caption(page: Page) -> str:
 
 
 def _piece(piece: Word | Line) -> str:
-    """Set from the lower left corner of its box, along its lower edge, as wide as the box."""
+    """The text, starting at the lower left corner of its box, along the lower edge, as wide as the box."""
     (left, base), (right, below), height = _lower_edge(piece)
     width = math.hypot(right - left, below - base)
     angle = math.degrees(math.atan2(below - base, right - left))
@@ -55,7 +55,7 @@ def _piece(piece: Word | Line) -> str:
 
 
 def _lower_edge(piece: Word | Line) -> tuple[tuple[float, float], tuple[float, float], float]:
-    """Its ends, and the height above it; of other shapes than a quadrilateral, those of the upright box."""
+    """The ends of the lower edge, and the height above it; without exactly four corners, of the upright box."""
     polygon = piece.polygon
     if len(polygon) == 4:
         upper_left, _, lower_right, lower_left = polygon

@@ -8,7 +8,7 @@ from statistics import median
 from pagemill.domain.page.page import Line, Point, Polygon
 
 STEEPEST_SKEW = 0.2
-"""Rise over run beyond which a slope is a rotated line and not a page that lies askew."""
+"""Rise over run beyond which a slope means a rotated line and not a skewed page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class Box:
 
     @property
     def middle(self) -> float:
-        """Half-way between top and bottom."""
+        """Halfway between top and bottom."""
         return (self.y0 + self.y1) / 2
 
     @property
     def size(self) -> float:
-        """The height of the writing: for a line that runs up or down the page, its width."""
+        """The height of the writing: the box's height, or its width if the line runs up or down the page."""
         return min(self.width, self.height) if len(self.line.text) > 1 else self.height
 
     @property
@@ -48,11 +48,11 @@ class Box:
 
     @property
     def runs_up(self) -> bool:
-        """Whether an upended line is read from the bottom to the top."""
+        """Whether an upended line reads from bottom to top."""
         return self.line.polygon[1][1] < self.line.polygon[0][1] - self.width
 
     def shares_row(self, other: "Box") -> bool:
-        """Whether the two stand side by side: they overlap by half of the lower one's height."""
+        """Whether the two are side by side: they overlap by half of the lower one's height."""
         top, bottom, other_top, other_bottom = self.y0, self.y1, other.y0, other.y1
         height, other_height = bottom - top, other_bottom - other_top
         lower = height if height < other_height else other_height
@@ -60,7 +60,7 @@ class Box:
         return shared > 0.5 * lower
 
     def gap_beside(self, other: "Box") -> float:
-        """White space between the two along x; negative where they overlap."""
+        """White space between the two along x; negative if they overlap."""
         after, before = other.x0 - self.x1, self.x0 - other.x1
         return after if after > before else before
 
@@ -71,7 +71,7 @@ def typical_size(boxes: Iterable[Box]) -> float:
 
 
 def upright_boxes(lines: Sequence[Line], *, width_px: int, height_px: int) -> list[Box]:
-    """Boxes of the lines after the page was turned about its centre until its lines run level."""
+    """Boxes of the lines after turning the page about its centre until its lines are level."""
     slope = _page_slope(lines)
     cosine, sine = math.cos(math.atan(slope)), math.sin(math.atan(slope))
     centre_x, centre_y = width_px / 2, height_px / 2
@@ -86,7 +86,7 @@ def upright_boxes(lines: Sequence[Line], *, width_px: int, height_px: int) -> li
 
 
 def enclosing_polygon(lines: Iterable[Line]) -> Polygon:
-    """The upright rectangle around some lines, as the page stands (skew kept)."""
+    """The upright rectangle around some lines, with the page's skew."""
     points = [point for line in lines for point in line.polygon]
     left, right = min(x for x, _ in points), max(x for x, _ in points)
     top, bottom = min(y for _, y in points), max(y for _, y in points)
@@ -99,7 +99,7 @@ def _box(line: Line, polygon: Polygon) -> Box:
 
 
 def _page_slope(lines: Sequence[Line]) -> float:
-    """Median slope of the long lines: short ones say little about the page's skew."""
+    """Median slope of the long lines; short ones say little about the page's skew."""
     slopes = [slope for slope in map(_line_slope, lines) if slope is not None]
     return median(slopes) if slopes else 0.0
 

@@ -1,4 +1,4 @@
-"""A page as pixels, neutral between those who make it (documents) and those who read it (engines)."""
+"""A page as pixels, which `documents` makes and `engines` read."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ class PageImage:
 
     Attributes:
         data: C-contiguous uint8 samples, shape (height_px, width_px, channels); `numpy.asarray(image.data)`
-            copies nothing. One channel is gray, three are red, green, blue.
+            does not copy. One channel is gray, three are red, green, blue.
         width_px: Columns.
         height_px: Rows.
         channels: 1 or 3.
-        dpi: Pixels per inch; None where the source states none.
+        dpi: Pixels per inch; None if the source states none.
     """
 
     data: memoryview

@@ -1,8 +1,8 @@
-"""From lines and the regions a layout model saw to blocks of a kind, in reading order. Pure.
+"""Turns lines, and the regions that a layout model saw, into blocks of a kind in reading order. Pure.
 
-Regions say what belongs together and what it is; the order is that of `reading_order`, which knows more of columns and
-rows than any list of rectangles. A table or figure takes part in it as one short line at its top edge, so that its
-inside cannot be mistaken for columns of the page.
+Regions say which lines belong together and what they are. The order comes from `reading_order`, which knows more about
+columns and rows than any list of rectangles. A table or figure counts as one short line at its top edge, so that its
+content cannot look like columns of the page.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,23 +15,23 @@ from pagemill.domain.page.reading_order import blocks_in_reading_order
 
 _CONTAINERS = frozenset({BlockKind.TABLE, BlockKind.FIGURE})
 _WHOLE = frozenset({BlockKind.TITLE, BlockKind.CAPTION, BlockKind.HEADER, BlockKind.FOOTER})
-"""Kinds whose region is one block, whatever it looks like."""
+"""Kinds whose region is always one block."""
 
 _SAME = 0.7
 """Regions are rivals when this much of the smaller lies in the larger."""
 
 _TELLING = 0.1
-"""How much less sure a title, caption, header or footer may be than running text in the same place."""
+"""How much lower the confidence of a title, caption, header or footer may be than that of running text there."""
 
 _WORDY = 0.5
-"""A figure does not hold more than this share of a page's writing: that is a page, photographed."""
+"""A figure holds at most this share of a page's writing; more means a photographed page."""
 
 _MARK = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of the page and what a layout model takes it for; pixels of the upright page.
+    """A part of the page, and its kind according to a layout model; pixels of the upright page.
 
     `confidence` is the model's, 0 … 1.
     """
@@ -50,17 +50,17 @@ class Region:
 
     @property
     def polygon(self) -> Polygon:
-        """Its outline, from the top left corner clockwise."""
+        """The outline, from the top left corner clockwise."""
         return ((self.left, self.top), (self.right, self.top), (self.right, self.bottom), (self.left, self.bottom))
 
     def holds(self, line: Line) -> bool:
-        """Whether the centre of the line lies in it."""
+        """Whether the centre of the line is in the region."""
         xs, ys = [x for x, _ in line.polygon], [y for _, y in line.polygon]
         x, y = (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
         return self.left <= x <= self.right and self.top <= y <= self.bottom
 
     def shared(self, other: "Region") -> float:
-        """Share of the smaller one that lies in the larger."""
+        """The share of the smaller region that is inside the larger one."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         smaller = min(self.area, other.area)
@@ -72,9 +72,9 @@ class _Item:
     """One line in reading order, or a table or figure in its place (then `line` is its mark).
 
     Attributes:
-        block: Number of the block that reading order put the line into.
+        block: Number of the block that reading order chose for the line.
         kind: That block's kind.
-        region: Where it lies; None outside all regions.
+        region: The region that holds it; None outside all regions.
     """
 
     line: Line
@@ -88,7 +88,7 @@ class _Item:
 
     @property
     def group(self) -> tuple[Region | None, int]:
-        """What follows each other with an equal group is one block."""
+        """Consecutive items with equal groups form one block."""
         is_whole = self.region is not None and self.region.kind in _WHOLE
         return self.region, -1 if is_whole else self.block
 
@@ -99,16 +99,16 @@ TableMaker = Callable[[Region, Sequence[Line]], Block | None]
 def blocks_by_layout(
     lines: Sequence[Line], regions: Iterable[Region], *, width_px: int, height_px: int, table: TableMaker
 ) -> tuple[Block, ...]:
-    """The page's blocks, with the kinds that its regions have.
+    """The page's blocks, with the kinds of its regions.
 
-    Every line comes out, in one block; without regions the blocks are those of `blocks_in_reading_order`.
+    Every line is in exactly one block. Without regions, the blocks are those of `blocks_in_reading_order`.
 
     Args:
         lines: The page's lines, in any order.
-        regions: What the layout model saw, in any order; they may overlap.
-        width_px: Of the page.
-        height_px: Of the page.
-        table: Makes a block of a table's region and lines; None where no grid can be told: its lines stay rows.
+        regions: The regions of the layout model, in any order; they may overlap.
+        width_px: Width of the page.
+        height_px: Height of the page.
+        table: Makes a block from a table's region and lines; None if it finds no grid, and the lines remain rows.
     """
     kept = _without_rivals(regions, lines)
     inside: dict[Region | None, list[Line]] = {region: [] for region in kept if region.kind in _CONTAINERS}
@@ -127,7 +127,7 @@ def blocks_by_layout(
 
 
 def _without_rivals(regions: Iterable[Region], lines: Sequence[Line]) -> list[Region]:
-    """Regions of which no two are rivals: tables and figures keep what is in them, else the surer one stays."""
+    """Regions without rivals: tables and figures keep their content; otherwise the more confident region stays."""
     seen = [region for region in regions if region.area and not _is_whole_page(region, lines)]
     likely = (region for region in seen if not any(_outdone(region, other) for other in seen))
     kept: list[Region] = []
@@ -143,7 +143,7 @@ def _precedence(region: Region) -> tuple[bool, float, float, float]:
 
 
 def _outdone(region: Region, other: Region) -> bool:
-    """Whether what may be a table or figure is more surely something else of about the same size."""
+    """Whether a region of about the same size has another kind with more confidence than this table or figure."""
     if region.kind not in _CONTAINERS or other.confidence <= region.confidence:
         return False
     smaller, larger = sorted((region.area, other.area))
@@ -162,7 +162,7 @@ def _region_of(line: Line, regions: Iterable[Region]) -> Region | None:
 
 
 def _in_order(lines: Sequence[Line], regions: Sequence[Region], *, width_px: int, height_px: int) -> list[_Item]:
-    """Lines and containers in reading order, the lines of one region together where its first one stands."""
+    """Lines and containers in reading order, with all lines of a region at the place of its first one."""
     boxes = upright_boxes(lines, width_px=width_px, height_px=height_px)
     size = typical_size(boxes) if boxes else 1.0
     marks = {_mark(region, size): region for region in regions if region.kind in _CONTAINERS}
@@ -182,7 +182,7 @@ def _in_order(lines: Sequence[Line], regions: Sequence[Region], *, width_px: int
 def _placed(
     block: Block, marks: Mapping[Line, Region], regions: Sequence[Region]
 ) -> Iterator[tuple[Line, Region | None]]:
-    """The lines of a block with their regions; what a region has missed of a paragraph is its neighbours'."""
+    """The lines of a block with their regions. Lines of a paragraph that a region missed join their neighbours."""
     found = [marks.get(line) or _region_of(line, regions) for line in block.lines]
     flowing = [region for region in found if region is not None and region.kind not in _CONTAINERS]
     nearest = flowing[0] if flowing else None
@@ -196,7 +196,7 @@ def _rank(item: _Item, position: int, first: Mapping[Region | None, int]) -> int
 
 
 def _mark(region: Region, size: float) -> Line:
-    """What stands for a table or figure while lines are put in order."""
+    """The line that represents a table or figure while lines are put in order."""
     bottom = min(region.bottom, region.top + size)
     return Line(
         text=_MARK,
@@ -215,7 +215,7 @@ def _block(run: Sequence[_Item], region: Region | None) -> Block:
 
 
 def _kind(seen: BlockKind, region: Region | None) -> BlockKind:
-    """The region's kind; but a layout model that calls everything running text does not know lists."""
+    """The region's kind, except for lists: layout models call them running text."""
     if region is None or (region.kind is BlockKind.TEXT and seen is BlockKind.LIST):
         return seen
     return region.kind

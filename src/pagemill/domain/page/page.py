@@ -1,9 +1,9 @@
 """The canonical page model: page → block → line → word.
 
-Every engine and every text layer ends in a `Page`, and every writer starts from one.
+Every engine and every text layer produces a `Page`, and every writer starts from one.
 
-Coordinates are pixels of the page *as it was rendered and turned upright*: x to the right, y down,
-origin at the top left corner, at `Page.dpi`. Confidences are 0 … 1, or None where the source knows none
+Coordinates are pixels of the page *after rendering and turning it upright*: x to the right, y down,
+origin at the top left corner, at `Page.dpi`. Confidences are 0 … 1, or None if the source has none
 (a text layer).
 """
 
@@ -21,7 +21,7 @@ Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class PageSource(StrEnum):
-    """Where a page's words come from."""
+    """The source of a page's words."""
 
     OCR = "ocr"
     TEXT_LAYER = "text_layer"
@@ -45,7 +45,7 @@ class _Model(BaseModel):
 
 
 class Word(_Model):
-    """A run of characters without a space (for Chinese and Japanese: what the engine gives as one)."""
+    """A run of characters without a space (for Chinese and Japanese: what the engine returns as one)."""
 
     text: str
     polygon: Polygon
@@ -65,12 +65,12 @@ class TableCell(_Model):
     """A cell of a table; rows and columns are counted from 0.
 
     Attributes:
-        row: The first row it takes.
-        column: The first column it takes.
-        row_span: Rows it takes.
-        column_span: Columns it takes.
-        lines: Positions of its lines among those of the block; none where it is empty.
-        text: What stands in it, its lines joined by spaces.
+        row: Its first row.
+        column: Its first column.
+        row_span: The number of rows it covers.
+        column_span: The number of columns it covers.
+        lines: Positions of its lines among those of the block; empty for an empty cell.
+        text: Its text, the lines joined by spaces.
     """
 
     row: Annotated[int, Field(ge=0)]
@@ -82,12 +82,12 @@ class TableCell(_Model):
 
 
 class Table(_Model):
-    """The grid of a table. No two of its cells, which stand row by row, take the same place.
+    """The grid of a table. Its cells are in row order, and no two cover the same place.
 
     Attributes:
         rows: Rows of the grid.
         columns: Columns of the grid.
-        cells: A place that no cell takes is empty.
+        cells: Its cells. A place without a cell is empty.
     """
 
     rows: Annotated[int, Field(ge=1)]
@@ -96,12 +96,12 @@ class Table(_Model):
 
     @property
     def has_spans(self) -> bool:
-        """Whether a cell takes more than one place."""
+        """Whether a cell covers more than one place."""
         return any(cell.row_span > 1 or cell.column_span > 1 for cell in self.cells)
 
     @property
     def grid(self) -> list[list[str]]:
-        """The text of every place; that of a cell which takes several stands in the first one."""
+        """The text of every place. A cell that covers several places has its text in the first one."""
         texts = [[""] * self.columns for _ in range(self.rows)]
         for cell in self.cells:
             texts[cell.row][cell.column] = cell.text
@@ -112,8 +112,7 @@ class Block(_Model):
     """Lines that belong together: a paragraph, a heading, a table.
 
     Attributes:
-        table: Rows, columns and spans, where the block is a table and its structure was recognised. Left out of JSON
-            where there is none.
+        table: Rows, columns and spans, if the block is a table with recognised structure. JSON omits it otherwise.
     """
 
     polygon: Polygon
@@ -123,24 +122,24 @@ class Block(_Model):
 
     @property
     def text(self) -> str:
-        """The block's lines, one to a row."""
+        """The block's lines, one per row."""
         return "\n".join(line.text for line in self.lines)
 
 
 class Page(_Model):
-    """One page as it was read. Blocks stand in reading order.
+    """One page as it was read. Blocks are in reading order.
 
     Attributes:
         number: 1-based position in the document.
         width_px: Width of the upright page image, pixels.
         height_px: Height of the upright page image, pixels.
-        dpi: Pixels per inch of that image; None where the document states none (a photo).
-        rotation: Degrees clockwise (0, 90, 180, 270) by which the stored page was turned to stand upright.
-        source: Recognised, or taken from the document's own text layer.
+        dpi: Pixels per inch of that image; None if the document states none (a photo).
+        rotation: Degrees clockwise (0, 90, 180, 270) by which the stored page was turned to be upright.
+        source: Recognition, or the document's own text layer.
         engine: Name of the engine that read it; None for a text layer.
         profile: The engine's profile ("accurate", "fast"); None for a text layer.
-        blocks: What stands on it, in reading order.
-        warnings: What a reader of the result should know, one sentence each.
+        blocks: Its content, in reading order.
+        warnings: What users of the result should know, one sentence each.
     """
 
     number: Annotated[int, Field(ge=1)]
@@ -156,7 +155,7 @@ class Page(_Model):
 
     @property
     def text(self) -> str:
-        """All lines in reading order, blocks parted by an empty line."""
+        """All lines in reading order, with an empty line between blocks."""
         return "\n\n".join(block.text for block in self.blocks if block.lines)
 
     @property
@@ -171,16 +170,16 @@ class Page(_Model):
 
     @property
     def confidence(self) -> float | None:
-        """Mean confidence of the lines, weighted by their characters; None where no line has one."""
+        """Mean confidence of the lines, weighted by their characters; None if no line has one."""
         scored = [(line.confidence, len(line.text)) for line in self.lines if line.confidence is not None]
         weight = sum(length for _, length in scored)
         return sum(score * length for score, length in scored) / weight if weight else None
 
     @classmethod
     def from_json(cls, payload: bytes) -> Self:
-        """Read what `to_json` wrote."""
+        """Parse the output of `to_json`."""
         return cls.model_validate_json(payload)
 
     def to_json(self) -> bytes:
-        """UTF-8 JSON of the whole page, the form in which pages cross processes and are stored."""
+        """UTF-8 JSON of the whole page: the form in which processes exchange pages and the database stores them."""
         return as_storable_json(self)

@@ -1,4 +1,4 @@
-"""Rows of text in reading order, parted into paragraphs, headings and list items."""
+"""Splits rows of text in reading order into paragraphs, headings and list items."""
 
 import math
 import re
@@ -11,22 +11,22 @@ from pagemill.domain.page.geometry import Box, enclosing_polygon
 from pagemill.domain.page.page import Block, BlockKind
 
 Row = tuple[Box, ...]
-"""Boxes that stand side by side, from left to right; at least one."""
+"""Boxes side by side, from left to right; at least one."""
 
 BULLET = re.compile(r"\s*[•‣◦▪●○■□◆·∙–—*-]\s+(?=\S)")
-"""A bullet, up to its item."""
+"""A bullet and the space after it."""
 
 NUMBER = re.compile(r"\s*(?:(?P<markdown>\d{1,3}[.)])|\((?:\d{1,3}|[a-zA-Z])\)|[a-zA-Z]\))\s+(?=\S)")
-"""A number or letter, up to its item; `markdown` where Markdown numbers items so."""
+"""A number or letter and the space after it; `markdown` if Markdown numbers items this way."""
 
 WIDEST_PITCH = 2.2
-"""From row to row within a paragraph, in heights of the writing: double spacing, not more."""
+"""Largest distance of rows within a paragraph, in heights of the writing: double spacing."""
 
 WIDE = 1.4
-"""A distance this many times as wide as another is of another kind."""
+"""A distance is of another kind if it is this many times as wide."""
 
 LARGE = 1.4
-"""A row this many times as high as another is of another kind."""
+"""A row is of another kind if it is this many times as high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class _Measured:
 
 
 def blocks_of_rows(rows: Sequence[Row]) -> tuple[Block, ...]:
-    """Part rows, already in reading order, where a new paragraph, heading or list item begins."""
+    """Split rows, already in reading order, at each new paragraph, heading or list item."""
     if not rows:
         return ()
     measured = [_measure(row) for row in rows]
@@ -73,8 +73,8 @@ def _measure(row: Row) -> _Measured:
 def _typical_pitch(rows: Sequence[_Measured]) -> float:
     """Median distance from one row to the next within paragraphs, in heights of the writing.
 
-    A distance much wider than the one before or after it lies between paragraphs. It does not count, or else a page of
-    short paragraphs would have no gaps.
+    A distance much wider than the one before or after it separates paragraphs. It does not count, because otherwise a
+    page of short paragraphs would have no gaps.
     """
     pitches = [_pitch(above, below) if below.middle > above.middle else math.inf for above, below in pairwise(rows)]
     edged = [math.inf, *pitches, math.inf]
@@ -91,7 +91,7 @@ def _pitch(above: _Measured, below: _Measured) -> float:
 
 
 def _parts(above: _Measured, below: _Measured, pitch: float) -> bool:
-    """Whether two neighbouring rows cannot be of one paragraph."""
+    """Whether two neighbouring rows cannot belong to one paragraph."""
     small, large = sorted((above.size, below.size))
     return (
         below.middle <= above.middle

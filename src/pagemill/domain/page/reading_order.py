@@ -1,9 +1,9 @@
-"""In which order a person would read the lines of a page.
+"""The order in which a person would read the lines of a page.
 
-The page is cut by gutters (a recursive XY-cut): a gutter is a strip that no line enters, save those that run right
-across it. Lines that run across (headings, full-width text) part the page into bands from top to bottom. What stands
-left and right of the gutter in a band is read column by column if it is running text, and row by row if it is a table:
-see `_reads_by_column`.
+Gutters cut the page (a recursive XY-cut). A gutter is a strip that no line enters, except lines that cross it
+completely (headings, full-width text). Crossing lines divide the page into bands from top to bottom. Within a band,
+the lines left and right of the gutter are read column by column if they are running text, and row by row if they are a
+table: see `_reads_by_column`.
 """
 
 from bisect import bisect_left
@@ -20,24 +20,24 @@ NARROWEST_GUTTER = 0.5
 """In heights of the writing."""
 
 PROSE_WIDTH = 9.0
-"""Running text is set at least this wide, in heights of the writing."""
+"""Running text is at least this wide, in heights of the writing."""
 
 PROSE_FILL = 0.9
 """A typical line of running text fills at least this share of its column."""
 
 DEEPEST = 30
-"""Cuts within cuts; no real page comes near it."""
+"""Deepest nesting of cuts; no real page comes near it."""
 
 MOST_GUTTERS = 12
-"""Candidates looked at in one region, the deepest first."""
+"""Candidates considered in one region, the deepest first."""
 
 
 def blocks_in_reading_order(lines: Sequence[Line], *, width_px: int, height_px: int) -> tuple[Block, ...]:
     """Sort lines into paragraphs, and paragraphs into reading order.
 
-    Columns of running text are read one after the other, headings that span them before them; tables and receipts
-    (short cells that share a baseline) are read row by row. Lines that run up or down the page (margin notes, vertical
-    Chinese) come last. A small skew of the page does no harm. Every line comes out exactly once; the order they came in
+    It reads columns of running text one after the other, and headings that span them first. It reads tables and
+    receipts (short cells that share a baseline) row by row. Lines that run up or down the page (margin notes, vertical
+    Chinese) come last. A small skew of the page does no harm. Every line appears exactly once; the order of the input
     does not matter.
 
     Args:
@@ -53,7 +53,7 @@ def blocks_in_reading_order(lines: Sequence[Line], *, width_px: int, height_px: 
 
 
 def rows_of_lines(lines: Sequence[Line], *, width_px: int, height_px: int) -> list[list[Line]]:
-    """Group lines, which stand in reading order, by the visual row they stand in: cells side by side, or one line."""
+    """Group lines in reading order by visual row: cells side by side, or a single line."""
     rows: list[list[Box]] = []
     for box in upright_boxes(lines, width_px=width_px, height_px=height_px):
         if rows and box.shares_row(rows[-1][-1]) and box.x0 > rows[-1][-1].x0:
@@ -64,7 +64,7 @@ def rows_of_lines(lines: Sequence[Line], *, width_px: int, height_px: int) -> li
 
 
 def _upended_order(box: Box) -> tuple[float, float]:
-    """Lines that run down follow from right to left (as in vertical Chinese), those that run up from left to right."""
+    """Order lines that run down from right to left (vertical Chinese), and lines that run up from left to right."""
     return (box.x0, -box.y1) if box.runs_up else (-box.x1, box.y0)
 
 
@@ -77,7 +77,7 @@ def _canonical(box: Box) -> tuple[float, float, float, float, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Gutter:
-    """A strip from `left` to `right`, `crossed` by so many lines, `depth` fewer than stand to its poorer side."""
+    """A strip from `left` to `right` that `crossed` lines cross, `depth` fewer than on its sparser side."""
 
     left: float
     right: float
@@ -90,7 +90,7 @@ class _Gutter:
 
 @dataclass(eq=False)
 class _Band:
-    """What stands between two lines that cross the gutter, or (`across`) a run of such lines, each from the top."""
+    """The boxes between two lines that cross the gutter, or (`across`) a run of such lines, from the top."""
 
     left: list[Box] = field(default_factory=list)
     right: list[Box] = field(default_factory=list)
@@ -98,7 +98,7 @@ class _Band:
     _by_row: bool | None = None
 
     def reads_by_row(self, size: float) -> bool:
-        """`_reads_by_row` of its two sides, found out once."""
+        """`_reads_by_row` of its two sides, computed once."""
         if self._by_row is None:
             self._by_row = _reads_by_row(self.left, self.right, size)
         return self._by_row
@@ -127,7 +127,7 @@ def _band_rows(band: _Band, size: float, depth: int) -> list[Row]:
 
 
 def _best_cut(boxes: list[Box], size: float) -> tuple[list[_Band] | None, bool]:
-    """The bands of the gutter crossed by fewest lines; and whether one was refused only for lines beside crossers."""
+    """The bands of the gutter with the fewest crossing lines; and whether only lines beside crossers ruled one out."""
     tangled = False
     from_top = sorted(boxes, key=_twice_middle)
     for gutter in _gutters(boxes, size):
@@ -141,9 +141,9 @@ def _best_cut(boxes: list[Box], size: float) -> tuple[list[_Band] | None, bool]:
 
 
 def _gutters(boxes: list[Box], size: float) -> list[_Gutter]:
-    """Strips that fewer lines cross than stand to either side: the valleys of the projection onto x.
+    """Strips with fewer crossing lines than lines on either side: the valleys of the projection onto x.
 
-    Those that fewest lines cross come first, the wider first among equals.
+    Strips with the fewest crossing lines come first, and wider ones first among equals.
     """
     steps: Counter[float] = Counter()
     for box in boxes:
@@ -192,7 +192,7 @@ def _bands(from_top: list[Box], gutter: _Gutter) -> list[_Band]:
 
 
 def _is_tangled(boxes: list[Box], gutter: _Gutter) -> bool:
-    """Whether lines that cross have others beside them: then they are no headings, and the gutter none of ours."""
+    """Whether crossing lines have others beside them: then they are no headings, and this is no gutter."""
     middles = sorted(box.middle for box in boxes if not gutter.crossed_by(box))
     across = [box for box in boxes if gutter.crossed_by(box)]
     conflicts = sum(bisect_left(middles, box.y0) < bisect_left(middles, box.y1) for box in across)
@@ -200,7 +200,7 @@ def _is_tangled(boxes: list[Box], gutter: _Gutter) -> bool:
 
 
 def _cut_across(boxes: list[Box], size: float) -> tuple[list[Box], list[Box]] | None:
-    """Above and below the widest strip, at least a line high, that is empty from side to side."""
+    """The parts above and below the widest strip, at least a line high, that is empty from side to side."""
     ordered = sorted(boxes, key=lambda box: box.y0)
     bottom, widest, at = ordered[0].y1, size, 0
     for index, box in enumerate(ordered):
@@ -214,7 +214,7 @@ def _cut_across(boxes: list[Box], size: float) -> tuple[list[Box], list[Box]] | 
 
 
 def _reads_by_column(band: _Band, size: float) -> bool:
-    """Whether a band alone is reason enough to cut here."""
+    """Whether a single band is reason enough to cut here."""
     fewer, more = sorted((len(band.left), len(band.right)))
     if fewer < 2 or more < 3:
         return False
@@ -222,11 +222,11 @@ def _reads_by_column(band: _Band, size: float) -> bool:
 
 
 def _reads_by_row(left_side: list[Box], right_side: list[Box], size: float) -> bool:
-    """Whether what faces each other across the gutter are cells of rows rather than lines of columns.
+    """Whether the boxes on both sides of the gutter are cells of rows rather than lines of columns.
 
     Columns of running text are wide and filled, whether or not their baselines agree (a grid makes them agree). Cells
-    are short and share baselines. Long lists of short lines (an index) are columns of like width that stand close.
-    Prices and amounts belong to what is left of them even where the paper is curled.
+    are short and share baselines. Long lists of short lines (an index) are columns of similar width close together.
+    Prices and amounts belong to the text on their left even if the paper is curled.
     """
     left, right = _beside_gutter(left_side, last=True), _beside_gutter(right_side, last=False)
     if _is_prose(left, size) and _is_prose(right, size):
@@ -248,13 +248,13 @@ def _is_prose(column: list[Box], size: float) -> bool:
 
 
 def _column_width(column: list[Box]) -> float:
-    """Upper quartile of the lines' widths: a heading that reaches into the next column does not count."""
+    """Upper quartile of the lines' widths, so that a heading that reaches into the next column does not count."""
     widths = [box.width for box in column]
     return quantiles(widths)[-1] if len(widths) > 4 else max(widths)
 
 
 def _aligned_share(left: list[Box], right: list[Box]) -> float:
-    """Share of the shorter column's lines that have a line level with them on the other side."""
+    """Share of the shorter column's lines with a line at the same height on the other side."""
     fewer, more = (left, right) if len(left) <= len(right) else (right, left)
     middles = [box.middle for box in more]
     level = 0
@@ -287,7 +287,7 @@ def _is_index(left: list[Box], right: list[Box], size: float) -> bool:
 
 
 def _rows(boxes: list[Box]) -> list[Row]:
-    """Group boxes that stand side by side; a row may drift, so each box is held against its nearest neighbour."""
+    """Group boxes side by side. A row may drift, so each box is compared with its nearest neighbour."""
     return [tuple(row) for row in _grown_rows(sorted(boxes, key=_twice_middle))]
 
 
@@ -317,7 +317,7 @@ class _GrowingRow:
         self._lefts = [box.x0]
 
     def takes(self, box: Box) -> bool:
-        """Whether the box is of this row; then it has been put in its place."""
+        """Add the box if it belongs to this row, and return whether it does."""
         at = bisect_left(self._lefts, box.x0)
         if not _belongs(box, self._nearest(box, at)):
             return False

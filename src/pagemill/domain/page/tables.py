@@ -1,8 +1,8 @@
-"""From the cells a table model saw, and the lines in them, to a table. Pure.
+"""Turns the cells that a table model saw, and the lines in them, into a table. Pure.
 
-The model says where rows and columns are and what spans several; the words say what is really there: each goes to the
-cell it lies in, a line that runs through several cells is parted between them, and empty rows and columns at the
-edges, which models add to be on the safe side, are left out.
+The model says where rows and columns are and which cells span several. The words show what is really there: each goes
+to the cell around it, and a line that runs through several cells is split between them. Empty rows and columns at the
+edges, which models tend to add, are dropped.
 """
 
 from collections import defaultdict
@@ -14,15 +14,15 @@ from pagemill.domain.page.geometry import enclosing_polygon
 from pagemill.domain.page.page import Block, BlockKind, Line, Polygon, Table, TableCell, Word
 
 _MOST_STRAY = 0.15
-"""Share of the words that may lie well outside all cells; beyond it the model has not seen the whole table."""
+"""Share of words that may be well outside all cells; with more, the model has not seen the whole table."""
 
 _STRAY = 1.5
-"""In heights of the writing: a word as far from the nearest cell is outside."""
+"""In heights of the writing: a word this far from the nearest cell is outside."""
 
 
 @dataclass(frozen=True, slots=True)
 class GridCell:
-    """A cell as a table model saw it: its place in the grid, counted from 0, and on the page, pixels."""
+    """A cell as a table model saw it: its place in the grid, counted from 0, and on the page, in pixels."""
 
     row: int
     column: int
@@ -35,7 +35,7 @@ class GridCell:
 
 
 def table_block(cells: Sequence[GridCell], lines: Sequence[Line], *, polygon: Polygon) -> Block | None:
-    """The table that these lines make; None where the cells are no table, or not the table of these lines.
+    """The table of these lines; None if the cells form no table, or not the table of these lines.
 
     Args:
         cells: As the model saw them.
@@ -55,7 +55,7 @@ def table_block(cells: Sequence[GridCell], lines: Sequence[Line], *, polygon: Po
 
 
 def _disjoint(cells: Sequence[GridCell]) -> list[GridCell]:
-    """The cells, spans cut so that no place is taken twice; a cell without a place of its own is left out."""
+    """The cells, with spans cut so that no two cover the same place; cells without a place of their own are dropped."""
     taken: set[tuple[int, int]] = set()
     kept: list[GridCell] = []
     for cell in cells:
@@ -70,7 +70,7 @@ def _disjoint(cells: Sequence[GridCell]) -> list[GridCell]:
 
 
 def _free(places: Iterable[tuple[int, int]], taken: set[tuple[int, int]]) -> int:
-    """How many of the places, from the first on, are not taken."""
+    """How many places in a row, from the first one on, are free."""
     return sum(1 for _ in takewhile(lambda place: place not in taken, places))
 
 
@@ -79,7 +79,7 @@ def _places(cell: GridCell, rows: int, columns: int) -> list[tuple[int, int]]:
 
 
 def _parted(line: Line, cells: Sequence[GridCell]) -> Iterator[tuple[GridCell, Line, bool]]:
-    """The line, cut where it passes from one cell into another; and whether a part lies outside all cells."""
+    """The line, cut where it passes from one cell into another; and whether a part is outside all cells."""
     words = line.words or (Word(text=line.text, polygon=line.polygon, confidence=line.confidence),)
     placed = [(*_nearest(word.polygon, cells), word) for word in words]
     position = 0
@@ -111,7 +111,7 @@ def _text_of(text: str, words: Sequence[Word], position: int) -> tuple[str, int]
 
 
 def _nearest(polygon: Polygon, cells: Sequence[GridCell]) -> tuple[GridCell, float]:
-    """The cell that most of the word lies in, else the nearest; and how far off, in heights of the word."""
+    """The cell that holds most of the word, or else the nearest one; and its distance in heights of the word."""
     left, top, right, bottom = _bounds(polygon)
     height = max(1.0, min(bottom - top, right - left))
 
@@ -135,7 +135,7 @@ def _bounds(polygon: Polygon) -> tuple[float, float, float, float]:
 
 
 def _without_empty_edges(cells: Sequence[GridCell], filled: Iterable[GridCell]) -> dict[GridCell, GridCell]:
-    """For each cell that stays, where it stands once empty rows and columns at the edges are gone."""
+    """Each remaining cell, with its place after dropping empty rows and columns at the edges."""
     filled = list(filled)
     top, bottom = min(cell.row for cell in filled), max(cell.row + cell.row_span for cell in filled)
     left, right = min(cell.column for cell in filled), max(cell.column + cell.column_span for cell in filled)

@@ -1,6 +1,6 @@
-"""The sockets between the rooms: what each part asks of others, and nothing of how it is done.
+"""The interfaces between the rooms: what each part asks of others, but not how they do it.
 
-`tasks` speaks to the store, the pool and the memory through these; `pool` speaks to the memory through these.
+`tasks` uses the store, the pool and the memory through these ports; `pool` uses the memory through them.
 Fakes that pass the same conformance suites live in `pagemill.testing`.
 """
 

@@ -1,11 +1,11 @@
-"""Time, handed in."""
+"""Time, passed in."""
 
 from datetime import datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Time, handed in so that tests can turn it."""
+    """Time, passed in so that tests can control it."""
 
     def now(self) -> datetime:
         """Aware UTC time, for what is stored."""

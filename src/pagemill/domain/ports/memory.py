@@ -1,4 +1,4 @@
-"""How much memory is left: asked of the memory room, and by it of the pool."""
+"""How much memory is left: what other rooms ask of `memory`, and what `memory` asks of the pool."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -24,12 +24,12 @@ class MemoryProbe(Protocol):
     """Measures devices. Reading is cheap (under a millisecond) and never loads a GPU context."""
 
     def read(self) -> Sequence[MemoryReading]:
-        """One reading for each device that is there."""
+        """One reading for each device of the machine."""
         ...
 
 
 class MemoryEstimator(Protocol):
-    """What work will need at its peak, from shipped seeds and observed peaks."""
+    """The memory that work needs at its peak, from shipped seeds and observed peaks."""
 
     def base(self, key: ModelSetKey) -> MemoryNeed:
         """A loaded, idle worker."""
@@ -38,22 +38,22 @@ class MemoryEstimator(Protocol):
     def peak(
         self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None, climbed: bool = False
     ) -> MemoryNeed:
-        """A worker, base included, at the peak of reading a page image of so many pixels.
+        """A worker, base included, at the peak of reading a page image with this many pixels.
 
-        `climbed`: of a page that is not at its first try; what was not enough for others counts for such only.
+        `climbed`: the page ran out of memory before. Only then do failures of other pages count.
         """
         ...
 
     def modest_peak(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
-        """What may be enough: no more than the seed. Whether a page never fits is decided by this."""
+        """The least that may be enough: at most the seed. It decides whether a page never fits."""
         ...
 
     def observe(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, peak: MemoryNeed) -> None:
-        """Learn from a page that was read. Failed pages are told to `observe_failure`."""
+        """Learn from a page that was read. For failed pages, use `observe_failure`."""
         ...
 
     def observe_base(self, key: ModelSetKey, *, settled: MemoryNeed) -> None:
-        """Learn from a worker that is loaded, idle and trimmed."""
+        """Learn from a loaded, idle, trimmed worker."""
         ...
 
     def observe_failure(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, reached: MemoryNeed) -> None:
@@ -62,25 +62,25 @@ class MemoryEstimator(Protocol):
 
 
 class MemoryHistory(Protocol):
-    """What was seen of memory."""
+    """What workers and pages were seen to take."""
 
     def measured(self, key: ModelSetKey) -> MeasuredMemory | None:
-        """The largest figures of the last workers and pages; None where nothing was seen."""
+        """The largest figures of the last workers and pages; None if there were none."""
         ...
 
 
 class MemoryAdmission(Protocol):
     """The ledger as the pool sees it: reserve before use, release after the memory is back.
 
-    The owner of a reservation is the `worker_id` of the worker it is for: so the part of it that is already in use,
-    and measured, is not counted twice.
+    The owner of a reservation is the `worker_id` of its worker. So the ledger does not count twice the part that the
+    worker already uses and the probe measures.
     """
 
     def reserve(self, owner: str, device: DeviceId, need: MemoryNeed) -> Reservation | None:
-        """Promise memory, atomically on host and GPU; None where it does not fit now.
+        """Reserve memory, atomically on host and GPU; None if it does not fit now.
 
         Raises:
-            NeverFits: It would not fit if nobody else were there, with the numbers.
+            NeverFits: It would not fit even if nothing else used the device; the error has the numbers.
             DeviceUnavailable: There is no such device.
         """
         ...
@@ -88,26 +88,26 @@ class MemoryAdmission(Protocol):
     async def reserve_when_free(
         self, owner: str, device: DeviceId, need: MemoryNeed, *, wait: timedelta
     ) -> Reservation | None:
-        """Promise memory as soon as it fits; None where `wait` passed first.
+        """Reserve memory as soon as it fits; None if `wait` passes first.
 
-        Smaller requests may pass one that does not fit yet, a bounded number of times; then they queue behind it.
+        Smaller requests may overtake one that does not fit yet, a bounded number of times; then they queue behind it.
 
         Raises:
-            NeverFits: It would not fit if nobody else were there, with the numbers.
+            NeverFits: It would not fit even if nothing else used the device; the error has the numbers.
             DeviceUnavailable: There is no such device.
         """
         ...
 
     def resize(self, reservation: Reservation, need: MemoryNeed) -> Reservation | None:
-        """Change what was promised; shrinking always succeeds, growing may be refused with None.
+        """Change the reservation. Shrinking always succeeds; None if it cannot grow now.
 
         Raises:
-            NeverFits: It would not fit if nobody else were there, with the numbers.
+            NeverFits: It would not fit even if nothing else used the device; the error has the numbers.
         """
         ...
 
     def release(self, reservation: Reservation) -> None:
-        """Take the promise back; twice is no error."""
+        """Release the reservation; releasing twice is no error."""
         ...
 
     def level(self, device: DeviceId) -> MemoryLevel:
@@ -115,29 +115,29 @@ class MemoryAdmission(Protocol):
         ...
 
     def devices(self) -> Sequence[DeviceMemory]:
-        """Every device with limit, use, promises and level."""
+        """Every device with its limit, use, reservations and level."""
         ...
 
 
 class WatchedWorkers(Protocol):
-    """What the guard may see and do of workers."""
+    """The guard's view of workers, and what it may do to them."""
 
     def workers(self) -> Sequence[WatchedWorker]:
-        """Every live worker. Called from the guard's thread: copy the collection first, then look at its members."""
+        """Every live worker. The guard's thread calls this: copy the collection before you read its members."""
         ...
 
     async def evict_idle(self, device: DeviceId, *, at_least_bytes: int | None = None) -> int:
-        """Unload idle model sets, cheapest first, until so many bytes are back (None: all).
+        """Unload idle model sets, cheapest first, until this many bytes are back (None: all).
 
         Returns:
-            Bytes measured back, not assumed.
+            Bytes that came back, as measured.
         """
         ...
 
     async def trim_idle(self, device: DeviceId) -> None:
-        """Have idle workers give their allocator's free memory back."""
+        """Make idle workers return the free memory of their allocators."""
         ...
 
     async def kill(self, worker_id: str, cause: LossCause) -> None:
-        """End a worker now; its chunk ends with that cause."""
+        """End a worker now; its chunk ends with this cause."""
         ...

@@ -1,4 +1,4 @@
-"""What is written down about work: logs, samples, figures, messages to others, what was learned; asked of the store."""
+"""What `tasks` records about work in the store: logs, samples, statistics, webhook messages, learned state."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
@@ -14,7 +14,7 @@ from pagemill.domain.task.webhooks import Delivery
 
 
 class EventLog(Protocol):
-    """The durable log of what happened to tasks."""
+    """The durable log of task events."""
 
     async def append(self, task_id: str, event: TaskEvent, details: Details | None = None) -> None:
         """Write one entry."""
@@ -23,53 +23,53 @@ class EventLog(Protocol):
     async def read(
         self, task_id: str, *, after: int = 0, limit: int = 500, kinds: Collection[TaskEvent] = ()
     ) -> Sequence[EventRecord]:
-        """Entries of one task with a higher sequence than `after`, oldest first; no `kinds` means all of them."""
+        """Entries of one task with a higher sequence than `after`, oldest first; empty `kinds` means all kinds."""
         ...
 
 
 class ResourceLog(Protocol):
-    """What tasks hold, from the first service to the end of their cleanup; each step is durable at once."""
+    """The resources of tasks, from the first service to the end of their cleanup. Each step is durable at once."""
 
     async def acquired(self, task_id: str, service: str, details: Details) -> None:
-        """A service works for the task from now on: recorded on it, and in its log."""
+        """Record on the task and in its log that a service now works for it."""
         ...
 
     async def released(self, task_id: str, details: Details) -> Task:
-        """A service is free again: in the task's log. Returns the task as it stands."""
+        """Record in the task's log that its service is free again. Returns the task."""
         ...
 
     async def cleaned(self, task_id: str) -> Sequence[int]:
-        """Say on the task and in its log that it holds nothing, unless pages of it are leased; returns those pages.
+        """Record on the task and in its log that it holds nothing, unless pages are leased; returns leased pages.
 
-        Of a task that bears the mark, every event is in the log.
+        The log of a task with this mark is complete.
         """
         ...
 
 
 class Outbox(Protocol):
-    """Messages to other services that are to be delivered at least once."""
+    """Messages to other services, delivered at least once."""
 
     async def add(self, url: str, kind: str, data: Mapping[str, object]) -> None:
-        """Have a message delivered."""
+        """Queue a message for delivery."""
         ...
 
     async def claim(self, *, limit: int, hold_for: timedelta) -> Sequence[Delivery]:
-        """Take messages whose time has come; nobody else takes them while they are held, and then they are due again.
+        """Claim messages that are due. No other claim gets them until the claim expires; then they are due again.
 
-        Each claim counts as a try.
+        Each claim counts as an attempt.
         """
         ...
 
     async def delivered(self, delivery: Delivery) -> None:
-        """It arrived."""
+        """Record that the message arrived."""
         ...
 
     async def failed(self, delivery: Delivery, error: str, *, retry_in: timedelta | None) -> None:
-        """It did not arrive; it is due again after `retry_in`, or given up where that is None."""
+        """Record a failed attempt. The message is due again after `retry_in`; None gives it up."""
         ...
 
     async def prune(self) -> None:
-        """Forget what was settled long ago."""
+        """Delete messages that were settled long ago."""
         ...
 
 
@@ -77,7 +77,7 @@ class TaskSamples(Protocol):
     """Memory of running tasks over time."""
 
     async def add(self, samples: Sequence[TaskSample]) -> None:
-        """Write samples at once; those of tasks that are no more are left out."""
+        """Write samples at once, without those of deleted tasks."""
         ...
 
     async def read(self, task_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[TaskSample]:
@@ -85,19 +85,19 @@ class TaskSamples(Protocol):
         ...
 
     async def latest(self, task_id: str) -> Sequence[TaskSample]:
-        """All that were taken of the task at the last moment any was taken."""
+        """All samples of the task from the last moment that has any."""
         ...
 
 
 class TaskNotices(Protocol):
-    """The log of all tasks together, thinned out: which tasks something happened to."""
+    """The log of all tasks together, condensed: which tasks had events."""
 
     async def latest(self) -> int:
-        """The highest sequence in the log; 0 where nothing happened yet."""
+        """The highest sequence in the log; 0 if it is empty."""
         ...
 
     async def read(self, *, after: int, limit: int = 200, batch_id: str | None = None) -> Sequence[TaskNotice]:
-        """Tasks (of the batch) with events of a higher sequence than `after`, each once, by its newest."""
+        """Tasks (of the batch) with events of a higher sequence than `after`, each once, with its newest event."""
         ...
 
 
@@ -110,28 +110,28 @@ class QueueStatistics(Protocol):
 
 
 class LearnedState(Protocol):
-    """What was learned while running, kept by name across restarts."""
+    """Learned state, kept by name across restarts."""
 
     async def save(self, name: str, value: Mapping[str, JsonValue]) -> None:
-        """Keep it, in place of what was kept under that name."""
+        """Store the state under this name, replacing the previous one."""
         ...
 
     async def load(self, name: str) -> Mapping[str, JsonValue] | None:
-        """What was kept last; None where nothing was."""
+        """The state stored last; None if there is none."""
         ...
 
 
 class Learner(Protocol):
-    """Something that learns while running, and can tell all of it as plain values."""
+    """A part that learns while it runs, and can export its state as plain values."""
 
     def snapshot(self) -> Mapping[str, JsonValue]:
-        """All that was learned."""
+        """Everything it has learned."""
         ...
 
     def restore(self, snapshot: Mapping[str, JsonValue]) -> None:
-        """Take over what `snapshot` gave, in place of what was learned so far.
+        """Replace everything learned so far with a result of `snapshot`.
 
         Raises:
-            ValueError: It cannot be understood; nothing is changed.
+            ValueError: The state is not valid; nothing is changed.
         """
         ...

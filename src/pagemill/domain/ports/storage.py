@@ -1,4 +1,4 @@
-"""What survives a crash: tasks, their pages and results, asked of the store."""
+"""What survives a crash: tasks, their pages and results, in the store."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import timedelta
@@ -15,39 +15,39 @@ from pagemill.domain.work.quarantine import Circumstances
 
 
 class TaskQueue(Protocol):
-    """Durable priority queue of tasks; pages are leased from the tasks it has let in (`PageQueue`)."""
+    """Durable priority queue of tasks. `PageQueue` leases the pages of tasks that it has started."""
 
     async def add_task(self, task: Task, priority: int = 0) -> Task:
-        """Queue a task that is `created` (or final, when its failed pages are to be retried).
+        """Queue a task that is `created` (or final, to retry its failed pages).
 
-        It waits for the device, and has the estimate, that `task` says; where it is refused it stays as it was.
+        It waits for the device of `task`, with the estimate of `task`. On an error it stays as it was.
 
         Raises:
-            QueueFull: `max_queue_size` tasks wait already.
+            QueueFull: `max_queue_size` tasks are already waiting.
             IllegalTransition: The task is neither created nor retriable.
         """
         ...
 
     async def get_next_task(self, device: DeviceId) -> Task | None:
-        """Take the next waiting task assigned to `device` and mark it running; None where none waits.
+        """Take the next waiting task assigned to `device` and mark it running; None if none waits.
 
-        Higher priority first, older first among equals; waiting raises a task's standing (ageing).
+        Higher priority goes first, and older tasks first among equals. Waiting raises a task's priority (ageing).
         """
         ...
 
     async def submit(self, new: NewTask) -> Task:
-        """Store a task and queue it, in one transaction: both or neither.
+        """Store a task and queue it in one transaction: both or neither.
 
         Raises:
-            QueueFull: `max_queue_size` tasks wait already.
+            QueueFull: `max_queue_size` tasks are already waiting.
         """
         ...
 
     async def requeue_task(self, task: Task, *, rung: Rung | None = None, device: DeviceId | None = None) -> Task:
-        """Put a running task back in the queue with its priority lowered by one, to a bound.
+        """Put a running task back in the queue with its priority lowered by one, down to a bound.
 
-        How long it has gone unserved counts on. With `rung`, its waiting pages climb the out-of-memory ladder up to
-        there, and go to `device` where one is named.
+        Its unserved time continues. With `rung`, its waiting pages climb the out-of-memory ladder up to that rung, and
+        go to `device` if one is given.
 
         Raises:
             IllegalTransition: The task is neither running nor waiting for a retry.
@@ -55,7 +55,7 @@ class TaskQueue(Protocol):
         ...
 
     async def size(self) -> int:
-        """Tasks that wait."""
+        """The number of waiting tasks."""
         ...
 
 
@@ -70,7 +70,7 @@ class TaskStore(Protocol):
         """The task, with its page counts.
 
         Raises:
-            NotFound: There is none of that id.
+            NotFound: No task has that id.
         """
         ...
 
@@ -83,17 +83,17 @@ class TaskStore(Protocol):
         before: str | None = None,
         limit: int = 50,
     ) -> Sequence[Task]:
-        """Tasks with all these labels, of this batch, newest first; `before` is the last task_id of the page before."""
+        """Tasks of this batch with these labels, newest first; `before` is the last task_id of the previous page."""
         ...
 
     async def pages(
         self, task_id: str, *, state: PageState | None = None, after: int = 0, limit: int | None = None
     ) -> Sequence[TaskPage]:
-        """All pages of the task by number, or those in that state; so many after that number."""
+        """Pages of the task by number: all, or those in one state, up to a limit, after a number."""
         ...
 
     async def list_uncleaned(self, limit: int = 100, *, ended_for: timedelta = timedelta(0)) -> Sequence[Task]:
-        """Final tasks whose `resource_cleanup_completed` is still false so long after their end, oldest first."""
+        """Final tasks whose `resource_cleanup_completed` is still false this long after their end, oldest first."""
         ...
 
     async def transition(
@@ -104,12 +104,12 @@ class TaskStore(Protocol):
         reason: TaskFailureReason | None = None,
         message: str | None = None,
     ) -> Task:
-        """Change the status, note the event, and set the times that belong to it, in one transaction.
+        """Change the status, log the event, and set the times that belong to it, in one transaction.
 
-        Cancelling a task also cancels its queued pages. A status the task already has is no error and no event.
+        Cancelling a task also cancels its queued pages. If the task already has the status, nothing happens.
 
         Raises:
-            IllegalTransition: The state machine has no such step.
+            IllegalTransition: The state machine does not allow the change.
         """
         ...
 
@@ -122,11 +122,11 @@ class TaskStore(Protocol):
         peak_memory_mb: int | None = None,
         cleanup_completed: bool | None = None,
     ) -> None:
-        """Update the resource columns; what is None stays. `peak_memory_mb` only ever raises `actual_memory_mb`."""
+        """Update the resource columns; None changes nothing. `peak_memory_mb` can only raise `actual_memory_mb`."""
         ...
 
     async def delete(self, task_id: str) -> Task:
-        """Remove a final or never started task with all rows that belong to it; returns what it was.
+        """Delete a final or never started task with all its rows; returns the task.
 
         Raises:
             Conflict: It is still queued or running.
@@ -137,63 +137,63 @@ class TaskStore(Protocol):
 class OverdueTasks(Protocol):
     """Tasks that have waited too long.
 
-    A task goes unserved from the moment it is queued, or refused a service, until a page of it is settled.
+    A task is unserved from the moment when it is queued, or refused a service, until a page of it is settled.
     """
 
     async def note_begun(self, lease: PageLease) -> None:
-        """A worker has begun on pages of the lease: while it holds them, the task does not count as unserved."""
+        """Record that a worker has begun on pages of the lease. While it holds them, the task is not unserved."""
         ...
 
     async def note_refused(self, task_ids: Collection[str]) -> None:
-        """The turn of these tasks came, and there was no service or no memory for them."""
+        """Record that these tasks had their turn, but no service or no memory was free for them."""
         ...
 
     async def expire(self, *, queue_timeout: timedelta | None) -> Sequence[Task]:
-        """End (`expired`) the tasks past their deadline, and those that went unserved for so long.
+        """End (`expired`) the tasks past their deadline, and those that were unserved for this long (None: no limit).
 
-        Those that were never let in end for `QUEUE_TIMEOUT`, the others for `POOL_EXHAUSTED`. None leaves those that
-        are unserved alone. Finished pages are kept; leases on the others are stale from then on.
+        Tasks that never started end with `QUEUE_TIMEOUT`, the others with `POOL_EXHAUSTED`. Finished pages remain;
+        leases on the others become stale.
         """
         ...
 
     async def unchanged(self, silence: timedelta) -> Sequence[Task]:
-        """Tasks that were queued and have not ended, and in which nothing changed for so long: no status, no page."""
+        """Unfinished tasks whose status and pages have not changed for this long since they were queued."""
         ...
 
     async def end_stalled(self, task_id: str, silence: timedelta) -> Task | None:
-        """End such a task (`failed`, or `cancelled` where that was asked for); None where it is no longer so."""
+        """End such a task (`failed`, or `cancelled` if it was cancelling); None if something has changed in it."""
         ...
 
 
 class Retention(Protocol):
-    """What has been kept long enough, and what nobody knows any more."""
+    """Finds and deletes data that is old enough or belongs to no task."""
 
     async def outdated(self, kept_for: timedelta, *, limit: int = 50) -> Sequence[Task]:
-        """Tasks that ended (or were created and never started) longer ago than that, or than they asked for."""
+        """Tasks that ended (or were created and never started) longer ago than this, or than their own time to live."""
         ...
 
     async def unknown_tasks(self, task_ids: Sequence[str]) -> set[str]:
-        """Those of the ids that no task has."""
+        """The ids that belong to no task."""
         ...
 
     async def unknown_documents(self, paths: Sequence[str]) -> set[str]:
-        """Those of the files that are no task's document."""
+        """The files that are no task's document."""
         ...
 
     async def prune_samples(self, kept_for: timedelta, *, limit: int = 1000) -> int:
-        """Delete up to `limit` of the oldest entries of `task_metrics`; how many it deleted."""
+        """Delete up to `limit` of the oldest entries of `task_metrics`; returns how many."""
         ...
 
     async def prune_quarantine(self) -> None:
-        """Forget pages that were quarantined long ago."""
+        """Delete old quarantine entries."""
         ...
 
 
 class ResultStore(Protocol):
-    """What finished pages read as."""
+    """The text of finished pages."""
 
     def results(self, task_id: str) -> AsyncIterator[bytes]:
-        """`Page.to_json()` of every finished page by number, read from the database a few at a time."""
+        """`Page.to_json()` of every finished page by number, a few at a time from the database."""
         ...
 
 
@@ -201,7 +201,7 @@ class PageQueue(Protocol):
     """Leases on pages of running tasks. Every write checks the lease's token: a stale one raises `StaleLease`."""
 
     async def backlog(self, limit: int = 256) -> Sequence[Backlog]:
-        """Running tasks with unfinished pages, in order of admission; `waiting` counts those workable now."""
+        """Running tasks with unfinished pages, in the order they started; `waiting` counts pages that can run now."""
         ...
 
     async def claim_pages(
@@ -213,16 +213,16 @@ class PageQueue(Protocol):
         owner: str,
         lease_for: timedelta,
     ) -> PageLease | None:
-        """Lease up to `limit` waiting pages of a kind that the backlog counts, lowest numbers first.
+        """Lease up to `limit` waiting pages of one kind in the backlog, lowest numbers first.
 
-        A page that has killed a worker, or has climbed the out-of-memory ladder, is leased alone.
+        A page that has killed a worker, or has climbed the out-of-memory ladder, gets a lease of its own.
         """
         ...
 
     async def commit_pages(self, lease: PageLease, outcomes: Sequence[PageRead | PageNeedsOcr]) -> None:
-        """Store what pages read as and mark them done, each once; move those without a text layer to the OCR stage.
+        """Store the results of pages and mark them done, each once; move pages without a text layer to the OCR stage.
 
-        All of them in one transaction, or none.
+        One transaction does all of this, or nothing.
         """
         ...
 
@@ -237,34 +237,34 @@ class PageQueue(Protocol):
         device: DeviceId | None = None,
         quarantined: Sequence[Circumstances] = (),
     ) -> None:
-        """Count the failure; queue the page again after `retry_in`, or give it up where that is None.
+        """Count the failure, and queue the page again after `retry_in`, or fail it for good if that is None.
 
-        A crash is no attempt, and neither is a failure that takes the page to a `rung` of the out-of-memory ladder.
-        From then on the page is recognised on `device`, if one is named; other pages of its task stay where they are.
-        A page that is given up is not tried again for a while under the circumstances it is `quarantined` for.
+        Neither a crash nor a failure that takes the page to a `rung` of the out-of-memory ladder counts as an attempt.
+        After that, `device` recognises the page, if one is given; other pages of the task stay where they are.
+        A failed page is not tried again for a while under the circumstances in `quarantined`.
         """
         ...
 
     async def give_back(self, lease: PageLease, pages: Sequence[int], *, refused: bool = False) -> None:
-        """Return pages that were not worked; costs them nothing.
+        """Return pages that no worker worked on; it costs them nothing.
 
-        With `refused` there was no service or no memory for them, so that the task goes unserved from now on.
+        `refused`: no service or no memory was free for them, so the task is unserved from now on.
         """
         ...
 
     async def renew(self, lease: PageLease, lease_for: timedelta) -> PageLease:
-        """Extend the lease; stale too where the task is being cancelled, so that other servers stop as well."""
+        """Extend the lease. It is stale if the task is being cancelled, so that other servers stop too."""
         ...
 
     async def rescue(self, *, owner: str | None = None) -> int:
-        """Queue again the pages of expired leases, and of all leases of `owner` (a server that is no more)."""
+        """Queue again the pages of expired leases, and of all leases of `owner` (a dead server)."""
         ...
 
     async def finish_completed(self, task_id: str | None = None) -> Sequence[Task]:
-        """End every running or cancelling task (or the one named) none of whose pages is left to do.
+        """End every running or cancelling task (or only the given one) that has no pages left to do.
 
         All done: succeeded. Some failed: partially_succeeded. None done: failed, with the commonest reason. Cancelling:
-        cancelled. A running task whose pages all wait for their next try becomes `retrying`, which is no end.
+        cancelled. A running task whose pages all wait for their next attempt becomes `retrying`, which is no end.
 
         Returns:
             The tasks that ended.
@@ -273,7 +273,7 @@ class PageQueue(Protocol):
 
 
 class Submissions(Protocol):
-    """What was sent under which idempotency key."""
+    """Earlier requests by idempotency key."""
 
     async def find(self, caller: str, key: str) -> Submitted | None:
         """What this caller sent under that key in the last 24 hours."""
@@ -281,15 +281,15 @@ class Submissions(Protocol):
 
 
 class DocumentBatches(Protocol):
-    """Documents that were sent together."""
+    """Documents sent together."""
 
     async def submit(self, new: NewDocumentBatch) -> DocumentBatch:
-        """Store a batch with all its tasks and queue these, in one transaction: all or nothing.
+        """Store a batch with all its tasks and queue the tasks, in one transaction: all or nothing.
 
         Raises:
-            BatchTooLarge: It has more documents than may ever wait.
-            QueueFull: Too many tasks wait for all of them to be added.
-            DuplicateSubmission: Its idempotency key was used already.
+            BatchTooLarge: It has more documents than the queue can hold.
+            QueueFull: The queue has no room for all of them now.
+            DuplicateSubmission: An earlier request used its idempotency key.
         """
         ...
 
@@ -298,26 +298,26 @@ class DocumentBatches(Protocol):
         ...
 
     async def get(self, batch_id: str) -> DocumentBatch:
-        """The batch as it stands.
+        """The batch as it is now.
 
         Raises:
-            NotFound: There is none of that id, or all its tasks were deleted.
+            NotFound: No batch has that id, or all its tasks were deleted.
         """
         ...
 
     async def list_batches(self, *, before: str | None = None, limit: int = 50) -> Sequence[DocumentBatch]:
-        """Batches, newest first; `before` is the last batch_id of the page before."""
+        """Batches, newest first; `before` is the last batch_id of the previous page."""
         ...
 
     async def unfinished(self, batch_id: str) -> Sequence[str]:
-        """Ids of its tasks that are not over."""
+        """Ids of its unfinished tasks."""
         ...
 
     async def delete(self, batch_id: str) -> Sequence[Task]:
-        """Remove a batch all of whose tasks are over or were never started, with these; returns what they were.
+        """Delete a batch and its tasks, which must all have ended or never started; returns the tasks.
 
         Raises:
             NotFound: There is no such batch.
-            Conflict: A task of it is under way.
+            Conflict: One of its tasks is still queued or running.
         """
         ...

@@ -1,4 +1,4 @@
-"""Where work runs: asked of the pool."""
+"""Where work runs: what other rooms ask of the pool."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -19,11 +19,11 @@ OnPage = Callable[[PageOutcome], Awaitable[None]]
 
 
 class Service(Protocol):
-    """The right to use one resident model set, until released."""
+    """The right to use one resident model set, until its release."""
 
     @property
     def service_instance_id(self) -> str:
-        """Recorded on the tasks it works for."""
+        """The id that is recorded on its tasks."""
         ...
 
     @property
@@ -33,22 +33,22 @@ class Service(Protocol):
 
     @property
     def reserved(self) -> MemoryNeed:
-        """What is promised to that model set now."""
+        """The present reservation of that model set."""
         ...
 
     async def process(
         self, task_id: str, params: ChunkParams, on_page: OnPage, *, on_begin: OnBegin | None = None
     ) -> ChunkOutcome:
-        """Read a chunk; `on_page` is awaited for every page as it ends, before the next one's outcome is taken.
+        """Read a chunk, and await `on_page` for every page as it ends, before taking the next outcome.
 
-        `on_begin` is awaited once there is memory for the chunk, before its worker begins on the first page.
+        It awaits `on_begin` once the chunk has its memory, before the worker begins on the first page.
         A lost worker is an outcome, not an exception. Cancelling the call stops the work within a page.
         """
         ...
 
 
 class ServicePool(Protocol):
-    """Bounded right to services: one shared pool for every device."""
+    """Hands out a bounded number of services: one shared pool for every device."""
 
     async def acquire(
         self,
@@ -61,20 +61,20 @@ class ServicePool(Protocol):
         wait: timedelta | None = None,
         fresh: bool = False,
     ) -> Service:
-        """Wait for a free place and a loaded model set; `fresh`: in a process that has read nothing yet.
+        """Wait for a free place and a loaded model set; `fresh`: in a process that has not read anything yet.
 
-        With `structure` the model set holds the structure models, too; a reader that does takes a place on its device.
+        With `structure`, the model set also holds the structure models; a reader with them takes a place on its device.
 
         Raises:
-            PoolExhausted: None became free within `wait` (None: the settings' limit).
+            PoolExhausted: No service became free within `wait` (None: the settings' limit).
             DeviceUnavailable: There is no such device.
             NeverFits: The model set is larger than the device's memory.
-            WorkerLost: The model set could not be loaded.
+            WorkerLost: Loading the model set failed.
         """
         ...
 
     async def release(self, service: Service) -> None:
-        """Give it back; giving back twice is no error."""
+        """Return the service; returning it twice is no error."""
         ...
 
     def snapshot(self) -> PoolSnapshot:
@@ -86,19 +86,19 @@ class LoadHistory(Protocol):
     """How long model sets took to load."""
 
     def load_time(self, key: ModelSetKey) -> LoadTime | None:
-        """Of the last loads; None where there were none."""
+        """The time of the last loads; None if there were none."""
         ...
 
 
 class DocumentInspector(Protocol):
-    """Looks at uploads, in a worker and never in the server."""
+    """Inspects uploads, in a worker and never in the server."""
 
     async def inspect(self, path: str, *, caller: str = "") -> DocumentInfo:
-        """What the document is; `caller` is who sent it, where that is known.
+        """Find out what the document is; `caller` is who sent it, if known.
 
         Raises:
-            DocumentError: It cannot be read, and why.
+            DocumentError: The document cannot be read; the message says why.
             PoolExhausted: No reader became free in time.
-            TimedOut: It took longer than the limit for inspection.
+            TimedOut: The inspection exceeded its time limit.
         """
         ...

@@ -1,1 +1,1 @@
-"""Frozen pictures of the running service, for people, metrics and the guard."""
+"""Frozen snapshots of the running service, for users, metrics and the guard."""

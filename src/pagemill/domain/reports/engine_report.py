@@ -1,4 +1,4 @@
-"""Engines as people are shown them: what was found, promised and measured."""
+"""Reports on engines for users: versions, availability, reserved and measured memory."""
 
 from dataclasses import dataclass
 
@@ -6,16 +6,16 @@ from pagemill.domain.memory import DeviceId, MemoryNeed
 from pagemill.domain.reports.snapshot import ModelSetSnapshot
 
 A4_PIXELS = 1654 * 2339
-"""An A4 page at 200 dpi: the page that memory is stated for."""
+"""An A4 page at 200 dpi: memory figures are for this page."""
 
 
 @dataclass(frozen=True)
 class WorkerMemory:
-    """What a worker takes.
+    """The memory of a worker.
 
     Attributes:
         idle: Loaded, idle, trimmed.
-        page: At the peak of reading a page, the worker included.
+        page: At the peak of reading a page, including the worker.
     """
 
     idle: MemoryNeed
@@ -24,12 +24,12 @@ class WorkerMemory:
 
 @dataclass(frozen=True)
 class MeasuredMemory:
-    """What workers were seen to take; the largest figures of the last ones.
+    """The measured memory of the last workers; the largest figures.
 
     Attributes:
-        idle: Loaded, idle, trimmed; None where none was seen so.
-        page: At the peak of reading a page of any size; None where none was read.
-        pages: How many pages `page` is of.
+        idle: Loaded, idle, trimmed; None if there was none.
+        page: At the peak of reading a page of any size; None if none was read.
+        pages: The number of pages behind `page`.
     """
 
     idle: MemoryNeed | None
@@ -39,11 +39,11 @@ class MeasuredMemory:
 
 @dataclass(frozen=True)
 class LoadTime:
-    """How long loading took: the median of the last loads.
+    """The median time of the last loads.
 
     Attributes:
         seconds: From launch until ready.
-        loads: How many it is of.
+        loads: The number of loads.
     """
 
     seconds: float
@@ -56,9 +56,9 @@ class ModelSetReport:
 
     Attributes:
         seed: Shipped figures, for a page of `A4_PIXELS`.
-        estimate: What is reserved now for such a page, after all that was learned.
-        measured: What was seen; None where nothing was.
-        load: None where it was never loaded.
+        estimate: The present reservation for such a page, after learning.
+        measured: Measured memory; None if there is none.
+        load: Load time; None if it was never loaded.
     """
 
     device: DeviceId
@@ -70,7 +70,7 @@ class ModelSetReport:
 
 @dataclass(frozen=True)
 class ProfileReport:
-    """One way to run an engine, on every device here that it can use."""
+    """One way to run an engine, on every device of this machine that it can use."""
 
     name: str
     languages: tuple[str, ...]
@@ -82,10 +82,10 @@ class EngineReport:
     """One engine.
 
     Attributes:
-        version: Empty where it is not installed.
-        unusable: Why it cannot be used here and what to do; empty where it can.
+        version: Empty if it is not installed.
+        unusable: Why it is unavailable here and what to do; empty if it is available.
         device_kinds: "cpu", "cuda".
-        resident: Its model sets that are loaded now.
+        resident: Its loaded model sets.
     """
 
     name: str

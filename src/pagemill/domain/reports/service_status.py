@@ -1,4 +1,4 @@
-"""How the service and a single task are doing, as people and machines are shown it."""
+"""The state of the service and of single tasks, for users and programs."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -16,12 +16,12 @@ from pagemill.domain.work.recognition import READER, ModelSetKey, Stage
 
 @dataclass(frozen=True)
 class Durations:
-    """How long things took, counted in classes.
+    """A histogram of durations.
 
     Attributes:
-        bounds: Upper ends of the classes in seconds, ascending; a last class without end follows them.
-        counts: How many fell into each class; one more than there are bounds.
-        total_s: All of them together.
+        bounds: Upper bounds of the classes in seconds, ascending; a last class without a bound follows.
+        counts: The count of each class; one more than `bounds`.
+        total_s: The sum of all durations.
     """
 
     bounds: tuple[float, ...]
@@ -31,15 +31,15 @@ class Durations:
 
 @dataclass(frozen=True)
 class WorkDone:
-    """What this server process has seen done since it was started; every number only ever rises.
+    """The work of this server process since its start; every number only rises.
 
     Attributes:
-        pages_read: Time the workers spent on the pages they read, by what was done for them.
-        pages_retried: Times a page was queued again after its work failed.
-        oom_recoveries: Failures for want of memory, by the rung taken next; None: given up.
+        pages_read: Time that workers spent on the pages they read, by stage.
+        pages_retried: How often a page was queued again after a failure.
+        oom_recoveries: Out-of-memory failures, by the next rung; None: the page failed.
         worker_losses: Workers lost while they held a page, by cause.
-        failed_for: Pages given up, by reason.
-        tasks_stalled: Tasks in which nothing happened any more, and which were ended for that: each is a fault of ours.
+        failed_for: Failed pages, by reason.
+        tasks_stalled: Tasks that the watchdog ended because nothing happened in them; each is a fault of Pagemill.
     """
 
     pages_read: Mapping[Stage, Durations]
@@ -51,18 +51,18 @@ class WorkDone:
 
     @property
     def pages_failed(self) -> int:
-        """Pages given up."""
+        """The number of failed pages."""
         return sum(self.failed_for.values())
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What an unfinished task can expect.
+    """The forecast for an unfinished task.
 
     Attributes:
-        position: Its place among the tasks that wait, from 1; 0 once it was let in.
-        pages_left: Pages of it that are neither done nor given up.
-        time_left: About how long it has still to go; None where nothing can be said.
+        position: Its place among the waiting tasks, from 1; 0 once it has started.
+        pages_left: Its pages that are neither done nor failed.
+        time_left: About how long it still needs; None if that is unknown.
     """
 
     task_id: str
@@ -73,13 +73,13 @@ class Forecast:
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """The whole service at one moment; metrics, dashboard and Prometheus all show this one picture.
+    """The whole service at one moment; metrics, dashboard and Prometheus all show this snapshot.
 
     Attributes:
-        devices: Every device with its limit, use, promises and level.
-        server_bytes: What the server process itself holds, workers not counted.
-        forecasts: Unfinished tasks, those let in before those that wait; the first of them.
-        drifts: How well the memory of pages was foretold lately; model sets that read none are left out.
+        devices: Every device with its limit, use, reservations and level.
+        server_bytes: Memory of the server process itself, without its workers.
+        forecasts: The first unfinished tasks, running ones before waiting ones.
+        drifts: How well estimates of pages held lately, for model sets that read pages.
     """
 
     queue: QueueSnapshot
@@ -93,12 +93,12 @@ class ServiceStatus:
 
 @dataclass(frozen=True)
 class TaskCounts:
-    """How many tasks there are, in all and by what they are told apart by.
+    """Numbers of tasks, in all and by device, priority and engine.
 
     Attributes:
-        by_device: Where they run or are to run.
-        by_priority: Their present one, the highest first.
-        by_engine: What reads them.
+        by_device: By the device where they run or will run.
+        by_priority: By their present priority, the highest first.
+        by_engine: By the engine that reads them.
     """
 
     total: int
@@ -109,7 +109,7 @@ class TaskCounts:
 
     @classmethod
     def of(cls, groups: Iterable[TaskGroup], statuses: Collection[TaskStatus]) -> Self:
-        """Of the tasks in these statuses; each of them is named, though no task is in it."""
+        """Count the tasks in these statuses; a status without tasks counts 0."""
         counted = [group for group in groups if group.status in statuses]
         by_status = Counter(dict.fromkeys(statuses, 0))
         by_device, by_priority, by_engine = Counter[DeviceId](), Counter[int](), Counter[str]()
@@ -128,8 +128,8 @@ class Places:
     """Services of one kind.
 
     Attributes:
-        capacity: How many there may be.
-        in_use: How many work.
+        capacity: Their limit.
+        in_use: How many are in use.
     """
 
     capacity: int
@@ -137,19 +137,19 @@ class Places:
 
     @property
     def utilization(self) -> float:
-        """Share of them that work, 0 … 1."""
+        """Share of them in use, 0 … 1."""
         return self.in_use / self.capacity if self.capacity else 0.0
 
 
 @dataclass(frozen=True)
 class PoolUtilization:
-    """How much of the pool is in use.
+    """The use of the pool.
 
     Attributes:
-        total: All services, those of the readers included.
-        by_device: Those that recognise.
-        readers: Those that take text layers and inspect documents.
-        by_engine: Resident model sets of each engine, and how many of them work.
+        total: All services, including readers.
+        by_device: Services that recognise, by device.
+        readers: Services that read text layers and inspect documents.
+        by_engine: Loaded model sets of each engine, and how many are in use.
     """
 
     total: Places
@@ -159,7 +159,7 @@ class PoolUtilization:
 
     @classmethod
     def of(cls, pool: PoolSnapshot) -> Self:
-        """Of the pool at one moment."""
+        """The use of the pool in this snapshot."""
         lanes = {lane.name: Places(lane.capacity, lane.in_use) for lane in pool.lanes}
         readers = lanes.pop(READER, Places(0, 0))
         resident = Counter(models.key.engine for models in pool.model_sets)
@@ -169,7 +169,7 @@ class PoolUtilization:
 
 
 ACTIVE = (TaskStatus.RUNNING, TaskStatus.RETRYING, TaskStatus.CANCELLING)
-"""Tasks whose pages are worked on, wait for their next try, or are being cancelled."""
+"""Statuses of tasks that have started and not ended."""
 
 
 @dataclass(frozen=True)
@@ -177,11 +177,11 @@ class TaskMetrics:
     """The answer to `GET /tasks/metrics`.
 
     Attributes:
-        active_tasks: Tasks that were let in (`ACTIVE`).
-        queued_tasks: Tasks that wait.
-        memory_by_device: Limit, use, promises and level of every device.
-        pool_utilization: Services in use of those there may be.
-        average_wait_time: Mean time from queued to started of the tasks started lately; zero where there were none.
+        active_tasks: Tasks that have started and not ended (`ACTIVE`).
+        queued_tasks: Waiting tasks.
+        memory_by_device: Limit, use, reservations and level of every device.
+        pool_utilization: Services in use, and their limits.
+        average_wait_time: Mean time from queued to started of recently started tasks; zero if there are none.
     """
 
     active_tasks: TaskCounts
@@ -192,7 +192,7 @@ class TaskMetrics:
 
     @classmethod
     def of(cls, status: ServiceStatus) -> Self:
-        """What the specification asks for, of the whole picture."""
+        """The metrics of this status."""
         return cls(
             active_tasks=TaskCounts.of(status.queue.groups, ACTIVE),
             queued_tasks=TaskCounts.of(status.queue.groups, (TaskStatus.QUEUED,)),
@@ -204,12 +204,12 @@ class TaskMetrics:
 
 @dataclass(frozen=True)
 class TaskSample:
-    """What a task's workers held on one device at one moment.
+    """The memory of a task's workers on one device at one moment.
 
     Attributes:
         memory_usage_mb: Resident size, MiB.
-        processing_stage: What they did for it.
-        sequence: Rises with every sample; 0 before it was written.
+        processing_stage: What the workers did.
+        sequence: Rises with every sample; 0 before it is stored.
     """
 
     task_id: str
@@ -225,9 +225,9 @@ class TaskHealth:
     """The answer to `GET /tasks/{task_id}/health`.
 
     Attributes:
-        memory_usage_mb: What its workers hold now, MiB; None while none works on it.
-        processing_time_s: Since it was started, up to now or to its end; None before.
-        device: Where it runs, ran or is to run.
+        memory_usage_mb: Present memory of its workers, MiB; None while no worker works on it.
+        processing_time_s: From its start until now or its end; None before its start.
+        device: Where it runs, ran or will run.
         warnings: One sentence each: over estimate, slow, retried, near a limit.
     """
 

@@ -1,4 +1,4 @@
-"""Frozen pictures of the running parts, for metrics, the dashboard and the guard."""
+"""Frozen snapshots of the running parts, for metrics, the dashboard and the guard."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -18,14 +18,14 @@ class ModelSetSnapshot:
     """One resident model set.
 
     Attributes:
-        worker_id: Its process among ours.
-        pid: Its process on the machine.
-        references: Uses at this moment; it is unloaded only at zero.
-        idle_for: Since its last use; zero while in use.
-        rss_bytes: Resident size now.
-        reserved: What the ledger promised it.
+        worker_id: Pagemill's id of its process.
+        pid: The system's id of its process.
+        references: Present uses; only at zero may it be unloaded.
+        idle_for: Time since its last use; zero while in use.
+        rss_bytes: Present resident size.
+        reserved: Its reservation in the ledger.
         service_instance_id: The service that uses it now; None while idle.
-        unkillable: Its process was killed and does not end; it holds its memory until it does.
+        unkillable: Its process does not end although Pagemill killed it; it holds its memory until it ends.
     """
 
     worker_id: str
@@ -41,7 +41,7 @@ class ModelSetSnapshot:
 
 @dataclass(frozen=True)
 class LaneSnapshot:
-    """Places for services of one kind: a device's, or the readers'."""
+    """Places for services of one kind: those of a device, or those of the readers."""
 
     name: str
     device: DeviceId
@@ -55,23 +55,23 @@ class UnloadCause(StrEnum):
     IDLE = "idle"
     """Unused for the idle timeout."""
     SPENT = "spent"
-    """Its process had grown, or could not be used any more."""
+    """Its process had grown, or became unusable."""
     ROOM = "room"
-    """Its memory was wanted for other models or for a larger page."""
+    """Other models or a larger page needed its memory."""
     PRESSURE = "pressure"
-    """The memory guard asked for memory."""
+    """The memory guard needed memory."""
 
 
 @dataclass(frozen=True)
 class EvictionRecord:
-    """What one unloading gave back, measured.
+    """The memory that one unload returned, as measured.
 
     Attributes:
-        at: When every process was seen dead.
-        keys: The model sets that went.
+        at: When all processes had ended.
+        keys: The unloaded model sets.
         rss_bytes: What their processes held just before.
-        used_before_bytes: Use of the device before; None where nothing measures it.
-        used_after_bytes: Use of it once every process was seen dead.
+        used_before_bytes: Use of the device before; None if nothing measures it.
+        used_after_bytes: Use of the device once all processes had ended.
     """
 
     at: datetime
@@ -84,9 +84,9 @@ class EvictionRecord:
 
     @property
     def returned_bytes(self) -> int:
-        """Bytes back; what the dead processes held, where nothing measures the device.
+        """Bytes that came back; if nothing measures the device, what the dead processes held.
 
-        Others use the device too; what they gave back in the same moment is not counted as ours.
+        Memory that other programs returned at the same moment does not count.
         """
         if self.used_before_bytes is None or self.used_after_bytes is None:
             return self.rss_bytes
@@ -98,9 +98,9 @@ class PoolSnapshot:
     """The pool at one moment.
 
     Attributes:
-        unloads: Model sets unloaded since the server was started.
-        unloaded_bytes: What that gave back, measured.
-        last_eviction: The last of these unloadings.
+        unloads: Model sets unloaded since the start of the server.
+        unloaded_bytes: Memory that this returned, as measured.
+        last_eviction: The last unload.
     """
 
     lanes: tuple[LaneSnapshot, ...]
@@ -111,7 +111,7 @@ class PoolSnapshot:
 
     @property
     def utilization(self) -> float:
-        """Places in use over places there are, 0 … 1."""
+        """Places in use divided by all places, 0 … 1."""
         capacity = sum(lane.capacity for lane in self.lanes)
         return sum(lane.in_use for lane in self.lanes) / capacity if capacity else 0.0
 
@@ -121,10 +121,10 @@ class WatchedWorker:
     """A worker as the memory guard sees it.
 
     Attributes:
-        reserved: What the ledger promised it.
+        reserved: Its reservation in the ledger.
         busy_since: Monotonic seconds at which its present chunk began; None while idle.
         task_id: The task of its present chunk.
-        unkillable: It was killed and does not end; killing it again gives nothing back.
+        unkillable: It does not end although Pagemill killed it; killing it again returns nothing.
     """
 
     worker_id: str
@@ -138,10 +138,10 @@ class WatchedWorker:
 
 @dataclass(frozen=True)
 class Spread:
-    """How some durations are spread: half, nine in ten and 99 in a hundred of them are no longer than these.
+    """Percentiles of some durations: half, nine in ten and 99 in a hundred are at most this long.
 
     Attributes:
-        count: How many there were; without any, all are zero.
+        count: How many durations; without any, all values are zero.
     """
 
     count: int = 0
@@ -151,7 +151,7 @@ class Spread:
 
     @classmethod
     def of(cls, durations: Iterable[timedelta]) -> Self:
-        """Each is one of the durations (nearest rank), none is made up between two."""
+        """Compute the percentiles; each is one of the durations (nearest rank)."""
         ordered = sorted(durations)
         if not ordered:
             return cls()
@@ -161,10 +161,10 @@ class Spread:
 
 @dataclass(frozen=True)
 class FailureGroup:
-    """Tasks that ended badly for one reason.
+    """Tasks that failed or expired for one reason.
 
     Attributes:
-        newest_task_id: One of them to look at.
+        newest_task_id: The newest of them, as an example.
     """
 
     reason: TaskFailureReason
@@ -177,8 +177,8 @@ class TaskInLine:
     """An unfinished task.
 
     Attributes:
-        waits: Whether it has still to be let in.
-        pages_left: Pages of it that are neither done nor given up.
+        waits: Whether it has not started yet.
+        pages_left: Its pages that are neither done nor failed.
     """
 
     task_id: str
@@ -188,13 +188,13 @@ class TaskInLine:
 
 @dataclass(frozen=True)
 class TaskGroup:
-    """Unfinished tasks that are alike.
+    """Unfinished tasks with equal device, priority and engine.
 
     Attributes:
-        device: Where they run or are to run; None where that is not known.
-        priority: Their present one.
-        engine: What reads them.
-        tasks: How many.
+        device: Where they run or will run; None if that is unknown.
+        priority: Their present priority.
+        engine: The engine that reads them.
+        tasks: Their number.
     """
 
     status: TaskStatus
@@ -210,17 +210,17 @@ class QueueSnapshot:
 
     Attributes:
         active_tasks: Tasks that run, wait for a retry or are being cancelled.
-        queued_tasks: Tasks that wait to be let in.
-        waiting_pages: Pages of all those that are not done yet.
+        queued_tasks: Tasks that wait to start.
+        waiting_pages: Unfinished pages of all these tasks.
         average_wait: Mean time from queued to started, of the tasks started in the last hour.
-        page_seconds: Mean time a worker spent on a page, of the pages finished in the last hour; None without any.
-        oldest_wait: How long the task that waits longest has waited; zero where none waits.
-        tasks: How many tasks there are in each status.
-        oldest_by_priority: How long the longest waiting task of each priority has waited, the highest first.
-        waits: From queued to started, of the tasks started in the last hour.
-        runs: From started to finished, of the tasks finished in the last hour.
+        page_seconds: Mean time of a worker on a page, of the pages finished in the last hour; None without any.
+        oldest_wait: How long the oldest waiting task has waited; zero if none waits.
+        tasks: The number of tasks in each status.
+        oldest_by_priority: How long the oldest waiting task of each priority has waited, the highest priority first.
+        waits: Times from queued to started, of the tasks started in the last hour.
+        runs: Times from started to finished, of the tasks finished in the last hour.
         failures: Tasks that failed or expired in the last day, by reason, the commonest first.
-        line: Unfinished tasks that were let in, then those that wait, in the order they come; the first of them.
+        line: The first unfinished tasks: running ones, then waiting ones in their order.
         groups: All unfinished tasks that were queued.
     """
 

@@ -1,1 +1,1 @@
-"""What a task is: its states, pages, events, results, and what was asked for."""
+"""What a task is: its states, pages, events, results and options."""

@@ -1,6 +1,6 @@
-"""Several documents that were sent together: admitted together, looked at, cancelled and removed together.
+"""Documents sent together: accepted, watched, cancelled and deleted together.
 
-Not to be taken for the batches of pages that are leased together.
+Pages that are leased together are a chunk, not a batch.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ _WAITING = frozenset({TaskStatus.CREATED, TaskStatus.QUEUED})
 
 @dataclass(frozen=True)
 class NewDocumentBatch:
-    """A batch whose documents were inspected, estimated and placed, and now is to be stored.
+    """A batch ready to be stored: its documents were inspected, estimated and placed.
 
     Attributes:
         batch_id: Sorts by time of creation.
-        tasks: One for each document, in the order they were sent.
-        content: Hash of all that was asked; what an idempotency key stands for.
+        tasks: One for each document, in the order of the request.
+        content: Hash of the whole request, which an idempotency key stands for.
     """
 
     batch_id: str
@@ -33,14 +33,14 @@ class NewDocumentBatch:
 
 @dataclass(frozen=True)
 class DocumentBatch:
-    """A batch as it stands.
+    """A batch as it is now.
 
     Attributes:
-        documents: Documents that were sent; those whose tasks were deleted since are counted here and nowhere else.
-        tasks: How many tasks stand where.
-        pages_total: Pages asked for, of all tasks together.
-        pages_done: Of these, read.
-        pages_failed: Of these, given up.
+        documents: Number of documents sent; only this number includes documents whose tasks were deleted.
+        tasks: Number of tasks in each status.
+        pages_total: Requested pages of all tasks.
+        pages_done: Pages read.
+        pages_failed: Pages failed.
     """
 
     batch_id: str
@@ -53,16 +53,16 @@ class DocumentBatch:
 
     @property
     def status(self) -> TaskStatus:
-        """Where the batch stands as a whole."""
+        """The status of the batch as a whole."""
         return status_of(self.tasks)
 
 
 @dataclass(frozen=True)
 class SubmittedBatch:
-    """What was sent under an idempotency key.
+    """An earlier request with an idempotency key.
 
     Attributes:
-        content: `NewDocumentBatch.content` of it.
+        content: Its `NewDocumentBatch.content`.
     """
 
     batch_id: str
@@ -74,7 +74,7 @@ class BatchSubmission:
     """The answer to a request to make a batch.
 
     Attributes:
-        replayed: It was made by an earlier request with the same key; this one's documents are not needed.
+        replayed: An earlier request with the same key made it; the documents of this request are not needed.
     """
 
     batch: DocumentBatch
@@ -84,8 +84,8 @@ class BatchSubmission:
 def status_of(tasks: Mapping[TaskStatus, int]) -> TaskStatus:
     """One status for many tasks.
 
-    While any is not over: queued until one has begun, then running, or cancelling where nothing else is left. Then, as
-    of a task with many pages: succeeded if all did, cancelled if all were, failed if nothing succeeded, and
+    While any task is unfinished: queued until one starts, then running, or cancelling if the rest is being cancelled.
+    Afterwards: succeeded if all succeeded, cancelled if all were cancelled, failed if none succeeded, and
     partially_succeeded otherwise.
     """
     present = {status for status, number in tasks.items() if number}
@@ -109,15 +109,15 @@ def _unfinished_status(present: set[TaskStatus], unfinished: set[TaskStatus]) ->
 
 
 def content_of(requests: Iterable[TaskCreateRequest]) -> str:
-    """Hash of what was asked: of every document's bytes and options, in their order."""
+    """Hash of the request: of every document's bytes and options, in order."""
     return hashlib.sha256("/".join(request.content for request in requests).encode()).hexdigest()
 
 
 def check_size(documents: int, most: int) -> None:
-    """Refuse a batch that could not even be queued by itself.
+    """Refuse a batch that the queue could not hold even if it were empty.
 
     Raises:
-        BatchTooLarge: `details` hold `documents` and `max_queue_size`.
+        BatchTooLarge: `details` has `documents` and `max_queue_size`.
     """
     if documents > most:
         raise BatchTooLarge(

@@ -1,4 +1,4 @@
-"""What happens to a task, in the order it happens."""
+"""The events of a task, in order."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,7 +39,7 @@ class TaskEvent(StrEnum):
 
 @dataclass(frozen=True)
 class EventRecord:
-    """One entry. `sequence` rises within the whole log and is what readers resume from."""
+    """One entry. `sequence` rises within the whole log; readers resume after it."""
 
     sequence: int
     task_id: str
@@ -50,10 +50,10 @@ class EventRecord:
 
 @dataclass(frozen=True)
 class TaskNotice:
-    """That something happened to a task, and how far it is now.
+    """Notice of new events of a task, with its progress.
 
     Attributes:
-        sequence: Of the newest event of the task; what readers resume from.
+        sequence: That of the newest event of the task; readers resume after it.
     """
 
     sequence: int

@@ -1,4 +1,4 @@
-"""How callers in Python say how a document is to be read."""
+"""Reading options for callers in Python."""
 
 from collections.abc import Mapping
 from typing import Literal, TypedDict
@@ -8,11 +8,11 @@ from pagemill.domain.work.recognition import RecognitionOptions
 
 
 class ReadingOptions(TypedDict, total=False):
-    """How a document is to be read; what is left out, or None, is as usual.
+    """How to read a document. An option that is missing or None has its default.
 
-    `pages` such as "1-3,7,-1"; `ocr`, `engine`, `profile`, `languages` (ISO 639 codes), `dpi` and `rotation` (degrees
-    clockwise) say how pages are recognised, `structure` whether layout and tables are found too; `device` ("cpu",
-    "cuda:0") says where, `deadline_seconds` when to give up.
+    `pages` is a range such as "1-3,7,-1". `ocr`, `engine`, `profile`, `languages` (ISO 639 codes), `dpi` and `rotation`
+    (degrees clockwise) control recognition. `structure` also finds layout and tables. `device` ("cpu", "cuda:0")
+    chooses the device, `deadline_seconds` the time limit.
     """
 
     pages: str | None
@@ -29,10 +29,10 @@ class ReadingOptions(TypedDict, total=False):
 
 
 def task_options(asked: Mapping[str, object]) -> TaskOptions:
-    """Options as tasks have them.
+    """Convert options to those of a task.
 
     Raises:
-        pydantic.ValidationError: One is unknown, or has a value that cannot be used.
+        pydantic.ValidationError: An option is unknown or has a wrong value.
     """
     given = {name: value for name, value in asked.items() if value is not None}
     recognition = {name: given.pop(name) for name in RecognitionOptions.model_fields.keys() & given.keys()}

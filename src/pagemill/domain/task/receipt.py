@@ -1,4 +1,4 @@
-"""The memory receipt of a task: what was promised it, what it took, and what was done when that was not enough."""
+"""The memory receipt of a task: its reservations, its peaks, and what happened when memory was not enough."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ RECEIPT_EVENTS = frozenset(
         TaskEvent.RESOURCE_RELEASED,
     }
 )
-"""The events a receipt is made of."""
+"""The events that a receipt uses."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class RungTaken:
 
     Attributes:
         page: 1-based number of the page that ran out of memory.
-        rung: What was tried next ("smaller_batch", "alone", …); None: it was given up.
-        reason: What it ran into.
-        device: Where that was.
+        rung: The next rung ("smaller_batch", "alone", …); None: the page failed.
+        reason: The reason of the failure.
+        device: Where the page ran out of memory.
         reached_mb: The worker's peak when it failed, MiB.
-        at: When.
+        at: The time.
     """
 
     page: int
@@ -49,19 +49,19 @@ class RungTaken:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a task took of the machine so far; final once the task is.
+    """The memory and time that a task has used so far; final once the task is final.
 
     Attributes:
-        estimated_mb: Peak of one worker expected before it ran, MiB.
-        reserved_mb: The highest reservation of any chunk of it, MiB; None until a chunk ended.
-        peak_mb: The highest peak of any worker on any of its pages, MiB; None until one page ran.
-        devices: Where its pages were worked, in the order they came to it; where none was yet, where it is to run.
+        estimated_mb: Expected peak of one worker before the task ran, MiB.
+        reserved_mb: The highest reservation of any of its chunks, MiB; None until a chunk has ended.
+        peak_mb: The highest peak of any worker on any of its pages, MiB; None until a page has run.
+        devices: The devices that worked on its pages, in order of first use; before that, where it will run.
         rungs: Steps up the out-of-memory ladder, in order.
-        retries: Times a page was tried again, by reason.
+        retries: Number of page retries, by reason.
         workers_lost: Workers that died with one of its pages, by cause.
-        memory_warnings: Times its memory or its device's was found near or over a limit.
-        waited: Time it spent in the queue.
-        worked: Time workers spent on the pages that were read.
+        memory_warnings: How often its memory, or that of its device, was near or over a limit.
+        waited: Time in the queue.
+        worked: Time that workers spent on pages they read.
     """
 
     task_id: str
@@ -79,13 +79,13 @@ class Receipt:
 
 
 def make_receipt(task: Task, events: Sequence[EventRecord], pages: Iterable[TaskPage], *, now: datetime) -> Receipt:
-    """Make out the receipt.
+    """Make the receipt.
 
     Args:
-        task: Whose it is.
-        events: All its `RECEIPT_EVENTS`, oldest first; others do not matter.
+        task: The task.
+        events: All its `RECEIPT_EVENTS`, oldest first; others are ignored.
         pages: Its pages.
-        now: The end of a wait that has not ended.
+        now: The present time, for a wait that has not ended.
     """
     of = {kind: [event for event in events if event.event_type is kind] for kind in RECEIPT_EVENTS}
     released, lost = of[TaskEvent.RESOURCE_RELEASED], of[TaskEvent.WORKER_LOST]
@@ -111,7 +111,7 @@ def _highest(events: Iterable[EventRecord], name: str) -> int | None:
 
 
 def _counted(events: Iterable[EventRecord], *names: str) -> Mapping[str, int]:
-    """By the first of these details that an event has."""
+    """Count events by the first of these details that each has."""
     found = (next((event.details[name] for name in names if event.details.get(name)), "unknown") for event in events)
     return dict(Counter(map(str, found)))
 
@@ -130,7 +130,7 @@ def _rung_taken(event: EventRecord) -> RungTaken:
 
 
 def _waited(events: Iterable[EventRecord], now: datetime) -> timedelta:
-    """Time between every coming into the queue and what took it out again."""
+    """Total time between each entry into the queue and the event that ended that wait."""
     waited, since = timedelta(), None
     for event in events:
         match event.event_type:

@@ -1,4 +1,4 @@
-"""What a task gives back, and how that is written to a file."""
+"""The result of a task, and how to write it to a file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from pagemill.domain.task.task import PageState, Task, TaskPage, TaskStatus
 
 @dataclass(frozen=True)
 class ResultHeader:
-    """What is known of a result before its pages.
+    """The facts about a result that come before its pages.
 
     Attributes:
         task_id: The task.
-        document: The document's name as its sender gave it; shown to people, never trusted.
-        pages_total: Pages asked for.
-        page_count: Pages of the document.
-        status: Where the task stood when the result was written.
+        document: The document's name as its sender gave it; shown to users, never trusted.
+        pages_total: Number of requested pages.
+        page_count: Number of pages in the document.
+        status: The task's status when the result was written.
         created_at: When the task was submitted.
-        finished_at: When it ended; None while it runs.
-        pagemill_version: The program that wrote it.
+        finished_at: When the task ended; None while it runs.
+        pagemill_version: The version that wrote the result.
     """
 
     task_id: str
@@ -45,7 +45,7 @@ class UnreadPage:
 
 
 def unread_page(page: TaskPage, task: Task) -> UnreadPage:
-    """Why a failed or cancelled page was not read: its own failure, or else what ended its task."""
+    """Why a failed or cancelled page was not read: its own failure, or else the end of its task."""
     if page.state is PageState.FAILED:
         reason = page.failure_reason or TaskFailureReason.INTERNAL_ERROR
         return UnreadPage(page.number, reason, page.failure_message or "The page could not be read.")
@@ -54,27 +54,27 @@ def unread_page(page: TaskPage, task: Task) -> UnreadPage:
 
 
 class ResultFormat(Protocol):
-    """A form in which results can be had."""
+    """A format of results."""
 
     @property
     def name(self) -> str:
-        """Of the format, in requests ("text", "pdf")."""
+        """Its name in requests ("text", "pdf")."""
         ...
 
     @property
     def media_type(self) -> str:
-        """With its parameters, for the Content-Type header."""
+        """Its media type with parameters, for the Content-Type header."""
         ...
 
     @property
     def extension(self) -> str:
-        """Of files in this format, with its dot."""
+        """The extension of its files, with the dot."""
         ...
 
 
 @dataclass(frozen=True)
 class FileFormat:
-    """A `ResultFormat` that is made as a whole, once a task is over."""
+    """A `ResultFormat` that is made as a whole, after the task has ended."""
 
     name: str
     media_type: str
@@ -86,15 +86,15 @@ ARCHIVE = FileFormat("zip", "application/zip", ".zip")
 
 
 def result_formats(writers: Mapping[str, ResultFormat]) -> Mapping[str, ResultFormat]:
-    """Every form by name: those that are written page by page first, then those that are made as a whole."""
+    """Every format by name: first those written page by page, then those made as a whole."""
     return {**writers, SEARCHABLE_PDF.name: SEARCHABLE_PDF, ARCHIVE.name: ARCHIVE}
 
 
 class ResultWriter(ResultFormat, Protocol):
-    """Writes results in one format, page by page, so that a long one needs the memory of one page.
+    """Writes results in one format, page by page, so that a long result needs the memory of one page.
 
-    Called in this order: `begin`, then `page` or `unread` for each page by ascending number, then `end`. What they
-    return, one after the other, is the file. `begin` starts afresh; two results at the same time take two writers.
+    Call `begin`, then `page` or `unread` for each page by ascending number, then `end`. The file consists of what they
+    return, in this order. `begin` starts a new file; use one writer for each file that you write at the same time.
     """
 
     def begin(self, header: ResultHeader) -> bytes:
@@ -106,7 +106,7 @@ class ResultWriter(ResultFormat, Protocol):
         ...
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """A page that was not read, marked as such: a result never leaves a page out in silence."""
+        """Mark a page that was not read: a result never omits a page silently."""
         ...
 
     def end(self) -> bytes:

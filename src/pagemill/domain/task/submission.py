@@ -1,4 +1,4 @@
-"""Sending the same thing twice: a request that is repeated is answered with the task it made the first time."""
+"""Repeated requests: a repetition is answered with the task that the first request made."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from pagemill.domain.task.task import Task, TaskCreateRequest
 
 @dataclass(frozen=True)
 class Submitted:
-    """What was sent under an idempotency key.
+    """An earlier request with an idempotency key.
 
     Attributes:
-        task_id: The task it made.
-        content: `TaskCreateRequest.content` of it.
+        task_id: The task that it made.
+        content: Its `TaskCreateRequest.content`.
     """
 
     task_id: str
@@ -24,7 +24,7 @@ class Submission:
     """The answer to a request to make a task.
 
     Attributes:
-        replayed: The task was made by an earlier request with the same key; this one's document is not needed.
+        replayed: An earlier request with the same key made the task; the document of this request is not needed.
     """
 
     task: Task
@@ -32,10 +32,10 @@ class Submission:
 
 
 def check_same(earlier: Submitted, request: TaskCreateRequest) -> None:
-    """Allow a key to be used again only for the same content.
+    """Allow a key a second time only for the same content.
 
     Raises:
-        IdempotencyKeyReused: It is another document, or other options.
+        IdempotencyKeyReused: The document or the options differ.
     """
     if earlier.content != request.content:
         raise IdempotencyKeyReused(

@@ -1,4 +1,4 @@
-"""Tasks, their pages, their states and what people ask for."""
+"""Tasks, their pages, states and options."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -18,10 +18,10 @@ from pagemill.domain.work.recognition import RecognitionOptions, Stage
 
 
 class TaskStatus(StrEnum):
-    """Where a task stands.
+    """The status of a task.
 
-    `retrying` is a running task all of whose open pages wait for the time of their next try; it runs again as soon as
-    one of them is leased.
+    `retrying` is a running task whose unfinished pages all wait for the time of their next attempt; it runs again as
+    soon as one of them is leased.
     """
 
     CREATED = "created"
@@ -37,7 +37,7 @@ class TaskStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more will happen unless somebody asks for it."""
+        """Whether the task has ended; only a retry changes it."""
         return self in FINAL_STATUSES
 
 
@@ -83,21 +83,21 @@ TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
     TaskStatus.CANCELLED: frozenset({TaskStatus.QUEUED}),
     TaskStatus.EXPIRED: frozenset({TaskStatus.QUEUED}),
 }
-"""Every allowed change of status. A final task goes back to the queue only when its failed pages are retried."""
+"""Every allowed change of status. A final task goes back to the queue only to retry its failed pages."""
 
 
 def check_transition(task_id: str, before: TaskStatus, after: TaskStatus) -> None:
-    """Allow a change of status, or say why not.
+    """Check that a change of status is allowed.
 
     Raises:
-        IllegalTransition: The table has no such step.
+        IllegalTransition: The table does not allow it.
     """
     if after not in TRANSITIONS[before]:
         raise IllegalTransition(f"Task {task_id} is {before}; it cannot become {after}.")
 
 
 class PageState(StrEnum):
-    """Where a page of a task stands."""
+    """The state of a page of a task."""
 
     QUEUED = "queued"
     LEASED = "leased"
@@ -112,7 +112,7 @@ class PageState(StrEnum):
 
 
 class Rung(IntEnum):
-    """How far a page has climbed the out-of-memory ladder; each rung keeps what the ones below it changed."""
+    """How far a page has climbed the out-of-memory ladder; each rung keeps the changes of the lower ones."""
 
     USUAL = 0
     SMALLER_BATCH = 1
@@ -123,10 +123,10 @@ class Rung(IntEnum):
 
 
 class CacheUse(StrEnum):
-    """What a task has to do with pages that were read before.
+    """How a task uses pages that were read before.
 
-    `off` reads every page, and shares none. `use` takes pages that the same caller had read from the same content with
-    the same options by a task that shares its own, and shares its own. `refresh` reads every page, and shares them.
+    `off` reads every page and shares none. `use` takes shared pages that the same caller read from the same content
+    with the same options, and shares its own. `refresh` reads every page and shares them.
     """
 
     OFF = "off"
@@ -150,7 +150,7 @@ class TaskStartRequest(BaseModel):
 
 
 class TaskOptions(BaseModel):
-    """What a caller may say about a task, beside the document."""
+    """The options of a task, beside its document."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -173,8 +173,8 @@ class StoredDocument(TextFromOutside):
     """An upload on disk, complete and synced.
 
     Attributes:
-        path: Where it lies; the task owns the file from now on.
-        name: What its sender called it; shown to people, never trusted.
+        path: Its path; the task owns the file from now on.
+        name: The name that its sender gave it; shown to users, never trusted.
         size_bytes: Its size.
         sha256: Hex digest of its bytes.
     """
@@ -189,11 +189,11 @@ class StoredDocument(TextFromOutside):
 
 @dataclass(frozen=True)
 class TaskCreateRequest(TextFromOutside):
-    """Everything `TaskManager.create_task` needs: a stored document and what to do with it.
+    """Everything that `TaskManager.create_task` needs: a stored document and what to do with it.
 
     Attributes:
-        caller: Whom tasks are shared out between; empty where everybody may ask.
-        idempotency_key: A request with a key the caller used before is answered with the task it made then.
+        caller: Who sent it; callers share the places fairly. Empty if the API is open.
+        idempotency_key: A request with a key that the caller used before gets the task of that earlier request.
     """
 
     document: StoredDocument
@@ -203,29 +203,29 @@ class TaskCreateRequest(TextFromOutside):
 
     @property
     def content(self) -> str:
-        """Hash of what was asked: of the document's bytes and every option."""
+        """Hash of the request: of the document's bytes and every option."""
         asked = f"{self.document.sha256}/{self.options.model_dump_json()}"
         return hashlib.sha256(asked.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Task:
-    """One document and its fate.
+    """One document and what becomes of it.
 
     Attributes:
         task_id: Sorts by time of creation.
-        estimated_memory_mb: Peak expected before it ran, MiB.
-        actual_memory_mb: Highest peak of any worker on any of its pages, MiB; None until one page ran.
-        assigned_device: Where it is to run, or ran.
+        estimated_memory_mb: Expected peak before it ran, MiB.
+        actual_memory_mb: Highest peak of any worker on any of its pages, MiB; None until a page has run.
+        assigned_device: Where it will run, or ran.
         service_instance_id: The pooled service that last worked on it.
-        resource_cleanup_completed: Everything it held was released, and that was checked.
-        pages_total: Pages asked for.
-        pages_done: Of these, read.
-        pages_failed: Of these, given up.
-        caller: Who sent it; empty where everybody may ask.
-        deadline_at: When it expires unless it is done; None for no deadline.
-        batch_id: The documents it was sent together with; None where it was sent alone.
-        page_pixels: Pixels of its largest page image, where that is known.
+        resource_cleanup_completed: It has released everything, and Pagemill has verified that.
+        pages_total: Number of requested pages.
+        pages_done: Number of pages read.
+        pages_failed: Number of failed pages.
+        caller: Who sent it; empty if the API is open.
+        deadline_at: When it expires unless it has ended; None for no deadline.
+        batch_id: Its batch; None if it was sent alone.
+        page_pixels: Pixels of its largest page image, if known.
     """
 
     task_id: str
@@ -256,10 +256,10 @@ class Task:
 
 
 def check_startable(task: Task) -> None:
-    """Allow a task to be put into the queue by people: a new one, or one that is over with pages left to read.
+    """Check that users may queue the task: it is new, or it has ended with pages left to read.
 
     Raises:
-        IllegalTransition: It is under way, or all its pages were read.
+        IllegalTransition: It is queued or running, or all its pages were read.
     """
     if not (task.status is TaskStatus.CREATED or task.status.is_final):
         raise IllegalTransition(f"Task {task.task_id} is {task.status}; it has already started.")
@@ -268,10 +268,10 @@ def check_startable(task: Task) -> None:
 
 @dataclass(frozen=True)
 class NewTask:
-    """A task that was inspected, estimated and placed, and now is to be stored.
+    """A task ready to be stored: it was inspected, estimated and placed.
 
     Attributes:
-        circumstances: Under what its pages will be worked; those that are quarantined there are given up at once.
+        circumstances: Model set, device and limit for its pages; pages quarantined under them fail at once.
     """
 
     task_id: str
@@ -288,12 +288,12 @@ class NewTask:
 
 @dataclass(frozen=True)
 class TaskPage:
-    """One page of a task as people are shown it.
+    """One page of a task, for users.
 
     Attributes:
         number: 1-based position in the document.
-        attempts: Times the page's own work failed.
-        crashes: Times a worker died while it held this page.
+        attempts: How often the page's own work failed.
+        crashes: How often a worker died while it held this page.
         rung: How far it has climbed the out-of-memory ladder.
     """
 
@@ -313,16 +313,16 @@ class TaskPage:
 
 @dataclass(frozen=True)
 class PageLease:
-    """The right to work some pages of one task until a time.
+    """The right to work on some pages of one task until a certain time.
 
     Attributes:
-        token: Fencing token; a commit under an older one is refused.
+        token: Fencing token; the queue refuses a commit with an older one.
         pages: 1-based page numbers, ascending.
-        attempts: For each of `pages`, how often its own work has failed before.
+        attempts: For each of `pages`, how often its own work has failed.
         crashes: For each of `pages`, how often a worker died with it.
-        until: When the lease ends unless renewed.
+        until: When the lease ends unless it is renewed.
         rungs: For each of `pages`, how far it has climbed the out-of-memory ladder.
-        pixels: Pixels of the document's largest page image, where that is known.
+        pixels: Pixels of the document's largest page image, if known.
         is_unserved: No page of the task was settled since it was queued or refused a service.
     """
 
@@ -342,9 +342,9 @@ class PageLease:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """When a failed page is tried again; the settings' `tasks.retry`.
+    """When to retry a failed page; the settings' `tasks.retry`.
 
-    `memory_reduction_factor` is what a batch is multiplied by after running out of memory.
+    `memory_reduction_factor` multiplies the batch size after a page has run out of memory.
     """
 
     max_attempts: int = 3

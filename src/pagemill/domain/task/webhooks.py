@@ -1,4 +1,4 @@
-"""Messages to other services about what happened, as Standard Webhooks has them (standardwebhooks.com)."""
+"""Messages to other services about events, as Standard Webhooks defines them (standardwebhooks.com)."""
 
 import base64
 import binascii
@@ -21,7 +21,7 @@ LONGEST_DELAY = timedelta(hours=2)
 MAX_URL_LENGTH = 2048
 MAX_HOST_LENGTH = 253
 LONGEST_ERROR = 500
-"""Receivers have a say in errors, and could write novels."""
+"""Errors quote receivers, which could send long texts."""
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _AFTER_BRACKET = re.compile(r"\](?::[0-9]*)?$")
@@ -29,11 +29,11 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class WebhookFailed(Exception):
-    """A message was not accepted by its receiver; no request and no task fails by this.
+    """The receiver did not accept a message. No request and no task fails because of this.
 
     Attributes:
         message: Why, as one sentence of bounded length.
-        retryable: Whether it may be accepted later.
+        retryable: Whether the receiver may accept it later.
     """
 
     def __init__(self, message: str, *, retryable: bool = True) -> None:
@@ -44,12 +44,12 @@ class WebhookFailed(Exception):
 
 @dataclass(frozen=True)
 class Delivery:
-    """A message that is to be sent now.
+    """A message to send now.
 
     Attributes:
-        message_id: The same at every try, so that receivers can tell repetitions.
-        body: JSON, sent byte by byte as it was signed.
-        attempts: Tries, this one included.
+        message_id: The same at every attempt, so that receivers can recognise repetitions.
+        body: JSON, sent byte for byte as it was signed.
+        attempts: Number of attempts, including this one.
     """
 
     delivery_id: int
@@ -63,7 +63,7 @@ def signing_key(secret: str) -> bytes:
     """The key within a secret `whsec_…`.
 
     Raises:
-        InvalidSettings: It is no such secret.
+        InvalidSettings: It is not such a secret.
     """
     try:
         key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
@@ -81,11 +81,11 @@ _SECRET_HELP = (
 
 
 def signed_headers(delivery: Delivery, *, key: bytes, timestamp: int) -> dict[str, str]:
-    """The headers that say who sent the message, and when.
+    """The headers that prove who sent the message, and when.
 
     Args:
-        delivery: What is sent.
-        key: Of `signing_key`.
+        delivery: The message.
+        key: From `signing_key`.
         timestamp: Seconds since 1970.
     """
     content = f"{delivery.message_id}.{timestamp}.{delivery.body}".encode()
@@ -98,7 +98,7 @@ def signed_headers(delivery: Delivery, *, key: bytes, timestamp: int) -> dict[st
 
 
 def retry_delay(attempts: int) -> timedelta | None:
-    """Wait after so many failed tries; None: give up. 5 s, 25 s, 2 min, 10 min, 52 min, 2 h, 2 h: about five hours."""
+    """Wait after this many failures; None: give up. 5 s, 25 s, 2 min, 10 min, 52 min, 2 h, 2 h: about five hours."""
     if attempts >= MAX_ATTEMPTS:
         return None
     factor: int = 5 ** (attempts - 1)
@@ -109,12 +109,12 @@ def check_webhook(url: str, *, sends: bool, allow_private: bool) -> None:
     """Refuse a webhook that this service could never deliver.
 
     Args:
-        url: Where it is to be sent.
+        url: The receiver.
         sends: Whether the service sends webhooks at all.
-        allow_private: Whether it may write to addresses of its own network.
+        allow_private: Whether it may send to addresses of its own network.
 
     Raises:
-        InvalidRequest: It could not, and what to do.
+        InvalidRequest: It can never deliver it; the message says what to do.
     """
     if not sends:
         raise InvalidRequest(
@@ -130,10 +130,11 @@ def check_webhook(url: str, *, sends: bool, allow_private: bool) -> None:
 
 
 def check_url(url: str) -> None:
-    """Refuse what can be no address of a webhook.
+    """Refuse a URL that cannot be a webhook's.
 
     Raises:
-        InvalidRequest: It is no `http` or `https` URL with a host and without a password; the message says what to do.
+        InvalidRequest: It is not an `http` or `https` URL with a host and without a password; the message says what to
+            do.
     """
     if why := _why_unusable(url):
         raise InvalidRequest(f"A webhook needs a URL such as https://example.com/hook. {why}")
@@ -178,7 +179,7 @@ def _is_address(host: str, kind: type[ipaddress.IPv4Address] | type[ipaddress.IP
 
 
 def _is_known_to_be_private(host: str) -> bool:
-    """Whether it is without looking the name up; a name is looked up whenever a message is sent."""
+    """Whether the host is an IP address of a private network. A name is looked up only when a message is sent."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -188,9 +189,9 @@ def _is_known_to_be_private(host: str) -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open Internet, so that nobody reaches our own network by way of us.
+    """Whether an IP address is on the open Internet, so that callers cannot reach our own network through us.
 
-    Addresses of IPv4 hidden in IPv6 count as what is hidden in them.
+    IPv4 addresses inside IPv6 addresses count as IPv4 addresses.
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):

@@ -1,1 +1,1 @@
-"""What workers are asked to do, by which engines, and how it ended."""
+"""The work of workers: requests, engines and outcomes."""

@@ -1,4 +1,4 @@
-"""What waits to be worked, and of what kind it is."""
+"""Waiting pages, by kind."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from pagemill.domain.work.recognition import Stage
 
 @dataclass(frozen=True, order=True)
 class PageKind:
-    """What waiting pages of a task are told apart by: a plan counts by it, and a claim takes pages of exactly one.
+    """The kind of a waiting page: a plan counts pages by kind, and a claim takes pages of one kind.
 
     Attributes:
-        stage: What is to be done next.
-        alone: The page must have its lane to itself.
-        device: Where the page is to be recognised: its task's device, or the one it fell back to.
+        stage: The next stage.
+        alone: The page needs its lane to itself.
+        device: Where to recognise the page: its task's device, or the one that it fell back to.
     """
 
     stage: Stage
@@ -23,7 +23,7 @@ class PageKind:
 
     @property
     def works_on(self) -> DeviceId:
-        """Where its work takes memory; text layers are taken on the CPU, whatever device waits for the rest."""
+        """The device whose memory the work takes; text layers always use the CPU."""
         return CPU if self.stage is Stage.TEXT else self.device
 
 
@@ -32,11 +32,11 @@ class Backlog:
     """A running task with pages to work on, as the dispatcher sees it.
 
     Attributes:
-        sequence: Order of admission; lower came first.
-        waiting: Pages that can be worked on now, by kind.
-        leased: Pages in the hands of workers now, all kinds together.
-        caller: Who sent it; callers share what there is, each among its own tasks.
-        structure: Whether layout and tables are to be found.
+        sequence: Order of admission; lower numbers came first.
+        waiting: Pages that can run now, by kind.
+        leased: Pages that workers hold now, all kinds together.
+        caller: Who sent it; callers share the places, each among its own tasks.
+        structure: Whether to find layout and tables.
         is_unserved: No page of it was settled since it was queued or refused a service.
     """
 

@@ -1,4 +1,4 @@
-"""What an engine is: how it is described to the server, and what it does in a worker."""
+"""What an engine is: its description for the server, and what it does in a worker."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,13 +15,13 @@ class EngineProfile:
     """One way to run an engine.
 
     Attributes:
-        name: "accurate", "fast", …; the first of an engine is its default.
-        seed: Memory before anything was learned.
-        languages: ISO 639 codes it reads; empty where that is not known before it is loaded.
-        max_pixels: Page images are rendered so that they have no more pixels than this.
-        loads_languages: Each choice of languages is loaded for itself; else one set of models reads them all.
-        default_languages: What is loaded for a task that names none, where languages are loaded.
-        unusable: Why it cannot be run here and what to do about it, one sentence or two; empty where it can.
+        name: "accurate", "fast", …; the first profile of an engine is its default.
+        seed: Memory before Pagemill has learned anything.
+        languages: ISO 639 codes that it reads; empty if that is unknown before it loads.
+        max_pixels: The most pixels of a rendered page image.
+        loads_languages: Each choice of languages needs its own models; otherwise one model set reads all languages.
+        default_languages: The languages to load for a task that names none, if languages have models of their own.
+        unusable: Why it does not run here and what to do, one or two sentences; empty if it does.
     """
 
     name: str
@@ -34,11 +34,11 @@ class EngineProfile:
 
     @property
     def batch_size(self) -> int:
-        """Text lines in one run of its recognition model, where nobody says otherwise; 1: lines are read one by one."""
+        """Text lines in one run of its recognition model by default; 1: it reads lines one by one."""
         return self.seed.batch_size
 
     def model_languages(self, languages: Iterable[str]) -> tuple[str, ...]:
-        """Which models these languages are read with: choices with equal answers share one model set."""
+        """The models that read these languages: choices with equal results share one model set."""
         if not self.loads_languages:
             return ()
         return tuple(sorted(set(languages) or set(self.default_languages)))
@@ -53,13 +53,13 @@ class EngineSpec:
         factory: Where a worker finds it: `"package.module:attribute"`, an `EngineFactory`.
         profiles: The ways to run it, default first.
         device_kinds: "cpu", "cuda".
-        requires: Import names that must be installed for it, checked without importing them.
-        interpreter: Python of the environment it lives in; None for ours.
+        requires: Import names that it needs; Pagemill checks them without importing them.
+        interpreter: The Python of its environment; None for ours.
         distribution: The package whose version is the engine's.
-        version: That version; empty where it is not installed.
-        unusable: Why it cannot be used here and what to do about it, one sentence or two; empty where it can.
-        more_languages: How to get languages it lacks, one sentence; empty where there is no way.
-        finds_structure: It finds layout and tables by itself, so that no structure models are loaded beside it.
+        version: That version; empty if it is not installed.
+        unusable: Why it is unavailable here and what to do, one or two sentences; empty if it is available.
+        more_languages: How to get missing languages, one sentence; empty if there is no way.
+        finds_structure: It finds layout and tables by itself and needs no structure models.
     """
 
     name: str
@@ -108,9 +108,9 @@ class StructureSpec:
 
     Attributes:
         factory: Where a worker finds them: `"package.module:attribute"`, a `StructureFactory`.
-        seed: What they add to the memory of a worker that has an engine.
-        reader_seed: What they add to that of a reader, which brings none of the libraries they need.
-        requires: Import names that must be installed for them.
+        seed: What they add to the memory of a worker with an engine.
+        reader_seed: What they add to the memory of a reader, which has loaded none of their libraries.
+        requires: Import names that they need.
     """
 
     factory: str
@@ -121,14 +121,14 @@ class StructureSpec:
 
 @dataclass(frozen=True)
 class EngineConfig:
-    """What an engine is made with, in its worker.
+    """The configuration of an engine in its worker.
 
     Attributes:
         profile: One of its profiles.
         languages: ISO 639 codes; empty for the default models.
-        device: "cpu", or "cuda:N" as CUDA numbers it in that worker, which sees no GPU but its own.
-        threads: Threads it may compute with.
-        options: Further settings of this engine, from `engines.<name>` in the configuration.
+        device: "cpu", or "cuda:N" as CUDA numbers it in that worker, which sees only its own GPU.
+        threads: Threads that it may use.
+        options: More settings of this engine, from `engines.<name>` in the configuration.
     """
 
     profile: str
@@ -147,14 +147,14 @@ class Engine(Protocol):
         Args:
             image: The page as stored, not yet turned upright.
             number: 1-based page number, for the result.
-            rotation: Degrees clockwise to turn it by first; None to find out.
+            rotation: Degrees clockwise to turn it first; None to find the right turn.
             batch_size: Most text lines in one run of the recognition model; None for the engine's own.
 
         Returns:
             The page in coordinates of the upright image, blocks in reading order. No text is no error.
 
         Raises:
-            OutOfMemory: An allocation failed, in whatever words the engine's libraries say that.
+            OutOfMemory: An allocation failed, however the engine's libraries report that.
             EngineFailed: Anything else went wrong with this page.
         """
         ...
@@ -169,7 +169,7 @@ class Engine(Protocol):
 
 
 class EngineFactory(Protocol):
-    """Makes a loaded engine: models read and one small image recognised, so that READY means ready."""
+    """Makes a loaded engine: it reads the models and recognises one small image, so that READY means ready."""
 
     def __call__(self, config: EngineConfig) -> Engine:
         """Load.
@@ -185,13 +185,13 @@ class StructureAnalyser(Protocol):
     """Loaded structure models: find layout and tables on a page that was read. Runs in a worker, on one thread."""
 
     def structured(self, page: Page, image: PageImage) -> Page:
-        """The same page, its lines in blocks of the right kind, tables with rows, columns and spans.
+        """The same page, with its lines in blocks of the right kind, and tables with rows, columns and spans.
 
-        Every line is kept; one that runs through several cells of a table is parted between them.
+        It keeps every line; a line that runs through several cells of a table is split between them.
 
         Args:
-            page: As it was read, or taken from a text layer.
-            image: The page as stored, not yet turned upright; of any size, for the page's own is scaled to it.
+            page: The page from an engine or a text layer.
+            image: The page as stored, not yet turned upright, in any size.
 
         Raises:
             OutOfMemory: An allocation failed.

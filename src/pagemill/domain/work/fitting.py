@@ -1,4 +1,4 @@
-"""What never fits: what a device could not hold if nobody else used it. One rule, for the door and for the pool."""
+"""What never fits: what a device could not hold even if nothing else used it. One rule for requests and the pool."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pagemill.domain.memory import CPU, MIB, Ceiling, DeviceId, MemoryNeed, dema
 
 @dataclass(frozen=True)
 class Lack:
-    """A device that can never hold what is asked of it."""
+    """A device that can never hold what the work needs."""
 
     device: DeviceId
     needed_bytes: int
@@ -17,12 +17,12 @@ class Lack:
 
     @property
     def missing_bytes(self) -> int:
-        """By how much its limit is too small."""
+        """How much is missing in its limit."""
         return self.ceiling.limit_for(self.needed_bytes) - self.ceiling.limit_bytes
 
     @property
     def error(self) -> NeverFits:
-        """With the numbers, and the limit that would be enough."""
+        """The error, with the numbers and the limit that would be enough."""
         ceiling, name = self.ceiling, "host memory" if self.device == CPU else f"memory of {self.device}"
         enough_mb = in_mib(ceiling.limit_for(self.needed_bytes))
         return NeverFits(
@@ -41,9 +41,9 @@ class Lack:
 def within_ceilings(
     device: DeviceId, need: MemoryNeed, modest: MemoryNeed, ceilings: Mapping[DeviceId, Ceiling]
 ) -> MemoryNeed:
-    """The need; where a device can never hold it, but could hold a modest one, all that can be promised of it.
+    """The need; if a device can never hold it but could hold a modest one, all that Pagemill can reserve of the device.
 
-    A need is learned from what other pages took, and these decide about no page that it never fits: it is tried.
+    Pagemill learns needs from other pages, and other pages must not decide that a page never fits: it is tried.
     """
     modestly = demands(device, modest)
 
@@ -56,7 +56,7 @@ def within_ceilings(
 
 
 def find_lack(device: DeviceId, need: MemoryNeed, ceilings: Mapping[DeviceId, Ceiling]) -> Lack | None:
-    """The first device that can never hold what the need asks of it; None where all can once others leave them."""
+    """The first device that can never hold its part of the need; None if all can once they are free."""
     lacks = (
         Lack(name, asked, ceilings[name])
         for name, asked in demands(device, need).items()

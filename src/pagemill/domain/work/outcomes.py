@@ -13,11 +13,11 @@ class PageRead:
 
     Attributes:
         number: 1-based page number.
-        payload: `Page.to_json()` of it; opaque to the server.
-        seconds: Time the worker spent on it.
-        peak_bytes: The worker's highest resident size while it did.
-        pixels: Pixels of the image the engine worked on; 0 for a text layer.
-        confidence: `Page.confidence` of it.
+        payload: Its `Page.to_json()`; opaque to the server.
+        seconds: Time that the worker spent on it.
+        peak_bytes: The worker's highest resident size meanwhile.
+        pixels: Pixels of the image that the engine read; 0 for a text layer.
+        confidence: Its `Page.confidence`.
     """
 
     number: int
@@ -30,14 +30,14 @@ class PageRead:
 
 @dataclass(frozen=True)
 class PageNeedsOcr:
-    """The reader found no text layer it could trust; the page is to be recognised."""
+    """The reader found no trustworthy text layer; an engine must recognise the page."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class PageFailed(TextFromOutside):
-    """The worker lives, but this page could not be read."""
+    """The worker is alive, but could not read this page."""
 
     number: int
     reason: TaskFailureReason
@@ -50,7 +50,7 @@ PageOutcome = PageRead | PageNeedsOcr | PageFailed
 
 
 class LossCause(StrEnum):
-    """Why a worker is no more, where that was not asked for."""
+    """Why a worker ended unexpectedly."""
 
     CRASH = "crash"
     HANG = "hang"
@@ -68,9 +68,9 @@ class WorkerLoss(TextFromOutside):
 
     Attributes:
         cause: The kind of death.
-        message: What is known of it, for people: signal, exit code, last words on stderr.
-        page: The page it was working on, which may be to blame; None where it was on none.
-        peak_bytes: The highest resident size seen; what it needed was at least this.
+        message: The details, for users: signal, exit code, last output on stderr.
+        page: The page that it was working on, which may be to blame; None if it was on none.
+        peak_bytes: The highest resident size seen; it needed at least this.
     """
 
     cause: LossCause
@@ -80,7 +80,7 @@ class WorkerLoss(TextFromOutside):
 
     @property
     def reason(self) -> TaskFailureReason:
-        """What a page that ends by this is marked with."""
+        """The failure reason of a page that ends with this loss."""
         return _REASONS[self.cause]
 
 
@@ -101,9 +101,9 @@ class ChunkOutcome:
     """How a chunk ended.
 
     Attributes:
-        settled: Pages that had an outcome of their own, in the order they came.
+        settled: Outcomes of single pages, in order of arrival.
         loss: How the worker was lost, if it was.
-        reserved_bytes: What the ledger promised the chunk on its device.
+        reserved_bytes: The chunk's reservation on its device.
     """
 
     settled: tuple[int, ...]

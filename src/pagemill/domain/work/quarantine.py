@@ -1,4 +1,4 @@
-"""Under what a page has killed its workers, and so under what it is not tried again for a while."""
+"""The circumstances under which a page killed its workers, and is therefore not tried again for a while."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ from pagemill.domain.work.recognition import ModelSetKey
 
 @dataclass(frozen=True)
 class Circumstances:
-    """Another model set, another device or a larger limit are other circumstances: there the page is tried again.
+    """Pagemill tries a quarantined page again with another model set, on another device or under a larger limit.
 
     Attributes:
-        model_set: What worked on the page, and on which device.
-        limit_bytes: That device's memory limit.
+        model_set: The model set that worked on the page, with its device.
+        limit_bytes: The memory limit of that device.
     """
 
     model_set: ModelSetKey

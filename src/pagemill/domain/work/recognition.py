@@ -1,4 +1,4 @@
-"""How pages are to be read, and the model sets that read them."""
+"""How to read pages, and the model sets that read them."""
 
 import hashlib
 import json
@@ -15,34 +15,34 @@ from pagemill.domain.work.engine_spec import EngineProfile
 
 MOST_LANGUAGES = 32
 READER = "reader"
-"""The engine name of a worker without an engine: it inspects documents and takes text layers."""
+"""The engine name of a worker without an engine, which inspects documents and reads text layers."""
 EXPORT = "export"
-"""The profile of a reader that makes whole documents. That takes minutes, so it is a process apart from the others."""
+"""The profile of a reader that makes whole documents. That takes minutes, so it is a separate process."""
 
 INSPECT = "inspect"
-"""The profile under which a reader is had for a first look at an upload: the same process, places of their own."""
+"""The profile of a reader that inspects uploads: the same kind of process, with its own places."""
 
 
 class Stage(StrEnum):
-    """What is to be done next for a page: look for its text layer, or recognise its image."""
+    """The next step for a page: look for its text layer, or recognise its image."""
 
     TEXT = "text"
     OCR = "ocr"
 
 
 class RecognitionOptions(BaseModel):
-    """Everything that changes what a page reads as; two tasks with equal options read alike.
+    """Everything that affects the text of a page; two tasks with equal options read alike.
 
     Attributes:
-        ocr: When to recognise, and when to take the text layer.
+        ocr: When to recognise, and when to use the text layer.
         engine: Name in the engine registry.
-        profile: The engine's trade between accuracy and speed ("accurate", "fast").
-        languages: ISO 639 codes the text is in; empty leaves it to the engine's default models.
-        dpi: Resolution PDF pages are rendered at.
-        rotation: Degrees clockwise to turn every page by; None finds each page's own upright.
-        allow_lower_resolution: A page that runs out of memory whatever else is tried may be read at half the dpi; it
-            then says so in its warnings.
-        structure: Find layout and tables, too.
+        profile: The engine's trade-off between accuracy and speed ("accurate", "fast").
+        languages: ISO 639 codes of the text; empty for the engine's default models.
+        dpi: Resolution at which PDF pages are rendered.
+        rotation: Degrees clockwise to turn every page; None finds which way is up on each page.
+        allow_lower_resolution: If all else fails for lack of memory, read the page at half the dpi, and add a warning
+            to it.
+        structure: Also find layout and tables.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,17 +58,17 @@ class RecognitionOptions(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the canonical form; part of the key under which page results are kept."""
+        """Hash of the canonical form; part of the key of stored page results."""
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, order=True)
 class ModelSetKey:
-    """What makes two model sets the same: one resident process serves all work with an equal key.
+    """The identity of a model set: one resident process can serve all work with an equal key.
 
-    `engine` is `READER` for the worker that recognises nothing. `languages` are those that were loaded for themselves;
-    with `structure` it holds the structure models, too.
+    `engine` is `READER` for a worker that recognises nothing. `languages` are those with models of their own.
+    With `structure`, the model set also holds the structure models.
     """
 
     engine: str
@@ -79,7 +79,7 @@ class ModelSetKey:
 
     @classmethod
     def reader(cls, device: DeviceId, *, structure: bool = False) -> "ModelSetKey":
-        """The key of the worker that inspects documents and takes text layers."""
+        """The key of the worker that inspects documents and reads text layers."""
         return cls(READER, "", (), device, structure)
 
     @classmethod
@@ -89,7 +89,7 @@ class ModelSetKey:
 
     @classmethod
     def of(cls, options: RecognitionOptions, device: DeviceId, profile: EngineProfile) -> "ModelSetKey":
-        """The model set that reads pages with these options, of that profile of the engine, on that device."""
+        """The model set that reads pages with these options, with this engine profile, on this device."""
         languages = profile.model_languages(options.languages)
         return cls(options.engine, profile.name, languages, device, options.structure)
 
@@ -107,19 +107,19 @@ class ModelSetKey:
 
 @dataclass(frozen=True)
 class ChunkParams:
-    """What a service is asked to read: some pages of one document.
+    """A request to a service: read some pages of one document.
 
     Attributes:
         document: Path of the document, readable by the worker.
-        pages: 1-based page numbers, in the order they are to be read.
-        stage: Take text layers, or recognise.
-        options: How.
-        batch_size: Most text lines recognised in one run of the engine; the memory lever of the OOM ladder.
-        page_timeout_s: Longest one page may take before its worker counts as hung.
-        pixels: Pixels of the largest page image to be expected, for the memory reservation; None reserves for the
-            largest the engine's profile allows.
-        climbed: The pages were tried before, and there was too little memory.
-        notes: Put among the warnings of every page read, for those who read the result.
+        pages: 1-based page numbers, in the order in which to read them.
+        stage: Read text layers, or recognise.
+        options: How to read them.
+        batch_size: Most text lines in one run of the engine; the out-of-memory ladder lowers it.
+        page_timeout_s: Longest time for one page before its worker counts as hung.
+        pixels: Pixels of the largest expected page image, for the reservation; None reserves for the largest image
+            that the engine's profile allows.
+        climbed: The pages ran out of memory before.
+        notes: Warnings to add to every page.
     """
 
     document: str
