@@ -26,6 +26,7 @@ from pagemill.tasks.duties.webhook_setup import WebhookConfig
 from pagemill.tasks.work.chunk_params import ChunkRules
 from pagemill.tasks.work.chunks import ChunkConfig
 from pagemill.tasks.work.dispatcher import DispatcherConfig
+from pagemill.web.connections import ConnectionRules
 from pagemill.web.web_config import WebConfig
 
 LOCAL_OWNER = "local"
@@ -213,6 +214,17 @@ def webhook_config(settings: Settings) -> WebhookConfig:
         secret=None if secret is None else secret.get_secret_value(),
         allow_private=settings.webhooks.allow_private,
         alert_url=settings.alerts.webhook_url,
+    )
+
+
+def connection_rules(settings: Settings) -> ConnectionRules:
+    """The HTTP server's limits on connections."""
+    server = settings.server
+    return ConnectionRules(
+        most=server.max_connections,
+        most_by_address=server.max_connections_per_address,
+        trusted_proxies=server.trusted_proxies,
+        idle_timeout=timedelta(seconds=server.idle_timeout_seconds),
     )
 
 

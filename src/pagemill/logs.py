@@ -5,7 +5,9 @@ An error is told by a plain traceback: to draw one with local variables takes se
 
 import logging
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from typing import Literal, TextIO
 
 import structlog
@@ -37,6 +39,29 @@ def _bound_message(_logger: WrappedLogger, _name: str, event: EventDict) -> Even
     return event
 
 
+class OncePerMinute(logging.Filter):
+    """Lets each message through once a minute, with how often it was held back; errors with a traceback always."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._monotonic = monotonic
+        self._seen: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is to be logged."""
+        if record.exc_info:
+            return True
+        message, now = str(record.msg), self._monotonic()
+        since, held_back = self._seen.get(message, (now - 60, 0))
+        if now - since < 60:
+            self._seen[message] = (since, held_back + 1)
+            return False
+        self._seen[message] = (now, 0)
+        if held_back:
+            record.msg = f"{message} ({held_back} times more in the last minute)"
+        return True
+
+
 def _write_traceback(out: TextIO, exc_info: ExcInfo) -> None:
     out.write("\n" + plain_traceback(exc_info).rstrip("\n"))
 
@@ -48,6 +73,8 @@ SHARED: tuple[Processor, ...] = (
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
+REPEATED = ("pagemill.web.connections", "pagemill.web.http_server", "uvicorn.error")
+"""Whoever can connect can have these log; they say the same once a minute."""
 QUIET = ("alembic", "asyncio", "httpx", "multipart", "uvicorn.error")
 
 
@@ -62,6 +89,8 @@ def configure_logging(level: str, form: Literal["console", "json"]) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    for name in REPEATED:
+        logging.getLogger(name).filters = [OncePerMinute()]
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 

@@ -95,6 +95,16 @@ class ServerSettings(_Section):
     """Bearer tokens that may use the API. Without any, the API is open."""
     allowed_hosts: tuple[str, ...] = ()
     """Host names that clients may use, beside IP addresses and names without a dot; "*" allows any."""
+    idle_timeout_seconds: Seconds = 15
+    """A connection that waits this long for a complete request head is closed."""
+    max_connections: Count = 1000
+    """Most connections at the same time, if the limit on open files allows them. When all are taken, the connection
+    that has waited longest for a request is closed."""
+    max_connections_per_address: Count = 100
+    """Most connections from one IPv4 address or one IPv6 network of 64 bits."""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses of proxies: their connections are not counted by address, and they may name the client's address in
+    `X-Forwarded-For`."""
 
 
 class PoolSettings(_Section):

@@ -151,6 +151,13 @@ def test_a_long_document_is_told_page_by_page_and_holds_nothing_up(door: Door) -
         assert door.meter.longest_s < LONGEST_PAUSE_S, (path, door.meter.longest_s)
 
 
+def test_a_body_in_crumbs_holds_nothing_up(door: Door) -> None:
+    head = b"Host: localhost\r\nContent-Type: application/pdf\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = door.say(b"POST /tasks HTTP/1.1\r\n" + head + b"1\r\na\r\n" * 60_000 + b"0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 4"), answer[:200]
+    assert door.meter.longest_s < LONGEST_PAUSE_S
+
+
 @pytest.mark.parametrize("crumb", [b"\r\n", b"\r\n--", b"\r\n--b", b"\r", b"-", b"\r\n--a", b"\0"])
 @pytest.mark.parametrize("place", ["before", "within", "after"])
 def test_a_form_of_near_boundaries_holds_nothing_up(door: Door, crumb: bytes, place: str) -> None:

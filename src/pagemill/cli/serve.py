@@ -8,23 +8,18 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-import uvicorn
-
 from pagemill.app import Application, http_api
 from pagemill.cli.exits import ExitCode
+from pagemill.configs import connection_rules
 from pagemill.domain.errors import InvalidSettings
 from pagemill.domain.work.engine_spec import EngineSpec
 from pagemill.engines.allocator import share_one_heap
 from pagemill.logs import configure_logging
 from pagemill.memory.probes.machine import MachineProbe
 from pagemill.settings import Settings
+from pagemill.web.http_server import HttpServer, listening, raise_descriptor_limit
 
 logger = logging.getLogger(__name__)
-
-SHUTDOWN_SECONDS = 10
-"""Requests still open at the end get this long; workers' batches are given back after it."""
-BACKLOG = 2048
-"""Connections that may wait to be accepted."""
 
 
 async def serve_http(
@@ -42,19 +37,12 @@ async def serve_http(
     """
     share_one_heap()
     configure_logging(settings.log_level, settings.log_format)
+    raise_descriptor_limit()
     with _listening(settings.server.host, settings.server.port) as listener:
         application = Application(settings, engines=engines, machine=machine)
-        config = uvicorn.Config(
-            http_api(application),
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        )
         async with application.running():
             _spare_collections()
-            await _Server(config, application).serve([listener])
+            await _Server(application).serve([listener])
     return ExitCode.OK
 
 
@@ -67,11 +55,11 @@ def _spare_collections() -> None:
     gc.freeze()
 
 
-class _Server(uvicorn.Server):
+class _Server(HttpServer):
     """Says where it listens, answers those who wait before it ends, and ends without killing itself by the signal."""
 
-    def __init__(self, config: uvicorn.Config, application: Application) -> None:
-        super().__init__(config)
+    def __init__(self, application: Application) -> None:
+        super().__init__(http_api(application), connection_rules(application.settings))
         self._application = application
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -94,8 +82,7 @@ class _Server(uvicorn.Server):
 
 def _listening(host: str, port: int) -> socket.socket:
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return listening(host, port)
     except OSError as error:
         message = f"Cannot listen on {host} port {port} ({error.strerror}). Choose another with --host or --port."
         raise InvalidSettings(message) from error

@@ -1,0 +1,102 @@
+"""The HTTP server around the API: its socket, its limits, and what it logs of sockets that fail."""
+
+import asyncio
+import errno
+import logging
+import resource
+import socket
+from dataclasses import replace
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from pagemill.web.connections import ConnectionRules, Connections, connection_class
+
+logger = logging.getLogger(__name__)
+
+SHUTDOWN_SECONDS = 10
+"""Requests that are still open at the end get this long."""
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+ACCEPTS_AT_ONCE = 32
+"""Connections accepted before the first of them is counted; descriptors for these are kept free."""
+MOST_DESCRIPTORS = 65_536
+MOST_RESERVED = 256
+"""Descriptors kept for files, pipes and the database."""
+
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn with the limits of `ConnectionRules`.
+
+    Args:
+        app: The API.
+        rules: Limits on connections; `most` never exceeds what the process may have open.
+    """
+
+    def __init__(self, app: ASGIApp, rules: ConnectionRules) -> None:
+        self.open = Connections(replace(rules, most=affordable(rules.most, descriptor_limit())))
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=connection_class(self.open),
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                backlog=ACCEPTS_AT_ONCE,
+                forwarded_allow_ips=list(rules.trusted_proxies),
+                timeout_keep_alive=max(1, round(rules.idle_timeout.total_seconds())),
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            )
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept connections."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(accept_errors_apart)
+        await super().startup(sockets)
+        for listener in sockets or ():
+            # asyncio accepts as many at once as may wait; many may wait all the same
+            listener.listen(BACKLOG)
+
+
+def accept_errors_apart(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log in one line that there is no descriptor for a connection; everything else as asyncio does."""
+    error = context.get("exception")
+    if isinstance(error, OSError) and error.errno in _EXHAUSTED and "socket" in context:
+        logger.error("cannot accept connections: no free file descriptor or memory; raise the limit (ulimit -n)")
+    else:
+        loop.default_exception_handler(context)
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process open as many descriptors as its hard limit allows, within reason."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def descriptor_limit() -> int:
+    """Descriptors this process may have open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+
+
+def affordable(wanted: int, descriptors: int) -> int:
+    """Connections a process with so many descriptors can hold beside all else."""
+    return max(1, min(wanted, descriptors - min(MOST_RESERVED, descriptors // 2)))
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there.
+
+    Raises:
+        OSError: It cannot.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
