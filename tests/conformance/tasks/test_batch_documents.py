@@ -91,5 +91,5 @@ async def test_documents_that_came_long_before_the_last_are_new_when_they_are_in
     request.body(b"\r\n--b--\r\n", more=False)
     await request.end()
     assert request.status == 202
-    assert len(site.inspector.changed_at) == 2
-    assert min(site.inspector.changed_at) > 0
+    assert len(site.inspector.seen) == 2
+    assert min(found.st_mtime for _, found in site.inspector.seen) > 0

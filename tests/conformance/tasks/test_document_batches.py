@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.fixtures.batch_site import MOST, PDF, Site
 
+from pagemill.domain.errors import PoolExhausted
 from pagemill.domain.task.task import PageState
 
 
@@ -56,7 +57,7 @@ async def test_where_one_document_cannot_be_read_none_is_taken_and_all_are_named
 
 
 async def test_what_may_succeed_later_is_said_to(site: Site) -> None:
-    site.inspector.busy = True
+    site.inspector.refuse_with = PoolExhausted("No reader became free.")
     refused = await site.send(PDF, b"no document")
     assert (refused.status_code, refused.json()["retryable"]) == (503, True)
     assert site.kept == 0

@@ -4,10 +4,9 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
-from tests.fixtures.tasks_in_memory import TasksInMemory
+from tests.fixtures.stores import Stores
+from tests.fixtures.web_tasks import WebTasks
 
-from pagemill.documents.writers import ResultWriters
-from pagemill.web.api import create_api
 from pagemill.web.web_config import WebConfig
 
 MakeApi = Callable[[WebConfig], FastAPI]
@@ -19,15 +18,13 @@ def uploads(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def tasks() -> TasksInMemory:
-    return TasksInMemory()
+def tasks(stores: Stores, tmp_path: Path) -> WebTasks:
+    return WebTasks(stores, tmp_path)
 
 
 @pytest.fixture
-def make_api(tasks: TasksInMemory) -> MakeApi:
-    return lambda config: create_api(
-        tasks, tasks, following=tasks, views=tasks, files=tasks, engines=tasks, writers=ResultWriters(), config=config
-    )
+def make_api(tasks: WebTasks) -> MakeApi:
+    return tasks.api
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
-from tests.fixtures.tasks_in_memory import TasksInMemory
+from tests.fixtures.web_tasks import WebTasks
 from tests.unit.web.conftest import MakeApi, client_of
 
 from pagemill.web.dashboard_routes import FILES
@@ -80,17 +80,17 @@ def test_what_is_shown_never_becomes_markup(file: Path) -> None:
     assert len(code.splitlines()) <= 400
 
 
-async def test_a_page_and_its_picture_are_not_sent_twice(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
-    await client.post("/tasks", files={"file": PDF})
-    await tasks.finish_page("task-0001", 1)
-    for path in ("/tasks/task-0001/pages/1", "/tasks/task-0001/pages/1/image"):
+async def test_a_page_and_its_picture_are_not_sent_twice(client: httpx.AsyncClient, tasks: WebTasks) -> None:
+    task_id = (await client.post("/tasks", files={"file": PDF})).json()["task_id"]
+    await tasks.finish_page(task_id, 1)
+    for path in (f"/tasks/{task_id}/pages/1", f"/tasks/{task_id}/pages/1/image"):
         first = await client.get(path)
         again = await client.get(path, headers={"if-none-match": first.headers["etag"]})
         assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
 
 
 async def test_a_page_that_was_not_read_is_not_there(client: httpx.AsyncClient) -> None:
-    await client.post("/tasks", files={"file": PDF})
-    assert (await client.get("/tasks/task-0001/pages/1")).json()["code"] == "not_found"
+    task_id = (await client.post("/tasks", files={"file": PDF})).json()["task_id"]
+    assert (await client.get(f"/tasks/{task_id}/pages/1")).json()["code"] == "not_found"
     for number in ("0", "-1", "x", "1e9"):
-        assert (await client.get(f"/tasks/task-0001/pages/{number}")).status_code == 422
+        assert (await client.get(f"/tasks/{task_id}/pages/{number}")).status_code == 422

@@ -6,9 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from tests.fixtures.asgi import AsgiRequest
-from tests.fixtures.tasks_in_memory import TasksInMemory
-
-from pagemill.domain.task.task import TaskStatus
+from tests.fixtures.web_tasks import WebTasks
 
 PDF = b"%PDF-1.7 three pages\n"
 STREAM = {"accept": "text/event-stream"}
@@ -20,10 +18,9 @@ async def send(client: httpx.AsyncClient) -> str:
     return task_id
 
 
-async def finished(client: httpx.AsyncClient, tasks: TasksInMemory) -> str:
+async def finished(client: httpx.AsyncClient, tasks: WebTasks) -> str:
     task_id = await send(client)
-    for number in (1, 2, 3):
-        await tasks.finish_page(task_id, number)
+    await tasks.finish(task_id)
     await tasks.clean_up(task_id)
     return task_id
 
@@ -34,7 +31,7 @@ def messages(text: str) -> list[dict[str, str]]:
     return [dict(line.split(": ", maxsplit=1) for line in block.splitlines()) for block in blocks]
 
 
-async def test_a_stream_tells_the_same_as_the_list(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
+async def test_a_stream_tells_the_same_as_the_list(client: httpx.AsyncClient, tasks: WebTasks) -> None:
     task_id = await finished(client, tasks)
     listed = (await client.get(f"/tasks/{task_id}/events")).json()["events"]
     response = await client.get(f"/tasks/{task_id}/events", headers=STREAM)
@@ -50,7 +47,7 @@ async def test_a_stream_tells_the_same_as_the_list(client: httpx.AsyncClient, ta
 
 @pytest.mark.parametrize(("query", "last_id"), [("?after=3", None), ("", "3"), ("?after=1", "3")])
 async def test_a_reader_goes_on_where_it_was(
-    client: httpx.AsyncClient, tasks: TasksInMemory, query: str, last_id: str | None
+    client: httpx.AsyncClient, tasks: WebTasks, query: str, last_id: str | None
 ) -> None:
     task_id = await finished(client, tasks)
     headers = {} if last_id is None else {"last-event-id": last_id}
@@ -59,7 +56,7 @@ async def test_a_reader_goes_on_where_it_was(
 
 
 async def test_a_reader_that_has_seen_the_end_is_told_not_to_come_back(
-    client: httpx.AsyncClient, tasks: TasksInMemory
+    client: httpx.AsyncClient, tasks: WebTasks
 ) -> None:
     task_id = await finished(client, tasks)
     last = (await client.get(f"/tasks/{task_id}/events")).json()["last_sequence"]
@@ -68,28 +65,31 @@ async def test_a_reader_that_has_seen_the_end_is_told_not_to_come_back(
 
 
 async def test_events_come_as_they_happen_and_end_with_the_task(
-    api: FastAPI, client: httpx.AsyncClient, tasks: TasksInMemory
+    api: FastAPI, client: httpx.AsyncClient, tasks: WebTasks
 ) -> None:
     task_id = await send(client)
     request = AsgiRequest(api, "GET", f"/tasks/{task_id}/events", [("accept", "text/event-stream")])
     request.body(b"", more=False)
-    await request.answered('"status":"queued"')
+    await request.answered("event: queued")
     await tasks.finish_page(task_id, 1)
     await request.answered("event: page_done")
-    await tasks.move(task_id, TaskStatus.CANCELLING)
-    await tasks.move(task_id, TaskStatus.CANCELLED)
+    await tasks.manager.cancel_task(task_id)
+    await tasks.let_go(task_id)
     await tasks.clean_up(task_id)
     await request.end()
     assert messages(request.text)[-1]["event"] == "cleanup_completed"
 
 
-async def test_notices_tell_of_every_task_once(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
+async def test_notices_tell_of_every_task_once(api: FastAPI, client: httpx.AsyncClient, tasks: WebTasks) -> None:
     first, second = await send(client), await send(client)
     await tasks.finish_page(first, 1)
-    response = await client.get("/events?after=0")
-    told = [json.loads(message["data"]) for message in messages(response.text)]
-    assert [notice["task_id"] for notice in told] == [first, second]
-    assert told[0] == {
+    request = AsgiRequest(api, "GET", "/events", query="after=0")
+    await request.answered(first)
+    tasks.room.watch.close()
+    await request.end()
+    told = [json.loads(message["data"]) for message in messages(request.text)]
+    assert [notice["task_id"] for notice in told] == [second, first]
+    assert told[1] == {
         "task_id": first,
         "status": "running",
         "progress": {"pages_total": 3, "pages_done": 1, "pages_failed": 0},

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from tests.fixtures.asgi import AsgiRequest
-from tests.fixtures.tasks_in_memory import TasksInMemory
+from tests.fixtures.web_tasks import WebTasks
 from tests.unit.web.conftest import MakeApi, client_of
 
 from pagemill.web.web_config import WebConfig
@@ -28,7 +28,7 @@ PDF = b"%PDF-1.7\n"
     ],
 )
 async def test_another_sites_form_cannot_change_anything(
-    client: httpx.AsyncClient, tasks: TasksInMemory, headers: dict[str, str]
+    client: httpx.AsyncClient, tasks: WebTasks, headers: dict[str, str]
 ) -> None:
     for response in (
         await client.post("/tasks", files={"file": PDF}, headers=headers),
@@ -37,7 +37,7 @@ async def test_another_sites_form_cannot_change_anything(
     ):
         assert response.status_code == 403
         assert response.json()["code"] == "cross_site_request"
-    assert tasks.requests == []
+    assert tasks.inspector.seen == []
     assert (await client.get("/tasks", headers=headers)).status_code == 200
 
 
@@ -116,12 +116,10 @@ async def test_keys_let_in_those_who_have_one(
             assert (await client.get(probe)).status_code == 200
 
 
-async def test_an_upload_without_a_key_is_refused_unread(
-    make_api: MakeApi, tmp_path: Path, tasks: TasksInMemory
-) -> None:
+async def test_an_upload_without_a_key_is_refused_unread(make_api: MakeApi, tmp_path: Path, tasks: WebTasks) -> None:
     async with client_of(make_api(WebConfig(uploads=tmp_path / "uploads", api_keys=("key",)))) as client:
         assert (await client.post("/tasks", files={"file": PDF})).status_code == 401
-    assert tasks.requests == []
+    assert tasks.inspector.seen == []
     assert not (tmp_path / "uploads").exists()
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from tests.fixtures.tasks_in_memory import TasksInMemory
+from tests.fixtures.web_tasks import WebTasks
 from tests.unit.web.conftest import MakeApi, client_of
 
-from pagemill.domain.task.task import TaskStatus
+from pagemill.domain.reports.service_status import TaskSample
 from pagemill.web.options import FIELD_NAMES
 from pagemill.web.web_config import WebConfig
 
@@ -110,9 +110,13 @@ async def document(client: httpx.AsyncClient) -> Mapping[str, Any]:
 
 
 async def test_every_answer_is_a_documented_one(
-    client: httpx.AsyncClient, tasks: TasksInMemory, document: Mapping[str, Any]
+    client: httpx.AsyncClient, tasks: WebTasks, document: Mapping[str, Any]
 ) -> None:
+    made = await client.post("/tasks", files={"file": PDF}, data={"labels": '{"a": "b"}'})
+    task_id = made.json()["task_id"]
+    path = f"/tasks/{task_id}"
     sent = [
+        made,
         await client.get("/"),
         await client.get("/", headers={"accept": "text/html"}),
         await client.get("/status"),
@@ -122,7 +126,6 @@ async def test_every_answer_is_a_documented_one(
         await client.get("/readyz"),
         await client.get("/problems/queue-full"),
         await client.get("/problems/none"),
-        await client.post("/tasks", files={"file": PDF}, data={"labels": '{"a": "b"}'}),
         await client.post("/tasks", files={"file": PDF}, data={"dpi": "1"}),
         await client.post("/tasks", files={"file": b"GIF"}),
         await client.post("/tasks", files={"file": PDF}, data={"pages": "9"}),
@@ -134,51 +137,66 @@ async def test_every_answer_is_a_documented_one(
         await client.get("/tasks?label=a:b"),
         await client.post("/tasks", files={"file": PDF}, headers={"idempotency-key": "k"}),
         await client.post("/tasks", files={"file": b"%PDF-1"}, headers={"idempotency-key": "k"}),
-        await client.post("/tasks/task-0001/retry"),
+        await client.post(f"{path}/retry"),
         await client.get("/tasks", headers={"host": "evil.example"}),
         await client.get("/tasks/metrics"),
         await client.get("/tasks/none"),
-        await client.get("/tasks/task-0001/result"),
-        await client.post("/tasks/task-0001/start"),
-        await client.post("/tasks/task-0001/start", json={"x": 1}),
-        await client.post("/tasks/task-0001/start", content=bytes(100_000)),
+        await client.get(f"{path}/result"),
+        await client.post(f"{path}/start"),
+        await client.post(f"{path}/start", json={"x": 1}),
+        await client.post(f"{path}/start", content=bytes(100_000)),
     ]
-    await tasks.finish_page("task-0001", 1)
-    await tasks.finish_page("task-0001", 2, failure="The page's image is damaged.")
+    await tasks.samples.add([TaskSample(task_id, tasks.stores.clock.now(), 100, "cpu", "ocr")])
+    await tasks.finish_page(task_id, 1)
+    await tasks.finish_page(task_id, 2, failure="The page's image is damaged.")
     sent += [
-        await client.get("/tasks/task-0001"),
-        await client.get("/tasks/task-0001/pages"),
-        await client.get("/tasks/task-0001/pages/1"),
-        await client.get("/tasks/task-0001/pages/1/image"),
-        await client.get("/tasks/task-0001/pages/0"),
-        await client.get("/tasks/task-0001/pages/3"),
-        await client.get("/tasks/task-0001/health"),
-        await client.get("/tasks/task-0001/receipt"),
-        await client.get("/tasks/task-0001/metrics"),
-        await client.get("/tasks/task-0001/events"),
-        await client.get("/tasks/task-0001/events?after=x"),
+        await client.get(path),
+        await client.get(f"{path}/pages"),
+        await client.get(f"{path}/pages/1"),
+        await client.get(f"{path}/pages/1/image"),
+        await client.get(f"{path}/pages/0"),
+        await client.get(f"{path}/pages/3"),
+        await client.get(f"{path}/health"),
+        await client.get(f"{path}/receipt"),
+        await client.get(f"{path}/metrics"),
+        await client.get(f"{path}/events"),
+        await client.get(f"{path}/events?after=x"),
         await client.get("/events?after=x"),
         await client.get("/metrics"),
-        await client.get("/tasks/task-0001/result"),
-        await client.get("/tasks/task-0001/result?format=json"),
-        await client.get("/tasks/task-0001/result?format=docx"),
-        await client.get("/tasks/task-0001/result", headers={"accept": "image/png"}),
-        await client.post("/tasks/task-0001/cancel"),
-        await client.delete("/tasks/task-0001"),
+        await client.get(f"{path}/result"),
+        await client.get(f"{path}/result?format=json"),
+        await client.get(f"{path}/result?format=docx"),
+        await client.get(f"{path}/result", headers={"accept": "image/png"}),
+        await client.post(f"{path}/cancel"),
+        await client.delete(path),
     ]
-    await tasks.move("task-0001", TaskStatus.CANCELLED)
-    await tasks.clean_up("task-0001")
+    await tasks.let_go(task_id)
+    await tasks.clean_up(task_id)
+    batch = await client.post("/batches", files=[("file", PDF), ("file", PDF)])
+    batch_path = batch.headers["location"]
+    tasks.room.watch.close()
     sent += [
+        batch,
+        await client.post("/batches", files=[("file", PDF), ("file", b"GIF")]),
+        await client.get("/batches"),
+        await client.get("/batches?limit=0"),
+        await client.get(batch_path),
+        await client.get("/batches/none"),
+        await client.get(f"{batch_path}/tasks"),
+        await client.get(f"{batch_path}/events"),
+        await client.delete(batch_path),
+        await client.post(f"{batch_path}/cancel"),
+        await client.delete(batch_path),
         await client.get("/events"),
-        await client.get("/tasks/task-0001"),
-        await client.get("/tasks/task-0001/events/stream"),
-        await client.get("/tasks/task-0001/events", headers={"accept": "text/event-stream"}),
-        await client.get("/tasks/task-0001/events/stream", headers={"last-event-id": "99"}),
+        await client.get(path),
+        await client.get(f"{path}/events/stream"),
+        await client.get(f"{path}/events", headers={"accept": "text/event-stream"}),
+        await client.get(f"{path}/events/stream", headers={"last-event-id": "99"}),
         await client.get("/schemas/unknown.json"),
         await client.post("/tasks", files={"file": PDF}, headers={"prefer": "wait=0"}),
-        await client.post("/tasks/task-0001/cancel", headers={"prefer": "wait=1"}),
-        await client.delete("/tasks/task-0001"),
-        await client.delete("/tasks/task-0001"),
+        await client.post(f"{path}/cancel", headers={"prefer": "wait=1"}),
+        await client.delete(path),
+        await client.delete(path),
     ]
     for response in sent:
         check_documented(response, document)
@@ -189,6 +207,13 @@ async def test_every_endpoint_was_asked(document: Mapping[str, Any]) -> None:
     operations = {(method, path) for path, item in document["paths"].items() for method in item}
     assert operations == {
         ("get", "/"),
+        ("get", "/batches"),
+        ("post", "/batches"),
+        ("get", "/batches/{batch_id}"),
+        ("delete", "/batches/{batch_id}"),
+        ("get", "/batches/{batch_id}/tasks"),
+        ("get", "/batches/{batch_id}/events"),
+        ("post", "/batches/{batch_id}/cancel"),
         ("get", "/status"),
         ("get", "/setup"),
         ("get", "/engines"),

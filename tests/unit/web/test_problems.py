@@ -2,16 +2,21 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from tests.fixtures.asgi import AsgiRequest
-from tests.fixtures.tasks_in_memory import TasksInMemory
+from tests.fixtures.web_tasks import WebTasks
+from tests.unit.web.conftest import client_of
 
+from pagemill.documents.writers.text import TextWriter
 from pagemill.domain import errors
 from pagemill.domain.errors import PagemillError
+from pagemill.domain.page.page import Page
 from pagemill.web.problems import PROBLEMS
+from pagemill.web.web_config import WebConfig
 
 MEMBERS = {
     "type",
@@ -25,6 +30,14 @@ MEMBERS = {
     "details",
     "errors",
 }
+
+
+class TornWriter(TextWriter):
+    """Fails once it has begun."""
+
+    def page(self, page: Page) -> bytes:
+        del page
+        raise RuntimeError("the database is gone")
 
 
 def domain_errors(kind: type[PagemillError] = PagemillError) -> Iterator[type[PagemillError]]:
@@ -47,9 +60,9 @@ def check_problem(response: httpx.Response, code: str) -> None:
 
 @pytest.mark.parametrize("kind", list(domain_errors()), ids=lambda kind: kind.__name__)
 async def test_every_error_of_the_domain_becomes_its_problem(
-    client: httpx.AsyncClient, tasks: TasksInMemory, kind: type[PagemillError]
+    client: httpx.AsyncClient, tasks: WebTasks, kind: type[PagemillError]
 ) -> None:
-    tasks.refuse_with = kind("This cannot be; do that instead.", limit_mb=8)
+    tasks.inspector.refuse_with = kind("This cannot be; do that instead.", limit_mb=8)
     response = await client.post("/tasks", files={"file": b"%PDF"})
     check_problem(response, kind.code)
     problem = response.json()
@@ -63,9 +76,9 @@ async def test_every_error_of_the_domain_becomes_its_problem(
     ("seconds", "header"), [(0, "1"), (0.2, "1"), (5, "5"), (5.1, "6"), (None, None), ("soon", None)]
 )
 async def test_retry_after_is_whole_seconds_and_never_zero(
-    client: httpx.AsyncClient, tasks: TasksInMemory, seconds: float | str | None, header: str | None
+    client: httpx.AsyncClient, tasks: WebTasks, seconds: float | str | None, header: str | None
 ) -> None:
-    tasks.refuse_with = errors.QueueFull("Full.", retry_after_s=seconds)
+    tasks.inspector.refuse_with = errors.QueueFull("Full.", retry_after_s=seconds)
     response = await client.post("/tasks", files={"file": b"%PDF"})
     assert response.headers.get("retry-after") == header
 
@@ -80,9 +93,9 @@ async def test_the_frameworks_own_errors_take_the_same_form(client: httpx.AsyncC
 
 
 async def test_an_unknown_error_says_nothing_to_the_public_and_all_to_the_log(
-    client: httpx.AsyncClient, tasks: TasksInMemory, caplog: pytest.LogCaptureFixture
+    client: httpx.AsyncClient, tasks: WebTasks, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tasks.refuse_with = RuntimeError("password=hunter2")
+    tasks.inspector.refuse_with = RuntimeError("password=hunter2")
     with caplog.at_level(logging.ERROR):
         response = await client.post("/tasks", files={"file": b"%PDF"}, headers={"x-request-id": "trace-17"})
     check_problem(response, "internal_error")
@@ -92,18 +105,12 @@ async def test_an_unknown_error_says_nothing_to_the_public_and_all_to_the_log(
     assert "trace-17" in caplog.text
 
 
-async def test_an_error_in_the_middle_of_a_result_cuts_it_off(
-    client: httpx.AsyncClient, tasks: TasksInMemory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await client.post("/tasks", files={"file": b"%PDF"})
-    await tasks.finish_page("task-0001", 1)
-
-    async def fail(_task_id: str) -> None:
-        raise RuntimeError("the database is gone")
-
-    monkeypatch.setattr(tasks, "pages", fail)
-    with pytest.raises(RuntimeError, match="database is gone"):
-        await client.get("/tasks/task-0001/result")
+async def test_an_error_in_the_middle_of_a_result_cuts_it_off(tasks: WebTasks, uploads: Path) -> None:
+    async with client_of(tasks.api(WebConfig(uploads=uploads), writers={"text": TornWriter()})) as client:
+        task_id = (await client.post("/tasks", files={"file": b"%PDF"})).json()["task_id"]
+        await tasks.finish_page(task_id, 1)
+        with pytest.raises(RuntimeError, match="database is gone"):
+            await client.get(f"/tasks/{task_id}/result")
 
 
 @pytest.mark.parametrize("given", ["trace-17", "a.b:c_d", "0af7651916cd43dd8448eb211c80319c"])

@@ -1,16 +1,23 @@
 """What Prometheus is shown: well-formed, in base units, bounded, and the same as the service's own metrics."""
 
+from datetime import timedelta
+
 import httpx
 import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from tests.fixtures.tasks_in_memory import TasksInMemory
+from tests.fixtures.web_tasks import WebTasks
 
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.memory import MIB
+from pagemill.domain.memory import CPU, MIB, DeviceMemory, Drift, MemoryLevel, MemoryNeed
+from pagemill.domain.reports.service_status import ServiceStatus
+from pagemill.domain.reports.snapshot import LaneSnapshot, ModelSetSnapshot, PoolSnapshot, QueueSnapshot
 from pagemill.domain.task.task import Rung, TaskStatus
 from pagemill.domain.work.outcomes import LossCause
-from pagemill.domain.work.recognition import Stage
+from pagemill.domain.work.recognition import ModelSetKey, Stage
+from pagemill.tasks.progress.work_counter import WorkCounter
+from pagemill.web.prometheus import StatusCollector
+from pagemill.web.uploads import UploadCounts
 
 PDF = b"%PDF-1.7\n"
 LABELS = {"status", "outcome", "reason", "stage", "rung", "cause", "device", "lane", "le", "version"}
@@ -47,29 +54,31 @@ async def test_every_family_is_named_typed_and_described_as_it_should_be(client:
             assert not name.endswith(("_total", "_count", "_sum", "_bucket")), name
 
 
-async def test_more_tasks_make_no_more_series(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
+async def test_more_tasks_make_no_more_series(client: httpx.AsyncClient, tasks: WebTasks) -> None:
     before = {name: len(family.samples) for name, family in (await families(client)).items()}
     for _ in range(5):
         task_id = (await client.post("/tasks", files={"file": PDF})).json()["task_id"]
-        tasks.tally.worker_lost(LossCause.CRASH)
-        tasks.tally.out_of_memory(None)
-        tasks.tally.page_read(Stage.OCR, 1.0)
+        tasks.room.handlers.tally.worker_lost(LossCause.CRASH)
+        tasks.room.handlers.tally.out_of_memory(None)
+        tasks.room.handlers.tally.page_read(Stage.OCR, 1.0)
     assert {name: len(family.samples) for name, family in (await families(client)).items()} == before
     assert task_id not in (await client.get("/metrics")).text
 
 
-async def test_the_numbers_are_those_of_the_service(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
+async def test_the_numbers_are_those_of_the_service(client: httpx.AsyncClient, tasks: WebTasks) -> None:
     await client.post("/tasks", files={"file": PDF})
     await client.post("/tasks", files={"file": b"GIF"})
-    tasks.tally.page_retried()
-    tasks.tally.page_given_up(TaskFailureReason.PAGE_UNREADABLE)
-    tasks.tally.out_of_memory(Rung.SMALLER_BATCH)
-    tasks.tally.worker_lost(LossCause.KERNEL_OOM)
+    tally = tasks.room.handlers.tally
+    tally.page_retried()
+    tally.page_given_up(TaskFailureReason.PAGE_UNREADABLE)
+    tally.out_of_memory(Rung.SMALLER_BATCH)
+    tally.worker_lost(LossCause.KERNEL_OOM)
+    tasks.stores.clock.turn(timedelta(seconds=9))
     found = await families(client)
     assert value(found, "pagemill_tasks", status="queued") == 1
     assert value(found, "pagemill_tasks", status="expired") == 0
-    assert value(found, "pagemill_backlog_pages") == 7
-    assert value(found, "pagemill_queue_oldest_wait_seconds") == 9
+    assert value(found, "pagemill_backlog_pages") == 3
+    assert value(found, "pagemill_queue_oldest_wait_seconds") == pytest.approx(9, abs=0.01)
     assert value(found, "pagemill_pages_total", outcome="retried") == 1
     assert value(found, "pagemill_pages_total", outcome="failed") == 1
     assert value(found, "pagemill_page_failures_total", reason="page_unreadable") == 1
@@ -77,30 +86,48 @@ async def test_the_numbers_are_those_of_the_service(client: httpx.AsyncClient, t
     assert value(found, "pagemill_oom_recoveries_total", rung="smaller_batch") == 1
     assert value(found, "pagemill_oom_recoveries_total", rung="given_up") == 0
     assert value(found, "pagemill_worker_losses_total", cause="kernel_oom") == 1
+    assert value(found, "pagemill_uploads_in_progress") == 0
+    assert value(found, "pagemill_uploads_total") == 2
+    assert value(found, "pagemill_uploaded_bytes_total") == len(PDF) + len(b"GIF")
+    metrics = (await client.get("/tasks/metrics")).json()
+    limit_bytes = metrics["memory_by_device"]["cpu"]["limit_mb"] * MIB
+    assert limit_bytes == value(found, "pagemill_memory_limit_bytes", device="cpu")
+
+
+@pytest.mark.parametrize("unkillable", [False, True])
+def test_memory_and_pool_are_shown_by_device_and_lane(unkillable: bool) -> None:
+    key, other = (ModelSetKey("rapidocr", profile, (), CPU) for profile in ("accurate", "fast"))
+    models = ModelSetSnapshot(
+        "worker-1", key, 17, 1, timedelta(), 300 * MIB, MemoryNeed(512 * MIB), unkillable=unkillable
+    )
+    status = ServiceStatus(
+        QueueSnapshot(1, 1, 7, timedelta(), 0.5),
+        PoolSnapshot((LaneSnapshot(CPU, CPU, 4, 1),), (models,), 3, 900 * MIB),
+        (DeviceMemory(CPU, 8192 * MIB, 1024 * MIB, 512 * MIB, MemoryLevel.SOFT),),
+        WorkCounter().work_done(),
+        60 * MIB,
+        drifts={key: Drift(0.9, 0.8, 1.01, 40), other: Drift(0.9, 0.7, 0.95, 40)},
+    )
+    found = {family.name: family for family in StatusCollector(status, UploadCounts()).collect()}
     assert value(found, "pagemill_memory_limit_bytes", device="cpu") == 8192 * MIB
+    assert value(found, "pagemill_memory_used_bytes", device="cpu") == 1024 * MIB
+    assert value(found, "pagemill_memory_reserved_bytes", device="cpu") == 512 * MIB
     assert value(found, "pagemill_memory_level", device="cpu") == 1
+    assert value(found, "pagemill_server_memory_bytes") == 60 * MIB
     assert value(found, "pagemill_estimate_ratio_p99", device="cpu") == 1.01
     assert value(found, "pagemill_estimate_ratio_median", device="cpu") == 0.7
     assert value(found, "pagemill_services_limit", lane="cpu") == 4
     assert value(found, "pagemill_services_in_use", lane="cpu") == 1
     assert value(found, "pagemill_model_sets", device="cpu") == 1
     assert value(found, "pagemill_workers_memory_bytes", device="cpu") == 300 * MIB
-    assert value(found, "pagemill_workers_unkillable", device="cpu") == 0
-    tasks.unkillable = True
-    assert value(await families(client), "pagemill_workers_unkillable", device="cpu") == 1
+    assert value(found, "pagemill_workers_unkillable", device="cpu") == int(unkillable)
     assert value(found, "pagemill_unloads_total") == 3
     assert value(found, "pagemill_unloaded_bytes_total") == 900 * MIB
-    assert value(found, "pagemill_uploads_in_progress") == 0
-    assert value(found, "pagemill_uploads_total") == 2
-    assert value(found, "pagemill_uploaded_bytes_total") == len(PDF) + len(b"GIF")
-    metrics = (await client.get("/tasks/metrics")).json()
-    used_bytes = metrics["memory_by_device"]["cpu"]["used_mb"] * MIB
-    assert used_bytes == value(found, "pagemill_memory_used_bytes", device="cpu")
 
 
-async def test_page_durations_are_a_histogram_of_each_stage(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
+async def test_page_durations_are_a_histogram_of_each_stage(client: httpx.AsyncClient, tasks: WebTasks) -> None:
     for seconds in (0.01, 0.011, 1.5, 1000.0):
-        tasks.tally.page_read(Stage.OCR, seconds)
+        tasks.room.handlers.tally.page_read(Stage.OCR, seconds)
     found = await families(client)
     name = "pagemill_page_duration_seconds"
     assert value(found, f"{name}_bucket", stage="ocr", le="0.01") == 1

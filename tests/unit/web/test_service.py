@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import httpx
-from tests.fixtures.tasks_in_memory import TasksInMemory
+from tests.fixtures.web_tasks import WebTasks
 from tests.unit.web.conftest import client_of
 
-from pagemill.documents.writers import ResultWriters
-from pagemill.web.api import create_api
 from pagemill.web.web_config import WebConfig
 
 
@@ -18,7 +16,7 @@ async def test_the_service_says_what_there_is(client: httpx.AsyncClient) -> None
         assert (await client.get(path)).status_code == 200
 
 
-async def test_it_is_ready_when_every_part_is(tasks: TasksInMemory, tmp_path: Path) -> None:
+async def test_it_is_ready_when_every_part_is(tasks: WebTasks, tmp_path: Path) -> None:
     broken = True
 
     async def database() -> None:
@@ -28,18 +26,7 @@ async def test_it_is_ready_when_every_part_is(tasks: TasksInMemory, tmp_path: Pa
     async def fine() -> None:
         return
 
-    config = WebConfig(uploads=tmp_path)
-    api = create_api(
-        tasks,
-        tasks,
-        following=tasks,
-        views=tasks,
-        files=tasks,
-        engines=tasks,
-        writers=ResultWriters(),
-        config=config,
-        checks={"workers": fine, "database": database},
-    )
+    api = tasks.api(WebConfig(uploads=tmp_path), checks={"workers": fine, "database": database})
     async with client_of(api) as client:
         assert (await client.get("/livez")).json() == {"status": "alive"}
         refused = await client.get("/readyz")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.fixtures.tasks_in_memory import TasksInMemory
+from tests.fixtures.web_tasks import WebTasks
 from tests.unit.web.conftest import MakeApi, client_of
 
 from pagemill.web.web_config import WebConfig
@@ -25,7 +25,7 @@ def count_files(folder: Path) -> int:
 
 
 async def test_the_same_key_and_content_make_one_task(
-    client: httpx.AsyncClient, tasks: TasksInMemory, uploads: Path
+    client: httpx.AsyncClient, tasks: WebTasks, uploads: Path
 ) -> None:
     first, second = await send(client, key="k", dpi="100"), await send(client, key="k", dpi="100")
     assert first.status_code == second.status_code == 202
@@ -33,7 +33,7 @@ async def test_the_same_key_and_content_make_one_task(
     assert second.headers["idempotency-replayed"] == "true"
     assert second.json() == first.json()
     assert second.headers["location"] == first.headers["location"]
-    assert len(tasks.tasks) == 1
+    assert len(await tasks.sent()) == 1
     assert count_files(uploads) == 1
 
 
@@ -48,33 +48,33 @@ async def test_the_same_key_for_something_else_is_refused(
     assert count_files(uploads) == 1
 
 
-async def test_without_a_key_every_request_makes_a_task(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
+async def test_without_a_key_every_request_makes_a_task(client: httpx.AsyncClient, tasks: WebTasks) -> None:
     await send(client)
     await send(client)
     await send(client, key="k")
     await send(client, key="K")
-    assert len(tasks.tasks) == 4
+    assert len(await tasks.sent()) == 4
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "ü"])
-async def test_a_key_that_cannot_be_one_is_refused(client: httpx.AsyncClient, tasks: TasksInMemory, key: str) -> None:
+async def test_a_key_that_cannot_be_one_is_refused(client: httpx.AsyncClient, tasks: WebTasks, key: str) -> None:
     headers = {b"Idempotency-Key": key.encode()}
     refused = await client.post("/tasks", files={"file": PDF}, headers=headers)
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["field"] == "Idempotency-Key"
-    assert not tasks.requests
+    assert not tasks.inspector.seen
 
 
-async def test_callers_do_not_share_keys(make_api: MakeApi, tasks: TasksInMemory, uploads: Path) -> None:
+async def test_callers_do_not_share_keys(make_api: MakeApi, tasks: WebTasks, uploads: Path) -> None:
     async with client_of(make_api(WebConfig(uploads=uploads, api_keys=("one", "two")))) as client:
         for api_key in ("one", "two", "one"):
             headers = {"Authorization": f"Bearer {api_key}", "Idempotency-Key": "k"}
             answer = await client.post("/tasks", files={"file": PDF}, headers=headers)
             assert answer.status_code == 202
-    assert len(tasks.tasks) == 2
+    assert len(await tasks.sent()) == 2
 
 
-async def test_tasks_are_found_by_all_labels_named_a_page_at_a_time(client: httpx.AsyncClient) -> None:
+async def test_tasks_are_found_by_all_labels_named_a_page_at_a_time(client: httpx.AsyncClient, tasks: WebTasks) -> None:
     for labels in ('{"a": "1", "b": "x:y"}', '{"a": "1"}', '{"a": "2", "b": "x:y"}', '{"a": "1", "b": "x:y"}', "{}"):
         await send(client, labels=labels)
     found: list[str] = []
@@ -83,7 +83,8 @@ async def test_tasks_are_found_by_all_labels_named_a_page_at_a_time(client: http
         body = (await client.get(path)).json()
         found += [task["task_id"] for task in body["tasks"]]
         path = body["next"]
-    assert found == ["task-0004", "task-0001"]
+    sent = [task.task_id for task in await tasks.sent()]
+    assert found == [sent[3], sent[0]]
 
 
 @pytest.mark.parametrize("label", ["", "a", ":x"])
@@ -100,7 +101,7 @@ async def test_labels_nobody_could_search_for_are_refused(client: httpx.AsyncCli
     assert (await send(client, labels=json.dumps(labels))).json()["errors"][0]["field"] == "labels"
 
 
-async def test_only_what_is_over_is_read_again(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
+async def test_only_what_is_over_is_read_again(client: httpx.AsyncClient, tasks: WebTasks) -> None:
     task_id = (await send(client)).json()["task_id"]
     early = await client.post(f"/tasks/{task_id}/retry")
     assert (early.status_code, early.json()["code"]) == (409, "illegal_transition")

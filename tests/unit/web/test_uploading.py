@@ -11,8 +11,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from tests.fixtures.asgi import AsgiRequest
-from tests.fixtures.tasks_in_memory import TasksInMemory
 from tests.fixtures.undeletable import undeletable
+from tests.fixtures.web_tasks import WebTasks
 from tests.unit.web.conftest import MakeApi
 
 from pagemill.domain.documents import OcrMode
@@ -50,13 +50,12 @@ def content_and_mode(path: Path) -> tuple[bytes, int]:
 
 
 async def test_a_form_becomes_a_task_with_its_document_on_disk(
-    client: httpx.AsyncClient, tasks: TasksInMemory, uploads: Path
+    client: httpx.AsyncClient, tasks: WebTasks, uploads: Path
 ) -> None:
     response = await client.post("/tasks", files={"file": ("Rechnung März.pdf", PDF, "application/pdf")})
     assert response.status_code == 202
-    assert response.headers["location"] == "/tasks/task-0001"
     body = response.json()
-    assert body["task_id"] == "task-0001"
+    assert response.headers["location"] == f"/tasks/{body['task_id']}"
     assert body["status"] == "queued"
     assert body["document"] == {
         "name": "Rechnung März.pdf",
@@ -65,27 +64,25 @@ async def test_a_form_becomes_a_task_with_its_document_on_disk(
         "kind": "pdf",
         "page_count": 3,
     }
-    stored = Path(tasks.requests[0].document.path)
+    stored = tasks.inspector.seen[0][0]
     assert stored.parent == uploads
     assert left(uploads) == [stored.name]
     assert content_and_mode(stored) == (PDF, 0o600)
 
 
 @pytest.mark.parametrize("media_type", ["application/pdf", "image/png", "Image/TIFF", "application/octet-stream; x=y"])
-async def test_a_document_may_be_the_body_itself(
-    client: httpx.AsyncClient, tasks: TasksInMemory, media_type: str
-) -> None:
+async def test_a_document_may_be_the_body_itself(client: httpx.AsyncClient, tasks: WebTasks, media_type: str) -> None:
     response = await client.post(
         "/tasks?name=scan.pdf&pages=2-&dpi=300", content=PDF, headers={"content-type": media_type}
     )
     assert response.status_code == 202
-    request = tasks.requests[0]
+    (request,) = await tasks.sent()
     assert request.document.name == "scan.pdf"
     assert request.options.recognition.dpi == 300
     assert response.json()["progress"]["pages_total"] == 2
 
 
-async def test_every_option_of_a_form_is_understood(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
+async def test_every_option_of_a_form_is_understood(client: httpx.AsyncClient, tasks: WebTasks) -> None:
     fields = {
         "pages": "1,3",
         "ocr": "force",
@@ -107,7 +104,8 @@ async def test_every_option_of_a_form_is_understood(client: httpx.AsyncClient, t
     }
     response = await client.post("/tasks", files={"file": PDF}, data=fields)
     assert response.status_code == 202
-    options = tasks.requests[0].options
+    (task,) = await tasks.sent()
+    options = task.options
     assert options.recognition.ocr is OcrMode.FORCE
     assert options.recognition.languages == ("en", "zh")
     assert options.recognition.rotation == 90
@@ -135,10 +133,11 @@ async def test_every_option_of_a_form_is_understood(client: httpx.AsyncClient, t
     }
 
 
-async def test_blank_fields_count_as_left_out(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
+async def test_blank_fields_count_as_left_out(client: httpx.AsyncClient, tasks: WebTasks) -> None:
     response = await client.post("/tasks", files={"file": PDF}, data={"dpi": "", "rotation": " ", "labels": ""})
     assert response.status_code == 202
-    assert tasks.requests[0].options.recognition.rotation is None
+    (task,) = await tasks.sent()
+    assert task.options.recognition.rotation is None
 
 
 @pytest.mark.parametrize(
@@ -200,7 +199,7 @@ async def test_a_form_that_is_not_right_is_refused_and_leaves_nothing(
     assert left(uploads) == []
 
 
-async def test_a_form_split_at_every_byte_reads_the_same(api: FastAPI, tasks: TasksInMemory) -> None:
+async def test_a_form_split_at_every_byte_reads_the_same(api: FastAPI, tasks: WebTasks) -> None:
     request = AsgiRequest(api, "POST", "/tasks", [FORM_TYPE])
     tricky = PDF + f"\r\n--{BOUNDARY[:-1]}\r\n".encode()
     for byte in part("file", tricky, "é.pdf") + part("dpi", b"100") + END:
@@ -208,8 +207,9 @@ async def test_a_form_split_at_every_byte_reads_the_same(api: FastAPI, tasks: Ta
     request.body(b"", more=False)
     await request.end()
     assert request.status == 202
-    assert content_and_mode(Path(tasks.requests[0].document.path)) == (tricky, 0o600)
-    assert tasks.requests[0].document.name == "é.pdf"
+    assert content_and_mode(tasks.inspector.seen[0][0]) == (tricky, 0o600)
+    (task,) = await tasks.sent()
+    assert task.document.name == "é.pdf"
 
 
 @pytest.mark.parametrize("content_type", ["", "application/json", "text/plain", "application/x-www-form-urlencoded"])
@@ -242,22 +242,22 @@ async def test_a_form_needs_a_boundary(client: httpx.AsyncClient, parameter: str
     ],
 )
 async def test_a_hostile_name_is_shown_and_never_a_path(
-    client: httpx.AsyncClient, tasks: TasksInMemory, uploads: Path, sent: str, shown: str
+    client: httpx.AsyncClient, tasks: WebTasks, uploads: Path, sent: str, shown: str
 ) -> None:
     response = await client.post("/tasks", params={"name": sent}, files={"file": ("f", PDF)})
     assert response.status_code == 202
     assert response.json()["document"]["name"] == (shown if sent else "f")
-    stored = Path(tasks.requests[0].document.path)
+    stored = tasks.inspector.seen[0][0]
     assert stored.parent == uploads
     assert len(stored.name) == 32
     assert stored.name.isalnum()
     assert left(uploads.parent) == ["uploads"]
 
 
-async def test_hostile_names_in_a_form_never_are_paths(client: httpx.AsyncClient, tasks: TasksInMemory) -> None:
+async def test_hostile_names_in_a_form_never_are_paths(client: httpx.AsyncClient, tasks: WebTasks) -> None:
     for filename in ("../../x.pdf", "C:\\x.pdf", ""):
         assert (await post_form(client, part("file", PDF, filename))).status_code == 202
-    assert [request.document.name for request in tasks.requests] == ["x.pdf", "x.pdf", "document"]
+    assert [task.document.name for task in await tasks.sent()] == ["x.pdf", "x.pdf", "document"]
 
 
 async def test_too_large_is_known_before_a_byte_is_read(api: FastAPI, uploads: Path) -> None:
@@ -289,7 +289,7 @@ async def test_a_document_of_just_the_limit_is_taken(client: httpx.AsyncClient) 
 
 @pytest.mark.parametrize("headers", [[FORM_TYPE], [("content-type", "application/pdf")]])
 async def test_a_client_that_goes_away_leaves_no_file(
-    make_api: MakeApi, tasks: TasksInMemory, uploads: Path, headers: list[tuple[str, str]]
+    make_api: MakeApi, tasks: WebTasks, uploads: Path, headers: list[tuple[str, str]]
 ) -> None:
     api = make_api(WebConfig(uploads=uploads))
     request = AsgiRequest(api, "POST", "/tasks", headers)
@@ -300,7 +300,7 @@ async def test_a_client_that_goes_away_leaves_no_file(
     await request.end()
     assert request.status is None
     assert left(uploads) == []
-    assert tasks.requests == []
+    assert tasks.inspector.seen == []
 
 
 async def test_a_server_that_stops_leaves_no_file(make_api: MakeApi, uploads: Path) -> None:
@@ -338,11 +338,9 @@ async def test_more_uploads_than_may_be_are_told_to_come_back(api: FastAPI, clie
     assert (await client.post("/tasks", files={"file": PDF})).status_code == 202
 
 
-async def test_a_refused_task_leaves_no_document(
-    client: httpx.AsyncClient, tasks: TasksInMemory, uploads: Path
-) -> None:
+async def test_a_refused_task_leaves_no_document(client: httpx.AsyncClient, tasks: WebTasks, uploads: Path) -> None:
     assert (await client.post("/tasks", files={"file": b"GIF89a"})).status_code == 415
-    tasks.refuse_with = QueueFull("100 tasks wait already; send it again later.", retry_after_s=41.2)
+    tasks.inspector.refuse_with = QueueFull("100 tasks wait already; send it again later.", retry_after_s=41.2)
     full = await client.post("/tasks", files={"file": PDF})
     assert full.status_code == 429
     assert full.headers["retry-after"] == "42"
@@ -367,7 +365,7 @@ def test_a_full_disk_is_said_so() -> None:
     assert refused.value.code == "storage_full"
 
 
-async def test_fifty_megabytes_pass_through_flat_memory(make_api: MakeApi, tasks: TasksInMemory, uploads: Path) -> None:
+async def test_fifty_megabytes_pass_through_flat_memory(make_api: MakeApi, tasks: WebTasks, uploads: Path) -> None:
     size = 50 * MIB
     piece = bytes(64 * 1024)
 
@@ -377,7 +375,7 @@ async def test_fifty_megabytes_pass_through_flat_memory(make_api: MakeApi, tasks
             yield piece
         yield b"\r\n" + END
 
-    tasks.refuse_with = QueueFull("Full.", retry_after_s=1)
+    tasks.inspector.refuse_with = QueueFull("Full.", retry_after_s=1)
     request = AsgiRequest(make_api(WebConfig(uploads=uploads)), "POST", "/tasks", [FORM_TYPE])
     tracemalloc.start()
     try:
@@ -390,7 +388,7 @@ async def test_fifty_megabytes_pass_through_flat_memory(make_api: MakeApi, tasks
     finally:
         tracemalloc.stop()
     assert request.status == 429
-    assert tasks.requests[0].document.size_bytes == len(PDF) + size
+    assert tasks.inspector.seen[0][1].st_size == len(PDF) + size
     assert peak < 6 * MIB
 
 
