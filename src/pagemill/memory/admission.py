@@ -104,6 +104,17 @@ class Account:
         measured = self.limit_bytes - self.margin_bytes - self.used_bytes - self.untaken_bytes
         return max(0, min(measured, self.ceiling.size_bytes - self.promised_bytes))
 
+    @property
+    def is_short(self) -> bool:
+        """Whether others left so little that our workers cannot all take what they were promised.
+
+        What a worker takes beyond its promise is not others' doing. Half of the margin is for the kernel, which kills a
+        little before everything is taken.
+        """
+        resident = {owner: max(held or 0, self.resident.get(owner, 0)) for owner, held in self.held.items()}
+        excess = sum(max(0, taken - self.promised.get(owner, 0)) for owner, taken in resident.items())
+        return self.used_bytes - excess + self.untaken_bytes > self.limit_bytes - self.margin_bytes // 2
+
     def with_promise(self, owner: str, more_bytes: int) -> "Account":
         """The books after promising so many bytes more (or fewer) to that owner."""
         return replace(self, promised={**self.promised, owner: self.promised.get(owner, 0) + more_bytes})

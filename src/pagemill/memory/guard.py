@@ -11,6 +11,7 @@ a long callback, a garbage collection): a blocked loop delays evictions, never t
 
 import asyncio
 import logging
+import math
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
@@ -87,6 +88,7 @@ class MemoryGuard:
         self._stopping = threading.Event()
         self._asked: set[Future[None]] = set()
         self._relieving: set[DeviceId] = set()
+        self._short_at: dict[DeviceId, float] = {}
 
     # --- admission ---------------------------------------------------------------------------------------------------
 
@@ -135,6 +137,11 @@ class MemoryGuard:
             )
             for device, account in self._ledger.accounts().items()
         ]
+
+    def was_short(self, device: DeviceId, *, since: float) -> bool:
+        """Whether others took what was promised, seen now or at a look since then; see `MemoryAdmission`."""
+        self._note_shortage(self._ledger.accounts())
+        return self._short_at.get(device, -math.inf) >= since
 
     def accounts(self) -> Mapping[DeviceId, Account]:
         """The books of every device that is there, measured now: what could be promised, and why not more."""
@@ -208,8 +215,12 @@ class MemoryGuard:
         uses = self._machine.uses(alive + dying)
         own_bytes = self._machine.own_bytes()
         readings = self._readings(uses, own_bytes)
-        self._ledger.note(Measurement(readings, uses, own_bytes))
+        self._note_shortage(self._ledger.note(Measurement(readings, uses, own_bytes)))
         return Look(self._clock.monotonic(), readings, alive, uses, self._machine.stalled())
+
+    def _note_shortage(self, accounts: Mapping[DeviceId, Account]) -> None:
+        now = self._clock.monotonic()
+        self._short_at.update({device: now for device, account in accounts.items() if account.is_short})
 
     def _measure(self) -> Measurement:
         workers = list(self._workers.workers()) if self._workers is not None else []

@@ -111,10 +111,14 @@ class MemoryLedger:
         with self._lock:
             return self._accounts()
 
-    def note(self, measured: Measurement) -> None:
-        """Take notice of a measurement made for another purpose: it may show what others and the server use."""
+    def note(self, measured: Measurement) -> Mapping[DeviceId, Account]:
+        """Take notice of a measurement made for another purpose: it may show what others and the server use.
+
+        Returns:
+            The books by it.
+        """
         with self._lock:
-            self._accounts(measured)
+            return self._accounts(measured)
 
     def promised_bytes(self, device: DeviceId) -> int:
         """What was promised of that device altogether."""

@@ -3,13 +3,15 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from pagemill.domain.errors import NeverFits, TaskFailureReason
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator
 from pagemill.domain.work.fitting import within_ceilings
-from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, PageFailed, PageOutcome, PageRead
+from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, PageFailed, PageOutcome, PageRead, WorkerLoss
 from pagemill.domain.work.recognition import ChunkParams, ModelSetKey, Stage
+from pagemill.pool.blame import blamed
 from pagemill.pool.pool_config import ModelManagerConfig
 from pagemill.pool.residents import Resident, ResidentState
 from pagemill.pool.roster import Roster
@@ -94,6 +96,12 @@ class ChunkMemory:
             self._estimator.observe(resident.key, pixels=outcome.pixels, batch_size=params.batch_size, peak=peak)
         elif isinstance(outcome, PageFailed) and outcome.reason is TaskFailureReason.OUT_OF_MEMORY:
             self._learn_failure(resident, params, outcome.peak_bytes)
+
+    def blame(self, resident: Resident, loss: WorkerLoss) -> WorkerLoss:
+        """The loss of one that is working; the kernel's kill of one that was not to blame is memory pressure."""
+        since = self._clock.monotonic() if resident.busy_since is None else resident.busy_since
+        was_short = partial(self._admission.was_short, CPU, since=since)
+        return blamed(loss, promised=resident.reserved, was_short=was_short)
 
     def learn_loss(self, resident: Resident, params: ChunkParams, outcome: ChunkOutcome) -> None:
         """Tell the estimator what was not enough for a chunk."""

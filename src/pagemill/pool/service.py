@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from pagemill.domain.errors import NeverFits, PoolExhausted
+from pagemill.domain.errors import NeverFits, PoolExhausted, WorkerLost
 from pagemill.domain.memory import MemoryNeed
 from pagemill.domain.ports import OnBegin, OnPage
 from pagemill.domain.work.outcomes import ChunkOutcome, PageFailed, PageOutcome
 from pagemill.domain.work.recognition import ChunkParams, ModelSetKey
 from pagemill.pool.chunk_memory import DECODING_BYTES, ChunkMemory
+from pagemill.pool.deaths import lost_error
 from pagemill.pool.messages import Answer, Opening
 from pagemill.pool.residents import Resident
 
@@ -68,6 +69,8 @@ class OCRService:
                 if on_begin is not None:
                     await on_begin()
                 outcome = await worker.process(params, settle, room_bytes=resident.room_bytes)
+                if outcome.loss is not None:
+                    outcome = replace(outcome, loss=memory.blame(resident, outcome.loss))
                 memory.learn_loss(resident, params, outcome)
                 return replace(outcome, reserved_bytes=resident.reserved.on(resident.key.device))
 
@@ -94,7 +97,12 @@ class OCRService:
                 raise PoolExhausted("There is no memory for this now; try again later.", retry_after_s=_MEMORY_COMES_S)
             with memory.working(resident):
                 bounded = request.model_copy(update={"room_bytes": resident.room_bytes})
-                return await worker.ask(bounded, expected, limit=limit)
+                try:
+                    return await worker.ask(bounded, expected, limit=limit)
+                except WorkerLost as error:
+                    if (loss := worker.known_loss) is None:
+                        raise
+                    raise lost_error(memory.blame(resident, loss)) from error
 
 
 async def _refuse(pages: Sequence[int], error: NeverFits, on_page: OnPage) -> ChunkOutcome:

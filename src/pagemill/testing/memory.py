@@ -30,11 +30,13 @@ class FakeAdmission:
     Attributes:
         limits: Bytes by device; may be changed at any time.
         levels: Level by device; normal where none is set.
+        short: Devices of which others took what was promised.
     """
 
     def __init__(self, limits: Mapping[DeviceId, int] | None = None) -> None:
         self.limits = dict(limits or {CPU: 1024 * MIB})
         self.levels: dict[DeviceId, MemoryLevel] = {}
+        self.short: set[DeviceId] = set()
         self._promised: dict[str, Reservation] = {}
         self._changed = asyncio.Event()
         self._numbers = count(1)
@@ -84,6 +86,11 @@ class FakeAdmission:
             DeviceMemory(device, limit, self._taken(device), self._taken(device), self.level(device))
             for device, limit in self.limits.items()
         ]
+
+    def was_short(self, device: DeviceId, *, since: float) -> bool:
+        """What was set, for all time."""
+        del since
+        return device in self.short
 
     def _promise(self, wanted: Reservation, *, instead_of: Reservation | None = None) -> Reservation | None:
         before = instead_of.need if instead_of else MemoryNeed(0)

@@ -33,6 +33,27 @@ def test_free_is_what_neither_is_used_nor_promised(
     assert not admits(account, "new", free + 1)
 
 
+@pytest.mark.parametrize(
+    ("used", "promised", "resident", "is_short"),
+    [
+        pytest.param(950, {}, {}, False, id="others have all but what the kernel keeps, and nothing is promised"),
+        pytest.param(950, {"w": 300}, {"w": 300}, False, id="all taken, as promised"),
+        pytest.param(950, {"w": 301}, {"w": 300}, True, id="a byte that was promised cannot be taken any more"),
+        pytest.param(650, {"w": 300}, {}, False, id="a worker that is dead could take its promise again"),
+        pytest.param(651, {"w": 300}, {}, True, id="a worker that is dead could not"),
+        pytest.param(1000, {"w": 300}, {"w": 350}, False, id="our own worker took it"),
+        pytest.param(1000, {"w": 300}, {"w": 349}, True, id="our own worker and others took it"),
+        pytest.param(1000, {"v": 300, "w": 300}, {"v": 600, "w": 50}, False, id="another worker of ours took it all"),
+        pytest.param(1000, {"v": 300, "w": 300}, {"v": 400, "w": 50}, True, id="another worker of ours, and others"),
+    ],
+)
+def test_it_is_short_where_others_left_less_than_was_promised(
+    used: int, promised: Mapping[str, int], resident: Mapping[str, int], *, is_short: bool
+) -> None:
+    account = Account(1000, used, margin_bytes=100, promised=promised, held=resident, resident=resident)
+    assert account.is_short is is_short
+
+
 def test_giving_less_is_admitted_even_where_memory_is_gone() -> None:
     account = Account(1000, 1000, promised={"w": 500})
     assert not account.is_sound

@@ -326,3 +326,27 @@ async def test_a_request_that_fails_is_logged_and_harms_nothing(
     await scene.look(started, 920)
     assert caplog.text.count("RuntimeError: pool is upset") == 2
     await started.stop()
+
+
+@pytest.mark.parametrize("is_over", [True, False], ids=["over its promise", "within its promise"])
+@pytest.mark.parametrize("is_still_there", [True, False])
+@pytest.mark.parametrize("looked", [True, False])
+@pytest.mark.parametrize(("since", "until"), [(0.0, 0.0), (0.0, 9.0), (9.0, 9.0)])
+async def test_it_knows_that_others_took_what_was_promised(
+    scene: Scene, *, is_over: bool, is_still_there: bool, looked: bool, since: float, until: float
+) -> None:
+    guard = scene.guard()
+    guard.watch(scene.workers)
+    guard.reserve("w", CPU, MemoryNeed(300 * MIB))
+    scene.workers.there = [busy("w", ram=300)]
+    scene.machine.held = {"w": holds(360 if is_over else 100)}
+    assert not guard.was_short(CPU, since=0.0)
+    scene.machine.used[CPU] = 1000
+    if looked and not is_over:
+        guard.run_once()
+    scene.clock.seconds = until
+    scene.machine.used[CPU] = 1000 if is_still_there else 400
+    scene.machine.held = {"w": holds(800)} if is_over else {}
+    seen_now, seen_before = is_still_there and not is_over, looked and not is_over and since == 0.0
+    assert guard.was_short(CPU, since=since) is (seen_now or seen_before)
+    assert not guard.was_short(GPU, since=since)

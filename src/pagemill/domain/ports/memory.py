@@ -118,6 +118,10 @@ class MemoryAdmission(Protocol):
         """Every device with its limit, use, reservations and level."""
         ...
 
+    def was_short(self, device: DeviceId, *, since: float) -> bool:
+        """Whether others took what was promised, seen now or at a look since then (monotonic seconds)."""
+        ...
+
 
 class WatchedWorkers(Protocol):
     """The guard's view of workers, and what it may do to them."""
