@@ -1,4 +1,4 @@
-"""What people may do to documents that they send together."""
+"""Commands on batches of documents."""
 
 import asyncio
 import logging
@@ -32,13 +32,13 @@ class DocumentBatchManager:
     """Creates, shows, cancels and deletes batches of documents. Runs in the server process.
 
     Args:
-        manager: What may be done to single tasks.
-        batches: Batches, stored.
+        manager: Commands on single tasks.
+        batches: The stored batches.
         store: All tasks.
-        notices: Which tasks something happened to.
-        watch: Wakes who waits for that.
+        notices: Which tasks had events.
+        watch: Wakes waiters for events.
         clock: The time.
-        most: Documents that may be sent at once: as many as may wait.
+        most: The most documents in one batch: as many as may wait.
     """
 
     def __init__(
@@ -65,16 +65,16 @@ class DocumentBatchManager:
     ) -> BatchSubmission:
         """Inspect all documents, then store and queue a task for each: all of them or none.
 
-        The documents' files belong to the tasks from the return on, unless the answer is a replay; on an error they
-        stay the caller's, for once the batch is stored nothing is raised any more. Where the database went away, or
-        this is cancelled, nobody knows whether it was stored.
+        When this returns, the documents' files belong to the tasks, unless the answer is a replay. On an error they
+        still belong to the caller, because nothing raises once the batch is stored. If the database goes away or the
+        call is cancelled, it is unknown whether the batch was stored.
 
         Raises:
             InvalidRequest: There is no document.
-            BatchTooLarge: There are more than may ever wait.
-            DocumentsRefused: Some cannot be read, or not with these options; it names them all.
-            QueueFull: Too many tasks wait for all of them to be added.
-            IdempotencyKeyReused: The key was used for other documents or options.
+            BatchTooLarge: There are more documents than the queue can hold.
+            DocumentsRefused: Some cannot be read, or not with these options; the error names them all.
+            QueueFull: The queue has no room for all of them now.
+            IdempotencyKeyReused: The key belongs to an earlier request with other documents or options.
         """
         if not requests:
             raise InvalidRequest("A batch needs at least one document.")
@@ -121,7 +121,7 @@ class DocumentBatchManager:
         return await self._store.list_tasks(batch_id=batch_id, status=status, before=before, limit=limit)
 
     async def cancel_batch(self, batch_id: str) -> DocumentBatch:
-        """Cancel every task of it that is not over; what was read is kept. Cancelling twice is no error.
+        """Cancel all its unfinished tasks; finished pages remain. Cancelling twice is no error.
 
         Raises:
             NotFound: There is no such batch.
@@ -133,19 +133,19 @@ class DocumentBatchManager:
         return await self._batches.get(batch_id)
 
     async def delete_batch(self, batch_id: str) -> None:
-        """Remove a batch that is over, or whose tasks were never started, with its documents and results.
+        """Delete a batch whose tasks have all ended or never started, with its documents and results.
 
         Raises:
             NotFound: There is no such batch.
-            Conflict: A task of it is under way; cancel it first.
+            Conflict: One of its tasks is queued or running; cancel it first.
         """
         for task in await self._batches.delete(batch_id):
             await asyncio.to_thread(Path(task.document.path).unlink, missing_ok=True)
 
     async def follow_batch(self, batch_id: str, *, after: int = 0) -> AsyncGenerator[Sequence[TaskNotice], None]:
-        """Which tasks of the batch changed and how far they are, as it comes, until all of them are over.
+        """Yield which tasks of the batch changed, with their progress, until all have ended.
 
-        Yields an empty sequence when nothing happened for a while.
+        Yields an empty sequence if nothing has happened for a while.
 
         Raises:
             NotFound: There is no such batch, or it was deleted meanwhile.
@@ -166,7 +166,7 @@ class DocumentBatchManager:
                 await change.wait(LOOK_AGAIN)
 
     async def _prepared(self, requests: Sequence[TaskCreateRequest]) -> Sequence[NewTask]:
-        """One after the other: the readers are few, and belong to others too."""
+        """Inspect one document after the other, because the few readers serve others too."""
         prepared: list[NewTask] = []
         refusals: dict[tuple[int, str], PagemillError] = {}
         for place, request in enumerate(requests, start=1):
@@ -181,7 +181,7 @@ class DocumentBatchManager:
         return prepared
 
     async def _announced(self, stored: DocumentBatch) -> DocumentBatch:
-        """See that its tasks get their turn. Where that fails, the dispatcher finds them at its next look."""
+        """Make sure that its tasks get their turn. If that fails, the dispatcher finds them in its next run."""
         try:
             for task in await self._store.list_tasks(batch_id=stored.batch_id, limit=stored.documents):
                 with suppress(NotFound):  # it was deleted a moment ago

@@ -1,4 +1,4 @@
-"""What a task needs on which device, and on which it is to run. Pure decisions."""
+"""What a task needs on each device, and where it will run. Pure decisions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from pagemill.tasks.decisions.intake import choose_engine, first_stage, largest_
 
 @dataclass(frozen=True)
 class Place:
-    """Where a task is to run, and what it needs there.
+    """Where a task will run, and what it needs there.
 
     Attributes:
         device: The device.
         need: Its peak there.
-        pixels: Pixels of the largest page image it was reckoned with.
+        pixels: Pixels of the largest page image in the estimate.
         circumstances: The model sets that will work on it.
     """
 
@@ -35,12 +35,12 @@ class Place:
 
     @property
     def estimated_memory_mb(self) -> int:
-        """What it needs of its device, or of the host where it asks nothing of the device; MiB."""
+        """What it needs of its device, or of the host if it needs nothing of the device; MiB."""
         return in_mib(self.need.on(self.device) or self.need.ram_bytes)
 
 
 class TaskPlacer:
-    """Estimates what a task needs on every device it may run on, and chooses one."""
+    """Estimates the need of a task on every possible device, and chooses one."""
 
     def __init__(
         self, engines: Mapping[str, EngineSpec], *, estimator: MemoryEstimator, memory: MemoryAdmission
@@ -50,10 +50,10 @@ class TaskPlacer:
         self._memory = memory
 
     def place(self, options: TaskOptions, info: DocumentInfo) -> Place:
-        """The place of a document that was sent with these options.
+        """The place of a document with these options.
 
         Raises:
-            NeverFits: No device could ever hold it; with what can be sent instead, where there is anything.
+            NeverFits: No device could ever hold it; the message says what to send instead, if anything.
             InvalidRequest: As `choose_engine`.
             DeviceUnavailable: As `select_device`.
         """
@@ -70,10 +70,10 @@ class TaskPlacer:
             raise with_advice(error, other_requests(options, spec, info.kind), attempt) from error
 
     def place_again(self, task: Task, requested: str | None) -> Place:
-        """The place of a task that is known, on the device that is asked for now, or else was when it was sent.
+        """The place of an existing task, on the device requested now, or else on the one requested when it was sent.
 
         Raises:
-            NeverFits: No device (or not the one asked for) could ever hold it.
+            NeverFits: No device (or not the requested one) could ever hold it.
             InvalidRequest: As `choose_engine`.
             DeviceUnavailable: As `select_device`.
         """
@@ -105,11 +105,11 @@ class TaskPlacer:
         return Place(chosen, needs[chosen], pixels, circumstances(keys[chosen], devices))
 
     def _need(self, keys: Sequence[ModelSetKey], pixels: int) -> MemoryNeed:
-        """The largest need of the stages a page goes through, one after the other."""
+        """The largest need of the stages that a page goes through."""
         return _largest(self._estimator.peak(key, pixels=0 if key.is_reader else pixels) for key in keys)
 
     def _modest(self, keys: Sequence[ModelSetKey], pixels: int) -> MemoryNeed:
-        """The same of what may be enough."""
+        """The largest modest need of these stages."""
         return _largest(self._estimator.modest_peak(key, pixels=0 if key.is_reader else pixels) for key in keys)
 
 
@@ -126,20 +126,20 @@ def usable_devices(spec: EngineSpec, devices: Sequence[DeviceMemory]) -> Sequenc
 def select_device(
     requested: str | None, spec: EngineSpec, devices: Sequence[DeviceMemory], needs: Mapping[DeviceId, MemoryNeed]
 ) -> DeviceId:
-    """Choose a device that the engine can use and that can hold what the task needs there, once others leave it.
+    """Choose a device that the engine can use and that can hold the task, once it is free.
 
-    A device that was asked for is taken or refused. Otherwise the GPU with most free memory, and the CPU where no GPU
-    can ever hold it.
+    A requested device is used or refused. Otherwise it chooses the GPU with the most free memory, or the CPU if no GPU
+    can ever hold the task.
 
     Args:
-        requested: The device asked for; None leaves the choice.
+        requested: The requested device; None leaves the choice to this function.
         spec: The engine.
-        devices: All there are: what runs on a GPU needs memory of the host, too.
-        needs: For each device the engine can use.
+        devices: All devices: work on a GPU also needs host memory.
+        needs: The need on each device that the engine can use.
 
     Raises:
-        DeviceUnavailable: The device asked for is not there, or the engine cannot use it, or none that is here.
-        NeverFits: No device (or not the one asked for) is large enough, with the numbers.
+        DeviceUnavailable: The requested device does not exist, or the engine cannot use it, or it can use none here.
+        NeverFits: No device (or not the requested one) is large enough; the error has the numbers.
     """
     usable = [device for device in usable_devices(spec, devices) if requested in (None, device.device)]
     if not usable:

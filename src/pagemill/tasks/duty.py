@@ -18,13 +18,13 @@ _Done = TypeVar("_Done")
 async def with_each(
     items: Iterable[_T], act: Callable[[_T], Awaitable[_Done]], *, name: Callable[[_T], str]
 ) -> list[_Done]:
-    """Do something with every item of a sweep; one with which it fails is logged, and keeps no other from its turn.
+    """Do something with every item; log an item that fails, and go on with the others.
 
     Returns:
-        What came of it, where it succeeded.
+        The results of the items that succeeded.
 
     Raises:
-        DatabaseUnavailable: That concerns them all.
+        DatabaseUnavailable: The database is unavailable for all items.
     """
     done: list[_Done] = []
     for item in items:
@@ -38,12 +38,12 @@ async def with_each(
 
 
 async def take_steps(**steps: Callable[[], Awaitable[object]]) -> None:
-    """Take every step of a run, though one of them fails; they are logged by their names. Errors: `with_each`."""
+    """Take every step of a run even if one fails, and log failures by the step's name. Errors: `with_each`."""
     await with_each(steps.items(), lambda step: step[1](), name=lambda step: f"The step {step[0]!r}")
 
 
 class Duty:
-    """Runs `run_once` every `interval`, and at once when woken. A failure is logged and the duty goes on.
+    """Runs `run_once` every `interval`, and at once when woken. It logs failures and goes on.
 
     `stop` waits for the run in progress; stopping twice is no error.
     """

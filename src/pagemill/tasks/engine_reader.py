@@ -1,4 +1,4 @@
-"""What can be known of the engines: put together from the registry, the memory room and the pool."""
+"""Reports on engines, from the registry, the memory room and the pool."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,12 +14,12 @@ class EngineReader:
     """Reports on engines. Runs in the server process.
 
     Args:
-        engines: Those that may be asked for.
-        estimator: What is reserved for them.
-        memory: What they were seen to take.
-        loads: How long they took to load.
-        devices: Where they may run.
-        pool: What is loaded now.
+        engines: The engines of the service.
+        estimator: Their reservations.
+        memory: Their measured memory.
+        loads: Their load times.
+        devices: The devices.
+        pool: The loaded model sets.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ def new_task_id(now: datetime, *, place: int | None = None) -> str:
 
     Args:
         now: The time.
-        place: Among ids of the same moment that are to sort in an order; the first 4096 do.
+        place: Position among ids of the same moment, to give them an order; up to 4095.
     """
     millis = int(now.timestamp() * 1000)
     order = secrets.randbelow(MOST_PLACES) if place is None else min(place, MOST_PLACES - 1)

@@ -1,4 +1,4 @@
-"""What people may do to tasks: the commands behind the API, the command line and the library."""
+"""Commands on tasks, for the API, the command line and the library."""
 
 import asyncio
 import logging
@@ -49,13 +49,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TaskManagerConfig:
-    """What is accepted.
+    """What the service accepts.
 
     Attributes:
-        max_pages: Pages a document may have.
-        sends_webhooks: Whether tasks may ask for one.
-        allow_private_webhooks: Whether those may go to our own network.
-        no_structure: Why tasks may not ask for structure, in one sentence; None where they may.
+        max_pages: Most pages of a document.
+        sends_webhooks: Whether tasks may have a webhook.
+        allow_private_webhooks: Whether webhooks may go to our own network.
+        no_structure: Why tasks cannot have structure, in one sentence; None if they can.
     """
 
     max_pages: int = 5000
@@ -64,7 +64,7 @@ class TaskManagerConfig:
     no_structure: str | None = None
 
     def check_webhook(self, url: str) -> None:
-        """Refuse what could never be delivered. Errors: `pagemill.domain.task.webhooks.check_webhook`."""
+        """Refuse a webhook that could never be delivered. Errors: `pagemill.domain.task.webhooks.check_webhook`."""
         check_webhook(url, sends=self.sends_webhooks, allow_private=self.allow_private_webhooks)
 
 
@@ -104,14 +104,14 @@ class TaskManager:
     async def create_task(self, request: TaskCreateRequest) -> Task:
         """Inspect the document, estimate its memory, choose its device, store the task; queue it unless told not to.
 
-        The document's file belongs to the task from the return on; on an error it stays the caller's.
+        When this returns, the document's file belongs to the task; on an error it still belongs to the caller.
 
         Raises:
             DocumentError: It cannot be read.
-            InvalidRequest: Pages, engine, profile or language are not there, or the engine cannot be used here.
+            InvalidRequest: The pages, engine, profile or language do not exist, or the engine is unavailable here.
             NeverFits: No device could ever hold it.
-            DeviceUnavailable: The device asked for is not there.
-            QueueFull: Too many tasks wait.
+            DeviceUnavailable: The requested device does not exist.
+            QueueFull: Too many tasks are waiting.
         """
         new = await self.prepare(request)
         return await self.announce(
@@ -119,7 +119,7 @@ class TaskManager:
         )
 
     async def prepare(self, request: TaskCreateRequest) -> NewTask:
-        """Inspect the document, estimate its memory and choose its device; nothing is stored. Errors: `create_task`."""
+        """Inspect the document, estimate its memory and choose its device, but store nothing. Errors: `create_task`."""
         options = request.options
         if options.webhook_url is not None:
             self._config.check_webhook(options.webhook_url)
@@ -142,17 +142,17 @@ class TaskManager:
         )
 
     async def announce(self, task: Task) -> Task:
-        """A task was stored: see that it gets its turn, or its end where none of its pages is left to do."""
+        """Make sure that a stored task gets its turn, or ends if it has no pages left to do."""
         if task.status is TaskStatus.QUEUED and task.pages_done + task.pages_failed == task.pages_total:
             task = await self._end(task)
         self._noticed(task.task_id)
         return task
 
     async def submit_task(self, request: TaskCreateRequest) -> Submission:
-        """`create_task`, unless the same was sent before under the same idempotency key: then the task it made.
+        """`create_task`, or for a repeated request with the same idempotency key, the task of the first one.
 
         Raises:
-            IdempotencyKeyReused: The key was used for another document or other options.
+            IdempotencyKeyReused: The key belongs to an earlier request with another document or other options.
         """
         earlier = await self._submitted(request)
         if earlier is not None:
@@ -166,12 +166,12 @@ class TaskManager:
             return faster
 
     async def retry_task(self, task_id: str) -> Task:
-        """Queue those pages of a task that is over again that were not read; those that were are kept.
+        """Queue the unread pages of a finished task again; its finished pages remain.
 
         Raises:
             NotFound: There is no such task.
-            IllegalTransition: It is not over, or all its pages were read.
-            QueueFull: Too many tasks wait.
+            IllegalTransition: It has not ended, or all its pages were read.
+            QueueFull: Too many tasks are waiting.
         """
         task = await self._store.get(task_id)
         if not task.status.is_final:
@@ -179,17 +179,17 @@ class TaskManager:
         return await self.start_task(task_id, TaskStartRequest())
 
     async def start_task(self, task_id: str, request: TaskStartRequest) -> Task:
-        """Queue a task that was created with `start=false`, or the failed pages of one that is over.
+        """Queue a task that was created with `start=false`, or the failed pages of a finished one.
 
-        It is estimated and placed anew, on the device that is named now, or was when it was sent, or else is the best.
-        On an error it stays as it was.
+        It estimates and places the task again: on the device requested now, or when it was sent, or else on the best.
+        On an error the task stays as it was.
 
         Raises:
             NotFound: There is no such task.
-            IllegalTransition: It is under way, or all its pages were read.
-            DeviceUnavailable: The device is not there.
-            NeverFits: No device (or not the one that is named) could ever hold it.
-            QueueFull: Too many tasks wait.
+            IllegalTransition: It is queued or running, or all its pages were read.
+            DeviceUnavailable: The requested device does not exist.
+            NeverFits: No device (or not the requested one) could ever hold it.
+            QueueFull: Too many tasks are waiting.
         """
         task = await self._store.get(task_id)
         check_startable(task)
@@ -200,7 +200,7 @@ class TaskManager:
         return task
 
     async def cancel_task(self, task_id: str) -> Task:
-        """Stop the task: at once where it waits, within a page where it runs. Cancelling twice is no error.
+        """Stop the task: at once if it waits, within a page if it runs. Cancelling twice is no error.
 
         Raises:
             NotFound: There is no such task.
@@ -221,7 +221,7 @@ class TaskManager:
         return await self._store.get(task_id)
 
     async def delete_task(self, task_id: str) -> None:
-        """Remove a task that is over or was never started, with its document and results.
+        """Delete a task that has ended or never started, with its document and results.
 
         Raises:
             NotFound: There is no such task.
@@ -231,14 +231,14 @@ class TaskManager:
         await asyncio.to_thread(Path(task.document.path).unlink, missing_ok=True)
 
     async def _end(self, task: Task) -> Task:
-        """A task none of whose pages is left to do (they were read before, or cannot be) needs no turn."""
+        """End a task without pages left to do (they were read before, or cannot be read): it needs no turn."""
         with suppress(IllegalTransition):  # it was let in and ended, or cancelled, since it was looked at
             await self._store.transition(task.task_id, TaskStatus.RUNNING)
         await self._pages.finish_completed(task.task_id)
         return await self._store.get(task.task_id)
 
     async def _submitted(self, request: TaskCreateRequest) -> Submission | None:
-        """What the request made when it was sent before."""
+        """The task that the same request made before."""
         if request.idempotency_key is None:
             return None
         earlier = await self._submissions.find(request.caller, request.idempotency_key)

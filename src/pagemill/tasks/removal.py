@@ -1,4 +1,4 @@
-"""Files and folders that are to go. One that cannot be deleted is told and left, so that all others still go."""
+"""Deletes files and folders. If one cannot be deleted, it logs that and goes on with the others."""
 
 import logging
 import shutil
@@ -8,10 +8,10 @@ logger = logging.getLogger(__name__)
 
 
 def remove(path: Path) -> bool:
-    """Delete a file, a link or a whole folder; one that is not there is no error.
+    """Delete a file, a link or a whole folder; a missing one is no error.
 
     Returns:
-        Whether it is gone. Where it is not, the log says why; as much of a folder as can be deleted is.
+        Whether it is gone. If not, the log says why; it deletes as much of a folder as it can.
     """
     faults: list[OSError] = []
     if path.is_dir() and not path.is_symlink():

@@ -1,4 +1,4 @@
-"""The one picture of the whole service that everything else is shown from."""
+"""Takes the one snapshot of the service that all status views use."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,15 +12,15 @@ from pagemill.tasks.progress.work_counter import WorkCounter
 
 
 class StatusReader:
-    """Takes the picture. Runs in the server process.
+    """Takes the snapshot. Runs in the server process.
 
     Args:
         statistics: Numbers about the queue.
         pool: Services and model sets.
         memory: Devices.
-        tally: What was done so far.
-        server_bytes: What the server process itself holds.
-        drifts: How well the memory of pages was foretold lately.
+        tally: The work so far.
+        server_bytes: Memory of the server process itself.
+        drifts: How well estimates held lately.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What people may know of tasks: answers only, nothing is changed."""
+"""Queries about tasks; they change nothing."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
@@ -57,7 +57,7 @@ class TaskReader:
         self._clock = clock
 
     async def get_task(self, task_id: str) -> Task:
-        """The task as it stands. Raises NotFound."""
+        """The task as it is now. Raises NotFound."""
         return await self._store.get(task_id)
 
     async def list_tasks(
@@ -68,16 +68,16 @@ class TaskReader:
         before: str | None = None,
         limit: int = 50,
     ) -> Sequence[Task]:
-        """Tasks with all these labels, newest first; `before` is the last task_id of the page before."""
+        """Tasks with all these labels, newest first; `before` is the last task_id of the previous page."""
         return await self._store.list_tasks(status=status, labels=labels, before=before, limit=limit)
 
     @property
     def is_closing(self) -> bool:
-        """Whether the service stops: what is asked now may fail for that."""
+        """Whether the service is stopping, so that requests may fail."""
         return self._watch.is_closed
 
     async def pages(self, task_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[TaskPage]:
-        """The task's pages by number, so many after that number. Raises NotFound."""
+        """The task's pages by number, up to a limit, after a number. Raises NotFound."""
         await self._store.get(task_id)
         return await self._store.pages(task_id, after=after, limit=limit)
 
@@ -86,13 +86,13 @@ class TaskReader:
         return self._results.results(task_id)
 
     async def write(self, task_id: str, writer: ResultWriter) -> AsyncIterator[bytes]:
-        """The result in one form, a piece at a time; of a running task, the pages finished so far. Raises NotFound."""
+        """The result in one format, piece by piece; for a running task, the finished pages. Raises NotFound."""
         task = await self._store.get(task_id)
         async for piece in write_result(task, writer, store=self._store, results=self._results):
             yield piece
 
     async def progress(self, task_id: str) -> AsyncIterator[Task]:
-        """The task as it stands, and again after every change, until it is final or the service stops.
+        """Yield the task now and after every change, until it is final or the service stops.
 
         Raises:
             NotFound: There is no such task.
@@ -101,16 +101,16 @@ class TaskReader:
             yield task
 
     async def wait(self, task_id: str, within: timedelta) -> Task:
-        """The task once it is final, the time is over or the service stops. Raises NotFound."""
+        """The task once it is final, the time has passed or the service stops. Raises NotFound."""
         return await self._watch.until_final(task_id, within=within)
 
     async def events(self, task_id: str, *, after: int = 0, limit: int = 500) -> Sequence[EventRecord]:
-        """What happened to the task after that sequence number, oldest first. Raises NotFound."""
+        """The task's events after a sequence number, oldest first. Raises NotFound."""
         await self._store.get(task_id)
         return await self._events.read(task_id, after=after, limit=limit)
 
     async def metrics(self) -> TaskMetrics:
-        """How the service is doing."""
+        """The metrics of the service."""
         return TaskMetrics.of(await self._status.read())
 
     async def status(self) -> ServiceStatus:
@@ -118,7 +118,7 @@ class TaskReader:
         return await self._status.read()
 
     async def receipt(self, task_id: str) -> Receipt:
-        """What the task took of the machine so far. Raises NotFound."""
+        """The memory receipt of the task so far. Raises NotFound."""
         task = await self._store.get(task_id)
         return await self._receipt(task, await self._store.pages(task_id))
 
@@ -138,7 +138,7 @@ class TaskReader:
         return await self._samples.read(task_id, after=after, limit=limit)
 
     async def health(self, task_id: str) -> TaskHealth:
-        """How one task is doing. Raises NotFound."""
+        """The health of one task. Raises NotFound."""
         task = await self._store.get(task_id)
         pages = await self._store.pages(task_id)
         held = self._handlers.services_of(task_id)
@@ -159,7 +159,7 @@ class TaskReader:
         )
 
     async def _sampled_mb(self, task: Task) -> int | None:
-        """What another server's workers hold for it, as far as that is known."""
+        """The memory of another server's workers for the task, if known."""
         if task.status.is_final:
             return None
         fresh = self._clock.now() - FRESH_SAMPLE

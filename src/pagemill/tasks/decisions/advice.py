@@ -1,4 +1,4 @@
-"""What to ask for instead of what never fits: only what was tried, and is not refused. Pure."""
+"""What to request instead of work that never fits; it suggests only requests that it has checked. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pagemill.domain.work.engine_spec import EngineSpec
 _RESOLUTIONS = (400, 300, 200, 150, 100)
 
 Try = Callable[[TaskOptions], object]
-"""Take the document with these options; raises where it would be refused."""
+"""Accept the document with these options, or raise."""
 
 Alternative = tuple[str, TaskOptions]
 """In words, and as options."""
@@ -19,11 +19,11 @@ Alternative = tuple[str, TaskOptions]
 
 @dataclass(frozen=True)
 class OtherRequests:
-    """What could be asked for instead: of each group the first that is taken is named, least change first.
+    """Other requests: the advice names the first acceptable one of each group; the smallest change comes first.
 
     Attributes:
         groups: Each changes one thing.
-        both: These change two, and are named only where nothing else is enough.
+        both: These change two things; the advice names them only if nothing else is enough.
     """
 
     groups: Sequence[Sequence[Alternative]]
@@ -39,7 +39,7 @@ def other_requests(options: TaskOptions, spec: EngineSpec, kind: DocumentKind) -
 
 
 def with_advice(error: NeverFits, others: OtherRequests, attempt: Try) -> NeverFits:
-    """The error, with what can be sent instead."""
+    """The error, with advice on what to send instead."""
     taken = list(_first_taken(others.groups, attempt)) or list(_first_taken([others.both], attempt))
     return NeverFits(f"{error.message} Or send it {', or '.join(taken)}.", **error.details) if taken else error
 

@@ -1,7 +1,7 @@
-"""How long unfinished tasks have still to go: a pure estimate for people, from the pace of the last hour.
+"""How long unfinished tasks will still take: a pure estimate for users, from the pace of the last hour.
 
-Tasks that were let in share the places, so each is slowed by as many pages of every other as it has itself (processor
-sharing); one that waits comes after all that stands before it. A guess: nobody knows what is sent next.
+Running tasks share the places, so as many pages of every other task as it has itself slow each one down (processor
+sharing). A waiting task starts after everything before it. Requests to come may change the result.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from pagemill.domain.reports.snapshot import TaskInLine
 
 
 def forecasts(line: Sequence[TaskInLine], *, page_seconds: float | None, places: int) -> tuple[Forecast, ...]:
-    """What each of the tasks can expect, in their order.
+    """The forecast of each task, in their order.
 
     Args:
-        line: Those let in, then those that wait, in the order they come.
-        page_seconds: Time a worker spends on a page; None where none was read lately, and nothing can be said.
-        places: Services that work at the same time.
+        line: Running tasks, then waiting ones in their order.
+        page_seconds: Time of a worker on a page; None if none was read lately, and no forecast is possible.
+        places: Services that can work at the same time.
     """
     inside = [task for task in line if not task.waits]
     outside = [task for task in line if task.waits]

@@ -1,4 +1,4 @@
-"""How one task is doing: a pure decision about what of it is worth a warning."""
+"""The health of one task: a pure decision about what deserves a warning."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -26,10 +26,10 @@ def health_of(
     Args:
         task: The task.
         pages: All its pages.
-        usage_mb: What its workers hold now, MiB; None while none works on it.
-        promised_mb: The most that was reserved for it, MiB; 0 where nothing was yet.
-        devices: The devices it runs, ran or is to run on.
-        unkillable: Workers on these devices that were killed and do not end.
+        usage_mb: Present memory of its workers, MiB; None while no worker works on it.
+        promised_mb: Its largest reservation, MiB; 0 if there was none yet.
+        devices: The devices where it runs, ran or will run.
+        unkillable: Workers on these devices that do not end although they were killed.
         now: The time.
     """
     return TaskHealth(

@@ -1,4 +1,4 @@
-"""Whether a document can be taken, what it will need and where it is to run. Pure decisions."""
+"""Whether to accept a document, and with which engine. Pure decisions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -11,11 +11,11 @@ POINTS_PER_INCH = 72
 
 
 def choose_engine(engines: Mapping[str, EngineSpec], options: RecognitionOptions) -> tuple[EngineSpec, EngineProfile]:
-    """The engine and profile that were asked for, if they will do.
+    """The requested engine and profile, if they can read the document.
 
     Raises:
-        UnknownEngine: There is no such engine, profile or language; the message names those there are.
-        EngineUnavailable: The engine or its profile cannot be used here.
+        UnknownEngine: There is no such engine, profile or language; the message names the available ones.
+        EngineUnavailable: The engine or its profile is unavailable here.
     """
     spec, profile = find_profile(engines, options.engine, options.profile)
     unusable = spec.unusable or profile.unusable
@@ -48,15 +48,15 @@ def _check_languages(
 
 
 def check_structure(spec: EngineSpec, options: RecognitionOptions, *, missing: str | None) -> None:
-    """Refuse to look for structure where there are no models for it.
+    """Refuse to look for structure without models for it.
 
     Args:
-        spec: The engine that was chosen.
-        options: What was asked for.
-        missing: Why there are none here, in one sentence; None where they are.
+        spec: The chosen engine.
+        options: The requested options.
+        missing: Why the models are missing here, in one sentence; None if they are installed.
 
     Raises:
-        InvalidRequest: With what to do instead.
+        InvalidRequest: The message says what to do instead.
     """
     if not options.structure or spec.finds_structure:
         return
@@ -70,23 +70,23 @@ def check_structure(spec: EngineSpec, options: RecognitionOptions, *, missing: s
 
 
 def check_page_count(info: DocumentInfo, max_pages: int) -> None:
-    """Refuse a document of more pages than the settings allow.
+    """Refuse a document with more pages than the settings allow.
 
     Raises:
-        DocumentTooLarge: With both numbers.
+        DocumentTooLarge: The document has too many pages; the error has both numbers.
     """
     if info.page_count > max_pages:
         raise too_many_pages(str(info.page_count), most=max_pages)
 
 
 def largest_page_pixels(info: DocumentInfo, *, dpi: int, max_pixels: int) -> int:
-    """Pixels of the largest page image an engine will be given, judged by the page sizes that are known."""
+    """Pixels of the largest page image that an engine will get, according to the known page sizes."""
     pixels = (_pixels(size, info.kind, dpi) for size in info.page_sizes)
     return min(max_pixels, max(pixels, default=max_pixels))
 
 
 def first_stage(kind: DocumentKind, mode: OcrMode) -> Stage:
-    """Where pages begin: PDF pages are looked at for a text layer first, unless recognition is forced."""
+    """The first stage of pages: PDF pages begin with their text layer, unless recognition is forced."""
     if mode is OcrMode.NEVER or (kind is DocumentKind.PDF and mode is OcrMode.AUTO):
         return Stage.TEXT
     return Stage.OCR

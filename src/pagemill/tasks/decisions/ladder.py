@@ -1,13 +1,13 @@
-"""The out-of-memory ladder: how a page that did not fit is tried next. Pure decisions.
+"""The out-of-memory ladder: how to retry a page that did not fit. Pure decisions.
 
     usual ─▶ smaller batch ─▶ fresh process ─▶ alone on the device ─▶ another device ─▶ lower resolution ─▶ quarantine
 
-A batch is the text lines in one run of an engine's recognition model; the engines that come with Pagemill read many at
-once on a GPU only, so that on the CPU the first rung is a fresh process.
+A batch is the text lines in one run of an engine's recognition model. Pagemill's engines read many lines at once only
+on a GPU, so on the CPU the first rung is a fresh process.
 
-Every failure for want of memory climbs to the next rung that can change anything for this page; endless retries are a
-trap. Each rung keeps what the ones below it changed. How much memory is promised is not decided here: the estimator
-learns from every failure that more is needed.
+Every out-of-memory failure climbs to the next rung that can change anything for this page, so retries always end. Each
+rung keeps the changes of the lower ones. The size of the reservation is not decided here: the estimator learns from
+every failure that the page needs more.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.task.task import Rung
 
 LOWEST_DPI = 100
-"""Below this, print of the usual size is no longer read."""
+"""Below this resolution, engines cannot read print of the usual size."""
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What decides which rungs can help.
+    """The facts that decide which rungs can help.
 
     Attributes:
         device: Where the page failed.
-        devices: All devices its engine can use.
-        batch_size: Most lines that were in one run of the engine.
-        dpi: Resolution it was rendered at; None for an image, which is as it is.
-        may_lower_resolution: The caller allowed it.
+        devices: All devices that its engine can use.
+        batch_size: Most lines in one run of the engine.
+        dpi: Resolution of the rendered page; None for an image, whose resolution is fixed.
+        may_lower_resolution: Whether the caller allowed a lower resolution.
     """
 
     device: DeviceId
@@ -46,12 +46,12 @@ class Situation:
 
 @dataclass(frozen=True)
 class Footing:
-    """How a page on a rung is to be worked; that it runs alone from `Rung.ALONE` on is seen to by the plan.
+    """How to read a page on a rung. From `Rung.ALONE` on, the plan lets it run alone.
 
     Attributes:
         batch_size: Most lines in one run of the engine.
-        fresh: In a process that has done nothing before.
-        dpi: Resolution to render at.
+        fresh: In a process that has not read anything before.
+        dpi: Resolution for rendering.
     """
 
     batch_size: int
@@ -60,18 +60,18 @@ class Footing:
 
 
 def next_rung(rung: Rung, situation: Situation) -> Rung | None:
-    """The next rung that can help; None where there is none and the page is to be quarantined."""
+    """The next rung that can help; None if there is none, and the page goes to quarantine."""
     return next((above for above in Rung if above > rung and _helps(above, situation)), None)
 
 
 def footing(rung: Rung, *, batch_size: int, reduction: float, dpi: int) -> Footing:
-    """How to work a page on a rung.
+    """How to read a page on a rung.
 
     Args:
-        rung: Where it stands.
-        batch_size: The batch it would have on the lowest rung.
-        reduction: What a batch is multiplied by for every rung climbed.
-        dpi: The resolution that was asked for.
+        rung: The rung of the page.
+        batch_size: The batch size on the lowest rung.
+        reduction: Factor for the batch size for every rung climbed.
+        dpi: The requested resolution.
     """
     return Footing(
         batch_size=max(1, int(batch_size * reduction**rung)),

@@ -1,4 +1,4 @@
-"""Who waits lawfully: behind others, or for a place that was taken before its own turn came."""
+"""Which tasks have a reason to wait: behind others, or for a place that was taken before their turn."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from pagemill.tasks.decisions.plan import lane_of
 
 @dataclass(frozen=True)
 class _Turn:
-    """Whose turn it is in a lane, and the number of the first chunk that was begun after that."""
+    """The task whose turn it is in a lane, and the number of the first chunk that started after that."""
 
     task_id: str
     since: int
@@ -17,10 +17,10 @@ class _Turn:
 
 @dataclass
 class Line:
-    """What each look at the backlog says of those who wait. It asks the plan nothing, so that it can judge it.
+    """Tracks, from the backlog alone, which tasks wait for a reason. It ignores the plan, so that it can check it.
 
     Attributes:
-        lanes: Those in which work is done here.
+        lanes: The lanes that work here.
     """
 
     lanes: Collection[str]
@@ -31,13 +31,13 @@ class Line:
     def look(
         self, backlogs: Sequence[Backlog], times: Mapping[str, float], *, closed: Collection[str], begun: int
     ) -> None:
-        """Note who waits.
+        """Note which tasks wait.
 
         Args:
             backlogs: Running tasks.
-            times: Where each stands.
-            closed: Lanes in which nothing may be started, for lack of memory.
-            begun: How many chunks were begun so far.
+            times: Their virtual times.
+            closed: Lanes that may start nothing, for lack of memory.
+            begun: How many chunks have started so far.
         """
         self._closed = frozenset(closed)
         self._wanted = {backlog.task_id: lanes_of(backlog) for backlog in backlogs}
@@ -51,11 +51,11 @@ class Line:
                 self._turns[lane] = _Turn(first, begun)
 
     def has(self, task_id: str, *, working: Mapping[str, Collection[int]]) -> bool:
-        """Whether the task waits lawfully.
+        """Whether the task has a reason to wait.
 
         Args:
             task_id: The task.
-            working: By lane, the numbers of the chunks in work there.
+            working: By lane, the numbers of the chunks in progress.
         """
         return any(self._waits(task_id, lane, working.get(lane, ())) for lane in self._wanted.get(task_id, ()))
 

@@ -1,11 +1,11 @@
-"""Which pages are worked next: a pure decision.
+"""Which pages to read next: a pure decision.
 
-Fair shares come from start-time fair queueing (Goyal, Vin, Chen 1996): every task has a virtual time that a chunk moves
-on by pages ÷ weight, and the task furthest behind is served first. A newcomer starts where the furthest behind of the
-others stands, so it neither waits for their past nor is paid for its own absence.
+Fair shares come from start-time fair queueing (Goyal, Vin, Chen 1996). Every task has a virtual time, which a chunk
+advances by pages ÷ weight, and the task furthest behind goes first. A new task starts at the virtual time of the task
+furthest behind, so it neither waits for the past of others nor gets credit for its own absence.
 
-A caller's tasks share one caller's weight: nine tasks of one get together what one task of another gets. The bound: at
-equal priority, callers with work to do never differ by more than a chunk of each of their tasks from equal shares.
+The tasks of a caller share one weight: nine tasks of one caller together get as much as one task of another. The bound:
+at equal priority, callers with work never differ from equal shares by more than a chunk of each of their tasks.
 """
 
 import math
@@ -20,16 +20,16 @@ READER_LANE = "reader"
 
 
 def lane_of(kind: PageKind, *, structure: bool = False) -> str:
-    """The lane whose places a chunk takes: the readers' for text layers, else its device's.
+    """The lane whose places a chunk takes: the readers' for text layers, otherwise its device's.
 
-    Text layers whose structure is wanted are computed with, on the CPU: readers are to be free for inspection.
+    Text layers with structure take a place on the CPU, because finding structure computes; readers stay free.
     """
     return READER_LANE if kind.stage is Stage.TEXT and not structure else kind.works_on
 
 
 @dataclass(frozen=True)
 class ChunkLimits:
-    """Most pages of one chunk, by stage. Taking a text layer costs a hundredth of recognising a page."""
+    """Most pages of one chunk, by stage. Reading a text layer costs a hundredth of recognising a page."""
 
     text: int = 32
     ocr: int = 4
@@ -58,7 +58,7 @@ class Plan:
 
 
 def weight_of(priority: int) -> float:
-    """A task's share against others: ten points of priority double it, so that nothing is starved outright."""
+    """A task's share against others: ten points of priority double it, so nothing starves."""
     return float(2 ** (priority / 10))
 
 
@@ -73,19 +73,19 @@ def plan(
 ) -> Plan:
     """Fill the free places of every lane.
 
-    A page that must have its lane to itself is started once the lane is empty; when its task's turn has come, nothing
-    else is started there until then.
+    A page that needs its lane to itself starts once the lane is empty. From its task's turn until then, nothing else
+    starts in that lane.
 
     Args:
-        backlogs: Running tasks with pages that can be worked on now.
+        backlogs: Running tasks with pages that can run now.
         free: Free places by lane.
-        capacity: All places by lane; a long document is cut so that every place gets some of it.
-        occupied: Lanes where a chunk is in work, be it one that is about to end and has left its place.
+        capacity: All places by lane; a long document is divided so that every place gets a part.
+        occupied: Lanes with a chunk in progress, even one that is about to end and has left its place.
         limits: Most pages of one chunk.
-        virtual_times: Where each task stands, from the plan before; tasks no longer running drop out.
+        virtual_times: The tasks' virtual times from the previous plan; tasks that no longer run drop out.
 
     Returns:
-        Assignments in the order they are to be started.
+        Assignments in the order in which to start them.
     """
     times = _admitted(backlogs, virtual_times)
     tasks_of = Counter(backlog.caller for backlog in backlogs)
@@ -117,7 +117,7 @@ def _admitted(backlogs: Sequence[Backlog], before: Mapping[str, float]) -> dict[
 def _furthest_behind(
     waiting: Iterable[Backlog], lane: str, times: Mapping[str, float]
 ) -> tuple[Backlog, PageKind] | None:
-    """Whose turn it is in a lane, and with which kind of pages: those that must be alone come last in their task."""
+    """The task whose turn it is in a lane, and the kind of its pages: pages that run alone come last in their task."""
     candidates = (
         (backlog, kind)
         for backlog in waiting

@@ -1,4 +1,4 @@
-"""What becomes of a page after its work failed: a pure decision, and a value."""
+"""What to do with a page after its work failed: a pure decision, and a value."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,7 +7,7 @@ from pagemill.domain.task.task import RetryPolicy
 from pagemill.domain.work.outcomes import LossCause, PageFailed, WorkerLoss
 
 INNOCENT = frozenset({LossCause.MEMORY_PRESSURE, LossCause.NODE})
-"""Deaths that say nothing against the page the worker held."""
+"""Deaths for which the worker's page is not to blame."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class GiveUpPage:
 
 @dataclass(frozen=True)
 class ReturnPage:
-    """Give the page back as if it had not been touched."""
+    """Return the page unchanged to the queue."""
 
 
 Decision = RetryPage | GiveUpPage | ReturnPage
@@ -34,7 +34,7 @@ LONGEST_BACKOFF = timedelta(hours=1)
 
 
 def backoff(policy: RetryPolicy, failures: int) -> timedelta:
-    """Wait before the try that follows the `failures`-th failure (1-based).
+    """Wait after the `failures`-th failure (1-based).
 
     First delay × multiplier^(failures - 1), at most an hour.
     """
@@ -46,9 +46,9 @@ def after_failure(policy: RetryPolicy, failure: PageFailed, *, attempts: int) ->
     """Decide on a page whose own work failed.
 
     Args:
-        policy: When to try again.
-        failure: What happened now.
-        attempts: How often its work had failed before.
+        policy: When to retry.
+        failure: The present failure.
+        attempts: How often its work failed before.
     """
     failures = attempts + 1
     if not failure.retryable or failures >= policy.max_attempts:
@@ -57,9 +57,9 @@ def after_failure(policy: RetryPolicy, failure: PageFailed, *, attempts: int) ->
 
 
 def after_loss(policy: RetryPolicy, loss: WorkerLoss, *, crashes: int) -> Decision:
-    """Decide on the page a worker held when it died; `crashes` is how many had died with it before.
+    """Decide on the page that a worker held when it died; `crashes` workers died with it before.
 
-    A page that has killed `max_crashes` workers is quarantined: given up, so that it cannot block the others.
+    A page that has killed `max_crashes` workers fails and goes to quarantine, so that it cannot block the others.
     """
     if loss.cause in INNOCENT:
         return ReturnPage()

@@ -1,1 +1,1 @@
-"""What is done regularly: each duty has one shape: a config, `start`, `run_once` and `stop`."""
+"""Duties that run regularly. Each has the same shape: a config, `start`, `run_once` and `stop`."""

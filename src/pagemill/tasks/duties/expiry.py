@@ -18,8 +18,8 @@ class ExpiryConfig:
     """When a task has waited too long.
 
     Attributes:
-        queue_timeout: For its first page.
-        interval: Between two looks.
+        queue_timeout: Longest wait for its first page.
+        interval: Time between two runs.
     """
 
     queue_timeout: timedelta
@@ -27,10 +27,10 @@ class ExpiryConfig:
 
 
 class Expiry:
-    """A maintenance duty. Runs in the server process, and does no harm beside others of its kind.
+    """A maintenance duty. Runs in the server process; several servers may run it at once.
 
-    Waiting for a first page counts while servers are up: a server that has just started lets tasks wait for
-    `queue_timeout` again before it ends any for that. A deadline is a promise of a time, and counts always.
+    Waiting for a first page counts only while servers run: a server that has just started lets tasks wait for another
+    `queue_timeout` before it ends any. A deadline is a fixed time and always counts.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Expiry:
         self._duty = Duty("expiry", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Begin to look."""
+        """Start the duty."""
         self._started = self._clock.monotonic()
         await self._duty.start()
 
     async def run_once(self) -> None:
-        """End what is overdue, and all work on it here."""
+        """End overdue tasks, and all work on them here."""
         watched = timedelta(seconds=self._clock.monotonic() - self._started)
         timeout = self._config.queue_timeout if watched >= self._config.queue_timeout else None
         expired = await self._overdue.expire(queue_timeout=timeout)
@@ -62,5 +62,5 @@ class Expiry:
         await self._dispatcher.cancel(task.task_id)
 
     async def stop(self) -> None:
-        """Look no more; twice is no error."""
+        """Stop the duty; stopping twice is no error."""
         await self._duty.stop()

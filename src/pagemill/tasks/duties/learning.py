@@ -1,4 +1,4 @@
-"""Keeps what was learned across restarts: restored at the start, saved every minute and at the end."""
+"""Keeps learned state across restarts: restores it at the start, and saves it every minute and at the end."""
 
 import json
 import logging
@@ -16,11 +16,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LearningConfig:
-    """What is kept, and how often it is saved.
+    """Where to keep the state, and how often to save it.
 
     Attributes:
-        name: What the learner's state is kept under.
-        interval: Longest time a crash of the server may cost.
+        name: The name of the learner's state.
+        interval: Time between two saves; a crash of the server loses at most this much.
     """
 
     name: str
@@ -31,9 +31,9 @@ class LearningKeeper:
     """A maintenance duty. Runs in the server process.
 
     Args:
-        config: What is kept.
-        learner: Who learns.
-        state: Where it is kept.
+        config: The name of the state, and the interval.
+        learner: The part that learns.
+        state: The stored state.
     """
 
     def __init__(self, config: LearningConfig, *, learner: Learner, state: LearnedState) -> None:
@@ -44,12 +44,12 @@ class LearningKeeper:
         self._duty = Duty(f"learning of {config.name}", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Take up what is kept, then save regularly."""
+        """Restore the stored state, then save regularly."""
         await self.recall()
         await self._duty.start()
 
     async def recall(self) -> None:
-        """Take up what is kept. What cannot be understood is learned anew."""
+        """Restore the stored state. If it is unusable, the learner starts from nothing."""
         kept = await self._state.load(self._name)
         if kept is not None:
             try:
@@ -61,14 +61,14 @@ class LearningKeeper:
         self._saved = _text(self._learner.snapshot())
 
     async def run_once(self) -> None:
-        """Save what has changed."""
+        """Save the state if it has changed."""
         learned = self._learner.snapshot()
         if (text := _text(learned)) != self._saved:
             await self._state.save(self._name, learned)
             self._saved = text
 
     async def stop(self) -> None:
-        """Save for the last time; twice is no error."""
+        """Save one last time; stopping twice is no error."""
         await self._duty.stop()
         try:
             await self.run_once()

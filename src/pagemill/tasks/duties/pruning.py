@@ -1,4 +1,4 @@
-"""Deletes what has been kept long enough, a little at a time, and files that belong to nothing."""
+"""Deletes old data, a little at a time, and files that belong to no task."""
 
 import asyncio
 import logging
@@ -17,21 +17,21 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 50
 Unknown = Callable[[Sequence[Path]], Awaitable[Sequence[Path]]]
-"""Those of the files or folders that belong to no task."""
+"""Selects the files or folders that belong to no task."""
 ORPHANED_AFTER = timedelta(hours=1)
-"""A file that is newer may belong to a task that is just being stored."""
+"""A newer file may belong to a task that is just being stored."""
 
 
 @dataclass(frozen=True)
 class PruningConfig:
-    """What is kept, and where.
+    """How long to keep data, and where it is.
 
     Attributes:
-        tasks_for: Tasks, with documents and results, after their end.
-        samples_for: Samples of `task_metrics`; the peaks stay with their tasks.
+        tasks_for: How long to keep tasks, with documents and results, after their end.
+        samples_for: How long to keep samples in `task_metrics`; tasks keep their peaks.
         uploads: Folder of documents.
         work_dir: Folder of tasks' temporary folders.
-        interval: Between two looks.
+        interval: Time between two runs.
     """
 
     tasks_for: timedelta
@@ -42,14 +42,14 @@ class PruningConfig:
 
 
 class Pruning:
-    """A maintenance duty. Runs in the server process, and does no harm beside others of its kind.
+    """A maintenance duty. Runs in the server process; several servers may run it at once.
 
     Args:
-        config: What is kept.
+        config: How long to keep data.
         store: Tasks.
-        retention: What is to go.
-        now: The time by which files' ages are told: that of the machine's file systems.
-        remove_parts: Removes uploads that were never received to their end; how many.
+        retention: Finds old data.
+        now: The time of the machine's file systems, for the ages of files.
+        remove_parts: Removes incomplete uploads; returns how many.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class Pruning:
         self._duty = Duty("pruning", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Look at once, then regularly."""
+        """Start the duty; the first run is at once."""
         await self._duty.start()
 
     async def run_once(self) -> None:
-        """Delete everything whose time is over."""
+        """Delete everything that is old enough."""
         await take_steps(
             tasks=self._delete_outdated,
             samples=self._prune_samples,
@@ -82,7 +82,7 @@ class Pruning:
         )
 
     async def stop(self) -> None:
-        """Look no more; twice is no error."""
+        """Stop the duty; stopping twice is no error."""
         await self._duty.stop()
 
     async def _delete_outdated(self) -> None:
@@ -97,7 +97,7 @@ class Pruning:
             pass
 
     async def _delete(self, task: Task) -> bool:
-        """The rows first: a document without a task is found again, a task without its document is broken."""
+        """Delete the rows first: a later run finds a file without a task, but a task without its file is broken."""
         try:
             await self._store.delete(task.task_id)
         except (NotFound, Conflict):

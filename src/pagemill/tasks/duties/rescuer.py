@@ -1,4 +1,4 @@
-"""Finds what nobody looks after any more: expired leases, ended tasks not marked so, tasks not cleaned up."""
+"""Rescues what a dead server left behind: expired leases, finished tasks without their end, tasks without cleanup."""
 
 import logging
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RescuerConfig:
-    """What is left to others, and for how long.
+    """When to step in.
 
     Attributes:
-        grace: How long whoever ended a task has for what belongs to that, before it is done here.
-        dead_owner: A server known to be dead; its leases are taken back at the start, without waiting for their end.
-        interval: Between two looks.
+        grace: Time for the server that ended a task to clean up after it, before this server does.
+        dead_owner: A server known to be dead; its leases are taken back at the start, before they expire.
+        interval: Time between two runs.
     """
 
     grace: timedelta = timedelta(seconds=30)
@@ -28,10 +28,10 @@ class RescuerConfig:
 
 
 class Rescuer:
-    """A maintenance duty. Runs in the server process, and does no harm beside others of its kind.
+    """A maintenance duty. Runs in the server process; several servers may run it at once.
 
     Args:
-        config: What is left to others.
+        config: When to step in.
         pages: Leases.
         cleaner: Cleans up after tasks.
         dispatcher: Woken when there is work again.
@@ -52,7 +52,7 @@ class Rescuer:
         self._duty = Duty("rescuer", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Take up what a server that is no more left behind, then look regularly."""
+        """Rescue what a dead server left behind, then run regularly."""
         rescued = await self._pages.rescue(owner=self._config.dead_owner)
         if rescued:
             logger.info("Queued %s pages again that were in progress when the server last stopped", rescued)
@@ -67,7 +67,7 @@ class Rescuer:
         )
 
     async def stop(self) -> None:
-        """Look no more; twice is no error."""
+        """Stop the duty; stopping twice is no error."""
         await self._duty.stop()
 
     async def _rescue(self) -> None:

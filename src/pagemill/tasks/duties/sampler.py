@@ -1,4 +1,4 @@
-"""Memory of running tasks over time: a maintenance duty that samples what their services' workers hold."""
+"""Memory of running tasks over time: a maintenance duty that samples the memory of their workers."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ from pagemill.tasks.progress.event_handlers import TaskEventHandlers
 
 @dataclass(frozen=True)
 class SamplerConfig:
-    """How often samples are taken.
+    """How often to take samples.
 
     Attributes:
-        interval: Between two samples.
+        interval: Time between two samples.
     """
 
     interval: timedelta = timedelta(seconds=2)
@@ -44,26 +44,26 @@ class TaskSampler:
         self._duty = Duty("task sampler", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Sample regularly."""
+        """Start the duty."""
         await self._duty.start()
 
     async def run_once(self) -> None:
-        """Take one sample of each."""
+        """Take one sample of each task."""
         samples = samples_of(self._pool.snapshot(), self._handlers.holders(), now=self._clock.now())
         await self._samples.add(samples)
 
     async def stop(self) -> None:
-        """Sample no more; twice is no error."""
+        """Stop the duty; stopping twice is no error."""
         await self._duty.stop()
 
 
 def samples_of(pool: PoolSnapshot, holders: Mapping[str, str], *, now: datetime) -> tuple[TaskSample, ...]:
-    """What each task's workers hold, added up for each device and stage.
+    """The memory of each task's workers, summed by device and stage.
 
     Args:
         pool: The pool at this moment.
-        holders: From a service's id to the task it works for.
-        now: When that is.
+        holders: The task of each service in use, by the service's id.
+        now: The time of the sample.
     """
     held: defaultdict[tuple[str, str, Stage], int] = defaultdict(int)
     for model_set in pool.model_sets:

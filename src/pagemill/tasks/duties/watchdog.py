@@ -1,4 +1,4 @@
-"""Finds tasks in which nothing happens though something should, and ends them: the last net under every promise."""
+"""Finds tasks in which nothing happens although something should, and ends them: the last safety net."""
 
 import logging
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from pagemill.tasks.work.dispatcher import Dispatcher
 logger = logging.getLogger(__name__)
 
 SLACK = timedelta(seconds=60)
-"""What killing a worker, looking after leases and writing take beside the waits that are limited."""
+"""Time for killing a worker, rescuing leases and writing, in addition to the limited waits."""
 
 
 @dataclass(frozen=True)
 class Waits:
-    """The longest waits that are lawful between two changes of a task; each ends by itself.
+    """The longest normal waits between two changes of a task; each ends by itself.
 
     Attributes:
-        queue: For a first page, or for a service that is refused again and again; after it the task expires.
+        queue: For the first page, or for a service that is refused repeatedly; then the task expires.
         service: For a service.
-        memory: For a batch's memory.
-        load: For a model set to be loaded.
-        page: For one page to be read.
+        memory: For the memory of a chunk.
+        load: For loading a model set.
+        page: For reading one page.
         lease: For the pages of a dead server.
     """
 
@@ -40,10 +40,10 @@ class Waits:
 
 
 def longest_silence(waits: Waits, policy: RetryPolicy) -> timedelta:
-    """How long nothing may be settled in a task that nothing is wrong with: the sum of all waits, one after the other.
+    """How long a healthy task may go without settling a page: the sum of all waits.
 
-    The wait for the next try, for a service, for memory, for models and for the page; or, where services are refused,
-    the time after which the task expires; once more a lease that has to run out first; and `SLACK`.
+    These are the waits for the next attempt, a service, memory, models and the page; if services are refused, the time
+    after which the task expires; once more a lease that must expire first; and `SLACK`.
     """
     retry = backoff(policy, max(1, policy.max_attempts - 1))
     return retry + sum((waits.service, waits.memory, waits.load, waits.page, waits.queue, waits.lease), SLACK)
@@ -54,8 +54,8 @@ class WatchdogConfig:
     """When a task counts as stalled.
 
     Attributes:
-        silence: Nothing was settled in it for so long, while it was not in line; see `longest_silence`.
-        interval: Between two looks.
+        silence: Longest time without a settled page, outside the line; see `longest_silence`.
+        interval: Time between two runs.
     """
 
     silence: timedelta
@@ -63,10 +63,10 @@ class WatchdogConfig:
 
 
 class Watchdog:
-    """A maintenance duty. Runs in the server process, and does no harm beside others of its kind.
+    """A maintenance duty. Runs in the server process; several servers may run it at once.
 
-    Where it finds a task, some part of ours has a fault: that is logged as an error and counted. Time in line does not
-    count, and neither does the time before the server was started.
+    If it finds a task, Pagemill itself has a fault, which it logs as an error and counts. Time in line does not count,
+    and neither does the time before the start of the server.
     """
 
     def __init__(
@@ -89,12 +89,12 @@ class Watchdog:
         self._duty = Duty("watchdog", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Begin to look."""
+        """Start the duty."""
         self._silent_since.clear()
         await self._duty.start()
 
     async def run_once(self) -> None:
-        """End the tasks that were silent at every look for long enough."""
+        """End the tasks that have been silent in every run for long enough."""
         now = self._clock.monotonic()
         unchanged = await self._overdue.unchanged(self._config.interval)
         silent = [task for task in unchanged if not self._dispatcher.has_in_line(task.task_id)]
@@ -104,7 +104,7 @@ class Watchdog:
         await with_each(stalled, self._end, name=lambda task: f"Ending the stalled task {task.task_id}")
 
     async def stop(self) -> None:
-        """Look no more; twice is no error."""
+        """Stop the duty; stopping twice is no error."""
         await self._duty.stop()
 
     async def _end(self, task: Task) -> None:

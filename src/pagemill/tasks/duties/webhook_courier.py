@@ -1,8 +1,8 @@
-"""Delivers webhooks from the outbox: a maintenance duty that tries, waits longer each time, and gives up.
+"""Delivers webhooks from the outbox: a maintenance duty that tries, waits longer each time, and gives up in the end.
 
-A message is delivered at least once: a server that dies between its receiver's answer and its own note of that sends it
-again, under the same id. Whatever goes wrong counts as a try, and tries are counted before they are made: so the number
-of them is bounded, even where a message kills the server or its fate cannot be noted.
+It delivers a message at least once: if the server dies between the receiver's answer and recording it, it sends the
+message again with the same id. Every failure counts as an attempt, and attempts are counted before they are made. So
+their number is bounded, even if a message kills the server or its outcome cannot be recorded.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 16
 HOLD_FOR = timedelta(minutes=2)
-"""Longer than any try takes; after it, a delivery that a dead server held is due again."""
+"""Longer than any attempt; after this, the delivery of a dead server is due again."""
 MOST_ROUNDS = 100
-"""In one run, so that pruning gets its turn however much comes."""
+"""Most batches in one run, so that pruning gets its turn."""
 RUNS_BETWEEN_PRUNING = 1800
 
 
 @dataclass(frozen=True)
 class CourierConfig:
-    """How often it is looked for what is due.
+    """How often to look for due messages.
 
     Attributes:
-        interval: Between two looks.
+        interval: Time between two runs.
     """
 
     interval: timedelta = timedelta(seconds=2)
@@ -41,16 +41,16 @@ class WebhookSender(Protocol):
     """Sends one message."""
 
     async def send(self, delivery: Delivery) -> None:
-        """Have it accepted by its receiver.
+        """Send a message, and return once its receiver has accepted it.
 
         Raises:
-            WebhookFailed: It was not, and why.
+            WebhookFailed: The receiver did not accept it; the message says why.
         """
         ...
 
 
 class WebhookCourier:
-    """Sends what is due. Runs in the server process, and beside others of its kind."""
+    """Sends due messages. Runs in the server process; several servers may run it at once."""
 
     def __init__(self, config: CourierConfig, *, outbox: Outbox, sender: WebhookSender) -> None:
         self._outbox = outbox
@@ -60,12 +60,12 @@ class WebhookCourier:
         self._duty = Duty("webhooks", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Deliver regularly."""
+        """Start the duty."""
         self._stopping = False
         await self._duty.start()
 
     async def run_once(self) -> None:
-        """Send everything that is due, some at a time; nothing more once it is to stop."""
+        """Send all due messages, some at a time; send no more once it stops."""
         for _ in range(MOST_ROUNDS):
             due = () if self._stopping else await self._outbox.claim(limit=AT_ONCE, hold_for=HOLD_FOR)
             if not due:
@@ -76,15 +76,15 @@ class WebhookCourier:
             await self._outbox.prune()
 
     async def stop(self) -> None:
-        """Take up no more, and see what is under way settled; twice is no error.
+        """Claim no more messages, and wait for those being sent; stopping twice is no error.
 
-        What was not taken up is delivered after the next start.
+        The next start delivers the rest.
         """
         self._stopping = True
         await self._duty.stop()
 
     async def _deliver(self, delivery: Delivery) -> None:
-        """Never raises: what goes wrong with one message is no other's concern."""
+        """Deliver one message. It never raises, so that other messages are not affected."""
         try:
             failure = await self._try(delivery)
             if failure is None:
@@ -101,7 +101,7 @@ class WebhookCourier:
             )
 
     async def _try(self, delivery: Delivery) -> WebhookFailed | None:
-        """What went wrong; None where nothing did."""
+        """Try to send; returns the failure, or None."""
         if delivery.attempts > MAX_ATTEMPTS:
             return WebhookFailed("The outcome of the last attempt could not be recorded.", retryable=False)
         try:

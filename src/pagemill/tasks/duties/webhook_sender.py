@@ -1,10 +1,10 @@
-"""Sends webhooks over HTTP, and lets nobody reach our own network by way of us.
+"""Sends webhooks over HTTP, and never to addresses of our own network.
 
     host name ─ resolve ─▶ addresses ─ all public? ─▶ connect to the address that was checked
 
-A name that is resolved once for the check and again for the connection could answer differently the second time: so it
-is resolved once, as it is written: a host in Punycode is not decoded and encoded again, which may give another one.
-Redirects are not followed, proxies of the environment not used, and neither cookies nor the answer's body are read.
+A name that is resolved once for the check and again for the connection could resolve differently the second time. So
+the sender resolves it once, exactly as written: decoding and encoding a Punycode host could change it. It follows no
+redirects, uses no proxies from the environment, and reads neither cookies nor the body of the answer.
 """
 
 import asyncio
@@ -24,17 +24,17 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 TIME_LIMIT = timedelta(seconds=15)
 LOOKUPS = 8
-"""Names that are looked up at once."""
+"""Most names to look up at once."""
 
 
 class SystemResolver:
-    """`Resolve` by the system, on threads of its own: names that nobody answers for hold up nothing else."""
+    """`Resolve` by the system, on threads of its own, so that names without an answer delay nothing else."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="resolver")
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
-        """Ask the system."""
+        """Resolve with the system's resolver."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, _addresses, host, port)
 
 
@@ -46,11 +46,11 @@ class HttpWebhookSender:
     """`WebhookSender` over HTTP. Runs in the server process.
 
     Args:
-        key: What messages are signed with.
-        wall_clock: The time as receivers know it, by which they tell whether a signature is new.
-        allow_private: Whether addresses of our own network may be written to.
+        key: The key that signs messages.
+        wall_clock: Wall-clock time, which receivers use to check the age of a signature.
+        allow_private: Whether it may send to addresses of our own network.
         resolve: The resolver.
-        time_limit: Longest one try may take.
+        time_limit: Longest time for one attempt.
     """
 
     def __init__(
@@ -71,10 +71,10 @@ class HttpWebhookSender:
         self._step_limit = self._time_limit / 4
 
     async def send(self, delivery: Delivery) -> None:
-        """Have it accepted: answered with a status of 200 to 299 in time.
+        """Send a message; a status of 200 to 299 in time accepts it.
 
         Raises:
-            WebhookFailed: It was not, whatever went wrong, or its address may not be written to.
+            WebhookFailed: Anything went wrong, or its address is not allowed.
         """
         try:
             async with asyncio.timeout(self._time_limit):
@@ -113,10 +113,10 @@ class HttpWebhookSender:
         return response.status_code
 
     async def _address(self, host: str, port: int) -> str:
-        """An address of the host that may be written to.
+        """An allowed address of the host.
 
         Raises:
-            WebhookFailed: One of them may not: then none is.
+            WebhookFailed: One of its addresses is not allowed, so none is used.
         """
         async with asyncio.timeout(self._step_limit):
             addresses = await self._resolve(host, port)

@@ -1,4 +1,4 @@
-"""What of webhooks and alerts there is, by what was set."""
+"""Sets up webhooks and alerts from the settings."""
 
 from dataclasses import dataclass
 
@@ -17,9 +17,9 @@ class WebhookConfig:
     """The settings `webhooks.*` and `alerts.*`.
 
     Attributes:
-        secret: What messages are signed with; None: none are sent.
-        allow_private: Whether addresses of our own network may be written to.
-        alert_url: Told of pages that run out of memory.
+        secret: The secret that signs messages; None: send none.
+        allow_private: Whether to allow addresses of our own network.
+        alert_url: Gets an alert when a page runs out of memory.
     """
 
     secret: str | None = None
@@ -28,12 +28,13 @@ class WebhookConfig:
 
 
 def make_courier(config: WebhookConfig, *, outbox: Outbox, clock: SteadyClock) -> WebhookCourier | None:
-    """Who delivers webhooks; nobody where they cannot be signed.
+    """The courier for webhooks; None without a secret to sign them.
 
-    Receivers compare the time of a signature with their own clocks, so it is the machine's and not the steady one's.
+    Receivers compare the time of a signature with their own clocks, so it uses the machine's clock and not the steady
+    one.
 
     Raises:
-        InvalidSettings: The secret or the URL of alerts cannot be used, or alerts are to be sent without a secret.
+        InvalidSettings: The secret or the URL for alerts is not valid, or alerts have no secret.
     """
     if config.secret is None:
         if config.alert_url is not None:
@@ -58,5 +59,5 @@ def _check_alert_url(url: str) -> None:
 
 
 def oom_alerts(config: WebhookConfig, *, outbox: Outbox, clock: Clock) -> OnOom:
-    """Who is told of pages that run out of memory."""
+    """The handler for pages that run out of memory."""
     return ignore_oom if config.alert_url is None else OomAlerts(config.alert_url, outbox=outbox, clock=clock).on_oom

@@ -1,1 +1,1 @@
-"""What happened to a task: counted, recorded, and told to whoever waits."""
+"""Task events: counts them, records them, and wakes those who wait for them."""

@@ -1,7 +1,7 @@
-"""What happens, told as it happens: the events of one task, and notices about all tasks.
+"""Live feeds: the events of one task, and notices about all tasks.
 
-Both read the database; the watch only says when to look. So a reader that comes back after any gap, at any server,
-goes on after the last sequence number it saw.
+Both read the database; the watch only says when to look. So a reader that returns after any gap, at any server,
+continues after the last sequence number that it saw.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -14,14 +14,14 @@ from pagemill.tasks.progress.task_watch import LOOK_AGAIN, TaskWatch
 EVENTS_AT_ONCE = 200
 NOTICES_AT_ONCE = 200
 LEAST_BETWEEN_NOTICES = timedelta(milliseconds=250)
-"""Tasks change with every page; a view need not."""
+"""Tasks change with every page; views update less often."""
 
 
 class EventFeed:
     """Follows tasks for readers. Runs in the server process.
 
-    Every generator yields an empty sequence when nothing happened for a while, so that its reader can show that it
-    still lives, and ends when the service stops.
+    Every generator yields an empty sequence if nothing has happened for a while, so that its reader can send a
+    heartbeat. It ends when the service stops.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class EventFeed:
         self._clock = clock
 
     async def follow(self, task_id: str, *, after: int = 0) -> AsyncGenerator[Sequence[EventRecord], None]:
-        """The task's events with a higher sequence than `after`, as they come, until it is over and cleaned up.
+        """Yield the task's events with a higher sequence than `after`, until it has ended and is cleaned up.
 
         Raises:
             NotFound: There is no such task, or it was deleted meanwhile.
@@ -56,10 +56,10 @@ class EventFeed:
                 await change.wait(LOOK_AGAIN)
 
     async def notices(self, *, after: int | None = None) -> AsyncGenerator[Sequence[TaskNotice], None]:
-        """Which tasks changed and how far they are, as it comes, each task once at a time.
+        """Yield which tasks changed, with their progress, each task at most once at a time.
 
         Args:
-            after: Sequence number to go on from; None for what happens from now on.
+            after: Sequence number to continue after; None for new events only.
         """
         with self._watch.watching_all() as change:
             seen = await self._notices.latest() if after is None else after

@@ -1,4 +1,4 @@
-"""What is done when something happened to a task."""
+"""Handlers of task events."""
 
 import logging
 from collections import defaultdict
@@ -17,12 +17,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ResourceUse:
-    """What a task had of a service, from acquiring to releasing it.
+    """What a task used of a service, from acquiring to releasing it.
 
     Attributes:
-        device: Where.
-        reserved_bytes: What the ledger promised it there; 0 where no chunk came to its end.
-        peak_bytes: The worker's highest peak on any of its pages; 0 where none was read.
+        device: The service's device.
+        reserved_bytes: Its reservation there; 0 if no chunk has ended.
+        peak_bytes: The worker's highest peak on any of its pages; 0 if none was read.
     """
 
     device: DeviceId
@@ -30,7 +30,7 @@ class ResourceUse:
     peak_bytes: int = 0
 
     def details(self) -> Details:
-        """For the event."""
+        """The details of the event."""
         return {
             "device": self.device,
             "reserved_mb": in_mib(self.reserved_bytes),
@@ -39,7 +39,7 @@ class ResourceUse:
 
 
 def resource_of(service: Service) -> Details:
-    """What is told of a service that a task has acquired."""
+    """The details of a service that a task has acquired."""
     key = service.key
     return {
         "service_instance_id": service.service_instance_id,
@@ -51,10 +51,10 @@ def resource_of(service: Service) -> Details:
 
 
 class TaskEventHandlers:
-    """Handlers of task events: they log, track, count, and wake who waits. One per server process.
+    """Handlers of task events: they log, track, count, and wake those who wait. One per server process.
 
     Attributes:
-        tally: Where is counted what happens.
+        tally: Counts events.
     """
 
     def __init__(
@@ -75,24 +75,24 @@ class TaskEventHandlers:
         self._warned: set[str] = set()
 
     def services_of(self, task_id: str) -> tuple[str, ...]:
-        """Services the task holds now."""
+        """The services that the task holds now."""
         return tuple(self._held.get(task_id, ()))
 
     def holders(self) -> Mapping[str, str]:
-        """From every service in use to the task it works for."""
+        """The task of each service in use, by the service's id."""
         return {resource: task_id for task_id, resources in self._held.items() for resource in resources}
 
     async def record(self, task_id: str, event: TaskEvent, details: Details | None = None) -> None:
-        """Write an event to the task's log and wake who waits for the task."""
+        """Write an event to the task's log, and wake those who wait for the task."""
         await self._events.append(task_id, event, details)
         self._watch.progressed(task_id)
 
     async def on_task_resource_acquired(self, task_id: str, resource: Details) -> None:
-        """A service works for the task from now on: log it, record it on the task, and write it to the task's log.
+        """A service now works for the task: log it, record it on the task, and write it to the task's log.
 
         Args:
             task_id: The task.
-            resource: `service_instance_id`, and what else is known of it, such as `device`, `engine`, `reserved_mb`.
+            resource: `service_instance_id`, and other details such as `device`, `engine`, `reserved_mb`.
         """
         service = str(resource["service_instance_id"])
         logger.debug("Task %s acquired the service %s", task_id, service)
@@ -101,7 +101,7 @@ class TaskEventHandlers:
         self._watch.progressed(task_id)
 
     async def on_task_resource_released(self, task_id: str, resource: str, use: ResourceUse) -> None:
-        """The service is free again: log what was promised and taken, and warn where that was over the promise."""
+        """The service is free again: log reservation and peak, and warn if the peak exceeded the reservation."""
         self._held[task_id].remove(resource)
         if not self._held[task_id]:
             del self._held[task_id]
@@ -110,10 +110,10 @@ class TaskEventHandlers:
         await self._warn_of_excess(task, use)
 
     async def on_task_cleanup_completed(self, task_id: str) -> bool:
-        """Verify that the task holds nothing any more, and only then say so on the task.
+        """Verify that the task holds nothing any more, and only then mark the task.
 
         Returns:
-            Whether it was verified; a task that still holds something is cleaned up again later.
+            Whether it holds nothing; otherwise it is cleaned up again later.
         """
         left = self.services_of(task_id)
         if left or (leased := await self._resources.cleaned(task_id)):
@@ -125,9 +125,9 @@ class TaskEventHandlers:
         return True
 
     async def _warn_of_excess(self, task: Task, use: ResourceUse) -> None:
-        """Once for each task: its receipt has the highest peak, and its health says the same.
+        """Warn once per task: its receipt has the highest peak, and its health shows the same.
 
-        A chunk is promised what earlier pages left in its worker besides, so the promise may be above the estimate.
+        The reservation of a chunk also covers what earlier pages left in its worker, so it may exceed the estimate.
         """
         promised_mb, peak_mb = max(task.estimated_memory_mb or 0, in_mib(use.reserved_bytes)), in_mib(use.peak_bytes)
         if task.task_id not in self._warned and promised_mb and peak_mb > promised_mb:
@@ -140,11 +140,11 @@ class TaskEventHandlers:
         self._watch.progressed(task_id)
 
     def ended(self, task_id: str) -> None:
-        """The task was ended otherwise than by its last page."""
+        """The task ended before its last page."""
         self._watch.notify(task_id)
 
     async def pages_settled(self, task_id: str) -> None:
-        """A chunk is over: end the task if nothing of it is left to do."""
+        """A chunk has ended: end the task if it has no pages left to do."""
         for task in await self._pages.finish_completed(task_id):
             logger.info("Task %s %s", task.task_id, task.status)
         self._watch.notify(task_id)

@@ -1,4 +1,4 @@
-"""Waiting for something to change on a task, within this server."""
+"""Waits for changes of tasks, within this server."""
 
 import asyncio
 from collections import defaultdict
@@ -13,17 +13,17 @@ LOOK_AGAIN = timedelta(seconds=5)
 
 
 class Change:
-    """Something to wait for that stays noticed until it is waited for."""
+    """A change to wait for. It stays noticed until somebody waits for it."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
     def notice(self) -> None:
-        """It happened."""
+        """Note that it happened."""
         self._event.set()
 
     async def wait(self, within: timedelta) -> None:
-        """Return when it has happened since the last wait, or after `within`."""
+        """Return once it has happened since the last wait, or after `within`."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._event.wait(), within.total_seconds())
         self._event.clear()
@@ -32,11 +32,11 @@ class Change:
 class TaskWatch:
     """Wakes those who wait for a task.
 
-    Changes made by other servers may not be noticed: who waits looks again after a while.
+    It may miss changes by other servers, so those who wait look again after a while.
 
     Args:
         store: All tasks.
-        look_again: After so long, though nothing was noticed.
+        look_again: When to look again without a notice.
     """
 
     def __init__(self, store: TaskStore, *, look_again: timedelta = LOOK_AGAIN) -> None:
@@ -49,23 +49,23 @@ class TaskWatch:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the service stops: who waits is to be answered now."""
+        """Whether the service is stopping, and everyone who waits needs an answer now."""
         return self._closed
 
     def notify(self, task_id: str) -> None:
-        """Something on the task changed; perhaps it is over."""
+        """The task has changed, and may have ended."""
         for change in (*self._watching.get(task_id, ()), *self._watching_all):
             change.notice()
 
     def progressed(self, task_id: str) -> None:
-        """Something on the task changed, but it is not over for that: who waits for its end is left alone."""
+        """The task has changed but not ended: do not wake those who wait for its end."""
         for change in (*self._watching.get(task_id, ()), *self._watching_all):
             if change not in self._awaiting_end:
                 change.notice()
 
     @contextmanager
     def watching(self, task_id: str) -> Iterator[Change]:
-        """Notice changes from now on; look at the task inside, so that none falls between looking and waiting."""
+        """Notice changes from now on. Read the task inside the block, so that you miss no change before you wait."""
         change = Change()
         self._watching[task_id].add(change)
         try:
@@ -86,7 +86,7 @@ class TaskWatch:
             self._watching_all.discard(change)
 
     async def until_final(self, task_id: str, *, within: timedelta | None = None) -> Task:
-        """The task once it is over, or as it stands after `within` or when the watch is closed.
+        """The task once it has ended, or as it is after `within` or when the watch closes.
 
         Raises:
             NotFound: There is no such task, or it was deleted meanwhile.
@@ -100,11 +100,11 @@ class TaskWatch:
         return task
 
     async def changes(self, task_id: str, *, only_end: bool = False) -> AsyncGenerator[Task, None]:
-        """The task as it stands, and again whenever something on it changed, until it is final or the watch closes.
+        """Yield the task now and after every change, until it is final or the watch closes.
 
         Args:
             task_id: The task.
-            only_end: Do not look again for mere progress.
+            only_end: Ignore mere progress.
 
         Raises:
             NotFound: There is no such task, or it was deleted meanwhile.
@@ -123,7 +123,7 @@ class TaskWatch:
                 self._awaiting_end.discard(change)
 
     def close(self) -> None:
-        """The service stops: who waits for a task is answered now."""
+        """Wake everyone who waits for a task, because the service is stopping."""
         self._closed = True
         for change in [*self._watching_all, *(each for watching in self._watching.values() for each in watching)]:
             change.notice()

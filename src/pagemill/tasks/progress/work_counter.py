@@ -1,4 +1,4 @@
-"""What this server process has seen done since it was started, counted as it happens."""
+"""Counts the work of this server process since its start."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -10,7 +10,7 @@ from pagemill.domain.work.outcomes import LossCause
 from pagemill.domain.work.recognition import Stage
 
 SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 120.0)
-"""Upper ends of the classes of page durations: text layers take milliseconds, recognition about a second."""
+"""Upper bounds of the classes of page durations: text layers take milliseconds, recognition about a second."""
 
 
 class WorkCounter:
@@ -39,7 +39,7 @@ class WorkCounter:
         self._failed[reason] += 1
 
     def out_of_memory(self, rung: Rung | None) -> None:
-        """A page ran out of memory and was taken to that rung; None: given up."""
+        """A page ran out of memory and moved to this rung; None: it failed."""
         self._rungs[rung] += 1
 
     def worker_lost(self, cause: LossCause) -> None:
@@ -47,7 +47,7 @@ class WorkCounter:
         self._losses[cause] += 1
 
     def task_stalled(self) -> None:
-        """Nothing happened in a task though something should have; it was ended."""
+        """The watchdog ended a task in which nothing happened."""
         self._stalled += 1
 
     def work_done(self) -> WorkDone:

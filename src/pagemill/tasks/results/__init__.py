@@ -1,1 +1,1 @@
-"""What a task gives back: pages, formats, files."""
+"""Results of tasks: pages, formats, files."""

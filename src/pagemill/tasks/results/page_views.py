@@ -1,4 +1,4 @@
-"""Single pages of tasks, for people to look at: what was read, and a picture of the page."""
+"""Single pages of tasks, for viewing: the text and a picture of the page."""
 
 import asyncio
 from pathlib import Path
@@ -9,14 +9,14 @@ from pagemill.domain.page.page import Page
 from pagemill.domain.ports import TaskStore
 
 MOST_DRAWN = 8
-"""Pictures waited for at the same time; drawing is done by those who take text layers, and work goes first."""
+"""Most pictures to wait for at once: the readers of text layers draw them, and other work goes first."""
 
 
 class PageResults(Protocol):
-    """What single pages read as."""
+    """The text of single pages."""
 
     async def page_result(self, task_id: str, number: int) -> bytes | None:
-        """`Page.to_json()` of the page; None where it was not read (yet)."""
+        """`Page.to_json()` of the page; None if it was not read (yet)."""
         ...
 
 
@@ -24,15 +24,15 @@ class PageDrawer(Protocol):
     """Draws pages, in a worker and never in the server."""
 
     async def draw(self, document: str, page: int, *, rotation: int, path: Path) -> None:
-        """Put a JPEG of the page at `path`, turned clockwise by `rotation` degrees. Raises PagemillError."""
+        """Write a JPEG of the page to `path`, turned clockwise by `rotation` degrees. Raises PagemillError."""
         ...
 
 
 class PageViews:
-    """Pages as they are looked at. Runs in the server process.
+    """Pages for viewing. Runs in the server process.
 
-    Pictures are kept in the task's temporary folder, which goes when the task is cleaned up or deleted; one that is
-    asked for later is drawn again.
+    It keeps pictures in the task's temporary folder, which is deleted with the cleanup of the task or the task itself.
+    A later request draws the picture again.
     """
 
     def __init__(self, *, store: TaskStore, results: PageResults, drawer: PageDrawer, work_dir: Path) -> None:
@@ -46,7 +46,7 @@ class PageViews:
         """`Page.to_json()` of a page that was read.
 
         Raises:
-            NotFound: There is no such task, or the page is not read.
+            NotFound: There is no such task, or the page was not read.
         """
         await self._store.get(task_id)
         found = await self._results.page_result(task_id, number)
@@ -57,7 +57,7 @@ class PageViews:
         return found
 
     async def image(self, task_id: str, number: int) -> bytes:
-        """The page as a JPEG, upright as far as it is known which way that is.
+        """The page as a JPEG, upright if that way is known.
 
         Raises:
             NotFound: There is no such task or page.
@@ -74,7 +74,7 @@ class PageViews:
         return await asyncio.to_thread(path.read_bytes)
 
     async def _draw(self, document: str, number: int, *, rotation: int, path: Path) -> None:
-        """Draw it once, however many ask for it at the same time; it is finished even if they go away."""
+        """Draw it once for all concurrent requests, and to the end even if they go away."""
         if path not in self._drawing:
             if len(self._drawing) >= MOST_DRAWN:
                 raise PoolExhausted("The service is drawing too many pages at once. Try again in a moment.")

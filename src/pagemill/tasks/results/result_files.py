@@ -1,4 +1,4 @@
-"""Results as files: those formats that are made as a whole, and any other once a part of it is asked for.
+"""Results as files: formats that are made as a whole, and any other format once somebody requests a part of it.
 
 result ──▶ pages ──▶ worker ──▶ searchable PDF ──┐
 ──▶ every writer ──▶ zip with a manifest ─┼──▶ work/<task_id>.results/<tag><extension>, for about an hour
@@ -24,7 +24,7 @@ from pagemill.tasks.results.result_stream import unread_pages, write_result
 from pagemill.version import __version__
 
 FOLDER_SUFFIX = ".results"
-"""Folders so named are no task's own: cleanup leaves them, and `Pruning` removes them an hour after their last use."""
+"""Folders with this suffix stay after a task's cleanup; `Pruning` deletes them an hour after their last use."""
 
 MANIFEST = "manifest.json"
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
@@ -34,7 +34,7 @@ class PdfMaker(Protocol):
     """Makes searchable PDFs, in a worker and never in the server."""
 
     async def make(self, document: str, *, pages: Path, page_count: int, output: Path) -> None:
-        """Put a searchable PDF of the document at `output`, given `Page.to_json()` of its pages, a line each.
+        """Write a searchable PDF of the document to `output`, from `Page.to_json()` of its pages, one per line.
 
         Raises:
             PagemillError: It cannot be made, or not now.
@@ -49,8 +49,8 @@ class ResultFiles:
         store: Tasks.
         results: Their pages.
         writers: Formats that are written page by page, by name; every look-up makes a writer for one result.
-        pdfs: What makes searchable PDFs.
-        work_dir: Where temporary folders are put.
+        pdfs: Makes searchable PDFs.
+        work_dir: Folder for temporary folders.
     """
 
     def __init__(
@@ -70,14 +70,14 @@ class ResultFiles:
         self._making: dict[Path, asyncio.Task[None]] = {}
 
     async def file(self, task_id: str, result: ResultFormat) -> Path:
-        """The result of a task that is over, complete; it stays for about an hour after it was last asked for.
+        """The complete result of a finished task; the file stays for about an hour after its last use.
 
-        Made once, however many ask for it at the same time, and to its end even if they go away.
+        It is made once for all concurrent requests, and to the end even if they go away.
 
         Raises:
             NotFound: There is no such task, or no page of it was read.
-            Conflict: It is not over.
-            PagemillError: It cannot be made, or not now.
+            Conflict: The task has not ended.
+            PagemillError: The file cannot be made, or not now.
         """
         task = await self._store.get(task_id)
         if not task.status.is_final:
@@ -152,14 +152,14 @@ class ResultFiles:
 
 
 def result_tag(task: Task, result: ResultFormat) -> str:
-    """Names the content of a final task's result: another one means that the bytes may differ."""
+    """Identifies the content of a final task's result: with another tag, the bytes may differ."""
     ended = task.finished_at and task.finished_at.isoformat()
     parts = (__version__, task.task_id, result.name, task.status, ended, task.pages_done, task.pages_failed)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 class _Entry:
-    """A file of the archive, as its bytes go by."""
+    """A file of the archive while its bytes are written."""
 
     def __init__(self, name: str, media_type: str) -> None:
         self._name, self._media_type = name, media_type
@@ -185,7 +185,7 @@ def _pack(piece: bytes, member: IO[bytes], entry: _Entry) -> None:
 
 
 class _Manifest:
-    """What is in the archive."""
+    """The contents of the archive."""
 
     def __init__(self, task: Task, unread: Sequence[UnreadPage]) -> None:
         self._task = task
@@ -211,7 +211,7 @@ class _Manifest:
 
 
 def _member(task: Task, name: str) -> zipfile.ZipInfo:
-    """A file of the archive, dated as the task ended, so that the same result is the same archive."""
+    """A file of the archive with the date of the task's end, so that equal results give equal archives."""
     ended = task.finished_at
     time = max(_EARLIEST, ended.timetuple()[:6]) if ended else _EARLIEST
     member = zipfile.ZipInfo(name, time)
@@ -221,7 +221,7 @@ def _member(task: Task, name: str) -> zipfile.ZipInfo:
 
 
 def _is_kept(path: Path) -> bool:
-    """Whether it is there; asking keeps it for another while."""
+    """Whether the file exists; if so, keep it for another hour."""
     try:
         os.utime(path.parent)
     except FileNotFoundError:

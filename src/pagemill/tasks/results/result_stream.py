@@ -1,4 +1,4 @@
-"""A task's result, written page by page: never more than one page in memory."""
+"""Writes a task's result page by page, with at most one page in memory."""
 
 import asyncio
 from collections import deque
@@ -16,13 +16,13 @@ async def write_result(
 ) -> AsyncIterator[bytes]:
     """Write finished pages, and name the unread ones in their places.
 
-    Pages are read and written in a thread, so that nobody else waits for them.
+    A thread reads and writes the pages, so that other requests do not wait.
 
     Args:
-        task: The task as it stands.
-        writer: The form.
-        store: Knows its pages.
-        results: Those that are finished.
+        task: The task as it is now.
+        writer: The format.
+        store: The task's pages.
+        results: The finished pages.
     """
     unread = deque(await unread_pages(task, store))
     yield writer.begin(_header(task))
@@ -35,7 +35,7 @@ async def write_result(
 
 
 async def unread_pages(task: Task, store: TaskStore) -> list[UnreadPage]:
-    """The task's pages that failed and, once it is over, those it never came to, by number."""
+    """The task's failed pages and, once it has ended, the pages that it never reached, by number."""
     pages = [*await store.pages(task.task_id, state=PageState.FAILED)]
     if task.status.is_final:
         pages += await store.pages(task.task_id, state=PageState.CANCELLED)

@@ -1,1 +1,1 @@
-"""From claiming pages to committing them, and what is done when that fails."""
+"""From claiming pages to committing them, and how to handle failures on the way."""

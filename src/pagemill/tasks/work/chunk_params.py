@@ -1,4 +1,4 @@
-"""What a service is told about a chunk: a pure decision, from the lease and what was learned of its shape."""
+"""The parameters of a chunk for its service: a pure decision, from the lease and the learned batch sizes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from pagemill.tasks.work.batch_sizes import BatchSizes
 
 @dataclass(frozen=True)
 class ChunkRules:
-    """What holds for every chunk.
+    """Rules for every chunk.
 
     Attributes:
-        page_timeout: Longest one page may take.
-        reduction: What a batch is multiplied by for every rung of the out-of-memory ladder.
+        page_timeout: Longest time for one page.
+        reduction: Factor for the batch size on every rung of the out-of-memory ladder.
     """
 
     page_timeout: timedelta = timedelta(seconds=120)
@@ -34,26 +34,26 @@ class ChunkParamsMaker:
         self._sizes = sizes
 
     def make(self, lease: PageLease, device: DeviceId) -> ChunkParams:
-        """The parameters of a chunk that is to run on a device."""
+        """The parameters of a chunk on a device."""
         if lease.stage is Stage.TEXT:
             return self._params(lease, None)
         return self._params(lease, self.footing(lease, device))
 
     def footing(self, lease: PageLease, device: DeviceId) -> Footing:
-        """How the lease's pages are to be worked, by the highest rung among them."""
+        """How to read the lease's pages, according to the highest rung among them."""
         options = lease.options
         batch_size = self._sizes.limit(self._key(lease, device), lease.pixels, self._usual(lease))
         rung = max(lease.rungs, default=Rung.USUAL)
         return footing(rung, batch_size=batch_size, reduction=self._rules.reduction, dpi=options.dpi)
 
     def learn(self, lease: PageLease, device: DeviceId) -> None:
-        """A page of this lease was read; if that took a smaller batch, others of its shape start with it."""
+        """Note that a page of this lease was read; if it needed a smaller batch, its shape starts with that."""
         if any(lease.rungs):
             batch_size = self.footing(lease, device).batch_size
             self._sizes.remember_fit(self._key(lease, device), lease.pixels, batch_size)
 
     def _batch_size(self, footed: Footing | None, lease: PageLease) -> int | None:
-        """The batch to ask for; None leaves an engine that has failed at nothing its own way."""
+        """The batch size to request; None leaves it to the engine if nothing has failed."""
         usual = self._usual(lease)
         return footed.batch_size if footed is not None and footed.batch_size < usual else None
 

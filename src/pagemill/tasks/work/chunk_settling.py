@@ -1,7 +1,7 @@
-"""How the pages of a chunk leave it: read, failed, lost with their worker, or given back.
+"""How pages leave a chunk: read, failed, lost with their worker, or returned.
 
-Whatever is raised on the way, a page that was tried is charged with it, so that nothing is tried for ever. Only a
-database that is away, and a lease that another holds, cost nothing.
+Any error on the way counts as an attempt of the pages that were tried, so that nothing is tried for ever. Only an
+unavailable database and a lost lease cost nothing.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class OpenChunk:
-    """A claimed chunk and what is still open of it.
+    """A claimed chunk and its open pages.
 
     Attributes:
-        refused: There was no service or no memory for what is open, or its worker was taken away.
-        returned: Pages that went back because their worker was taken away: trying again at once would end the same way.
+        refused: No service or no memory was free for the open pages, or their worker was taken away.
+        returned: Pages returned because their worker was taken away; trying them at once would end the same way.
     """
 
     assignment: Assignment
@@ -50,31 +50,31 @@ class OpenChunk:
         self.open_pages = set(self.lease.pages)
 
     def begin(self) -> None:
-        """It has a service."""
+        """The chunk has a service now."""
         self._tell_of_last_page()
 
     def settle(self, *pages: int) -> None:
-        """Those pages are no longer open."""
+        """These pages are no longer open."""
         self.open_pages.difference_update(pages)
         self._tell_of_last_page()
 
     def saw_peak(self, peak_bytes: int) -> None:
-        """Its worker held so much."""
+        """Its worker reached this peak."""
         self.peak_bytes = max(self.peak_bytes, peak_bytes)
 
     @property
     def task_id(self) -> str:
-        """Whose pages it has."""
+        """The task of its pages."""
         return self.lease.task_id
 
     @property
     def device(self) -> DeviceId:
-        """Where it is worked."""
+        """The device that works on it."""
         return self.assignment.kind.works_on
 
     @property
     def has_settled_any(self) -> bool:
-        """Whether any page has left it for good, or for another try."""
+        """Whether any page has left it, for good or for another attempt."""
         return len(self.open_pages) + self.returned < len(self.lease.pages)
 
     def _tell_of_last_page(self) -> None:
@@ -83,14 +83,14 @@ class OpenChunk:
 
 
 class PageSettler:
-    """Writes down what became of pages. Runs in the server process.
+    """Records the outcomes of pages. Runs in the server process.
 
     Args:
-        write_again_after: Wait before a page is written again that could not be, because the database was away.
+        write_again_after: Wait before another attempt to write while the database is unavailable.
         params: Learns from pages that were read.
         pages: Leases.
-        errors: Decides about pages that failed.
-        handlers: Told of every page.
+        errors: Decides about failed pages.
+        handlers: Hear of every page.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class PageSettler:
         self._handlers = handlers
 
     async def settle(self, chunk: OpenChunk, outcomes: Sequence[PageOutcome]) -> None:
-        """Settle pages; while the database is away, keep them: reading them once more costs far more.
+        """Settle pages. While the database is unavailable, keep them: reading them again would cost far more.
 
         Raises:
             StaleLease: The lease no longer holds them.
@@ -117,7 +117,7 @@ class PageSettler:
         await self._outlast(chunk, lambda: self._settle(chunk, outcomes))
 
     async def lose_worker(self, chunk: OpenChunk, loss: WorkerLoss) -> None:
-        """Its worker is lost, with the page it was working on."""
+        """Handle the loss of the worker, and of the page that it was working on."""
         chunk.saw_peak(loss.peak_bytes)
         await self._outlast(chunk, lambda: self._errors.worker_lost(chunk.lease, loss, device=chunk.device))
         if loss.page is not None:
@@ -125,18 +125,18 @@ class PageSettler:
             chunk.returned += loss.cause in INNOCENT
 
     async def fail_open_pages(self, chunk: OpenChunk, error: PagemillError) -> None:
-        """All that is open failed for the same reason."""
+        """Fail all open pages for the same reason."""
         await self._fail_all(
             chunk, lambda number: PageFailed(number, error.reason, error.message, retryable=error.retryable)
         )
 
     async def charge_open_pages(self, chunk: OpenChunk, error: Exception) -> None:
-        """All that is open was tried once, and failed for a fault of ours."""
+        """Count an attempt for all open pages, which failed because of an internal error."""
         fault = Fault.logged(error, task_id=chunk.task_id, doing=f"work on pages {sorted(chunk.open_pages)}")
         await self._fail_all(chunk, fault.of_page)
 
     async def give_back(self, chunk: OpenChunk) -> None:
-        """What is open goes back as if it had not been touched."""
+        """Return all open pages unchanged."""
         if not chunk.open_pages:
             return
         try:
@@ -179,7 +179,7 @@ class PageSettler:
             await self._commit(chunk, [page])
 
     async def _fail_all(self, chunk: OpenChunk, failure: Callable[[int], PageFailed]) -> None:
-        """One after the other; those that were taken from us meanwhile are let go."""
+        """Fail pages one by one, and skip those that another worker has now."""
         for number in sorted(chunk.open_pages):
             try:
                 await self._outlast(chunk, partial(self._fail, chunk, failure(number)))

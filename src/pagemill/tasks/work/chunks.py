@@ -1,4 +1,4 @@
-"""One chunk from claim to release: the only place where a lease and a service meet."""
+"""A chunk from claim to release: the only place where a lease and a service meet."""
 
 import asyncio
 import logging
@@ -32,12 +32,12 @@ class ChunkConfig:
     """Limits of one chunk.
 
     Attributes:
-        owner: This server, as leases name it.
-        lease_for: How long a lease lasts unless renewed; it is renewed three times as often.
+        owner: The name of this server in leases.
+        lease_for: How long a lease lasts unless renewed; it is renewed three times in this time.
         acquire_wait: Longest wait for a service.
-        write_again_after: Wait before a page is written again that could not be, because the database was away.
-        text_pages_at_once: Most text layers written in one transaction; recognised pages are written one by one.
-        text_pages_within: Longest until a text layer is written.
+        write_again_after: Wait before another attempt to write while the database is unavailable.
+        text_pages_at_once: Most text layers in one transaction; recognised pages are written one by one.
+        text_pages_within: Longest time until a text layer is written.
     """
 
     owner: str
@@ -49,7 +49,7 @@ class ChunkConfig:
 
 
 class ChunkRunner:
-    """Works assignments. Whatever happens, the service is released and no page stays leased."""
+    """Carries out assignments. Whatever happens, it releases the service and leaves no page leased."""
 
     def __init__(
         self,
@@ -77,16 +77,16 @@ class ChunkRunner:
         )
 
     async def run(self, assignment: Assignment, *, on_last_page: Callable[[], None] = lambda: None) -> bool:
-        """Claim pages, have them read, and settle every one of them.
+        """Claim pages, let a service read them, and settle every one of them.
 
-        Errors do not leave it: what went wrong is charged to pages or, where that could not be, to the task.
+        It raises no errors: each counts as an attempt of its pages or, failing that, of the task.
 
         Args:
             assignment: What to claim.
-            on_last_page: Called when one page is left or none, and the chunk has its service.
+            on_last_page: Called when at most one page is left and the chunk has its service.
 
         Returns:
-            Whether any page was settled; if not, trying again at once would end the same way.
+            Whether any page was settled; if not, another attempt at once would end the same way.
         """
         task_id = assignment.task_id
         if self._faults.is_resting(task_id):
@@ -203,7 +203,7 @@ class ChunkRunner:
 
     @asynccontextmanager
     async def _renewed(self, lease: PageLease) -> AsyncIterator[None]:
-        """Renew the lease in the background; when it turns out to be stale, end the work under it with `StaleLease`."""
+        """Renew the lease in the background; if it is stale, end the work under it with `StaleLease`."""
         limit = asyncio.timeout(None)
         try:
             async with limit:

@@ -1,4 +1,4 @@
-"""Cleanup after a task, however it ended: nothing held, temporary files deleted, verified, and said so."""
+"""Cleanup after a task, however it ended: release everything, delete temporary files, verify, and mark the task."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 class TaskCleaner:
     """Cleans up after tasks, within a time limit each. Runs in the server process.
 
-    A task's temporary files lie in a folder of its own, `work_dir / task_id`.
+    A task's temporary files are in its own folder, `work_dir / task_id`.
     """
 
     def __init__(
@@ -43,8 +43,8 @@ class TaskCleaner:
         """Wait until its services are released, delete its temporary files, verify, and mark the task.
 
         Returns:
-            Whether the cleanup was verified within the limit. Where it was not, or a file cannot be deleted, the
-            rescuer tries again. False too where somebody is at it already.
+            Whether the cleanup was verified within the limit. If not, or if a file cannot be deleted, the rescuer
+            tries again. Also False if another cleanup of the task is in progress.
         """
         if task_id in self._in_cleanup:
             return False
@@ -59,7 +59,7 @@ class TaskCleaner:
             self._in_cleanup.discard(task_id)
 
     async def sweep(self, *, ended_for: timedelta = timedelta(0)) -> None:
-        """Clean up after every task that has been over so long and was not cleaned up; now and then."""
+        """Clean up after every task that ended this long ago without a cleanup. Call it regularly."""
         for task in await self._store.list_uncleaned(ended_for=ended_for):
             try:
                 await self.cleanup_task_resources(task.task_id)
@@ -91,9 +91,9 @@ class TaskCleaner:
 
 
 def remove_half_made(work_dir: Path) -> None:
-    """Delete pictures and results that were being made when a server died, and results that were kept for a while.
+    """Delete incomplete pictures and results of a dead server, and results that were kept for a while.
 
-    For a server that starts and that nobody else shares the folder with: nothing in it is in anybody's hands.
+    Only for a starting server that shares the folder with no other server: nothing in it is in use.
     """
     for path in (*work_dir.glob(f"*{FOLDER_SUFFIX}"), *work_dir.glob("*/*.part")):
         remove(path)

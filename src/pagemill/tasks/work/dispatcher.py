@@ -6,8 +6,8 @@
                                                                       │
                                                  pool ──acquire──▶ service.process ──release──▶ pool
 
-One loop decides (`run_once`); every chunk runs on its own and ends by releasing what it held, however it ends. While
-the last page of a chunk is worked the next chunk is claimed already, and waits for the service.
+One loop decides (`run_once`). Every chunk runs on its own, and releases what it holds however it ends. While a worker
+reads the last page of a chunk, the dispatcher already claims the next chunk, which waits for the service.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DispatcherConfig:
-    """How much is worked on at the same time.
+    """How much work runs at the same time.
 
     Attributes:
         capacity: Places by lane: each device, and the readers.
-        max_running: Tasks whose pages are worked in turns.
+        max_running: Most tasks that take turns with their pages.
         limits: Most pages of one chunk.
-        interval: Longest until pages whose retry time has come, or another server's work, are noticed.
+        interval: Longest time until it notices due retries, or the work of another server.
     """
 
     capacity: Mapping[str, int]
@@ -49,11 +49,11 @@ class DispatcherConfig:
 
 @dataclass
 class _Work:
-    """An assignment in work.
+    """An assignment in progress.
 
     Attributes:
         number: Rises with every chunk.
-        ending: Its last page is in work, so that its place may be filled: the next chunk is claimed meanwhile.
+        ending: It is at its last page, so the next chunk may already take its place.
     """
 
     assignment: Assignment
@@ -62,7 +62,7 @@ class _Work:
 
 
 class Dispatcher:
-    """Lets tasks in, decides what runs, and starts it. Runs in the server process."""
+    """Admits tasks, decides what runs, and starts it. Runs in the server process."""
 
     def __init__(
         self,
@@ -91,41 +91,41 @@ class Dispatcher:
         self._duty = Duty("dispatcher", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Begin to work."""
+        """Start dispatching."""
         self._stopping = False
         await self._duty.start()
 
     def wake(self) -> None:
-        """There may be something new to do."""
+        """Look for new work at once."""
         self._duty.wake()
 
     async def stop(self) -> None:
-        """Start nothing more; give unfinished pages back, which costs them no attempt."""
+        """Start nothing more, and return unfinished pages, which costs them no attempt."""
         self._stopping = True
         await self._duty.stop()
         await self._end(list(self._working))
 
     async def cancel(self, task_id: str) -> None:
-        """End all work on one task that was cancelled, and see it cleaned up."""
+        """End all work on a cancelled task, and clean up after it."""
         await self._end(self._works_on(task_id))
         self._follower.follow(task_id)
 
     def abandon(self, task_id: str) -> None:
-        """End all work on one task, without waiting for it: somebody, perhaps at another server, ended the task."""
+        """End all work on a task that has ended, perhaps at another server; do not wait for it."""
         _cancel(self._works_on(task_id))
 
     def holds(self, task_id: str) -> bool:
-        """Whether any chunk of the task is in work here."""
+        """Whether any chunk of the task is in progress here."""
         return bool(self._works_on(task_id))
 
     def works(self) -> Collection[asyncio.Task[bool]]:
-        """The chunks in work here."""
+        """The chunks in progress here."""
         return frozenset(self._working)
 
     def has_in_line(self, task_id: str) -> bool:
-        """Whether the task waits lawfully: behind others, or for a place or memory that others have.
+        """Whether the task has a reason to wait: it is behind others, or others have the place or memory.
 
-        One whose turn came, and settled nothing, does not wait for its turn.
+        A task that had its turn and settled nothing does not wait for its turn.
         """
         if task_id in self._wasted:
             return False
@@ -135,7 +135,7 @@ class Dispatcher:
         return self._line.has(task_id, working=working)
 
     async def run_once(self) -> None:
-        """Let in what may come, plan, and start the plan."""
+        """Admit tasks, plan, and start the plan."""
         if self._stopping:
             return
         backlogs = await self._pages.backlog()
@@ -157,7 +157,7 @@ class Dispatcher:
     async def _let_in(self, task: Task) -> bool:
         """Follow the task to its end; returns whether it needs a place.
 
-        It needs none, and ends here, if its last page was settled while it waited to be let in again.
+        It needs none, and ends here, if its last page was settled while it waited for its next admission.
         """
         has_open_pages = task.pages_done + task.pages_failed < task.pages_total
         if not has_open_pages:
@@ -189,12 +189,12 @@ class Dispatcher:
         }
 
     def _closed(self) -> set[str]:
-        """Lanes in which nothing is started now, for lack of memory."""
+        """Lanes that start nothing now, for lack of memory."""
         devices = self._config.capacity.keys() - {READER_LANE}
         return {lane for lane in devices if self._memory.level(DeviceId(lane)) >= MemoryLevel.HARD}
 
     async def _note_refused(self, backlogs: Sequence[Backlog]) -> None:
-        """Tasks that wait only where nothing can be started are refused: they do not wait for ever."""
+        """Record a refusal for tasks that wait only in closed lanes, so that they do not wait for ever."""
         opened = self._config.capacity.keys() - self._closed()
         refused = [
             backlog.task_id
@@ -219,7 +219,7 @@ class Dispatcher:
         running.add_done_callback(self._ended)
 
     def _ended(self, running: asyncio.Task[bool]) -> None:
-        """Fill the place at once where pages were settled; else the next look is soon enough, and no busy loop."""
+        """Fill the place at once if pages were settled; otherwise wait for the next run, to avoid a busy loop."""
         assignment = self._working.pop(running).assignment
         if running.cancelled():
             return

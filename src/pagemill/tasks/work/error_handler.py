@@ -1,4 +1,4 @@
-"""What happens after something failed: decides by `retry` and `ladder`, writes it down, tells people."""
+"""Handles failures: decides with `retry` and `ladder`, records the decision, and alerts users."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,12 +28,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class OomFailure:
-    """A page that ran out of memory, as it was being worked.
+    """A page that ran out of memory while a worker read it.
 
     Attributes:
-        lease: The lease it was worked under.
-        failure: What is known of it.
-        device: Where that was.
+        lease: Its lease.
+        failure: The failure.
+        device: Where it failed.
     """
 
     lease: PageLease
@@ -42,17 +42,17 @@ class OomFailure:
 
     @property
     def rung(self) -> Rung:
-        """How far the page had climbed."""
+        """The rung of the page when it failed."""
         index = self.lease.pages.index(self.failure.number)
         return self.lease.rungs[index] if self.lease.rungs else Rung.USUAL
 
 
 OnOom = Callable[[Task, OomFailure | None, Rung | None], Awaitable[None]]
-"""Told of every failure for want of memory, with the page where one is to blame, and of the rung taken; for alerts."""
+"""Called for alerts on every out-of-memory failure, with the page to blame, if any, and the next rung."""
 
 
 async def ignore_oom(_task: Task, _oom: OomFailure | None, _rung: Rung | None) -> None:
-    """`OnOom` where nobody is to be alerted."""
+    """`OnOom` without alerts."""
 
 
 class TaskErrorHandler:
@@ -82,12 +82,12 @@ class TaskErrorHandler:
         self._on_oom = on_oom
 
     async def page_failed(self, lease: PageLease, failure: PageFailed, *, device: DeviceId) -> None:
-        """A page's own work failed: it is tried again or given up.
+        """Retry or fail a page whose own work failed.
 
-        Where that cannot be written as it is, the page is charged with an attempt all the same, and told of neutrally.
+        If the failure cannot be stored as it is, the page still gets an attempt, with a neutral message.
 
         Raises:
-            StaleLease: It is no longer the lease's.
+            StaleLease: The lease no longer holds the page.
             DatabaseUnavailable: Nothing was written.
         """
         logger.warning("Task %s page %s: %s (%s)", lease.task_id, failure.number, failure.message, failure.reason)
@@ -99,7 +99,7 @@ class TaskErrorHandler:
             await self._charge(lease, failure, error)
 
     async def worker_lost(self, lease: PageLease, loss: WorkerLoss, *, device: DeviceId) -> None:
-        """A worker died; the page it held, if any, is tried again or given up. Errors: `page_failed`."""
+        """Retry or fail the page, if any, that a dead worker held. Errors: `page_failed`."""
         logger.warning("Task %s page %s: worker lost, %s: %s", lease.task_id, loss.page, loss.cause, loss.message)
         self._handlers.tally.worker_lost(loss.cause)
         try:
@@ -140,9 +140,9 @@ class TaskErrorHandler:
             await self._carry_out(lease, failure, decision, crashed=True, quarantined=under)
 
     async def _charge(self, lease: PageLease, failure: PageFailed, error: Exception) -> None:
-        """Settling a failure failed, so the page is settled in another way: with nothing in it that came from outside.
+        """Settle the page with a neutral message without text from outside, because settling its failure failed.
 
-        A page that had left its lease before that is settled already.
+        A page that has already left its lease is settled.
         """
         doing = f"settling the failure ({failure.reason}) of page {failure.number}"
         fault = Fault.logged(error, task_id=lease.task_id, doing=doing)
@@ -155,17 +155,17 @@ class TaskErrorHandler:
     async def handle_oom_error(self, task: Task, oom: OomFailure | None = None) -> Rung | None:
         """Take what ran out of memory to its next rung.
 
-        The memory state is logged and written to the task's events; work is queued again with a smaller batch, and on
-        the rungs above that in a fresh process, alone, on the CPU, at a lower resolution; who is to be alerted is told.
+        It logs the memory state and writes it to the task's events, queues the work again with a smaller batch, or on
+        higher rungs in a fresh process, alone, on the CPU, at a lower resolution, and sends alerts.
 
         Args:
             task: The task whose work ran out of memory.
-            oom: The page that is to blame; it is given up where no rung is left (`out_of_memory`), and the others are
-                delivered. None where none is known to be: then all pages that wait climb to the next rung, and the task
-                comes back to the queue with lower priority. Pages in work stay with their workers.
+            oom: The page to blame. If no rung is left, it fails (`out_of_memory`), and the result contains the others.
+                None if no page is known to be to blame: then all waiting pages climb to the next rung, and the task
+                goes back to the queue with lower priority. Pages in progress stay with their workers.
 
         Returns:
-            The rung taken; None where none is left.
+            The next rung; None if none is left.
         """
         if oom is None:
             return await self._all_out_of_memory(task)
@@ -241,7 +241,7 @@ class TaskErrorHandler:
         return "; ".join(_memory_state(device) for device in self._memory.devices())
 
     def _circumstances(self, lease: PageLease, *devices: DeviceId | None) -> Sequence[Circumstances]:
-        """Under what a page failed: on the device it fell back to, and on the one it came from."""
+        """The circumstances of the failure: on the device that the page fell back to, and on the one it came from."""
         _, profile = find_profile(self._engines, lease.options.engine, lease.options.profile)
         keys = (model_set(lease.stage, lease.options, device, profile) for device in devices if device is not None)
         return circumstances(keys, self._memory.devices())

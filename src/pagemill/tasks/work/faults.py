@@ -1,4 +1,4 @@
-"""Faults of ours: errors that no code expected. Each has an id, counts, and ends.
+"""Internal errors, which no code expected. Each has an id and counts, so that none goes on for ever.
 
 a page's work or outcome ──▶ an attempt of the page, in the database: tried again after a while, then failed
 what cannot be written so ──▶ counted here, by task: left alone for a while, then the task ends
@@ -20,24 +20,24 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Fault:
-    """An error of ours, logged under its id. What people are told holds nothing of the error itself.
+    """An internal error in the log under its id. The message for users contains nothing of the error itself.
 
     Attributes:
-        error_id: Names it in the log.
+        error_id: Its id in the log.
     """
 
     error_id: str
 
     @classmethod
     def logged(cls, error: Exception, *, task_id: str, doing: str) -> "Fault":
-        """Log the whole of it; `doing` is what failed, as in "claiming pages"."""
+        """Log the error in full; `doing` is what failed, as in "claiming pages"."""
         fault = cls(secrets.token_hex(8))
         logger.error("Error %s: %s of task %s failed", fault.error_id, doing, task_id, exc_info=error)
         return fault
 
     @property
     def message(self) -> str:
-        """The sentence for people."""
+        """The message for users."""
         return f"Something went wrong on our side. Look for the error id {self.error_id} in the service's log."
 
     def of_page(self, number: int, *, retryable: bool = True, peak_bytes: int = 0) -> PageFailed:
@@ -48,17 +48,17 @@ class Fault:
 
 @dataclass(frozen=True)
 class _Count:
-    """Faults of one task that no page bears, and until when it is left alone (monotonic seconds)."""
+    """Faults of one task that belong to no page, and how long to leave the task alone (until, monotonic seconds)."""
 
     faults: int
     until: float
 
 
 class FaultCounter:
-    """Counts faults that no page could be charged with, and ends their task. Runs in the server's event loop.
+    """Counts faults that belong to no page, and ends their task in the end. Runs in the server's event loop.
 
-    A task that had one is left alone for a while, which doubles; after `max_attempts` in a row, without a page settled
-    between them, it fails. What was counted is forgotten when the server ends.
+    After a fault, the task is left alone for a while, which doubles each time. After `max_attempts` faults in a row,
+    without a settled page between them, it fails. The counts end with the server.
     """
 
     def __init__(self, policy: RetryPolicy, *, store: TaskStore, handlers: TaskEventHandlers, clock: Clock) -> None:
@@ -69,16 +69,16 @@ class FaultCounter:
         self._counts: dict[str, _Count] = {}
 
     def is_resting(self, task_id: str) -> bool:
-        """Whether the task is to be left alone for now."""
+        """Whether to leave the task alone for now."""
         count = self._counts.get(task_id)
         return count is not None and self._clock.monotonic() < count.until
 
     def progressed(self, task_id: str) -> None:
-        """A page of the task was settled: what was wrong is over."""
+        """Reset the count, because a page of the task was settled."""
         self._counts.pop(task_id, None)
 
     async def add(self, task_id: str, error: Exception) -> None:
-        """Count an error, and end its task where there were too many."""
+        """Count an error, and end its task if there were too many."""
         fault = Fault.logged(error, task_id=task_id, doing="a batch")
         faults = self._counts[task_id].faults + 1 if task_id in self._counts else 1
         self._forget_old()
@@ -102,6 +102,6 @@ class FaultCounter:
         self._handlers.ended(task_id)
 
     def _forget_old(self) -> None:
-        """Tasks that ended in some other way."""
+        """Forget tasks that ended in another way."""
         old = self._clock.monotonic() - LONGEST_BACKOFF.total_seconds()
         self._counts = {task_id: count for task_id, count in self._counts.items() if count.until > old}

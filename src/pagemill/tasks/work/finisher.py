@@ -1,4 +1,4 @@
-"""Follows every task that was let in to its end, and has it cleaned up."""
+"""Follows every running task to its end, and cleans up after it."""
 
 import asyncio
 import logging
@@ -15,13 +15,13 @@ MOST_RESUMED = 10_000
 
 
 class TaskFinisher:
-    """One background task for each task in work. Runs in the server process.
+    """One background task for each running task. Runs in the server process.
 
     Args:
         store: Tasks.
-        watch: Tells when a task ends.
+        watch: Notices the end of a task.
         cleaner: Cleans up after tasks.
-        resumes: Whether `start` takes up tasks in work: right for a server without others, who would follow them too.
+        resumes: Whether `start` follows running tasks. Only for a single server; others would follow them too.
     """
 
     def __init__(self, *, store: TaskStore, watch: TaskWatch, cleaner: TaskCleaner, resumes: bool = True) -> None:
@@ -32,10 +32,10 @@ class TaskFinisher:
         self._following: dict[str, asyncio.Task[None]] = {}
 
     async def process_document_task(self, task_id: str) -> None:
-        """See a task through: wait for its end, success or error alike, and clean up after it.
+        """Wait for the end of a task, whether it succeeds or fails, and clean up after it.
 
-        A shutdown cancels this and cleans nothing up: the task goes on after the next start. Of a task that was
-        deleted nothing is left to be cleaned up.
+        A shutdown cancels this without a cleanup: the task continues after the next start. A deleted task needs no
+        cleanup.
         """
         try:
             task = await self._watch.until_final(task_id)
@@ -45,14 +45,14 @@ class TaskFinisher:
             await self._cleaner.cleanup_task_resources(task_id)
 
     def follow(self, task_id: str) -> None:
-        """Run `process_document_task` in the background; once, however often it is asked."""
+        """Run `process_document_task` in the background, once per task."""
         if task_id not in self._following:
             work = asyncio.create_task(self.process_document_task(task_id), name=f"task {task_id}")
             self._following[task_id] = work
             work.add_done_callback(lambda done: self._ended(task_id, done))
 
     async def start(self) -> None:
-        """Follow the tasks that were in work when the server last stopped, where this server takes them up."""
+        """Follow the tasks that were running when the server last stopped, if `resumes` is set."""
         if not self._resumes:
             return
         for status in (TaskStatus.RUNNING, TaskStatus.RETRYING, TaskStatus.CANCELLING):
@@ -60,7 +60,7 @@ class TaskFinisher:
                 self.follow(task.task_id)
 
     async def stop(self) -> None:
-        """Follow nothing any more."""
+        """Stop following."""
         works = list(self._following.values())
         for work in works:
             work.cancel()

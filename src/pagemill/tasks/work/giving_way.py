@@ -1,4 +1,4 @@
-"""A task that was let in and gets no service or memory makes room for those that wait to be let in."""
+"""Makes room: a running task that gets no service or memory gives its place to waiting tasks."""
 
 import logging
 
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 class GivingWay:
     """Puts refused tasks back into the queue. Runs in the server process.
 
-    How long a task has gone unserved counts on in the queue, so it comes to an end there, too.
+    The unserved time of a task continues in the queue, so it also expires there.
     """
 
     def __init__(self, *, queue: TaskQueue, store: TaskStore, handlers: TaskEventHandlers) -> None:
@@ -22,7 +22,7 @@ class GivingWay:
         self._handlers = handlers
 
     async def give_way(self, task_id: str) -> bool:
-        """Put the task back with lower priority, if others wait and nothing of it is in work anywhere.
+        """Put the task back with lower priority, if others wait and no worker has a page of it.
 
         Returns:
             Whether it was put back.

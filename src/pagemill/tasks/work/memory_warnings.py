@@ -1,4 +1,4 @@
-"""Tells the tasks at work on a device, in their logs, that its memory is running short."""
+"""Warns running tasks, in their logs, that the memory of their device is running short."""
 
 import asyncio
 import logging
@@ -15,12 +15,12 @@ logger = logging.getLogger(__name__)
 
 
 class MemoryWarnings:
-    """What the memory guard tells about levels, as events of tasks. Runs in the server's event loop.
+    """Writes the memory guard's level changes to the events of tasks. Runs in the server's event loop.
 
     Args:
-        pool: Knows who works on which device.
+        pool: The workers of each device.
         handlers: Write the events.
-        listen: Has a listener told of every change of level, as `MemoryGuard.listen` does.
+        listen: Registers a listener for level changes, like `MemoryGuard.listen`.
     """
 
     def __init__(self, *, pool: ServicePool, handlers: TaskEventHandlers, listen: Callable[[OnLevel], None]) -> None:
@@ -30,11 +30,11 @@ class MemoryWarnings:
         self._writing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Hear of changes of level from now on; twice is no error."""
+        """Listen for level changes; starting twice is no error."""
         self._listen(self.on_level)
 
     def on_level(self, change: LevelChanged) -> None:
-        """A device came nearer to its limit, or went further from it: of the former, those who work there are told."""
+        """Handle a level change: if the level rises, warn the tasks that work there."""
         if change.level > change.before:
             told = tasks_on(change.device, self._pool.snapshot(), self._handlers.holders())
             writing = asyncio.create_task(self._tell(told, change), name="memory warnings")
@@ -42,7 +42,7 @@ class MemoryWarnings:
             writing.add_done_callback(self._writing.discard)
 
     async def stop(self) -> None:
-        """Wait for what is being written; twice is no error."""
+        """Wait for pending writes; stopping twice is no error."""
         await asyncio.gather(*self._writing)
 
     async def _tell(self, task_ids: frozenset[str], change: LevelChanged) -> None:
@@ -63,7 +63,7 @@ class MemoryWarnings:
 
 
 def tasks_on(device: DeviceId, pool: PoolSnapshot, holders: Mapping[str, str]) -> frozenset[str]:
-    """Tasks whose workers hold memory of the device: all of them hold host memory."""
+    """Tasks whose workers hold memory of the device. All workers hold host memory."""
     at_work = (model_set for model_set in pool.model_sets if device in (CPU, model_set.key.device))
     services = (model_set.service_instance_id or "" for model_set in at_work)
     return frozenset(holders[service] for service in services if service in holders)

@@ -1,4 +1,4 @@
-"""Tells whoever is to be alerted that pages run out of memory, through the outbox of webhooks."""
+"""Sends alerts about pages that run out of memory, through the webhook outbox."""
 
 import logging
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ LEAST_BETWEEN = timedelta(minutes=1)
 class OomAlerts:
     """An `OnOom` for `TaskErrorHandler`. Runs in the server process.
 
-    A storm of failures makes one alert a minute, and every page that is given up one of its own.
+    It sends at most one alert a minute, and an extra one for every page that fails for good.
     """
 
     def __init__(self, url: str, *, outbox: Outbox, clock: Clock) -> None:
@@ -28,7 +28,7 @@ class OomAlerts:
         self._last: datetime | None = None
 
     async def on_oom(self, task: Task, oom: OomFailure | None, rung: Rung | None) -> None:
-        """A page (or a task, where none is known) ran out of memory and was taken to that rung (None: none is left)."""
+        """A page (or a task without a known page) ran out of memory and moved to a rung (None: none is left)."""
         now = self._clock.now()
         is_news = self._last is None or now - self._last >= LEAST_BETWEEN
         if rung is not None and not is_news:

@@ -1,4 +1,4 @@
-"""Outcomes of pages on their way to the database: those that come fast share a transaction."""
+"""Buffers outcomes of pages on their way to the database, so that fast ones share a transaction."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -13,10 +13,10 @@ Write = Callable[[Sequence[PageOutcome]], Awaitable[None]]
 
 @asynccontextmanager
 async def buffer_outcomes(write: Write, *, most: int, within: timedelta) -> AsyncIterator[OnPage]:
-    """Take outcomes one by one, and have them written so many at a time, none later than `within` after it came.
+    """Take outcomes one by one, and write several at a time, each within `within` of its arrival.
 
-    At the end all are written, also where it ends by an error: what was read before that is not to be read again. Only
-    a cancellation leaves the last ones. What writing raises is raised where the next outcome is given, or at the end.
+    At the end it writes the rest, even after an error, so that nothing is read again. Only a cancellation drops the
+    last ones. If writing fails, the next outcome raises the error, or the end does.
     """
     buffer = _OutcomeBuffer(write, most=most, within=within)
     try:
