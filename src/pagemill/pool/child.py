@@ -5,7 +5,7 @@
                                 └─ Cancel: no further page of that chunk
     server ══ lifeline pipe ══ kernel: when the server is gone, the whole process group ends at once
 
-It is executed, never forked, and imports no engine before it is told which. Standard output and error both lead to the
+It is executed, never forked, and imports an engine only when `Load` names one. Standard output and error both go to the
 server's log, so a library that prints cannot break the protocol.
 """
 
@@ -57,15 +57,15 @@ from pagemill.pool.page_reader import PageReader, raising
 logger = logging.getLogger(__name__)
 
 _READER_ALLOCATIONS = 20_000
-"""New objects after which a reader looks for cyclic garbage: those of a few pages."""
+"""How many new objects make a reader look for cyclic garbage: those of a few pages."""
 
 Work = Load | Process | Opening | Trim
 
 
 class Inbox:
-    """Requests in the order they came.
+    """Requests in order of arrival.
 
-    A thread of its own listens, so that cancelling is seen while the main thread computes.
+    A thread of its own listens, so that it sees `Cancel` while the main thread computes.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -75,7 +75,7 @@ class Inbox:
         self._stopping = False
 
     def listen(self) -> None:
-        """Begin to listen."""
+        """Start to listen."""
         threading.Thread(target=self._listen, name="listener", daemon=True).start()
 
     def next(self) -> Work | Stop:
@@ -83,7 +83,7 @@ class Inbox:
         return self._waiting.get()
 
     def is_called_off(self, chunk: int) -> bool:
-        """Whether no further page of the chunk is wanted."""
+        """Whether to start no further page of the chunk."""
         return self._stopping or self._cancelled >= chunk
 
     def _listen(self) -> None:
@@ -91,7 +91,7 @@ class Inbox:
             while True:
                 self._take(self._receive())
         except (EOFError, OSError, ProtocolError):
-            logger.exception("The server cannot be understood any more")
+            logger.exception("The server sent an invalid request, or is gone")
             os._exit(1)
 
     def _take(self, request: Request) -> None:
@@ -119,7 +119,7 @@ class Inbox:
 
 
 class Child:
-    """Does what it is asked, one request after the other, on the main thread."""
+    """Serves one request after the other on the main thread."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -127,7 +127,7 @@ class Child:
         self._reader: PageReader | None = None
 
     def run(self) -> None:
-        """Serve until told to stop."""
+        """Serve until `Stop`."""
         self._inbox.listen()
         while not isinstance(request := self._inbox.next(), Stop):
             try:
@@ -167,7 +167,7 @@ class Child:
     @property
     def _loaded(self) -> PageReader:
         if self._reader is None:
-            raise EngineFailed("The worker was asked to work before it was told what to load.")
+            raise EngineFailed("The worker got work before it loaded anything.")
         return self._reader
 
     def _process(self, request: Process) -> None:
@@ -205,9 +205,9 @@ def _load(request: Load) -> PageReader:
 
 
 def _spare_collections(*, is_reader: bool) -> None:
-    """Leave what is loaded, and stays, out of collections of cyclic garbage: they took a quarter of a reader's time.
+    """Keep loaded code out of the search for cyclic garbage, which took a quarter of a reader's time.
 
-    A reader's pages are many small objects without cycles, so there it is looked less often, too.
+    A reader's pages are many small objects without cycles, so it searches less often, too.
     """
     gc.freeze()
     if is_reader:
@@ -215,12 +215,12 @@ def _spare_collections(*, is_reader: bool) -> None:
 
 
 def _make_engine(factory: str, config: EngineConfig) -> Engine:
-    with raising(EngineFailed(f"The engine {factory} could not be loaded; the worker's log says why.")):
+    with raising(EngineFailed(f"The engine {factory} could not be loaded. The worker's log says why.")):
         return cast("EngineFactory", _found(factory))(config)
 
 
 def _make_structure(factory: str, *, threads: int) -> StructureAnalyser:
-    with raising(EngineFailed("The structure models could not be loaded; the worker's log says why.")):
+    with raising(EngineFailed("The structure models could not be loaded. The worker's log says why.")):
         return cast("StructureFactory", _found(factory))(threads=threads)
 
 
@@ -250,7 +250,7 @@ def _export(request: Export) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Become a worker; the arguments are the file descriptors of the socket to serve and of the lifeline."""
+    """Become a worker. The arguments are the file descriptors of the socket and of the lifeline."""
     linux.prefer_for_oom_kill()
     linux.tie_group_to(int(arguments[1]))
     faulthandler.enable()

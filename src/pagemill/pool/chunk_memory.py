@@ -1,4 +1,4 @@
-"""Memory for one chunk: promised before it begins, given back after it, learned from as its pages end."""
+"""Memory for one chunk: reserve it before the chunk, release it after, and learn from each page."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ DECODING_BYTES = 450 * MIB
 _LACK_OF_MEMORY = (LossCause.KERNEL_OOM, LossCause.OVER_RESERVATION)
 
 GpuBytes = Callable[[int, DeviceId], int | None]
-"""What a process holds of a GPU now; None where the driver does not say."""
+"""Returns what a process holds of a GPU now; None if the driver does not say."""
 
 
 class ChunkMemory:
@@ -54,12 +54,12 @@ class ChunkMemory:
         self._waiting: list[Resident] = []
 
     async def grow(self, resident: Resident, params: ChunkParams) -> bool:
-        """Raise its reservation to the chunk's need as soon as that is possible; False where it must give way.
+        """Raise its reservation to the chunk's need as soon as possible; False if it must give way.
 
-        What earlier pages left behind comes on top. Where there is no room for that, the worker is to be replaced.
+        What earlier pages left behind comes on top. If there is no room for that, the worker must be replaced.
 
         Raises:
-            NeverFits: It would not fit if nobody else were there.
+            NeverFits: It would not fit even if it had the device to itself.
         """
         need, is_all = self._need(resident.key, params)
         growth_bytes = resident.measure_growth(self._estimator.base(resident.key).ram_bytes)
@@ -71,17 +71,17 @@ class ChunkMemory:
         return False
 
     async def grow_by(self, resident: Resident, more_bytes: int) -> bool:
-        """The same for opening a document, which takes so much beside the reader's base."""
+        """The same for opening a document, which may take `more_bytes` beside the reader's base."""
         return await self._grow_to(resident, self._estimator.base(resident.key) + MemoryNeed(more_bytes))
 
     @contextmanager
     def working(self, resident: Resident, task_id: str | None = None, *, pages: int = 0) -> Iterator[None]:
-        """It works while the block runs, and keeps after it only what it holds then.
+        """Show it as busy while the block runs; after that, lower its reservation to what it holds.
 
         Args:
-            resident: What works, within what was promised it.
-            task_id: The task of its chunk; None for anything but a chunk.
-            pages: Of that chunk.
+            resident: The model set that works.
+            task_id: The task whose chunk it reads; None if it reads none.
+            pages: How many pages the chunk has.
         """
         try:
             with resident.working(self._clock.monotonic(), task_id):
@@ -90,7 +90,7 @@ class ChunkMemory:
             self._shrink(resident, pages=pages)
 
     def learn(self, resident: Resident, params: ChunkParams, outcome: PageOutcome) -> None:
-        """Tell the estimator what a page took; what earlier pages left behind is none of its need."""
+        """Tell the estimator what a page took, without what earlier pages left behind."""
         if isinstance(outcome, PageRead):
             peak = MemoryNeed(max(0, outcome.peak_bytes - resident.growth_bytes), self._held_of_gpu(resident))
             self._estimator.observe(resident.key, pixels=outcome.pixels, batch_size=params.batch_size, peak=peak)
@@ -123,13 +123,13 @@ class ChunkMemory:
                 await self._roster.change(changed)
         finally:
             self._waiting.remove(resident)
-        logger.info("Worker %s begins nothing now for want of memory", resident.worker_id)
+        logger.info("Worker %s has no memory for more work now", resident.worker_id)
         return False
 
     def _shrink(self, resident: Resident, *, pages: int) -> None:
-        """Keep only what it holds between chunks; `pages` is how many the last one had.
+        """Lower its reservation to what it holds between chunks; the last one had `pages` pages.
 
-        One that cannot be killed keeps all: it may still take what it was promised.
+        A worker that cannot be killed keeps its whole reservation, because it may still use it.
         """
         if resident.reservation is None or resident.is_unkillable:
             return
@@ -144,21 +144,21 @@ class ChunkMemory:
 
     def _learn_failure(self, resident: Resident, params: ChunkParams, reached_bytes: int) -> None:
         if resident.key.device != CPU:
-            return  # which of the two memories was not enough is not known
+            return  # we do not know which of the two memories was too small
         pixels, reached = self._pixels(resident.key, params), MemoryNeed(max(0, reached_bytes - resident.growth_bytes))
         self._estimator.observe_failure(resident.key, pixels=pixels, batch_size=params.batch_size, reached=reached)
 
     def _held_of_gpu(self, resident: Resident) -> int:
-        """What the worker holds of its GPU after a page; 0 where the driver does not say.
+        """What the worker holds of its GPU after a page; 0 if the driver does not say.
 
-        The allocators of GPU libraries keep what they once took, so this is the peak.
+        This is the peak, because the allocators of GPU libraries keep what they took.
         """
         if resident.key.device == CPU or resident.worker is None:
             return 0
         return self._gpu_bytes(resident.worker.pid, resident.key.device) or 0
 
     def _need(self, key: ModelSetKey, params: ChunkParams) -> tuple[MemoryNeed, bool]:
-        """The chunk's need, and whether it is all that can ever be promised, which may have to do."""
+        """The chunk's need, and whether it was cut to the most that can ever be reserved."""
         pixels, batch_size = self._pixels(key, params), params.batch_size
         need = self._estimator.peak(key, pixels=pixels, batch_size=batch_size, climbed=params.climbed)
         modest = self._estimator.modest_peak(key, pixels=pixels, batch_size=batch_size)
@@ -176,9 +176,9 @@ class ChunkMemory:
         return False
 
     def _may_wait(self, resident: Resident) -> bool:
-        """Waiting helps while a chunk runs or a model set comes or goes; else the first waits and the others give way.
+        """Whether it may wait: while a chunk runs or a model set comes or goes all may; otherwise only the first.
 
-        Without this, model sets that all wait for each other's memory would wait for ever.
+        Without this rule, model sets that wait for each other's memory would wait for ever.
         """
         others = (other for other in self._roster if other is not resident)
         moving = any(other.busy_since is not None or other.state is not ResidentState.READY for other in others)

@@ -1,4 +1,4 @@
-"""Why a worker died: a pure reading of the signs."""
+"""Tells why a worker died, from what was seen of its death."""
 
 import signal
 from collections.abc import Sequence
@@ -9,24 +9,24 @@ from pagemill.domain.work.outcomes import LossCause, WorkerLoss
 from pagemill.memory.probes.oom import OomEvidence
 
 _FATAL = "Fatal Python error"
-"""How `faulthandler` begins its report; a stack follows that people are better without."""
+"""How `faulthandler` begins its report; the stack that follows helps no reader of a message."""
 _LONGEST_WORDS = 300
 
 _SENTENCES = {
-    LossCause.KERNEL_OOM: "The kernel ended the worker because memory had run out",
-    LossCause.OVER_RESERVATION: "The worker used more memory than was reserved for it and was ended",
-    LossCause.MEMORY_PRESSURE: "The worker was ended to make room when memory was nearly full",
-    LossCause.HANG: "The worker did not answer in time and was ended",
-    LossCause.PROTOCOL: "The worker sent what could not be understood and was ended",
+    LossCause.KERNEL_OOM: "The kernel killed the worker because memory ran out",
+    LossCause.OVER_RESERVATION: "The worker was ended because it used more memory than was reserved for it",
+    LossCause.MEMORY_PRESSURE: "The worker was ended because memory was nearly full",
+    LossCause.HANG: "The worker was ended because it did not answer in time",
+    LossCause.PROTOCOL: "The worker was ended because it sent an invalid message",
     LossCause.LOAD_FAILED: "The worker could not load its models",
-    LossCause.NODE: "The machine the worker ran on is gone",
+    LossCause.NODE: "The machine that the worker ran on is gone",
 }
 
 _FOR_MEMORY = (LossCause.OVER_RESERVATION, LossCause.MEMORY_PRESSURE)
 
 _LIKELY = (
-    "The worker was killed, most likely by the kernel because memory had run out (a process of this machine was, and "
-    "nothing says which)"
+    "The worker was killed, most likely by the kernel because memory ran out (it killed a process of this machine, but "
+    "does not say which)"
 )
 
 
@@ -36,9 +36,9 @@ class Signs:
 
     Attributes:
         code: Exit code; negative for the signal that ended it; None where it is not known.
-        is_seen: Whether its end was seen; one that does not obey SIGKILL lives.
-        asked: Why we ended it ourselves; None where we did not.
-        oom: Whether the kernel counted a kill for lack of memory while it worked, and how surely its own.
+        is_seen: Whether its end was seen; a process that does not obey SIGKILL still lives.
+        asked: Why we ended it ourselves; None if we did not.
+        oom: Whether the kernel counted an out-of-memory kill while it worked, and how surely of this worker.
         last_words: The end of what it printed.
         page: The page it was working on.
         peak_bytes: The highest resident size seen.
@@ -54,27 +54,27 @@ class Signs:
 
 
 def explain(signs: Signs) -> WorkerLoss:
-    """Tell our own kill from the kernel's and from a crash."""
+    """Tell a kill of ours from one of the kernel's and from a crash."""
     cause = _cause(signs)
     where = f" while reading page {signs.page}" if signs.page is not None else ""
     words = f"; its last words: {signs.last_words}" if signs.last_words else ""
     sentence = _SENTENCES.get(cause) or f"The worker {_ending(signs.code)}"
     if not signs.is_seen:
-        sentence += ", but it does not obey the kernel yet"
+        sentence += ", but its process still runs"
     if cause is LossCause.KERNEL_OOM and signs.oom is OomEvidence.LIKELY:
         sentence = _LIKELY
     return WorkerLoss(cause, f"{sentence}{where}{words}.", page=signs.page, peak_bytes=signs.peak_bytes)
 
 
 def lost_error(loss: WorkerLoss | None) -> WorkerLost:
-    """The error of whoever waited for an answer; a worker without a loss was stopped."""
+    """The error for those who wait for an answer; a worker without a loss was stopped."""
     if loss is None:
         return WorkerLost("The worker was stopped before it could answer.", cause=None)
     return WorkerLost(loss.message, cause=loss.cause, peak_bytes=loss.peak_bytes)
 
 
 def last_words(lines: Sequence[str]) -> str:
-    """The line of a dead process's output that says most about its end."""
+    """The line of a dead process's output that explains its end best."""
     fatal = next((line for line in reversed(lines) if line.startswith(_FATAL)), None)
     return (fatal or (lines[-1] if lines else ""))[:_LONGEST_WORDS]
 
@@ -91,7 +91,7 @@ def _cause(signs: Signs) -> LossCause:
 
 def _ending(code: int | None) -> str:
     if code is None:
-        return "ended, and another part of this program took its exit status"
+        return "ended; its exit status is not known"
     if code >= 0:
         return f"exited with code {code}"
     try:

@@ -1,4 +1,4 @@
-"""How one worker's life ends, and when those who work with it need wait no longer.
+"""Ends one worker, and tells when those who work with it need not wait any longer.
 
     its own death ───────────────────────────▶ gone = over
     SIGKILL ─┬─ obeyed within `kill_limit` ──▶ gone = over
@@ -35,7 +35,7 @@ class Ending:
     """Ends one process, waits for its end within limits, and says how it ended. Runs in the server's event loop.
 
     Attributes:
-        asked: Why we ended it ourselves; None where we did not.
+        asked: Why we ended it ourselves; None if we did not.
         is_stopping: It was told to stop.
     """
 
@@ -53,11 +53,11 @@ class Ending:
 
         Args:
             name: Its id in logs.
-            process: What is to end.
+            process: The process to end.
             config: The limits.
-            watch_oom: Tells the kernel's own kills.
-            page: The page it works on now.
-            turn: Held while something is asked of it; its pipes are closed in between.
+            watch_oom: Tells of the kernel's own kills.
+            page: Returns the page that it works on now.
+            turn: Held during each request to it; its pipes are closed between requests.
         """
         loop = asyncio.get_running_loop()
         self.asked: LossCause | None = None
@@ -87,28 +87,28 @@ class Ending:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is to be expected of it: it is gone, or cannot be killed."""
+        """Whether nothing more will come from it: it is gone, or cannot be killed."""
         return self._over.done()
 
     @property
     def loss(self) -> WorkerLoss | None:
-        """How it was lost; None while it works, or where it was stopped."""
+        """How it was lost; None while it works, or if it was stopped."""
         return self._over.result() if self._over.done() else None
 
     def loss_on(self, page: int | None) -> WorkerLoss | None:
-        """The loss with the page it was on by all that it said: it may have ended before we had read that."""
+        """The loss with the page that it was on by its last message, which we may have read only after its end."""
         loss = self.loss
         if loss is None or self._signs is None or loss.page == page:
             return loss
         return explain(replace(self._signs, page=page))
 
     def begin(self) -> None:
-        """It is asked something: its peak, and kills by the kernel, count from here."""
+        """Note that it begins to do something: its peak, and kills by the kernel, count from here."""
         self._oom_evidence = self._watch_oom(self._process.pid)
         self._peak_bytes = 0
 
     def saw_peak(self, peak_bytes: int) -> None:
-        """So large it was."""
+        """Note a peak of its resident size."""
         self._peak_bytes = max(self._peak_bytes, peak_bytes)
 
     async def gone(self) -> None:
@@ -116,20 +116,22 @@ class Ending:
         await asyncio.shield(self._gone)
 
     async def over(self) -> None:
-        """Wait until nothing more is to be expected of it; after `kill`, that is within `kill_limit`."""
+        """Wait until nothing more will come from it; after `kill`, that takes at most `kill_limit`."""
         await asyncio.wait([self._over])
 
     async def is_gone_within(self, limit: timedelta) -> bool:
-        """Wait for its confirmed end, but not for longer."""
+        """Wait for its confirmed end, for `limit` at most; return whether it came."""
         await asyncio.wait([self._gone], timeout=limit.total_seconds())
         return self.is_gone
 
     @asynccontextmanager
     async def waiting(self, timeout_s: float) -> AsyncIterator[None]:
-        """Wait for the process for so long, then end it; no longer than until it is over. Notes its peak meanwhile.
+        """Let the block wait for the process and note its peak; end the process if that takes too long.
+
+        The wait ends early once it is over.
 
         Raises:
-            TimeoutError: It took longer.
+            TimeoutError: The block took longer.
         """
         try:
             async with asyncio.timeout(0 if self.is_over else timeout_s) as self._patience:
@@ -144,20 +146,20 @@ class Ending:
                 self._next_look.cancel()
 
     async def lost(self) -> None:
-        """See it dead, or given up. One that closed its pipe but lives is ended first."""
+        """Wait until it is over; end it if it closed its pipe but lives."""
         if not await self.is_gone_within(_LINGER):
             self.kill(LossCause.PROTOCOL)
         await self.over()
 
     def kill(self, cause: LossCause) -> None:
-        """End it now; the first cause given stays."""
+        """End it now; the first cause counts."""
         if self.asked is None and not self.is_over:
             self.asked = cause
             self.saw_peak(self._process.peak_bytes())
         self._kill()
 
     async def stop(self, grace: timedelta) -> bool:
-        """End it: politely first, by force where that takes longer than `grace`; whether its end is confirmed."""
+        """End it: ask first, and use force after `grace`; return whether its end is confirmed."""
         self.is_stopping = True
         if not self.is_over and not await self._obeys(grace):
             self._process.signal_group(signal.SIGTERM)
@@ -185,16 +187,16 @@ class Ending:
         return self.is_gone
 
     def _kill(self) -> None:
-        """From here on it is over within `kill_limit`, whatever the process does."""
+        """Send SIGKILL; it is over within `kill_limit`, whatever the process does."""
         self._process.signal_group(signal.SIGKILL)
         if self._last_resort is None and not self.is_over:
             limit_s = self._config.kill_limit.total_seconds()
             self._last_resort = asyncio.get_running_loop().call_later(limit_s, self._give_up)
 
     def _give_up(self) -> None:
-        """It does not end: whoever waits for it waits no longer."""
+        """It does not end: stop waiting for it."""
         logger.error(
-            "Worker %s (pid %d) was killed and does not end; most likely it waits for a disk or a driver. Its memory "
+            "Worker %s (pid %d) was killed but does not end; most likely it waits for a disk or a driver. Its memory "
             "stays reserved until it ends.",
             *(self._name, self._process.pid),
         )
@@ -203,7 +205,7 @@ class Ending:
             self._patience.reschedule(asyncio.get_running_loop().time())
 
     async def _watch(self) -> None:
-        """From birth to the last rites: wait for the end, hear its last words, say how it died, close its pipes."""
+        """Wait for its end, read its last output, tell how it died, close its pipes."""
         status = await self._process.exited()
         if self._last_resort is not None:
             self._last_resort.cancel()
@@ -218,7 +220,7 @@ class Ending:
             self._process.close()
 
     def _explain(self, status: ExitStatus | None) -> WorkerLoss | None:
-        """How it was lost; without a status it is not gone. None where it was to stop."""
+        """How it was lost; without a status it is not gone. None if it was told to stop."""
         if self.is_stopping and self.asked is None:
             return None
         self._signs = signs = Signs(

@@ -1,4 +1,4 @@
-"""Which idle model sets are to go, decided from values without a clock or a process."""
+"""Decides which idle model sets to unload, from values alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,9 +11,9 @@ class Candidate:
     """An idle model set.
 
     Attributes:
-        gives_back_bytes: What its exit is expected to free of the device in need.
+        gives_back_bytes: What its exit should free on the device in need.
         reload_s: Seconds it took to load.
-        demand: How much it was asked for lately (`Demand.of`).
+        demand: How often it was used lately (`Demand.of`).
         idle_s: Seconds since its last use.
     """
 
@@ -25,14 +25,14 @@ class Candidate:
 
     @property
     def cost(self) -> float:
-        """Seconds of reloading to be expected if it goes."""
+        """Seconds of reloading to expect if it goes."""
         return self.reload_s * self.demand
 
 
 def choose_evictions(candidates: Iterable[Candidate], at_least_bytes: int | None) -> Sequence[Candidate]:
-    """The cheapest that together give back enough; all of them where `at_least_bytes` is None or they do not suffice.
+    """The cheapest that together give back enough; all of them if that is not enough or `at_least_bytes` is None.
 
-    Cheapest first until there is enough, then whichever of these turned out not to be needed stay, dearest first.
+    Take the cheapest first until there is enough. Then keep those that turn out not to be needed, dearest first.
     """
     by_cost = sorted(candidates, key=lambda candidate: (candidate.cost, -candidate.idle_s, candidate.worker_id))
     if at_least_bytes is None:
@@ -54,10 +54,10 @@ def _bytes(candidates: Iterable[Candidate]) -> int:
 
 @dataclass(frozen=True)
 class Demand:
-    """How often model sets were asked for, each use counting half after every `half_life_s`.
+    """How often model sets were used lately. Every use counts half as much after each `half_life_s`.
 
     Attributes:
-        counts: For each key, its count and the monotonic seconds at which it was true.
+        counts: The count of each key, and the monotonic seconds at which it held.
     """
 
     half_life_s: float = 300.0
@@ -69,5 +69,5 @@ class Demand:
         return float(count * 0.5 ** ((at - since) / self.half_life_s))
 
     def after_use(self, key: ModelSetKey, at: float) -> "Demand":
-        """The counts with one use more."""
+        """The counts with one more use."""
         return replace(self, counts={**self.counts, key: (self.of(key, at) + 1.0, at)})

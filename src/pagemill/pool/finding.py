@@ -1,4 +1,4 @@
-"""Who gets a model set: an idle one, a new one for which there is memory, or one in use that is shared."""
+"""Which process serves a use: an idle one, a new one if there is memory for it, or one that is shared."""
 
 import asyncio
 from contextlib import suppress
@@ -20,7 +20,11 @@ _UNTIL_THE_CALLER_LEAVES = timedelta(days=1)
 
 
 class Finder:
-    """Finds a resident for a use that begins, or brings one up. Runs in the server's event loop."""
+    """Finds a resident for a new use, or starts one. Runs in the server's event loop.
+
+    Attributes:
+        is_stopping: It waits for memory no more.
+    """
 
     def __init__(
         self,
@@ -39,19 +43,19 @@ class Finder:
         self.is_stopping = False
 
     def start(self) -> None:
-        """Wait for memory from now on."""
+        """Allow waiting for memory."""
         self.is_stopping = False
 
     def stop(self) -> None:
-        """Let nobody wait for memory any more."""
+        """End all waiting for memory."""
         self.is_stopping = True
         self._roster.notify()
 
     async def find(self, key: ModelSetKey, *, fresh: bool) -> Resident:
-        """One that may be used now or once it is loaded; `fresh`: in a process that has read nothing yet.
+        """One that can be used now or once it is loaded; with `fresh`, one that has read nothing yet.
 
         Raises:
-            PoolExhausted: Nothing waits for memory any more.
+            PoolExhausted: The finder was stopped.
         """
         while not self.is_stopping:
             changed = self._roster.changed
@@ -59,14 +63,14 @@ class Finder:
             if resident is not None:
                 return resident
             await self._roster.change(changed)
-        raise PoolExhausted("The service is shutting down; send the request again later.")
+        raise PoolExhausted("The service is shutting down. Send the request again later.")
 
     async def _find(self, key: ModelSetKey) -> Resident | None:
-        """None where to look again after the next change."""
+        """None if the caller must look again after the next change."""
         return self._unused(key) or await self._free_soon(key) or await self._new(key) or self._shared(key)
 
     async def _free_soon(self, key: ModelSetKey) -> Resident | None:
-        """A reader that becomes free in a moment, as most do; only beside a slow one another is worth starting."""
+        """Wait a moment for a busy reader: most become free soon. Only a slow one is worth a second process."""
         now = asyncio.get_running_loop().time
         until = now() + _SPARE_AFTER_S
         while key.is_reader and self._shared(key) is not None and not self.is_stopping:
@@ -83,18 +87,18 @@ class Finder:
         return None
 
     def _most(self, key: ModelSetKey) -> int:
-        """Most processes of a model set."""
+        """The most processes that a model set may have."""
         return self._config.readers if _is_plain_reader(key) else self._config.workers_per_key
 
     async def _find_fresh(self, key: ModelSetKey) -> Resident | None:
-        """One that has read nothing yet; idle ones that have make room for it."""
+        """One that has read nothing yet; idle processes that have read something are ended for it."""
         worked = [one for one in self._roster if one.key == key and one.is_idle and one.has_worked]
         await asyncio.gather(*(self._roster.end(one) for one in worked))
         unused = self._unused(key)
         return unused if unused is not None and not unused.has_worked else await self._new(key)
 
     def _unused(self, key: ModelSetKey) -> Resident | None:
-        """One that is idle, or that is being loaded for somebody who went away."""
+        """One that is idle, or is being loaded for a caller that has left."""
         return next((one for one in self._roster if one.key == key and one.is_usable and not one.references), None)
 
     def _shared(self, key: ModelSetKey) -> Resident | None:
@@ -102,7 +106,7 @@ class Finder:
         return min(usable, key=lambda resident: resident.references, default=None)
 
     async def _new(self, key: ModelSetKey) -> Resident | None:
-        """One more process of that model set; None where there are enough, or one can be had without a new one."""
+        """One more process of that model set; None if it has enough, or if another one became usable meanwhile."""
         alike = [
             one
             for one in self._roster
@@ -126,7 +130,7 @@ class Finder:
     async def _reserve(self, resident: Resident) -> Reservation | None:
         need, device = self._estimator.base(resident.key), resident.key.device
         if _is_plain_reader(resident.key) and self._shared(resident.key) is not None:
-            need += MemoryNeed(OPENING_BYTES)  # a spare one that then finds no memory only keeps it from the first
+            need += MemoryNeed(OPENING_BYTES)  # else a spare reader takes what the first one needs
         while (reservation := self._admission.reserve(resident.worker_id, device, need)) is None:
             if self._shared(resident.key) is not None:
                 return None
@@ -135,7 +139,7 @@ class Finder:
         return reservation
 
     async def _reserve_in_line(self, resident: Resident, need: MemoryNeed) -> Reservation | None:
-        """Wait in the ledger's line, so that nobody passes for ever; None where another way was found meanwhile."""
+        """Wait in the ledger's line, so that others cannot pass for ever; None if another process became usable."""
         device = resident.key.device
         line = asyncio.create_task(
             self._admission.reserve_when_free(resident.worker_id, device, need, wait=_UNTIL_THE_CALLER_LEAVES)
@@ -155,7 +159,7 @@ class Finder:
         return None
 
     async def _leave(self, line: asyncio.Task[Reservation | None]) -> None:
-        """Leave the line; what was granted in that moment is given back."""
+        """Leave the line; release what was granted in that moment."""
         line.cancel()
         await asyncio.wait([line])
         if not line.cancelled() and line.exception() is None and (granted := line.result()) is not None:

@@ -1,4 +1,4 @@
-"""How a worker's resident size goes on from chunk to chunk, and what that says of leaks."""
+"""Finds leaks in how a worker's resident size develops from chunk to chunk."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Growth:
     sizes: deque[tuple[int, int]] = field(default_factory=deque)
 
     def note(self, pages: int, rss_bytes: int) -> None:
-        """So many pages more were read, and it holds this now."""
+        """Note that it has read `pages` more pages and holds `rss_bytes` now."""
         self.pages += pages
         self.sizes.append((self.pages, rss_bytes))
         while self.sizes[0][0] < self.pages - self.window:
@@ -26,10 +26,10 @@ class Growth:
 
     @property
     def bytes_per_page(self) -> float:
-        """Bytes by which it has grown with every page, surely: 0 until it has read a whole window twice.
+        """Bytes by which it surely grows with every page: 0 until it has read two whole windows.
 
-        The first window is left out, since caches fill then. Of the second, the smallest size in the last third is held
-        against the largest in the first third, so that sizes which go up and down are no growth.
+        The first window is left out, because caches fill then. In the second, the smallest size of the last third is
+        compared with the largest of the first third, so that sizes which go up and down do not count as growth.
         """
         if self.pages < 2 * self.window:
             return 0.0

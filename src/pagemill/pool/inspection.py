@@ -1,4 +1,4 @@
-"""A first look at uploads, by a reader: untrusted bytes are never opened in the server."""
+"""A first look at uploads, by readers: the server never opens untrusted bytes."""
 
 import asyncio
 import math
@@ -16,11 +16,11 @@ from pagemill.pool.pool_config import PoolConfig
 from pagemill.pool.service_pool import OCRServicePool
 
 _DOCUMENT_S = (LossCause.CRASH, LossCause.PROTOCOL, LossCause.OVER_RESERVATION, LossCause.KERNEL_OOM)
-"""Deaths of a reader that may be the document's doing."""
+"""Deaths of a reader that the document may have caused."""
 
 
 class _Callers:
-    """How many inspections each caller has; one that has its share waits for itself, not others for it."""
+    """Counts each caller's inspections: a caller that has its share waits, and others do not wait for it."""
 
     def __init__(self, share: int) -> None:
         self._share = share
@@ -28,7 +28,7 @@ class _Callers:
 
     @asynccontextmanager
     async def place(self, caller: str) -> AsyncIterator[None]:
-        """A place among the caller's own."""
+        """Hold one of the caller's own places."""
         places, users = self._places.get(caller, (asyncio.Semaphore(self._share), 0))
         self._places[caller] = places, users + 1
         try:
@@ -43,8 +43,8 @@ class _Callers:
 class PooledInspector:
     """`DocumentInspector` on pooled readers. Runs in the server's event loop.
 
-    So many documents are inspected at the same time as `PoolConfig.inspections` says. A caller that has a name (an API
-    key) has at most half of these places, so that others find one.
+    It inspects up to `PoolConfig.inspections` documents at the same time. A caller that has a name (an API key) gets at
+    most half of these places, so that others find one.
     """
 
     def __init__(self, config: PoolConfig, pool: OCRServicePool) -> None:
@@ -54,10 +54,10 @@ class PooledInspector:
         self._nameless = _Callers(config.inspections)
 
     async def inspect(self, path: str, *, caller: str = "") -> DocumentInfo:
-        """What the document is.
+        """See `DocumentInspector.inspect`.
 
         Raises:
-            DocumentError: It cannot be read, and why; one that kills its reader cannot be read either.
+            DocumentError: It cannot be read, and why; or it killed two readers.
             PoolExhausted: No reader, or no memory, became free in time; `retry_after_s` says when to come back.
             NeverFits: There is never enough memory for opening a document.
             TimedOut: It took longer than the limit for inspection.
@@ -74,7 +74,7 @@ class PooledInspector:
         return await self._inspect_again(request, caller)
 
     async def _inspect_again(self, request: Inspect, caller: str) -> DocumentInfo:
-        """With more memory. A reader may have died by chance; two that die over the same document died of it.
+        """Look with more memory. One reader may die by chance; if two die over the same document, it killed them.
 
         The kernel lets a reader have twice its memory. A buffer that grows by doubling is then refused its next step
         while it holds a third of that, which is more than half of the reader's memory.
@@ -90,7 +90,7 @@ class PooledInspector:
                 raise _too_large() from error
             if cause not in _DOCUMENT_S or cause == LossCause.KERNEL_OOM:
                 raise
-            raise InvalidDocument("The document cannot be opened: whatever opens it crashes.") from error
+            raise InvalidDocument("The document cannot be opened: it crashes the program that reads it.") from error
 
     async def _inspect(self, request: Inspect, caller: str, memory_bytes: int) -> DocumentInfo:
         config, callers = self._config, self._named if caller else self._nameless
@@ -105,9 +105,9 @@ class PooledInspector:
 
 @asynccontextmanager
 async def _in_time(config: PoolConfig) -> AsyncIterator[None]:
-    """No longer than waiting and looking may take together; a refusal says when it is worth coming back."""
+    """Bound the time for waiting and looking together; a refusal says when to come back."""
     places = config.inspections
-    busy = f"As many documents as may be ({places}) are being looked at; send this one again in a moment."
+    busy = f"Too many documents at once ({places} are being inspected). Send this one again in a moment."
     a_while_s = max(1, math.ceil(config.inspect_limit.total_seconds() / places))
     try:
         async with asyncio.timeout((config.inspect_wait + config.inspect_limit).total_seconds()):
@@ -122,7 +122,7 @@ async def _in_time(config: PoolConfig) -> AsyncIterator[None]:
 
 def _too_large() -> DocumentTooLarge:
     return DocumentTooLarge(
-        f"Opening the document takes more than {DECODING_BYTES // MIB} MiB of memory, which is the most that may be "
-        "taken: print it to a new PDF and send that.",
+        f"Opening the document takes more than the {DECODING_BYTES // MIB} MiB of memory that are allowed. Print it "
+        "to a new PDF and send that.",
         limit_bytes=DECODING_BYTES,
     )

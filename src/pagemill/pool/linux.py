@@ -1,6 +1,6 @@
-"""What Linux does for us: memory of processes, who is killed first, and dying with one's parent.
+"""What Linux does for us: it measures processes, kills workers first, and ends them with their parent.
 
-Where a figure cannot be read it is 0 or None: "not known".
+A figure that cannot be read is 0 or None: "not known".
 """
 
 import fcntl
@@ -15,12 +15,12 @@ _KIB = 1024
 
 
 def rss_bytes(pid: int | str = "self") -> int:
-    """Resident size now (`VmRSS`); 0 for a process that is no more."""
+    """Resident size now (`VmRSS`); 0 for a process that has ended."""
     return _status_bytes(f"/proc/{pid}/status", "VmRSS:")
 
 
 def anonymous_bytes(pid: int | str = "self") -> int:
-    """Of that, what is in no file (`RssAnon`): the part that no other process shares."""
+    """The part of the resident size that is in no file (`RssAnon`): no other process shares it."""
     return _status_bytes(f"/proc/{pid}/status", "RssAnon:")
 
 
@@ -30,19 +30,19 @@ def peak_rss_bytes(pid: int | str = "self") -> int:
 
 
 def reset_peak() -> None:
-    """Begin to measure this process's peak anew (see `clear_refs` in proc(5))."""
+    """Start a new measurement of this process's peak (see `clear_refs` in proc(5))."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 
 def prefer_for_oom_kill() -> None:
-    """Have the kernel, when out of memory, end this process before any other; needs no privilege."""
+    """Have the kernel kill this process before any other when memory runs out; needs no privilege."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def limit_data(limit_bytes: int) -> None:
-    """Let allocations of this process fail beyond so many bytes of private data (`RLIMIT_DATA`)."""
+    """Let allocations of this process fail beyond `limit_bytes` of private data (`RLIMIT_DATA`)."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, hard))
 
@@ -54,7 +54,7 @@ def data_bytes() -> int:
 
 @contextmanager
 def data_room(room_bytes: int | None) -> Iterator[None]:
-    """Let allocations fail, while the block runs, beyond so many bytes more than are held; None sets no limit."""
+    """While the block runs, let allocations fail beyond `room_bytes` more than are held; None sets no limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if room_bytes is None:
         yield
@@ -69,19 +69,19 @@ def data_room(room_bytes: int | None) -> Iterator[None]:
 
 
 def exit_peak_bytes(usage: resource.struct_rusage) -> int:
-    """A dead child's highest resident size; 0 where it is not known.
+    """A dead child's highest resident size; 0 if it is not known.
 
-    A child begins with the resident size of the process it was started from, so a figure below our own says nothing.
+    A child starts with the resident size of its parent, so a figure below our own says nothing.
     """
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return usage.ru_maxrss * _KIB if usage.ru_maxrss > own else 0
 
 
 def tie_group_to(lifeline_fd: int) -> None:
-    """Have the kernel kill our process group when the other end of this pipe is closed, by whatever death.
+    """Have the kernel kill our process group when the other end of this pipe closes, for whatever reason.
 
-    No thread of ours takes part in it, so it holds while a library computes with the interpreter locked. (See F_SETSIG
-    and O_ASYNC in fcntl(2). PR_SET_PDEATHSIG will not do: it fires when the *thread* ends that started us.)
+    No thread of ours takes part, so it works even while a library holds the interpreter's lock. See F_SETSIG and
+    O_ASYNC in fcntl(2). PR_SET_PDEATHSIG does not work: it fires when the *thread* ends that started us.
     """
     fcntl.fcntl(lifeline_fd, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(lifeline_fd, fcntl.F_SETSIG, signal.SIGKILL)

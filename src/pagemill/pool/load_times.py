@@ -1,4 +1,4 @@
-"""How long loading takes: measured at every load, kept across restarts."""
+"""How long model sets take to load, measured at every load and kept across restarts."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -42,17 +42,17 @@ class LoadTimes:
         self._seconds: dict[ModelSetKey, deque[float]] = {}
 
     def note(self, key: ModelSetKey, seconds: float) -> None:
-        """A model set was loaded; readers, which hold no models, are passed over."""
+        """Note a load; readers hold no models and are left out."""
         if not key.is_reader:
             self._seconds.setdefault(key, deque(maxlen=_KEPT)).append(round(seconds, 3))
 
     def load_time(self, key: ModelSetKey) -> LoadTime | None:
-        """Of the last loads; None where there were none."""
+        """See `LoadHistory.load_time`."""
         seconds = self._seconds.get(key)
         return LoadTime(median(seconds), len(seconds)) if seconds else None
 
     def snapshot(self) -> Mapping[str, JsonValue]:
-        """All that was noted."""
+        """See `Learner.snapshot`."""
         entries = [
             _Entry(
                 engine=key.engine,
@@ -67,12 +67,12 @@ class LoadTimes:
         return _Snapshot(model_sets=entries).model_dump(mode="json")
 
     def restore(self, snapshot: Mapping[str, JsonValue]) -> None:
-        """Take over what `snapshot` gave, in place of what was noted so far.
+        """See `Learner.restore`.
 
         Raises:
-            ValueError: It is not such a snapshot, or of another version; nothing is changed.
+            ValueError: It is not such a snapshot, or has another version; nothing changes.
         """
         stored = _Snapshot.model_validate(snapshot)
         if stored.version != 1:
-            raise ValueError(f"Load times are stored in version {stored.version}; this program knows version 1.")
+            raise ValueError(f"The stored load times have version {stored.version}; this program reads version 1.")
         self._seconds = {entry.key: deque(entry.seconds, maxlen=_KEPT) for entry in stored.model_sets}

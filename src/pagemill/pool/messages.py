@@ -1,4 +1,4 @@
-"""What crosses between the server and a worker, and how it is framed.
+"""The messages between the server and a worker, and their frames.
 
     server ── Load · Process · Cancel · Inspect · Render · Export · Trim · Stop ─────▶ worker
     server ◀── Ready · PageStarted · PageEnded · ChunkEnded ───────────────────────── worker
@@ -27,7 +27,7 @@ LENGTHS = struct.Struct(">II")
 
 
 class ProtocolError(Exception):
-    """What came through the pipe is no message of ours. Private to the pool: seen as a lost worker."""
+    """What came through the pipe is not a valid message. Private to the pool: others see a lost worker."""
 
 
 class _Message(BaseModel):
@@ -35,12 +35,12 @@ class _Message(BaseModel):
 
 
 class Load(_Message):
-    """Make the engine, then answer `Ready` or `Failed`; without a factory the worker is a reader.
+    """Load the engine, then answer `Ready` or `Failed`; without a factory the worker is a reader.
 
     Attributes:
         factory: `"package.module:attribute"`, an `EngineFactory`.
         max_pixels: Pages are rendered with no more pixels than this.
-        structure: Where the structure models are found, a `StructureFactory`; None loads none.
+        structure: Where to find the structure models, a `StructureFactory`; None loads none.
         data_limit_bytes: `RLIMIT_DATA`, set once the models are loaded; None sets no limit.
         visible_gpus: CUDA_VISIBLE_DEVICES, set before anything is loaded; None leaves it as it is.
     """
@@ -55,10 +55,10 @@ class Load(_Message):
 
 
 class _Work(_Message):
-    """What opens a document.
+    """A request that opens a document.
 
     Attributes:
-        room_bytes: The worker may take so much private data more (`RLIMIT_DATA`); None sets no limit.
+        room_bytes: How much more private data the worker may take (`RLIMIT_DATA`); None sets no limit.
     """
 
     room_bytes: int | None = None
@@ -73,7 +73,7 @@ class Process(_Work):
 
 
 class Cancel(_Message):
-    """Start no further page of that chunk. A chunk that has ended already is not meant."""
+    """Start no further page of that chunk; ignored if the chunk has ended."""
 
     kind: Literal["cancel"] = "cancel"
     chunk: int
@@ -83,7 +83,7 @@ class Inspect(_Work):
     """Say what the document is: `Inspected` or `Failed`.
 
     Attributes:
-        max_pages: One that has more is refused before the others are counted; None allows any number.
+        max_pages: Refuse a document that has more, without counting them all; None allows any number.
     """
 
     kind: Literal["inspect"] = "inspect"
@@ -98,9 +98,9 @@ class Render(_Work):
         document: Path of the document.
         page: 1-based number of the page.
         dpi: Resolution of pages that have no pixels of their own.
-        max_pixels: The image has no more than this.
-        rotation: Degrees clockwise (0, 90, 180, 270) the drawn page is turned by.
-        path: Where the image is put, complete or not at all; its folder is made.
+        max_pixels: The most that the image may have.
+        rotation: Degrees clockwise (0, 90, 180, 270) to turn the drawn page by.
+        path: Where to put the image, complete or not at all; its folder is made.
     """
 
     kind: Literal["render"] = "render"
@@ -117,8 +117,8 @@ class Export(_Work):
 
     Attributes:
         document: Path of the document.
-        pages: Path of a file with `Page.to_json()` of every page that was read, a line each, by ascending number.
-        output: Where the PDF is put, complete or not at all; its folder is there.
+        pages: Path of a file that has `Page.to_json()` of every page that was read, one per line, in page order.
+        output: Where to put the PDF, complete or not at all, in a folder that exists.
     """
 
     kind: Literal["export"] = "export"
@@ -134,7 +134,7 @@ class Trim(_Message):
 
 
 class Stop(_Message):
-    """Finish the page at hand, let go of the models, exit."""
+    """Finish the current page, close the models, exit."""
 
     kind: Literal["stop"] = "stop"
 
@@ -147,14 +147,14 @@ class Ready(_Message):
 
 
 class PageStarted(_Message):
-    """From now on, this is the page to blame."""
+    """From now on, a death is blamed on this page."""
 
     kind: Literal["page_started"] = "page_started"
     number: int
 
 
 class PageEnded(_Message):
-    """A page's outcome. On the wire the payload of a `PageRead` is the frame's raw part."""
+    """A page's outcome. The payload of a `PageRead` travels as the frame's raw part."""
 
     kind: Literal["page_ended"] = "page_ended"
     outcome: PageRead | PageNeedsOcr | PageFailed
@@ -193,7 +193,7 @@ class Trimmed(_Message):
 
 
 class Failed(_Message):
-    """A request other than `Process` raised; `to_error` makes the same error again."""
+    """A request other than `Process` raised an error, which `to_error` makes again."""
 
     kind: Literal["failed"] = "failed"
     error: str
@@ -206,7 +206,7 @@ class Failed(_Message):
         return cls(error=type(error).__name__, message=error.message, details=error.details)
 
     def to_error(self) -> PagemillError:
-        """The error, as the class it had in the worker; `PagemillError` where there is no such class."""
+        """The error, in the class that it had in the worker; `PagemillError` if that is not known."""
         return _error_classes().get(self.error, PagemillError)(self.message, **self.details)
 
 
@@ -215,7 +215,7 @@ Opening = Inspect | Render | Export
 Request = Load | Process | Cancel | Opening | Trim | Stop
 Reply = Ready | PageStarted | PageEnded | ChunkEnded | Inspected | Made | Trimmed | Failed
 Answer = TypeVar("Answer", Ready, Inspected, Made, Trimmed)
-"""The one reply to a request other than `Process`, where it does not fail."""
+"""The one reply to a request other than `Process`, unless it fails."""
 
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])
 _REPLIES: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])
@@ -233,20 +233,20 @@ def pack(message: Request | Reply) -> bytes:
 
 
 def check_lengths(head: int, payload: int) -> None:
-    """Refuse a frame that no message of ours would have.
+    """Refuse a frame with an impossible size.
 
     Raises:
         ProtocolError: A length is out of bounds.
     """
     if not 0 < head <= MAX_HEAD_BYTES or payload > MAX_PAYLOAD_BYTES:
-        raise ProtocolError(f"A frame of {head} + {payload} bytes is none of ours.")
+        raise ProtocolError(f"A frame of {head} + {payload} bytes is not valid.")
 
 
 def parse_request(head: bytes) -> Request:
     """A request from a frame's JSON.
 
     Raises:
-        ProtocolError: It is none.
+        ProtocolError: It is not a valid request.
     """
     try:
         return _REQUESTS.validate_json(head)
@@ -255,10 +255,10 @@ def parse_request(head: bytes) -> Request:
 
 
 def parse_reply(head: bytes, payload: bytes) -> Reply:
-    """A reply from a frame's JSON and raw part, all texts in them made `storable`.
+    """A reply from a frame's JSON and raw part, with all texts in them made `storable`.
 
     Raises:
-        ProtocolError: It is none.
+        ProtocolError: It is not a valid reply.
     """
     try:
         reply, payload = _REPLIES.validate_json(storable_json(head)), storable_json(payload)

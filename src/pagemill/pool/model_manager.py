@@ -28,15 +28,15 @@ from pagemill.pool.unloading import Unloader, keep_all
 logger = logging.getLogger(__name__)
 
 
-def _not_told(_pid: int, _device: DeviceId) -> int | None:
-    """`GpuBytes` where no driver says."""
+def _no_driver(_pid: int, _device: DeviceId) -> int | None:
+    """Answer as a machine without a GPU driver does; see `GpuBytes`."""
     return None
 
 
 class ModelManager:
     """Keeps resident model sets, one process each. Runs in the server's event loop.
 
-    It is also the memory guard's `WatchedWorkers`. `at_rest` is awaited whenever the last model set has gone.
+    It is also the memory guard's `WatchedWorkers`. It awaits `at_rest` whenever the last model set is gone.
 
     Attributes:
         memory: Where services reserve the memory for their work.
@@ -55,7 +55,7 @@ class ModelManager:
         watch_oom: WatchOom = watch_oom,
         at_rest: Callable[[], Awaitable[None]] = keep_all,
         load_times: LoadTimes | None = None,
-        gpu_bytes: GpuBytes = _not_told,
+        gpu_bytes: GpuBytes = _no_driver,
     ) -> None:
         self._config = config
         self._admission = admission
@@ -95,27 +95,27 @@ class ModelManager:
 
     @property
     def last_eviction(self) -> EvictionRecord | None:
-        """What the last unloading gave back, measured."""
+        """What the last unloading gave back, as measured."""
         return self._unloader.last_eviction
 
     @property
     def unloaded(self) -> tuple[int, int]:
-        """Model sets unloaded so far, and the bytes that gave back, measured."""
+        """Model sets unloaded so far, and the bytes which that gave back, as measured."""
         return self._unloader.unloads, self._unloader.unloaded_bytes
 
-    # --- service of ours ---------------------------------------------------------------------------------------------
+    # --- start and stop ----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Begin to look after idle model sets."""
+        """Begin to trim and unload idle model sets."""
         self._finder.start()
         self._loop = asyncio.create_task(self._run(), name="model manager")
 
     async def run_once(self) -> None:
-        """Unload what has been idle too long or is spent, trim what has just become idle."""
+        """Unload model sets that were idle too long or are spent; trim those that became idle."""
         await self._unloader.tend()
 
     async def stop(self) -> None:
-        """End every worker; chunks in work end early and without a loss. Twice is no error."""
+        """End every worker. Running chunks end early and without a loss. A second call does nothing."""
         self._finder.stop()
         if self._loop is not None:
             self._loop.cancel()
@@ -128,11 +128,11 @@ class ModelManager:
             try:
                 await self.run_once()
             except Exception:
-                logger.exception("Looking after the model sets failed; it is tried again")
+                logger.exception("The check of idle model sets failed; it is tried again")
             await self._clock.sleep(self._config.interval.total_seconds())
 
     def _note_load(self, resident: Resident) -> None:
-        """Learn how long loading took and what is held after it: kernels that come later are no part of that."""
+        """Learn how long loading took, and what the worker holds before it compiles kernels for its first pages."""
         self._load_times.note(resident.key, resident.load_s)
         if resident.key.device == CPU:
             self._estimator.observe_base(resident.key, settled=MemoryNeed(resident.base_rss_bytes))
@@ -140,20 +140,20 @@ class ModelManager:
     # --- uses --------------------------------------------------------------------------------------------------------
 
     async def acquire(self, key: ModelSetKey, *, fresh: bool = False) -> Resident:
-        """A use of that model set, loaded; waits for as long as there is no memory for it.
+        """Begin a use of that model set, loaded; wait until there is memory for it.
 
-        Where its worker dies while it loads, another one is started, up to `load_tries` in a row.
+        If its worker dies while it loads, another one is started, up to `load_tries` in a row.
 
         Args:
             key: The model set.
-            fresh: Only a process that has read nothing yet will do.
+            fresh: Take only a process that has read nothing yet.
 
         Raises:
-            UnknownEngine: There is no such engine or profile.
-            WorkerLost: It could not be loaded.
-            NeverFits: It is larger than the device's memory.
-            DeviceUnavailable: There is no such device.
-            PoolExhausted: The manager is being stopped.
+            UnknownEngine: No engine has that name, or it has no such profile.
+            WorkerLost: The model set could not be loaded.
+            NeverFits: The model set is larger than the device's memory.
+            DeviceUnavailable: This machine has no such device.
+            PoolExhausted: The manager is stopping.
         """
         self._unloader.note_use(key)
         tried: list[Resident] = []
@@ -178,15 +178,15 @@ class ModelManager:
         return resident
 
     def _has_tried_enough(self, tried: Sequence[Resident]) -> bool:
-        """By the deaths this caller saw, and by all in a row of the model set, some of which only others saw.
+        """Count the deaths that this caller saw, and all deaths of the model set in a row, which others may have seen.
 
-        Those in a row go on where an error was told, and every `load_tries` of them an error is told again.
+        The row continues after an error was raised; every `load_tries` deaths in it raise an error again.
         """
         tries = self._config.load_tries
         return len(tried) >= tries or (tried[-1].deaths_before + 1) // tries > tried[0].deaths_before // tries
 
     def release(self, resident: Resident) -> None:
-        """End a use. The last one leaves the model set idle, or has it unloaded where it is spent."""
+        """End a use. After the last one the model set is idle, or is unloaded if it is spent."""
         resident.end_use(self._clock.monotonic())
         if resident.is_idle and not resident.is_usable:
             self._roster.spawn(self._roster.end(resident))
@@ -201,20 +201,20 @@ class ModelManager:
     # --- the memory guard's side (`WatchedWorkers`) ------------------------------------------------------------------
 
     def workers(self) -> Sequence[WatchedWorker]:
-        """Every live worker."""
+        """See `WatchedWorkers.workers`."""
         pictures = (resident.watched() for resident in self._roster)
         return [picture for picture in pictures if picture is not None]
 
     async def evict_idle(self, device: DeviceId, *, at_least_bytes: int | None = None) -> int:
-        """Unload idle model sets, cheapest first, until so many bytes are back (None: all); returns bytes measured."""
+        """See `WatchedWorkers.evict_idle`."""
         return await self._unloader.evict(device, at_least_bytes=at_least_bytes)
 
     async def trim_idle(self, device: DeviceId) -> None:
-        """Have idle workers give their allocator's free memory back."""
+        """See `WatchedWorkers.trim_idle`."""
         await self._unloader.trim(self._unloader.evictable(device))
 
     async def kill(self, worker_id: str, cause: LossCause) -> None:
-        """End a worker now; its chunk ends with that cause. One that is not there is left alone."""
+        """See `WatchedWorkers.kill`; a worker that is gone is left alone."""
         resident = self._roster.get(worker_id)
         if resident is not None and resident.worker is not None:
             await resident.worker.kill(cause)

@@ -1,4 +1,4 @@
-"""What a worker prints: forwarded to the server's log, its end kept for the report of its death."""
+"""Forwards what a worker prints to the server's log, and keeps the end for the report of its death."""
 
 import logging
 from collections import deque
@@ -21,7 +21,7 @@ class Output:
         self._tail: deque[str] = deque(maxlen=tail_lines)
 
     async def forward(self) -> None:
-        """Log every line, until the process has ended."""
+        """Log every line until the process has ended."""
         rest = b""
         while chunk := await self._process.log():
             *lines, rest = (rest + chunk)[-_LONGEST_LINE:].split(b"\n")
@@ -30,7 +30,7 @@ class Output:
         self._note(rest)
 
     def last_words(self) -> str:
-        """The line that says most about its end."""
+        """The line that explains its end best."""
         return last_words(self._tail)
 
     def _note(self, line: bytes) -> None:

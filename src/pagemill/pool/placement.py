@@ -1,4 +1,4 @@
-"""Where worker processes run.
+"""Starts worker processes and talks to them.
 
 LocalPlacement.start ─▶ Popen(own session, no inherited files but the socket)
                          ├─ socketpair ─ frames ─▶ WorkerProcess.receive / send
@@ -32,8 +32,8 @@ class ExitStatus:
     """How a process ended.
 
     Attributes:
-        code: Exit code; negative for the signal that ended it; None where another part of this program took it.
-        peak_bytes: Highest resident size before it ended; 0 where that is not known.
+        code: Exit code; negative for the signal that ended it; None if it is not known.
+        peak_bytes: Highest resident size before it ended; 0 if that is not known.
     """
 
     code: int | None
@@ -41,7 +41,7 @@ class ExitStatus:
 
 
 class WorkerProcess(Protocol):
-    """A started worker, wherever it runs."""
+    """A worker that was started."""
 
     @property
     def pid(self) -> int:
@@ -49,14 +49,14 @@ class WorkerProcess(Protocol):
         ...
 
     async def send(self, request: Request) -> None:
-        """Hand it a request; one that is gone takes it silently."""
+        """Send it a request; a process that is gone ignores it."""
         ...
 
     async def receive(self) -> Reply | None:
-        """Its next reply; None once it has ended. Cancelling the call loses nothing.
+        """Its next reply; None once it has ended. Cancelling the call loses no reply.
 
         Raises:
-            ProtocolError: What came is no reply; nothing more can be read.
+            ProtocolError: It sent an invalid reply; nothing more can be read.
         """
         ...
 
@@ -69,11 +69,11 @@ class WorkerProcess(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the pipes to it; for a worker that lives, that is the end. Twice is no error."""
+        """Close the pipes to it, which ends a worker that lives. A second call does nothing."""
         ...
 
     def signal_group(self, number: signal.Signals) -> None:
-        """Signal it and all it has started; one that has ended is left alone."""
+        """Signal it and all processes that it started, unless it has ended."""
         ...
 
     def rss_bytes(self) -> int:
@@ -81,7 +81,7 @@ class WorkerProcess(Protocol):
         ...
 
     def private_bytes(self) -> int:
-        """Anonymous memory now, of that resident size; 0 once it has ended."""
+        """The anonymous part of its resident size now; 0 once it has ended."""
         ...
 
     def peak_bytes(self) -> int:
@@ -105,11 +105,11 @@ class LocalPlacement:
     """Workers as child processes on this machine (Linux 5.3 or newer)."""
 
     def __init__(self, *, environment: Mapping[str, str] | None = None) -> None:
-        """Take the workers' environment; None lets them inherit ours."""
+        """Set the workers' environment; None lets them inherit ours."""
         self._environment = environment
 
     async def start(self, *, interpreter: str | None = None) -> WorkerProcess:
-        """Start a worker; another interpreter runs our own code, whatever its environment holds."""
+        """See `Placement.start`; another interpreter still runs our own code."""
         _keep_exit_statuses()
         ours, theirs = socket.socketpair()
         log, printed = os.pipe()
@@ -147,14 +147,14 @@ def _command(interpreter: str | None) -> list[str]:
 
 
 def _keep_exit_statuses() -> None:
-    """Who starts us may have told the kernel to forget how children end (`SIGCHLD` ignored), and exec keeps that."""
+    """Undo an ignored `SIGCHLD`, which exec keeps from whoever started us: the kernel would forget how children end."""
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
-        with suppress(ValueError):  # not the main thread: then deaths are seen, but not their causes
+        with suppress(ValueError):  # not the main thread: we see deaths, but not their causes
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 async def see_killed(process: WorkerProcess, *, within: timedelta) -> None:
-    """End a process that no worker watches, and wait for its end, but not for ever."""
+    """End a process that no worker watches, and wait for its end within a limit."""
     process.signal_group(signal.SIGKILL)
     process.close()
     with suppress(TimeoutError):
@@ -170,7 +170,7 @@ async def _end_unwatched(process: subprocess.Popen[bytes]) -> None:
 
 
 class _LocalProcess:
-    """A child of ours. Takes over `closing`, which closes our ends of its pipes; `close` may be called twice."""
+    """A child process. It owns `closing`, which closes our ends of its pipes."""
 
     def __init__(self, process: subprocess.Popen[bytes], closing: ExitStack) -> None:
         loop = asyncio.get_running_loop()
@@ -187,7 +187,7 @@ class _LocalProcess:
         self._closing = closing.pop_all()
 
     async def connect(self, ours: socket.socket, log_fd: int) -> None:
-        """Attach the pipes; a process that cannot be spoken to is ended."""
+        """Connect the pipes; end a process to which that is not possible."""
         try:
             self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
             self._closing.callback(self._writer.transport.abort)
@@ -245,13 +245,13 @@ class _LocalProcess:
         return 0 if self._exit.done() else linux.peak_rss_bytes(self.pid)
 
     def _bury(self) -> None:
-        """The process is dead but not reaped, so its number and its group's cannot belong to anybody else yet."""
+        """Reap it. Until then no other process can have its number or its group's, so the group may be signalled."""
         asyncio.get_running_loop().remove_reader(self._pidfd)
         os.close(self._pidfd)
         self.signal_group(signal.SIGKILL)
         try:
             _, status, usage = os.wait4(self.pid, 0)
-        except ChildProcessError:  # the kernel was told to forget it, or another part of this program was faster
+        except ChildProcessError:  # the kernel forgot it, or another part of this program reaped it first
             self._process.returncode = 0
             self._exit.set_result(ExitStatus(None))
             return

@@ -1,4 +1,4 @@
-"""How the pool is set up; `configs.py` makes it from the settings."""
+"""The configuration of the pool; `configs.py` makes it from the settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ class WorkerConfig:
 
     Attributes:
         start_limit: From launch until its models are loaded.
-        cancel_grace: A cancelled chunk may take so long to finish the page at hand, then the worker is ended.
+        cancel_grace: How long a cancelled chunk may take to finish the current page before the worker is ended.
         stop_grace: The same for a worker told to stop.
         term_grace: After SIGTERM, until SIGKILL.
         kill_limit: Until a killed process must be confirmed dead.
-        trim_limit: Giving free memory back may take so long.
+        trim_limit: How long giving free memory back may take.
         peak_interval: Time between two looks at how large it became while it does something.
         data_limit_bytes: `RLIMIT_DATA` of the worker once its models are loaded; None sets no limit.
-        tail_lines: Lines of what it printed that are kept for the report of its death.
+        tail_lines: How many of the last lines it printed are kept for the report of its death.
     """
 
     start_limit: timedelta = timedelta(seconds=120)
@@ -41,23 +41,23 @@ class ModelManagerConfig:
     Attributes:
         threads: Threads each engine computes with.
         workers_per_key: Most processes of one model set; further uses share them.
-        readers: The same of readers without structure models, which inspect, too.
-        idle_timeout: A model set unused for so long is unloaded.
-        idle_timeouts: The same by engine name, where it differs.
-        min_residency: A model set is not evicted for another one before it has been there so long.
-        trim_after: An idle worker gives its free memory back after so long.
-        room_wait: Longest a chunk waits for memory before its pages are given back.
-        growth_factor: A worker is replaced once it holds, besides what its engine is known to keep, so many times what
-            it held when loaded …
-        growth_floor_bytes: … and at least so many bytes more …
-        growth_per_page_bytes: … or once it grows by so much with every page, for long.
-        interval: Time between two looks at what is idle.
-        load_tries: A model set whose worker dies while it loads is loaded so many times in a row.
-        load_pause: Before the second time; twice as long before each one after that.
+        readers: The same for readers without structure models.
+        idle_timeout: How long a model set may be unused before it is unloaded.
+        idle_timeouts: The same for engines that differ, by name.
+        min_residency: How long a model set stays before it may be evicted for another one.
+        trim_after: How long a worker is idle before it gives its free memory back.
+        room_wait: Longest wait of a chunk for memory before its pages go back to the queue.
+        growth_factor: A worker is replaced once it holds this many times what it held when loaded (what its engine is
+            known to keep is not counted) …
+        growth_floor_bytes: … and at least this many bytes more …
+        growth_per_page_bytes: … or once it grows by this much with every page, for long.
+        interval: Time between two looks at idle model sets.
+        load_tries: How many times in a row a model set is loaded if its worker dies while it loads.
+        load_pause: The pause before the second time; it doubles before each one after that.
         engine_options: `engines.<name>` of the settings.
         structure_factory: Where workers find the structure models, a `StructureFactory`.
         worker: Limits of each worker.
-        gpu_uuids: What each GPU is called for ever, whatever its number.
+        gpu_uuids: The lasting name of each GPU, whatever its number.
     """
 
     threads: int = 1
@@ -80,12 +80,12 @@ class ModelManagerConfig:
     gpu_uuids: Mapping[DeviceId, str] = field(default_factory=dict)
 
     def has_outgrown(self, base_rss_bytes: int, rss_bytes: int, *, kept_bytes: int = 0) -> bool:
-        """Whether a worker is to be replaced.
+        """Whether a worker must be replaced.
 
         Args:
             base_rss_bytes: What it held when loaded.
             rss_bytes: What it holds now, between chunks.
-            kept_bytes: What its engine keeps as it meets new sizes; that is no growth.
+            kept_bytes: What its engine keeps as it meets new sizes, which is not growth.
         """
         most = max(base_rss_bytes * self.growth_factor, base_rss_bytes + self.growth_floor_bytes)
         return rss_bytes - kept_bytes > most
@@ -96,12 +96,12 @@ class PoolConfig:
     """How many services there are.
 
     Attributes:
-        services: Places for services by device; a device that is not named has none.
+        services: Places for services by device; other devices have none.
         readers: Places for services without an engine that read pages.
         services_total: Most services that read pages at the same time; None for the sum of their places.
-        acquire_wait: Longest wait for a service where the caller names none.
-        inspections: Documents inspected at the same time, each by a reader of its own where there is memory for that.
-        inspect_limit: Longest the inspection of one upload may take, waiting for a reader not counted.
+        acquire_wait: Longest wait for a service if the caller sets no limit.
+        inspections: Documents inspected at the same time, each by its own reader if memory allows.
+        inspect_limit: Longest inspection of one upload, without the wait for a reader.
         inspect_wait: Longest wait for a reader to inspect an upload.
         max_pages: The most pages a document may have; None for any number.
     """

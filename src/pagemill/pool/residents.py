@@ -66,7 +66,7 @@ class Resident:
         has_worked: It has been given a chunk.
         growth: How its size went on from chunk to chunk.
         growth_bytes: What it held beyond its base as its present chunk began: what earlier pages have left behind.
-        outgrown: It has grown so much that it is to be replaced.
+        outgrown: It has grown so much that it must be replaced.
         busy_since: Monotonic seconds at which its present work began; None while it has none.
         task_id: The task of its present chunk.
     """

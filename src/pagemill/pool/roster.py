@@ -1,9 +1,9 @@
-"""Every model set that is there, on its way in, or on its way out.
+"""Every model set that is loaded, loading or unloading.
 
     enlist ─▶ reserving ─▶ launch ─▶ loading ─▶ ready ─▶ end ─▶ unloading ─▶ process seen dead ─▶ struck off
 
-A reservation is released where the process was seen dead and its memory back, and nowhere else (`_see_off`), whatever
-it died of. One that cannot be killed stays on the roster until it ends.
+Only `_see_off` releases a reservation: once the process is dead and its memory is back, whatever it died of. A process
+that cannot be killed stays on the roster until it ends.
 """
 
 import asyncio
@@ -30,16 +30,16 @@ from pagemill.pool.worker import Worker
 logger = logging.getLogger(__name__)
 
 _LOOK_AGAIN = timedelta(milliseconds=500)
-"""Memory may become free without our doing, so those who wait for a change look this often."""
+"""Other programs may free memory without telling us, so whoever waits for a change looks this often."""
 
 _TRIES = 4
 _SEE_BACK = timedelta(milliseconds=250)
 _ENOUGH_BACK = 0.75
-"""The share of a worker's own memory that must be seen back before its reservation is released."""
+"""The share of a worker's own memory that must be back before its reservation is released."""
 
 
 class Roster:
-    """Brings model sets up and sees them off; wakes those who wait for either. Runs in the server's event loop."""
+    """Starts and ends model sets, and wakes those who wait for either. Runs in the server's event loop."""
 
     def __init__(
         self,
@@ -77,29 +77,29 @@ class Roster:
         return self._residents.get(worker_id)
 
     def profile(self, key: ModelSetKey) -> EngineProfile:
-        """The engine profile of a key that is no reader's.
+        """The engine profile of a key that is not a reader's.
 
         Raises:
-            UnknownEngine: There is no such engine or profile.
+            UnknownEngine: No engine has that name, or it has no such profile.
         """
         return find_profile(self._specs, key.engine, key.profile)[1]
 
     def has_outgrown(self, resident: Resident, rss_bytes: int) -> bool:
-        """Whether a worker that holds so much between two chunks is to be replaced."""
+        """Whether a worker that holds `rss_bytes` between two chunks must be replaced."""
         kept = 0 if resident.key.is_reader else self.profile(resident.key).seed.kept
         return self._config.has_outgrown(resident.base_rss_bytes, rss_bytes, kept_bytes=kept)
 
     def enlist(self, key: ModelSetKey) -> Resident:
-        """A place on the roster for a model set that is about to be reserved for."""
+        """Put a model set on the roster, before its memory is reserved."""
         worker_id, deaths = f"{key.engine}-{next(self._numbers)}", self._load_deaths.get(key, 0)
         resident = Resident(worker_id, key, idle_since=self._clock.monotonic(), deaths_before=deaths)
         self._residents[resident.worker_id] = resident
         return resident
 
     def strike(self, resident: Resident) -> None:
-        """It has no process (any more): release its reservation and tell everybody.
+        """Take a model set without a process off the roster, release its reservation, and wake those who wait.
 
-        One that was never promised memory leaves without a word: whoever waits for memory would try again in vain.
+        One without a reservation wakes none of them, because it frees no memory.
         """
         self._residents.pop(resident.worker_id, None)
         if not resident.ended.done():
@@ -109,39 +109,39 @@ class Roster:
             self.notify()
 
     def launch(self, resident: Resident) -> None:
-        """Start its process and load its models; `resident.ready` tells how that went."""
+        """Start its process and load its models; `resident.ready` gets the outcome."""
         resident.begin_loading()
         self.spawn(self._launch(resident))
 
     async def end(self, resident: Resident, *, grace: timedelta | None = None) -> None:
-        """Unload it; returns once its process was seen dead, or could not be ended (then the next look tries again).
+        """Unload it; return once its process is dead, or could not be ended (then the next look tries again).
 
-        Once begun it goes on, even where the caller is cancelled.
+        Unloading continues even if the caller is cancelled.
         """
         await asyncio.shield(resident.leave(lambda: self.spawn(self._end(resident, grace))))
 
     def used_bytes(self, device: DeviceId) -> int | None:
-        """Use of the device by anybody, measured now; None where nothing measures it."""
+        """Use of the device by all processes, measured now; None if no probe measures it."""
         readings = self._probe.read() if self._probe else ()
         return next((reading.used_bytes for reading in readings if reading.device == device), None)
 
     def notify(self) -> None:
-        """Something changed that somebody may wait for."""
+        """Wake those who wait for a change."""
         changed, self.changed = self.changed, asyncio.Event()
         changed.set()
 
     async def change(self, since: asyncio.Event) -> None:
-        """Wait for a change since that event was `changed`, but not for long."""
+        """Wait for a change since that event was `changed`, for a short time at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_LOOK_AGAIN.total_seconds()):
                 await since.wait()
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Have something done beside; its failure is a fault of ours and is logged."""
+        """Run something in the background; a failure is a fault of ours and is logged."""
         return self._kept(work, self._tasks)
 
     async def clear(self) -> None:
-        """End everything that is on the roster; what cannot be ended after some tries stays on it until it ends."""
+        """End all model sets; one that does not end after some tries stays on the roster until it does."""
         for _ in range(_TRIES):
             await asyncio.gather(*(self.end(resident, grace=_grace(resident)) for resident in self))
             if not self._residents:
@@ -161,7 +161,7 @@ class Roster:
             await asyncio.shield(resident.ended)
 
     async def _launch(self, resident: Resident) -> None:
-        """Whatever goes wrong: `ready` gets an error and the resident is given up."""
+        """Load it. If anything goes wrong, `ready` gets the error and the resident is ended."""
         try:
             await self._load(resident)
         except asyncio.CancelledError:
@@ -173,7 +173,7 @@ class Roster:
             await self._fail(resident, _load_error(resident.key, error))
         except Exception:
             logger.exception("%s could not be loaded", resident.key)
-            message = f"{resident.key} could not be loaded because of a fault in the service; its log tells which."
+            message = f"{resident.key} could not be loaded because of a fault in the service. See its log."
             await self._fail(resident, WorkerLost(message, cause=LossCause.LOAD_FAILED))
         else:
             resident.ready.set_result(None)
@@ -192,7 +192,7 @@ class Roster:
         try:
             process = await self._placement.start(interpreter=spec.interpreter if spec else None)
         except OSError as error:
-            raise WorkerLost(f"No process could be started for it: {error}.") from error
+            raise WorkerLost(f"Its process could not be started: {error}.") from error
         try:
             worker = Worker(resident.worker_id, process, self._config.worker, watch_oom=self._watch_oom)
         except Exception:
@@ -242,15 +242,15 @@ class Roster:
             if (leaving := resident.departure) is not None:
                 await self._see_back(leaving, resident.key.device)
         except Exception:
-            logger.exception("It could not be measured what %s gave back", resident.worker_id)
+            logger.exception("What %s gave back could not be measured", resident.worker_id)
         self.strike(resident)
 
     async def _see_back(self, leaving: Departure, device: DeviceId) -> None:
-        """Wait until the device shows that the memory is back; not for long, since others use the device too."""
+        """Wait until the device shows that the memory is back; not for long, because others use the device, too."""
         enough = leaving.held_bytes * _ENOUGH_BACK
         with suppress(TimeoutError):
             async with asyncio.timeout(_SEE_BACK.total_seconds()):
-                while leaving.used_bytes - (self.used_bytes(device) or 0) < enough:  # noqa: ASYNC110 - only a look tells
+                while leaving.used_bytes - (self.used_bytes(device) or 0) < enough:  # noqa: ASYNC110 - the device sends no event
                     await asyncio.sleep(0.01)
 
     def _departure(self, resident: Resident, worker: Worker) -> Departure | None:
@@ -273,7 +273,7 @@ class Roster:
 
 
 def died_loading(error: WorkerLost) -> bool:
-    """Whether its worker died or hung, whatever of; what an engine said of itself, it would say again."""
+    """Whether its worker died or hung. An error that the engine raised would only come again."""
     return error.details.get("cause") not in (None, LossCause.LOAD_FAILED)
 
 
@@ -283,7 +283,7 @@ def _log_failure(task: asyncio.Task[None]) -> None:
 
 
 def _grace(resident: Resident) -> timedelta | None:
-    """One that is still loading cannot answer, so it is not asked twice."""
+    """A worker that is still loading cannot answer, so it gets no time for that."""
     return None if resident.ready.done() else timedelta(0)
 
 

@@ -1,6 +1,6 @@
-"""A pooled right to one resident model set, and what is done with it.
+"""A pooled right to use one resident model set.
 
-process · ask ─▶ its turn ─▶ reserve for the work at hand ─▶ worker ─▶ keep only what it holds between works
+process · ask ─▶ its turn ─▶ reserve for the work at hand ─▶ worker ─▶ lower the reservation to what it holds
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class OCRService:
 
     @property
     def service_instance_id(self) -> str:
-        """Unique among all services of this server's life; names the worker too."""
+        """Unique while the server runs; it names the worker, too."""
         return self._id
 
     @property
@@ -94,7 +94,7 @@ class OCRService:
         async with resident.turn:
             worker = resident.worker
             if worker is None or not await memory.grow_by(resident, memory_bytes):
-                raise PoolExhausted("There is no memory for this now; try again later.", retry_after_s=_MEMORY_COMES_S)
+                raise PoolExhausted("There is no memory for this now. Try again later.", retry_after_s=_MEMORY_COMES_S)
             with memory.working(resident):
                 bounded = request.model_copy(update={"room_bytes": resident.room_bytes})
                 try:

@@ -1,4 +1,4 @@
-"""The right to use a model set: bounded by places, waited for in order, given back whatever happens."""
+"""The one pool of services: its places bound how many there are, and callers get them in order of arrival."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Places:
-    """So many places of one kind; who waits for one is served in order of arrival."""
+    """The places of one kind. Callers get them in order of arrival."""
 
     name: str
     device: DeviceId
@@ -41,7 +41,7 @@ class Places:
         self.in_use += 1
 
     def give_back(self) -> None:
-        """Let the next one have it."""
+        """Give a place to the next caller."""
         self.in_use -= 1
         self.free.release()
 
@@ -55,9 +55,9 @@ class _Held:
 class OCRServicePool:
     """One shared pool for every device. Runs in the server's event loop.
 
-    A service needs a place on its lane, and a use of a model set. Those that read pages (on a device's lane or the
-    readers') need a place in total, too; inspecting and exporting have lanes of their own, which wait for no page and
-    are in no snapshot.
+    A service needs a place on its lane, and a use of a model set. Services that read pages (on the lane of a device or
+    of the readers) also need one of the places in total. Inspecting and exporting have lanes of their own: they do not
+    wait for pages, and no snapshot shows them.
     """
 
     def __init__(self, config: PoolConfig, specs: Mapping[str, EngineSpec], models: ModelManager) -> None:
@@ -81,14 +81,14 @@ class OCRServicePool:
         await self._models.start()
 
     async def drain(self) -> None:
-        """Hand out no more services, and wait until all are given back."""
+        """Hand out no more services, and wait until all are released."""
         self._draining = True
         while self._held:
             self._given_back.clear()
             await self._given_back.wait()
 
     async def stop(self) -> None:
-        """End every worker; chunks in work end early. Twice is no error."""
+        """End every worker. Running chunks end early. A second call does nothing."""
         self._draining = True
         await self._models.stop()
 
@@ -103,10 +103,11 @@ class OCRServicePool:
         wait: timedelta | None = None,
         fresh: bool = False,
     ) -> OCRService:
-        """Wait for a place and a loaded model set; see `ServicePool.acquire`.
+        """See `ServicePool.acquire`.
 
         Raises:
-            UnknownEngine: There is no such engine or profile, beside what the port says.
+            UnknownEngine: No engine has that name, or it has no such profile.
+            PagemillError: As the port says.
         """
         key = replace(self._key(device, engine, profile, languages), structure=structure)
         lane = self._inspectors if engine == READER and profile == INSPECT else self._lane(key)
@@ -119,7 +120,7 @@ class OCRServicePool:
 
     @asynccontextmanager
     async def reader(self, profile: str = "", *, wait: timedelta) -> AsyncIterator[OCRService]:
-        """A reader for as long as the block runs; raises as `acquire`."""
+        """Hold a reader while the block runs; raises as `acquire`."""
         service = await self.acquire(device=CPU, engine=READER, profile=profile, wait=wait)
         try:
             yield service
@@ -157,7 +158,7 @@ class OCRServicePool:
             for one in places:
                 await kept.enter_async_context(_hold(one))
             if self._draining:
-                raise PoolExhausted("The service is shutting down; send the request again later.")
+                raise PoolExhausted("The service is shutting down. Send the request again later.")
             resident = await self._models.acquire(key, fresh=fresh)
             service = OCRService(f"{resident.worker_id}/{next(self._numbers)}", resident, self._models.memory)
             self._held[service.service_instance_id] = _Held(resident, places)
@@ -169,37 +170,37 @@ class OCRServicePool:
         spec, found = find_profile(self._specs, engine, profile)
         if device.partition(":")[0] not in spec.device_kinds:
             kinds = ", ".join(spec.device_kinds)
-            raise DeviceUnavailable(f"The engine {engine} cannot run on {device}; it runs on: {kinds}.", device=device)
+            raise DeviceUnavailable(f"{engine} cannot run on {device}. Choose one of: {kinds}.", device=device)
         return ModelSetKey(engine, found.name, found.model_languages(languages), device)
 
     def _lane(self, key: ModelSetKey) -> Places:
-        """A reader with structure models computes: it takes a place on its device, and inspection has the readers'."""
+        """A reader that has structure models computes, so it takes a place on its device."""
         if key.is_reader and not key.structure:
             return self._exporter if key.profile == EXPORT else self._readers
         device = key.device
         lane = self._lanes.get(device)
         if lane is None or lane.capacity == 0:
             there = ", ".join(name for name, lane in self._lanes.items() if lane.capacity) or "none"
-            raise DeviceUnavailable(f"There is no device {device}; there is: {there}.", device=device)
+            raise DeviceUnavailable(f"There is no device {device}. Choose one of: {there}.", device=device)
         return lane
 
     def _exhausted(self, key: ModelSetKey, lane: Places, limit: timedelta) -> str:
         waited = f"within {limit.total_seconds():g} s"
         if lane.in_use >= lane.capacity:
             return (
-                f"All {lane.capacity} services on {lane.name} are busy and none became free {waited}; try again later."
+                f"All {lane.capacity} services on {lane.name} are busy and none became free {waited}. Try again later."
             )
         if self._total.in_use >= self._total.capacity:
-            return f"All {self._total.capacity} services are busy and none became free {waited}; try again later."
+            return f"All {self._total.capacity} services are busy and none became free {waited}. Try again later."
         return (
             f"There was no memory for {key} {waited} ({lane.in_use} of {lane.capacity} services on {lane.name} are "
-            "busy); try again later."
+            "busy). Try again later."
         )
 
 
 @asynccontextmanager
 async def _hold(places: Places) -> AsyncIterator[None]:
-    """Take a place and keep it, unless what follows fails."""
+    """Take a place, and keep it unless the block fails."""
     await places.take()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Unloading what is idle: because it has been so for long, because it is spent, or because its memory is wanted."""
+"""Unloads idle model sets: when they were idle for long, are spent, or hold memory that others need."""
 
 import asyncio
 import logging
@@ -19,16 +19,16 @@ logger = logging.getLogger(__name__)
 
 
 async def keep_all() -> None:
-    """`at_rest` where there is nothing to give back."""
+    """An `at_rest` that gives nothing back."""
 
 
 class Unloader:
     """Trims and unloads idle model sets, and measures what that gave back. Runs in the server's event loop.
 
     Attributes:
-        last_eviction: What the last unloading gave back, measured.
+        last_eviction: What the last unloading gave back, as measured.
         unloads: Model sets unloaded so far.
-        unloaded_bytes: What all of that gave back, measured.
+        unloaded_bytes: What all of them gave back, as measured.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class Unloader:
         self.unloaded_bytes = 0
 
     def note_use(self, key: ModelSetKey) -> None:
-        """A model set was asked for: what is asked for often is dear to unload."""
+        """Count a use of a model set: one that is used often costs more to unload."""
         self._demand = self._demand.after_use(key, self._clock.monotonic())
 
     async def tend(self) -> None:
-        """Unload what has been idle too long or is spent, trim what has just become idle."""
+        """See `ModelManager.run_once`."""
         now = self._clock.monotonic()
         idle = [resident for resident in self._roster if resident.is_idle]
         spent = [resident for resident in idle if not resident.is_usable]
@@ -69,16 +69,16 @@ class Unloader:
         await self._rest()
 
     def evictable(self, device: DeviceId) -> Sequence[Resident]:
-        """The idle ones that hold memory of the device: all hold host memory."""
+        """The idle ones that hold memory of the device; all hold host memory."""
         return [resident for resident in self._roster if resident.is_idle and device in (CPU, resident.key.device)]
 
     async def evict(self, device: DeviceId, *, at_least_bytes: int | None) -> int:
-        """Unload the cheapest idle ones until so many bytes are back (None: all); returns bytes measured."""
+        """See `WatchedWorkers.evict_idle`."""
         chosen = self._choose(self.evictable(device), device, at_least_bytes)
         return await self.unload(chosen, device, UnloadCause.PRESSURE)
 
     async def make_room(self, device: DeviceId, more: MemoryNeed) -> bool:
-        """Unload idle ones that have been there long enough, so that so much more may fit; whether any went."""
+        """Unload idle ones past their `min_residency`, so that `more` may fit; returns whether any went."""
         now = self._clock.monotonic()
         settled = [
             resident
@@ -90,7 +90,7 @@ class Unloader:
         return bool(chosen)
 
     async def unload(self, residents: Sequence[Resident], device: DeviceId, cause: UnloadCause) -> int:
-        """End their processes, whose memory is then seen back; returns bytes measured. What does not end counts not."""
+        """End their processes; return the bytes measured back. One that does not end is not counted."""
         if not residents:
             return 0
         for resident in residents:
@@ -110,7 +110,7 @@ class Unloader:
         return record.returned_bytes
 
     async def trim(self, residents: Iterable[Resident]) -> None:
-        """Have those that were used since they last did it give their free memory back."""
+        """Have those that were used since their last trim give their free memory back."""
         await asyncio.gather(*(self._trim(resident) for resident in residents if not resident.trimmed))
 
     async def _trim(self, resident: Resident) -> None:
@@ -124,7 +124,7 @@ class Unloader:
                 await self.unload([resident], resident.key.device, UnloadCause.SPENT)
 
     async def _rest(self) -> None:
-        """Once the last model set is gone, this process gives back what it took while there was work."""
+        """Once the last model set is gone, have this process give its own free memory back."""
         worked, self._resting = not self._resting, not any(self._roster)
         if worked and self._resting:
             await self._at_rest()

@@ -1,8 +1,8 @@
-"""Which GPUs a worker sees: its own, and no other. So CUDA, in whatever library, numbers it 0 there.
+"""A worker sees its own GPU and no other, so every CUDA library numbers it 0 there.
 
 the server           cuda:1 by NVML's order (PCI bus)      ─▶  its UUID in CUDA_VISIBLE_DEVICES
 the worker           the only GPU CUDA shows, by any order  ─▶  cuda:0
-a worker on the CPU  none: no library makes a context on a GPU that nothing was reserved of
+a worker on the CPU  none: no library makes a context on a GPU without a reservation
 """
 
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ class Sight:
     """What a worker sees of the machine's GPUs.
 
     Attributes:
-        visible: What its CUDA_VISIBLE_DEVICES is set to before it loads anything; None leaves it as it is.
-        device: What its device is called there.
+        visible: Its CUDA_VISIBLE_DEVICES, set before it loads anything; None leaves it as it is.
+        device: The name of its device there.
     """
 
     visible: str | None
@@ -27,7 +27,7 @@ class Sight:
 
 
 def sight(device: DeviceId, uuids: Mapping[DeviceId, str]) -> Sight:
-    """What a worker on that device sees. A GPU whose UUID is not known is seen among all others."""
+    """What a worker on that device sees. If a GPU's UUID is not known, its worker sees all GPUs."""
     if device == CPU:
         return Sight("", CPU)
     uuid = uuids.get(device)

@@ -2,7 +2,7 @@
 
     started ─▶ load ─▶ process · ask · trim, one at a time ─▶ stop | kill | its own death ─▶ gone
 
-Every wait for the process is bounded: by its own limit, and by what `Ending` says of a process that cannot be killed.
+Every wait for the process is bounded: by its own limit, and by `Ending` if the process cannot be killed.
 """
 
 import asyncio
@@ -57,11 +57,11 @@ class _Chunk:
 class Worker:
     """One process that holds one model set. Runs in the server's event loop; the process does one thing at a time.
 
-    After its death every call tells of it and does nothing.
+    After its death every call reports that death and does nothing else.
 
     Attributes:
         name: Its id in logs and snapshots.
-        exhausted: It ran out of memory; what follows in this process would fail too, so it is to be replaced.
+        exhausted: It ran out of memory. Further work in this process would fail, too, so it must be replaced.
     """
 
     def __init__(self, name: str, process: WorkerProcess, config: WorkerConfig, *, watch_oom: WatchOom) -> None:
@@ -85,23 +85,23 @@ class Worker:
 
     @property
     def is_unkillable(self) -> bool:
-        """Whether it lives although it was killed `kill_limit` ago; it still holds its memory."""
+        """Whether it still lives, and holds its memory, `kill_limit` after it was killed."""
         return self._ending.is_over and not self._ending.is_gone
 
     @property
     def is_usable(self) -> bool:
-        """Whether more work may be given to it."""
+        """Whether it may get more work."""
         return not (self.exhausted or self._ending.is_stopping or self._ending.asked or self._ending.is_over)
 
     @property
     def known_loss(self) -> WorkerLoss | None:
-        """How it was lost, for those whose pages are not to blame; None while it works or where it was stopped."""
+        """How it was lost, without blame for a page; None while it works or if it was stopped."""
         loss = self._ending.loss
         return replace(loss, page=None) if loss else None
 
     @property
     def page(self) -> int | None:
-        """The page it works on, 1-based; None while it works on none."""
+        """The page that it works on, 1-based; None if it works on none."""
         return self._chunk.page
 
     @property
@@ -111,7 +111,7 @@ class Worker:
 
     @property
     def private_bytes(self) -> int:
-        """What it holds now and nobody else does, so that it is back when the worker ends; 0 once it is gone."""
+        """What it alone holds now, and gives back when it ends; 0 once it is gone."""
         return self._process.private_bytes()
 
     async def gone(self) -> None:
@@ -119,7 +119,7 @@ class Worker:
         await self._ending.gone()
 
     async def load(self, request: Load) -> int:
-        """Load the models; returns the resident size once that is done, bytes.
+        """Load the models; return the resident size after that, in bytes.
 
         Raises:
             PagemillError: What the engine said.
@@ -129,9 +129,9 @@ class Worker:
             return (await self._ask(request, Ready, self._config.start_limit)).rss_bytes
 
     async def process(self, params: ChunkParams, on_page: OnPage, *, room_bytes: int | None = None) -> ChunkOutcome:
-        """Read a chunk; every outcome is awaited through `on_page`.
+        """Read a chunk; await `on_page` with every page's outcome.
 
-        Ends early, with pages unsettled, when the worker is lost (the outcome says how), ran out of memory
+        It ends early, with pages unsettled, if the worker is lost (the outcome says how), runs out of memory
         (`exhausted`) or is being stopped. Cancelling it stops the work within a page. Allocations beyond `room_bytes`
         fail.
         """
@@ -170,7 +170,7 @@ class Worker:
                 raise TimedOut(message) from error
 
     async def trim(self) -> int:
-        """Have it give free memory back; returns its resident size after that, bytes.
+        """Have it give free memory back; return its resident size after that, in bytes.
 
         Raises:
             WorkerLost: It died, or did not answer in time.
@@ -179,12 +179,12 @@ class Worker:
             return (await self._ask(Trim(), Trimmed, self._config.trim_limit)).rss_bytes
 
     async def kill(self, cause: LossCause) -> None:
-        """End it now; what it was doing ends with that cause. The first cause given stays."""
+        """End it now; its work ends with that cause. The first cause counts."""
         self._ending.kill(cause)
         await self._ending.over()
 
     async def stop(self, *, grace: timedelta | None = None) -> bool:
-        """End it: politely first, by force where that takes longer than `grace`. Twice is no error.
+        """End it: ask first, and use force after `grace`. A second call does no harm.
 
         Returns:
             Whether its end is confirmed.
@@ -214,7 +214,7 @@ class Worker:
         await on_page(outcome)
 
     async def _call_off(self, chunk: _Chunk) -> None:
-        """Wait until the page at hand is over; what it became is not wanted any more."""
+        """Wait until the current page is over, and drop its outcome."""
         with suppress(TimeoutError, ProtocolError):
             async with asyncio.timeout(self._config.cancel_grace.total_seconds()):
                 await self._process.send(Cancel(chunk=chunk.number))
@@ -227,7 +227,7 @@ class Worker:
         await self.kill(LossCause.HANG)
 
     async def _ask(self, request: Request, expected: type[Answer], limit: timedelta) -> Answer:
-        """One question, one answer; a caller that is cancelled meanwhile still leaves the pipe in order."""
+        """Ask one question and get one answer. If the caller is cancelled, the answer is still taken off the pipe."""
         if not self.is_usable:
             raise lost_error(self.known_loss)
         self._ending.begin()
@@ -246,13 +246,13 @@ class Worker:
         raise lost_error(self._ending.loss)
 
     async def _tell(self, request: Request, timeout_s: float) -> None:
-        """Hand it a request; one that does not take it in time is ended."""
+        """Send it a request; end a worker that does not take it in time."""
         with suppress(TimeoutError):
             async with self._ending.waiting(timeout_s):
                 await self._process.send(request)
 
     async def _reply(self, timeout_s: float) -> Reply | None:
-        """The next reply; None where none will come, because the worker has ended or is being ended."""
+        """The next reply; None if none will come because the worker has ended or is being ended."""
         try:
             async with self._ending.waiting(timeout_s):
                 return await self._process.receive()

@@ -303,7 +303,7 @@ async def test_one_too_many_is_told_when_to_come_back() -> None:
     async with looking(yard, config) as inspector:
         slow = [asyncio.create_task(inspector.inspect(name)) for name in ("z", "a")]
         await eventually(lambda: sum(one.busy_since is not None for one in yard.models.workers()) == 2)
-        with pytest.raises(PoolExhausted, match=r"documents as may be \(2\)") as caught:
+        with pytest.raises(PoolExhausted, match=r"Too many documents at once \(2 are") as caught:
             await inspector.inspect("m")
         assert caught.value.details["retry_after_s"] == PATIENCE.total_seconds() // 2 + 1
         assert caught.value.retryable
