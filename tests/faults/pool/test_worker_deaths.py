@@ -46,7 +46,7 @@ async def test_a_reader_sends_pages_without_text_on_to_ocr(workers: WorkerMaker,
         ("sigkill", LossCause.CRASH, "SIGKILL"),
         ("sigsegv", LossCause.CRASH, "SIGSEGV"),
         ("exit:3", LossCause.CRASH, "code 3"),
-        ("junk", LossCause.PROTOCOL, "could not be understood"),
+        ("junk", LossCause.PROTOCOL, "an invalid message"),
     ],
 )
 async def test_a_death_mid_page_is_told_with_its_page(
