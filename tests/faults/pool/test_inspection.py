@@ -220,7 +220,7 @@ async def test_directories_without_end_are_counted_only_to_the_limit(tmp_path: P
     long = make_long_tiff(tmp_path / "long.tif", 300_000, thumbnails=thumbnails)
     config = replace(PATIENT, max_pages=100)
     async with looking(make_yard(pool=config), config) as inspector:
-        with pytest.raises(DocumentTooLarge, match="more than 100 pages; 100 are allowed"):
+        with pytest.raises(DocumentTooLarge, match="more than 100 pages; the limit is 100"):
             await inspector.inspect(str(long))
 
 
@@ -239,7 +239,7 @@ async def test_the_limit_itself_is_allowed(tmp_path: Path, pages: int, *, is_tak
 async def test_a_pdf_of_too_many_pages_is_told_how_many_it_has(document: Path) -> None:
     config = replace(PATIENT, max_pages=PAGES - 1)
     async with looking(make_yard(pool=config), config) as inspector:
-        with pytest.raises(DocumentTooLarge, match=f"has {PAGES} pages; {PAGES - 1} are allowed"):
+        with pytest.raises(DocumentTooLarge, match=f"has {PAGES} pages; the limit is {PAGES - 1}"):
             await inspector.inspect(str(document))
 
 
