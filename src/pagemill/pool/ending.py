@@ -6,8 +6,8 @@
 
 A process in uninterruptible sleep (a dead network disk, a driver that hangs) does not obey even SIGKILL.
 
-How large a process became must be seen while it lives: of a dead one the kernel tells the larger of its own peak and
-that of the server which started it. So whoever waits for a process looks at its peak again and again.
+A process's peak must be measured while it lives: for a dead one, the kernel reports the larger of its own peak and that
+of the server that started it. So every wait for a process also measures its peak, again and again.
 """
 
 import asyncio

@@ -18,7 +18,7 @@ class WorkerConfig:
         term_grace: After SIGTERM, until SIGKILL.
         kill_limit: Until a killed process must be confirmed dead.
         trim_limit: How long giving free memory back may take.
-        peak_interval: Time between two looks at how large it became while it does something.
+        peak_interval: Time between two measurements of its peak while it works.
         data_limit_bytes: `RLIMIT_DATA` of the worker once its models are loaded; None sets no limit.
         tail_lines: How many of the last lines it printed are kept for the report of its death.
     """
