@@ -111,7 +111,8 @@ class TaskManager:
             InvalidRequest: The pages, engine, profile or language do not exist, or the engine is unavailable here.
             NeverFits: No device could ever hold it.
             DeviceUnavailable: The requested device does not exist.
-            QueueFull: Too many tasks are waiting.
+            QueueFull: Too many tasks are waiting; `details["retry_after_s"]`.
+            PoolExhausted: No reader became free in time to inspect the document.
         """
         new = await self.prepare(request)
         return await self.announce(
@@ -150,6 +151,8 @@ class TaskManager:
 
     async def submit_task(self, request: TaskCreateRequest) -> Submission:
         """`create_task`, or for a repeated request with the same idempotency key, the task of the first one.
+
+        The document of a repeated request stays the caller's.
 
         Raises:
             IdempotencyKeyReused: The key belongs to an earlier request with another document or other options.

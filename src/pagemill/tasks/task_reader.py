@@ -86,7 +86,10 @@ class TaskReader:
         return self._results.results(task_id)
 
     async def write(self, task_id: str, writer: ResultWriter) -> AsyncIterator[bytes]:
-        """The result in one format, piece by piece; for a running task, the finished pages. Raises NotFound."""
+        """The result in one format, piece by piece; for a running task, the finished pages. Raises NotFound.
+
+        Pages that could not be read are marked as such; pages still to come are left out.
+        """
         task = await self._store.get(task_id)
         async for piece in write_result(task, writer, store=self._store, results=self._results):
             yield piece

@@ -6,16 +6,14 @@ from typing import Any
 from fastapi import FastAPI
 
 from pagemill.domain.task.results import ResultWriter
+from pagemill.tasks.batch_manager import DocumentBatchManager
+from pagemill.tasks.engine_reader import EngineReader
+from pagemill.tasks.manager import TaskManager
+from pagemill.tasks.progress.event_feed import EventFeed
+from pagemill.tasks.results.page_views import PageViews
+from pagemill.tasks.results.result_files import ResultFiles
+from pagemill.tasks.task_reader import TaskReader
 from pagemill.version import __version__
-from pagemill.web.application import (
-    BatchCommands,
-    EngineReads,
-    PageViewing,
-    ResultFiles,
-    TaskCommands,
-    TaskFollowing,
-    TaskReads,
-)
 from pagemill.web.batch_endpoints import BatchEndpoints
 from pagemill.web.dashboard_routes import Dashboard
 from pagemill.web.engine_endpoints import EngineEndpoints
@@ -50,16 +48,16 @@ class PagemillApi(FastAPI):
 
 
 def create_api(
-    commands: TaskCommands,
-    reads: TaskReads,
+    commands: TaskManager,
+    reads: TaskReader,
     *,
-    following: TaskFollowing,
-    views: PageViewing,
+    batches: DocumentBatchManager,
+    following: EventFeed,
+    views: PageViews,
     files: ResultFiles,
-    engines: EngineReads,
+    engines: EngineReader,
     writers: Mapping[str, ResultWriter],
     config: WebConfig,
-    batches: BatchCommands | None = None,
     checks: Mapping[str, ReadinessCheck] | None = None,
     schemas: Mapping[str, str] | None = None,
 ) -> FastAPI:
@@ -68,13 +66,13 @@ def create_api(
     Args:
         commands: What can be done to tasks.
         reads: What can be known of them.
+        batches: What can be done to documents that are sent together.
         following: What can be told of them as it happens.
         views: What single pages read as and look like.
         files: Results that are made as a whole.
         engines: What can be known of engines.
         writers: Forms of results by name, the default first; every look-up makes a writer for one result.
         config: Limits, keys and names.
-        batches: What can be done to documents that are sent together; none where they are only sent one by one.
         checks: What must work for `/readyz` to say so, by name; each raises where its part does not.
         schemas: JSON Schemas to be published, by name.
     """
@@ -99,7 +97,7 @@ def create_api(
         SchemaEndpoints(schemas or {}).router(),
         PrometheusEndpoint(reads, uploads).router(),
         EventEndpoints(reads, following).router(),
-        *([BatchEndpoints(batches, uploads=uploads, config=config).router()] if batches is not None else ()),
+        BatchEndpoints(batches, uploads=uploads, config=config).router(),
         StatusEndpoints(reads, writers=writers, config=config).router(),
         EngineEndpoints(engines).router(),
         PageEndpoints(views).router(),

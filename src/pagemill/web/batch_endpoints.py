@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from pagemill.domain.errors import Conflict, DatabaseUnavailable, DocumentsRefused
 from pagemill.domain.task.task import TaskCreateRequest, TaskStatus
-from pagemill.web.application import BatchCommands
+from pagemill.tasks.batch_manager import DocumentBatchManager
 from pagemill.web.batch_receiving import receive_batch
 from pagemill.web.event_stream import MEDIA_TYPE, event_stream, last_event_id
 from pagemill.web.guards import CALLER
@@ -35,7 +35,7 @@ _OVER = {"description": "The batch has ended and the client has seen all its eve
 class BatchEndpoints:
     """What can be asked of batches of documents."""
 
-    def __init__(self, batches: BatchCommands, *, uploads: UploadStore, config: WebConfig) -> None:
+    def __init__(self, batches: DocumentBatchManager, *, uploads: UploadStore, config: WebConfig) -> None:
         self._batches = batches
         self._uploads = uploads
         self._config = config

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from pagemill.web.application import EngineReads
+from pagemill.tasks.engine_reader import EngineReader
 from pagemill.web.openapi import ANYWHERE, problem_responses
 from pagemill.wire.engine_wire import EngineListWire
 
@@ -10,7 +10,7 @@ from pagemill.wire.engine_wire import EngineListWire
 class EngineEndpoints:
     """What can be asked about engines."""
 
-    def __init__(self, reads: EngineReads) -> None:
+    def __init__(self, reads: EngineReader) -> None:
         self._reads = reads
 
     def router(self) -> APIRouter:

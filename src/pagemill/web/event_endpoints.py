@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from pagemill.web.application import TaskFollowing, TaskReads
+from pagemill.tasks.progress.event_feed import EventFeed
+from pagemill.tasks.task_reader import TaskReader
 from pagemill.web.event_stream import MEDIA_TYPE, event_stream, last_event_id, wants_stream
 from pagemill.web.openapi import ANYWHERE, problem_responses
 from pagemill.web.paths import TaskId
@@ -28,7 +29,7 @@ _RESUME = {
 class EventEndpoints:
     """What can be asked about what happens."""
 
-    def __init__(self, reads: TaskReads, following: TaskFollowing) -> None:
+    def __init__(self, reads: TaskReader, following: EventFeed) -> None:
         self._reads = reads
         self._following = following
 

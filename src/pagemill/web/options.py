@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from pydantic import ValidationError
 
@@ -149,7 +150,8 @@ def _refused(field: str, message: str) -> RequestRefused:
     return RequestRefused.for_fields([FieldProblem(field=field, message=message)])
 
 
-def option_schemas() -> dict[str, dict[str, object]]:
+@cache
+def option_schemas() -> Mapping[str, Mapping[str, object]]:
     """JSON schema of every field, for the OpenAPI document."""
     properties = {
         **TaskOptions.model_json_schema()["properties"],

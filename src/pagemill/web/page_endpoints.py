@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
 
 from pagemill.domain.page.page import Page
-from pagemill.web.application import PageViewing
+from pagemill.tasks.results.page_views import PageViews
 from pagemill.web.dashboard_routes import etag_of, not_modified
 from pagemill.web.openapi import ANYWHERE, problem_responses
 from pagemill.web.paths import TaskId
@@ -29,7 +29,7 @@ _UNCHANGED = {"description": "Not modified: the client already has it (`If-None-
 class PageEndpoints:
     """What can be asked about one page."""
 
-    def __init__(self, views: PageViewing) -> None:
+    def __init__(self, views: PageViews) -> None:
         self._views = views
 
     def router(self) -> APIRouter:

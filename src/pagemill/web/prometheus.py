@@ -22,8 +22,8 @@ from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.reports.service_status import Durations, ServiceStatus
 from pagemill.domain.task.task import Rung, TaskStatus
 from pagemill.domain.work.outcomes import LossCause
+from pagemill.tasks.task_reader import TaskReader
 from pagemill.version import __version__
-from pagemill.web.application import TaskReads
 from pagemill.web.openapi import ANYWHERE, problem_responses
 from pagemill.web.uploads import UploadCounts, UploadStore
 
@@ -33,7 +33,7 @@ GIVEN_UP = "given_up"
 class PrometheusEndpoint:
     """Shows one picture of the service in Prometheus' own form."""
 
-    def __init__(self, reads: TaskReads, uploads: UploadStore) -> None:
+    def __init__(self, reads: TaskReader, uploads: UploadStore) -> None:
         self._reads = reads
         self._uploads = uploads
 

@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from pagemill.domain.task.results import ResultWriter, result_formats
-from pagemill.web.application import ResultFiles, TaskReads
+from pagemill.tasks.results.result_files import ResultFiles
+from pagemill.tasks.task_reader import TaskReader
 from pagemill.web.dashboard_routes import not_modified
 from pagemill.web.delivering import check_deliverable, choose_format, from_file, result_headers, streamed
 from pagemill.web.openapi import ANYWHERE, problem_responses, range_parameters, result_response
@@ -34,7 +35,7 @@ _RESULT = (
 class ResultEndpoints:
     """What a task was read as, in every form it can be had."""
 
-    def __init__(self, reads: TaskReads, *, writers: Mapping[str, ResultWriter], files: ResultFiles) -> None:
+    def __init__(self, reads: TaskReader, *, writers: Mapping[str, ResultWriter], files: ResultFiles) -> None:
         self._reads = reads
         self._writers = writers
         self._files = files

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from fastapi import APIRouter
 
 from pagemill.domain.task.results import ResultWriter, result_formats
+from pagemill.tasks.task_reader import TaskReader
 from pagemill.version import __version__
-from pagemill.web.application import TaskReads
 from pagemill.web.openapi import ANYWHERE, problem_responses
 from pagemill.web.web_config import WebConfig
 from pagemill.wire.status_wire import FormatWire, SetupWire, StatusWire
@@ -15,7 +15,7 @@ from pagemill.wire.status_wire import FormatWire, SetupWire, StatusWire
 class StatusEndpoints:
     """What can be asked about the service's insides."""
 
-    def __init__(self, reads: TaskReads, *, writers: Mapping[str, ResultWriter], config: WebConfig) -> None:
+    def __init__(self, reads: TaskReader, *, writers: Mapping[str, ResultWriter], config: WebConfig) -> None:
         self._reads = reads
         self._setup = SetupWire(
             version=__version__,

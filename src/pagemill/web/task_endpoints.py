@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from pagemill.domain.errors import Conflict, DatabaseUnavailable
 from pagemill.domain.task.task import Task, TaskStartRequest, TaskStatus
-from pagemill.web.application import TaskCommands, TaskReads
+from pagemill.tasks.manager import TaskManager
+from pagemill.tasks.task_reader import TaskReader
 from pagemill.web.headers import REPLAYED
 from pagemill.web.negotiation import preferred_wait
 from pagemill.web.openapi import (
@@ -74,8 +75,8 @@ class TaskEndpoints:
 
     def __init__(
         self,
-        commands: TaskCommands,
-        reads: TaskReads,
+        commands: TaskManager,
+        reads: TaskReader,
         *,
         uploads: UploadStore,
         config: WebConfig,
