@@ -17,7 +17,9 @@ from pagemill.domain.page.page import Page
 from pagemill.domain.work.engine_spec import Engine, EngineConfig, EngineFactory
 
 JOURNAL_VARIABLE = "PROOFS_JOURNAL"
-"""The environment variable that says which file to write to."""
+"""The environment variable that tells the server which file its witnesses write to …"""
+JOURNAL_OPTION = "journal"
+"""… and the engine option that tells a witness."""
 
 
 class Witness:
@@ -64,4 +66,4 @@ def tesseract(config: EngineConfig) -> Engine:
 
 
 def _watched(load: EngineFactory, config: EngineConfig) -> Engine:
-    return Witness(load(config), Path(os.environ[JOURNAL_VARIABLE]))
+    return Witness(load(config), Path(str(config.options[JOURNAL_OPTION])))

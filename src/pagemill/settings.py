@@ -134,6 +134,11 @@ class PoolSettings(_Section):
     """`RLIMIT_DATA` of a worker once its models are loaded, MiB of private data. none: only its reservation binds it.
 
     An allocation over the limit fails in the worker as out of memory, before the guard has to end the worker."""
+    sandbox: bool = True
+    """Confine workers: each reads only code, models and its one document, and reaches no network and no other process.
+
+    Without the sandbox, a document that takes a worker over can do everything that the server's user can. Turn it off
+    only to debug, and send no strangers' documents while it is off."""
 
 
 class MemorySettings(_Section):

@@ -25,6 +25,7 @@ from pagemill.pool.messages import (
     Trimmed,
 )
 from pagemill.pool.placement import LocalPlacement, Placement, WorkerProcess, see_killed
+from pagemill.pool.sandbox.desks import Sandbox
 from pagemill.testing.processes import FakePlacement, FakeProcess
 
 Answer = TypeVar("Answer")
@@ -48,10 +49,12 @@ def hold_real(process: WorkerProcess) -> Callable[[], None]:
     return Held(process.pid).let_go
 
 
-@pytest.fixture(params=["real", "fake"])
-def subject(request: pytest.FixtureRequest) -> Subject:
+@pytest.fixture(params=["real", "confined", "fake"])
+def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     if request.param == "fake":
         return Subject(FakePlacement(), hold_fake)
+    if request.param == "confined":
+        return Subject(LocalPlacement(sandbox=Sandbox(tmp_path / "data")), hold_real)
     return Subject(LocalPlacement(), hold_real)
 
 

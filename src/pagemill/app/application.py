@@ -23,6 +23,7 @@ from pagemill.domain.task.task import Task, TaskCreateRequest, TaskOptions
 from pagemill.domain.work.engine_spec import EngineSpec
 from pagemill.engines.allocator import allocator_trim
 from pagemill.memory.probes.machine import MachineProbe
+from pagemill.pool.sandbox.kernel import shortcomings
 from pagemill.settings import Settings
 from pagemill.store import migrate
 from pagemill.store.database import Database
@@ -110,6 +111,8 @@ class Application:
                 await asyncio.to_thread(self._remove_leftovers)
             await stack.enter_async_context(started(self.services))
             stack.callback(self.answer_waiting)
+            for shortcoming in shortcomings(is_on=self.settings.pool.sandbox):
+                logger.warning(shortcoming)
             logger.info("Pagemill is ready; its data is in %s", self._site.data_dir)
             yield
 

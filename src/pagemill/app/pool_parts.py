@@ -13,6 +13,7 @@ from pagemill.pool.inspection import PooledInspector
 from pagemill.pool.load_times import LoadTimes
 from pagemill.pool.model_manager import ModelManager
 from pagemill.pool.placement import LocalPlacement
+from pagemill.pool.sandbox.desks import Sandbox
 from pagemill.pool.service_pool import OCRServicePool
 
 
@@ -74,7 +75,7 @@ def _models(
     return ModelManager(
         site.engines,
         configs.model_manager_config(site.settings, places, site.structure, gpu_uuids=gpu_uuids),
-        placement=LocalPlacement(),
+        placement=LocalPlacement(sandbox=Sandbox(site.data_dir) if site.settings.pool.sandbox else None),
         admission=memory.guard,
         estimator=memory.estimator,
         clock=site.clock,

@@ -12,6 +12,7 @@ from pagemill.engines.registry import structure_missing, structure_spec, unusabl
 from pagemill.memory.capacity import Capacity, capacities
 from pagemill.memory.estimator import LearningEstimator, seeds_of
 from pagemill.memory.probes.host import Bound, HostProbe
+from pagemill.pool.sandbox.kernel import shortcomings
 from pagemill.settings import Settings
 from pagemill.store.migrate import why_unusable
 from pagemill.version import __version__
@@ -140,6 +141,7 @@ def _installed() -> Iterator[tuple[str, str]]:
 def _advice(settings: Settings, libraries: dict[str, str], *, gpus: int) -> Iterator[str]:
     if (reason := why_unusable(settings.resolved_database_url)) is not None:
         yield reason
+    yield from shortcomings(is_on=settings.pool.sandbox)
     if all(name in libraries for name in _SAME_MODULE):
         yield (
             "opencv-python and opencv-python-headless are both installed and overwrite each other's cv2. Fix it with "

@@ -1,4 +1,4 @@
-"""Starts a worker under the interpreter of an engine's own environment: `python boot.py SOCKET_FD LIFELINE_FD`.
+"""Starts a worker under the interpreter of an engine's own environment: `python boot.py` and the arguments of `child`.
 
 Such an environment holds the engine and what it needs, but not Pagemill. The worker runs the server's own code, found
 next to this file, so both ends of the pipe always have the same version.

@@ -1,12 +1,12 @@
-"""A worker process: `python -m pagemill.pool.child SOCKET_FD LIFELINE_FD`.
+"""A worker process: `python -m pagemill.pool.child SOCKET_FD LIFELINE_FD [CONFINEMENT…]`.
 
     server ══ socketpair ══ listener thread ──▶ requests ──▶ main thread: one request at a time ──▶ replies
                                 │
                                 └─ Cancel: no further page of that chunk
     server ══ lifeline pipe ══ kernel: when the server is gone, the whole process group ends at once
 
-It is executed, never forked, and imports an engine only when `Load` names one. Standard output and error both go to the
-server's log, so a library that prints cannot break the protocol.
+It is executed, never forked. It enters its sandbox before it starts a thread, and imports an engine only when `Load`
+names one. Standard output and error both go to the server's log, so a library that prints cannot break the protocol.
 """
 
 import faulthandler
@@ -53,11 +53,16 @@ from pagemill.pool.messages import (
     parse_request,
 )
 from pagemill.pool.page_reader import PageReader, raising
+from pagemill.pool.sandbox.confinement import Confinement
 
 logger = logging.getLogger(__name__)
 
 _READER_ALLOCATIONS = 20_000
 """How many new objects make a reader look for cyclic garbage: those of a few pages."""
+
+_NO_REQUEST = "The server sent an invalid request, or is gone"
+_NO_SANDBOX = "The worker could not enter its sandbox"
+_WITHOUT_SANDBOX = "Please report this. Until it is fixed, `pool.sandbox: false` runs workers without a sandbox."
 
 Work = Load | Process | Opening | Trim
 
@@ -73,6 +78,15 @@ class Inbox:
         self._waiting: SimpleQueue[Work | Stop] = SimpleQueue()
         self._cancelled = -1
         self._stopping = False
+
+    def first(self) -> Request:
+        """Wait for the first request on this thread; `next` returns it again."""
+        try:
+            self._take(request := self._receive())
+        except (EOFError, OSError, ProtocolError):
+            logger.exception(_NO_REQUEST)
+            os._exit(1)
+        return request
 
     def listen(self) -> None:
         """Start to listen."""
@@ -91,7 +105,7 @@ class Inbox:
             while True:
                 self._take(self._receive())
         except (EOFError, OSError, ProtocolError):
-            logger.exception("The server sent an invalid request, or is gone")
+            logger.exception(_NO_REQUEST)
             os._exit(1)
 
     def _take(self, request: Request) -> None:
@@ -126,8 +140,10 @@ class Child:
         self._inbox = Inbox(connection)
         self._reader: PageReader | None = None
 
-    def run(self) -> None:
-        """Serve until `Stop`."""
+    def run(self, confinement: Confinement | None = None) -> None:
+        """Serve until `Stop`, confined by what the first request needs."""
+        if confinement is not None:
+            self._confine(confinement, self._inbox.first())
         self._inbox.listen()
         while not isinstance(request := self._inbox.next(), Stop):
             try:
@@ -136,6 +152,16 @@ class Child:
                 self._send(Failed.of(error))
         if self._reader is not None:
             self._reader.close()
+
+    def _confine(self, confinement: Confinement, first: Request) -> None:
+        """Enter the sandbox while there is one thread: Landlock binds only that thread and those it starts."""
+        load = first if isinstance(first, Load) else Load(visible_gpus="")
+        try:
+            confinement.apply(files=load.files, writes=load.writes, has_gpu=load.may_see_gpus)
+        except OSError as error:
+            logger.exception(_NO_SANDBOX)
+            self._send(Failed.of(EngineFailed(f"{_NO_SANDBOX} ({error}). {_WITHOUT_SANDBOX}")))
+            os._exit(1)
 
     def _serve(self, request: Work) -> None:
         room_bytes = None if isinstance(request, Load | Trim) else request.room_bytes
@@ -250,12 +276,16 @@ def _export(request: Export) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Become a worker. The arguments are the file descriptors of the socket and of the lifeline."""
+    """Become a worker.
+
+    Args:
+        arguments: The file descriptors of the socket and of the lifeline, then those of the `Confinement`, if any.
+    """
     linux.prefer_for_oom_kill()
     linux.tie_group_to(int(arguments[1]))
     faulthandler.enable()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    Child(socket.socket(fileno=int(arguments[0]))).run()
+    Child(socket.socket(fileno=int(arguments[0]))).run(Confinement.from_arguments(arguments[2:]))
     os._exit(0)
 
 

@@ -43,6 +43,8 @@ class Load(_Message):
         structure: Where to find the structure models, a `StructureFactory`; None loads none.
         data_limit_bytes: `RLIMIT_DATA`, set once the models are loaded; None sets no limit.
         visible_gpus: CUDA_VISIBLE_DEVICES, set before anything is loaded; None leaves it as it is.
+        files: Files and folders beside the code that a worker in a sandbox may read …
+        writes: … and those that it may change.
     """
 
     kind: Literal["load"] = "load"
@@ -52,6 +54,13 @@ class Load(_Message):
     structure: str | None = None
     data_limit_bytes: int | None = None
     visible_gpus: str | None = None
+    files: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+
+    @property
+    def may_see_gpus(self) -> bool:
+        """Whether it may have a GPU."""
+        return self.visible_gpus != ""
 
 
 class _Work(_Message):

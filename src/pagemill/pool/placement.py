@@ -1,6 +1,6 @@
 """Starts worker processes and talks to them.
 
-LocalPlacement.start ─▶ Popen(own session, no inherited files but the socket)
+LocalPlacement.start ─▶ Popen(own session, no inherited files but the socket; in a sandbox: a desk, few variables)
                          ├─ socketpair ─ frames ─▶ WorkerProcess.receive / send
                          ├─ pipe ─ stdout and stderr ─▶ WorkerProcess.log
                          └─ pidfd ─ readable at death ─▶ kill what is left of the group, reap ─▶ exited()
@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 from asyncio import IncompleteReadError, StreamReader, StreamReaderProtocol
-from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +22,7 @@ from typing import Protocol
 from pagemill.domain.uninterrupted import uninterrupted
 from pagemill.pool import linux
 from pagemill.pool.messages import LENGTHS, Reply, Request, check_lengths, pack, parse_reply
+from pagemill.pool.sandbox.desks import Desk, Sandbox
 
 _UNWATCHED = timedelta(seconds=5)
 
@@ -104,13 +104,14 @@ class Placement(Protocol):
 class LocalPlacement:
     """Workers as child processes on this machine (Linux 5.3 or newer)."""
 
-    def __init__(self, *, environment: Mapping[str, str] | None = None) -> None:
-        """Set the workers' environment; None lets them inherit ours."""
-        self._environment = environment
+    def __init__(self, *, sandbox: Sandbox | None = None) -> None:
+        """Set what confines the workers; without a sandbox they inherit our environment and all our rights."""
+        self._sandbox = sandbox
 
     async def start(self, *, interpreter: str | None = None) -> WorkerProcess:
         """See `Placement.start`; another interpreter still runs our own code."""
         _keep_exit_statuses()
+        desk = None if self._sandbox is None else self._sandbox.desk()
         ours, theirs = socket.socketpair()
         log, printed = os.pipe()
         tied, lifeline = os.pipe()
@@ -119,23 +120,27 @@ class LocalPlacement:
             handed.callback(theirs.close)
             for stack, descriptor in ((kept, log), (kept, lifeline), (handed, printed), (handed, tied)):
                 stack.callback(os.close, descriptor)
-            started = self._execute(_command(interpreter), output=printed, handed=(theirs.fileno(), tied))
+            if desk is not None:
+                kept.callback(_clear_away, desk)
+            started = self._execute(_command(interpreter), output=printed, handed=(theirs.fileno(), tied), desk=desk)
             try:
-                process = _LocalProcess(started, kept)
+                process = _LocalProcess(started, kept, desk=desk)
             except BaseException:
                 await uninterrupted(_end_unwatched(started))
                 raise
         await process.connect(ours, log)
         return process
 
-    def _execute(self, command: list[str], *, output: int, handed: tuple[int, int]) -> subprocess.Popen[bytes]:
+    def _execute(
+        self, command: list[str], *, output: int, handed: tuple[int, int], desk: Desk | None
+    ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*command, *map(str, handed)],
+            [*command, *map(str, handed), *(desk.confinement.arguments() if desk else ())],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             pass_fds=handed,
-            env=self._environment,
+            env=desk.environment(os.environ) if desk else None,
             start_new_session=True,
         )
 
@@ -151,6 +156,11 @@ def _keep_exit_statuses() -> None:
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
         with suppress(ValueError):  # not the main thread: we see deaths, but not their causes
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def _clear_away(desk: Desk) -> None:
+    """Beside the loop: who took over a worker may have made a million files."""
+    asyncio.get_running_loop().run_in_executor(None, desk.remove)
 
 
 async def see_killed(process: WorkerProcess, *, within: timedelta) -> None:
@@ -172,9 +182,10 @@ async def _end_unwatched(process: subprocess.Popen[bytes]) -> None:
 class _LocalProcess:
     """A child process. It owns `closing`, which closes our ends of its pipes."""
 
-    def __init__(self, process: subprocess.Popen[bytes], closing: ExitStack) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], closing: ExitStack, *, desk: Desk | None) -> None:
         loop = asyncio.get_running_loop()
         self._process = process
+        self._desk = desk
         self._exit: asyncio.Future[ExitStatus] = loop.create_future()
         self._reader, self._log = StreamReader(), StreamReader()
         self._lengths: tuple[int, int] | None = None
@@ -205,6 +216,8 @@ class _LocalProcess:
         return self._process.pid
 
     async def send(self, request: Request) -> None:
+        if self._desk is not None:
+            request = await self._desk.lay(request)
         with suppress(ConnectionError):
             self._writer.write(pack(request))
             await self._writer.drain()
@@ -219,7 +232,10 @@ class _LocalProcess:
         except (IncompleteReadError, ConnectionError):
             return None
         self._lengths = None
-        return parse_reply(frame[:head], frame[head:])
+        reply = parse_reply(frame[:head], frame[head:])
+        if self._desk is not None:
+            await self._desk.collect(reply)
+        return reply
 
     async def log(self) -> bytes:
         return await self._log.read(4096)

@@ -224,6 +224,8 @@ class Roster:
             structure=None if spec.finds_structure else structure,
             data_limit_bytes=limit,
             visible_gpus=seen.visible,
+            files=spec.files,
+            writes=spec.writes,
         )
 
     async def _fail(self, resident: Resident, error: WorkerLost) -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,6 +42,17 @@ FAULTY = EngineSpec(
     device_kinds=("cpu", "cuda"),
 )
 """How the server knows `FaultyEngine`."""
+
+_TO_A_FILE = ("spin", "tally", "wait")
+"""Faults whose argument is a file that they write to."""
+
+
+def faulty(faults: Mapping[str, str | int | float | bool]) -> EngineSpec:
+    """`FAULTY` with the folders that these faults write to, which the sandbox of workers else refuses."""
+    arguments = [str(fault).partition(":") for fault in faults.values()]
+    folders = {str(Path(path).absolute().parent) for name, _, path in arguments if name in _TO_A_FILE}
+    return replace(FAULTY, writes=tuple(sorted(folders)))
+
 
 UNSTORABLE = "\0|\ud800|\udfff"
 """What no database keeps: NUL, and either half of a surrogate pair."""

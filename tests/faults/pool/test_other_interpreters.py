@@ -15,6 +15,7 @@ from pagemill.domain.memory import CPU
 from pagemill.domain.work.outcomes import PageRead
 from pagemill.engines.registry import engine_specs
 from pagemill.pool.placement import LocalPlacement
+from pagemill.pool.sandbox.desks import Sandbox
 from pagemill.pool.worker import Worker
 from pagemill.testing.clock import FakeClock
 from pagemill.testing.engines import FAULTY
@@ -35,8 +36,10 @@ def test_the_other_environment_knows_nothing_of_pagemill(interpreter: str) -> No
     assert "No module named 'pagemill'" in alone.stderr
 
 
-async def test_a_worker_of_another_environment_reads(interpreter: str, tmp_path: Path) -> None:
-    process = await LocalPlacement().start(interpreter=interpreter)
+@pytest.mark.parametrize("is_confined", [False, True])
+async def test_a_worker_of_another_environment_reads(interpreter: str, tmp_path: Path, *, is_confined: bool) -> None:
+    sandbox = Sandbox(tmp_path / "data") if is_confined else None
+    process = await LocalPlacement(sandbox=sandbox).start(interpreter=interpreter)
     worker = Worker("other", process, QUICK, watch_oom=no_oom)
     try:
         await worker.load(faulty_load({}))

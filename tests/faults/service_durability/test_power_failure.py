@@ -62,7 +62,11 @@ PROMISES: Mapping[str, Request] = {
 
 
 def traced_server(folder: Path, trace: Trace, faults: Mapping[str, str]) -> Server:
-    settings = {"SERVER__PORT": "0", "POOL__SERVICES_PER_DEVICE": "1", "ENGINES": json.dumps({"faulty": dict(faults)})}
+    settings = {
+        "SERVER__PORT": "0",
+        "POOL__SERVICES_PER_DEVICE": "1",
+        "ENGINES": json.dumps({"faulty": dict(faults)}),
+    }
     faulty_server = str(Path(servers.__file__).with_name("faulty_server.py"))
     return Server(folder / "data", settings=settings, command=trace.of(sys.executable, faulty_server))
 

@@ -60,6 +60,8 @@ class EngineSpec:
         unusable: Why it is unavailable here and what to do, one or two sentences; empty if it is available.
         more_languages: How to get missing languages, one sentence; empty if there is no way.
         finds_structure: It finds layout and tables by itself and needs no structure models.
+        files: Absolute paths of files and folders outside packages that its worker reads: its models.
+        writes: Absolute paths of files and folders that its worker also changes; all its workers share them.
     """
 
     name: str
@@ -73,6 +75,8 @@ class EngineSpec:
     unusable: str = ""
     more_languages: str = ""
     finds_structure: bool = False
+    files: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
 
     def profile(self, name: str) -> EngineProfile | None:
         """The profile of that name; the default for an empty name."""

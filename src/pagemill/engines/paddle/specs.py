@@ -6,7 +6,7 @@ from pathlib import Path
 from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
 from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec
 from pagemill.engines.paddle.environment import NAME, PaddleEnvironment
-from pagemill.engines.paddle.models import STRUCTURE, TEXT, Options, Pipeline, how_to_get
+from pagemill.engines.paddle.models import STRUCTURE, TEXT, Options, Pipeline, how_to_get, models_of
 
 _TEXT_SEED = MemorySeed(base=MemoryNeed(660 * MIB), fixed=MemoryNeed(700 * MIB), ram_per_pixel=6.0)
 """PP-OCRv4, two threads: a trimmed worker settled at 584 to 665 MiB; pages of A4 at 200 dpi added 577 to 691."""
@@ -41,12 +41,15 @@ def _spec(
     pipeline: Pipeline, options: Mapping[str, Options], environment: PaddleEnvironment, profile: EngineProfile
 ) -> EngineSpec:
     is_structure = pipeline is STRUCTURE
+    own_options = options.get(pipeline.engine, {})
+    models = models_of(pipeline, own_options, environment.models)
     return EngineSpec(
         name=pipeline.engine,
         factory=f"pagemill.engines.paddle:{'load_structure' if is_structure else 'load_text'}",
         profiles=(profile,),
         interpreter=str(environment.interpreter),
         version=environment.version,
-        unusable=environment.missing or how_to_get(pipeline, options.get(pipeline.engine, {}), environment.models),
+        unusable=environment.missing or how_to_get(pipeline, own_options, environment.models),
         finds_structure=is_structure,
+        files=tuple(str(model.folder.absolute()) for model in models),
     )

@@ -115,4 +115,5 @@ def _spec(name: str, options: Mapping[str, Options], factory: str, *, runtime: s
         ),
         requires=("rapidocr", runtime, "cv2"),
         distribution="rapidocr",
+        files=() if missing else tuple(str(path.absolute()) for path in fast_models(options.get(name, {}))),
     )

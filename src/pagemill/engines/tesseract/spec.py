@@ -31,6 +31,7 @@ def tesseract_spec(options: Mapping[str, str | int | float | bool]) -> EngineSpe
         profiles=(profile,),
         requires=("tesserocr",),
         distribution="tesserocr",
+        files=() if folder is None else (str(folder.absolute()),),
         unusable="" if languages else how_to_get([DEFAULT], folder),
         more_languages="To add languages to Tesseract, install their data with `apt-get install tesseract-ocr-LANG` "
         "(for example tesseract-ocr-deu), then restart Pagemill.",

@@ -1,0 +1,12 @@
+"""What a worker may do: read its code, its models and the document on its desk, and write what was asked for.
+
+server  Sandbox ── a desk for each worker ── links the document there ──▶ the worker's desk ── moves results away
+worker  confine ── limits, no new privileges, Landlock, seccomp ── before it starts a thread or loads an engine
+
+`docs/explanation/security.md` says what that promises.
+"""
+
+from pagemill.pool.sandbox.confinement import Confinement
+from pagemill.pool.sandbox.desks import Desk, Sandbox
+
+__all__ = ["Confinement", "Desk", "Sandbox"]

@@ -1,0 +1,137 @@
+"""Landlock: which files a process may open, said once and for good. See landlock(7) and linux/landlock.h.
+
+What it leaves alone (owners, rights and times of files, sockets other than TCP) is the seccomp filter's part.
+"""
+
+import ctypes
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntFlag
+from pathlib import Path
+
+_CREATE, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every machine
+_VERSION = 1
+_PATH_BENEATH = 1
+_TCP = 0b11  # LANDLOCK_ACCESS_NET_BIND_TCP, _CONNECT_TCP: handled, and no port is granted
+_SCOPES = 0b11  # LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, _SIGNAL: not to processes outside
+_TRUNCATE_SINCE, _TCP_SINCE, _IOCTL_SINCE, _SCOPES_SINCE = 3, 4, 5, 6
+
+
+class Access(IntFlag):
+    """`LANDLOCK_ACCESS_FS_…`."""
+
+    EXECUTE = 1 << 0
+    WRITE_FILE = 1 << 1
+    READ_FILE = 1 << 2
+    READ_DIR = 1 << 3
+    REMOVE_DIR = 1 << 4
+    REMOVE_FILE = 1 << 5
+    MAKE_CHAR = 1 << 6
+    MAKE_DIR = 1 << 7
+    MAKE_REG = 1 << 8
+    MAKE_SOCK = 1 << 9
+    MAKE_FIFO = 1 << 10
+    MAKE_BLOCK = 1 << 11
+    MAKE_SYM = 1 << 12
+    REFER = 1 << 13
+    TRUNCATE = 1 << 14
+    IOCTL_DEV = 1 << 15
+
+
+READ = Access.READ_FILE | Access.READ_DIR
+CHANGE = Access.READ_FILE | Access.WRITE_FILE | Access.TRUNCATE
+USE_DEVICE = READ | CHANGE | Access.IOCTL_DEV
+WORK_IN = READ | CHANGE | Access.REMOVE_DIR | Access.REMOVE_FILE | Access.MAKE_DIR | Access.MAKE_REG
+_OF_A_FILE = Access.EXECUTE | CHANGE | Access.IOCTL_DEV
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What may be done with a file, or with a folder and all below it; one that is not there is not granted."""
+
+    path: Path
+    access: Access
+
+
+class _Ruleset(ctypes.Structure):
+    _fields_ = (("fs", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
+
+
+class _PathBeneath(ctypes.Structure):
+    _pack_ = 1
+    _fields_ = (("access", ctypes.c_uint64), ("parent", ctypes.c_int32))
+
+
+def version() -> int:
+    """The version of Landlock's interface that this kernel has; 0 for none."""
+    found: int = _libc().syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))
+    return max(0, found)
+
+
+def restrict(grants: Iterable[Grant]) -> bool:
+    """Let this thread, and those it will start, do no more than this, for good; whether the kernel can.
+
+    The process may gain no privileges (`PR_SET_NO_NEW_PRIVS`). Some descriptors stay open: a rule on a file of /proc
+    holds for as long as that file is known to the kernel.
+
+    Raises:
+        OSError: The kernel has Landlock but would not do it.
+    """
+    known = version()
+    if not known:
+        return False
+    ruleset = _Ruleset(_handled(known), _TCP if known >= _TCP_SINCE else 0, _SCOPES if known >= _SCOPES_SINCE else 0)
+    descriptor = _call(_CREATE, ctypes.byref(ruleset), ctypes.c_size_t(_size(known)), ctypes.c_uint32(0))
+    try:
+        for grant in grants:
+            _add(descriptor, grant, known=known)
+        _call(_RESTRICT_SELF, ctypes.c_int(descriptor), ctypes.c_uint32(0))
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _handled(known: int) -> int:
+    handled = sum(Access)
+    if known < _IOCTL_SINCE:
+        handled &= ~Access.IOCTL_DEV
+    if known < _TRUNCATE_SINCE:
+        handled &= ~Access.TRUNCATE
+    if known == 1:
+        handled &= ~Access.REFER  # then refused always
+    return handled
+
+
+def _size(known: int) -> int:
+    """How much of the structure that kernel knows."""
+    fields = 3 if known >= _SCOPES_SINCE else 2 if known >= _TCP_SINCE else 1
+    return fields * ctypes.sizeof(ctypes.c_uint64)
+
+
+def _add(ruleset: int, grant: Grant, *, known: int) -> None:
+    try:
+        opened = os.open(grant.path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        access = grant.access & _handled(known)
+        if not stat.S_ISDIR(os.fstat(opened).st_mode):
+            access &= _OF_A_FILE
+        rule = _PathBeneath(access, opened)
+        _call(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_PATH_BENEATH), ctypes.byref(rule), ctypes.c_uint32(0))
+    finally:
+        if not grant.path.is_relative_to("/proc"):
+            os.close(opened)
+
+
+def _call(number: int, *arguments: object) -> int:
+    result: int = _libc().syscall(number, *arguments)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), f"Landlock (system call {number}): {os.strerror(ctypes.get_errno())}")
+    return result
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)

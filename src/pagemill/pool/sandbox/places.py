@@ -1,0 +1,77 @@
+"""Which files a worker needs, apart from its desk: code, models, and what libraries ask the system."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from pagemill.pool.sandbox.landlock import CHANGE, READ, USE_DEVICE, Grant
+
+_PACKAGE = Path(__file__).resolve().parents[2]
+_SYSTEM_CODE = ("/usr", "/lib", "/lib32", "/lib64", "/nix/store")
+_CODE_VARIABLES = ("LD_LIBRARY_PATH", "LD_PRELOAD")
+_SYSTEM_FILES = (
+    # the loader, the time zone, the defaults of OpenSSL
+    "/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/openssl.cnf",
+    # the machine, as allocators and engines ask for it
+    "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version", "/proc/filesystems",
+    "/proc/sys/vm/overcommit_memory", "/proc/sys/vm/max_map_count", "/proc/sys/kernel/osrelease",
+    "/sys/devices", "/sys/bus", "/sys/fs/cgroup", "/sys/kernel/mm/transparent_hugepage",
+    "/dev/zero", "/dev/random", "/dev/urandom",
+)  # fmt: skip
+_GPU_FILES = ("/proc/driver", "/proc/devices", "/proc/modules", "/sys/class", "/sys/module")
+_GPU_DEVICES = ("nvidia*", "dri", "kfd", "dxg")
+
+
+def code(environment: Mapping[str, str], *, apart: Path) -> Iterator[Grant]:
+    """Where this interpreter, its packages and Pagemill are.
+
+    Args:
+        environment: The variables of this process.
+        apart: The data folder: no folder is granted that it lies in.
+    """
+    named = [part for name in _CODE_VARIABLES for part in environment.get(name, "").replace(" ", ":").split(":")]
+    roots = [*_SYSTEM_CODE, sys.prefix, sys.base_prefix, *sys.path, *named]
+    yield from _readable([_PACKAGE, *map(Path, roots)], apart=apart)
+
+
+def models(files: Iterable[str], *, apart: Path) -> Iterator[Grant]:
+    """The engine's files."""
+    yield from _readable(map(Path, files), apart=apart)
+
+
+def system() -> Iterator[Grant]:
+    """What says how the machine and this process are; the process may also begin to measure its peak anew."""
+    for path in (*_SYSTEM_FILES, "/proc/self"):
+        yield Grant(Path(path), READ)
+    for path in ("/dev/null", "/proc/self/clear_refs"):
+        yield Grant(Path(path), CHANGE)
+
+
+def gpus() -> Iterator[Grant]:
+    """GPUs, and what their drivers read."""
+    for path in _GPU_FILES:
+        yield Grant(Path(path), READ)
+    for pattern in _GPU_DEVICES:
+        yield from (Grant(path, USE_DEVICE) for path in Path("/dev").glob(pattern))
+
+
+def _readable(roots: Iterable[Path], *, apart: Path) -> Iterator[Grant]:
+    for root in dict.fromkeys(root for root in roots if root.is_absolute()):
+        for path in around(root, apart):
+            yield Grant(path, READ)
+
+
+def around(root: Path, apart: Path) -> Iterator[Path]:
+    """The folder, or what lies in it on either side of the way to `apart`, where that leads through it.
+
+    What lies in `apart` is given as it is: an engine's own environment may. Links lead elsewhere and are left out.
+    """
+    root = root.resolve()
+    if not apart.is_relative_to(root):
+        yield root
+    elif root != apart:
+        with suppress(OSError):
+            for below in sorted(root.iterdir()):
+                if not below.is_symlink():
+                    yield from around(below, apart)
