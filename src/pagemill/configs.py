@@ -1,4 +1,4 @@
-"""From the settings, in the units people write them in, to what each part wants to be told."""
+"""Turns the settings, in the units of users, into the configuration of each part."""
 
 import os
 import secrets
@@ -32,11 +32,11 @@ from pagemill.web.web_config import WebConfig
 LOCAL_OWNER = "local"
 MOST_AUTOMATIC_THREADS = 4
 OTHERS_GRACE = timedelta(seconds=30)
-"""How long another server has for what it began, before it is done here."""
+"""How long another server has to finish what it began, before this server does it."""
 
 
 def services_by_device(settings: Settings, devices: list[DeviceId]) -> Mapping[DeviceId, int]:
-    """Places for services on each device that is there."""
+    """Places for services on each device."""
     wanted = settings.pool.services_per_device
     if wanted != "auto":
         return dict.fromkeys(devices, wanted)
@@ -44,7 +44,7 @@ def services_by_device(settings: Settings, devices: list[DeviceId]) -> Mapping[D
 
 
 def threads(settings: Settings) -> int:
-    """Threads one engine computes with."""
+    """Threads of one engine."""
     wanted = settings.pool.threads_per_service
     return min(MOST_AUTOMATIC_THREADS, _cores()) if wanted == "auto" else wanted
 
@@ -54,24 +54,24 @@ def _cores() -> int:
 
 
 def is_alone(settings: Settings) -> bool:
-    """Whether no other server can be at the same tasks."""
+    """Whether no other server can work on the same tasks."""
     return settings.resolved_database_url.startswith("sqlite")
 
 
 def owner(settings: Settings) -> str:
-    """How leases name this server: on SQLite there is one at a time; on PostgreSQL every server has its own name."""
+    """The name of this server in leases: on SQLite the only one at a time, on PostgreSQL one of its own."""
     if is_alone(settings):
         return LOCAL_OWNER
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def environments(settings: Settings) -> Path:
-    """Where engines that have an environment of their own have it."""
+    """The folder of engines' own environments."""
     return settings.data_dir.resolve() / "engines"
 
 
 def engines(settings: Settings) -> Mapping[str, EngineSpec]:
-    """The engines that come with Pagemill, by name, as they are found here."""
+    """The engines that come with Pagemill, by name, as installed here."""
     return engine_specs(settings.engines, environments=environments(settings))
 
 

@@ -1,6 +1,6 @@
-"""How the server's log looks: lines for people, or one JSON object a line; both of bounded length.
+"""The format of the server's log: lines for people, or one JSON object per line; both of bounded length.
 
-An error is told by a plain traceback: to draw one with local variables takes seconds, and writes callers' data down.
+Errors have a plain traceback: one with local variables takes seconds to draw, and would log callers' data.
 """
 
 import logging
@@ -14,10 +14,10 @@ import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 MOST_FRAMES = 30
-"""Of each traceback; the innermost are told."""
+"""Most frames of a traceback; the innermost are kept."""
 LONGEST_TRACEBACK = 8 * 1024
 LONGEST_MESSAGE = 4 * 1024
-"""Characters; of what is longer, the middle is left out."""
+"""Most characters; a longer text loses its middle."""
 
 
 def plain_traceback(exc_info: ExcInfo) -> str:
@@ -79,7 +79,7 @@ QUIET = ("alembic", "asyncio", "httpx", "multipart", "uvicorn.error")
 
 
 def configure_logging(level: str, form: Literal["console", "json"]) -> None:
-    """Send everything that is logged in this process to stderr in one form; call once, at the start."""
+    """Send all logs of this process to stderr in one format; call once, at the start."""
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=SHARED,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(form)],

@@ -1,6 +1,6 @@
-"""The one place where concrete parts are wired, started in order and stopped in the reverse order.
+"""The one place that wires concrete parts, starts them in order and stops them in the reverse order.
 
-Each module wires one room; `application` puts the rooms together, and `http` sets the HTTP side before it.
+Each module wires one room; `application` joins the rooms, and `http` adds the HTTP side.
 """
 
 from pagemill.app.application import Application

@@ -1,4 +1,4 @@
-"""The service without its HTTP side: its rooms put together, started in order and stopped in the reverse order."""
+"""The service without its HTTP side: joins its rooms, starts them in order and stops them in the reverse order."""
 
 import asyncio
 import logging
@@ -41,22 +41,22 @@ class Application:
 
     Args:
         settings: All settings.
-        engines: The engines that may be asked for, by name; None for those that come with Pagemill.
-        machine: What measures memory; None for the probes of this machine.
+        engines: The available engines, by name; None for those that come with Pagemill.
+        machine: Measures memory; None for the probes of this machine.
 
     Attributes:
-        manager: What may be done to tasks.
-        reader: What may be known of them.
-        batches: What may be done to documents that are sent together.
-        feed: What may be told of them as it happens.
-        views: What single pages read as and look like.
+        manager: Commands on tasks.
+        reader: Queries about tasks.
+        batches: Commands on batches.
+        feed: Live events of tasks.
+        views: Text and pictures of single pages.
         files: Results that are made as a whole.
-        engines: The engines that may be asked for, by name.
-        engine_reader: What may be known of them.
-        writers: Forms of results.
-        pool: Services and the models behind them.
-        guard: How much memory is left.
-        services: What runs, in the order in which it starts.
+        engines: The available engines, by name.
+        engine_reader: Reports on engines.
+        writers: Formats of results.
+        pool: Services and their models.
+        guard: Memory.
+        services: All running parts, in the order in which they start.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Application:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Start every part in order; at the end stop them in the reverse order, giving unfinished pages back."""
+        """Start every part in order; at the end, return unfinished pages and stop the parts in the reverse order."""
         async with AsyncExitStack() as stack:
             stack.enter_context(locked_folder(self._site.data_dir, shared=not self._site.is_alone))
             await asyncio.to_thread(migrate.upgrade, self._site.database_url)
@@ -117,7 +117,7 @@ class Application:
             yield
 
     async def recall(self) -> None:
-        """Take up what was learned, without running; where there is no database yet, nothing was."""
+        """Load learned state without running the service; without a database there is none."""
         url = self._site.database_url
         if self._site.is_alone and not await asyncio.to_thread(Path(url.partition("///")[2]).is_file):
             return
@@ -134,20 +134,20 @@ class Application:
             await self._database.stop()
 
     async def give_back_pages(self) -> None:
-        """Start no more work and give unfinished pages back, at once; for a server that is about to stop."""
+        """Start no more work, and return unfinished pages at once; for a server that is about to stop."""
         await self._work.dispatcher.stop()
 
     def answer_waiting(self) -> None:
-        """Let those who wait for a task know how it stands; for a server that takes no more requests."""
+        """Answer those who wait for a task with its present state; for a server that takes no more requests."""
         self._progress.watch.close()
 
     @property
     def uploads(self) -> Path:
-        """Where documents are kept."""
+        """The folder of documents."""
         return self._site.uploads
 
     async def submit_file(self, file: Path, options: TaskOptions) -> Task:
-        """Make a task of a file on this machine; the file is copied and stays as it is. Errors: `create_task`."""
+        """Make a task from a copy of a file on this machine. Errors: `create_task`."""
         document = await asyncio.to_thread(keep_copy, file, self.uploads)
         try:
             return await self.manager.create_task(TaskCreateRequest(document, options))
@@ -156,15 +156,15 @@ class Application:
             raise
 
     async def check_database(self) -> None:
-        """Raise where the database cannot be used now."""
+        """Raise an error if the database is unavailable."""
         await self.reader.metrics()
 
     def _remove_leftovers(self) -> None:
-        """What a server before us left half received or half made; beside other servers it goes once it is old."""
+        """Delete what an earlier server left incomplete; beside other servers, only once it is old."""
         remove_abandoned(self.uploads, now=SystemClock().now(), older_than=-timedelta(days=1))
         remove_half_made(self._site.work_dir)
 
     async def _give_back_memory(self) -> None:
-        """No model is loaded: this process, too, shrinks to what it needs by itself."""
+        """Return memory of this process, because no model is loaded any more."""
         await self._database.give_back_memory()
         await asyncio.to_thread(allocator_trim())

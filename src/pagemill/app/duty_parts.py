@@ -1,4 +1,4 @@
-"""The tasks' duties, wired: what is done regularly."""
+"""Wires the tasks' duties, which run regularly."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ from pagemill.web.uploads import remove_abandoned
 
 @dataclass(frozen=True)
 class DutyParts:
-    """What is done regularly.
+    """The duties.
 
     Attributes:
-        learning: Keep what was learned; they come before any work.
-        upkeep: All others, in the order in which they start; which there are depends on the settings.
+        learning: Keep learned state; they start before any work.
+        upkeep: All others, in the order in which they start; the settings decide which.
     """
 
     learning: Sequence[LearningKeeper]

@@ -1,4 +1,4 @@
-"""The tasks' front, wired: what people can ask for and look at."""
+"""Wires the tasks' front: commands, queries and results."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -23,17 +23,17 @@ from pagemill.tasks.task_reader import TaskReader
 
 @dataclass(frozen=True)
 class FrontParts:
-    """What the HTTP side, the command line and the library use.
+    """The parts for the HTTP side, the command line and the library.
 
     Attributes:
-        manager: What may be done to tasks.
-        batches: What may be done to documents that are sent together.
-        reader: What may be known of tasks.
-        engine_reader: What may be known of engines.
-        views: What single pages read as and look like.
+        manager: Commands on tasks.
+        batches: Commands on batches.
+        reader: Queries about tasks.
+        engine_reader: Reports on engines.
+        views: Text and pictures of single pages.
         files: Results that are made as a whole.
-        feed: What may be told of tasks as it happens.
-        writers: Forms of results.
+        feed: Live events of tasks.
+        writers: Formats of results.
     """
 
     manager: TaskManager

@@ -1,4 +1,4 @@
-"""The memory room, wired."""
+"""Wires the memory room."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -12,12 +12,12 @@ from pagemill.memory.probes.machine import MachineProbe
 
 @dataclass(frozen=True)
 class MemoryParts:
-    """What knows of memory.
+    """The parts of the memory room.
 
     Attributes:
-        machine: Measures it.
-        guard: Promises it; it watches the workers that `PoolParts` shows it.
-        estimator: Learns how much work needs.
+        machine: Measures memory.
+        guard: Reserves memory, and watches the workers of `PoolParts`.
+        estimator: Learns how much memory work needs.
     """
 
     machine: MachineProbe

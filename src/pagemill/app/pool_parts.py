@@ -1,4 +1,4 @@
-"""The pool room, wired: where work runs."""
+"""Wires the pool room, where work runs."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from pagemill.pool.service_pool import OCRServicePool
 
 @dataclass(frozen=True)
 class PoolParts:
-    """What has workers, and what has them do something.
+    """The parts of the pool room.
 
     Attributes:
         places: Places for services on each device.
-        load_times: How long models took to load.
-        pool: Services and the models behind them.
-        inspector: Looks at documents.
+        load_times: Load times of models.
+        pool: Services and their models.
+        inspector: Inspects documents.
         drawer: Draws pages.
         pdfs: Makes searchable PDFs.
     """
@@ -39,12 +39,12 @@ class PoolParts:
 
     @classmethod
     def of(cls, site: Site, memory: MemoryParts, *, at_rest: Callable[[], Awaitable[None]]) -> Self:
-        """Wire them, and show the guard their workers.
+        """Wire them, and pass their workers to the guard.
 
         Args:
             site: The server.
-            memory: What promises memory to the workers, and watches them.
-            at_rest: Awaited whenever the last model set has gone.
+            memory: Reserves memory for the workers, and watches them.
+            at_rest: Awaited whenever the last model set has been unloaded.
         """
         devices = [reading.device for reading in memory.machine.read()]
         places = configs.services_by_device(site.settings, devices)

@@ -1,4 +1,4 @@
-"""The tasks' progress, wired: who is told what happens to them."""
+"""Wires the tasks' progress: events and waiting."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -10,7 +10,7 @@ from pagemill.tasks.progress.task_watch import TaskWatch
 
 @dataclass(frozen=True)
 class ProgressParts:
-    """What hears of tasks.
+    """The parts for progress.
 
     Attributes:
         watch: Wakes those who wait for a task.

@@ -1,4 +1,4 @@
-"""The one shape of everything that runs, and the one way to run it."""
+"""The one shape of all running parts, and the one way to run them."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,11 +9,11 @@ class Runnable(Protocol):
     """A part that works in the background, in the server's event loop."""
 
     async def start(self) -> None:
-        """Begin."""
+        """Start the part."""
         ...
 
     async def stop(self) -> None:
-        """End; twice is no error."""
+        """Stop the part; stopping twice is no error."""
         ...
 
 

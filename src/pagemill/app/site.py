@@ -1,4 +1,4 @@
-"""What every room is told: the settings, the time, the engines, and where files lie."""
+"""What every room needs: the settings, the time, the engines, and the folders."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class Site:
     Attributes:
         settings: All settings.
         clock: The time.
-        owner: How leases name this server.
-        engines: The engines that may be asked for, by name.
-        structure: What finds the structure of a page.
+        owner: The name of this server in leases.
+        engines: The available engines, by name.
+        structure: The structure models.
     """
 
     settings: Settings
@@ -33,7 +33,7 @@ class Site:
 
     @classmethod
     def of(cls, settings: Settings, engines: Mapping[str, EngineSpec] | None = None) -> Self:
-        """The site that these settings describe; without engines it has those that come with Pagemill."""
+        """The site for these settings; without engines it has those that come with Pagemill."""
         return cls(
             settings=settings,
             clock=SteadyClock(SystemClock()),
@@ -49,7 +49,7 @@ class Site:
 
     @property
     def is_alone(self) -> bool:
-        """Whether no other server can be at the same tasks."""
+        """Whether no other server can work on the same tasks."""
         return configs.is_alone(self.settings)
 
     @property
@@ -59,14 +59,14 @@ class Site:
 
     @property
     def uploads(self) -> Path:
-        """Where documents are kept."""
+        """The folder of documents."""
         return self.data_dir / "uploads"
 
     @property
     def work_dir(self) -> Path:
-        """Where tasks have their temporary folders."""
+        """The folder of tasks' temporary folders."""
         return self.data_dir / "work"
 
     def file_time(self) -> datetime:
-        """The time by which to tell the age of files: that of the machine's file systems."""
+        """The time of the machine's file systems, for the ages of files."""
         return min(self.clock.now(), SystemClock().now())

@@ -1,4 +1,4 @@
-"""The tasks' work, wired: from a waiting page to its commit."""
+"""Wires the tasks' work: from a waiting page to its commit."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,14 +27,14 @@ from pagemill.tasks.work.wakeups import TaskWakeups
 
 @dataclass(frozen=True)
 class WorkParts:
-    """What works on tasks.
+    """The parts that work on tasks.
 
     Attributes:
         cleaner: Cleans up after tasks.
         follower: Follows tasks to their end.
         dispatcher: Brings pages and services together.
-        warnings: Tell tasks that memory is running short.
-        notifications: Hear what other servers do.
+        warnings: Warn tasks that memory is running short.
+        notifications: Receive events from other servers.
     """
 
     cleaner: TaskCleaner

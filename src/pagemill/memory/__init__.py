@@ -1,1 +1,1 @@
-"""How much memory is left, and who was promised it."""
+"""How much memory is left, and who has reserved it."""

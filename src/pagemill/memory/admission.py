@@ -1,23 +1,23 @@
-"""Whether memory may be promised: functions from values to values.
+"""Whether memory can be reserved: functions from values to values.
 
-For one device, `L` is its limit, `U` what anybody uses of it now, `S` what this server itself needs (the least that was
-measured), `m` the margin that is never promised. Worker `i` was promised `N_i` and uses `u_i` by itself now. A promise
-is sound as long as both of these hold:
+For one device, `L` is its limit, `U` the present use by all programs, `S` what this server itself needs (its least
+measured use), `m` the margin that is never reserved. Worker `i` has reserved `N_i` and now uses `u_i` of its own. A
+reservation is sound as long as both of these hold:
 
-    U + Σ max(0, N_i - r_i) ≤ L - m     what is measured, and what our workers may still take of their promises, fit.
-                                        Counting only the part not yet taken counts nothing twice; use by others, and by
-                                        workers beyond their promise, is in U.
-    S + Σ N_i               ≤ L - m     the promises fit by themselves, whatever is measured: a reading that is too low
-                                        or too old never lets more be promised than there is.
+    U + Σ max(0, N_i - r_i) ≤ L - m     the measured use and the rest of our workers' reservations fit. Only the rest
+                                        counts, so nothing counts twice; U includes the use of others, and of workers
+                                        beyond their reservation.
+    S + Σ N_i               ≤ L - m     the reservations fit by themselves, whatever is measured: a reading that is too
+                                        low or too old never allows reservations beyond the limit.
 
-A need that breaks the second line by itself never fits, and only such a need: nothing in it is anybody else's. What
-others use is in the first line alone. They may go, so whatever does not fit because of them waits.
+A need that breaks the second line by itself never fits, and only such a need, because that line contains nothing of
+other programs. Their use is only in the first line. They may end, so work that does not fit because of them waits.
 
-`r_i` is resident memory, which N_i is a promise of: U cannot grow by more than the r_i do, so N_i - r_i is the most
-worker `i` may still add to it, whatever libraries it maps. `u_i` is anonymous memory, its alone.
-Where a driver does not say what a process uses (a GPU in a container), the use beyond `O` is taken as ours up to what
-was promised, which makes the first line max(U, O + Σ N_i) ≤ L - m. `O` is what others used when that could last be
-told: while none of our workers was there.
+`r_i` is resident memory, which N_i reserves: U cannot grow by more than the r_i do, so N_i - r_i is the most that
+worker `i` may still add to it, whatever libraries it maps. `u_i` is anonymous memory, which is the worker's alone.
+If a driver does not report the use of processes (a GPU in a container), the use beyond `O` counts as ours up to our
+reservations, which makes the first line max(U, O + Σ N_i) ≤ L - m. `O` is what others used when that was last known:
+while none of our workers existed.
 """
 
 from collections.abc import Mapping
@@ -28,13 +28,13 @@ from pagemill.domain.memory import CPU, Ceiling, DeviceId, MemoryLevel, MemoryRe
 
 @dataclass(frozen=True)
 class WorkerUse:
-    """What one worker holds.
+    """The memory of one worker.
 
     Attributes:
-        device: Where it works.
-        rss_bytes: Resident, shared libraries included: what its reservation is held against.
-        anonymous_bytes: Of that, its alone.
-        gpu_bytes: Of its GPU; None where the driver does not say.
+        device: Its device.
+        rss_bytes: Resident size, with shared libraries; its reservation limits this.
+        anonymous_bytes: The part that is its alone.
+        gpu_bytes: Memory of its GPU; None if the driver does not report it.
     """
 
     device: DeviceId
@@ -43,19 +43,19 @@ class WorkerUse:
     gpu_bytes: int | None = 0
 
     def alone(self, device: DeviceId) -> int | None:
-        """What it alone holds of that device."""
+        """The memory of that device that it alone holds."""
         if device == CPU:
             return self.anonymous_bytes
         return self.gpu_bytes if device == self.device else 0
 
     def resident(self, device: DeviceId) -> int:
-        """What it has taken of what it was promised of that device; 0 where the driver does not say."""
+        """The part of its reservation on that device that it uses; 0 if the driver does not report it."""
         return self.rss_bytes if device == CPU else self.alone(device) or 0
 
 
 @dataclass(frozen=True)
 class Account:
-    """The books of one device at one moment. All bytes; promises and use by owner.
+    """The account of one device at one moment. All in bytes; reservations and use by owner.
 
     Attributes:
         limit_bytes: L.
@@ -79,17 +79,17 @@ class Account:
 
     @property
     def ceiling(self) -> Ceiling:
-        """The most that could be promised if nobody else were there."""
+        """The most that could be reserved if nothing else used the device."""
         return Ceiling(self.limit_bytes, self.margin_bytes, self.own_bytes)
 
     @property
     def promised_bytes(self) -> int:
-        """What is promised altogether."""
+        """All reservations together."""
         return sum(self.promised.values())
 
     @property
     def untaken_bytes(self) -> int:
-        """What our workers may still take of their promises."""
+        """The part of the reservations that our workers do not use yet."""
         known = {owner: self.held.get(owner, 0) for owner in self.promised}
         taken = {owner: max(held, self.resident.get(owner, 0)) for owner, held in known.items() if held is not None}
         untaken = sum(max(0, self.promised[owner] - taken_bytes) for owner, taken_bytes in taken.items())
@@ -100,7 +100,7 @@ class Account:
 
     @property
     def free_bytes(self) -> int:
-        """What can be promised to a new owner now."""
+        """What a new owner can reserve now."""
         measured = self.limit_bytes - self.margin_bytes - self.used_bytes - self.untaken_bytes
         return max(0, min(measured, self.ceiling.size_bytes - self.promised_bytes))
 
@@ -116,30 +116,30 @@ class Account:
         return self.used_bytes - excess + self.untaken_bytes > self.limit_bytes - self.margin_bytes // 2
 
     def with_promise(self, owner: str, more_bytes: int) -> "Account":
-        """The books after promising so many bytes more (or fewer) to that owner."""
+        """The account after reserving so many bytes more (or fewer) for that owner."""
         return replace(self, promised={**self.promised, owner: self.promised.get(owner, 0) + more_bytes})
 
     @property
     def is_sound(self) -> bool:
-        """Whether both promises of this module's first lines are kept."""
+        """Whether both inequalities of this module hold."""
         measured = self.used_bytes + self.untaken_bytes <= self.limit_bytes - self.margin_bytes
         return measured and self.promised_bytes <= self.ceiling.size_bytes
 
 
 def admits(account: Account, owner: str, more_bytes: int) -> bool:
-    """Whether that owner may be promised so much more. Nothing, or less than before, always may."""
+    """Whether that owner may reserve this much more. Nothing, or less than before, is always allowed."""
     return more_bytes <= 0 or account.with_promise(owner, more_bytes).is_sound
 
 
 def others_after(before: int | None, account: Account) -> int | None:
-    """O after another look: the use that is not our workers'; what it was before where that of one is not known."""
+    """O after another measurement: the use of others; unchanged if the use of one of our workers is unknown."""
     if None in account.held.values():
         return before
     return max(0, account.used_bytes - sum(held or 0 for held in account.held.values()))
 
 
 def capped(reading: MemoryReading, cap_bytes: int, own_bytes: int) -> MemoryReading:
-    """The reading of a device of which Pagemill itself may use no more than `cap_bytes`, and uses `own_bytes` now."""
+    """The reading of a device if Pagemill itself may use at most `cap_bytes` of it, and now uses `own_bytes`."""
     limit = min(reading.limit_bytes, cap_bytes)
     free = min(reading.free_bytes, max(0, cap_bytes - own_bytes))
     source = reading.source if reading.free_bytes <= free else "settings"
@@ -148,10 +148,10 @@ def capped(reading: MemoryReading, cap_bytes: int, own_bytes: int) -> MemoryRead
 
 
 def level_admits(level: MemoryLevel, *, is_load: bool, holds_nothing: bool) -> bool:
-    """Whether a level lets a promise be made at all.
+    """Whether a level allows a reservation at all.
 
     Soft: no new loads, unless nothing of ours is loaded (a machine that others fill to four fifths must still do some
-    work). Hard and above: nothing is started.
+    work). Hard and above: start nothing.
     """
     if level >= MemoryLevel.HARD:
         return False

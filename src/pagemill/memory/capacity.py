@@ -1,4 +1,4 @@
-"""How many services of each kind fit on each device, and why not more: for `pagemill doctor`."""
+"""How many services of each kind fit on each device, and why no more: for `pagemill doctor`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class Capacity:
 
     Attributes:
         key: Engine, profile and device.
-        pixels: The page they are counted for.
-        need: What one of them takes at its peak on such a page.
-        now: How many more could be started now.
+        pixels: Pixels of the page in this calculation.
+        need: The peak of one service on such a page.
+        now: How many more can start now.
         at_most: How many could run if nothing else did.
-        reason: The arithmetic behind it, one sentence.
+        reason: The calculation, in one sentence.
     """
 
     key: ModelSetKey

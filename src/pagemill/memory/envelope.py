@@ -1,4 +1,4 @@
-"""The lowest straight line above all points: what a page's peak is learned by."""
+"""The lowest straight line above all points, from which the peak of a page is learned."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ class Line:
 
 
 def lowest_line_above(points: Sequence[Point]) -> Line:
-    """Of all lines that do not fall and have no point above them, the one nearest to the points in sum.
+    """The line with the smallest sum of distances among all lines that do not fall and have no point above them.
 
-    The sum of the distances is least where the line is lowest at the mean of x; there the lowest line above all points
-    is the edge of their upper convex hull. (It is the quantile regression for the quantile 1, solved exactly.)
+    That sum is smallest if the line is lowest at the mean of x. There, the lowest line above all points is the edge of
+    their upper convex hull. (This is quantile regression for the quantile 1, solved exactly.)
     """
     mean = fmean(x for x, _ in points)
     hull = _upper_hull(points)
@@ -36,7 +36,7 @@ def lowest_line_above(points: Sequence[Point]) -> Line:
 
 
 def envelope(points: Sequence[Point], *, exceptions: int = 0) -> Line:
-    """The lowest line above all points but so many; left out one by one, each time the one that weighs most."""
+    """The lowest line above all points except this many; it drops one point at a time, the most influential first."""
     line = lowest_line_above(points)
     if exceptions <= 0 or len(points) <= exceptions + 1:
         return line

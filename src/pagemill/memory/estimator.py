@@ -1,14 +1,14 @@
-"""What a page will need at its peak: shipped seeds first, then what was observed.
+"""The memory that a page needs at its peak: shipped seeds first, then observations.
 
-    need(x) = base + fixed + per_pixel · x   until a few pages as large were read; x = pixels · (batch size ÷ own)
-    need(x) = line(x) + doubt(x)             line = the lowest above all peaks seen, but one in a hundred
+    need(x) = base + fixed + per_pixel · x   until a few pages of this size were read; x = pixels · (batch size ÷ own)
+    need(x) = line(x) + doubt(x)             line = the lowest above all peaks seen, except one in a hundred
 
-Peaks, not settled sizes, since only peaks are stable. A failed run says what was *not* enough: it is a lower bound for
-pages as large that failed, too (they have climbed), until enough of these have been read with less. A page at its first
-try is none of these: one document that takes all there is would else be paid for by everybody. Nor does it count what
-was read with far more than is usual, as long as that is rare: the few that need as much fail once, climb and are read.
+It uses peaks because sizes between pages are not stable. A failed run gives a lower bound for pages of that size that
+also failed (they have climbed), until enough of them were read with less. It does not apply to a page at its first
+attempt, because otherwise everyone would pay for one document that takes all memory. A first attempt also ignores pages
+that took far more than usual, as long as they are rare: the few that need as much fail once, climb and are read.
 
-How one curve is drawn through peaks is in `memory.peak_curve`.
+`memory.peak_curve` draws one curve through peaks.
 """
 
 from collections import deque
@@ -30,9 +30,9 @@ _READER_SEED = MemorySeed(base=MemoryNeed(60 * MIB), fixed=MemoryNeed(100 * MIB)
 
 
 class _State(BaseModel):
-    """What was learned of one model set; the form in which it is stored.
+    """The learned state of one model set, in its stored form.
 
-    `seed` is what was assumed before: where an engine's is another by now, so is what the engine runs on.
+    `seed` is the seed at that time: if the engine's seed has changed since, so has its runtime.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -61,7 +61,7 @@ class _Snapshot(BaseModel):
 
 @dataclass
 class _Learned:
-    """Everything learned of one model set."""
+    """The learned state of one model set."""
 
     ram: PeakCurve
     gpu: PeakCurve
@@ -72,9 +72,9 @@ class _Learned:
 def seeds_of(
     specs: Iterable[EngineSpec], *, structure: StructureSpec | None = None
 ) -> Callable[[ModelSetKey], MemorySeed]:
-    """The shipped seed of every model set of these engines, and of the reader, with what structure models add to it.
+    """The shipped seed of every model set of these engines and of the reader, including structure models.
 
-    The function raises `UnknownEngine` for an engine or profile that is not among them.
+    The returned function raises `UnknownEngine` for any other engine or profile.
     """
     by_name = {spec.name: spec for spec in specs}
 
@@ -102,7 +102,7 @@ class LearningEstimator:
         self._learned: dict[ModelSetKey, _Learned] = {}
 
     def base(self, key: ModelSetKey) -> MemoryNeed:
-        """A loaded, idle, trimmed worker: the largest of the last ones seen and a margin; the seed before.
+        """A loaded, idle, trimmed worker: the largest of the last ones and a margin; before that, the seed.
 
         Raises:
             UnknownEngine: There is no such engine or profile.
@@ -119,7 +119,7 @@ class LearningEstimator:
     ) -> MemoryNeed:
         """A worker, base included, at its peak; never less with more pixels or a larger batch.
 
-        What was not enough for others, and what is rare, counts for pages that have climbed the ladder only.
+        Failures of other pages, and rare pages, count only for pages that have climbed the ladder.
 
         Raises:
             UnknownEngine: There is no such engine or profile.
@@ -128,7 +128,7 @@ class LearningEstimator:
         return self._need(key, learned.ram.at(x, climbed=climbed), learned.gpu.at(x, climbed=climbed))
 
     def modest_peak(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
-        """What may be enough, whatever a few pages took; raises as `peak`."""
+        """The least that may be enough, whatever a few pages took; raises as `peak`."""
         learned, x = self._of(key), self._size(key, pixels, batch_size)
         return self._need(key, learned.ram.modestly_at(x), learned.gpu.modestly_at(x))
 
@@ -138,7 +138,7 @@ class LearningEstimator:
         return MemoryNeed(max(base.ram_bytes, ram_bytes, self._least(key)), gpu_bytes)
 
     def observe(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, peak: MemoryNeed) -> None:
-        """Learn from a page that was read. A figure of 0 was not measured and teaches nothing."""
+        """Learn from a page that was read. A figure of 0 means not measured, and is ignored."""
         learned, x = self._of(key), self._size(key, pixels, batch_size)
         if peak.ram_bytes > 0:
             estimate = self.peak(key, pixels=pixels, batch_size=batch_size)
@@ -153,14 +153,14 @@ class LearningEstimator:
             self._of(key).bases.append(settled)
 
     def observe_failure(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, reached: MemoryNeed) -> None:
-        """Learn that so much was not enough for work of this size, nor then for any larger that has failed, too."""
+        """Learn that this much was not enough for work of this size, nor for larger work that also failed."""
         learned, x = self._of(key), self._size(key, pixels, batch_size)
         for curve, size_bytes in ((learned.ram, reached.ram_bytes), (learned.gpu, reached.gpu_bytes)):
             if size_bytes > 0:
                 curve.add_failure(x, size_bytes)
 
     def drifts(self) -> Mapping[ModelSetKey, Drift]:
-        """How well the estimates of each model set held lately; those without a page are left out."""
+        """How well the estimates of each model set with pages held lately."""
         return {key: _drift(learned.ratios) for key, learned in self._learned.items() if learned.ratios}
 
     def measured(self, key: ModelSetKey) -> MeasuredMemory | None:
@@ -183,7 +183,7 @@ class LearningEstimator:
     def restore(self, snapshot: Mapping[str, JsonValue]) -> None:
         """Take over what `snapshot` gave, in place of what was learned so far.
 
-        Engines that are gone are passed over, and those that run on something else since.
+        It ignores engines that are gone, and engines with another runtime.
 
         Raises:
             ValueError: It is not such a snapshot, or of another version; nothing is changed.
@@ -218,9 +218,9 @@ class LearningEstimator:
         return self._learned[key]
 
     def _least(self, key: ModelSetKey) -> int:
-        """A reader is promised its seed whatever it took: what a document holds of it goes by no size known before.
+        """The least reservation: for a reader its seed, because its memory depends on no size that is known before.
 
-        After hundreds of small pages, a long scan would otherwise be more than was ever seen.
+        After hundreds of small pages, a long scan would otherwise exceed everything seen so far.
         """
         seed = self._seed(key)
         return seed.base.ram_bytes + seed.fixed.ram_bytes if key.is_reader else 0

@@ -5,8 +5,8 @@
     trim, evict, kill (pool) ◀── orders ──────── decide(): levels, reliefs, kills
                                                  └─ a kill the loop has not carried out within 5 ms: SIGKILL
 
-It watches from a thread because the moment memory runs out is the moment an event loop is likely to be late (paging,
-a long callback, a garbage collection): a blocked loop delays evictions, never the kill.
+It watches from a thread because an event loop is likely to be late when memory runs out (paging, a long callback, a
+garbage collection): a blocked loop delays evictions, never the kill.
 """
 
 import asyncio
@@ -42,12 +42,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class GuardConfig:
-    """What can be set of the guard.
+    """The configuration of the guard.
 
     Attributes:
         rules: Levels, polling and kills.
-        caps: The most that Pagemill itself may use of a device, where that is less than there is.
-        most_passes: How often a request that waits for memory may be passed by smaller ones.
+        caps: The most that Pagemill itself may use of a device, if less than the device has.
+        most_passes: How often smaller requests may overtake a request that waits for memory.
     """
 
     rules: GuardRules = field(default_factory=GuardRules)
@@ -56,21 +56,21 @@ class GuardConfig:
 
     @property
     def margin(self) -> float:
-        """The share of a limit that is never promised: promises end where the hard level begins."""
+        """The share of a limit that is never reserved: reservations end at the hard level."""
         return 1 - self.rules.levels.hard / 100
 
 
 class MemoryGuard:
-    """`MemoryAdmission` that is true: measured, watched, enforced. Runs in the server process.
+    """The real `MemoryAdmission`: it measures, watches and enforces. Runs in the server process.
 
-    Everything but `run_once`, `level` and `devices` is to be called from the event loop. It admits as soon as it is
-    made; it watches from `start` to `stop`. Workers need it before they can be, and so do those who hear of levels: it
-    is shown the former by `watch`, and knows the latter by `listen`.
+    Call everything except `run_once`, `level` and `devices` from the event loop. It admits work at once, and watches
+    from `start` to `stop`. Workers and listeners need the guard before they exist, so `watch` and `listen` pass them in
+    later.
 
     Args:
-        config: What was set.
+        config: The configuration.
         machine: The probes.
-        clock: Monotonic time of looks.
+        clock: Monotonic time of measurements.
     """
 
     def __init__(self, config: GuardConfig, *, machine: Machine, clock: Clock) -> None:
@@ -93,7 +93,7 @@ class MemoryGuard:
     # --- admission ---------------------------------------------------------------------------------------------------
 
     def reserve(self, owner: str, device: DeviceId, need: MemoryNeed) -> Reservation | None:
-        """Promise memory now, or None; see `MemoryAdmission`. Nobody passes a request that has waited its turns."""
+        """Reserve memory now, or None; see `MemoryAdmission`. It overtakes no request that was passed too often."""
         reservation = self._line.try_now(owner, device, need)
         self._woken.set()
         return reservation
@@ -101,30 +101,30 @@ class MemoryGuard:
     async def reserve_when_free(
         self, owner: str, device: DeviceId, need: MemoryNeed, *, wait: timedelta
     ) -> Reservation | None:
-        """Promise memory as soon as it fits and is this request's turn; see `MemoryAdmission`."""
+        """Reserve memory as soon as it fits and is this request's turn; see `MemoryAdmission`."""
         reservation = await self._line.wait(owner, device, need, wait=wait)
         self._woken.set()
         return reservation
 
     def resize(self, reservation: Reservation, need: MemoryNeed) -> Reservation | None:
-        """Change a promise; see `MemoryAdmission`."""
+        """Change a reservation; see `MemoryAdmission`."""
         resized = self._ledger.resize(reservation, need)
         self._woken.set()
         self._line.serve()
         return resized
 
     def release(self, reservation: Reservation) -> None:
-        """Take a promise back, and serve those who wait."""
+        """Release a reservation, and serve those who wait."""
         self._ledger.release(reservation)
         self._line.serve()
 
     def level(self, device: DeviceId) -> MemoryLevel:
-        """The level at the last look; `HARD` for a device that is not there (any more)."""
+        """The level at the last measurement; `HARD` for a missing device."""
         absent = MemoryLevel.HARD if self._memory.levels else MemoryLevel.NORMAL
         return self._memory.levels.get(device, absent)
 
     def devices(self) -> Sequence[DeviceMemory]:
-        """Every device that is there, measured now."""
+        """Every device, measured now."""
         return [
             DeviceMemory(
                 device,
@@ -144,25 +144,25 @@ class MemoryGuard:
         return self._short_at.get(device, -math.inf) >= since
 
     def accounts(self) -> Mapping[DeviceId, Account]:
-        """The books of every device that is there, measured now: what could be promised, and why not more."""
+        """The account of every device, measured now: what can be reserved, and why no more."""
         return self._ledger.accounts()
 
     # --- service -----------------------------------------------------------------------------------------------------
 
     def watch(self, workers: WatchedWorkers) -> None:
-        """Watch these workers, from the next look on."""
+        """Watch these workers from the next measurement on."""
         self._workers = workers
 
     def listen(self, on_level: OnLevel) -> None:
-        """Tell this listener of every change of level; twice is no error."""
+        """Call this listener for every change of level; adding it twice is no error."""
         if on_level not in self._listeners:
             self._listeners = (*self._listeners, on_level)
 
     async def start(self) -> None:
-        """Begin to watch; the first look is taken before this returns. Twice is no error.
+        """Start to watch; it measures once before it returns. Starting twice is no error.
 
         Raises:
-            RuntimeError: It was shown no workers.
+            RuntimeError: `watch` was not called.
         """
         if self._workers is None:
             raise RuntimeError("The memory guard has no workers to watch; call `watch` before `start`.")
@@ -175,7 +175,7 @@ class MemoryGuard:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Watch no more; twice is no error. Promises stay, and can be released."""
+        """Stop watching; stopping twice is no error. Reservations remain, and can be released."""
         self._stopping.set()
         self._woken.set()
         thread, self._thread = self._thread, None
@@ -185,10 +185,10 @@ class MemoryGuard:
             asked.cancel()
 
     def run_once(self) -> float:
-        """Look once and act on it.
+        """Measure once, and act on it.
 
         Returns:
-            Seconds after which to look again.
+            Seconds until the next measurement.
         """
         self._memory, orders = decide(self._memory, self._look(), self._config.rules)
         self._carry_out(orders)
@@ -252,7 +252,7 @@ class MemoryGuard:
             self._tell(self._serve)
 
     def _kill(self, kill: Kill) -> None:
-        """Have the pool do it, which so knows the cause; a loop too busy for that is not waited for."""
+        """Let the pool kill the worker, so that it knows the cause; do not wait for a busy event loop."""
         worker = kill.worker
         logger.warning("memory guard ends worker %s (pid %d): %s", worker.worker_id, worker.pid, kill.cause)
         process = self._machine.hold(worker.pid)

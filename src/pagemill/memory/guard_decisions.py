@@ -1,4 +1,4 @@
-"""What the memory guard does about what it sees: one look at the machine in, orders out. No clock, no process here."""
+"""The memory guard's decisions: one measurement of the machine in, orders out. No clock, no process here."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ class GuardRules:
     """The guard's rules.
 
     Attributes:
-        over_reservation: A busy worker that holds more than this many times its reservation is ended.
-        kill_settles_s: The longest the next kill waits for the memory of the last one to be back.
-        kill_grace_s: How long the event loop has to carry out a kill before it is done without it.
-        relief_every_s: The shortest time between two evictions for the same device and level.
-        stalled_from: Where processes wait for memory this share of the time, it is looked as often as can be.
+        over_reservation: Kill a busy worker that holds more than this many times its reservation.
+        kill_settles_s: Longest wait of the next kill for the memory of the last one.
+        kill_grace_s: Time for the event loop to carry out a kill before the guard does it itself.
+        relief_every_s: Shortest time between two evictions for the same device and level.
+        stalled_from: If processes wait for memory this share of the time, measure as often as possible.
     """
 
     levels: Levels = field(default_factory=Levels)
@@ -33,12 +33,12 @@ class GuardRules:
 
 @dataclass(frozen=True)
 class Look:
-    """All there is to see at one moment.
+    """All measurements of one moment.
 
     Attributes:
         at: Monotonic seconds.
-        uses: By worker_id; a worker that is missing holds nothing (any more).
-        stalled: The share of the time in which some process waited for memory lately: a hint, see `GuardRules`.
+        uses: By worker_id; a missing worker holds nothing (any more).
+        stalled: Share of the last seconds in which some process waited for memory: a hint, see `GuardRules`.
     """
 
     at: float
@@ -50,7 +50,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Kill:
-    """A worker that is to die, or was told to at `at`."""
+    """A worker to kill, or killed at `at`."""
 
     worker: WatchedWorker
     cause: LossCause
@@ -59,7 +59,7 @@ class Kill:
 
 @dataclass(frozen=True)
 class Relief:
-    """Idle workers are to give memory back: trimmed and evicted (soft), or all evicted (hard and above)."""
+    """An order for idle workers to return memory: trim and evict (soft), or evict all (hard and above)."""
 
     device: DeviceId
     level: MemoryLevel
@@ -68,12 +68,12 @@ class Relief:
 
 @dataclass(frozen=True)
 class Memory:
-    """What the guard remembers from look to look.
+    """What the guard remembers between measurements.
 
     Attributes:
-        looks: The last two.
-        kills: Those whose memory is not seen back yet.
-        reliefs: The last for each device.
+        looks: The last two measurements.
+        kills: Kills whose memory has not come back yet.
+        reliefs: The last relief of each device.
     """
 
     levels: Mapping[DeviceId, MemoryLevel] = field(default_factory=dict)
@@ -84,10 +84,10 @@ class Memory:
 
 @dataclass(frozen=True)
 class Orders:
-    """What is to be done now.
+    """What to do now.
 
     Attributes:
-        wait_s: Seconds to the next look.
+        wait_s: Seconds until the next measurement.
     """
 
     changes: tuple[LevelChanged, ...]
@@ -97,7 +97,7 @@ class Orders:
 
 
 def decide(before: Memory, look: Look, rules: GuardRules) -> tuple[Memory, Orders]:
-    """One step: from what was remembered and what is seen, to what is remembered now and what is to be done."""
+    """One step: from memory and measurement to new memory and orders."""
     rates = {device: fill_rate(before.looks, look, device) for device in look.readings}
     levels = {
         device: next_level(
@@ -126,9 +126,9 @@ def decide(before: Memory, look: Look, rules: GuardRules) -> tuple[Memory, Order
 
 
 def fill_rate(earlier: Sequence[Look], look: Look, device: DeviceId) -> float:
-    """Bytes a second by which use has grown over the last two polls; below zero while it shrinks.
+    """Bytes per second by which use has grown over the last two polls; negative while it shrinks.
 
-    Two, so that one sudden step within a worker's promise is not taken for a flood.
+    It uses two polls, so that a single step within a worker's reservation does not look like a flood.
     """
     then = next((past for past in earlier if device in past.readings), None)
     if then is None or look.at <= then.at:
@@ -137,14 +137,14 @@ def fill_rate(earlier: Sequence[Look], look: Look, device: DeviceId) -> float:
 
 
 def is_settled(kill: Kill, look: Look, rules: GuardRules) -> bool:
-    """Whether the memory of a killed worker is back, or has been waited for long enough."""
+    """Whether the memory of a killed worker is back, or the guard has waited for it long enough."""
     return kill.worker.worker_id not in look.uses or look.at - kill.at >= rules.kill_settles_s
 
 
 def choose_kills(
     levels: Mapping[DeviceId, MemoryLevel], look: Look, pending: Sequence[Kill], rules: GuardRules
 ) -> tuple[Kill, ...]:
-    """Who is to die: whoever is far over its own reservation; else, in an emergency, one, and one at a time."""
+    """The workers to kill: those far over their own reservation; otherwise, in an emergency, one at a time."""
     doomed = {kill.worker.worker_id for kill in pending}
     doomed |= {worker.worker_id for worker in look.workers if worker.unkillable}
     alive = [worker for worker in look.workers if worker.worker_id in look.uses and worker.worker_id not in doomed]
@@ -160,7 +160,7 @@ def choose_kills(
 
 
 def is_over_reservation(worker: WatchedWorker, use: WorkerUse, factor: float) -> bool:
-    """Whether a busy worker holds more than `factor` times what it was promised, of host or GPU memory."""
+    """Whether a busy worker holds more than `factor` times its reservation of host or GPU memory."""
     if worker.busy_since is None:
         return False
     ram, gpu = worker.reserved.ram_bytes, worker.reserved.gpu_bytes
@@ -170,10 +170,10 @@ def is_over_reservation(worker: WatchedWorker, use: WorkerUse, factor: float) ->
 def choose_victim(
     workers: Sequence[WatchedWorker], uses: Mapping[str, WorkerUse], device: DeviceId
 ) -> WatchedWorker | None:
-    """Whom to kill for a device in an emergency: one whose death helps and costs least.
+    """The worker to kill for a device in an emergency: one whose death helps and costs least.
 
-    A worker over its promise first (it is at fault); then the newest chunk (least work is lost; pages that are done are
-    never redone); then the largest idle worker, which evictions under way have not reached.
+    First a worker over its reservation, which is to blame; then the newest chunk, which loses the least work (finished
+    pages are never read again); then the largest idle worker, which evictions have not reached yet.
     """
     helpful = [worker for worker in workers if device in (CPU, worker.key.device)]
     return max(helpful, key=lambda worker: _rank(worker, uses[worker.worker_id]), default=None)
@@ -187,7 +187,7 @@ def _rank(worker: WatchedWorker, use: WorkerUse) -> tuple[bool, bool, float, int
 def choose_reliefs(
     levels: Mapping[DeviceId, MemoryLevel], last: Iterable[Relief], at: float, rules: GuardRules
 ) -> tuple[Relief, ...]:
-    """Which devices' idle workers are to give back: at once when a level is entered, then at most so often."""
+    """The devices whose idle workers must return memory: at once when a level begins, then at most this often."""
     recent = {relief.device: relief.level for relief in last if at - relief.at < rules.relief_every_s}
     return tuple(
         Relief(device, level, at) for device, level in levels.items() if level > recent.get(device, MemoryLevel.NORMAL)
@@ -202,7 +202,7 @@ def _changes(
 
 
 def _runways(look: Look, rates: Mapping[DeviceId, float], rules: GuardRules) -> Iterable[Runway]:
-    """The lines ahead: every device's limit, and of every busy worker the most it may hold."""
+    """The limits ahead: that of every device, and the most that every busy worker may hold."""
     presumed = rules.polling.presumed_bytes_per_s if look.workers else 0.0
     for device, reading in look.readings.items():
         yield Runway(reading.slack_bytes, max(presumed, rates[device]))

@@ -1,4 +1,4 @@
-"""Who was promised which bytes. The promises are kept here; whether one may be made is decided in `admission`."""
+"""Who has reserved which bytes. The ledger keeps reservations; `admission` decides whether one is allowed."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from pagemill.memory.admission import Account, WorkerUse, admits, level_admits, 
 
 @dataclass(frozen=True)
 class Measurement:
-    """All devices and all workers, measured together: workers first, so that growth in between errs to the safe side.
+    """All devices and all workers, measured together: workers first, so that growth in between errs on the safe side.
 
     Attributes:
         readings: By device.
@@ -39,10 +39,10 @@ def _always_normal(_device: DeviceId) -> MemoryLevel:
 
 
 class MemoryLedger:
-    """Reservations by owner, host and GPU memory apart, atomic over both. May be called from any thread.
+    """Reservations by owner, separate for host and GPU memory, atomic over both. Any thread may call it.
 
-    Runs in the server process. `measure` and `level` are called for every decision; `margin` is the share of every
-    limit that is never promised.
+    Runs in the server process. It calls `measure` and `level` for every decision; `margin` is the share of every limit
+    that is never reserved.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class MemoryLedger:
         self._lock = threading.RLock()
 
     def reserve(self, owner: str, device: DeviceId, need: MemoryNeed) -> Reservation | None:
-        """Promise memory, on the host and the GPU or on neither; None where it does not fit now.
+        """Reserve memory, on the host and the GPU or on neither; None if it does not fit now.
 
         Raises:
-            NeverFits: It would not fit if nobody else were there, with the numbers.
+            NeverFits: It would not fit even if nothing else used the device; the error has the numbers.
             DeviceUnavailable: There is no such device.
         """
         with self._lock:
@@ -78,13 +78,13 @@ class MemoryLedger:
             return reservation
 
     def resize(self, reservation: Reservation, need: MemoryNeed) -> Reservation | None:
-        """Change what was promised; shrinking always succeeds.
+        """Change a reservation; shrinking always succeeds.
 
         Returns:
-            The reservation as it is now; None where growth does not fit now, or it was released before.
+            The new reservation; None if growth does not fit now, or the reservation was released before.
 
         Raises:
-            NeverFits: It would not fit if nobody else were there, so waiting is in vain; with the numbers.
+            NeverFits: It would not fit even if nothing else used the device, so do not wait; the error has the numbers.
         """
         with self._lock:
             held = self._reservations.get(reservation.reservation_id)
@@ -102,26 +102,26 @@ class MemoryLedger:
             return resized
 
     def release(self, reservation: Reservation) -> None:
-        """Take the promise back; twice is no error."""
+        """Release the reservation; releasing twice is no error."""
         with self._lock:
             self._reservations.pop(reservation.reservation_id, None)
 
     def accounts(self) -> Mapping[DeviceId, Account]:
-        """The books of every device that is there, measured now."""
+        """The account of every device, measured now."""
         with self._lock:
             return self._accounts()
 
     def note(self, measured: Measurement) -> Mapping[DeviceId, Account]:
-        """Take notice of a measurement made for another purpose: it may show what others and the server use.
+        """Note a measurement made for another purpose: it may show what others and the server use.
 
         Returns:
-            The books by it.
+            The accounts according to it.
         """
         with self._lock:
             return self._accounts(measured)
 
     def promised_bytes(self, device: DeviceId) -> int:
-        """What was promised of that device altogether."""
+        """All reservations of that device together."""
         with self._lock:
             return sum(self._promised(device).values())
 

@@ -1,4 +1,4 @@
-"""How near to its limit a device is, and when to look again: functions from values to values."""
+"""How near a device is to its limit, and when to measure again: functions from values to values."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pagemill.domain.memory import MIB, MemoryLevel, MemoryReading
 
 @dataclass(frozen=True)
 class Levels:
-    """Per cent of a device's limit at which each level is entered; each is left `hysteresis` points below."""
+    """Percentage of a device's limit at which each level begins; each ends `hysteresis` points lower."""
 
     soft: int = 80
     hard: int = 90
@@ -16,7 +16,7 @@ class Levels:
     hysteresis: int = 5
 
     def entry(self, level: MemoryLevel) -> int:
-        """The per cent at which the level is entered."""
+        """The percentage at which the level begins."""
         match level:
             case MemoryLevel.NORMAL:
                 return 0
@@ -28,19 +28,18 @@ class Levels:
                 return self.emergency
 
     def soft_excess(self, reading: MemoryReading) -> int:
-        """Bytes that must come back for the soft level to be left."""
+        """Bytes that must come back to leave the soft level."""
         return max(0, reading.held_bytes - reading.limit_bytes * (self.soft - self.hysteresis) // 100)
 
 
 @dataclass(frozen=True)
 class Polling:
-    """When to look again.
+    """When to measure again.
 
     Attributes:
-        shortest_s: Never sooner.
-        longest_s: Never later.
-        presumed_bytes_per_s: How fast a worker that has not begun to fill memory may begin to: about what one core can
-            touch of fresh pages.
+        shortest_s: Shortest time.
+        longest_s: Longest time.
+        presumed_bytes_per_s: How fast a worker may start to fill memory: about as fast as one core can touch new pages.
     """
 
     shortest_s: float = 0.020
@@ -50,14 +49,14 @@ class Polling:
 
 @dataclass(frozen=True)
 class Runway:
-    """Bytes to a line that must not be crossed, and how fast it comes nearer."""
+    """Bytes until a limit, and how fast it comes closer."""
 
     free_bytes: int
     bytes_per_s: float
 
     @property
     def seconds(self) -> float:
-        """Time until the line is reached at this rate."""
+        """Time until the limit at this rate."""
         return self.free_bytes / self.bytes_per_s if self.bytes_per_s > 0 else float("inf")
 
 
@@ -66,8 +65,8 @@ def next_level(
 ) -> MemoryLevel:
     """The level after a reading.
 
-    A level is entered at its per cent of the limit and left `hysteresis` points below. The emergency is also entered
-    where the present rate reaches the limit within two polls, even of the shortest.
+    A level begins at its percentage of the limit and ends `hysteresis` points lower. The emergency also begins if the
+    present rate would reach the limit within two of the shortest polls.
     """
     runway = Runway(reading.slack_bytes, bytes_per_s)
     if runway.seconds <= 2 * polling.shortest_s:
@@ -82,6 +81,6 @@ def _is_on(level: MemoryLevel, reading: MemoryReading, previous: MemoryLevel, le
 
 
 def poll_interval(runways: Iterable[Runway], polling: Polling) -> float:
-    """Seconds to the next look: half the time to the nearest line, so that every line is two polls away."""
+    """Seconds until the next measurement: half the time to the nearest limit, so that every limit is two polls away."""
     nearest = min((runway.seconds for runway in runways), default=float("inf"))
     return min(polling.longest_s, max(polling.shortest_s, nearest / 2))

@@ -1,12 +1,12 @@
-"""Peaks of one kind of memory by size of work, and what follows for a page of another size.
+"""Learns from peaks of one kind of memory, by size of work, what a page of another size needs.
 
-    need(x) = base + fixed + per_pixel · x   until a few pages as large were read
-    need(x) = line(x) + doubt(x)             line = the lowest above all peaks seen, but one in a hundred
+    need(x) = base + fixed + per_pixel · x   until a few pages of this size were read
+    need(x) = line(x) + doubt(x)             line = the lowest above all peaks seen, except one in a hundred
 
-The doubt is about the one page in a hundred that is above all peaks so far, while fewer than a hundred were seen. Were
-the gaps below the line those of an exponential distribution of scale s, the largest of n peaks would stand at the level
-that one in n + 1 exceeds; one in N exceeds s · ln(N ÷ (n + 1)) more; and the mean gap below the largest would be
-s · (1 + 1/2 + … + 1/n - 1), by which s is found (Rényi's spacings). What varies little so gets a narrow doubt.
+The doubt is an allowance for the one page in a hundred that exceeds all peaks so far, while fewer than a hundred were
+seen. If the gaps below the line follow an exponential distribution of scale s, one page in n + 1 exceeds the largest of
+n peaks, and one in N exceeds it by s · ln(N ÷ (n + 1)). The mean gap below the largest is s · (1 + 1/2 + … + 1/n - 1),
+which gives s (Rényi's spacings). So memory that varies little gets a small doubt.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ from pagemill.memory.envelope import Line, Point, envelope
 
 WINDOW = 256
 _IMAGE = 3.0
-"""Bytes a pixel of a page image: what every need rises by, where a seed does not say."""
+"""Bytes per pixel of a page image: the slope of every need if the seed gives none."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,16 @@ class EstimatorConfig:
     """How cautious the estimate is.
 
     Attributes:
-        one_in: Of so many pages one may need more than it was promised.
-        variation: Share by which peaks of one page vary from run to run; the doubt is never of a smaller scale.
-        few: With fewer pages alike than this the seed still counts; of fewer in all, how they scatter says nothing.
+        one_in: One page in this many may need more than its reservation.
+        variation: Share by which peaks of one page vary from run to run; the doubt is never smaller than this scale.
+        few: With fewer similar pages than this, the seed counts; with fewer in all, their scatter is unknown.
         base_margin: Share added to the largest loaded, idle size seen.
-        after_failure: What a failed run reached is multiplied by this to get the least that may be enough.
-        refuted_by: So many pages as large, read with less, and a failure no longer counts.
-        steepest: Beyond the largest page seen the line rises at most so many times as fast as the seed: two pages of
-            almost one size say nothing of one that is ten times as large.
-        far: A page that took so many times what is usual (for its size) stands apart …
-        rare: … and does not count at a first try while it is the only one as large, or one of so many.
+        after_failure: Factor from the peak of a failed run to the least that may be enough.
+        refuted_by: After this many pages of its size were read with less, a failure no longer counts.
+        steepest: Beyond the largest page seen, the line rises at most this many times as fast as the seed: two pages
+            of nearly the same size say nothing about one ten times as large.
+        far: A page that took this many times the usual (for its size) is an outlier …
+        rare: … and does not count at a first attempt while it is the only one of its size, or one in this many.
     """
 
     one_in: int = 100
@@ -52,7 +52,7 @@ class EstimatorConfig:
 
 @dataclass
 class Failure:
-    """At size `x`, `reached` bytes were not enough; `refutations` pages have said otherwise since."""
+    """At size `x`, `reached` bytes were not enough; since then, `refutations` pages needed less."""
 
     x: float
     reached: float
@@ -61,7 +61,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class _Fit:
-    """The line above the points; how widely they scatter below it, bytes; and the largest size among them."""
+    """The line above the points; their scatter below it, in bytes; and the largest size among them."""
 
     line: Line
     scale: float
@@ -84,14 +84,14 @@ class PeakCurve:
         self._fits: dict[bool, _Fit | None] = {}
 
     def at(self, x: float, *, climbed: bool) -> int:
-        """What a page needs at its first try, or after it has climbed: then whatever was seen counts."""
+        """The need of a page at its first attempt, or after it has climbed: then everything seen counts."""
         alike = self._alike(x)
         seeded = self._seed.at(x) if alike < self._config.few else 0.0
         usual = max(self._learned(x, alike, everything=False), seeded)
         return ceil(max(usual, self._learned(x, alike, everything=True), self._least(x)) if climbed else usual)
 
     def modestly_at(self, x: float) -> int:
-        """What may be enough: the seed, or the middle of what was read where that is less."""
+        """The least that may be enough: the seed, or the median of the pages read if that is less."""
         share = min(1.0, self._middle()) if self._alike(x) >= self._config.few else 1.0
         return ceil(share * self._seed.at(x))
 
@@ -99,13 +99,13 @@ class PeakCurve:
         return sum(seen >= x / 2 for seen, _ in self.points)
 
     def _middle(self) -> float:
-        """What pages took, as a share of the seed: of so many one half more, the other half less."""
+        """The median of what pages took, as a share of the seed."""
         if len(self.points) < self._config.few:
             return 1.0
         return median(peak / max(1.0, self._seed.at(x)) for x, peak in self.points)
 
     def _usual(self) -> Sequence[Point]:
-        """All points but the rare ones that stand far above what is usual."""
+        """All points except rare ones far above the usual."""
         usual = self._config.far * self._middle()
         far = [(x, peak) for x, peak in self.points if peak > usual * max(1.0, self._seed.at(x))]
         rare = {
@@ -115,7 +115,7 @@ class PeakCurve:
         return [point for point in self.points if point not in left_out]
 
     def add(self, x: float, peak: float) -> None:
-        """A page of that size was read, and took so many bytes."""
+        """Add a page of this size that was read, with its peak in bytes."""
         self.points.append((x, peak))
         self._fits.clear()
         for failure in self.failures:
@@ -123,23 +123,23 @@ class PeakCurve:
         self.failures = [failure for failure in self.failures if failure.refutations < self._config.refuted_by]
 
     def add_failure(self, x: float, reached: float) -> None:
-        """Keep it, unless a smaller size is known to have needed as much; forget those it makes needless."""
+        """Keep the failure unless a smaller size needed as much; drop failures that it makes redundant."""
         if any(known.x <= x and known.reached >= reached for known in self.failures):
             return
         kept = [known for known in self.failures if known.x < x or known.reached > reached]
         self.failures = [*kept, Failure(x, reached)]
 
     def restore(self, points: Iterable[Point], failures: Iterable[tuple[float, float, int]]) -> None:
-        """Replace what was learned so far; each failure is a size, the bytes reached and its refutations."""
+        """Replace everything learned; each failure is a size, the bytes reached and its refutations."""
         self.points.clear()
         self.points.extend(points)
         self.failures = [Failure(*failure) for failure in failures]
         self._fits.clear()
 
     def _learned(self, x: float, alike: int, *, everything: bool) -> float:
-        """The line and a doubt that shrinks with the pages seen that were alike: at least half as large.
+        """The line, and a doubt that shrinks with the number of similar pages (at least half as large).
 
-        Beyond the largest page seen the line rises at least as the seed does, and at most `steepest` times as fast.
+        Beyond the largest page seen, the line rises at least as fast as the seed, and at most `steepest` times as fast.
         """
         if (fit := self._fitted(everything=everything)) is None:
             return 0.0

@@ -1,4 +1,4 @@
-"""Waiting for memory, fairly: what fits may pass what does not, but only so often."""
+"""Fair waiting for memory: a request that fits may overtake one that does not, but only so often."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -15,10 +15,10 @@ Granted = TypeVar("Granted")
 
 @dataclass(frozen=True)
 class Waiter:
-    """A request that waits.
+    """A waiting request.
 
     Attributes:
-        passed: How often a later one was served before it.
+        passed: How often a later request was served before it.
     """
 
     number: int
@@ -29,18 +29,18 @@ class Waiter:
 
     @property
     def pools(self) -> frozenset[DeviceId]:
-        """The devices it wants memory of."""
+        """The devices whose memory it needs."""
         return frozenset(device for device, asked in demands(self.device, self.need).items() if asked)
 
 
 def first_served(
     line: Iterable[Waiter], attempt: Callable[[Waiter], Granted | None], *, most_passes: int
 ) -> tuple[Waiter, Granted] | None:
-    """The first of the line that may try and is granted something; None where nobody is.
+    """The first request in line that may try and gets its memory; None if there is none.
 
-    One that was passed `most_passes` times is a barrier: nobody behind it gets anything of the devices it waits for,
-    until it is served or gives up. So a large request waits a bounded number of turns, and small ones need not wait
-    for it in the meantime.
+    A request that was passed `most_passes` times is a barrier: no request behind it gets memory of its devices until it
+    is served or gives up. So a large request waits a bounded number of turns, and until then small ones need not wait
+    for it.
     """
     barred: frozenset[DeviceId] = frozenset()
     for waiter in line:
@@ -53,7 +53,7 @@ def first_served(
 
 
 def after_serving(line: Sequence[Waiter], served: Waiter) -> list[Waiter]:
-    """The line without the one that was served; those before it that want the same devices have been passed."""
+    """The line without the served request; it has passed those before it that need the same devices."""
     before = [
         waiter if waiter.pools.isdisjoint(served.pools) else replace(waiter, passed=waiter.passed + 1)
         for waiter in line
@@ -65,7 +65,7 @@ def after_serving(line: Sequence[Waiter], served: Waiter) -> list[Waiter]:
 class WaitingLine:
     """Requests for memory in order of arrival. Used from the event loop only.
 
-    `reserve` and `release` are the ledger's; `serve` is to be called whenever memory may have become free.
+    `reserve` and `release` are the ledger's. Call `serve` whenever memory may have become free.
     """
 
     def __init__(
@@ -83,14 +83,14 @@ class WaitingLine:
         self._numbers = count(1)
 
     def __len__(self) -> int:
-        """How many wait."""
+        """The number of waiting requests."""
         return len(self._line)
 
     def try_now(self, owner: str, device: DeviceId, need: MemoryNeed) -> Reservation | None:
-        """Reserve without waiting. It counts as passing those who wait, and may not where one of them is a barrier.
+        """Reserve without waiting. This passes all who wait, so it is not allowed if one of them is a barrier.
 
         Raises:
-            NeverFits: It would not fit if nobody else were there.
+            NeverFits: It would not fit even if nothing else used the device.
             DeviceUnavailable: There is no such device.
         """
         newcomer = self._newcomer(owner, device, need)
@@ -105,10 +105,10 @@ class WaitingLine:
         return reservation
 
     async def wait(self, owner: str, device: DeviceId, need: MemoryNeed, *, wait: timedelta) -> Reservation | None:
-        """Reserve as soon as it is this request's turn and fits; None where `wait` passed first.
+        """Reserve as soon as it is this request's turn and fits; None if `wait` passes first.
 
         Raises:
-            NeverFits: It would not fit if nobody else were there.
+            NeverFits: It would not fit even if nothing else used the device.
             DeviceUnavailable: There is no such device.
         """
         waiter = self._newcomer(owner, device, need)
@@ -129,7 +129,7 @@ class WaitingLine:
         return answer.result() if answer.done() else None
 
     def serve(self) -> None:
-        """Give everybody what can be given now."""
+        """Serve every request that can be served now."""
         while served := self._next():
             self._answer(*served)
 

@@ -1,1 +1,1 @@
-"""The JSON that client, command line and web exchange, written down once."""
+"""The JSON that client, command line and web exchange, defined once."""

@@ -1,4 +1,4 @@
-"""What goes over the wire of documents that were sent together."""
+"""The JSON of batches of documents."""
 
 from datetime import datetime
 from typing import Self
@@ -10,7 +10,7 @@ from pagemill.wire.wire_model import WireModel
 
 
 class BatchLinksWire(WireModel):
-    """Where to go from here."""
+    """Links of the batch."""
 
     self: str
     tasks: str
@@ -27,18 +27,18 @@ class BatchLinksWire(WireModel):
 
 
 class BatchWire(WireModel):
-    """Documents that were sent together, as they stand."""
+    """Documents sent together, as they are now."""
 
     batch_id: str
     status: TaskStatus
-    """Of all together: while any is not over, queued, running or cancelling; then as of a task with many pages."""
+    """Status of the whole batch: queued, running or cancelling until all tasks have ended, then the result."""
     created_at: datetime
     documents: int
-    """That were sent."""
+    """Number of documents sent."""
     tasks: dict[TaskStatus, int]
-    """How many tasks stand where; those that were deleted since are not counted."""
+    """Number of tasks in each status, without deleted tasks."""
     progress: ProgressWire
-    """Pages, of all tasks together."""
+    """Pages of all tasks."""
     links: BatchLinksWire
 
     @classmethod
@@ -52,7 +52,7 @@ class BatchListWire(WireModel):
 
     batches: list[BatchWire]
     next: str | None
-    """Where the older ones are; also in the Link header."""
+    """URL of the next page with older batches; also in the Link header."""
 
 
 def batch_path(batch_id: str, *, root: str) -> str:

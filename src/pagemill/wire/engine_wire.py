@@ -1,4 +1,4 @@
-"""Engines as they go over the wire. Sizes are MiB, durations seconds."""
+"""The JSON of engines. Sizes are MiB, durations seconds."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -16,12 +16,12 @@ from pagemill.wire.wire_model import WireModel
 
 
 class WorkerMemoryWire(WireModel):
-    """What a worker takes of its device."""
+    """Memory of a worker on its device."""
 
     idle_mb: int
     """Loaded and idle."""
     page_mb: int
-    """At the peak of reading an A4 page at 200 dpi, the worker included."""
+    """At the peak of reading an A4 page at 200 dpi, including the worker."""
 
     @classmethod
     def of(cls, memory: WorkerMemory, device: DeviceId) -> Self:
@@ -30,14 +30,14 @@ class WorkerMemoryWire(WireModel):
 
 
 class MeasuredMemoryWire(WireModel):
-    """What workers were seen to take of their device."""
+    """Measured memory of workers on their device."""
 
     idle_mb: int | None
-    """Loaded and idle; the largest of the last ones."""
+    """Loaded and idle; the largest of the last workers."""
     page_mb: int | None
-    """At the peak of reading a page of any size; the largest of the last ones."""
+    """At the peak of reading a page of any size; the largest of the last pages."""
     pages: int
-    """How many pages that is of."""
+    """Number of pages measured."""
 
     @classmethod
     def of(cls, memory: MeasuredMemory, device: DeviceId) -> Self:
@@ -47,12 +47,12 @@ class MeasuredMemoryWire(WireModel):
 
 
 class LoadTimeWire(WireModel):
-    """How long loading took."""
+    """Load time."""
 
     seconds: float
     """Median of the last loads."""
     loads: int
-    """How many that is of."""
+    """Number of loads."""
 
 
 class EngineDeviceWire(WireModel):
@@ -60,9 +60,9 @@ class EngineDeviceWire(WireModel):
 
     device: str
     seed: WorkerMemoryWire
-    """Figures that are shipped."""
+    """Shipped figures."""
     estimate: WorkerMemoryWire
-    """What is reserved now, after all that was learned."""
+    """Present reservation, after learning."""
     measured: MeasuredMemoryWire | None
     load_time: LoadTimeWire | None
 
@@ -83,7 +83,7 @@ class ProfileWire(WireModel):
 
     name: str
     languages: list[str]
-    """ISO 639 codes; empty where they are not known before the models are loaded."""
+    """ISO 639 codes; empty if they are unknown until the models load."""
     devices: list[EngineDeviceWire]
     """Every device of this server that it can use."""
 
@@ -98,15 +98,15 @@ class EngineWire(WireModel):
 
     name: str
     version: str | None
-    """None where it is not installed."""
+    """Version; null if it is not installed."""
     usable: bool
     reason: str | None
-    """Why it cannot be used here, and what to do."""
+    """Why it is unavailable here, and what to do."""
     device_kinds: list[str]
     profiles: list[ProfileWire]
     """The default first."""
     resident: list[ModelSetWire]
-    """Its model sets that are loaded now."""
+    """Its loaded model sets."""
 
     @classmethod
     def of(cls, engine: EngineReport) -> Self:

@@ -1,4 +1,4 @@
-"""How the service is doing, as it goes over the wire: `GET /tasks/metrics`."""
+"""The JSON of the service's metrics: `GET /tasks/metrics`."""
 
 from typing import Self
 
@@ -9,14 +9,14 @@ from pagemill.wire.wire_model import WireModel
 
 
 class TaskCountsWire(WireModel):
-    """How many tasks there are; what no task has is left out, but for the status."""
+    """Numbers of tasks, in all and by status, device, priority and engine."""
 
     total: int
     by_status: dict[TaskStatus, int]
     by_device: dict[str, int]
-    """Where they run or are to run."""
+    """By the device where they run or will run."""
     by_priority: dict[int, int]
-    """Their present one, the highest first."""
+    """By their present priority, the highest first."""
     by_engine: dict[str, int]
 
 
@@ -24,34 +24,34 @@ class PlacesWire(WireModel):
     """Services of one kind."""
 
     capacity: int
-    """How many there may be."""
+    """Their limit."""
     in_use: int
     utilization: float
     """Share in use, 0 … 1."""
 
 
 class PoolUtilizationWire(WireModel):
-    """How much of the pool is in use."""
+    """Use of the pool."""
 
     total: PlacesWire
     by_device: dict[str, PlacesWire]
-    """Those that recognise."""
+    """Services that recognise, by device."""
     readers: PlacesWire
-    """Those that take text layers and inspect documents."""
+    """Services that read text layers and inspect documents."""
     by_engine: dict[str, PlacesWire]
-    """Resident model sets of each engine."""
+    """Loaded model sets of each engine."""
 
 
 class MetricsWire(WireModel):
-    """How the service is doing."""
+    """Metrics of the service."""
 
     active_tasks: TaskCountsWire
     """Tasks that run, wait for a retry or are being cancelled."""
     queued_tasks: TaskCountsWire
-    """Tasks that wait to be let in."""
+    """Tasks that wait to start."""
     memory_by_device: dict[str, DeviceMemoryWire]
     pool_utilization: PoolUtilizationWire
-    """Services in use of those there may be."""
+    """Services in use, and their limits."""
     average_wait_time: float
     """Seconds from queued to started, of the tasks started in the last hour."""
 

@@ -12,38 +12,38 @@ class RungWire(WireModel):
 
     page: int
     rung: str | None
-    """What was tried next; null: the page was given up."""
+    """The next rung; null: the page failed."""
     reason: str
-    """What it ran into."""
+    """Reason of the failure."""
     device: str
     reached_mb: int
-    """The worker's peak when it failed."""
+    """The worker's peak when the page failed."""
     at: datetime
 
 
 class ReceiptWire(WireModel):
-    """What a task took of the machine."""
+    """What a task used of the machine."""
 
     task_id: str
     estimated_mb: int | None
-    """Peak expected before it ran."""
+    """Expected peak before it ran."""
     reserved_mb: int | None
-    """The highest reservation of any of its batches; null until one ended."""
+    """The highest reservation of any of its chunks; null until one has ended."""
     peak_mb: int | None
-    """Highest peak of any worker on any of its pages; null until one ran."""
+    """Highest peak of any worker on any of its pages; null until a page has run."""
     devices: list[str]
-    """Where its pages were worked, in the order they came to it."""
+    """Devices that worked on its pages, in order of first use."""
     rungs: list[RungWire]
-    """What was done when memory ran out, in order."""
+    """Steps up the out-of-memory ladder, in order."""
     retries: dict[str, int]
-    """Times a page was tried again, by reason."""
+    """Number of page retries, by reason."""
     workers_lost: dict[str, int]
     """Workers that died with one of its pages, by cause."""
     memory_warnings: int
     waited_s: float
     """Time in the queue."""
     worked_s: float
-    """Time workers spent on the pages that were read."""
+    """Time that workers spent on pages they read."""
     is_final: bool
 
     @classmethod

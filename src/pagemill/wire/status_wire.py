@@ -1,4 +1,4 @@
-"""The whole service at one moment, as it goes over the wire. Sizes are MiB, durations seconds."""
+"""The JSON of the whole service at one moment. Sizes are MiB, durations seconds."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -20,7 +20,7 @@ from pagemill.wire.wire_model import WireModel
 
 
 class ModelSetWire(WireModel):
-    """One resident model set: a process."""
+    """One loaded model set: a process."""
 
     worker_id: str
     model_set: str
@@ -28,17 +28,17 @@ class ModelSetWire(WireModel):
     device: str
     pid: int
     references: int
-    """Uses at this moment; it is unloaded only at zero."""
+    """Present uses; only at zero may it be unloaded."""
     idle_s: float
-    """Since its last use."""
+    """Time since its last use."""
     memory_mb: int
-    """Host memory it holds."""
+    """Its host memory."""
     reserved_mb: int
-    """Promised to it on its device."""
+    """Its reservation on its device."""
     service_instance_id: str | None
     """The service that uses it now."""
     unkillable: bool
-    """Its process was killed and does not end: it can do no work, and holds its memory until it ends."""
+    """Its process does not end although Pagemill killed it: it cannot work, and holds its memory until it ends."""
 
     @classmethod
     def of(cls, models: ModelSetSnapshot) -> Self:
@@ -63,7 +63,7 @@ class LaneWire(WireModel):
 
 
 class EvictionWire(WireModel):
-    """One unloading of model sets."""
+    """One unload of model sets."""
 
     at: datetime
     cause: UnloadCause
@@ -81,10 +81,10 @@ class EvictionWire(WireModel):
 
 
 class SpreadWire(WireModel):
-    """How durations are spread, in seconds: so many per cent of them are no longer than these."""
+    """Percentiles of durations, in seconds."""
 
     count: int
-    """How many there were."""
+    """Number of durations."""
     p50_s: float
     p90_s: float
     p99_s: float
@@ -112,14 +112,14 @@ class FailureGroupWire(WireModel):
 
 
 class ForecastWire(WireModel):
-    """What an unfinished task can expect."""
+    """Forecast for an unfinished task."""
 
     task_id: str
     position: int
-    """Its place among the tasks that wait, from 1; 0 once it was let in."""
+    """Its place among the waiting tasks, from 1; 0 once it has started."""
     pages_left: int
     left_s: float | None
-    """About how long it has still to go; null where nothing can be said."""
+    """About how long it still needs; null if that is unknown."""
 
     @classmethod
     def of(cls, forecast: Forecast) -> Self:
@@ -134,15 +134,15 @@ class QueueWire(WireModel):
     active_tasks: int
     queued_tasks: int
     waiting_pages: int
-    """Pages of both that are not done yet."""
+    """Unfinished pages of both."""
     average_wait_s: float
     """From queued to started, of the tasks started in the last hour."""
     oldest_wait_s: float
-    """Of the task that waits longest."""
+    """How long the oldest waiting task has waited."""
     page_s: float | None
-    """Mean time a worker spent on a page in the last hour."""
+    """Mean time of a worker on a page in the last hour."""
     tasks: dict[TaskStatus, int]
-    """How many there are in each status."""
+    """Number of tasks in each status."""
     oldest_by_priority: list[PriorityWaitWire]
     """The highest priority first."""
     waits: SpreadWire
@@ -152,7 +152,7 @@ class QueueWire(WireModel):
     failures: list[FailureGroupWire]
     """Tasks that failed or expired in the last day, the commonest reason first."""
     line: list[ForecastWire]
-    """Unfinished tasks that were let in, then those that wait, in the order they come; the first 200 of them."""
+    """The first 200 unfinished tasks: running ones, then waiting ones in their order."""
 
     @classmethod
     def of(cls, queue: QueueSnapshot, forecasts: Iterable[Forecast]) -> Self:
@@ -173,29 +173,29 @@ class QueueWire(WireModel):
 
 
 class DurationsWire(WireModel):
-    """How long pages took, counted in classes."""
+    """Histogram of page durations."""
 
     bounds: list[float]
-    """Upper ends of the classes; a last one without end follows."""
+    """Upper bounds of the classes; a last class without a bound follows."""
     counts: list[int]
     total_s: float
 
 
 class WorkWire(WireModel):
-    """What was done since the server was started; numbers only rise."""
+    """Work since the start of the server; numbers only rise."""
 
     pages_read: dict[str, DurationsWire]
-    """By stage: text layers taken, images recognised."""
+    """By stage: text layers read, images recognised."""
     pages_failed: int
     failed_for: dict[TaskFailureReason, int]
-    """Of the pages that failed, how many for each reason."""
+    """Failed pages, by reason."""
     pages_retried: int
     oom_recoveries: dict[str, int]
-    """Failures for want of memory, by what was tried next."""
+    """Out-of-memory failures, by the next rung."""
     worker_losses: dict[str, int]
     """Workers lost while they held a page, by cause."""
     tasks_stalled: int
-    """Tasks in which nothing happened any more, and which were ended for that: each is a fault of the service."""
+    """Tasks that Pagemill ended because nothing happened in them; each is a fault in the service."""
 
     @classmethod
     def of(cls, work: WorkDone) -> Self:
@@ -209,15 +209,15 @@ class StatusWire(WireModel):
 
     devices: dict[str, DeviceMemoryWire]
     server_mb: int
-    """Held by the server process itself."""
+    """Memory of the server process itself."""
     model_sets: list[ModelSetWire]
     lanes: list[LaneWire]
     unloads: int
-    """Model sets unloaded since the server was started."""
+    """Model sets unloaded since the start of the server."""
     unloaded_mb: int
     """What that gave back, measured."""
     last_eviction: EvictionWire | None
-    """The last of these unloadings, and why."""
+    """The last unload, and its cause."""
     queue: QueueWire
     work: WorkWire
 
@@ -238,7 +238,7 @@ class StatusWire(WireModel):
 
 
 class FormatWire(WireModel):
-    """A form in which results can be had."""
+    """A format of results."""
 
     name: str
     media_type: str
@@ -246,14 +246,14 @@ class FormatWire(WireModel):
 
 
 class SetupWire(WireModel):
-    """What does not change while the server runs, for those who show the rest."""
+    """Formats, engines and limits; they do not change while the server runs."""
 
     version: str
     formats: list[FormatWire]
     profiles: dict[str, list[str]]
-    """Of every engine that can be used, the default first; `GET /engines` tells of all."""
+    """Of every available engine, the default first; `GET /engines` lists all engines."""
     max_upload_bytes: int
     guard_percent: dict[str, int]
-    """Per cent of a device's limit at which each level of the memory guard is entered."""
+    """Percentage of a device's limit at which each level of the memory guard begins."""
     idle_timeout_s: float
-    """A model set unused for so long is unloaded."""
+    """Pagemill unloads a model set that was unused for this long."""

@@ -1,4 +1,4 @@
-"""What goes over the wire: the JSON forms of tasks, pages, events, health and metrics, made here and nowhere else.
+"""The JSON of tasks, pages, events, health and samples, defined only here.
 
 Sizes are MiB where the name says so, durations seconds, times ISO 8601 in UTC.
 """
@@ -19,20 +19,20 @@ from pagemill.wire.wire_model import WireModel
 
 
 class DocumentWire(WireModel):
-    """The document that was sent."""
+    """The document of a task."""
 
     name: str
-    """What its sender calls it."""
+    """The name that its sender gave it."""
     size_bytes: int
     sha256: str
     kind: DocumentKind
-    """Told by its bytes."""
+    """Its format, determined from its bytes."""
     page_count: int
-    """Pages it has; a task may ask for fewer."""
+    """Number of its pages; a task may request fewer."""
 
 
 class OptionsWire(WireModel):
-    """How it is to be read, under the names it is asked for by."""
+    """Options of a task, under the names of the request."""
 
     pages: str
     ocr: OcrMode
@@ -59,18 +59,18 @@ class OptionsWire(WireModel):
 
 
 class ProgressWire(WireModel):
-    """How far it is."""
+    """Progress of a task."""
 
     pages_total: int
-    """Pages asked for."""
+    """Requested pages."""
     pages_done: int
-    """Of these, read."""
+    """Pages read."""
     pages_failed: int
-    """Of these, given up."""
+    """Failed pages."""
 
 
 class FailureWire(WireModel):
-    """Why it failed."""
+    """Failure of a task or a page."""
 
     reason: TaskFailureReason
     message: str
@@ -82,7 +82,7 @@ class FailureWire(WireModel):
 
 
 class LinksWire(WireModel):
-    """Where to go from here."""
+    """Links of the task."""
 
     self: str
     pages: str
@@ -104,7 +104,7 @@ class LinksWire(WireModel):
 
 
 class TaskWire(WireModel):
-    """One document and its fate."""
+    """One document and what becomes of it."""
 
     task_id: str
     status: TaskStatus
@@ -115,22 +115,22 @@ class TaskWire(WireModel):
     document: DocumentWire
     options: OptionsWire
     priority: int
-    """Its present one; a requeued task sinks."""
+    """Its present priority; going back to the queue lowers it."""
     progress: ProgressWire
     failure: FailureWire | None
     estimated_memory_mb: int | None
-    """Peak expected before it ran."""
+    """Expected peak before it ran."""
     actual_memory_mb: int | None
     """Highest peak of any worker on any of its pages so far."""
     assigned_device: str | None
     service_instance_id: str | None
     """The pooled service that last worked on it."""
     resource_cleanup_completed: bool
-    """All it held was released, and that was checked."""
+    """It has released everything, and Pagemill has verified that."""
     batch_id: str | None
-    """The documents it was sent together with."""
+    """The batch that it belongs to."""
     receipt: ReceiptWire | None
-    """What it took, of a task that is over and was asked for alone; of others, see its link."""
+    """The receipt of a finished task, if the request is for one task; otherwise follow its link."""
     links: LinksWire
 
     @classmethod
@@ -152,7 +152,7 @@ class TaskListWire(WireModel):
 
     tasks: list[TaskWire]
     next: str | None
-    """Where the older ones are; also in the Link header."""
+    """URL of the next page with older tasks; also in the Link header."""
 
 
 class PageWire(WireModel):
@@ -162,11 +162,11 @@ class PageWire(WireModel):
     """1-based position in the document."""
     state: PageState
     stage: Stage
-    """What is done for it: its text layer is looked for, or its image recognised."""
+    """The next step: look for its text layer, or recognise its image."""
     attempts: int
-    """Times its own work failed."""
+    """How often its own work failed."""
     crashes: int
-    """Times a worker died while it held this page."""
+    """How often a worker died while it held this page."""
     failure: FailureWire | None
     seconds: float | None
     confidence: float | None
@@ -186,7 +186,7 @@ class PageListWire(WireModel):
 
 
 class EventWire(WireModel):
-    """One thing that happened to a task."""
+    """One event of a task."""
 
     sequence: int
     event_type: TaskEvent
@@ -195,7 +195,7 @@ class EventWire(WireModel):
 
 
 class EventListWire(WireModel):
-    """What happened to a task, oldest first."""
+    """Events of a task, oldest first."""
 
     task_id: str
     events: list[EventWire]
@@ -210,7 +210,7 @@ class EventListWire(WireModel):
 
 
 class NoticeWire(WireModel):
-    """That something happened to a task, and how far it is."""
+    """Notice of new events of a task, with its progress."""
 
     task_id: str
     status: TaskStatus
@@ -223,18 +223,18 @@ class NoticeWire(WireModel):
 
 
 class HealthWire(WireModel):
-    """How a task is doing."""
+    """Health of a task."""
 
     status: TaskStatus
     memory_usage_mb: int | None
-    """What its workers hold now; null while none works on it."""
+    """Present memory of its workers; null while no worker works on it."""
     processing_time_s: float | None
     device: str | None
     warnings: list[str]
 
 
 class SampleWire(WireModel):
-    """What a task's workers held on one device at one moment."""
+    """Memory of a task's workers on one device at one moment."""
 
     sequence: int
     timestamp: datetime
@@ -263,9 +263,9 @@ class DeviceMemoryWire(WireModel):
 
     limit_mb: int
     used_mb: int
-    """In use by anybody."""
+    """Memory in use, by all programs."""
     reserved_mb: int
-    """Promised to our workers."""
+    """Memory reserved for workers."""
     level: str
     """normal, soft, hard or emergency."""
 
@@ -286,7 +286,7 @@ def task_path(task_id: str, *, root: str) -> str:
 
 
 class ServiceWire(WireModel):
-    """What answers here."""
+    """The service that answers here."""
 
     service: str
     version: str
@@ -294,7 +294,7 @@ class ServiceWire(WireModel):
 
 
 class StateWire(WireModel):
-    """How the process is."""
+    """State of the process."""
 
     status: Literal["alive", "ready"]
 

@@ -1,4 +1,4 @@
-"""What all forms on the wire have in common."""
+"""The base of all JSON models."""
 
 from typing import Self
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class WireModel(BaseModel):
-    """A JSON object as it is sent; what stands below a field is its description in the OpenAPI document."""
+    """A JSON object; the docstring of a field is its description in the OpenAPI document."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 

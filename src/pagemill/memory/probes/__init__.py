@@ -1,1 +1,1 @@
-"""What the machine says of its memory: host and cgroups, processes, GPUs."""
+"""Probes of the machine's memory: host and cgroups, processes, GPUs."""

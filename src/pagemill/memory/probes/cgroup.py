@@ -1,4 +1,4 @@
-"""Memory cgroups, version 1 and 2, as the kernel shows them below a given root."""
+"""Memory cgroups, version 1 and 2, below a given root."""
 
 import re
 from dataclasses import dataclass
@@ -30,12 +30,12 @@ _MOUNTED_OCTAL = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True)
 class CgroupUse:
-    """What a cgroup holds at one moment, bytes.
+    """The memory of a cgroup at one moment, bytes.
 
     Attributes:
-        memory: Everything charged to it, file cache included.
-        memory_and_swap: That, and what of it was swapped out, where the two have a limit together.
-        cache: Of that memory, what the kernel gives back when the limit is reached.
+        memory: Everything charged to it, including file cache.
+        memory_and_swap: The same plus swapped memory, if the two have a common limit.
+        cache: The part of the memory that the kernel frees at the limit.
     """
 
     memory: int
@@ -45,7 +45,7 @@ class CgroupUse:
 
 @dataclass(frozen=True)
 class MemoryCgroup:
-    """One memory cgroup, v1 or v2; every reading is taken anew.
+    """One memory cgroup, v1 or v2; it reads the kernel's files at every call.
 
     Attributes:
         path: Its directory.
@@ -56,9 +56,9 @@ class MemoryCgroup:
     version: int
 
     def limit_bytes(self) -> int | None:
-        """The most it may hold; None for no limit.
+        """Its limit; None for no limit.
 
-        In v2 `memory.high` counts as well: above it the kernel slows every process of the cgroup to a crawl.
+        In v2, `memory.high` counts too: above it, the kernel slows every process of the cgroup to a crawl.
         """
         if self.version == 1:
             limit = self._number("memory.limit_in_bytes")
@@ -67,15 +67,15 @@ class MemoryCgroup:
         return min((limit for limit in limits if limit is not None), default=None)
 
     def swap_limit_bytes(self) -> int | None:
-        """The most that memory and swap may hold together (v1 `memsw`); None for no limit.
+        """The limit of memory and swap together (v1 `memsw`); None for no limit.
 
-        v2 limits swap by itself (`memory.swap.max`), which leaves no less memory: its swap is never counted on.
+        v2 limits swap separately (`memory.swap.max`), which does not reduce memory; Pagemill never relies on swap.
         """
         limit = self._number("memory.memsw.limit_in_bytes") if self.version == 1 else None
         return None if limit is None or limit >= _V1_UNLIMITED else limit
 
     def use(self) -> CgroupUse | None:
-        """What it holds, and what of that the kernel gives back when it must; None where it cannot be read."""
+        """Its memory, and the part that the kernel frees when it must; None if it cannot be read."""
         v1 = self.version == 1
         stat = self._stat()
         usage = self._number("memory.usage_in_bytes" if v1 else "memory.current")
@@ -85,7 +85,7 @@ class MemoryCgroup:
         return CgroupUse(usage, usage if with_swap is None else with_swap, file_cache(stat))
 
     def oom_kills(self) -> int | None:
-        """Processes the kernel has killed in it for memory; None where this kernel does not count them."""
+        """Number of processes that the kernel killed in it to free memory; None if this kernel does not count them."""
         return self._field("memory.oom_control" if self.version == 1 else "memory.events", "oom_kill")
 
     def kills_as_group(self) -> bool:
@@ -111,9 +111,9 @@ class MemoryCgroup:
 
 
 def locate(root: Path, pid: int | str = "self") -> tuple[MemoryCgroup, ...]:
-    """The memory cgroup of a process and every ancestor that can be seen, its own first; empty where there is none.
+    """The memory cgroup of a process and all visible ancestors, its own first; empty if there is none.
 
-    In a container the process's path often lies outside of what is mounted: then the mount point is its cgroup.
+    In a container, the process's path is often outside the mount: then the mount point is its cgroup.
     """
     groups = _text(root / "proc" / str(pid) / "cgroup").splitlines()
     mounts = _text(root / "proc" / "self" / "mountinfo").splitlines()

@@ -1,4 +1,4 @@
-"""Host memory: the machine's, and what every cgroup above us leaves of it."""
+"""Host memory: of the machine, and of every cgroup above us."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ _PAGES = {
 
 @dataclass(frozen=True)
 class Bound:
-    """One thing that bounds our memory.
+    """One limit of our memory.
 
     Attributes:
-        limit_bytes: The most that may be in use under it.
-        used_bytes: In use under it, by anybody.
-        source: Its name for people.
-        unwritten_bytes: Of the use, file pages that are free once they are on the disk.
+        limit_bytes: The limit.
+        used_bytes: Use under it, by all programs.
+        source: Its name for users.
+        unwritten_bytes: The part of the use that is file pages, free once they are on the disk.
     """
 
     limit_bytes: int
@@ -38,20 +38,20 @@ class Bound:
 
     @property
     def free_bytes(self) -> int:
-        """What it still lets us take."""
+        """What we can still take under it."""
         return max(0, self.limit_bytes - self.used_bytes)
 
     @property
     def slack_bytes(self) -> int:
-        """What it lets us take once everything is on the disk."""
+        """What we can take under it once everything is on the disk."""
         return max(0, self.limit_bytes - self.used_bytes + self.unwritten_bytes)
 
 
 def tightest(bounds: Iterable[Bound]) -> MemoryReading:
     """All bounds as one reading: the smallest limit, and the least that any of them leaves free.
 
-    Use is what is missing between the two. So the reading moves smoothly where another bound becomes the tightest, and
-    a full machine is seen from within a roomy cgroup. `source` names the bound that leaves the least.
+    The use is the difference of the two. So the reading changes smoothly when another bound becomes the tightest, and a
+    process in a roomy cgroup notices a full machine. `source` names the bound that leaves the least.
     """
     known = list(bounds)
     limit = min(bound.limit_bytes for bound in known)
@@ -62,13 +62,13 @@ def tightest(bounds: Iterable[Bound]) -> MemoryReading:
 
 
 def machine_bound(meminfo: str) -> Bound:
-    """The machine itself, from the text of /proc/meminfo: all of it, less what of `MemAvailable` is free at once.
+    """The machine itself, from the text of /proc/meminfo: its total, less the part of `MemAvailable` that is free now.
 
-    `MemAvailable` counts as free nearly all of the file lists, libraries and models in use and dirty pages included
-    (Linux, mm/show_mem.c, `si_mem_available`). These are taken off it as they are in a cgroup.
+    `MemAvailable` counts nearly all file pages as free, even libraries and models in use and dirty pages (Linux,
+    mm/show_mem.c, `si_mem_available`). Pagemill subtracts these, as it does in a cgroup.
 
     Raises:
-        DeviceUnavailable: The text does not state both figures.
+        DeviceUnavailable: The text lacks one of the figures.
     """
     figures = dict(line.split(":", 1) for line in meminfo.splitlines() if ":" in line)
     try:
@@ -84,7 +84,7 @@ def machine_bound(meminfo: str) -> Bound:
 
 
 def cgroup_bounds(cgroup: MemoryCgroup) -> Iterable[Bound]:
-    """A cgroup's limits and use: of memory, and of memory and swap together; nothing where there is no limit."""
+    """A cgroup's limits and use: of memory, and of memory and swap together; empty if it has no limit."""
     limit, with_swap = cgroup.limit_bytes(), cgroup.swap_limit_bytes()
     use = cgroup.use() if limit is not None or with_swap is not None else None
     if use is None:
@@ -106,7 +106,7 @@ def _bytes(figure: str) -> int:
 
 
 class HostProbe:
-    """Reads the memory this process may use. The cgroups are found once: a service is not moved while it runs."""
+    """Reads the memory that this process may use. It finds the cgroups once: a running service does not move."""
 
     def __init__(self, root: Path = Path("/")) -> None:
         self._meminfo = root / "proc" / "meminfo"
@@ -121,7 +121,7 @@ class HostProbe:
         return tightest(self.bounds())
 
     def bounds(self) -> Sequence[Bound]:
-        """Everything that bounds our memory: the machine, then every cgroup above us that has a limit.
+        """All limits of our memory: the machine, then every cgroup above us with a limit.
 
         Raises:
             DeviceUnavailable: There is no /proc/meminfo to read.

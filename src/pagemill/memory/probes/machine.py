@@ -16,16 +16,16 @@ class Killable(Protocol):
     """One process that can be ended."""
 
     def kill(self) -> None:
-        """End it now; one that is gone is no error."""
+        """End it now; a dead process is no error."""
         ...
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release it."""
         ...
 
 
 class Machine(Protocol):
-    """What the guard measures, and what it can do without the event loop."""
+    """What the guard can measure and do without the event loop."""
 
     def read(self) -> Sequence[MemoryReading]:
         """One reading for each device that is there."""

@@ -1,4 +1,4 @@
-"""GPU memory through NVML, which, unlike a framework's own query, makes no CUDA context and so costs no memory."""
+"""GPU memory through NVML, which makes no CUDA context, unlike a framework's own query, and so costs no memory."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +14,11 @@ logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 GpuError = pynvml.NVMLError
-"""What NVML raises for a lost GPU, a missing driver or a missing permission."""
+"""The errors of NVML for a lost GPU, a missing driver or a missing permission."""
 
 
 class Nvml(Protocol):
-    """What we ask of NVML. Every call may raise `GpuError`."""
+    """The part of NVML that Pagemill uses. Every call may raise `GpuError`."""
 
     def start(self) -> None:
         """Load the driver's library."""
@@ -33,7 +33,7 @@ class Nvml(Protocol):
         ...
 
     def uuid(self, index: int) -> str:
-        """The GPU's name for ever, whatever its place."""
+        """The GPU's permanent name."""
         ...
 
     def memory(self, index: int) -> tuple[int, int]:
@@ -41,12 +41,12 @@ class Nvml(Protocol):
         ...
 
     def processes(self, index: int) -> Mapping[int, int | None]:
-        """Bytes held by each process with a context there, by its number; None where the driver does not say."""
+        """Bytes of each process with a context there, by pid; None if the driver does not report it."""
         ...
 
 
 class NvmlLibrary:
-    """The real NVML, by nvidia-ml-py. Handles are looked up for each call: one taken before a reset would be stale."""
+    """The real NVML, through nvidia-ml-py. It looks up handles for each call, because a reset makes them stale."""
 
     def start(self) -> None:
         """Load libnvidia-ml."""
@@ -77,12 +77,12 @@ class NvmlLibrary:
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU that was found at the start.
+    """A GPU found at the start.
 
     Attributes:
-        device: What it is called here, "cuda:N" by NVML's order (PCI bus).
+        device: Its name in Pagemill, "cuda:N" in NVML's order (PCI bus).
         index: N.
-        uuid: What to put into a worker's CUDA_VISIBLE_DEVICES: CUDA's own order may differ from NVML's.
+        uuid: The value for a worker's CUDA_VISIBLE_DEVICES, because CUDA's order may differ from NVML's.
     """
 
     device: DeviceId
@@ -93,7 +93,7 @@ class Gpu:
 class NvmlProbe:
     """Reads every GPU. Without a driver there are none, and the log says so once.
 
-    A GPU that cannot be read is left out of that reading, with one warning until it is back.
+    It omits a GPU that it cannot read, with one warning until the GPU is back.
     """
 
     def __init__(self, nvml: Nvml | None = None) -> None:

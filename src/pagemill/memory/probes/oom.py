@@ -1,4 +1,4 @@
-"""The kernel's own counts of out-of-memory kills: they tell such a kill from any other death by SIGKILL."""
+"""The kernel's own counts of out-of-memory kills, which distinguish such a kill from other deaths by SIGKILL."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -12,13 +12,13 @@ class OomEvidence(StrEnum):
 
     NONE = "none"
     LIKELY = "likely"
-    """The machine counted such a kill meanwhile; of which process it does not say."""
+    """The machine counted such a kill meanwhile, but does not say of which process."""
     COUNTED = "counted"
     """The process's own cgroup counted one."""
 
 
 WatchOom = Callable[[int], Callable[[], OomEvidence]]
-"""Watches a process from now on; the answer tells what was seen since."""
+"""Watches a process from now on; calling the result returns the evidence since then."""
 
 
 class OomCounter:
@@ -33,11 +33,11 @@ class OomCounter:
         self._vmstat = root / "proc" / "vmstat"
 
     def kills(self) -> int | None:
-        """Kills in the cgroup so far; None where there is no memory cgroup or the kernel does not count them."""
+        """Kills in the cgroup so far; None without a memory cgroup, or if the kernel does not count them."""
         return self._own.oom_kills() if self._own is not None else None
 
     def kills_on_machine(self) -> int | None:
-        """Kills in whatever cgroup so far; None where the kernel does not count them."""
+        """Kills on the whole machine so far; None if the kernel does not count them."""
         try:
             lines = self._vmstat.read_text().splitlines()
         except OSError:
@@ -50,10 +50,10 @@ class OomCounter:
 
 
 def watch_oom(pid: int, *, root: Path = Path("/")) -> Callable[[], OomEvidence]:
-    """Watch a process from now on: the answer tells what was counted since.
+    """Watch a process from now on; calling the result returns the evidence since then.
 
-    Where its own cgroup counts, that alone says: the kernel counts a victim where it lived, and somebody else's death
-    for lack of memory is no sign.
+    If its own cgroup counts kills, only that count matters: the kernel counts a victim in its own cgroup, and the death
+    of another process proves nothing.
     """
     counter = OomCounter(pid, root=root)
     own, machine = counter.kills(), counter.kills_on_machine()

@@ -1,4 +1,4 @@
-"""How much of the file cache is free in truth: what the kernel gives back at once, without stalls and without swap.
+"""How much of the file cache is really free: what the kernel frees at once, without stalls and without swap.
 
     on the file lists (active and inactive)      clean pages are dropped when memory is wanted, however new they are
       less those that are mapped                 libraries and models in use: dropped, they are read again at once, over
@@ -7,9 +7,9 @@
                                                  memory then waits, and ending somebody for it would be wrong
     half of what slabs can give back             an estimate: some of it is pinned (MemAvailable reckons alike)
 
-Not among them: memory files (tmpfs, shared memory), which only swap could take, and locked pages; the kernel keeps
-neither on the file lists. But it counts memory files among the mapped pages, so that only `mapped - shmem` are surely
-pages of real files.
+Memory files (tmpfs, shared memory), which can only go to swap, and locked pages are not free; the kernel does not list
+them as file pages. But it counts memory files as mapped pages, so only `mapped - shmem` are certainly pages of real
+files.
 """
 
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class PageUse:
     """Bytes of pages by kind, as the kernel counts them for a cgroup or the machine.
 
     Attributes:
-        inactive_file: On the list of file pages that are dropped first.
-        active_file: On the list of those that were used again.
-        mapped: Mapped into a process, memory files included.
-        shmem: Of memory files.
-        dirty: To be written.
-        writeback: Being written.
-        slab: Of kernel objects that can be given back; 0 where that is not told.
+        inactive_file: File pages that the kernel drops first.
+        active_file: File pages that were used again.
+        mapped: Pages mapped into a process, including memory files.
+        shmem: Pages of memory files.
+        dirty: Pages to be written.
+        writeback: Pages being written.
+        slab: Reclaimable kernel objects; 0 if unknown.
     """
 
     inactive_file: int = 0
@@ -40,11 +40,11 @@ class PageUse:
 
 @dataclass(frozen=True)
 class FileCache:
-    """What the kernel can give back of file pages and slabs, bytes.
+    """File pages and slabs that the kernel can free, bytes.
 
     Attributes:
-        free: At once.
-        unwritten: Once it is on the disk.
+        free: Free at once.
+        unwritten: Free once they are on the disk.
     """
 
     free: int

@@ -1,6 +1,6 @@
-"""Time lost for want of memory (PSI): a hint that it is worth looking more often, and nothing more.
+"""Time lost waiting for memory (PSI): only a hint to measure more often.
 
-Without swap a machine can run out of memory within milliseconds of stall, so no level and no kill depends on it.
+Without swap, a machine can run out of memory within milliseconds of stall, so no level and no kill depends on it.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What single processes hold, from /proc."""
+"""The memory of single processes, from /proc."""
 
 import os
 import signal
@@ -13,8 +13,8 @@ class ProcessUse:
     """A process's memory at one moment.
 
     Attributes:
-        rss_bytes: Resident, libraries it shares with others included.
-        anonymous_bytes: Of that, what is its alone to give back: heap and stacks, no file pages.
+        rss_bytes: Resident size, including shared libraries.
+        anonymous_bytes: The part that it alone holds: heap and stacks, no file pages.
     """
 
     rss_bytes: int
