@@ -78,7 +78,7 @@ def _step(pdf: PdfFile, plain: pdfium.PdfDocument, number: int, taken: _Steps) -
     words, lines = _placed(page), list(page.lines)
     frame = pdf.frame(number, width_px=page.width_px, height_px=page.height_px, rotation=page.rotation)
     taken.opened.append(_cpu_ms(lambda: _opened(plain, number)))
-    taken.words.append(_cpu_ms(lambda: read_text_layer(plain[number - 1], frame)))
+    taken.words.append(_cpu_ms(lambda: read_text_layer(plain[number - 1], frame, drawn=1)))
     taken.lines.append(_cpu_ms(lambda: lines_of_words(words)))
     taken.blocks.append(
         _cpu_ms(lambda: blocks_in_reading_order(lines, width_px=page.width_px, height_px=page.height_px))

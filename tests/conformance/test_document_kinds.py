@@ -111,7 +111,7 @@ def test_a_scan_is_to_be_recognised_unless_that_is_off(made: tuple[DocumentKind,
     assert page is not None
     assert (page.width_px, page.height_px, page.source) == (WIDTH, HEIGHT, PageSource.TEXT_LAYER)
     assert page.text == ""
-    assert "OCR is off" in page.warnings[0]
+    assert "OCR is off" in page.warnings[0].message
 
 
 @pytest.mark.parametrize("number", [0, 2, -1])

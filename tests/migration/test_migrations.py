@@ -28,7 +28,7 @@ RESOURCE_COLUMNS = {
     "service_instance_id": None,
     "resource_cleanup_completed": False,
 }
-NEWEST = "0102"
+NEWEST = "0103"
 ADD_TASK = """
 INSERT INTO tasks (task_id, status, document_path, document_name, document_size_bytes, document_sha256, kind,
                    page_count, options, fingerprint, created_at, queue_order, pages_total, pages_done)
@@ -59,7 +59,7 @@ ALL_OPTIONS = TaskOptions(
     webhook_url="https://example.org/",
 )
 NEVER_RELEASED = ("0001", "0002", "0003", "0004", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
-NEWER = ("0103", "9999")
+NEWER = ("0104", "9999")
 
 
 @contextmanager
@@ -120,7 +120,8 @@ def test_an_older_schema_goes_up_and_down_with_its_data(empty_database: str) -> 
     for before, after in zip(older["tasks"], newer["tasks"], strict=True):
         device = None if TaskStatus(str(before["status"])).is_final else "cpu"
         assert after == {**before, **RESOURCE_COLUMNS, "assigned_device": device}
-    for table in set(older) - {"tasks"}:
+    assert newer["task_pages"] == [{**page, "warnings": None} for page in older["task_pages"]]
+    for table in set(older) - {"tasks", "task_pages"}:
         assert newer[table] == older[table]
 
     _track_resources(empty_database)
@@ -133,6 +134,7 @@ def _track_resources(url: str) -> None:
         for statement in (
             "UPDATE tasks SET estimated_memory_mb = 5, service_instance_id = 's', resource_cleanup_completed = true",
             f"INSERT INTO task_events SELECT 1, task_id, 'resource_acquired', {MOMENT}, '{{}}' FROM tasks LIMIT 1",  # noqa: S608
+            "UPDATE task_pages SET warnings = '[]' WHERE number = 1",
             f"INSERT INTO task_metrics SELECT 1, task_id, {MOMENT}, 5, 'cpu', 'ocr' FROM tasks LIMIT 1",  # noqa: S608
         ):
             connection.exec_driver_sql(statement)

@@ -107,9 +107,11 @@ class _OcrRun:
         return task
 
     async def _deliver(self, file: Path, task: Task) -> None:
-        unread = [page for page in await self._application.reader.pages(task.task_id) if page.failure_reason]
-        for page in unread:
-            complain(f"{file}: page {page.number} could not be read: {page.failure_message}")
+        for page in await self._application.reader.pages(task.task_id):
+            if page.failure_reason:
+                complain(f"{file}: page {page.number} could not be read: {page.failure_message}")
+            for warning in page.warnings:
+                complain(f"{file}: page {page.number}: {warning}")
         self._codes.append(await self._written(file, task))
 
     async def _written(self, file: Path, task: Task) -> ExitCode:

@@ -85,6 +85,7 @@ async def _stay(
                 codes.append(exit_code_of_refusal(error))
             else:
                 codes.append(report(file.name, over))
+                await tell_warnings(client, over)
     except asyncio.CancelledError:
         say_how_to_go_on([task for _, task in sent])
         return [ExitCode.INTERRUPTED]
@@ -101,6 +102,14 @@ async def _seen_through(
     if request.wait and (request.output or not request.as_json) and over.progress.pages_done:
         await deliver(client, over, request.form, target)
     return over
+
+
+async def tell_warnings(client: AsyncClient, task: TaskWire) -> None:
+    """Say what a reader of the result should know of its pages."""
+    if task.progress.pages_done:
+        for page in await client.pages(task):
+            for warning in page.warnings:
+                complain(f"{task.document.name}: page {page.number}: {warning}")
 
 
 def report(name: str, task: TaskWire) -> ExitCode:

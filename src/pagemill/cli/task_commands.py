@@ -21,7 +21,7 @@ from pagemill.cli.showing import (
     print_rows,
     task_facts,
 )
-from pagemill.cli.submit import report, say_how_to_go_on, wait_for_task, watch_task
+from pagemill.cli.submit import report, say_how_to_go_on, tell_warnings, wait_for_task, watch_task
 from pagemill.cli.targets import overall_code
 from pagemill.client import AsyncClient, ClientError
 from pagemill.domain.task.task import FINAL_STATUSES, TaskStatus
@@ -69,6 +69,7 @@ async def watch_tasks(client: AsyncClient, tasks: Sequence[str], *, as_json: boo
         for task_id in tasks:
             over = await watch_task(client, task_id, as_json=as_json)
             codes.append(report(over.document.name, over))
+            await tell_warnings(client, over)
             left.remove(task_id)
     except asyncio.CancelledError:
         say_how_to_go_on(left)
@@ -101,9 +102,10 @@ async def fetch_result(client: AsyncClient, request: ResultRequest) -> ExitCode:
         say_how_to_go_on([request.task_id])
         return ExitCode.INTERRUPTED
     is_complete = await deliver(client, request.task_id, request.form, request.output)
+    task = await client.task(request.task_id)
+    await tell_warnings(client, task)
     if is_complete:
         return ExitCode.OK
-    task = await client.task(request.task_id)
     if task.status.is_final:
         return report(task.document.name, task)
     complain(f"the task is {task.status}; this result has only the pages read so far. Use --wait to wait for all.")
@@ -117,7 +119,7 @@ async def show_pages(client: AsyncClient, task_id: str, *, as_json: bool) -> Exi
         for page in pages:
             print_json(page)
         return ExitCode.OK
-    heads = ("page", "state", "seconds", "confidence", "attempts", "crashes", "why")
+    heads = ("page", "state", "seconds", "confidence", "attempts", "crashes", "why", "warnings")
     print_rows(
         heads,
         (
@@ -129,6 +131,7 @@ async def show_pages(client: AsyncClient, task_id: str, *, as_json: bool) -> Exi
                 page.attempts,
                 page.crashes,
                 page.failure and f"{page.failure.reason}: {page.failure.message}",
+                " ".join(map(str, page.warnings)),
             )
             for page in pages
         ),

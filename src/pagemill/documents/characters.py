@@ -22,6 +22,7 @@ _UNCLEAR = re.compile("[\ufffe\ud800-\udfff]")
 _BOX = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 _ANGLE = ctypes.PYFUNCTYPE(ctypes.c_float, ctypes.c_void_p, ctypes.c_int)
 _CODE = ctypes.PYFUNCTYPE(ctypes.c_uint, ctypes.c_void_p, ctypes.c_int)
+_OBJECT = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
 
 
 def _address(pointer: ctypes.c_void_p) -> int:
@@ -31,6 +32,7 @@ def _address(pointer: ctypes.c_void_p) -> int:
 _loose_char_box = _BOX(_address(pdfium_c.FPDFText_GetLooseCharBox))
 _char_angle = _ANGLE(_address(pdfium_c.FPDFText_GetCharAngle))
 _unicode = _CODE(_address(pdfium_c.FPDFText_GetUnicode))
+_text_object = _OBJECT(_address(pdfium_c.FPDFText_GetTextObject))
 
 
 class Characters:
@@ -68,6 +70,10 @@ class Characters:
     def angles(self, positions: Iterable[int]) -> Iterator[float]:
         """Radians by which the characters there are turned clockwise."""
         return (_char_angle(self._address, position) for position in positions)
+
+    def objects(self, positions: Iterable[int]) -> Iterator[int]:
+        """Addresses of the text objects that show the characters there; 0 for those that pdfium put in."""
+        return (_text_object(self._address, position) or 0 for position in positions)
 
     def _text(self, count: int) -> str:
         """In one call; one by one where that leaves some out or holds characters that count as two."""

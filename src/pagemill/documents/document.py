@@ -1,12 +1,28 @@
 """What an open document can do, whatever its kind."""
 
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
 from pagemill.domain.documents import DocumentInfo, OcrMode
 from pagemill.domain.errors import PageUnreadable
 from pagemill.domain.page.image import PageImage
-from pagemill.domain.page.page import Page
+from pagemill.domain.page.page import Page, Rectangle
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A page that is to be recognised.
+
+    Attributes:
+        image: As `render` gives it, but without the ink of known words where that could be left out.
+        known: The page with the words that need not be recognised; None where there are none.
+        regions: Where there is more to be read, pixels of the image; with `known` only: else it is all of the page.
+    """
+
+    image: PageImage
+    known: Page | None = None
+    regions: tuple[Rectangle, ...] = ()
 
 
 class Document(Protocol):
@@ -35,11 +51,20 @@ class Document(Protocol):
     def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:
         """What the page's own text layer says, in pixels at `dpi`; None where the page is to be recognised.
 
-        Under `never` there is always a page, with a warning where the text layer is missing or doubtful; under `force`
-        there is none.
+        Under `auto` it is to be recognised where it shows writing that its text layer does not hold, too. Under `never`
+        there is always a page, with warnings where the text layer is missing, doubtful, or holds not all of the page;
+        under `force` there is none.
 
         Raises:
             PageUnreadable: The page is damaged.
+        """
+        ...
+
+    def unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
+        """The page as it is to be recognised: under `auto` beside the words that its text layer tells; see `render`.
+
+        Raises:
+            PageUnreadable: As `render`.
         """
         ...
 

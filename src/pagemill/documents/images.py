@@ -18,14 +18,14 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from pagemill.documents.document import SIZES_TOLD, check_page_number
+from pagemill.documents.document import SIZES_TOLD, Unread, check_page_number
 from pagemill.documents.kept_file import KeptFile
 from pagemill.documents.pixels import page_image, reduction
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
 from pagemill.domain.errors import DocumentTooLarge, InvalidDocument, PageUnreadable
 from pagemill.domain.memory import MIB
 from pagemill.domain.page.image import PageImage
-from pagemill.domain.page.page import Page, PageSource
+from pagemill.domain.page.page import Page, PageSource, PageWarning, WarningKind
 
 MOST_DECODED_BYTES = 384 * MIB
 """An image is decoded whole before it is reduced: an A3 page in colour at 600 dpi, an A0 plan in black at 300."""
@@ -59,6 +59,7 @@ _DECODER_FAULTS = (
 
 _THUMBNAIL_TAG = 254
 _THUMBNAIL_BIT = 1
+_NOT_RECOGNISED = "This page is an image without a text layer; it was not recognised because OCR is off."
 _FRAMES_PER_PAGE = 2
 """Each page may have a thumbnail."""
 
@@ -118,8 +119,13 @@ class ImageDocument:
             height_px=height,
             dpi=None,
             source=PageSource.TEXT_LAYER,
-            warnings=("This page is an image without a text layer; it was not recognised because OCR is off.",),
+            warnings=(PageWarning(kind=WarningKind.OCR_OFF, message=_NOT_RECOGNISED),),
         )
+
+    def unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
+        """All of it: an image has no words of its own."""
+        del mode
+        return Unread(self.render(number, dpi=dpi, max_pixels=max_pixels))
 
     def close(self) -> None:
         """Close the file."""

@@ -55,6 +55,14 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def is_broken(text: str) -> bool:
+    """Whether characters of a word are missing or none: its font does not say which letters it draws.
+
+    One by itself is a bullet or an ornament, which says nothing.
+    """
+    return not text.isascii() and len(text) > 1 and _FAULTY.search(text) is not None
+
+
 @dataclass(frozen=True)
 class WorkCounter:
     """Characters counted, white space apart: all, letters and digits, fillers (leaders, rules), faulty ones."""

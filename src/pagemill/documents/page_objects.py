@@ -1,71 +1,220 @@
-"""What is drawn on a PDF page, counted. Runs in workers only."""
+"""What is drawn on a PDF page, and what of it may hold text that is no text. Runs in workers only.
+
+pdfium is asked through plain C functions, as in `characters`: pages may have thousands of objects.
+"""
 
 import ctypes
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
+from pagemill.documents.page_frame import PageRect
+
 MOST_OBJECTS = 5000
 DEEPEST = 4
-"""Where counting stops: forms may hold forms without end."""
+"""Where looking stops: forms may hold forms without end."""
+
+_MOST_PLAIN = 5
+"""Segments of a rule, a rectangle, a rounded corner; a letter has more."""
+
+_LETTER = (2.0, 60.0)
+"""Points: a shape of both sides between these may be a letter, or a part of one."""
+
+_LEAST_PICTURE = 5.0
+"""Points: no picture with a lower side holds text."""
+
+_Matrix = tuple[float, float, float, float, float, float]
+_UPRIGHT: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+
+_INT = ctypes.c_int
+_POINTER = ctypes.c_void_p
+
+
+def _plain(function: ctypes.c_void_p, result: type, *arguments: type) -> Callable[..., int]:
+    address = ctypes.cast(function, _POINTER).value or 0  # type-checked calls of pypdfium2 take longer than pdfium does
+    return ctypes.PYFUNCTYPE(result, *arguments)(address)
+
+
+_count = _plain(pdfium_c.FPDFPage_CountObjects, _INT, _POINTER)
+_object = _plain(pdfium_c.FPDFPage_GetObject, _POINTER, _POINTER, _INT)
+_inner_count = _plain(pdfium_c.FPDFFormObj_CountObjects, _INT, _POINTER)
+_inner_object = _plain(pdfium_c.FPDFFormObj_GetObject, _POINTER, _POINTER, ctypes.c_ulong)
+_kind = _plain(pdfium_c.FPDFPageObj_GetType, _INT, _POINTER)
+_segments = _plain(pdfium_c.FPDFPath_CountSegments, _INT, _POINTER)
+_is_transparent = _plain(pdfium_c.FPDFPageObj_HasTransparency, _INT, _POINTER)
+_bounds = _plain(pdfium_c.FPDFPageObj_GetBounds, _INT, _POINTER, *4 * [_POINTER])
+_matrix = _plain(pdfium_c.FPDFPageObj_GetMatrix, _INT, _POINTER, _POINTER)
+_pixel_size = _plain(pdfium_c.FPDFImageObj_GetImagePixelSize, _INT, _POINTER, _POINTER, _POINTER)
+_render_mode = _plain(pdfium_c.FPDFTextObj_GetTextRenderMode, _INT, _POINTER)
+_set_active = _plain(pdfium_c.FPDFPageObj_SetIsActive, _INT, _POINTER, _INT)
+
+_INVISIBLE = (pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium_c.FPDF_TEXTRENDERMODE_CLIP)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image on the page.
+
+    Attributes:
+        rect: Where.
+        order: How many objects are drawn before it.
+        pixels: Its own.
+        is_opaque: It hides what is drawn before it.
+    """
+
+    rect: PageRect
+    order: int
+    pixels: int
+    is_opaque: bool
 
 
 @dataclass
-class ObjectCount:
-    """A tally of a page's objects; forms are looked into.
+class Drawing:
+    """What is drawn on a page; forms are looked into.
 
     Attributes:
         objects: All that is drawn, forms themselves not counted.
-        paths: Of these, shapes.
-        image_area: Sum of the images' areas, points squared.
-        image_coverage: That, over the page's area, at most 1.
+        pictures: Images that are large enough to hold text.
+        shapes: Where shapes stand that may be letters, or hold some.
+        texts: For each text object, by address, how many objects are drawn before it.
+        is_whole: Every object was looked at.
     """
 
     objects: int = 0
-    paths: int = 0
-    image_area: float = 0.0
-    image_coverage: float = 0.0
+    pictures: list[Picture] = field(default_factory=list)
+    shapes: list[PageRect] = field(default_factory=list)
+    texts: dict[int, int] = field(default_factory=dict)
+    is_whole: bool = True
+
+    @property
+    def may_hold_text(self) -> bool:
+        """Whether anything but its text can show letters."""
+        return bool(self.pictures) or len(self.shapes) >= 3 or not self.is_whole
+
+    @property
+    def pixels(self) -> int:
+        """Of all its pictures."""
+        return sum(picture.pixels for picture in self.pictures)
+
+    def coverage(self, page: PageRect) -> float:
+        """Share of the page under pictures, those that overlap counted twice, at most 1."""
+        left, bottom, right, top = page
+        area = max((right - left) * (top - bottom), 1.0)
+        return min(1.0, sum(_area_within(picture.rect, page) for picture in self.pictures) / area)
+
+    def hides(self, text: int, rect: PageRect) -> bool:
+        """Whether a picture is drawn over this part of a text object, given by its address."""
+        order = self.texts.get(text, self.objects)
+        x, y = (rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2
+        return any(
+            picture.order > order
+            and picture.is_opaque
+            and picture.rect[0] <= x <= picture.rect[2]
+            and picture.rect[1] <= y <= picture.rect[3]
+            for picture in self.pictures
+        )
 
 
-def count_objects(page: pdfium.PdfPage) -> ObjectCount:
-    """Count what is drawn on the page, up to `MOST_OBJECTS` objects."""
-    left, bottom, right, top = page.get_bbox()
-    area = max((right - left) * (top - bottom), 1.0)
-    count = ObjectCount()
-    for index in range(pdfium_c.FPDFPage_CountObjects(page)):
-        if count.objects >= MOST_OBJECTS:
+def drawing_of(page: pdfium.PdfPage) -> Drawing:
+    """Look at what is drawn on the page, up to `MOST_OBJECTS` objects."""
+    drawing, address = Drawing(), ctypes.cast(page.raw, _POINTER).value or 0
+    for index in range(_count(address)):
+        if drawing.objects >= MOST_OBJECTS:
+            drawing.is_whole = False
             break
-        _add(pdfium_c.FPDFPage_GetObject(page, index), count, area_scale=1.0, page_area=area, depth=0)
-    count.image_coverage = min(1.0, count.image_area / area)
-    return count
+        _add(_object(address, index), drawing, _UPRIGHT, depth=0)
+    return drawing
 
 
-def _add(drawn: object, count: ObjectCount, *, area_scale: float, page_area: float, depth: int) -> None:
-    kind = pdfium_c.FPDFPageObj_GetType(drawn)
-    if kind == pdfium_c.FPDF_PAGEOBJ_FORM:
-        if depth < DEEPEST:
-            _add_form(drawn, count, area_scale=area_scale, page_area=page_area, depth=depth)
-        return
-    count.objects += 1
-    if kind == pdfium_c.FPDF_PAGEOBJ_PATH:
-        count.paths += 1
-    elif kind == pdfium_c.FPDF_PAGEOBJ_IMAGE:
-        count.image_area += min(page_area, area_scale * _unit_area(drawn))
-
-
-def _add_form(form: object, count: ObjectCount, *, area_scale: float, page_area: float, depth: int) -> None:
-    inner_scale = area_scale * _unit_area(form)
-    for index in range(pdfium_c.FPDFFormObj_CountObjects(form)):
-        if count.objects >= MOST_OBJECTS:
+def _add(drawn: int, drawing: Drawing, placed: _Matrix, *, depth: int) -> None:
+    match _kind(drawn):
+        case pdfium_c.FPDF_PAGEOBJ_FORM:
+            _add_form(drawn, drawing, placed, depth=depth)
             return
-        inner = pdfium_c.FPDFFormObj_GetObject(form, index)
-        _add(inner, count, area_scale=inner_scale, page_area=page_area, depth=depth + 1)
+        case pdfium_c.FPDF_PAGEOBJ_TEXT:
+            drawing.texts[drawn] = drawing.objects
+        case pdfium_c.FPDF_PAGEOBJ_IMAGE:
+            _add_picture(drawn, drawing, placed)
+        case pdfium_c.FPDF_PAGEOBJ_PATH:
+            _add_shape(drawn, drawing, placed)
+        case _:
+            pass
+    drawing.objects += 1
 
 
-def _unit_area(drawn: object) -> float:
-    """Area of the unit square under the object's matrix: an image is drawn into just that."""
+def _add_form(form: int, drawing: Drawing, placed: _Matrix, *, depth: int) -> None:
+    if depth >= DEEPEST:
+        drawing.is_whole = False
+        return
+    inner = _chained(_matrix_of(form), placed)
+    for index in range(_inner_count(form)):
+        if drawing.objects >= MOST_OBJECTS:
+            drawing.is_whole = False
+            return
+        _add(_inner_object(form, index), drawing, inner, depth=depth + 1)
+
+
+def _add_picture(image: int, drawing: Drawing, placed: _Matrix) -> None:
+    rect = _rect_of(image, placed)
+    if min(rect[2] - rect[0], rect[3] - rect[1]) < _LEAST_PICTURE:
+        return
+    width, height = ctypes.c_uint(), ctypes.c_uint()
+    _pixel_size(image, ctypes.addressof(width), ctypes.addressof(height))
+    pixels, is_opaque = width.value * height.value, not _is_transparent(image)
+    drawing.pictures.append(Picture(rect, drawing.objects, pixels, is_opaque))
+
+
+def _add_shape(path: int, drawing: Drawing, placed: _Matrix) -> None:
+    rect = _rect_of(path, placed)
+    lower, higher = sorted((rect[2] - rect[0], rect[3] - rect[1]))
+    if lower >= _LETTER[0] and (higher <= _LETTER[1] or _segments(path) > _MOST_PLAIN):
+        drawing.shapes.append(rect)
+
+
+def _area_within(rect: PageRect, page: PageRect) -> float:
+    width, height = min(rect[2], page[2]) - max(rect[0], page[0]), min(rect[3], page[3]) - max(rect[1], page[1])
+    return width * height if width > 0 and height > 0 else 0.0
+
+
+def _rect_of(drawn: int, placed: _Matrix) -> PageRect:
+    corners = (ctypes.c_float * 4)()
+    at = ctypes.addressof(corners)
+    if not _bounds(drawn, at, at + 4, at + 8, at + 12):
+        return (0.0, 0.0, 0.0, 0.0)
+    left, bottom, right, top = corners
+    if placed is _UPRIGHT:
+        return (left, bottom, right, top)
+    points = [_moved(x, y, placed) for x in (left, right) for y in (bottom, top)]
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    return (min(xs), min(ys), max(xs), max(ys))
+
+
+def _matrix_of(drawn: int) -> _Matrix:
     matrix = pdfium_c.FS_MATRIX()
-    if not pdfium_c.FPDFPageObj_GetMatrix(drawn, ctypes.byref(matrix)):
-        return 0.0
-    return float(abs(matrix.a * matrix.d - matrix.b * matrix.c))
+    if not _matrix(drawn, ctypes.addressof(matrix)):
+        return _UPRIGHT
+    return (matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f)
+
+
+def _chained(inner: _Matrix, outer: _Matrix) -> _Matrix:
+    a, b, c, d, e, f = inner
+    across, down = _moved(e, f, outer)
+    oa, ob, oc, od, _, _ = outer
+    return (a * oa + b * oc, a * ob + b * od, c * oa + d * oc, c * ob + d * od, across, down)
+
+
+def _moved(x: float, y: float, matrix: _Matrix) -> tuple[float, float]:
+    a, b, c, d, e, f = matrix
+    return a * x + c * y + e, b * x + d * y + f
+
+
+def is_invisible(text: int) -> bool:
+    """Whether a text object, given by its address, is drawn without a trace."""
+    return _render_mode(text) in _INVISIBLE
+
+
+def switch_off(drawn: int) -> None:
+    """Leave an object, given by its address, out when its page is drawn, until the page is closed."""
+    _set_active(drawn, 0)

@@ -14,11 +14,10 @@ from typing import Self
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
-from pagemill.documents.document import SIZES_TOLD, check_page_number
+from pagemill.documents.document import SIZES_TOLD, Unread, check_page_number
 from pagemill.documents.kept_file import KeptFile
 from pagemill.documents.page_frame import PageFrame
-from pagemill.documents.text_layer import read_text_layer
-from pagemill.documents.trust import distrust
+from pagemill.documents.sheet import read_sheet
 from pagemill.documents.user_units import user_units
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
 from pagemill.domain.errors import EncryptedDocument, InvalidDocument, PageUnreadable
@@ -71,29 +70,31 @@ class PdfFile:
     def render(self, number: int, *, dpi: int, max_pixels: int) -> PageImage:
         """The page with its annotations and form fields, RGB on white."""
         with self._page(number) as page:
-            scale = self._unit(number) * dpi / POINTS_PER_INCH
-            width, height = page.get_size()
-            if min(width, height) <= 0:
-                raise PageUnreadable(
-                    f"Page {number} of the PDF is {width:g} x {height:g} points in size, so it shows nothing."
-                )
-            fitting = scale * _fit(width * scale, height * scale, max_pixels)
-            return _drawn(page, scale=fitting, dpi=dpi * fitting / scale)
+            scale, dpi_drawn = self._scale(page, number, dpi=dpi, max_pixels=max_pixels)
+            return _drawn(page, scale=scale, dpi=dpi_drawn)
 
     def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:
         """The page's text layer where it can be trusted, or is all that is wanted."""
         if mode is OcrMode.FORCE:
             return None
         with self._page(number, flat=True) as page:
-            layer = read_text_layer(page, self._frame(page, number, dpi))
-            doubt = distrust(layer.facts)
-            if doubt is None:
-                return layer.page(number, dpi=dpi)
-            if mode is OcrMode.AUTO:
-                return None
-            return layer.page(
-                number, dpi=dpi, warnings=(f"Parts of this page may be missing: {doubt}, and OCR is off.",)
-            )
+            sheet = read_sheet(page, partial(self._frame, page, number), dpi=dpi)
+        if sheet.doubt is None:
+            return sheet.known_page(number, dpi=dpi)
+        return sheet.whole_page(number, dpi=dpi) if mode is OcrMode.NEVER else None
+
+    def unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
+        """The page without the words that are known, and where it shows more."""
+        if mode is not OcrMode.AUTO:
+            return Unread(self.render(number, dpi=dpi, max_pixels=max_pixels))
+        with self._page(number, flat=True) as page:
+            scale, dpi_drawn = self._scale(page, number, dpi=dpi, max_pixels=max_pixels)
+            at = partial(self._frame, page, number)
+            sheet = read_sheet(page, at, dpi=dpi_drawn, most_decoded=None)
+            image = _drawn(page, scale=scale, dpi=dpi_drawn)
+        if not sheet.known:
+            return Unread(image)
+        return Unread(image, sheet.known_page(number, dpi=dpi_drawn), tuple(sheet.regions()))
 
     def frame(self, number: int, *, width_px: int, height_px: int, rotation: int) -> PageFrame:
         """Where the page lies in an upright image of it, so that pixels of the image can be found on the page.
@@ -138,7 +139,18 @@ class PdfFile:
         width, height = self._pdf.get_page_size(number - 1)
         return PageSize(width * self._unit(number), height * self._unit(number))
 
-    def _frame(self, page: pdfium.PdfPage, number: int, dpi: int) -> PageFrame:
+    def _scale(self, page: pdfium.PdfPage, number: int, *, dpi: int, max_pixels: int) -> tuple[float, float]:
+        """Pixels per point at which the page is drawn, and per inch."""
+        width, height = page.get_size()
+        if min(width, height) <= 0:
+            raise PageUnreadable(
+                f"Page {number} of the PDF is {width:g} x {height:g} points in size, so it shows nothing."
+            )
+        scale = self._unit(number) * dpi / POINTS_PER_INCH
+        fitting = scale * _fit(width * scale, height * scale, max_pixels)
+        return fitting, dpi * fitting / scale
+
+    def _frame(self, page: pdfium.PdfPage, number: int, dpi: float) -> PageFrame:
         left, bottom, right, top = page.get_bbox()
         scale = self._unit(number) * dpi / POINTS_PER_INCH
         return PageFrame(left, bottom, right, top, page.get_rotation() // 90, scale)

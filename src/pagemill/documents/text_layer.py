@@ -10,12 +10,11 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from pagemill.documents.characters import Characters
-from pagemill.documents.letters import LINE_END_HYPHEN, plain, tally
+from pagemill.documents.letters import LINE_END_HYPHEN, is_broken, plain, tally
 from pagemill.documents.page_frame import PageFrame, PageRect
-from pagemill.documents.page_objects import count_objects
 from pagemill.documents.text_lines import PlacedWord, lines_of_words, main_direction
 from pagemill.documents.trust import LayerFacts
-from pagemill.domain.page.page import Line, Page, PageSource
+from pagemill.domain.page.page import Page, PageSource, PageWarning
 from pagemill.domain.page.reading_order import blocks_in_reading_order
 
 QUARTER_TURN = math.pi / 2
@@ -35,19 +34,28 @@ class TextLayer:
     """What a page's text layer holds.
 
     Attributes:
-        lines: In pixels of the frame, in the order they are stored.
+        words: In pixels of the frame, in the order they are stored.
+        stored: Where each of them stands in page space.
+        objects: Address of the text object that shows its first letter.
+        broken: Positions of those whose font does not say which letters it draws.
         facts: What tells whether they can be trusted.
         frame: Where the page lies, upright.
         rotation: Degrees clockwise by which the page was turned to bring its writing upright.
     """
 
-    lines: tuple[Line, ...]
+    words: tuple[PlacedWord, ...]
+    stored: tuple[PageRect, ...]
+    objects: tuple[int, ...]
+    broken: frozenset[int]
     facts: LayerFacts
     frame: PageFrame
     rotation: int
 
-    def page(self, number: int, *, dpi: int, warnings: tuple[str, ...] = ()) -> Page:
-        """The lines in reading order, as a page."""
+    def page(
+        self, number: int, *, dpi: float, known: Sequence[int] | None = None, warnings: tuple[PageWarning, ...] = ()
+    ) -> Page:
+        """The words in reading order, as a page; with `known`, only those at these positions."""
+        words = self.words if known is None else [self.words[at] for at in known]
         width_px, height_px = self.frame.width_px, self.frame.height_px
         return Page(
             number=number,
@@ -56,7 +64,7 @@ class TextLayer:
             dpi=dpi,
             rotation=self.rotation,
             source=PageSource.TEXT_LAYER,
-            blocks=blocks_in_reading_order(self.lines, width_px=width_px, height_px=height_px),
+            blocks=blocks_in_reading_order(lines_of_words(words), width_px=width_px, height_px=height_px),
             warnings=warnings,
         )
 
@@ -69,15 +77,24 @@ class _Words:
         texts: Made plain; none is empty.
         rects: Where they stand in page space.
         turns: Clockwise quarter turns by which their writing is turned there.
+        objects: Addresses of the text objects that show their first letters.
+        broken: Positions of those whose font does not say which letters it draws.
     """
 
     texts: Sequence[str]
     rects: Sequence[PageRect]
     turns: Sequence[int]
+    objects: Sequence[int]
+    broken: frozenset[int]
 
 
-def read_text_layer(page: pdfium.PdfPage, frame: PageFrame) -> TextLayer:
+def read_text_layer(page: pdfium.PdfPage, frame: PageFrame, *, drawn: int) -> TextLayer:
     """Everything the page says in text.
+
+    Args:
+        page: The open page.
+        frame: Where it lies.
+        drawn: How many objects are drawn on it.
 
     Raises:
         PdfiumError: The page's content cannot be read.
@@ -86,12 +103,20 @@ def read_text_layer(page: pdfium.PdfPage, frame: PageFrame) -> TextLayer:
     try:
         characters = Characters(text_page)
         stored = _stored_words(characters)
-        words = _placed_words(stored, frame)
-        turns = -main_direction(words) % 4
+        placed = _placed_words(stored, frame)
+        turns = -main_direction(placed.values()) % 4
         if turns:
             frame = frame.turned(turns)
-            words = _placed_words(stored, frame)
-        return TextLayer(lines_of_words(words), _facts(page, characters), frame, rotation=90 * turns)
+            placed = _placed_words(stored, frame)
+        return TextLayer(
+            words=tuple(placed.values()),
+            stored=tuple(stored.rects[at] for at in placed),
+            objects=tuple(stored.objects[at] for at in placed),
+            broken=frozenset(place for place, at in enumerate(placed) if at in stored.broken),
+            facts=_facts(characters, drawn),
+            frame=frame,
+            rotation=90 * turns,
+        )
     finally:
         text_page.close()
 
@@ -101,15 +126,17 @@ def _stored_words(characters: Characters) -> _Words:
     firsts = [start for _, start, _ in runs]
     rects = characters.rects(firsts, [end - 1 for _, _, end in runs])
     turns = [round(angle / QUARTER_TURN) for angle in characters.angles(firsts)]
-    return _Words([word for word, _, _ in runs], list(rects), turns)
+    objects = list(characters.objects(firsts))
+    broken = frozenset(at for at, (_, start, end) in enumerate(runs) if is_broken(characters.text[start:end]))
+    return _Words([word for word, _, _ in runs], list(rects), turns, objects, broken)
 
 
-def _placed_words(words: _Words, frame: PageFrame) -> list[PlacedWord]:
-    """Those whose middle is on the visible part of the page."""
+def _placed_words(words: _Words, frame: PageFrame) -> dict[int, PlacedWord]:
+    """Those whose middle is on the visible part of the page, by position."""
     across, down, frame_turns = 2 * frame.width_px, 2 * frame.height_px, frame.quarter_turns
     placed = zip(words.texts, frame.rects(words.rects), words.turns, strict=True)
-    return [
-        PlacedWord(
+    return {
+        at: PlacedWord(
             text,
             round(left * FINENESS) / FINENESS,
             round(top * FINENESS) / FINENESS,
@@ -117,35 +144,26 @@ def _placed_words(words: _Words, frame: PageFrame) -> list[PlacedWord]:
             round(bottom * FINENESS) / FINENESS,
             (turns + frame_turns) % 4,
         )
-        for text, (left, top, right, bottom), turns in placed
+        for at, (text, (left, top, right, bottom), turns) in enumerate(placed)
         if 0 <= left + right <= across and 0 <= top + bottom <= down
-    ]
+    }
 
 
-def _facts(page: pdfium.PdfPage, characters: Characters) -> LayerFacts:
+def _facts(characters: Characters, drawn: int) -> LayerFacts:
     text, handle = characters.text, characters.handle
     counted = tally(text)
     inked = list(compress(range(len(text)), map(str.strip, text)))
     sample = inked[:: max(1, len(inked) // SAMPLED)]
-    drawn = count_objects(page)
     return LayerFacts(
         characters=counted.characters,
         alphanumeric=counted.alphanumeric,
         fillers=counted.fillers,
         faulty=counted.faulty,
         unmapped_share=_share(pdfium_c.FPDFText_HasUnicodeMapError(handle, index) == 1 for index in sample),
-        hidden_share=_share(_is_hidden(handle, index) for index in sample),
-        image_coverage=drawn.image_coverage,
-        paths=drawn.paths,
-        objects=drawn.objects,
+        objects=drawn,
     )
 
 
 def _share(tests: Iterator[bool]) -> float:
     results = list(tests)
     return sum(results) / len(results) if results else 0.0
-
-
-def _is_hidden(handle: object, index: int) -> bool:
-    text_object = pdfium_c.FPDFText_GetTextObject(handle, index)
-    return bool(pdfium_c.FPDFTextObj_GetTextRenderMode(text_object) == pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE)

@@ -7,15 +7,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from pagemill.documents.document import Document
+from pagemill.documents.accounting import with_warnings
+from pagemill.documents.document import Document, Unread
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import EngineFailed, OutOfMemory, PagemillError, PageUnreadable
 from pagemill.domain.page.image import PageImage
-from pagemill.domain.page.page import Page
+from pagemill.domain.page.page import Page, PageWarning, WarningKind
 from pagemill.domain.work.engine_spec import Engine, StructureAnalyser
 from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
 from pagemill.domain.work.recognition import ChunkParams, Stage
 from pagemill.pool.linux import peak_rss_bytes, reset_peak
+from pagemill.pool.patching import read_unread
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +109,7 @@ class PageReader:
             peak_bytes=peak_rss_bytes(),
             pixels=pixels,
             confidence=page.confidence,
+            warnings=page.warnings,
         )
 
     def _text(self, number: int, params: ChunkParams) -> tuple[Page | None, int]:
@@ -122,13 +125,22 @@ class PageReader:
     def _recognised(self, number: int, params: ChunkParams) -> tuple[Page, int]:
         if self._engine is None:
             raise EngineFailed("This worker has no engine; only one that has can recognise a page.")
+        options = params.options
         with raising(PageUnreadable(_UNREADABLE)):
             document = self._document(params.document)
-            image = document.render(number, dpi=params.options.dpi, max_pixels=self._max_pixels)
-        rotation = params.options.rotation
-        page = self._engine.read(image, number=number, rotation=rotation, batch_size=params.batch_size)
-        page = self._structured(page, image)
-        return page.model_copy(update={"warnings": page.warnings + params.notes}), image.pixels
+            unread = document.unread(number, dpi=options.dpi, max_pixels=self._max_pixels, mode=options.ocr)
+        page = read_unread(unread, number, self._engine, rotation=options.rotation, batch_size=params.batch_size)
+        page = with_warnings(page, unread.image)
+        if self._structure is not None:
+            page = self._structured(page, self._whole(document, number, unread, dpi=options.dpi))
+        return page.model_copy(update={"warnings": page.warnings + params.notes}), unread.image.pixels
+
+    def _whole(self, document: Document, number: int, unread: Unread, *, dpi: int) -> PageImage:
+        """The page with the ink of its known words, which structure is seen by."""
+        if unread.known is None:
+            return unread.image
+        with raising(PageUnreadable(_UNREADABLE)):
+            return document.render(number, dpi=dpi, max_pixels=self._max_pixels)
 
     def _structured(self, page: Page, image: PageImage) -> Page:
         """The page with its layout and tables, if they are wanted; its text is never lost over them."""
@@ -139,7 +151,8 @@ class PageReader:
                 return self._structure.structured(page, image)
         except EngineFailed as failure:
             logger.warning("Page %d keeps its plain text: %s", page.number, failure.message)
-            return page.model_copy(update={"warnings": (*page.warnings, _NO_STRUCTURE)})
+            lacking = PageWarning(kind=WarningKind.STRUCTURE, message=_NO_STRUCTURE)
+            return page.model_copy(update={"warnings": (*page.warnings, lacking)})
 
     def _document(self, path: str, *, max_pages: int | None = None) -> Document:
         if self._opened is None or self._opened[0] != path:

@@ -10,6 +10,9 @@ from sqlalchemy.types import TypeDecorator
 Json = JSON().with_variant(JSONB(), "postgresql")
 """JSON text on SQLite, JSONB on PostgreSQL."""
 
+JsonIfAny = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""Likewise; None is NULL."""
+
 Sequence = BigInteger().with_variant(Integer(), "sqlite")
 """64 bits on both; SQLite counts up by itself only where the column is called INTEGER."""
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import RowMapping
 
+from pagemill.domain.page.page import PageWarning
 from pagemill.domain.task.events import EventRecord
 from pagemill.domain.task.task import Rung, StoredDocument, Task, TaskOptions, TaskPage
 
@@ -70,6 +71,7 @@ def page_of(row: RowMapping) -> TaskPage:
         seconds=row["seconds"],
         confidence=row["confidence"],
         finished_at=row["finished_at"],
+        warnings=tuple(map(PageWarning.model_validate, row["warnings"] or ())),
     )
 
 

@@ -63,6 +63,8 @@ def _copy(connection: Connection, new: NewTask, source: str, numbers: list[int],
     ).where(same.task_id == source, same.page_number.in_(numbers))
     connection.execute(insert(page_results).from_select(list(same), result))
     read = task_pages.alias()
-    confidence = select(read.c.confidence).where(read.c.task_id == source, read.c.number == task_pages.c.number)
+    same_page = and_(read.c.task_id == source, read.c.number == task_pages.c.number)
+    known = (read.c.confidence, read.c.warnings)
+    told = {column.name: select(column).where(same_page).scalar_subquery() for column in known}
     mine = update(task_pages).where(task_pages.c.task_id == new.task_id, task_pages.c.number.in_(numbers))
-    connection.execute(mine.values(state=PageState.DONE, finished_at=now, confidence=confidence.scalar_subquery()))
+    connection.execute(mine.values(state=PageState.DONE, finished_at=now, **told))

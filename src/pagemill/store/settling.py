@@ -44,6 +44,7 @@ _PAGE_DONE = (
         seconds=bindparam("took_seconds"),
         peak_bytes=bindparam("took_bytes"),
         confidence=bindparam("with_confidence"),
+        warnings=bindparam("with_warnings", type_=task_pages.c.warnings.type),
         finished_at=bindparam("at"),
         failure_reason=None,
         failure_message=None,
@@ -121,6 +122,7 @@ def _done(lease: PageLease, page: PageRead, now: datetime) -> Values:
         "took_seconds": page.seconds,
         "took_bytes": page.peak_bytes,
         "with_confidence": page.confidence,
+        "with_warnings": [warning.model_dump(mode="json") for warning in page.warnings] or None,
         "at": now,
     }
 

@@ -37,7 +37,7 @@ from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import PageState, TaskStatus
 from pagemill.domain.work.recognition import Stage
-from pagemill.store.columns import Json, Sequence, UtcDateTime, enum_column
+from pagemill.store.columns import Json, JsonIfAny, Sequence, UtcDateTime, enum_column
 
 metadata = MetaData(
     naming_convention={
@@ -149,6 +149,7 @@ task_pages = Table(
     Column("peak_bytes", BigInteger),
     Column("confidence", Float),
     Column("finished_at", UtcDateTime),
+    Column("warnings", JsonIfAny),
     CheckConstraint("(state = 'leased') = (lease_owner IS NOT NULL)", name="lease"),
     sqlite_with_rowid=False,
 )

@@ -1,7 +1,7 @@
 """A structure analyser without models. Runs in a worker."""
 
 from pagemill.domain.page.image import PageImage
-from pagemill.domain.page.page import Page
+from pagemill.domain.page.page import Page, PageWarning, WarningKind
 
 FACTORY = "pagemill.testing.structure:MarkingAnalyser"
 """How a worker finds it."""
@@ -16,7 +16,8 @@ class MarkingAnalyser:
     def structured(self, page: Page, image: PageImage) -> Page:
         """The page and a warning."""
         told = f"structured from {image.width_px} x {image.height_px} pixels on {self._threads} threads"
-        return page.model_copy(update={"warnings": (*page.warnings, told)})
+        warning = PageWarning(kind=WarningKind.STRUCTURE, message=told)
+        return page.model_copy(update={"warnings": (*page.warnings, warning)})
 
     def trim(self) -> None:
         """Nothing to give back."""

@@ -10,6 +10,7 @@ from typing import Literal, Self
 from pagemill.domain.documents import DocumentKind, OcrMode
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import MIB, DeviceMemory
+from pagemill.domain.page.page import PageWarning
 from pagemill.domain.reports.service_status import TaskSample
 from pagemill.domain.task.events import Details, EventRecord, TaskEvent, TaskNotice
 from pagemill.domain.task.task import CacheUse, PageState, Task, TaskOptions, TaskPage, TaskStatus
@@ -171,6 +172,8 @@ class PageWire(WireModel):
     seconds: float | None
     confidence: float | None
     finished_at: datetime | None
+    warnings: tuple[PageWarning, ...] = ()
+    """What a reader of its result should know, such as where something that looks like text could not be read."""
 
     @classmethod
     def of(cls, page: TaskPage) -> Self:

@@ -14,7 +14,17 @@ from pydantic import BaseModel
 
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.errors import PagemillError, TaskFailureReason
-from pagemill.domain.page.page import Block, Line, Page, PageSource, Table, TableCell, Word
+from pagemill.domain.page.page import (
+    Block,
+    Line,
+    Page,
+    PageSource,
+    PageWarning,
+    Table,
+    TableCell,
+    WarningKind,
+    Word,
+)
 from pagemill.domain.task.task import StoredDocument, TaskCreateRequest, TaskOptions, TaskStartRequest
 from pagemill.domain.task.webhooks import WebhookFailed
 from pagemill.domain.text import REPLACEMENT, TextFromOutside, storable, storable_json
@@ -56,6 +66,8 @@ def examples(kind: object) -> list[object]:
         return [arguments[0]]
     if origin in (Union, UnionType):
         return [example for argument in arguments for example in examples(argument)]
+    if origin is tuple and Ellipsis not in arguments:
+        return [[examples(argument)[0] for argument in arguments]]
     if origin in (tuple, list):
         return [[example] for example in examples(arguments[0])]
     if origin in (dict, Mapping):
@@ -169,7 +181,7 @@ def test_every_text_of_a_page_is_cleaned_as_it_leaves_its_process() -> None:
         engine=ODD,
         profile=ODD,
         blocks=(Block(polygon=BOX, lines=(line,), table=table),),
-        warnings=(ODD,),
+        warnings=(PageWarning(kind=WarningKind.UNREAD_INK, message=ODD),),
     )
     assert list(texts(page)).count(ODD) == 6
     assert list(texts(Page.from_json(page.to_json()))).count(PLAIN) == 6

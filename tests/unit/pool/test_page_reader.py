@@ -6,10 +6,11 @@ from typing import Self
 
 import pytest
 
+from pagemill.documents.document import Unread
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode
 from pagemill.domain.errors import EncryptedDocument, EngineFailed, TaskFailureReason
 from pagemill.domain.page.image import PageImage
-from pagemill.domain.page.page import Page, PageSource
+from pagemill.domain.page.page import Block, Line, Page, PageSource, Word
 from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.work.recognition import ChunkParams, RecognitionOptions, Stage
@@ -26,6 +27,7 @@ class Shelf:
     open: list[str] = field(default_factory=list)
     opened: int = 0
     max_pages: int | None = None
+    known: Page | None = None
     rendered: list[tuple[int, int, int]] = field(default_factory=list)
 
     def __call__(self, path: Path, *, max_pages: int | None = None) -> "Book":
@@ -54,6 +56,11 @@ class Book:
         if mode is OcrMode.AUTO:
             return None
         return Page(number=number, width_px=3, height_px=2, dpi=dpi, source=PageSource.TEXT_LAYER)
+
+    def unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
+        image = self.render(number, dpi=dpi, max_pixels=max_pixels)
+        known = self.shelf.known if mode is OcrMode.AUTO else None
+        return Unread(image, known, ((0, 0, 3, 2),) if known else ())
 
     def close(self) -> None:
         self.shelf.open.remove(self.name)
@@ -135,7 +142,8 @@ def test_whatever_goes_wrong_is_told_as_a_failed_page(
 
 def told(outcome: object) -> list[str]:
     assert isinstance(outcome, PageRead)
-    return list(Page.from_json(outcome.payload).warnings)
+    assert outcome.warnings == Page.from_json(outcome.payload).warnings
+    return list(map(str, outcome.warnings))
 
 
 def test_structure_is_found_on_what_was_recognised_and_on_what_was_taken() -> None:
@@ -186,3 +194,24 @@ def test_structure_that_does_not_fit_in_memory_is_tried_again_like_any_page() ->
     failed = pages.read(1, params())
     assert isinstance(failed, PageFailed)
     assert failed.reason is TaskFailureReason.OUT_OF_MEMORY
+
+
+def test_only_what_is_not_known_is_read_and_under_force_all() -> None:
+    corners = ((0.0, 0.0), (3.0, 0.0), (3.0, 1.0), (0.0, 1.0))
+    line = Line(text="typed", polygon=corners, words=(Word(text="typed", polygon=corners),))
+    known = Page(
+        number=1,
+        width_px=3,
+        height_px=2,
+        dpi=99,
+        source=PageSource.TEXT_LAYER,
+        blocks=(Block(polygon=corners, lines=(line,)),),
+    )
+    outcome = reader(Shelf(known=known)).read(1, params())
+    assert isinstance(outcome, PageRead)
+    page = Page.from_json(outcome.payload)
+    assert page.source is PageSource.TEXT_LAYER  # the engine's only word lies under the known one
+    assert [word.text for word in page.words] == ["typed"]
+    forced = reader(Shelf(known=known)).read(1, params(ocr=OcrMode.FORCE))
+    assert isinstance(forced, PageRead)
+    assert Page.from_json(forced.payload).text == "page 1"

@@ -3,7 +3,7 @@
 import math
 from html import escape
 
-from pagemill.domain.page.page import Line, Page, Word
+from pagemill.domain.page.page import Line, Page, PageSource, Word
 
 DOUBTFUL, POOR = 0.85, 0.6
 """Confidences below which a word is shown in another colour."""
@@ -31,13 +31,13 @@ def page_figure(page: Page) -> str:
 
 def _caption(page: Page) -> str:
     parts = [f"Page {page.number}", f"{page.width_px} × {page.height_px} px"]
+    if page.source is not PageSource.OCR:
+        parts.append("text layer")
     if page.engine:
         parts.append("/".join(filter(None, (page.engine, page.profile))))
-    else:
-        parts.append("text layer")
     if page.confidence is not None:
         parts.append(f"confidence {page.confidence:.0%}")
-    return " · ".join([*parts, *page.warnings])
+    return " · ".join([*parts, *map(str, page.warnings)])
 
 
 def _piece(piece: Word | Line) -> str:

@@ -1,6 +1,6 @@
 """A page as pixels, which `documents` makes and `engines` read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,21 @@ class PageImage:
     height_px: int
     channels: int
     dpi: float | None
+
+    def cropped(self, left: int, top: int, right: int, bottom: int) -> "PageImage":
+        """A copy of a part of it: columns from `left`, rows from `top`, up to and without `right` and `bottom`."""
+        flat, stride = self.data.cast("B"), self.width_px * self.channels
+        rows = (
+            flat[row * stride + left * self.channels : row * stride + right * self.channels]
+            for row in range(top, bottom)
+        )
+        shape = (bottom - top, right - left, self.channels)
+        return replace(
+            self,
+            data=memoryview(b"".join(rows)).cast("B", shape),
+            width_px=right - left,
+            height_px=bottom - top,
+        )
 
     @property
     def pixels(self) -> int:

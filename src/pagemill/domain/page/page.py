@@ -25,6 +25,8 @@ class PageSource(StrEnum):
 
     OCR = "ocr"
     TEXT_LAYER = "text_layer"
+    MIXED = "mixed"
+    """Some of each; its words say which."""
 
 
 class BlockKind(StrEnum):
@@ -44,12 +46,55 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
+class WarningKind(StrEnum):
+    """What a warning is about."""
+
+    UNREAD_INK = "unread_ink"
+    """Something that looks like text has no word."""
+    OCR_OFF = "ocr_off"
+    """Recognition would have found more, or may have."""
+    STRUCTURE = "structure"
+    """Layout and tables are missing."""
+    LOWER_RESOLUTION = "lower_resolution"
+    """The page was read at a lower resolution than asked for."""
+
+
+Rectangle = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+
+
+class PageWarning(_Model):
+    """What a reader of the result should know.
+
+    Attributes:
+        kind: What it is about.
+        message: One sentence, for people.
+        box: Where on the page; None for all of it.
+    """
+
+    kind: WarningKind
+    message: str
+    box: Rectangle | None = None
+
+    def __str__(self) -> str:
+        """The sentence, with the place."""
+        if self.box is None:
+            return self.message
+        left, top, right, bottom = map(round, self.box)
+        return f"{self.message.removesuffix('.')} (x {left} to {right}, y {top} to {bottom})."
+
+
 class Word(_Model):
-    """A run of characters without a space (for Chinese and Japanese: what the engine returns as one)."""
+    """A run of characters without a space (for Chinese and Japanese: what the engine returns as one).
+
+    Attributes:
+        source: Where it comes from, on a page of mixed sources; None where that is the page's. Left out of JSON then.
+    """
 
     text: str
     polygon: Polygon
     confidence: Confidence | None = None
+    source: Annotated[PageSource | None, Field(exclude_if=lambda source: source is None)] = None
 
 
 class Line(_Model):
@@ -135,11 +180,11 @@ class Page(_Model):
         height_px: Height of the upright page image, pixels.
         dpi: Pixels per inch of that image; None if the document states none (a photo).
         rotation: Degrees clockwise (0, 90, 180, 270) by which the stored page was turned to be upright.
-        source: Recognition, or the document's own text layer.
+        source: Recognition, the document's own text layer, or both.
         engine: Name of the engine that read it; None for a text layer.
         profile: The engine's profile ("accurate", "fast"); None for a text layer.
         blocks: Its content, in reading order.
-        warnings: What users of the result should know, one sentence each.
+        warnings: What users of the result should know.
     """
 
     number: Annotated[int, Field(ge=1)]
@@ -151,7 +196,7 @@ class Page(_Model):
     engine: str | None = None
     profile: str | None = None
     blocks: tuple[Block, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[PageWarning, ...] = ()
 
     @property
     def text(self) -> str:

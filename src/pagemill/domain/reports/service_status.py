@@ -228,7 +228,7 @@ class TaskHealth:
         memory_usage_mb: Present memory of its workers, MiB; None while no worker works on it.
         processing_time_s: From its start until now or its end; None before its start.
         device: Where it runs, ran or will run.
-        warnings: One sentence each: over estimate, slow, retried, near a limit.
+        warnings: One sentence each: over estimate, slow, retried, near a limit; and those of its pages.
     """
 
     status: TaskStatus

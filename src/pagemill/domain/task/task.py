@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pagemill.domain.documents import DocumentInfo, DocumentKind
 from pagemill.domain.errors import IllegalTransition, TaskFailureReason
 from pagemill.domain.memory import DeviceId
+from pagemill.domain.page.page import PageWarning
 from pagemill.domain.text import TextFromOutside
 from pagemill.domain.text_fields import Name, Text
 from pagemill.domain.work.quarantine import Circumstances
@@ -295,6 +296,7 @@ class TaskPage:
         attempts: How often the page's own work failed.
         crashes: How often a worker died while it held this page.
         rung: How far it has climbed the out-of-memory ladder.
+        warnings: Of its result.
     """
 
     task_id: str
@@ -309,6 +311,7 @@ class TaskPage:
     seconds: float | None = None
     confidence: float | None = None
     finished_at: datetime | None = None
+    warnings: tuple[PageWarning, ...] = ()
 
 
 @dataclass(frozen=True)

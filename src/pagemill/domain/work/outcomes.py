@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.page.page import PageWarning
 from pagemill.domain.text import TextFromOutside
 
 
@@ -18,6 +19,7 @@ class PageRead:
         peak_bytes: The worker's highest resident size meanwhile.
         pixels: Pixels of the image that the engine read; 0 for a text layer.
         confidence: Its `Page.confidence`.
+        warnings: Its `Page.warnings`.
     """
 
     number: int
@@ -26,11 +28,12 @@ class PageRead:
     peak_bytes: int
     pixels: int = 0
     confidence: float | None = None
+    warnings: tuple[PageWarning, ...] = ()
 
 
 @dataclass(frozen=True)
 class PageNeedsOcr:
-    """The reader found no trustworthy text layer; an engine must recognise the page."""
+    """The page shows more than a trustworthy text layer holds; an engine must recognise it."""
 
     number: int
 

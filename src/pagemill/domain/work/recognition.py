@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.memory import DeviceId
+from pagemill.domain.page.page import PageWarning
 from pagemill.domain.text_fields import Name
 from pagemill.domain.work.engine_spec import EngineProfile
 
@@ -130,4 +131,4 @@ class ChunkParams:
     page_timeout_s: float = 120.0
     pixels: int | None = None
     climbed: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[PageWarning, ...] = ()

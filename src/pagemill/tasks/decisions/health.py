@@ -9,6 +9,8 @@ from pagemill.domain.reports.snapshot import ModelSetSnapshot
 from pagemill.domain.task.task import Task, TaskPage
 
 SLOW_PAGE = timedelta(seconds=60)
+MOST_TOLD = 10
+"""Warnings of pages that are told one by one; the rest is counted."""
 
 
 def health_of(
@@ -40,8 +42,18 @@ def health_of(
         warnings=(
             *_warnings(task, pages, max(usage_mb or 0, task.actual_memory_mb or 0), promised_mb, devices),
             *map(_unkillable, unkillable),
+            *_of_pages(pages),
         ),
     )
+
+
+def _of_pages(pages: Sequence[TaskPage]) -> Sequence[str]:
+    """What readers of the result should know, the same of one page once."""
+    warnings = [f"Page {page.number}: {text}" for page in pages for text in dict.fromkeys(map(str, page.warnings))]
+    more = len(warnings) - MOST_TOLD
+    if more <= 1:
+        return warnings
+    return [*warnings[:MOST_TOLD], f"{more} more warnings are with the pages."]
 
 
 def _unkillable(worker: ModelSetSnapshot) -> str:

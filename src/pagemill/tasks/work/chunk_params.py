@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pagemill.domain.memory import DeviceId
+from pagemill.domain.page.page import PageWarning, WarningKind
 from pagemill.domain.task.task import PageLease, Rung
 from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec, find_profile
 from pagemill.domain.work.recognition import ChunkParams, ModelSetKey, Stage
@@ -79,7 +80,10 @@ class ChunkParamsMaker:
             page_timeout_s=self._rules.page_timeout.total_seconds(),
             pixels=lease.pixels,
             climbed=any(lease.rungs),
-            notes=(f"Memory ran out, so this page was read at {dpi} dpi instead of {lease.options.dpi} dpi.",)
-            if lowered
-            else (),
+            notes=(_lowered(dpi, lease.options.dpi),) if lowered else (),
         )
+
+
+def _lowered(dpi: int, wanted: int) -> PageWarning:
+    message = f"Memory ran out, so this page was read at {dpi} dpi instead of {wanted} dpi."
+    return PageWarning(kind=WarningKind.LOWER_RESOLUTION, message=message)

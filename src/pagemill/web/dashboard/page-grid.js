@@ -28,7 +28,8 @@ export class PageGrid {
       }
       button.dataset.state = page.state;
       button.dataset.band = page.state === "done" ? band(page.confidence) : "";
-      say(button, MARKS[page.state] ? `${page.number} ${MARKS[page.state]}` : String(page.number));
+      const note = MARKS[page.state] ?? (page.warnings.length ? "!" : "");
+      say(button, note ? `${page.number} ${note}` : String(page.number));
       mark(button, "aria-label", described(page));
       mark(button, "title", described(page));
     }
@@ -58,6 +59,7 @@ export class PageGrid {
 function described(page) {
   const parts = [`Page ${page.number}: ${page.state === "leased" ? "being read" : words(page.state)}`];
   if (page.state === "done" && page.confidence !== null) parts.push(`confidence ${percent(page.confidence)}`);
+  if (page.warnings.length) parts.push(`warnings: ${page.warnings.length}`);
   if (page.attempts) parts.push(`failed ${page.attempts} times`);
   if (page.crashes) parts.push(`lost ${page.crashes} workers`);
   if (page.failure) parts.push(page.failure.message);

@@ -140,7 +140,8 @@ export class PageViewer {
     this.#clearText();
     mark(this.overlay, "viewBox", `0 0 ${page.width_px} ${page.height_px}`);
     mark(this.text, "aria-label", `Text of page ${page.number}; use the arrow keys to move between words`);
-    const source = page.source === "ocr" ? `recognised by ${page.engine} ${page.profile ?? ""}`.trim() : "text layer";
+    const recognised = `recognised by ${page.engine} ${page.profile ?? ""}`.trim();
+    const source = { ocr: recognised, mixed: `text layer, the rest ${recognised}` }[page.source] ?? "text layer";
     say(this.facts, [source, seconds(state.seconds), state.confidence === null ? "" : `confidence ${percent(state.confidence)}`,
       page.rotation ? `turned ${page.rotation}°` : ""].filter(Boolean).join(" · "));
     const { blocks, boxes, units } = readPage(page);
@@ -148,7 +149,8 @@ export class PageViewer {
     this.overlay.append(...boxes);
     this.units = units;
     if (!this.units.length) this.text.append(h("p", { class: "hint" }, "This page has no text."));
-    this.text.append(...page.warnings.map((warning) => h("p", { class: "notice" }, warning)));
+    this.text.append(...page.warnings.map(({ message }) => h("p", { class: "notice" }, message)));
+    this.overlay.append(...page.warnings.filter(({ box }) => box).map(frame));
     this.copy.hidden = this.units.length === 0;
     this.#showLegend();
   }
@@ -209,4 +211,9 @@ export class PageViewer {
       announce("The browser does not allow copying. Select the text instead.");
     }
   }
+}
+
+/** A frame over the picture, around what a warning is about. */
+function frame({ box: [left, top, right, bottom] }) {
+  return s("polygon", { class: "warned", points: `${left},${top} ${right},${top} ${right},${bottom} ${left},${bottom}` });
 }

@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 
 from pagemill.domain.page.figure import PageFigure, page_figure
-from pagemill.domain.page.page import Block, Line, Page, PageSource, Polygon, Word
+from pagemill.domain.page.page import Block, Line, Page, PageSource, PageWarning, Polygon, WarningKind, Word
 
 EVIL = '</text></svg><script>alert("1")</script><img src=x onerror=alert(1)>&amp;'
 
@@ -31,7 +31,7 @@ def box(left: float, top: float, right: float, bottom: float) -> Polygon:
     return ((left, top), (right, top), (right, bottom), (left, bottom))
 
 
-def page(*lines: Line, warnings: tuple[str, ...] = ()) -> Page:
+def page(*lines: Line, warnings: tuple[PageWarning, ...] = ()) -> Page:
     block = Block(polygon=box(0, 0, 100, 50), lines=lines)
     return Page(
         number=3,
@@ -47,7 +47,7 @@ def page(*lines: Line, warnings: tuple[str, ...] = ()) -> Page:
 
 def test_nothing_that_was_read_is_markup() -> None:
     line = Line(text=EVIL, polygon=box(0, 0, 90, 20), words=(Word(text=EVIL, polygon=box(0, 0, 90, 20)),))
-    found = Elements(page_figure(page(line, warnings=(EVIL,))))
+    found = Elements(page_figure(page(line, warnings=(PageWarning(kind=WarningKind.OCR_OFF, message=EVIL),))))
     assert found.tags == ["figure", "figcaption", "svg", "text"]
     assert found.data[-1] == EVIL
 

@@ -1,0 +1,247 @@
+"""Where a picture of a page has ink that looks like text and that no word accounts for. Runs in workers only.
+
+Letters are marks that stand out from their surroundings, are of like height, and stand beside each other on a line, on
+paper. Rules, boxes, frames, solid shapes and the texture of photos are not. Nothing is read here: what is found is to
+be recognised, or to be told of.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pagemill.documents.page_frame import Rect
+
+Gray = NDArray[np.uint8]
+"""Shape (rows, columns)."""
+
+Marks = NDArray[np.int32]
+"""A row for each mark: left, top, width, height, area."""
+
+_AROUND = 31
+_STANDS_OUT = 28
+"""Gray levels from the mean of the surroundings."""
+
+_MOSTLY = 140
+"""Of 255: what takes more than this of the surroundings is the paper."""
+
+_LOWEST, _HIGHEST = 4, 44
+_LEAST_AREA = 5
+_LEAST_MARKS = 3
+_MOST_MARKS = 40_000
+_ALIGNED = 2.3
+"""Most height of a line, in heights of its marks: some letters reach over it and some under it."""
+
+_SHORTEST = 1.8
+_FILL = (0.08, 0.8)
+_UNEVEN = 0.45
+_SPACE = 1.1
+_EQUAL = 0.04
+_REPEATED = 0.6
+_RASTER = 0.7
+"""Pixels by which equal things differ, as they fall on the raster."""
+
+_HOLLOW = 0.8
+_COARSER = 4
+_SPECKLED = 0.13
+"""Most unevenness of the paper around letters, over their contrast: half of all texture in photos has twice that, and
+of lines on receipts one in fifty."""
+
+
+@dataclass(frozen=True, slots=True)
+class InkLine:
+    """Ink that looks like a line of text; pixels of the picture it was found on.
+
+    Attributes:
+        rect: Where.
+        marks: Letters, or runs of letters that touch.
+        size: Typical height of these.
+    """
+
+    rect: Rect
+    marks: int
+    size: float
+
+    def scaled(self, factor: float) -> "InkLine":
+        """The same line on a picture so much larger."""
+        left, top, right, bottom = self.rect
+        return replace(
+            self, rect=(left * factor, top * factor, right * factor, bottom * factor), size=self.size * factor
+        )
+
+
+def ink_lines(gray: Gray, words: Iterable[Sequence[tuple[float, float]]] = ()) -> list[InkLine]:
+    """Lines of ink that looks like text and that is not under a word.
+
+    They may be dark on light or light on dark, level or upended.
+
+    Args:
+        gray: The page.
+        words: Outlines of the words, in its pixels.
+    """
+    covered = _Cover(gray.shape, words)
+    found = list(_lines(gray, lambda: covered.full))
+    if min(gray.shape) >= _COARSER * _HIGHEST:
+        coarse = _lines(_reduced(gray), covered.reduced)
+        found += [line.scaled(_COARSER) for line in coarse if line.size > _HIGHEST / _COARSER]
+    return [line for line in found if _is_on_paper(gray, line.rect)]
+
+
+def is_inked(gray: Gray, rect: Rect) -> bool:
+    """Whether there is any contrast within the rectangle."""
+    patch = _patch(gray, rect)
+    return bool(patch.size) and int(patch.max()) - int(patch.min()) > _STANDS_OUT
+
+
+class _Cover:
+    """Where words are, drawn only once there is something that they may cover."""
+
+    def __init__(self, shape: tuple[int, ...], words: Iterable[Sequence[tuple[float, float]]]) -> None:
+        self._shape = shape
+        self._words = words
+
+    @cached_property
+    def full(self) -> Gray:
+        """1 on every word and as far around it as its outline may be wrong, 0 elsewhere."""
+        covered = np.zeros(self._shape, dtype=np.uint8)
+        for word in self._words:
+            outline = np.asarray(word, dtype=np.float32)
+            corners = [np.round(outline).astype(np.int32)]
+            cv2.fillPoly(covered, corners, (1,))
+            around = int(np.ptp(outline, axis=0).min() / 2)
+            if around > 0:
+                cv2.polylines(covered, corners, isClosed=True, color=(1,), thickness=around)
+        return covered
+
+    def reduced(self) -> Gray:
+        """The same on the coarser picture."""
+        return _reduced(self.full)
+
+
+def _reduced(gray: Gray) -> Gray:
+    rows, columns = gray.shape
+    size = (columns // _COARSER, rows // _COARSER)
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _lines(gray: Gray, covered: Callable[[], Gray]) -> Iterator[InkLine]:
+    around = cv2.blur(gray, (_AROUND, _AROUND))
+    dark, light = cv2.subtract(around, gray), cv2.subtract(gray, around)
+    for stands_out, is_dark in ((dark, True), (light, False)):
+        _, ink = cv2.threshold(stands_out, _STANDS_OUT, 255, cv2.THRESH_BINARY)
+        if cv2.countNonZero(ink):
+            ink[_is_paper(gray if is_dark else ~gray)] = 0
+            yield from _lines_of(np.asarray(ink, dtype=np.uint8), covered)
+
+
+def _is_paper(gray: Gray) -> NDArray[np.bool_]:
+    """Where most of the surroundings are about as dark as the darkest there: ink is the lesser part."""
+    rows, columns = gray.shape
+    size, side = (max(1, columns // 2), max(1, rows // 2)), (_AROUND // 2, _AROUND // 2)
+    small = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    darkest = cv2.erode(small, np.ones(side, dtype=np.uint8))
+    like_it = (cv2.subtract(small, darkest) < _STANDS_OUT).astype(np.uint8) * 255
+    most = (cv2.blur(like_it, side) > _MOSTLY).astype(np.uint8)
+    return np.asarray(cv2.resize(most, (columns, rows), interpolation=cv2.INTER_NEAREST) > 0, dtype=np.bool_)
+
+
+def _lines_of(ink: Gray, covered: Callable[[], Gray]) -> Iterator[InkLine]:
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    marks = _letter_like(np.asarray(stats[1:], dtype=np.int32))
+    if len(marks) < _LEAST_MARKS:
+        return
+    marks = marks[covered()[marks[:, 1] + marks[:, 3] // 2, marks[:, 0] + marks[:, 2] // 2] == 0]
+    marks = marks[:_MOST_MARKS]
+    if len(marks) < _LEAST_MARKS:
+        return
+    yield from _level_lines(ink, marks)
+    for line in _level_lines(np.ascontiguousarray(ink.T), marks[:, [1, 0, 3, 2, 4]]):
+        top, left, bottom, right = line.rect
+        yield replace(line, rect=(left, top, right, bottom))
+
+
+def _letter_like(marks: Marks) -> Marks:
+    """Those of a letter's size that are no bars, no solid blocks and no frames."""
+    width, height, area = marks[:, 2], marks[:, 3], marks[:, 4]
+    shorter, longer, box = np.minimum(width, height), np.maximum(width, height), width * height
+    is_sized = (longer >= _LOWEST) & (shorter <= _HIGHEST) & (area >= _LEAST_AREA)
+    is_bar = (longer > 4 * shorter) & (area > 0.75 * box)
+    is_block = (shorter >= 5) & (area > 0.92 * box)
+    return marks[is_sized & ~is_bar & ~is_block & (area >= 0.1 * box)]
+
+
+def _level_lines(ink: Gray, marks: Marks) -> Iterator[InkLine]:
+    """Lines that run from left to right."""
+    high = marks[(marks[:, 3] >= _LOWEST) & (marks[:, 3] <= _HIGHEST)]
+    if len(high) < _LEAST_MARKS:
+        return
+    rows, columns = ink.shape
+    reach = np.zeros((rows, columns), dtype=np.uint8)
+    for left, top, width, height, _ in high.tolist():
+        inset = height // 4
+        reach[top + inset : top + height - inset, left : left + width + int(_SPACE * height)] = 1
+    count, labels = cv2.connectedComponents(reach, connectivity=4)
+    groups = labels[high[:, 1] + high[:, 3] // 2, high[:, 0] + high[:, 2] // 2]
+    order = np.argsort(groups, kind="stable")
+    ends = np.searchsorted(groups[order], np.arange(1, count + 1))
+    for start, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
+        if end - start >= _LEAST_MARKS and (line := _line(ink, high[order[start:end]])):
+            yield line
+
+
+def _line(ink: Gray, marks: Marks) -> InkLine | None:
+    """The marks as a line, if they look like letters of one."""
+    left, top = int(marks[:, 0].min()), int(marks[:, 1].min())
+    right, bottom = int((marks[:, 0] + marks[:, 2]).max()), int((marks[:, 1] + marks[:, 3]).max())
+    heights, width, height = marks[:, 3], right - left, bottom - top
+    size = float(np.median(heights))
+    if height > _ALIGNED * size or width < _SHORTEST * height:
+        return None
+    fill = float(marks[:, 4].sum()) / (width * height)
+    is_even = float(np.abs(heights - size).mean()) <= _UNEVEN * size
+    if not (_FILL[0] <= fill <= _FILL[1] and is_even) or _is_pattern(ink, marks):
+        return None
+    return InkLine((left, top, right, bottom), len(marks), size)
+
+
+def _is_pattern(ink: Gray, marks: Marks) -> bool:
+    """Whether the marks are alike as letters never are: bars of a code, boxes to be filled in, a row of dots."""
+    width, height, area = marks[:, 2], marks[:, 3], marks[:, 4]
+    if float(height.std()) > max(_RASTER, _EQUAL * float(height.mean())):
+        return False
+    is_code = float(np.median(width)) < 0.25 * float(height.mean())
+    is_repeated = float((_is_typical(width) & _is_typical(area)).mean()) >= _REPEATED
+    return is_code or is_repeated or sum(_is_hollow(ink, mark) for mark in marks.tolist()) >= _HOLLOW * len(marks)
+
+
+def _is_typical(sizes: NDArray[np.int32]) -> NDArray[np.bool_]:
+    middle = np.median(sizes)
+    return np.asarray(np.abs(sizes - middle) <= _EQUAL * middle, dtype=np.bool_)
+
+
+def _is_hollow(ink: Gray, mark: Sequence[int]) -> bool:
+    left, top, width, height, _ = mark
+    inside = ink[top + height // 4 : top + height - height // 4, left + width // 4 : left + width - width // 4]
+    return not inside.any()
+
+
+def _is_on_paper(gray: Gray, rect: Rect) -> bool:
+    """Whether what lies between the marks is even, as paper is and the rest of a photo is not."""
+    patch = _patch(gray, rect)
+    limit, _ = cv2.threshold(patch, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    dark, light = patch[patch <= limit].astype(np.float32), patch[patch > limit].astype(np.float32)
+    if not len(dark) or not len(light):
+        return False
+    contrast = float(light.mean() - dark.mean())
+    paper = light if len(light) >= len(dark) else dark
+    return float(np.abs(paper - np.median(paper)).mean()) <= 2 * _SPECKLED * contrast and (
+        float(np.median(np.abs(paper - np.median(paper)))) <= _SPECKLED * contrast
+    )
+
+
+def _patch(gray: Gray, rect: Rect) -> Gray:
+    left, top, right, bottom = (max(0, round(at)) for at in rect)
+    return gray[top:bottom, left:right]

@@ -1,0 +1,45 @@
+"""Whether words look like those of a language or like what a poor recognition leaves. Pure; knows no dictionary."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+MOST_ODD = 0.12
+"""Share of odd words in a layer that is believed: clean ones have up to 0.04, names, codes and formulas included."""
+
+FEWEST_JUDGED = 4
+
+_LETTER = re.compile(r"[^\W\d_]")
+_LATIN = re.compile("[a-zA-Z\u00c0-\u024f]+")
+_DIGIT_INSIDE = re.compile(r"[^\W\d_]\d+[^\W\d_]|^\d[^\W\d_]{3,}|[^\W\d_]{3,}\d[^\W\d_]*$", re.UNICODE)
+_STRAY = re.compile(r"[^\W\d_][|~^{}\\<>*#=+][^\W\d_]")
+_CASE_INSIDE = re.compile(r"[a-z\u00df-\u00ff]{2}[A-Z\u00c0-\u00de][a-z\u00df-\u00ff]")
+_CONSONANTS = re.compile("[bcdfghjklmnpqrstvwxz]{6,}")
+_SAME = re.compile(r"([^\W\d_])\1{3,}")
+_VOWELS = frozenset("aeiouy")
+
+
+def is_plausible(words: Iterable[str]) -> bool:
+    """Whether few of the words are odd; words without letters are not judged, and a handful is believed."""
+    judged = [word for word in words if len(word) >= 3 and _LETTER.search(word)]
+    odd = sum(map(is_odd, judged))
+    return len(judged) < FEWEST_JUDGED or odd <= MOST_ODD * len(judged)
+
+
+def is_odd(word: str) -> bool:
+    """Whether a word looks misread: digits, capitals or signs in the midst of letters, or hardly a vowel.
+
+    Only words in Latin letters can be told by their vowels. Addresses and codes in capitals are left alone.
+    """
+    bare = word.strip(".,;:!?()[]\"'“”‘’«»„-–—")
+    if "@" in bare or "/" in bare or "." in bare or bare.isupper():
+        return False
+    if _DIGIT_INSIDE.search(bare) or _STRAY.search(bare) or _CASE_INSIDE.search(bare) or _SAME.search(bare):
+        return True
+    plain = "".join(c for c in unicodedata.normalize("NFD", bare.lower()) if not unicodedata.combining(c))
+    return _LATIN.fullmatch(plain) is not None and _lacks_vowels(plain)
+
+
+def _lacks_vowels(plain: str) -> bool:
+    vowels = sum(letter in _VOWELS for letter in plain)
+    return _CONSONANTS.search(plain) is not None or (len(plain) >= 5 and vowels == 0)

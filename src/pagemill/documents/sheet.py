@@ -1,0 +1,222 @@
+"""A PDF page as text and picture: which of its words are known, and what its picture says beside them.
+
+    text layer ──▶ words shown ────────────────────────────▶ known
+               └─▶ words hidden (an earlier recognition) ──▶ known, if they look like words and lie on ink
+    picture without the words shown ──▶ ink that looks like text and has no known word ──▶ unread
+
+Runs in workers only. A page that can show nothing but its text is not drawn at all.
+"""
+
+import ctypes
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from statistics import median
+from typing import TYPE_CHECKING
+
+import pypdfium2 as pdfium
+
+from pagemill.documents.page_frame import PageFrame, PageRect, Rect
+from pagemill.documents.page_objects import Drawing, drawing_of, is_invisible, switch_off
+from pagemill.documents.plausibility import is_plausible
+from pagemill.documents.text_layer import TextLayer, read_text_layer
+from pagemill.documents.trust import distrust
+from pagemill.domain.page.page import Page, PageWarning, Rectangle, WarningKind
+from pagemill.domain.page.regions import joined
+
+if TYPE_CHECKING:
+    from pagemill.documents.ink import Gray
+
+LOOKED_AT_DPI = 100
+"""Fine enough to part the letters of small print, coarse enough to be looked through in a few milliseconds."""
+
+MOST_LOOKED_AT = 4_000_000
+"""Pixels of the drawing that is looked through: 23 by 16 inches in full fineness; larger pages are coarser."""
+
+MOST_DECODED = 14_000_000
+"""Pixels of all a page's pictures that a reader may decode to look: 42 MiB in colour, of the 100 MiB it has."""
+
+LEAST_MARKS = 4
+"""Letters, or runs of them, beside the known words from which on a page is recognised."""
+
+APART = 2.5
+"""Heights of the writing between lines of one region."""
+
+MOST_PLACES = 16
+SCAN_COVERAGE = 0.5
+"""Share of a page under pictures from which on it is one."""
+
+FEWEST_OVER_SCAN = 200
+"""Characters known of a page that is a picture, below which all of it is recognised: its writing may be faint."""
+
+FEWEST_HIDDEN = 30
+"""Characters of an earlier recognition that are enough."""
+
+BROKEN_SIZE = 12.0
+_LEAST_INKED = 0.7
+"""Share of hidden words that must lie on ink, where the page has any."""
+
+_SAMPLED = 80
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What is known of a page, and what is not.
+
+    Attributes:
+        layer: Its text layer.
+        known: Positions of the words of the layer that can be trusted.
+        doubt: Why there is more to be read, as part of a sentence; None where there is not.
+        unread: Where ink looks like text that no known word accounts for, in page space; empty where there is a doubt
+            but no place: all of the page is to be read.
+        size: Typical height of that writing, points.
+    """
+
+    layer: TextLayer
+    known: tuple[int, ...]
+    doubt: str | None = None
+    unread: tuple[PageRect, ...] = ()
+    size: float = 0.0
+
+    def known_page(self, number: int, *, dpi: float) -> Page:
+        """Its known words, as a page."""
+        return self.layer.page(number, dpi=dpi, known=self.known)
+
+    def whole_page(self, number: int, *, dpi: float) -> Page:
+        """All words of its layer, with warnings of what may be missing or wrong: nothing is to be recognised."""
+        message = f"Parts of this page may be missing: {self.doubt}, and OCR is off."
+        places: Sequence[Rectangle | None] = self._places(self.layer.frame) or (None,)
+        warnings = tuple(PageWarning(kind=WarningKind.OCR_OFF, message=message, box=box) for box in places)
+        return self.layer.page(number, dpi=dpi, warnings=warnings)
+
+    def regions(self) -> list[Rectangle]:
+        """What is to be recognised, pixels of the page as it is stored, at the resolution of its words."""
+        return self._places(self.layer.frame.turned(-self.layer.rotation // 90))
+
+    def _places(self, frame: PageFrame) -> list[Rectangle]:
+        return joined(frame.rects(self.unread), gap=APART * self.size * frame.scale, most=MOST_PLACES)
+
+
+FrameAt = Callable[[float], PageFrame]
+"""The page's frame at a number of dots per inch."""
+
+
+def read_sheet(page: pdfium.PdfPage, at: FrameAt, *, dpi: float, most_decoded: int | None = MOST_DECODED) -> Sheet:
+    """Look at a page; drawn afterwards, as long as it is open, it lacks the ink of words that are known.
+
+    Args:
+        page: The open page.
+        at: Its frame.
+        dpi: Resolution in whose pixels its words are given.
+        most_decoded: Pixels of pictures that may be decoded to look at them; None for any.
+
+    Raises:
+        PdfiumError: The page's content cannot be read.
+    """
+    drawing = drawing_of(page)
+    layer = read_text_layer(page, at(dpi), drawn=drawing.objects)
+    if doubt := distrust(layer.facts):
+        return Sheet(layer, (), doubt=doubt)
+    hidden = frozenset(_hidden(layer, drawing))
+    if not (hidden or layer.broken or drawing.may_hold_text):
+        return Sheet(layer, tuple(range(len(layer.words))))
+    if most_decoded is not None and drawing.pixels > most_decoded:
+        return Sheet(layer, (), doubt="its pictures are too large to be looked at beside its text")
+    return _looked_at(page, layer, drawing, hidden, at)
+
+
+def _hidden(layer: TextLayer, drawing: Drawing) -> Iterator[int]:
+    """Positions of words that nobody sees: written invisibly, or under a picture."""
+    invisible = {text: is_invisible(text) for text in set(layer.objects) if text}
+    for position, (text, rect) in enumerate(zip(layer.objects, layer.stored, strict=True)):
+        if invisible.get(text, False) or (drawing.pictures and drawing.hides(text, rect)):
+            yield position
+
+
+def _looked_at(page: pdfium.PdfPage, layer: TextLayer, drawing: Drawing, hidden: frozenset[int], at: FrameAt) -> Sheet:
+    from pagemill.documents.ink import ink_lines  # takes 26 MiB and a tenth of a second: for pages that need it
+
+    aside = hidden | layer.broken
+    shown = [position for position in range(len(layer.words)) if position not in aside]
+    for text in {layer.objects[position] for position in shown} - {layer.objects[position] for position in aside}:
+        switch_off(text)
+    look = _Look.of(page, at)
+    believed = hidden if _is_believed(layer, hidden, look) else frozenset()
+    lines = ink_lines(look.gray, look.outlines(layer.stored[position] for position in (*shown, *believed)))
+    if not lines:
+        believed = hidden  # no writing is seen that could be read instead
+    known = tuple(sorted((*shown, *believed)))
+    unread = [look.to_page(line.rect) for line in lines] if sum(line.marks for line in lines) >= LEAST_MARKS else []
+    unread += [layer.stored[position] for position in layer.broken]
+    if drawing.coverage(page.get_bbox()) >= SCAN_COVERAGE and _is_thin(layer, known, believed) and not look.is_blank:
+        unread += [picture.rect for picture in drawing.pictures]
+    if not unread:
+        return Sheet(layer, tuple(range(len(layer.words))))
+    size = median(line.size for line in lines) / look.frame.scale if lines else BROKEN_SIZE
+    return Sheet(layer, known, _doubt(is_poor=believed != hidden), tuple(unread), size)
+
+
+def _is_thin(layer: TextLayer, known: Sequence[int], believed: frozenset[int]) -> bool:
+    """Whether so little is known of a page that is a picture that there may be more, however faint."""
+    hidden = sum(len(layer.words[position].text) for position in believed)
+    return hidden < FEWEST_HIDDEN and sum(len(layer.words[position].text) for position in known) < FEWEST_OVER_SCAN
+
+
+def _doubt(*, is_poor: bool) -> str:
+    if is_poor:
+        return "its hidden text does not agree with its picture"
+    return "it shows writing that its text layer does not hold"
+
+
+def _is_believed(layer: TextLayer, hidden: frozenset[int], look: "_Look") -> bool:
+    """Whether hidden words look like words, and lie on ink where there is any."""
+    from pagemill.documents.ink import is_inked
+
+    if not is_plausible(layer.words[position].text for position in hidden):
+        return False
+    sample = sorted(hidden)[:: max(1, len(hidden) // _SAMPLED)]
+    inked = [is_inked(look.gray, rect) for rect in look.frame.rects(layer.stored[position] for position in sample)]
+    return look.is_blank or sum(inked) >= _LEAST_INKED * len(inked)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The page drawn to be looked through."""
+
+    gray: "Gray"
+    frame: PageFrame
+
+    @classmethod
+    def of(cls, page: pdfium.PdfPage, at: FrameAt) -> "_Look":
+        import numpy as np
+
+        frame = at(LOOKED_AT_DPI)
+        pixels = frame.width_px * frame.height_px
+        if pixels > MOST_LOOKED_AT:
+            frame = at(LOOKED_AT_DPI * math.sqrt(MOST_LOOKED_AT / pixels))
+        width, height = page.get_size()
+        rows, columns = math.ceil(height * frame.scale), math.ceil(width * frame.scale)
+        samples = bytearray(rows * columns)
+        canvas = partial(pdfium.PdfBitmap.new_native, buffer=(ctypes.c_ubyte * len(samples)).from_buffer(samples))
+        page.render(scale=frame.scale, grayscale=True, bitmap_maker=canvas).close()
+        return cls(np.frombuffer(samples, dtype=np.uint8).reshape(rows, columns), frame)
+
+    @cached_property
+    def is_blank(self) -> bool:
+        from pagemill.documents.ink import is_inked
+
+        return not is_inked(self.gray, (0, 0, self.gray.shape[1], self.gray.shape[0]))
+
+    def outlines(self, stored: Iterable[PageRect]) -> Iterator[tuple[tuple[float, float], ...]]:
+        return map(_outline, self.frame.rects(stored))
+
+    def to_page(self, rect: Rect) -> PageRect:
+        left, top, right, bottom = rect
+        (ax, ay), (bx, by) = self.frame.to_page(left, top), self.frame.to_page(right, bottom)
+        return (min(ax, bx), min(ay, by), max(ax, bx), max(ay, by))
+
+
+def _outline(rect: Rect) -> tuple[tuple[float, float], ...]:
+    left, top, right, bottom = rect
+    return ((left, top), (right, top), (right, bottom), (left, bottom))

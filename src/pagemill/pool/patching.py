@@ -1,0 +1,63 @@
+"""Reads what of a page is not known, in as few and small pictures as do. Runs in a worker."""
+
+import math
+from collections.abc import Iterator
+
+from pagemill.documents.document import Unread
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Page, Rectangle
+from pagemill.domain.page.patchwork import Patch, patched
+from pagemill.domain.page.regions import joined
+from pagemill.domain.work.engine_spec import Engine
+
+MARGIN = 24
+"""Pixels around a region: an engine wants to see the paper around a line."""
+
+SMALLEST = 160
+"""Pixels of the shorter side of a part that is read by itself."""
+
+MOST_PARTS = 6
+LARGEST_SHARE = 0.5
+"""Of the page: where the parts take more, it is read as a whole."""
+
+
+def read_unread(unread: Unread, number: int, engine: Engine, *, rotation: int | None, batch_size: int | None) -> Page:
+    """Recognise a page, or what of it is not known, and put both together. Raises as `Engine.read`."""
+
+    def read(image: PageImage) -> Page:
+        return engine.read(image, number=number, rotation=rotation, batch_size=batch_size)
+
+    if unread.known is None:
+        return read(unread.image)
+    patches = [
+        Patch(read(unread.image.cropped(left, top, right, bottom)), left, top)
+        for left, top, right, bottom in parts_of(unread)
+    ]
+    return patched(unread.known, patches)
+
+
+def parts_of(unread: Unread) -> list[tuple[int, int, int, int]]:
+    """The parts of the image that are to be read, each with some paper around it; left, top, right, bottom."""
+    image = unread.image
+    regions = (_with_margin(region, image) for region in unread.regions)
+    parts = joined(regions, gap=0, most=MOST_PARTS)
+    area = sum((right - left) * (bottom - top) for left, top, right, bottom in parts)
+    if area > LARGEST_SHARE * image.pixels:
+        return [(0, 0, image.width_px, image.height_px)]
+    return list(_whole_pixels(parts))
+
+
+def _with_margin(region: Rectangle, image: PageImage) -> Rectangle:
+    left, right = _widened(region[0], region[2], image.width_px)
+    top, bottom = _widened(region[1], region[3], image.height_px)
+    return left, top, right, bottom
+
+
+def _widened(start: float, end: float, most: int) -> tuple[float, float]:
+    around = max(MARGIN, (SMALLEST - (end - start)) / 2)
+    return max(0.0, start - around), min(float(most), end + around)
+
+
+def _whole_pixels(parts: list[Rectangle]) -> Iterator[tuple[int, int, int, int]]:
+    for left, top, right, bottom in parts:
+        yield math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)
