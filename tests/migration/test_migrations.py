@@ -244,7 +244,7 @@ def test_databases_of_other_versions_are_refused_and_stay_as_they_are(empty_data
 def _check_that_it_is_refused(url: str, revision: str) -> None:
     _leave_wal(url)
     before, content = _everything(url), _bytes(url)
-    advice = "newer version" if revision in NEWER else "empty `data_dir`"
+    advice = "Use that version" if revision in NEWER else "empty `data_dir`"
     for refused in (
         lambda: migrate.upgrade(url),
         lambda: migrate.upgrade(url, migrate.OLDER_SCHEMA),

@@ -137,7 +137,7 @@ async def as_reader(workers: WorkerMaker, attempts: Mapping[str, str], folder: P
     document = make_pdf(folder / "uploads" / "typed.pdf", [PdfPageSpec(content, size=size)])
     pages = Outcomes()
     await worker.process(chunk(document, 1, stage=Stage.TEXT), pages)
-    return told(read(pages).warnings[-1])
+    return told(read(pages).warnings[-1].message)
 
 
 WAYS = {"engine": as_engine, "reader": as_reader}
