@@ -40,7 +40,7 @@ class AsyncHttp:
             await response.aclose()
 
     async def offload(self, work: Callable[[], T]) -> T:
-        """In a thread."""
+        """See `Transport.offload`. In a thread."""
         return await asyncio.to_thread(work)
 
     async def sleep(self, seconds: float) -> None:
@@ -80,7 +80,7 @@ class BlockingHttp:
             response.close()
 
     async def offload(self, work: Callable[[], T]) -> T:
-        """Here and now."""
+        """See `Transport.offload`. Here and now."""
         return work()
 
     async def sleep(self, seconds: float) -> None:

@@ -84,7 +84,7 @@ class ImageDocument:
             opening.pop_all()
 
     def info(self) -> DocumentInfo:
-        """Kind, frames and their sizes in pixels."""
+        """See `Document.info`. Frames and their sizes in pixels."""
         sizes = []
         for frame in self._frames[:SIZES_TOLD]:
             with _faults_as(InvalidDocument, "The image is damaged"):
@@ -93,7 +93,10 @@ class ImageDocument:
         return DocumentInfo(self._kind, len(self._frames), tuple(sizes))
 
     def render(self, number: int, *, dpi: int, max_pixels: int) -> PageImage:
-        """The frame's own pixels, reduced where there are more than `max_pixels`; `dpi` changes nothing."""
+        """See `Document.render`.
+
+        The frame's own pixels, reduced where there are more than `max_pixels`; `dpi` changes nothing.
+        """
         del dpi
         image = self.frame(number)
         width, height = image.size
@@ -108,7 +111,7 @@ class ImageDocument:
         return page
 
     def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:
-        """Images have no text layer: None, or under `never` an empty page that says so."""
+        """See `Document.text_page`. Images have no text layer: None, or under `never` an empty page that says so."""
         del dpi
         if mode is not OcrMode.NEVER:
             return None
@@ -128,7 +131,7 @@ class ImageDocument:
         return Unread(self.render(number, dpi=dpi, max_pixels=max_pixels))
 
     def close(self) -> None:
-        """Close the file."""
+        """See `Document.close`."""
         self._image.close()
         self._file.close()
 

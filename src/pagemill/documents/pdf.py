@@ -63,18 +63,18 @@ class PdfFile:
         self._read = 0
 
     def info(self) -> DocumentInfo:
-        """Page count and sizes in points, as the pages are shown (rotated, cropped)."""
+        """See `Document.info`. Sizes are in points, as the pages are shown (rotated, cropped)."""
         told = range(min(len(self._pdf), SIZES_TOLD))
         return DocumentInfo(DocumentKind.PDF, len(self._pdf), tuple(self._size(index + 1) for index in told))
 
     def render(self, number: int, *, dpi: int, max_pixels: int) -> PageImage:
-        """The page with its annotations and form fields, RGB on white."""
+        """See `Document.render`. With its annotations and form fields, RGB on white."""
         with self._page(number) as page:
             scale, dpi_drawn = self._scale(page, number, dpi=dpi, max_pixels=max_pixels)
             return _drawn(page, scale=scale, dpi=dpi_drawn)
 
     def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:
-        """The page's text layer where it can be trusted, or is all that is wanted."""
+        """See `Document.text_page`. Taken where it can be trusted, or is all that is wanted."""
         if mode is OcrMode.FORCE:
             return None
         with self._page(number, flat=True) as page:
@@ -114,7 +114,7 @@ class PdfFile:
         return replace(shown, scale=scale)
 
     def close(self) -> None:
-        """Close the file."""
+        """See `Document.close`."""
         self._pdf.close()
         self._file.close()
 

@@ -15,15 +15,15 @@ class SystemClock:
     """`Clock` of the machine."""
 
     def now(self) -> datetime:
-        """Aware UTC time."""
+        """See `Clock.now`."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards."""
+        """See `Clock.monotonic`."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """See `Clock.sleep`."""
         await asyncio.sleep(seconds)
 
 
@@ -45,7 +45,7 @@ class SteadyClock:
         self._one_at_a_time = threading.Lock()  # transactions tell the time in threads
 
     def now(self) -> datetime:
-        """Aware UTC time; never earlier than the previous one."""
+        """See `Clock.now`. Never earlier than it was."""
         with self._one_at_a_time:
             return self._advance(self.machine.monotonic())
 
@@ -58,9 +58,9 @@ class SteadyClock:
         return self._time
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards."""
+        """See `Clock.monotonic`."""
         return self.machine.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """See `Clock.sleep`."""
         await self.machine.sleep(seconds)

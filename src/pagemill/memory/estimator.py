@@ -102,11 +102,7 @@ class LearningEstimator:
         self._learned: dict[ModelSetKey, _Learned] = {}
 
     def base(self, key: ModelSetKey) -> MemoryNeed:
-        """A loaded, idle, trimmed worker: the largest of the last ones and a margin; before that, the seed.
-
-        Raises:
-            UnknownEngine: There is no such engine or profile.
-        """
+        """See `MemoryEstimator.base`. The largest of the last ones and a margin; before that, the seed."""
         bases = self._of(key).bases
         if not bases:
             return _on_device(key.device, self._seed(key).base)
@@ -117,18 +113,12 @@ class LearningEstimator:
     def peak(
         self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None, climbed: bool = False
     ) -> MemoryNeed:
-        """A worker, base included, at its peak; never less with more pixels or a larger batch.
-
-        Failures of other pages, and rare pages, count only for pages that have climbed the ladder.
-
-        Raises:
-            UnknownEngine: There is no such engine or profile.
-        """
+        """See `MemoryEstimator.peak`."""
         learned, x = self._of(key), self._size(key, pixels, batch_size)
         return self._need(key, learned.ram.at(x, climbed=climbed), learned.gpu.at(x, climbed=climbed))
 
     def modest_peak(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
-        """The least that may be enough, whatever a few pages took; raises as `peak`."""
+        """See `MemoryEstimator.modest_peak`. Whatever a few pages took."""
         learned, x = self._of(key), self._size(key, pixels, batch_size)
         return self._need(key, learned.ram.modestly_at(x), learned.gpu.modestly_at(x))
 
@@ -138,7 +128,7 @@ class LearningEstimator:
         return MemoryNeed(max(base.ram_bytes, ram_bytes, self._least(key)), gpu_bytes)
 
     def observe(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, peak: MemoryNeed) -> None:
-        """Learn from a page that was read. A figure of 0 means not measured, and is ignored."""
+        """See `MemoryEstimator.observe`."""
         learned, x = self._of(key), self._size(key, pixels, batch_size)
         if peak.ram_bytes > 0:
             estimate = self.peak(key, pixels=pixels, batch_size=batch_size)
@@ -148,12 +138,12 @@ class LearningEstimator:
             learned.gpu.add(x, peak.gpu_bytes)
 
     def observe_base(self, key: ModelSetKey, *, settled: MemoryNeed) -> None:
-        """Learn from a worker that is loaded, idle and trimmed."""
+        """See `MemoryEstimator.observe_base`."""
         if settled.ram_bytes > 0:
             self._of(key).bases.append(settled)
 
     def observe_failure(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, reached: MemoryNeed) -> None:
-        """Learn that this much was not enough for work of this size, nor for larger work that also failed."""
+        """See `MemoryEstimator.observe_failure`."""
         learned, x = self._of(key), self._size(key, pixels, batch_size)
         for curve, size_bytes in ((learned.ram, reached.ram_bytes), (learned.gpu, reached.gpu_bytes)):
             if size_bytes > 0:
@@ -164,7 +154,7 @@ class LearningEstimator:
         return {key: _drift(learned.ratios) for key, learned in self._learned.items() if learned.ratios}
 
     def measured(self, key: ModelSetKey) -> MeasuredMemory | None:
-        """The largest figures of the last workers and pages; None where nothing was seen."""
+        """See `MemoryHistory.measured`."""
         learned = self._learned.get(key)
         if learned is None or not (learned.bases or learned.ram.points):
             return None
@@ -176,18 +166,12 @@ class LearningEstimator:
         )
 
     def snapshot(self) -> dict[str, JsonValue]:
-        """All that was learned, as plain values to be stored."""
+        """See `Learner.snapshot`."""
         states = [_state(key, learned, str(self._seed(key))) for key, learned in sorted(self._learned.items())]
         return _Snapshot(model_sets=states).model_dump(mode="json")
 
     def restore(self, snapshot: Mapping[str, JsonValue]) -> None:
-        """Take over what `snapshot` gave, in place of what was learned so far.
-
-        It ignores engines that are gone, and engines with another runtime.
-
-        Raises:
-            ValueError: It is not such a snapshot, or of another version; nothing is changed.
-        """
+        """See `Learner.restore`. It ignores engines that are gone, and engines with another runtime."""
         stored = _Snapshot.model_validate(snapshot)
         if stored.version != 1:
             raise ValueError(f"The stored measurements have version {stored.version}; this program reads version 1.")

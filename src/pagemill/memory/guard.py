@@ -93,7 +93,7 @@ class MemoryGuard:
     # --- admission ---------------------------------------------------------------------------------------------------
 
     def reserve(self, owner: str, device: DeviceId, need: MemoryNeed) -> Reservation | None:
-        """Reserve memory now, or None; see `MemoryAdmission`. It overtakes no request that was passed too often."""
+        """See `MemoryAdmission.reserve`. It overtakes no request that was passed too often."""
         reservation = self._line.try_now(owner, device, need)
         self._woken.set()
         return reservation
@@ -101,30 +101,30 @@ class MemoryGuard:
     async def reserve_when_free(
         self, owner: str, device: DeviceId, need: MemoryNeed, *, wait: timedelta
     ) -> Reservation | None:
-        """Reserve memory as soon as it fits and is this request's turn; see `MemoryAdmission`."""
+        """See `MemoryAdmission.reserve_when_free`."""
         reservation = await self._line.wait(owner, device, need, wait=wait)
         self._woken.set()
         return reservation
 
     def resize(self, reservation: Reservation, need: MemoryNeed) -> Reservation | None:
-        """Change a reservation; see `MemoryAdmission`."""
+        """See `MemoryAdmission.resize`."""
         resized = self._ledger.resize(reservation, need)
         self._woken.set()
         self._line.serve()
         return resized
 
     def release(self, reservation: Reservation) -> None:
-        """Release a reservation, and serve those who wait."""
+        """See `MemoryAdmission.release`. It serves those who wait."""
         self._ledger.release(reservation)
         self._line.serve()
 
     def level(self, device: DeviceId) -> MemoryLevel:
-        """The level at the last measurement; `HARD` for a missing device."""
+        """See `MemoryAdmission.level`. At the last measurement; `HARD` for a missing device."""
         absent = MemoryLevel.HARD if self._memory.levels else MemoryLevel.NORMAL
         return self._memory.levels.get(device, absent)
 
     def devices(self) -> Sequence[DeviceMemory]:
-        """Every device, measured now."""
+        """See `MemoryAdmission.devices`. Measured now."""
         return [
             DeviceMemory(
                 device,
@@ -139,7 +139,7 @@ class MemoryGuard:
         ]
 
     def was_short(self, device: DeviceId, *, since: float) -> bool:
-        """Whether others took what was promised, seen now or at a look since then; see `MemoryAdmission`."""
+        """See `MemoryAdmission.was_short`."""
         self._note_shortage(self._ledger.accounts())
         return self._short_at.get(device, -math.inf) >= since
 

@@ -34,7 +34,7 @@ class SqlDocumentBatches:
 
     @promising
     def submit(self, connection: Connection, new: NewDocumentBatch) -> DocumentBatch:
-        """Store a batch with all its tasks and queue these, in one transaction: all or nothing; see the port."""
+        """See `DocumentBatches.submit`."""
         check_size(len(new.tasks), self._config.max_queue_size)
         serialise(connection, Lock.QUEUE_SIZE)
         now = self._clock.now()
@@ -49,7 +49,7 @@ class SqlDocumentBatches:
 
     @reading
     def find(self, connection: Connection, caller: str, key: str) -> SubmittedBatch | None:
-        """What this caller sent under that key in the last 24 hours."""
+        """See `DocumentBatches.find`."""
         query = select(document_batches.c.batch_id, document_batches.c.content).where(
             document_batches.c.caller == caller,
             document_batches.c.idempotency_key == key,
@@ -60,18 +60,14 @@ class SqlDocumentBatches:
 
     @reading
     def get(self, connection: Connection, batch_id: str) -> DocumentBatch:
-        """The batch as it stands.
-
-        Raises:
-            NotFound: There is none of that id, or all its tasks were deleted.
-        """
+        """See `DocumentBatches.get`."""
         return _get(connection, batch_id)
 
     @reading
     def list_batches(
         self, connection: Connection, *, before: str | None = None, limit: int = 50
     ) -> Sequence[DocumentBatch]:
-        """Batches, newest first; `before` is the last batch_id of the page before."""
+        """See `DocumentBatches.list_batches`."""
         query = select(document_batches).order_by(document_batches.c.batch_id.desc()).limit(limit)
         if before is not None:
             query = query.where(document_batches.c.batch_id < before)
@@ -79,19 +75,14 @@ class SqlDocumentBatches:
 
     @reading
     def unfinished(self, connection: Connection, batch_id: str) -> Sequence[str]:
-        """Ids of its tasks that are not over."""
+        """See `DocumentBatches.unfinished`."""
         of_batch = select(tasks.c.task_id).where(tasks.c.batch_id == batch_id)
         query = of_batch.where(tasks.c.status.not_in(FINAL_STATUSES)).order_by(tasks.c.task_id)
         return connection.execute(query).scalars().all()
 
     @promising
     def delete(self, connection: Connection, batch_id: str) -> Sequence[Task]:
-        """Remove a batch all of whose tasks are over or were never started, with these; returns what they were.
-
-        Raises:
-            NotFound: There is no such batch.
-            Conflict: A task of it is under way.
-        """
+        """See `DocumentBatches.delete`."""
         batch = _get(connection, batch_id)
         of_batch = select(tasks).where(tasks.c.batch_id == batch_id).order_by(tasks.c.task_id)
         found = [task_of(row) for row in connection.execute(of_batch.with_for_update()).mappings()]

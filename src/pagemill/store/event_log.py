@@ -25,11 +25,7 @@ class SqlEventLog:
 
     @writing
     def append(self, connection: Connection, task_id: str, event: TaskEvent, details: Details | None = None) -> None:
-        """Write one entry.
-
-        Raises:
-            NotFound: There is no such task.
-        """
+        """See `EventLog.append`."""
         lock_row(connection, task_id)
         note(connection, task_id, event, now=self._clock.now(), details=details)
 
@@ -43,7 +39,7 @@ class SqlEventLog:
         limit: int = 500,
         kinds: Collection[TaskEvent] = (),
     ) -> Sequence[EventRecord]:
-        """Entries of one task with a higher sequence than `after`, oldest first; no `kinds` means all of them."""
+        """See `EventLog.read`."""
         query = (
             select(task_events)
             .where(task_events.c.task_id == task_id, task_events.c.sequence > after)

@@ -28,7 +28,7 @@ class SqlSubmissions:
 
     @reading
     def find(self, connection: Connection, caller: str, key: str) -> Submitted | None:
-        """What this caller sent under that key in the last 24 hours."""
+        """See `Submissions.find`."""
         query = select(idempotency_keys.c.task_id, idempotency_keys.c.content).where(
             idempotency_keys.c.caller == caller,
             idempotency_keys.c.key == key,

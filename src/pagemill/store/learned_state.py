@@ -20,7 +20,7 @@ class SqlLearnedState:
 
     @writing
     def save(self, connection: Connection, name: str, value: Mapping[str, JsonValue]) -> None:
-        """Keep it, in place of what was kept under that name."""
+        """See `LearnedState.save`."""
         row = {"name": name, "value": dict(value), "updated_at": self._clock.now()}
         serialise(connection, Lock.LEARNED_STATE)
         connection.execute(delete(learned_state).where(learned_state.c.name == name))
@@ -28,7 +28,7 @@ class SqlLearnedState:
 
     @reading
     def load(self, connection: Connection, name: str) -> Mapping[str, JsonValue] | None:
-        """What was kept last; None where nothing was."""
+        """See `LearnedState.load`."""
         query = select(learned_state.c.value).where(learned_state.c.name == name)
         value: Mapping[str, JsonValue] | None = connection.execute(query).scalar_one_or_none()
         return value

@@ -21,7 +21,7 @@ class SqlTaskNotices:
 
     @reading
     def latest(self, connection: Connection) -> int:
-        """The highest sequence in the log; 0 where nothing happened yet."""
+        """See `TaskNotices.latest`."""
         newest: int | None = connection.execute(select(func.max(task_events.c.sequence))).scalar_one()
         return newest or 0
 
@@ -29,7 +29,7 @@ class SqlTaskNotices:
     def read(
         self, connection: Connection, *, after: int, limit: int = 200, batch_id: str | None = None
     ) -> Sequence[TaskNotice]:
-        """Tasks (of the batch) with events of a higher sequence than `after`, each once, by its newest."""
+        """See `TaskNotices.read`."""
         newest = (
             select(task_events.c.task_id, func.max(task_events.c.sequence).label("sequence"))
             .where(task_events.c.sequence > after, _of(batch_id))

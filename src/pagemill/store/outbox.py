@@ -29,14 +29,11 @@ class SqlOutbox:
 
     @writing
     def add(self, connection: Connection, url: str, kind: str, data: Mapping[str, object]) -> None:
-        """Have a message delivered."""
+        """See `Outbox.add`."""
         _add(connection, url, kind, data, now=self._clock.now())
 
     async def claim(self, *, limit: int, hold_for: timedelta) -> Sequence[Delivery]:
-        """Take messages whose time has come; nobody else takes them while they are held, and then they are due again.
-
-        Each claim counts as a try, so that one that kills the server is not tried for ever.
-        """
+        """See `Outbox.claim`."""
         return await self._claim(limit, hold_for) if await self._is_any_due() else ()
 
     @reading
@@ -56,17 +53,17 @@ class SqlOutbox:
         return [_delivery(row) for row in connection.execute(claimed).mappings()]
 
     async def delivered(self, delivery: Delivery) -> None:
-        """It arrived."""
+        """See `Outbox.delivered`."""
         await self._settle(delivery, {"due_at": None, "delivered_at": self._clock.now(), "last_error": None})
 
     async def failed(self, delivery: Delivery, error: str, *, retry_in: timedelta | None) -> None:
-        """It did not arrive; it is due again after `retry_in`, or given up where that is None."""
+        """See `Outbox.failed`."""
         due = None if retry_in is None else self._clock.now() + retry_in
         await self._settle(delivery, {"due_at": due, "last_error": error})
 
     @writing
     def prune(self, connection: Connection) -> None:
-        """Forget what was settled long ago."""
+        """See `Outbox.prune`."""
         settled = webhook_deliveries.c.due_at.is_(None)
         old = webhook_deliveries.c.created_at <= self._clock.now() - KEPT_FOR
         connection.execute(delete(webhook_deliveries).where(settled, old))

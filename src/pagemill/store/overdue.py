@@ -43,11 +43,7 @@ class SqlOverdueTasks:
 
     @writing
     def note_begun(self, connection: Connection, lease: PageLease) -> None:
-        """A worker has begun on pages of the lease: while it holds them, the task does not count as unserved.
-
-        Raises:
-            StaleLease: It holds none of its pages any more.
-        """
+        """See `OverdueTasks.note_begun`."""
         lock_status(connection, lease)
         pages = update(task_pages).where(*rows_of(lease, lease.pages)).values(begun=True)
         if connection.execute(pages).rowcount == 0:
@@ -55,11 +51,11 @@ class SqlOverdueTasks:
 
     @writing
     def note_refused(self, connection: Connection, task_ids: Collection[str]) -> None:
-        """The turn of these tasks came, and there was no service or no memory for them."""
+        """See `OverdueTasks.note_refused`."""
         begin_to_wait(connection, task_ids, now=self._clock.now())
 
     async def expire(self, *, queue_timeout: timedelta | None) -> Sequence[Task]:
-        """End (`expired`) the tasks past their deadline, and those that went unserved for so long; see the port."""
+        """See `OverdueTasks.expire`."""
         return await self._expire(queue_timeout) if await self._is_any_overdue(queue_timeout) else []
 
     @reading
@@ -77,13 +73,13 @@ class SqlOverdueTasks:
 
     @reading
     def unchanged(self, connection: Connection, silence: timedelta) -> Sequence[Task]:
-        """Tasks that were queued and have not ended, and in which nothing changed for so long: no status, no page."""
+        """See `OverdueTasks.unchanged`."""
         query = _unchanged(self._clock.now() - silence).order_by(tasks.c.changed_at, tasks.c.task_id)
         return [task_of(row) for row in connection.execute(query).mappings()]
 
     @writing
     def end_stalled(self, connection: Connection, task_id: str, silence: timedelta) -> Task | None:
-        """End such a task (`failed`, or `cancelled` where that was asked for); None where it is no longer so."""
+        """See `OverdueTasks.end_stalled`."""
         now = self._clock.now()
         query = _unchanged(now - silence).where(tasks.c.task_id == task_id).with_for_update(key_share=True)
         row = connection.execute(query).mappings().one_or_none()

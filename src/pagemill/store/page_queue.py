@@ -149,7 +149,7 @@ class SqlPageQueue:
 
     @reading
     def backlog(self, connection: Connection, limit: int = 256) -> Sequence[Backlog]:
-        """Running tasks with unfinished pages, in order of admission; `waiting` counts what can be worked on now."""
+        """See `PageQueue.backlog`."""
         rows = connection.execute(_BACKLOG, {**at(self._clock.now()), "at_most": limit}).mappings().all()
         return [_backlog(list(of_task)) for _, of_task in groupby(rows, key=itemgetter("task_id"))]
 
@@ -164,10 +164,7 @@ class SqlPageQueue:
         owner: str,
         lease_for: timedelta,
     ) -> PageLease | None:
-        """Lease up to `limit` waiting pages of a kind, lowest numbers first; suspects alone; see `PageQueue`.
-
-        None where the task does not run or no page of that kind can be worked on now.
-        """
+        """See `PageQueue.claim_pages`."""
         now = self._clock.now()
         of_kind = {"at_stage": kind.stage, "alone": kind.alone, "on_device": kind.device}
         wanted = {**at(now), **of_kind, "of_task": task_id, "at_most": limit}
@@ -202,11 +199,7 @@ class SqlPageQueue:
     def commit_pages(
         self, connection: Connection, lease: PageLease, outcomes: Sequence[PageRead | PageNeedsOcr]
     ) -> None:
-        """Store what pages read as and mark them done, each once; move those without a text layer to the OCR stage.
-
-        Raises:
-            StaleLease: One of them is no longer this lease's; nothing was written.
-        """
+        """See `PageQueue.commit_pages`."""
         if read := [outcome for outcome in outcomes if isinstance(outcome, PageRead)]:
             commit(connection, lease, read, now=self._clock.now())
         if unread := [outcome.number for outcome in outcomes if isinstance(outcome, PageNeedsOcr)]:
@@ -228,14 +221,7 @@ class SqlPageQueue:
         device: DeviceId | None = None,
         quarantined: Sequence[Circumstances] = (),
     ) -> None:
-        """Count the failure; queue the page again after `retry_in`, or give it up where that is None.
-
-        A crash is counted apart, and climbing the out-of-memory ladder is not counted. A page that is given up is
-        quarantined by its document's content, under the circumstances that are given.
-
-        Raises:
-            StaleLease: The page is no longer this lease's; nothing was written.
-        """
+        """See `PageQueue.fail_page`."""
         now = self._clock.now()
         event = TaskEvent.PAGE_FAILED if retry_in is None else TaskEvent.PAGE_RETRIED
         details: Details = {"page": failure.number, "reason": failure.reason.value, "message": failure.message}
@@ -255,11 +241,7 @@ class SqlPageQueue:
     def give_back(
         self, connection: Connection, lease: PageLease, pages: Sequence[int], *, refused: bool = False
     ) -> None:
-        """Return pages that were not worked; costs them nothing. See `PageQueue`.
-
-        Raises:
-            StaleLease: One of them is no longer this lease's; none was returned.
-        """
+        """See `PageQueue.give_back`."""
         status = lock_status(connection, lease)
         settle(connection, lease, pages, {"state": waiting_state(status)})
         if refused:
@@ -267,12 +249,7 @@ class SqlPageQueue:
 
     @writing
     def renew(self, connection: Connection, lease: PageLease, lease_for: timedelta) -> PageLease:
-        """Extend the lease, for those of its pages that are not settled yet.
-
-        Raises:
-            StaleLease: Its pages were taken away: it ended, or the task did. Also where the task is being cancelled,
-                perhaps by another server: its holder is to stop, and may still settle its pages or give them back.
-        """
+        """See `PageQueue.renew`."""
         until = self._clock.now() + lease_for
         if lock_status(connection, lease) is TaskStatus.CANCELLING:
             raise stale(lease)
@@ -283,11 +260,7 @@ class SqlPageQueue:
         return replace(lease, until=until)
 
     async def rescue(self, *, owner: str | None = None) -> int:
-        """Queue again the pages of expired leases, and of all leases of `owner` (a server that is no more).
-
-        Returns:
-            How many pages that were.
-        """
+        """See `PageQueue.rescue`."""
         return await self._rescue(owner) if await self._is_any_lost(owner) else 0
 
     @reading
@@ -304,14 +277,7 @@ class SqlPageQueue:
         return sum(_rescue_pages(connection, row.task_id, row.status, lost=lost, now=now) for row in rows)
 
     async def finish_completed(self, task_id: str | None = None) -> Sequence[Task]:
-        """End every running or cancelling task (or the one named) none of whose pages is left to do.
-
-        All done: succeeded. Some failed: partially_succeeded. None done: failed, with the commonest reason. Cancelling:
-        cancelled. A running task whose pages all wait for their next try becomes `retrying`, which is no end.
-
-        Returns:
-            The tasks that ended.
-        """
+        """See `PageQueue.finish_completed`."""
         return await self._settle_resting(task_id) if await self._is_any_resting(task_id) else []
 
     @reading

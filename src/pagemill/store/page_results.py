@@ -15,7 +15,7 @@ class SqlPageResults:
 
     @reading
     def page_result(self, connection: Connection, task_id: str, number: int) -> bytes | None:
-        """`Page.to_json()` of the page; None where it was not read (yet)."""
+        """See `PageResults.page_result`."""
         same_options = and_(
             tasks.c.task_id == page_results.c.task_id, tasks.c.fingerprint == page_results.c.fingerprint
         )

@@ -29,33 +29,21 @@ class SqlResourceLog:
 
     @writing
     def acquired(self, connection: Connection, task_id: str, service: str, details: Details) -> None:
-        """A service works for the task from now on.
-
-        Raises:
-            NotFound: There is no such task.
-        """
+        """See `ResourceLog.acquired`."""
         lock_row(connection, task_id)
         connection.execute(_HOLDS, {"of_task": task_id, "holds": service})
         self._note(connection, task_id, TaskEvent.RESOURCE_ACQUIRED, details)
 
     @writing
     def released(self, connection: Connection, task_id: str, details: Details) -> Task:
-        """A service is free again; returns the task as it stands.
-
-        Raises:
-            NotFound: There is no such task.
-        """
+        """See `ResourceLog.released`."""
         task = lock_task(connection, task_id)
         self._note(connection, task_id, TaskEvent.RESOURCE_RELEASED, details)
         return task
 
     @writing
     def cleaned(self, connection: Connection, task_id: str) -> Sequence[int]:
-        """Say on the task that it holds nothing any more, unless pages of it are leased; returns those pages.
-
-        Raises:
-            NotFound: There is no such task.
-        """
+        """See `ResourceLog.cleaned`."""
         lock_row(connection, task_id)
         leased = connection.execute(_LEASED, {"of_task": task_id}).scalars().all()
         if not leased:

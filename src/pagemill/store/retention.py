@@ -22,7 +22,7 @@ class SqlRetention:
 
     @reading
     def outdated(self, connection: Connection, kept_for: timedelta, *, limit: int = 50) -> Sequence[Task]:
-        """Tasks that ended (or were created and never started) longer ago than that, or than they asked for."""
+        """See `Retention.outdated`."""
         now = self._clock.now()
         before = now - kept_for
         ended = tasks.c.status.in_(FINAL_STATUSES)
@@ -38,19 +38,19 @@ class SqlRetention:
 
     @reading
     def unknown_tasks(self, connection: Connection, task_ids: Sequence[str]) -> set[str]:
-        """Those of the ids that no task has."""
+        """See `Retention.unknown_tasks`."""
         known = select(tasks.c.task_id).where(tasks.c.task_id.in_(task_ids))
         return set(task_ids) - set(connection.execute(known).scalars())
 
     @reading
     def unknown_documents(self, connection: Connection, paths: Sequence[str]) -> set[str]:
-        """Those of the files that are no task's document."""
+        """See `Retention.unknown_documents`."""
         known = select(tasks.c.document_path).where(tasks.c.document_path.in_(paths))
         return set(paths) - set(connection.execute(known).scalars())
 
     @writing
     def prune_samples(self, connection: Connection, kept_for: timedelta, *, limit: int = 1000) -> int:
-        """Delete those of the `limit` oldest entries of `task_metrics` that are older; how many that were."""
+        """See `Retention.prune_samples`."""
         before = self._clock.now() - kept_for
         oldest = select(task_metrics.c.metric_id).order_by(task_metrics.c.metric_id).limit(limit)
         statement = delete(task_metrics).where(
@@ -60,5 +60,5 @@ class SqlRetention:
 
     @writing
     def prune_quarantine(self, connection: Connection) -> None:
-        """Forget pages that were quarantined long ago."""
+        """See `Retention.prune_quarantine`."""
         prune_quarantine(connection, now=self._clock.now())

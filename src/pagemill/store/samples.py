@@ -18,7 +18,7 @@ class SqlTaskSamples:
 
     @writing
     def add(self, connection: Connection, samples: Sequence[TaskSample]) -> None:
-        """Write samples at once; those of tasks that are no more are left out."""
+        """See `TaskSamples.add`."""
         if not samples:
             return
         known = select(tasks.c.task_id).where(tasks.c.task_id.in_({sample.task_id for sample in samples}))
@@ -30,14 +30,14 @@ class SqlTaskSamples:
 
     @reading
     def read(self, connection: Connection, task_id: str, *, after: int = 0, limit: int = 1000) -> Sequence[TaskSample]:
-        """Samples of one task with a higher sequence than `after`, oldest first."""
+        """See `TaskSamples.read`."""
         query = select(task_metrics).where(task_metrics.c.task_id == task_id, task_metrics.c.metric_id > after)
         rows = connection.execute(query.order_by(task_metrics.c.metric_id).limit(limit))
         return [_sample(row) for row in rows.mappings()]
 
     @reading
     def latest(self, connection: Connection, task_id: str) -> Sequence[TaskSample]:
-        """All that were taken of the task at the last moment any was taken."""
+        """See `TaskSamples.latest`."""
         of_task = task_metrics.c.task_id == task_id
         newest = select(func.max(task_metrics.c.timestamp)).where(of_task).scalar_subquery()
         query = select(task_metrics).where(of_task, task_metrics.c.timestamp == newest)

@@ -62,14 +62,7 @@ class SqlTaskQueue:
 
     @promising
     def add_task(self, connection: Connection, task: Task, priority: int = 0) -> Task:
-        """Queue a task that is `created` (or final, when its failed pages are to be retried); see `TaskQueue`.
-
-        Raises:
-            NotFound: The task is no more.
-            QueueFull: `max_queue_size` tasks wait already; `details` hold `queued_tasks`, `max_queue_size` and
-                `retry_after_s`.
-            IllegalTransition: The task is neither created nor retriable.
-        """
+        """See `TaskQueue.add_task`."""
         now = self._clock.now()
         serialise(connection, Lock.QUEUE_SIZE)
         check_room(connection, self._config, now=now)
@@ -79,10 +72,7 @@ class SqlTaskQueue:
         return enqueue(connection, placed, priority, config=self._config, now=now)
 
     async def get_next_task(self, device: DeviceId) -> Task | None:
-        """Take the next waiting task assigned to `device` and mark it running; None where none waits.
-
-        Tasks that another server is taking at this moment are passed over.
-        """
+        """See `TaskQueue.get_next_task`."""
         return await self._take_next(device) if await self._is_any_waiting(device) else None
 
     @reading
@@ -108,11 +98,7 @@ class SqlTaskQueue:
 
     @promising
     def submit(self, connection: Connection, new: NewTask) -> Task:
-        """Store a task and queue it, in one transaction: both or neither.
-
-        Raises:
-            QueueFull: As `add_task`; nothing is stored.
-        """
+        """See `TaskQueue.submit`."""
         now = self._clock.now()
         serialise(connection, Lock.QUEUE_SIZE)
         check_room(connection, self._config, now=now)
@@ -123,15 +109,7 @@ class SqlTaskQueue:
     def requeue_task(
         self, connection: Connection, task: Task, *, rung: Rung | None = None, device: DeviceId | None = None
     ) -> Task:
-        """Put a running task back in the queue with its priority lowered by one; a full queue is no hindrance.
-
-        It comes behind those that wait with the same priority, and rises with age as they do. Pages that workers hold
-        stay theirs until they are settled or given back. See `TaskQueue`.
-
-        Raises:
-            NotFound: The task is no more.
-            IllegalTransition: It is neither running nor waiting for a retry.
-        """
+        """See `TaskQueue.requeue_task`."""
         now = self._clock.now()
         stored = lock_task(connection, task.task_id)
         if stored.status not in (TaskStatus.RUNNING, TaskStatus.RETRYING):
@@ -144,12 +122,12 @@ class SqlTaskQueue:
 
     @reading
     def size(self, connection: Connection) -> int:
-        """Tasks that wait."""
+        """See `TaskQueue.size`."""
         return _count_queued(connection)
 
     @reading
     def statistics(self, connection: Connection) -> QueueSnapshot:
-        """The queue at this moment."""
+        """See `QueueStatistics.statistics`."""
         now = self._clock.now()
         return read_statistics(connection, now)
 

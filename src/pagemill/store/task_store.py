@@ -31,16 +31,12 @@ class SqlTaskStore:
 
     @promising
     def create(self, connection: Connection, new: NewTask) -> Task:
-        """Store a task (`created`) and its page rows in one transaction."""
+        """See `TaskStore.create`."""
         return create_task(connection, new, now=self._clock.now())
 
     @reading
     def get(self, connection: Connection, task_id: str) -> Task:
-        """The task, with its page counts.
-
-        Raises:
-            NotFound: There is none of that id.
-        """
+        """See `TaskStore.get`."""
         result = connection.execute(select(tasks).where(tasks.c.task_id == task_id))
         row = result.mappings().one_or_none()
         if row is None:
@@ -58,7 +54,7 @@ class SqlTaskStore:
         before: str | None = None,
         limit: int = 50,
     ) -> Sequence[Task]:
-        """Tasks with all these labels, of this batch, newest first; `before` is the last task_id of the page before."""
+        """See `TaskStore.list_tasks`."""
         query = select(tasks).order_by(tasks.c.task_id.desc()).limit(limit)
         if labels:
             query = query.where(has_labels(labels))
@@ -80,7 +76,7 @@ class SqlTaskStore:
         after: int = 0,
         limit: int | None = None,
     ) -> Sequence[TaskPage]:
-        """All pages of the task by number, or those in that state; so many after that number."""
+        """See `TaskStore.pages`."""
         query = select(task_pages).where(task_pages.c.task_id == task_id, task_pages.c.number > after)
         query = query.order_by(task_pages.c.number).limit(limit)
         if state is not None:
@@ -91,7 +87,7 @@ class SqlTaskStore:
     def list_uncleaned(
         self, connection: Connection, limit: int = 100, *, ended_for: timedelta = timedelta(0)
     ) -> Sequence[Task]:
-        """Final tasks whose `resource_cleanup_completed` is still false so long after their end, oldest first."""
+        """See `TaskStore.list_uncleaned`."""
         query = (
             select(tasks)
             .where(
@@ -114,15 +110,7 @@ class SqlTaskStore:
         reason: TaskFailureReason | None = None,
         message: str | None = None,
     ) -> Task:
-        """Change the status, note the event, and set the times that belong to it, in one transaction.
-
-        Cancelling cancels the queued pages; any final status cancels all unfinished ones, and leases on them are stale
-        from then on. A status the task already has is no error and no event.
-
-        Raises:
-            NotFound: There is no such task.
-            IllegalTransition: The state machine has no such step.
-        """
+        """See `TaskStore.transition`."""
         now = self._clock.now()
         task = lock_task(connection, task_id)
         if task.status is status:
@@ -140,11 +128,7 @@ class SqlTaskStore:
         peak_memory_mb: int | None = None,
         cleanup_completed: bool | None = None,
     ) -> None:
-        """Update the resource columns; what is None stays. `peak_memory_mb` only ever raises `actual_memory_mb`.
-
-        Raises:
-            NotFound: There is no such task.
-        """
+        """See `TaskStore.track`."""
         given: Values = {
             "assigned_device": device,
             "service_instance_id": service_instance_id,
@@ -160,12 +144,7 @@ class SqlTaskStore:
 
     @promising
     def delete(self, connection: Connection, task_id: str) -> Task:
-        """Remove a final or never started task with all rows that belong to it; returns what it was.
-
-        Raises:
-            NotFound: There is no such task.
-            Conflict: It is still queued or running.
-        """
+        """See `TaskStore.delete`."""
         task = lock_task(connection, task_id)
         if not (task.status.is_final or task.status is TaskStatus.CREATED):
             raise Conflict(f"Task {task_id} is {task.status}; cancel it before deleting it.")
@@ -174,11 +153,7 @@ class SqlTaskStore:
         return task
 
     async def results(self, task_id: str) -> AsyncIterator[bytes]:
-        """`Page.to_json()` of every finished page by number, read from the database a few at a time.
-
-        Raises:
-            NotFound: There is no such task.
-        """
+        """See `ResultStore.results`."""
         await self.get(task_id)
         last, full = 0, True
         while full:

@@ -82,7 +82,7 @@ class TaskReader:
         return await self._store.pages(task_id, after=after, limit=limit)
 
     def results(self, task_id: str) -> AsyncIterator[bytes]:
-        """`Page.to_json()` of every finished page by number, a few in memory at a time."""
+        """See `ResultStore.results`."""
         return self._results.results(task_id)
 
     async def write(self, task_id: str, writer: ResultWriter) -> AsyncIterator[bytes]:

@@ -13,15 +13,15 @@ class FakeClock:
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
 
     def now(self) -> datetime:
-        """Aware UTC time."""
+        """See `Clock.now`."""
         return self._start + timedelta(seconds=self._elapsed)
 
     def monotonic(self) -> float:
-        """Seconds since it was made."""
+        """See `Clock.monotonic`. Since it was made."""
         return self._elapsed
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until time was advanced so far."""
+        """See `Clock.sleep`. Until time was advanced so far."""
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sleepers.append((self._elapsed + seconds, woken))
         await woken

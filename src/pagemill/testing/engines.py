@@ -79,19 +79,19 @@ class FaultyEngine:
         self._suffer("load")
 
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
-        """The page, if its fault lets it live."""
+        """See `Engine.read`. If its fault lets the page live."""
         del rotation, batch_size
         for occasion in ("every", self._device.partition(":")[0], str(number)):
             self._suffer(occasion)
         return _page(number, image, self._profile, text=f"page {number}{self._odd_text}")
 
     def trim(self) -> None:
-        """Give the allocator's free memory back."""
+        """See `Engine.trim`."""
         with suppress(OSError, AttributeError):
             ctypes.CDLL("libc.so.6").malloc_trim(0)
 
     def close(self) -> None:
-        """Let go of what it leaked."""
+        """See `Engine.close`. And of what it leaked."""
         self._leaked.clear()
 
     def _suffer(self, occasion: str) -> None:

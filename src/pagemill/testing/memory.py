@@ -47,7 +47,7 @@ class FakeAdmission:
         return tuple(self._promised.values())
 
     def reserve(self, owner: str, device: DeviceId, need: MemoryNeed) -> Reservation | None:
-        """Promise memory, atomically on host and GPU; None where it does not fit now."""
+        """See `MemoryAdmission.reserve`."""
         self._check(device, need)
         reservation = Reservation(f"reservation-{next(self._numbers)}", owner, device, need)
         return self._promise(reservation)
@@ -55,7 +55,7 @@ class FakeAdmission:
     async def reserve_when_free(
         self, owner: str, device: DeviceId, need: MemoryNeed, *, wait: timedelta
     ) -> Reservation | None:
-        """Promise memory as soon as it fits; None where `wait` passed first."""
+        """See `MemoryAdmission.reserve_when_free`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(wait.total_seconds()):
                 while (reservation := self.reserve(owner, device, need)) is None:
@@ -64,7 +64,7 @@ class FakeAdmission:
         return None
 
     def resize(self, reservation: Reservation, need: MemoryNeed) -> Reservation | None:
-        """Change what was promised; None where growth does not fit now, or it was released before."""
+        """See `MemoryAdmission.resize`. None, too, where it was released before."""
         held = self._promised.get(reservation.reservation_id)
         if held is None:
             return None
@@ -72,23 +72,23 @@ class FakeAdmission:
         return self._promise(replace(held, need=need), instead_of=held)
 
     def release(self, reservation: Reservation) -> None:
-        """Take the promise back; twice is no error."""
+        """See `MemoryAdmission.release`."""
         self._promised.pop(reservation.reservation_id, None)
         self._notify()
 
     def level(self, device: DeviceId) -> MemoryLevel:
-        """What was set."""
+        """See `MemoryAdmission.level`. What was set."""
         return self.levels.get(device, MemoryLevel.NORMAL)
 
     def devices(self) -> Sequence[DeviceMemory]:
-        """Every device, with promises counted as use."""
+        """See `MemoryAdmission.devices`. Promises are counted as use."""
         return [
             DeviceMemory(device, limit, self._taken(device), self._taken(device), self.level(device))
             for device, limit in self.limits.items()
         ]
 
     def was_short(self, device: DeviceId, *, since: float) -> bool:
-        """What was set, for all time."""
+        """See `MemoryAdmission.was_short`. What was set, for all time."""
         del since
         return device in self.short
 
@@ -152,33 +152,36 @@ class FakeEstimator:
         self.settled: list[tuple[ModelSetKey, MemoryNeed]] = []
 
     def base(self, key: ModelSetKey) -> MemoryNeed:
-        """`idle`, whatever the key."""
+        """See `MemoryEstimator.base`. `idle`, whatever the key."""
         del key
         return self.idle
 
     def peak(
         self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None, climbed: bool = False
     ) -> MemoryNeed:
-        """`working`, whatever the batch, or what was set for the device or for pages that climbed."""
+        """See `MemoryEstimator.peak`.
+
+        `working`, whatever the batch, or what was set for the device or for pages that climbed.
+        """
         del pixels, batch_size
         if climbed and self.climbed is not None:
             return self.climbed
         return self.elsewhere.get(key.device, self.working)
 
     def modest_peak(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
-        """`modest`, or as `peak`."""
+        """See `MemoryEstimator.modest_peak`. `modest`, or as `peak`."""
         return self.modest or self.peak(key, pixels=pixels, batch_size=batch_size)
 
     def observe_base(self, key: ModelSetKey, *, settled: MemoryNeed) -> None:
-        """Keep it."""
+        """See `MemoryEstimator.observe_base`. Keep it."""
         self.settled.append((key, settled))
 
     def observe(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, peak: MemoryNeed) -> None:
-        """Keep it."""
+        """See `MemoryEstimator.observe`. Keep it."""
         self.observations.append(Observation(key, pixels, batch_size, peak, failed=False))
 
     def observe_failure(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, reached: MemoryNeed) -> None:
-        """Keep it."""
+        """See `MemoryEstimator.observe_failure`. Keep it."""
         self.observations.append(Observation(key, pixels, batch_size, reached, failed=True))
 
 
@@ -189,5 +192,5 @@ class FakeProbe:
         self.readings = list(readings)
 
     def read(self) -> Sequence[MemoryReading]:
-        """What was set."""
+        """See `MemoryProbe.read`. What was set."""
         return tuple(self.readings)

@@ -34,23 +34,23 @@ class FakeService:
 
     @property
     def service_instance_id(self) -> str:
-        """Unique within its pool."""
+        """See `Service.service_instance_id`. Unique within its pool."""
         return self._id
 
     @property
     def key(self) -> ModelSetKey:
-        """What was asked for."""
+        """See `Service.key`. What was asked for."""
         return self._key
 
     @property
     def reserved(self) -> MemoryNeed:
-        """Nothing: nothing is loaded."""
+        """See `Service.reserved`. Nothing: nothing is loaded."""
         return MemoryNeed(0)
 
     async def process(
         self, task_id: str, params: ChunkParams, on_page: OnPage, *, on_begin: OnBegin | None = None
     ) -> ChunkOutcome:
-        """Run the script, unless there is no room for it: then its pages stay unsettled."""
+        """See `Service.process`. Run the script, unless there is no room for it: then its pages stay unsettled."""
         if not self._has_room(task_id, params):
             return ChunkOutcome(())
         if on_begin is not None:
@@ -96,7 +96,7 @@ class FakeServicePool:
         wait: timedelta | None = None,
         fresh: bool = False,
     ) -> FakeService:
-        """Wait for a free place; every service is as good as fresh."""
+        """See `ServicePool.acquire`. Every service is as good as fresh."""
         del fresh
         key = replace(self._key(device, engine, profile, languages), structure=structure)
         lane = READER if key.is_reader and not structure else device
@@ -112,13 +112,13 @@ class FakeServicePool:
         return service
 
     async def release(self, service: Service) -> None:
-        """Give it back; giving back twice is no error."""
+        """See `ServicePool.release`."""
         lane = self._held.pop(service.service_instance_id, None)
         if lane is not None:
             self._free[lane].release()
 
     def snapshot(self) -> PoolSnapshot:
-        """Places and how many of them are taken; no model sets."""
+        """See `ServicePool.snapshot`. No model sets."""
         in_use = list(self._held.values())
         lanes = (
             LaneSnapshot(lane, CPU if lane == READER else DeviceId(lane), capacity, in_use.count(lane))

@@ -162,7 +162,7 @@ class FakePlacement:
         self._pids = count(1)
 
     async def start(self, *, interpreter: str | None = None) -> FakeProcess:
-        """One more, whatever the interpreter."""
+        """See `Placement.start`. One more, whatever the interpreter."""
         del interpreter
         await asyncio.sleep(0)
         process = FakeProcess(next(self._pids), self._answers, obeys=self.obeys)

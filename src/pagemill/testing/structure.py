@@ -14,13 +14,13 @@ class MarkingAnalyser:
         self._threads = threads
 
     def structured(self, page: Page, image: PageImage) -> Page:
-        """The page and a warning."""
+        """See `StructureAnalyser.structured`. The page as it was, and a warning."""
         told = f"structured from {image.width_px} x {image.height_px} pixels on {self._threads} threads"
         warning = PageWarning(kind=WarningKind.STRUCTURE, message=told)
         return page.model_copy(update={"warnings": (*page.warnings, warning)})
 
     def trim(self) -> None:
-        """Nothing to give back."""
+        """See `StructureAnalyser.trim`. Nothing to give back."""
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """See `StructureAnalyser.close`. Nothing to let go of."""

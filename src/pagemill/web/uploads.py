@@ -238,18 +238,18 @@ class IncomingBatch:
         self._name = UNNAMED
 
     def begin(self, name: str) -> None:
-        """A document begins; what its sender calls it."""
+        """See `DocumentSink.begin`."""
         self._name = name
 
     async def write(self, data: bytes) -> None:
-        """The next bytes of it. Errors: `IncomingFile.write`."""
+        """See `DocumentSink.write`. Errors: `IncomingFile.write`."""
         if self._file is None:
             self._file = await self._open.enter_async_context(self._uploads.receiving())
         await self._file.write(data)
         await self._keep_new()
 
     async def end(self) -> None:
-        """It is complete.
+        """See `DocumentSink.end`.
 
         Raises:
             InvalidDocument: It is empty.

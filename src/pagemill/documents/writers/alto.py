@@ -38,7 +38,7 @@ class AltoWriter:
     extension = ".alto.xml"
 
     def begin(self, header: ResultHeader) -> bytes:
-        """Description, tags, and the opening of the layout."""
+        """See `ResultWriter.begin`. Description, tags, and the opening of the layout."""
         tags = (f'<LayoutTag ID="{kind}" LABEL="{kind}" />' for kind in BlockKind)
         ended = header.finished_at
         version = header.pagemill_version
@@ -51,7 +51,7 @@ class AltoWriter:
         return head.encode()
 
     def page(self, page: Page) -> bytes:
-        """One `Page` with its print space."""
+        """See `ResultWriter.page`. One `Page` with its print space."""
         confidence = page.confidence
         certainty = "" if confidence is None else f' PC="{confidence:.3f}"'
         size = f'WIDTH="{page.width_px}" HEIGHT="{page.height_px}"'
@@ -63,12 +63,15 @@ class AltoWriter:
         )
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """A `Page` of the class `unread`, marked as of the worst quality, with the reason as its detail."""
+        """See `ResultWriter.unread`.
+
+        A `Page` of the class `unread`, marked as of the worst quality, with the reason as its detail.
+        """
         note = xml_text(f"Page {page_number} was not read: {one_line(message)} ({reason})")
         return _page(page_number, f'PAGECLASS="{UNREAD}" QUALITY="Missing" QUALITY_DETAIL="{note}"', [])
 
     def end(self) -> bytes:
-        """The closing of layout and document."""
+        """See `ResultWriter.end`. The closing of layout and document."""
         return b"</Layout>\n</alto>\n"
 
 

@@ -25,25 +25,28 @@ class CsvWriter:
     extension = ".csv"
 
     def begin(self, header: ResultHeader) -> bytes:
-        """A byte order mark, without which spreadsheets do not know UTF-8, and the names of the first two fields."""
+        """See `ResultWriter.begin`.
+
+        A byte order mark, without which spreadsheets do not know UTF-8, and the names of the first two fields.
+        """
         del header
         return "\ufeffpage,table,cells\r\n".encode()
 
     def page(self, page: Page) -> bytes:
-        """The rows of its tables, or of the whole page."""
+        """See `ResultWriter.page`. The rows of its tables, or of the whole page."""
         tables = [block for block in page.blocks if block.kind is BlockKind.TABLE]
         if tables:
             return "".join(_rows(block, page, table) for table, block in enumerate(tables, 1)).encode()
         return "".join(_rows(block, page, 0) for block in page.blocks).encode()
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """A row that says so."""
+        """See `ResultWriter.unread`. A row that says so."""
         return _written([str(page_number), "", f"was not read: {one_line(message)} ({reason})"]).encode(
             errors="replace"
         )
 
     def end(self) -> bytes:
-        """Nothing."""
+        """See `ResultWriter.end`. Nothing."""
         return b""
 
 

@@ -44,25 +44,25 @@ class HocrWriter:
         self._document = ""
 
     def begin(self, header: ResultHeader) -> bytes:
-        """Declaration, head, and the opening of the body."""
+        """See `ResultWriter.begin`. Declaration, head, and the opening of the body."""
         self._document = xml_text(one_line(header.document).replace('"', "'").replace(";", ","))
         system = f"Pagemill {header.pagemill_version or ''}".strip()
         head = _HEAD.format(title=xml_text(header.document), system=xml_text(system), pages=header.pages_total)
         return head.encode()
 
     def page(self, page: Page) -> bytes:
-        """One `ocr_page`."""
+        """See `ResultWriter.page`. One `ocr_page`."""
         parts = [self._opening(page), *(_area(block, f"{page.number}_{at}") for at, block in enumerate(page.blocks, 1))]
         return ("".join(parts) + "</div>\n").encode()
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """An `ocr_page` without a box, and a paragraph that is no OCR element."""
+        """See `ResultWriter.unread`. An `ocr_page` without a box, and a paragraph that is no OCR element."""
         note = xml_text(f"Page {page_number} was not read: {one_line(message)} ({reason})")
         opening = f'<div class="ocr_page" id="page_{page_number}" title="ppageno {page_number - 1}">'
         return f'{opening}<p class="unread">{note}</p></div>\n'.encode()
 
     def end(self) -> bytes:
-        """The closing of body and document."""
+        """See `ResultWriter.end`. The closing of body and document."""
         return b"</body>\n</html>\n"
 
     def _opening(self, page: Page) -> str:

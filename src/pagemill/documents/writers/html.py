@@ -19,7 +19,7 @@ class HtmlWriter:
     extension = ".html"
 
     def begin(self, header: ResultHeader) -> bytes:
-        """Head, and the document's name as its heading."""
+        """See `ResultWriter.begin`. Head, and the document's name as its heading."""
         title = xml_text(one_line(header.document))
         return (
             f'<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n</head>\n'
@@ -27,16 +27,16 @@ class HtmlWriter:
         ).encode()
 
     def page(self, page: Page) -> bytes:
-        """The page's section."""
+        """See `ResultWriter.page`. A section."""
         return _section(page.number, "".join(_written(block, page) for block in page.blocks if block.lines))
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """A section that says so."""
+        """See `ResultWriter.unread`. A section that says so."""
         note = xml_text(f"Page {page_number} was not read: {one_line(message)} ({reason})")
         return _section(page_number, f"<p><strong>{note}</strong></p>\n")
 
     def end(self) -> bytes:
-        """The closing of body and document."""
+        """See `ResultWriter.end`. The closing of body and document."""
         return b"</body>\n</html>\n"
 
 

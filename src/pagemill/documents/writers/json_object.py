@@ -21,7 +21,7 @@ class JsonWriter:
         self._separator = b""
 
     def begin(self, header: ResultHeader) -> bytes:
-        """Schema, document, and the opening of the list of pages."""
+        """See `ResultWriter.begin`. Schema, document, and the opening of the list of pages."""
         self._separator = b"\n"
         document = {
             "task_id": header.task_id,
@@ -36,17 +36,17 @@ class JsonWriter:
         return b'{"schema":%s,"document":%s,"pages":[' % (_encoded(SCHEMA), _encoded(document))
 
     def page(self, page: Page) -> bytes:
-        """The page, its blocks, lines and words."""
+        """See `ResultWriter.page`. Its blocks, lines and words."""
         return self._item(b'{"status":"read",' + page.to_json().removeprefix(b"{"))
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """An entry that says why the page is missing."""
+        """See `ResultWriter.unread`. An entry that says why the page is missing."""
         return self._item(
             _encoded({"status": "unread", "number": page_number, "reason": reason.value, "message": message})
         )
 
     def end(self) -> bytes:
-        """The closing brackets."""
+        """See `ResultWriter.end`. The closing brackets."""
         return b"\n]}\n"
 
     def _item(self, item: bytes) -> bytes:

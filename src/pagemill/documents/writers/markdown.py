@@ -32,21 +32,21 @@ class MarkdownWriter:
     extension = ".md"
 
     def begin(self, header: ResultHeader) -> bytes:
-        """The document's name as its heading."""
+        """See `ResultWriter.begin`. The document's name as its heading."""
         return f"# {escaped(one_line(header.document))}\n".encode(errors="replace")
 
     def page(self, page: Page) -> bytes:
-        """The page's mark and its blocks."""
+        """See `ResultWriter.page`. The page's mark and its blocks."""
         blocks = (_written(block, page) for block in page.blocks if block.lines)
         return "".join(f"\n{part}\n" for part in (f"<!-- page {page.number} -->", *blocks)).encode()
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """The page's mark and a quoted note in its place."""
+        """See `ResultWriter.unread`. The page's mark and a quoted note in its place."""
         note = f"> **Page {page_number} was not read:** {escaped(one_line(message))} ({escaped(reason)})"
         return f"\n<!-- page {page_number} -->\n\n{note}\n".encode(errors="replace")
 
     def end(self) -> bytes:
-        """Nothing."""
+        """See `ResultWriter.end`. Nothing."""
         return b""
 
 

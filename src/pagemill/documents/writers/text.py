@@ -16,21 +16,21 @@ class TextWriter:
     extension = ".txt"
 
     def begin(self, header: ResultHeader) -> bytes:
-        """Nothing: the file is the pages' text."""
+        """See `ResultWriter.begin`. Nothing: the file is the pages' text."""
         del header
         return b""
 
     def page(self, page: Page) -> bytes:
-        """The page's text."""
+        """See `ResultWriter.page`. Its text."""
         blocks = ("".join(f"{row}\n" for row in block_rows(block, page)) for block in page.blocks)
         return ("\n".join(filter(None, blocks)) + FORM_FEED).encode()
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """A line in brackets in the page's place."""
+        """See `ResultWriter.unread`. A line in brackets in the page's place."""
         return f"[Page {page_number} was not read: {one_line(message)} ({reason})]\n{FORM_FEED}".encode(
             errors="replace"
         )
 
     def end(self) -> bytes:
-        """Nothing."""
+        """See `ResultWriter.end`. Nothing."""
         return b""

@@ -32,7 +32,11 @@ class MemoryEstimator(Protocol):
     """The memory that work needs at its peak, from shipped seeds and observed peaks."""
 
     def base(self, key: ModelSetKey) -> MemoryNeed:
-        """A loaded, idle worker."""
+        """A loaded, idle, trimmed worker.
+
+        Raises:
+            UnknownEngine: The engine or profile does not exist.
+        """
         ...
 
     def peak(
@@ -40,16 +44,20 @@ class MemoryEstimator(Protocol):
     ) -> MemoryNeed:
         """A worker, base included, at the peak of reading a page image with this many pixels.
 
-        `climbed`: the page ran out of memory before. Only then do failures of other pages count.
+        Never less with more pixels or a larger batch. `climbed`: the page ran out of memory before. Only then do
+        failures of other pages, and rare peaks, count.
+
+        Raises:
+            UnknownEngine: The engine or profile does not exist.
         """
         ...
 
     def modest_peak(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
-        """The least that may be enough: at most the seed. It decides whether a page never fits."""
+        """The least that may be enough: at most the seed. It decides whether a page never fits. Raises as `peak`."""
         ...
 
     def observe(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, peak: MemoryNeed) -> None:
-        """Learn from a page that was read. For failed pages, use `observe_failure`."""
+        """Learn from a page that was read; a figure of 0 was not measured. For failed pages, use `observe_failure`."""
         ...
 
     def observe_base(self, key: ModelSetKey, *, settled: MemoryNeed) -> None:
@@ -57,7 +65,7 @@ class MemoryEstimator(Protocol):
         ...
 
     def observe_failure(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, reached: MemoryNeed) -> None:
-        """Learn a lower bound: this much was not enough."""
+        """Learn that this much was not enough for work of this size, nor for any larger work that failed too."""
         ...
 
 
@@ -143,5 +151,5 @@ class WatchedWorkers(Protocol):
         ...
 
     async def kill(self, worker_id: str, cause: LossCause) -> None:
-        """End a worker now; its chunk ends with this cause."""
+        """End a worker now; its chunk ends with this cause. A worker that is gone is no error."""
         ...

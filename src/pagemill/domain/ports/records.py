@@ -17,7 +17,11 @@ class EventLog(Protocol):
     """The durable log of task events."""
 
     async def append(self, task_id: str, event: TaskEvent, details: Details | None = None) -> None:
-        """Write one entry."""
+        """Write one entry.
+
+        Raises:
+            NotFound: The task does not exist.
+        """
         ...
 
     async def read(
@@ -31,17 +35,28 @@ class ResourceLog(Protocol):
     """The resources of tasks, from the first service to the end of their cleanup. Each step is durable at once."""
 
     async def acquired(self, task_id: str, service: str, details: Details) -> None:
-        """Record on the task and in its log that a service now works for it."""
+        """Record on the task and in its log that a service now works for it.
+
+        Raises:
+            NotFound: The task does not exist.
+        """
         ...
 
     async def released(self, task_id: str, details: Details) -> Task:
-        """Record in the task's log that its service is free again. Returns the task."""
+        """Record in the task's log that its service is free again. Returns the task.
+
+        Raises:
+            NotFound: The task does not exist.
+        """
         ...
 
     async def cleaned(self, task_id: str) -> Sequence[int]:
         """Record on the task and in its log that it holds nothing, unless pages are leased; returns leased pages.
 
         The log of a task with this mark is complete.
+
+        Raises:
+            NotFound: The task does not exist.
         """
         ...
 
@@ -56,7 +71,7 @@ class Outbox(Protocol):
     async def claim(self, *, limit: int, hold_for: timedelta) -> Sequence[Delivery]:
         """Claim messages that are due. No other claim gets them until the claim expires; then they are due again.
 
-        Each claim counts as an attempt.
+        Each claim counts as an attempt, so that a message that kills the server is not tried for ever.
         """
         ...
 
@@ -132,6 +147,6 @@ class Learner(Protocol):
         """Replace everything learned so far with a result of `snapshot`.
 
         Raises:
-            ValueError: The state is not valid; nothing is changed.
+            ValueError: It is not such a result, or of another version; nothing is changed.
         """
         ...

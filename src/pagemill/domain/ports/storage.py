@@ -23,7 +23,9 @@ class TaskQueue(Protocol):
         It waits for the device of `task`, with the estimate of `task`. On an error it stays as it was.
 
         Raises:
-            QueueFull: `max_queue_size` tasks are already waiting.
+            NotFound: The task does not exist any more.
+            QueueFull: `max_queue_size` tasks are already waiting; `details` hold `queued_tasks`, `max_queue_size` and
+                `retry_after_s`.
             IllegalTransition: The task is neither created nor retriable.
         """
         ...
@@ -31,7 +33,8 @@ class TaskQueue(Protocol):
     async def get_next_task(self, device: DeviceId) -> Task | None:
         """Take the next waiting task assigned to `device` and mark it running; None if none waits.
 
-        Higher priority goes first, and older tasks first among equals. Waiting raises a task's priority (ageing).
+        Higher priority goes first, and older tasks first among equals. Waiting raises a task's priority (ageing). A
+        task that another server is taking at this moment is skipped.
         """
         ...
 
@@ -39,17 +42,19 @@ class TaskQueue(Protocol):
         """Store a task and queue it in one transaction: both or neither.
 
         Raises:
-            QueueFull: `max_queue_size` tasks are already waiting.
+            QueueFull: As `add_task`; nothing is stored.
         """
         ...
 
     async def requeue_task(self, task: Task, *, rung: Rung | None = None, device: DeviceId | None = None) -> Task:
-        """Put a running task back in the queue with its priority lowered by one, down to a bound.
+        """Put a running task back in the queue with its priority lowered by one, down to a bound, even if it is full.
 
-        Its unserved time continues. With `rung`, its waiting pages climb the out-of-memory ladder up to that rung, and
-        go to `device` if one is given.
+        It goes behind tasks that wait with the same priority, and its unserved time continues. Workers keep the pages
+        they hold until they settle them or give them back. With `rung`, its waiting pages climb the out-of-memory
+        ladder up to that rung, and go to `device` if one is given.
 
         Raises:
+            NotFound: The task does not exist any more.
             IllegalTransition: The task is neither running nor waiting for a retry.
         """
         ...
@@ -106,9 +111,11 @@ class TaskStore(Protocol):
     ) -> Task:
         """Change the status, log the event, and set the times that belong to it, in one transaction.
 
-        Cancelling a task also cancels its queued pages. If the task already has the status, nothing happens.
+        Cancelling a task also cancels its queued pages. A final status cancels all unfinished pages, and leases on them
+        are stale from then on. If the task already has the status, nothing happens.
 
         Raises:
+            NotFound: The task does not exist.
             IllegalTransition: The state machine does not allow the change.
         """
         ...
@@ -122,13 +129,18 @@ class TaskStore(Protocol):
         peak_memory_mb: int | None = None,
         cleanup_completed: bool | None = None,
     ) -> None:
-        """Update the resource columns; None changes nothing. `peak_memory_mb` can only raise `actual_memory_mb`."""
+        """Update the resource columns; None changes nothing. `peak_memory_mb` can only raise `actual_memory_mb`.
+
+        Raises:
+            NotFound: The task does not exist.
+        """
         ...
 
     async def delete(self, task_id: str) -> Task:
         """Delete a final or never started task with all its rows; returns the task.
 
         Raises:
+            NotFound: The task does not exist.
             Conflict: It is still queued or running.
         """
         ...
@@ -141,7 +153,11 @@ class OverdueTasks(Protocol):
     """
 
     async def note_begun(self, lease: PageLease) -> None:
-        """Record that a worker has begun on pages of the lease. While it holds them, the task is not unserved."""
+        """Record that a worker has begun on pages of the lease. While it holds them, the task is not unserved.
+
+        Raises:
+            StaleLease: The lease holds none of its pages any more.
+        """
         ...
 
     async def note_refused(self, task_ids: Collection[str]) -> None:
@@ -181,7 +197,7 @@ class Retention(Protocol):
         ...
 
     async def prune_samples(self, kept_for: timedelta, *, limit: int = 1000) -> int:
-        """Delete up to `limit` of the oldest entries of `task_metrics`; returns how many."""
+        """Delete the outdated ones of the `limit` oldest entries of `task_metrics`; returns how many it deleted."""
         ...
 
     async def prune_quarantine(self) -> None:
@@ -193,7 +209,11 @@ class ResultStore(Protocol):
     """The text of finished pages."""
 
     def results(self, task_id: str) -> AsyncIterator[bytes]:
-        """`Page.to_json()` of every finished page by number, a few at a time from the database."""
+        """`Page.to_json()` of every finished page by number, a few at a time from the database.
+
+        Raises:
+            NotFound: The task does not exist.
+        """
         ...
 
 
@@ -215,7 +235,8 @@ class PageQueue(Protocol):
     ) -> PageLease | None:
         """Lease up to `limit` waiting pages of one kind in the backlog, lowest numbers first.
 
-        A page that has killed a worker, or has climbed the out-of-memory ladder, gets a lease of its own.
+        A page that has killed a worker, or has climbed the out-of-memory ladder, gets a lease of its own. None if the
+        task does not run, or no page of that kind can be worked on now.
         """
         ...
 
@@ -223,6 +244,9 @@ class PageQueue(Protocol):
         """Store the results of pages and mark them done, each once; move pages without a text layer to the OCR stage.
 
         One transaction does all of this, or nothing.
+
+        Raises:
+            StaleLease: One of the pages no longer belongs to this lease; nothing was written.
         """
         ...
 
@@ -240,8 +264,12 @@ class PageQueue(Protocol):
         """Count the failure, and queue the page again after `retry_in`, or fail it for good if that is None.
 
         Neither a crash nor a failure that takes the page to a `rung` of the out-of-memory ladder counts as an attempt.
-        After that, `device` recognises the page, if one is given; other pages of the task stay where they are.
-        A failed page is not tried again for a while under the circumstances in `quarantined`.
+        After that, `device` recognises the page, if one is given; other pages of the task stay where they are. A failed
+        page, of any document with the same content, is not tried again for a while under the circumstances in
+        `quarantined`.
+
+        Raises:
+            StaleLease: The page no longer belongs to this lease; nothing was written.
         """
         ...
 
@@ -249,15 +277,23 @@ class PageQueue(Protocol):
         """Return pages that no worker worked on; it costs them nothing.
 
         `refused`: no service or no memory was free for them, so the task is unserved from now on.
+
+        Raises:
+            StaleLease: One of the pages no longer belongs to this lease; none was returned.
         """
         ...
 
     async def renew(self, lease: PageLease, lease_for: timedelta) -> PageLease:
-        """Extend the lease. It is stale if the task is being cancelled, so that other servers stop too."""
+        """Extend the lease, for its pages that are not settled yet.
+
+        Raises:
+            StaleLease: The lease or the task ended, so its pages were taken away. Also if the task is being cancelled,
+                perhaps by another server: the holder must stop, and may still settle its pages or give them back.
+        """
         ...
 
     async def rescue(self, *, owner: str | None = None) -> int:
-        """Queue again the pages of expired leases, and of all leases of `owner` (a dead server)."""
+        """Queue again the pages of expired leases, and all leases of `owner` (a dead server); returns how many."""
         ...
 
     async def finish_completed(self, task_id: str | None = None) -> Sequence[Task]:

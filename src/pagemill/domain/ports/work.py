@@ -97,8 +97,10 @@ class DocumentInspector(Protocol):
         """Find out what the document is; `caller` is who sent it, if known.
 
         Raises:
-            DocumentError: The document cannot be read; the message says why.
-            PoolExhausted: No reader became free in time.
+            DocumentError: The document cannot be read; the message says why. Also if it kills its reader.
+            PoolExhausted: No reader, or no memory, became free in time; `retry_after_s` says when to come back.
+            NeverFits: This machine can never have enough memory to open a document.
+            WorkerLost: The reader could not be loaded, or was ended to make room for others.
             TimedOut: The inspection exceeded its time limit.
         """
         ...

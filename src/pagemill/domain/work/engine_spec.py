@@ -168,7 +168,7 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the models."""
+        """Release the models; reading afterwards fails."""
         ...
 
 
@@ -208,7 +208,7 @@ class StructureAnalyser(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the models."""
+        """Release the models; analysing afterwards fails."""
         ...
 
 

@@ -45,17 +45,17 @@ class PaddleEngine:
         self._reader: Reading | None = make_reader(pipeline, config, folder)
 
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
-        """Recognise one page; see `Engine.read`. Lines are read one by one, so `batch_size` means nothing here."""
+        """See `Engine.read`. Lines are read one by one, so `batch_size` means nothing here."""
         del batch_size
         with engine_errors(doing=f"Reading page {number}"):
             return self._read(image, number, rotation)
 
     def trim(self) -> None:
-        """Give the allocator's free memory back to the system."""
+        """See `Engine.trim`."""
         self._trim()
 
     def close(self) -> None:
-        """Let go of the models; reading afterwards fails."""
+        """See `Engine.close`."""
         self._reader = None
         gc.collect()
         self._trim()

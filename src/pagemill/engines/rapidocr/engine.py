@@ -61,7 +61,7 @@ class RapidOcrEngine:
         )
 
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
-        """Recognise one page; see `Engine.read`."""
+        """See `Engine.read`."""
         self._batch_size = batch_size or self._own_batch_size
         try:
             return self._read(image, number, rotation)
@@ -69,13 +69,13 @@ class RapidOcrEngine:
             raise engine_error(error, doing=f"Reading page {number}") from error
 
     def trim(self) -> None:
-        """Give the arena's and the allocator's free memory back to the system."""
+        """See `Engine.trim`. The arena's, too."""
         if self._loaded is not None:
             self._loaded.recogniser.shrink()
         self._trim()
 
     def close(self) -> None:
-        """Let go of the models; reading afterwards fails."""
+        """See `Engine.close`."""
         self._loaded = None
         gc.collect()
         self._trim()

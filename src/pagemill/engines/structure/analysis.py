@@ -54,16 +54,16 @@ class Analyser:
         self._models().table.cells(paper)
 
     def structured(self, page: Page, image: PageImage) -> Page:
-        """The page with blocks of a kind; see `StructureAnalyser.structured`."""
+        """See `StructureAnalyser.structured`."""
         with engine_errors(doing=f"Finding the structure of page {page.number}"):
             return self._structured(page, turned(pixels_of(image), page.rotation))
 
     def trim(self) -> None:
-        """Give the allocator's free memory back to the system."""
+        """See `StructureAnalyser.trim`."""
         self._trim()
 
     def close(self) -> None:
-        """Let go of the models; analysing afterwards fails."""
+        """See `StructureAnalyser.close`."""
         self._loaded = None
         gc.collect()
         self._trim()

@@ -25,18 +25,18 @@ class TesseractEngine:
         self._recogniser: Recogniser | None = Recogniser(*data_files(config.options, config.languages))
 
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
-        """Recognise one page; see `Engine.read`. Lines are never batched, so `batch_size` means nothing here."""
+        """See `Engine.read`. Lines are never batched, so `batch_size` means nothing here."""
         del batch_size
         with engine_errors(doing=f"Reading page {number}"):
             read = read_upright(self._reading(image), image, number=number, rotation=rotation)
             return assemble(*read, engine=NAME, profile=self._profile)
 
     def trim(self) -> None:
-        """Give the allocator's free memory back to the system."""
+        """See `Engine.trim`."""
         self._trim()
 
     def close(self) -> None:
-        """Let go of the data; reading afterwards fails."""
+        """See `Engine.close`."""
         if self._recogniser is not None:
             self._recogniser.close()
         self._recogniser = None

@@ -113,7 +113,7 @@ class HostProbe:
         self._cgroups = locate(root)
 
     def read(self) -> MemoryReading:
-        """The tightest of the machine and every cgroup above us.
+        """See `MemoryProbe.read`. The tightest of the machine and every cgroup above us.
 
         Raises:
             DeviceUnavailable: There is no /proc/meminfo to read.

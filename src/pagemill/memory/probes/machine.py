@@ -70,11 +70,11 @@ class MachineProbe:
         return self._gpus
 
     def read(self) -> Sequence[MemoryReading]:
-        """The host, then every GPU that answers."""
+        """See `MemoryProbe.read`. The host, then every GPU that answers."""
         return [self._host.read(), *self._gpus.read()]
 
     def uses(self, workers: Sequence[WatchedWorker]) -> Mapping[str, WorkerUse]:
-        """What each worker's process holds of the host and of its GPU."""
+        """See `Machine.uses`."""
         devices = {worker.key.device for worker in workers} - {CPU}
         held = {device: self._gpus.held_by_processes(device) for device in devices}
         found = ((worker.worker_id, self._use(worker, held)) for worker in workers)
@@ -85,16 +85,16 @@ class MachineProbe:
         return self._gpus.held_by_processes(device).get(pid)
 
     def own_bytes(self) -> int:
-        """What this process holds."""
+        """See `Machine.own_bytes`."""
         use = self._processes.use("self")
         return use.anonymous_bytes if use is not None else 0
 
     def stalled(self) -> float:
-        """The share of the last ten seconds in which some process waited for memory, 0 … 1."""
+        """See `Machine.stalled`. Of the last ten seconds."""
         return self._pressure.stalled()
 
     def hold(self, pid: int) -> ProcessHandle | None:
-        """Take hold of a process; None where it is gone."""
+        """See `Machine.hold`."""
         try:
             return ProcessHandle(pid)
         except OSError:

@@ -49,28 +49,28 @@ class NvmlLibrary:
     """The real NVML, through nvidia-ml-py. It looks up handles for each call, because a reset makes them stale."""
 
     def start(self) -> None:
-        """Load libnvidia-ml."""
+        """See `Nvml.start`."""
         pynvml.nvmlInit()
 
     def stop(self) -> None:
-        """Let it go."""
+        """See `Nvml.stop`."""
         pynvml.nvmlShutdown()
 
     def count(self) -> int:
-        """GPUs in the machine."""
+        """See `Nvml.count`."""
         return int(pynvml.nvmlDeviceGetCount())
 
     def uuid(self, index: int) -> str:
-        """The "GPU-…" form."""
+        """See `Nvml.uuid`. The "GPU-…" form."""
         return str(pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetHandleByIndex(index)))
 
     def memory(self, index: int) -> tuple[int, int]:
-        """(total, free) bytes; what the driver keeps for itself counts as used."""
+        """See `Nvml.memory`. What the driver keeps for itself counts as used."""
         info = pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(index))
         return int(info.total), int(info.free)
 
     def processes(self, index: int) -> Mapping[int, int | None]:
-        """Compute processes; empty in a container that hides the host's process numbers."""
+        """See `Nvml.processes`. Compute processes only; empty in a container that hides the host's process numbers."""
         running = pynvml.nvmlDeviceGetComputeRunningProcesses(pynvml.nvmlDeviceGetHandleByIndex(index))
         return {process.pid: process.usedGpuMemory for process in running}
 
@@ -108,7 +108,7 @@ class NvmlProbe:
         return self._gpus
 
     def read(self) -> Sequence[MemoryReading]:
-        """One reading for each GPU that answers."""
+        """See `MemoryProbe.read`. Of each GPU that answers."""
         return [reading for gpu in self._gpus if (reading := self._read(gpu)) is not None]
 
     def held_by_processes(self, device: DeviceId) -> Mapping[int, int]:

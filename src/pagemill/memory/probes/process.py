@@ -72,14 +72,14 @@ class ProcessHandle:
         self._fd = os.pidfd_open(pid)
 
     def kill(self) -> None:
-        """End it now; one that is gone already is no error."""
+        """See `Killable.kill`."""
         try:
             signal.pidfd_send_signal(self._fd, signal.SIGKILL)
         except ProcessLookupError:
             return
 
     def close(self) -> None:
-        """Let go of it."""
+        """See `Killable.close`."""
         os.close(self._fd)
 
 

@@ -71,10 +71,9 @@ class HttpWebhookSender:
         self._step_limit = self._time_limit / 4
 
     async def send(self, delivery: Delivery) -> None:
-        """Send a message; a status of 200 to 299 in time accepts it.
+        """See `WebhookSender.send`.
 
-        Raises:
-            WebhookFailed: Anything went wrong, or its address is not allowed.
+        A status of 200 to 299 in time accepts it. An address that it may not write to fails, too.
         """
         try:
             async with asyncio.timeout(self._time_limit):
