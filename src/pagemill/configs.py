@@ -27,6 +27,7 @@ from pagemill.tasks.work.chunk_params import ChunkRules
 from pagemill.tasks.work.chunks import ChunkConfig
 from pagemill.tasks.work.dispatcher import DispatcherConfig
 from pagemill.web.connections import ConnectionRules
+from pagemill.web.timed_body import BodyRules
 from pagemill.web.web_config import WebConfig
 
 LOCAL_OWNER = "local"
@@ -234,6 +235,12 @@ def web_config(settings: Settings, *, uploads: Path, engines: Mapping[str, Engin
         uploads=uploads,
         max_upload_bytes=settings.server.max_upload_mb * MIB,
         max_concurrent_uploads=settings.server.max_concurrent_uploads,
+        uploads_per_minute=settings.server.uploads_per_minute,
+        trusted_proxies=settings.server.trusted_proxies,
+        body=BodyRules(
+            least_bytes_per_second=settings.server.min_upload_kb_per_second * 1024,
+            longest=timedelta(seconds=settings.server.upload_timeout_seconds),
+        ),
         max_wait=timedelta(seconds=settings.server.max_wait_seconds),
         api_keys=settings.server.api_keys,
         allowed_hosts=settings.server.allowed_hosts,

@@ -88,7 +88,14 @@ class ServerSettings(_Section):
     max_upload_mb: Count = 512
     """Largest document, MiB."""
     max_concurrent_uploads: Count = 8
-    """Most uploads that the server receives at the same time."""
+    """Most uploads that the server receives at the same time, at most half of them from one caller."""
+    uploads_per_minute: Count = 600
+    """Most documents that one caller may send in a minute: an API key, or an address if the API is open. This machine
+    has no limit."""
+    min_upload_kb_per_second: Annotated[float, Field(gt=0)] = 8
+    """Least average speed of an upload after its first 20 s, KiB per second. Slower ones are refused."""
+    upload_timeout_seconds: Seconds = 3600
+    """Longest time the server waits for one upload."""
     max_wait_seconds: Seconds = 120
     """Longest wait that `Prefer: wait=N` can ask for."""
     api_keys: tuple[str, ...] = ()

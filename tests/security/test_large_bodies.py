@@ -82,6 +82,30 @@ def test_what_has_come_is_on_disk_before_the_rest_comes(door: Door, documents: l
     assert answer.status_code == 202, answer.text
 
 
+AROUND = {
+    "before the first part": lambda part, much: much + b"\r\n" + part + b"%PDF\r\n--bb--\r\n",
+    "after the last part": lambda part, much: part + b"%PDF\r\n--bb--\r\n" + much,
+    "in a header": lambda part, much: part.replace(b'a.pdf"', b'a.pdf"\r\nX-A: ' + much) + b"%PDF\r\n--bb--\r\n",
+    "in a field": lambda part, much: (
+        b'--bb\r\nContent-Disposition: form-data; name="labels"\r\n\r\n' + much + b"\r\n" + part + b"%PDF\r\n--bb--\r\n"
+    ),
+    "in many parts": lambda part, much: (part + b"%PDF\r\n") * (len(much) // 100) + b"--bb--\r\n",
+}
+
+
+@pytest.mark.parametrize("path", sorted(UPLOAD_PATHS))
+@pytest.mark.parametrize("place", AROUND)
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_what_stands_around_documents_is_bounded(door: Door, path: str, place: str, *, is_chunked: bool) -> None:
+    part = b'--bb\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n'
+    body = AROUND[place](part, b"x" * (2 * MIB))
+    pieces = (body[start : start + 50_000] for start in range(0, len(body), 50_000))
+    headers = {"content-type": "multipart/form-data; boundary=bb"}
+    answer = door.http.post(path, content=pieces if is_chunked else body, headers=headers)
+    assert answer.status_code in (400, 413, 422), answer.text
+    assert "memory" not in answer.text
+
+
 ELSEWHERE: dict[str, Callable[[bytes], dict[str, str]]] = {
     "declared": lambda body: {"content-length": str(len(body))},
     "not declared": lambda _: {"transfer-encoding": "chunked"},

@@ -23,6 +23,7 @@ PagemillError
 │   ├── StaleLease
 │   └── DuplicateSubmission
 ├── QueueFull
+├── QuotaExceeded
 ├── MemoryShortage
 │   ├── OutOfMemory
 │   ├── MemoryLimitExceeded
@@ -239,6 +240,13 @@ class QueueFull(PagemillError):
     """The queue is full; `details["retry_after_s"]` says when to try again."""
 
     code = "queue_full"
+    retryable = True
+
+
+class QuotaExceeded(PagemillError):
+    """The caller has as much waiting or stored as it may; `details["retry_after_s"]` says when to try again."""
+
+    code = "quota_exceeded"
     retryable = True
 
 

@@ -89,7 +89,10 @@ def create_api(
     install_problem_handlers(api)
     dashboard = Dashboard()
     uploads = UploadStore(
-        config.uploads, max_bytes=config.max_upload_bytes, max_concurrent=config.max_concurrent_uploads
+        config.uploads,
+        max_bytes=config.max_upload_bytes,
+        max_concurrent=config.max_concurrent_uploads,
+        per_minute=config.uploads_per_minute,
     )
     routers = (
         ServiceEndpoints(checks or {}, page=dashboard.page).router(),
@@ -97,7 +100,7 @@ def create_api(
         SchemaEndpoints(schemas or {}).router(),
         PrometheusEndpoint(reads, uploads).router(),
         EventEndpoints(reads, following).router(),
-        BatchEndpoints(batches, uploads=uploads, config=config).router(),
+        BatchEndpoints(batches, uploads=uploads).router(),
         StatusEndpoints(reads, writers=writers, config=config).router(),
         EngineEndpoints(engines).router(),
         PageEndpoints(views).router(),
@@ -106,5 +109,6 @@ def create_api(
     )
     for router in routers:
         api.include_router(router)
-    api.add_middleware(RequestFrame, guard=Guard(api_keys=config.api_keys, allowed_hosts=config.allowed_hosts))
+    guard = Guard(api_keys=config.api_keys, allowed_hosts=config.allowed_hosts, trusted=config.trusted_proxies)
+    api.add_middleware(RequestFrame, guard=guard, body=config.body)
     return api

@@ -19,7 +19,6 @@ from pagemill.web.paging import link_next
 from pagemill.web.paths import BatchId, root_of
 from pagemill.web.problems import FieldProblem, RequestRefused
 from pagemill.web.uploads import UploadStore
-from pagemill.web.web_config import WebConfig
 from pagemill.wire.batch_wire import BatchListWire, BatchWire, batch_path
 from pagemill.wire.task_wire import TaskListWire, TaskWire
 
@@ -35,10 +34,9 @@ _OVER = {"description": "The batch has ended and the client has seen all its eve
 class BatchEndpoints:
     """What can be asked of batches of documents."""
 
-    def __init__(self, batches: DocumentBatchManager, *, uploads: UploadStore, config: WebConfig) -> None:
+    def __init__(self, batches: DocumentBatchManager, *, uploads: UploadStore) -> None:
         self._batches = batches
         self._uploads = uploads
-        self._config = config
 
     def router(self) -> APIRouter:
         """The endpoints at their paths."""
@@ -102,10 +100,7 @@ class BatchEndpoints:
         `Idempotency-Key`, the same may be sent again for 24 hours, and makes no second batch.
         """
         key = idempotency_key(request)
-        limits = self._config
-        wanted = await receive_batch(
-            request, self._uploads, most=self._batches.most, stall_timeout=limits.upload_stall_timeout
-        )
+        wanted = await receive_batch(request, self._uploads, most=self._batches.most)
         caller = str(request.scope.get(CALLER, ""))
         try:
             submission = await self._batches.submit_batch(wanted, caller=caller, idempotency_key=key)

@@ -1,7 +1,6 @@
 """The body of `POST /batches`: a multipart form with several documents, and options that hold for all of them."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from fastapi import Request
 
@@ -19,12 +18,11 @@ from pagemill.web.receiving import (
     query_fields,
     refused_field,
 )
+from pagemill.web.senders import sender_of
 from pagemill.web.uploads import IncomingBatch, UploadStore
 
 
-async def receive_batch(
-    request: Request, uploads: UploadStore, *, most: int, stall_timeout: timedelta
-) -> Sequence[TaskCreateRequest]:
+async def receive_batch(request: Request, uploads: UploadStore, *, most: int) -> Sequence[TaskCreateRequest]:
     """Store the documents that the request carries, and understand their options.
 
     Raises:
@@ -40,9 +38,9 @@ async def receive_batch(
         message = f'Send the documents as parts named "file" of a {FORM} form.'
         raise RequestRefused("unsupported_media_type", message, headers={"Accept-Post": FORM})
     check_declared_size(request, most * uploads.max_bytes)
-    async with uploads.incoming_batch() as incoming:
+    async with uploads.incoming_batch(sender_of(request)) as incoming:
         form = FormReceiver(_Bounded(incoming, most), fields, max_parts=most + MAX_PARTS)
-        await form.receive(body_chunks(request, stall_timeout), content_type)
+        await form.receive(body_chunks(request), content_type)
         if NAME in fields:
             raise refused_field(NAME, "not possible in a batch, which names each document after its file; leave it out")
         options = parse_options(fields)

@@ -2,8 +2,9 @@
 
 import logging
 import re
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from fastapi import Request
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pagemill.web.guards import Guard
 from pagemill.web.problems import REQUEST_ID, RequestRefused, problem_response
+from pagemill.web.timed_body import BodyRules, TimedBody
 
 logger = logging.getLogger(__name__)
 
@@ -31,9 +33,13 @@ _GOOD_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 class RequestFrame:
     """ASGI middleware around the whole API. Takes the caller's `X-Request-Id` where it is well-formed."""
 
-    def __init__(self, app: ASGIApp, *, guard: Guard) -> None:
+    def __init__(
+        self, app: ASGIApp, *, guard: Guard, body: BodyRules, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._app = app
         self._guard = guard
+        self._body = body
+        self._monotonic = monotonic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -46,7 +52,8 @@ class RequestFrame:
         framed = _FramedSend(send, name)
         try:
             self._guard.check(request)
-            await self._app(scope, receive, framed)
+            timed = TimedBody(receive, self._body, is_answered=lambda: framed.started, monotonic=self._monotonic)
+            await self._app(scope, timed, framed)
         except RequestRefused as error:
             await problem_response(request, error)(scope, receive, framed)
         except ClientDisconnect:

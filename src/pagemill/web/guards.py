@@ -11,6 +11,7 @@ from fastapi import Request
 
 from pagemill.web.dashboard_routes import is_public
 from pagemill.web.problems import RequestRefused
+from pagemill.web.senders import SENDER, sender_by_address
 
 OPEN_PATHS = frozenset({"/livez", "/readyz"})
 """Probes come without a key and under any name."""
@@ -31,7 +32,8 @@ class Guard:
         allowed_hosts: Names the service may be reached by, beside IP addresses and names without a dot.
     """
 
-    def __init__(self, *, api_keys: Collection[str], allowed_hosts: Collection[str]) -> None:
+    def __init__(self, *, api_keys: Collection[str], allowed_hosts: Collection[str], trusted: Collection[str]) -> None:
+        self._trusted = frozenset(trusted)
         self._digests = tuple(_digest(key) for key in api_keys)
         self._hosts = frozenset(host.lower() for host in allowed_hosts)
 
@@ -50,8 +52,10 @@ class Guard:
         if self._digests and is_public(path, request):
             return
         if self._digests:
-            request.scope[CALLER] = self._check_key(request.headers.get("authorization", ""))
+            caller = self._check_key(request.headers.get("authorization", ""))
+            request.scope[CALLER] = request.scope[SENDER] = caller
         else:
+            request.scope[SENDER] = sender_by_address(request, self._trusted)
             self._check_host(request.headers.get("host", ""))
         if request.method not in SAFE_METHODS:
             _check_origin(request)

@@ -44,6 +44,7 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "illegal_transition": (HTTPStatus.CONFLICT, "The task cannot change to that status"),
     "stale_lease": (HTTPStatus.CONFLICT, "Another worker has the page now"),
     "queue_full": (HTTPStatus.TOO_MANY_REQUESTS, "Too many tasks are waiting"),
+    "quota_exceeded": (HTTPStatus.TOO_MANY_REQUESTS, "The caller has as much waiting or stored as it may"),
     "memory": (HTTPStatus.SERVICE_UNAVAILABLE, "Not enough memory right now"),
     "out_of_memory": (HTTPStatus.SERVICE_UNAVAILABLE, "Out of memory"),
     "memory_limit_exceeded": (HTTPStatus.SERVICE_UNAVAILABLE, "The work used more memory than was reserved for it"),
@@ -68,6 +69,7 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "unsupported_media_type": (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The service does not accept this kind of body"),
     "host_not_allowed": (HTTPStatus.MISDIRECTED_REQUEST, "The service does not accept this host name"),
     "too_many_uploads": (HTTPStatus.SERVICE_UNAVAILABLE, "Too many uploads at once"),
+    "rate_limited": (HTTPStatus.TOO_MANY_REQUESTS, "Too many uploads by one caller"),
     "not_ready": (HTTPStatus.SERVICE_UNAVAILABLE, "The service is not ready"),
     "storage_full": (HTTPStatus.INSUFFICIENT_STORAGE, "The disk is full"),
     "http_error": (HTTPStatus.BAD_REQUEST, "The service refused the request"),
@@ -180,6 +182,8 @@ async def _answer(request: Request, error: Exception) -> Response:
             return problem_response(request, error)
         case RequestValidationError():
             return problem_response(request, RequestRefused.for_fields(field_problems(error.errors())))
+        case HTTPException() if isinstance(error.__cause__, RequestRefused):  # while the framework read the body
+            return problem_response(request, error.__cause__)
         case HTTPException():
             return problem_response(request, _framework_refusal(request, error))
         case _:

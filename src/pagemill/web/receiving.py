@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Protocol
 
 from fastapi import Request
@@ -13,6 +12,7 @@ from pagemill.web.headers import idempotency_key
 from pagemill.web.multipart import MAX_PARTS, MultipartEvent, MultipartReader, PartBegun, PartData, PartEnded
 from pagemill.web.options import NAME, parse_options, refuse_unknown
 from pagemill.web.problems import FieldProblem, RequestRefused
+from pagemill.web.senders import sender_of
 from pagemill.web.uploads import UNNAMED, IncomingFile, UploadStore, too_large
 
 FILE_PART = "file"
@@ -20,9 +20,14 @@ FORM = "multipart/form-data"
 RAW_TYPES = ("application/pdf", "application/octet-stream", "image/*")
 MAX_FIELD_BYTES = 64 * 1024
 MAX_FORM_OVERHEAD_BYTES = 1024 * 1024
+"""Of a form, beside its documents: fields, headers of parts, and what stands before the first part and after the
+last."""
+OVERHEAD_OF_A_DOCUMENT = 1024
+"""What each document adds to that."""
+PIECE_BYTES = 64 * 1024
 
 
-async def receive_task(request: Request, uploads: UploadStore, *, stall_timeout: timedelta) -> TaskCreateRequest:
+async def receive_task(request: Request, uploads: UploadStore) -> TaskCreateRequest:
     """Store the document that the request carries, and understand its options.
 
     What can be refused without the body is refused before a byte of it is read.
@@ -38,8 +43,8 @@ async def receive_task(request: Request, uploads: UploadStore, *, stall_timeout:
     fields = query_fields(request)
     is_form = _is_form(request)
     check_declared_size(request, uploads.max_bytes)
-    async with uploads.incoming() as file:
-        chunks = body_chunks(request, stall_timeout)
+    async with uploads.incoming(sender_of(request)) as file:
+        chunks = body_chunks(request)
         if is_form:
             only = _OnlyDocument(file)
             await FormReceiver(only, fields).receive(chunks, request.headers["content-type"])
@@ -99,27 +104,37 @@ class FormReceiver:
         self._max_parts = max_parts
         self._part = ""
         self._text = bytearray()
-        self._has_file = False
+        self._files = 0
+        self._overhead = 0
 
     async def receive(self, chunks: AsyncIterator[bytes], content_type: str) -> None:
         """Read the form to its end.
 
         Raises:
-            RequestRefused: `malformed_body` or `invalid_request`.
+            RequestRefused: `malformed_body`, `body_too_large` or `invalid_request`.
         """
         reader = MultipartReader(content_type, max_parts=self._max_parts)
         async for chunk in chunks:
+            self._overhead += len(chunk)
             for event in reader.feed(chunk):
                 await self._take(event)
+            self._check_overhead()
         reader.close()
-        if not self._has_file:
+        if not self._files:
             raise refused_field(FILE_PART, 'the form has no document; send it as the part named "file"')
+
+    def _check_overhead(self) -> None:
+        limit = MAX_FORM_OVERHEAD_BYTES + self._files * OVERHEAD_OF_A_DOCUMENT
+        if self._overhead > limit:
+            message = f"The form may have at most {limit} bytes beside its documents. Remove what is not needed."
+            raise RequestRefused("body_too_large", message, limit_bytes=limit)
 
     async def _take(self, event: MultipartEvent) -> None:
         match event:
             case PartBegun():
                 self._begin(event)
             case PartData() if self._part == FILE_PART:
+                self._overhead -= len(event.data)
                 await self._documents.write(event.data)
             case PartData():
                 self._text += event.data
@@ -133,7 +148,7 @@ class FormReceiver:
     def _begin(self, part: PartBegun) -> None:
         self._part = part.name
         if part.name == FILE_PART:
-            self._has_file = True
+            self._files += 1
             self._documents.begin(part.filename or UNNAMED)
             return
         refuse_unknown([part.name])
@@ -190,20 +205,13 @@ def check_declared_size(request: Request, max_bytes: int) -> None:
         raise too_large(int(declared), max_bytes)
 
 
-async def body_chunks(request: Request, stall_timeout: timedelta) -> AsyncIterator[bytes]:
-    """The body as it comes.
+async def body_chunks(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes, in pieces that hold the event loop up for a few milliseconds each.
 
     Raises:
         RequestRefused: `upload_stalled`.
     """
-    stream = request.stream()
-    while True:
-        try:
-            async with asyncio.timeout(stall_timeout.total_seconds()):
-                chunk = await anext(stream)
-        except TimeoutError as error:
-            message = f"The upload sent nothing for {stall_timeout.total_seconds():.0f} s. Send it again."
-            raise RequestRefused("upload_stalled", message, retryable=True) from error
-        if not chunk:
-            return
-        yield chunk
+    async for chunk in request.stream():
+        for start in range(0, len(chunk), PIECE_BYTES):
+            yield chunk[start : start + PIECE_BYTES]
+            await asyncio.sleep(0)

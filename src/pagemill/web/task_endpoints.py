@@ -176,7 +176,7 @@ class TaskEndpoints:
 
         With an `Idempotency-Key`, the same may be sent again for 24 hours, and makes no second task.
         """
-        wanted = await receive_task(request, self._uploads, stall_timeout=self._config.upload_stall_timeout)
+        wanted = await receive_task(request, self._uploads)
         try:
             submission = await self._commands.submit_task(wanted)
         except DatabaseUnavailable:

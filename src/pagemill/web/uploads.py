@@ -24,6 +24,7 @@ from pagemill.domain.errors import DocumentTooLarge, InvalidDocument
 from pagemill.domain.task.task import StoredDocument
 from pagemill.tasks.removal import remove
 from pagemill.web.problems import RequestRefused
+from pagemill.web.senders import UploadLimits
 
 PART_SUFFIX = ".part"
 FLUSH_BYTES = 1024 * 1024
@@ -55,17 +56,25 @@ class UploadStore:
     Args:
         directory: Where they go; made when it is first needed.
         max_bytes: The largest document.
-        max_concurrent: Documents received at the same time.
+        max_concurrent: Documents received at the same time; half of them from one sender.
+        per_minute: Documents from one sender in a minute.
         monotonic: Local time in seconds.
     """
 
     def __init__(
-        self, directory: Path, *, max_bytes: int, max_concurrent: int, monotonic: Callable[[], float] = time.monotonic
+        self,
+        directory: Path,
+        *,
+        max_bytes: int,
+        max_concurrent: int,
+        per_minute: int = 600,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._monotonic = monotonic
         self._directory = directory
         self._max_bytes = max_bytes
         self._places = asyncio.Semaphore(max_concurrent)
+        self._limits = UploadLimits(at_once=max(1, max_concurrent // 2), per_minute=per_minute, monotonic=monotonic)
         self._counts = UploadCounts()
 
     def counts(self) -> UploadCounts:
@@ -78,29 +87,31 @@ class UploadStore:
         return self._max_bytes
 
     @contextlib.asynccontextmanager
-    async def incoming_batch(self) -> AsyncIterator["IncomingBatch"]:
+    async def incoming_batch(self, sender: str = "") -> AsyncIterator["IncomingBatch"]:
         """One place for several documents, one after the other; where an error leaves it, all of them are removed.
 
         Raises:
-            RequestRefused: `too_many_uploads`, as `incoming`.
+            RequestRefused: As `incoming`.
         """
         batch = IncomingBatch(self, monotonic=self._monotonic)
         try:
-            async with self._place(), contextlib.aclosing(batch):
+            async with self._place(sender), contextlib.aclosing(batch):
                 yield batch
+            self._limits.count(sender, documents=len(batch.documents) - 1)
         except BaseException:
             for document in batch.documents:
                 await self.remove(document)
             raise
 
     @contextlib.asynccontextmanager
-    async def incoming(self) -> AsyncIterator["IncomingFile"]:
+    async def incoming(self, sender: str = "") -> AsyncIterator["IncomingFile"]:
         """A place for one document; whatever of it was not finished is removed at the end.
 
         Raises:
             RequestRefused: `too_many_uploads`: all places are taken; nobody is kept waiting with a body to send.
+                `rate_limited`: the sender has its share.
         """
-        async with self._place(), self.receiving() as file:
+        async with self._place(sender), self.receiving() as file:
             yield file
 
     @contextlib.asynccontextmanager
@@ -116,12 +127,13 @@ class UploadStore:
             await asyncio.to_thread(file.abandon)
 
     @contextlib.asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
+    async def _place(self, sender: str) -> AsyncIterator[None]:
         if self._places.locked():
             message = "Too many uploads at once. Try again in a moment."
             raise RequestRefused("too_many_uploads", message, retryable=True, retry_after_s=2)
-        async with self._places:
-            yield
+        with self._limits.upload(sender):
+            async with self._places:
+                yield
 
     def _count(self, *, in_progress: int = 0, finished: int = 0, finished_bytes: int = 0) -> None:
         counts = self._counts

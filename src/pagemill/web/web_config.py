@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from pagemill.domain.memory import MIB
+from pagemill.web.timed_body import BodyRules
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,9 @@ class WebConfig:
         uploads: Directory that receives documents; made when it is first needed.
         max_upload_bytes: The largest document.
         max_concurrent_uploads: Documents received at the same time.
-        upload_stall_timeout: An upload of which nothing came for so long is given up.
+        body: How long the body of a request may take.
+        uploads_per_minute: Documents that one sender may send in a minute. This machine and its proxies have no limit.
+        trusted_proxies: Addresses of proxies.
         max_wait: Longest a `Prefer: wait=N` is honoured.
         api_keys: Bearer tokens that may use the API; none leaves it open.
         allowed_hosts: Names the service is reached by, beside IP addresses and names without a dot; "*" for any.
@@ -29,7 +32,9 @@ class WebConfig:
     uploads: Path
     max_upload_bytes: int = 512 * MIB
     max_concurrent_uploads: int = 8
-    upload_stall_timeout: timedelta = timedelta(seconds=60)
+    body: BodyRules = field(default_factory=BodyRules)
+    uploads_per_minute: int = 600
+    trusted_proxies: tuple[str, ...] = ()
     max_wait: timedelta = timedelta(seconds=120)
     api_keys: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from pagemill.domain.documents import OcrMode
 from pagemill.domain.errors import QueueFull
 from pagemill.domain.memory import MIB
 from pagemill.web.problems import RequestRefused
+from pagemill.web.timed_body import BodyRules
 from pagemill.web.uploads import MAX_NAME_LENGTH, _disk_errors, remove_abandoned
 from pagemill.web.web_config import WebConfig
 
@@ -312,7 +313,7 @@ async def test_a_server_that_stops_leaves_no_file(make_api: MakeApi, uploads: Pa
 
 
 async def test_an_upload_that_stops_is_given_up(make_api: MakeApi, uploads: Path) -> None:
-    api = make_api(WebConfig(uploads=uploads, upload_stall_timeout=timedelta(seconds=0.05)))
+    api = make_api(WebConfig(uploads=uploads, body=BodyRules(stall=timedelta(seconds=0.05))))
     request = AsgiRequest(api, "POST", "/tasks", [("content-type", "application/pdf")])
     request.body(bytes(2 * MIB))
     await request.end()
