@@ -2,7 +2,8 @@
 
 Every engine that the settings let be used here reads every document (`accuracy_documents`) in a worker, as `Session`
 has it, finding upright by itself; the profile `fast` where the settings name its files. Figures are of one page each:
-word F1 is free of order, character errors are in reading order.
+word F1 is free of order, character errors are in reading order. `--part order` is how well lines are put in order
+(`benchmarks.order`), without any engine.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from benchmarks import order
 from benchmarks.accuracy_documents import TestDocument, documents
 from benchmarks.scoring import Score, score
 from rich.console import Console
@@ -56,13 +58,24 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="print Markdown as it is, to be put into a page")
     parser.add_argument("--only", default="", help="documents whose name contains this")
     parser.add_argument("--engine", default="", help="engines whose name begins with this")
+    parser.add_argument("--part", choices=("engines", "order", "all"), default="all", help="what is printed")
     arguments = parser.parse_args()
-    pages = [document for document in documents() if arguments.only in document.name]
+    if arguments.part != "order":
+        _print(_engines(arguments.only, arguments.engine), plain=arguments.plain)
+    if arguments.part != "engines":
+        _print(f"## reading order\n\n{order.report()}", plain=arguments.plain)
+
+
+def _print(text: str, *, plain: bool) -> None:
+    Console().print(text if plain else Markdown(text), soft_wrap=plain)
+
+
+def _engines(only: str, engine: str) -> str:
+    pages = [document for document in documents() if only in document.name]
     settings = load_settings()
-    contenders = [one for one in _contenders(settings) if one.name.startswith(arguments.engine)]
+    contenders = [one for one in _contenders(settings) if one.name.startswith(engine)]
     with Session(settings) as session:
-        table = _table(pages, {one.name: _scores(one, pages, session) for one in contenders})
-    Console().print(table if arguments.plain else Markdown(table), soft_wrap=arguments.plain)
+        return _table(pages, {one.name: _scores(one, pages, session) for one in contenders})
 
 
 def _contenders(settings: Settings) -> Iterator[Contender]:

@@ -26,7 +26,7 @@ _VOCABULARY = """
     memory queue worker budget invoice delivery shipment balance quarter margin revenue forecast committee statement
     illustration parallel bookkeeping villages pillow office traffic efficient allocation accommodation
 """
-_WORDS = _VOCABULARY.split()
+WORDS = _VOCABULARY.split()
 _CHINESE = (
     "文档识别服务把扫描的页面变成可以搜索的文字",
     "每一个任务都有自己的内存预算和运行记录",
@@ -85,7 +85,7 @@ class Sheet:
         """A word, now and then a number, sometimes with a capital or a comma."""
         if self.chance.random() < 0.08:
             return f"{self.chance.uniform(1, 9999):,.2f}"
-        word = self.chance.choice(_WORDS)
+        word = self.chance.choice(WORDS)
         return self.chance.choice((word, word, word, word.capitalize(), word + ","))
 
 

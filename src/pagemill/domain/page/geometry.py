@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from pagemill.domain.page.page import Line, Point, Polygon
+from pagemill.domain.page.page import Line, Point, Polygon, Word
 
 STEEPEST_SKEW = 0.2
 """Rise over run beyond which a slope means a rotated line and not a skewed page."""
@@ -43,13 +43,18 @@ class Box:
 
     @property
     def is_upended(self) -> bool:
-        """Whether the line runs up or down the page."""
-        return self.height > 2 * self.width and len(self.line.text) > 1
+        """Whether the line runs up or down the page: its outline begins so, or it is far higher than wide."""
+        return self._leads_down or (self.height > 2 * self.width and len(self.line.text) > 1)
 
     @property
     def runs_up(self) -> bool:
         """Whether an upended line reads from bottom to top."""
-        return self.line.polygon[1][1] < self.line.polygon[0][1] - self.width
+        return self._leads_down and self.line.polygon[1][1] < self.line.polygon[0][1]
+
+    @property
+    def _leads_down(self) -> bool:
+        (ax, ay), (bx, by) = self.line.polygon[:2]
+        return abs(by - ay) > abs(bx - ax)
 
     def shares_row(self, other: "Box") -> bool:
         """Whether the two are side by side: they overlap by half of the lower one's height."""
@@ -71,8 +76,14 @@ def typical_size(boxes: Iterable[Box]) -> float:
 
 
 def upright_boxes(lines: Sequence[Line], *, width_px: int, height_px: int) -> list[Box]:
-    """Boxes of the lines after turning the page about its centre until its lines are level."""
-    slope = _page_slope(lines)
+    """Boxes of the lines after turning the page about its centre until its lines are level.
+
+    Engines that give upright rectangles only are seen through: their words tell the slope, and a rectangle around a
+    slanting line is higher than its writing.
+    """
+    slope = page_slope(lines)
+    if slope == 0:
+        return [_box(line, line.polygon) for line in lines]
     cosine, sine = math.cos(math.atan(slope)), math.sin(math.atan(slope))
     centre_x, centre_y = width_px / 2, height_px / 2
 
@@ -80,13 +91,32 @@ def upright_boxes(lines: Sequence[Line], *, width_px: int, height_px: int) -> li
         x, y = point[0] - centre_x, point[1] - centre_y
         return x * cosine + y * sine + centre_x, y * cosine - x * sine + centre_y
 
-    if slope == 0:
-        return [_box(line, line.polygon) for line in lines]
-    return [_box(line, tuple(turned(point) for point in line.polygon)) for line in lines]
+    boxes = []
+    for line in lines:
+        box = _box(line, tuple(turned(point) for point in line.polygon))
+        boxes.append(_slimmed(box, abs(sine)) if _is_upright(line.polygon) else box)
+    return boxes
 
 
-def enclosing_polygon(lines: Iterable[Line]) -> Polygon:
-    """The upright rectangle around some lines, with the page's skew."""
+def _slimmed(box: Box, sine: float) -> Box:
+    """What a rectangle that was upright holds, once it has been turned: a line as long as it, its slant taken off."""
+    (ax, ay), (bx, _), (_, _), (_, dy) = box.line.polygon
+    width, height = abs(bx - ax), abs(dy - ay)
+    less = sine * width if width > height else 0.0
+    high, middle_x, middle_y = max(0.4 * height, height - less), (box.x0 + box.x1) / 2, box.middle
+    wide = max(0.4 * width, width - sine * high)
+    return Box(box.line, middle_x - wide / 2, middle_y - high / 2, middle_x + wide / 2, middle_y + high / 2)
+
+
+def _is_upright(polygon: Polygon) -> bool:
+    if len(polygon) != 4:
+        return False
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = polygon
+    return ay == by and cy == dy and ax == dx and bx == cx
+
+
+def enclosing_polygon(lines: Iterable[Line | Word]) -> Polygon:
+    """The upright rectangle around some lines or words, with the page's skew."""
     points = [point for line in lines for point in line.polygon]
     left, right = min(x for x, _ in points), max(x for x, _ in points)
     top, bottom = min(y for _, y in points), max(y for _, y in points)
@@ -98,8 +128,8 @@ def _box(line: Line, polygon: Polygon) -> Box:
     return Box(line, min(xs), min(ys), max(xs), max(ys))
 
 
-def _page_slope(lines: Sequence[Line]) -> float:
-    """Median slope of the long lines; short ones say little about the page's skew."""
+def page_slope(lines: Sequence[Line]) -> float:
+    """Rise over run: the median of the long lines, for short ones say little about the page's skew."""
     slopes = [slope for slope in map(_line_slope, lines) if slope is not None]
     return median(slopes) if slopes else 0.0
 
@@ -112,4 +142,17 @@ def _line_slope(line: Line) -> float | None:
     thickness = abs(cy + dy - ay - by)
     if run <= 4 * thickness or abs(rise) > STEEPEST_SKEW * run:
         return None
-    return rise / run
+    return _slope_of_words(line) if rise == 0 else rise / run
+
+
+def _slope_of_words(line: Line) -> float | None:
+    """Of a line in an upright rectangle: from its first word to its last; level where it has but a few."""
+    if len(line.words) < 3:
+        return None if line.words else 0.0
+    (first_x, first_y), (last_x, last_y) = _centre(line.words[0].polygon), _centre(line.words[-1].polygon)
+    run, rise = last_x - first_x, last_y - first_y
+    return rise / run if run > 0 and abs(rise) <= STEEPEST_SKEW * run else None
+
+
+def _centre(polygon: Polygon) -> Point:
+    return sum(x for x, _ in polygon) / len(polygon), sum(y for _, y in polygon) / len(polygon)

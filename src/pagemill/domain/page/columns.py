@@ -1,0 +1,163 @@
+"""Which lanes part columns, and which only the cells of rows.
+
+Columns of running text are wide and filled, and their lines begin in mid-sentence; cells are short, share base lines,
+and are often numbers; a label ends with a colon. What speaks for columns is added up: the weights are a logistic
+regression's, made on composed pages (`benchmarks/layout_pages.py`) other than those it is judged on.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean, median, quantiles
+
+from pagemill.domain.page.lanes import Lane, Piece
+
+STRUCTURAL = 13.0
+"""Natural logarithm of how unlikely a lane must be as a chance row of spaces."""
+
+LONG = 8
+"""Rows at both sides of a lane that tells of the page's grid."""
+
+IN_LINE = 3.0
+"""What it is worth to be in line with such a lane."""
+
+SHORT = 3.0
+"""Alone in its row, a piece not wider than this, in heights of the writing, is of what stands left of it."""
+
+
+def is_structural(lane: Lane, size: float) -> bool:
+    """Whether a lane is more than word spaces that happen to stand below each other.
+
+    A gap of 0.3 heights is a common space, and each 0.12 more are e times rarer; six times as much proves nothing more.
+    """
+    lefts, rights = lane.sides()
+    surprise = fmean(min(6.0, max(0.0, (pair.gap / size - 0.3) / 0.12)) for pair in lane.pairs)
+    return surprise * min(len(lefts), len(rights)) >= STRUCTURAL
+
+
+def column_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
+    """Those to the left of which all is read before what stands right of them.
+
+    Lanes in line with a long one of this kind are likelier to be of it, for a page has a grid.
+    """
+    scored = [(_score(lane, size), lane) for lane in lanes]
+    long = [lane for score, lane in scored if score > 0 and min(map(len, lane.sides())) >= LONG]
+    return [
+        lane
+        for score, lane in scored
+        if score > 0 or (score > -IN_LINE and any(lane.is_in_line(other, size) for other in long))
+    ]
+
+
+def _score(lane: Lane, size: float) -> float:
+    """Above 0 for columns.
+
+    Numbers belong to what stands left of them, even where the paper is curled and they stand lower.
+    """
+    if len(lane.pairs) == 1 and lane.pairs[0].right.width < SHORT * size:
+        return -math.inf
+    seen = evidence(lane, size)
+    if seen["right numbers"] >= 0.5:
+        return -math.inf
+    return sum(_WEIGHTS[name] * value for name, value in seen.items())
+
+
+def evidence(lane: Lane, size: float) -> dict[str, float]:
+    """What tells columns from cells, all of the order of 1."""
+    lefts, rights = lane.sides()
+    left, right = _side_of(lefts, size), _side_of(rights, size)
+    fewer = min(len(lefts), len(rights))
+    return {
+        "always": 1.0,
+        "rows": math.log(fewer),
+        "level": _level_share(lane),
+        "left width": left.width,
+        "right width": right.width,
+        "words": min(left.words, right.words),
+        "fill": min(left.fill, right.fill),
+        "in mid-sentence": (left.lower + right.lower) / 2,
+        "left numbers": left.numeric,
+        "right numbers": right.numeric,
+        "leading": min(left.leading, right.leading),
+        "labels": max(left.labels, right.labels),
+        "gap": min(3.0, (lane.right - lane.left) / size),
+        "balance": fewer / max(len(lefts), len(rights)),
+    }
+
+
+_WEIGHTS = {
+    "always": -4.6,
+    "rows": 1.1,
+    "level": -3.8,
+    "left width": 2.3,
+    "right width": 2.9,
+    "words": 2.3,
+    "fill": 1.7,
+    "in mid-sentence": 0.0,
+    "left numbers": -0.5,
+    "right numbers": -2.2,
+    "leading": -0.6,
+    "labels": -5.0,
+    "gap": 0.7,
+    "balance": 1.3,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What stands on one side of a lane.
+
+    Attributes:
+        width: Median width, 1 from 12 heights of the writing on.
+        words: Median number of words, 1 from 5 on.
+        fill: Share that is about as wide as the column.
+        lower: Share that begins with a small letter.
+        numeric: Share that is numbers.
+        labels: Share that ends with a colon.
+        leading: Median distance of base lines in heights of the writing, at most 3.
+    """
+
+    width: float
+    words: float
+    fill: float
+    lower: float
+    numeric: float
+    labels: float
+    leading: float
+
+
+def _side_of(pieces: Sequence[Piece], size: float) -> _Side:
+    widths, texts = [piece.width / size for piece in pieces], [piece.text for piece in pieces]
+    column = quantiles(widths)[-1] if len(widths) > 4 else max(widths)
+    middles = sorted(piece.y0 + piece.y1 for piece in pieces)
+    pitches = [(below - above) / 2 / size for above, below in pairwise(middles)]
+    return _Side(
+        width=min(12.0, median(widths)) / 12,
+        words=min(5.0, median(len(text.split()) for text in texts)) / 5,
+        fill=fmean(width >= 0.8 * column for width in widths),
+        lower=fmean(_begins_lower(text) for text in texts),
+        numeric=fmean(map(looks_numeric, texts)),
+        labels=fmean(text.endswith(":") for text in texts),
+        leading=min(3.0, median(pitches)) if pitches else 2.0,
+    )
+
+
+def _begins_lower(text: str) -> float:
+    """1 or 0; between them where the script knows no small letters."""
+    first = text[:1]
+    if first.isalpha() and first.lower() == first.upper():
+        return 0.4
+    return float(first.islower())
+
+
+def looks_numeric(text: str) -> bool:
+    """Whether a short text is a number, an amount, a date or the like."""
+    characters = [character for character in text if not character.isspace()]
+    return 2 * sum(map(str.isalpha, characters)) < len(characters) <= 20
+
+
+def _level_share(lane: Lane) -> float:
+    """Share of the shorter side that has a piece level with it on the other."""
+    level = {id(side) for pair in lane.pairs if pair.is_level for side in (pair.left, pair.right)}
+    return fmean(id(piece) in level for piece in min(lane.sides(), key=len))

@@ -1,0 +1,24 @@
+"""Whether a sentence goes on from the end of one line to the beginning of another."""
+
+_HYPHENS = frozenset("-\N{SOFT HYPHEN}\N{HYPHEN}")
+_STOPS = frozenset(".?!:;…。！？：；")
+_CLOSERS = "\"')]}»«”’“"
+
+
+def continuity(end: str, start: str) -> float:
+    """How much speaks for `start` following `end` (above 0) or against it (below 0).
+
+    A hyphen or a line that breaks off wants a small letter, a full stop wants none. Scripts without capitals, numbers
+    and marks tell nothing.
+    """
+    before, first = end.rstrip().rstrip(_CLOSERS)[-1:], start.lstrip().lstrip(_CLOSERS)[:1]
+    if not before or not first.isalpha() or first.lower() == first.upper():
+        return 0.0
+    goes_on = first.islower()
+    if before in _HYPHENS:
+        return 2.0 if goes_on else -1.5
+    if before in _STOPS:
+        return -1.5 if goes_on else 0.5
+    if before.isalpha() or before == ",":
+        return 1.0 if goes_on else -0.7
+    return 0.0

@@ -1,0 +1,188 @@
+"""Lanes: white strips that run down between pieces of text which stand side by side.
+
+A lane is followed from one line to the next (local evidence): it begins and ends anywhere, whatever stands elsewhere
+on the page, and what crosses it ends it. It parts columns, or the cells of rows, or is a chance row of word spaces.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pagemill.domain.page.atoms import Atom
+
+NARROWEST = 0.3
+"""Of a lane, in heights of the writing."""
+
+EDGE = 0.15
+"""Ends of boxes are true to so many heights of the writing: engines draw them a little too wide."""
+
+JUT = 0.6
+"""So many heights of the writing may the end of a line stand out."""
+
+LONGEST_BREAK = 8.0
+"""A lane ends where nothing stands at both of its sides for so many heights of the writing."""
+
+LEVEL = 0.3
+"""Two face each other when they share this much of the lower one's height."""
+
+
+@dataclass(eq=False, slots=True)
+class Piece:
+    """Atoms of one base line that belong together, from left to right, and the rectangle around them."""
+
+    atoms: tuple[Atom, ...]
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @classmethod
+    def of(cls, atoms: Iterable[Atom]) -> "Piece":
+        """From atoms in any order."""
+        held = tuple(sorted(atoms, key=lambda atom: atom.x0))
+        return cls(
+            held,
+            min(atom.x0 for atom in held),
+            min(atom.y0 for atom in held),
+            max(atom.x1 for atom in held),
+            max(atom.y1 for atom in held),
+        )
+
+    @property
+    def width(self) -> float:
+        """Extent along x."""
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> float:
+        """Extent along y."""
+        return self.y1 - self.y0
+
+    @property
+    def text(self) -> str:
+        """What stands in it."""
+        return " ".join(atom.text for atom in self.atoms)
+
+    def meets(self, other: "Piece") -> bool:
+        """Whether one stands above the other for half of the narrower one's width."""
+        return min(self.x1, other.x1) - max(self.x0, other.x0) > 0.5 * min(self.width, other.width)
+
+    def shared_height(self, other: "Piece") -> float:
+        """What they share of y, in heights of the lower one; negative where one is below the other."""
+        shared = min(self.y1, other.y1) - max(self.y0, other.y0)
+        return shared / (min(self.height, other.height) or 1.0)
+
+
+@dataclass(eq=False, slots=True)
+class Pair:
+    """Two pieces that face each other with nothing between them."""
+
+    left: Piece
+    right: Piece
+
+    @property
+    def is_level(self) -> bool:
+        """Whether they stand at the same height."""
+        left, right = self.left, self.right
+        return abs(left.y0 + left.y1 - right.y0 - right.y1) <= 0.7 * min(left.height, right.height)
+
+    @property
+    def gap(self) -> float:
+        """White space between them; a little negative where they overlap."""
+        return self.right.x0 - self.left.x1
+
+
+@dataclass(eq=False, slots=True)
+class Lane:
+    """A strip that is white from `left` to `right` as far down as `bottom`, and what faces each other across it."""
+
+    left: float
+    right: float
+    bottom: float
+    pairs: list[Pair] = field(default_factory=list)
+
+    def takes(self, pair: Pair, size: float) -> bool:
+        """Whether it goes on between the two; then they are among its pairs."""
+        left, right = max(self.left, pair.left.x1 - EDGE * size), min(self.right, pair.right.x0 + EDGE * size)
+        if right - left >= NARROWEST * size:
+            self.left, self.right = left, right
+        elif not self._nearly(pair, size):
+            return False
+        self.bottom = max(self.bottom, min(pair.left.y1, pair.right.y1))
+        self.pairs.append(pair)
+        return True
+
+    def _nearly(self, pair: Pair, size: float) -> bool:
+        """Whether an end of a line that juts out a little keeps it from going on."""
+        left, right = pair.left.x1 - EDGE * size, pair.right.x0 + EDGE * size
+        return right > left and left - self.right < JUT * size and self.left - right < JUT * size
+
+    def survives(self, piece: Piece, size: float) -> bool:
+        """Whether the piece leaves it open: it may jut into it."""
+        jut = JUT * size
+        return piece.x0 > self.left - jut or piece.x1 < self.right + jut
+
+    def is_in_line(self, other: "Lane", size: float) -> bool:
+        """Whether one strip could be both."""
+        return min(self.right, other.right) - max(self.left, other.left) >= NARROWEST * size
+
+    def sides(self) -> tuple[list[Piece], list[Piece]]:
+        """What stands to its left and to its right, each once, from the top."""
+        lefts = {id(pair.left): pair.left for pair in self.pairs}
+        rights = {id(pair.right): pair.right for pair in self.pairs}
+        return list(lefts.values()), list(rights.values())
+
+
+def facing_pairs(pieces: Iterable[Piece]) -> list[Pair]:
+    """All that face each other, from the top down, from left to right."""
+    nearest_left: dict[int, Piece] = {}
+    nearest_right: dict[int, Piece] = {}
+    beside: list[Piece] = []
+    from_top = sorted(pieces, key=lambda piece: piece.y0)
+    for piece in from_top:
+        beside = [other for other in beside if other.y1 > piece.y0]
+        for other in beside:
+            if other.shared_height(piece) < LEVEL:
+                continue
+            left, right = (other, piece) if other.x0 + other.x1 < piece.x0 + piece.x1 else (piece, other)
+            if left.x1 - right.x0 > 0.5 * min(left.width, right.width):
+                continue
+            known = nearest_left.get(id(right))
+            if known is None or left.x1 > known.x1:
+                nearest_left[id(right)] = left
+            known = nearest_right.get(id(left))
+            if known is None or right.x0 < known.x0:
+                nearest_right[id(left)] = right
+        beside.append(piece)
+    return _pairs(from_top, nearest_left, nearest_right)
+
+
+def _pairs(from_top: Sequence[Piece], nearest_left: dict[int, Piece], nearest_right: dict[int, Piece]) -> list[Pair]:
+    pairs = {}
+    for piece in from_top:
+        if (left := nearest_left.get(id(piece))) is not None:
+            pairs[id(left), id(piece)] = Pair(left, piece)
+        if (right := nearest_right.get(id(piece))) is not None:
+            pairs[id(piece), id(right)] = Pair(piece, right)
+    return sorted(pairs.values(), key=lambda pair: (max(pair.left.y0, pair.right.y0), pair.left.x1))
+
+
+def lanes_between(pieces: Sequence[Piece], pairs: Sequence[Pair], *, size: float) -> list[Lane]:
+    """The lanes along which pairs follow each other; a pair across a wide gap may be of several."""
+    from_top = sorted(pieces, key=lambda piece: piece.y0)
+    at, active, done = 0, list[Lane](), list[Lane]()
+    for pair in pairs:
+        top = max(pair.left.y0, pair.right.y0)
+        while at < len(from_top) and from_top[at].y0 <= top:
+            active = _kept(active, [lane for lane in active if lane.survives(from_top[at], size)], done)
+            at += 1
+        active = _kept(active, [lane for lane in active if top - lane.bottom < LONGEST_BREAK * size], done)
+        if not [lane for lane in active if lane.takes(pair, size)]:
+            left, right = pair.left.x1 - EDGE * size, pair.right.x0 + EDGE * size
+            active.append(Lane(left, right, min(pair.left.y1, pair.right.y1), [pair]))
+    return [*done, *active]
+
+
+def _kept(active: list[Lane], kept: list[Lane], done: list[Lane]) -> list[Lane]:
+    if len(kept) < len(active):
+        done += [lane for lane in active if lane not in kept]
+    return kept

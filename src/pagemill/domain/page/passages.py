@@ -1,0 +1,140 @@
+"""Rows to passages: rows that follow each other down one column, whatever stands beside them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pagemill.domain.page.rows import PlacedRow
+
+SLACK = 0.3
+"""Ends of rows are true to so many heights of the writing."""
+
+WIDEST_BREAK = 1.2
+"""White space between rows of one passage, in heights of the writing."""
+
+LINE_BREAK = 0.55
+"""White space between lines of a paragraph, in heights of the writing."""
+
+
+@dataclass(eq=False, slots=True)
+class Passage:
+    """Rows from the top down, and the rectangle around them."""
+
+    rows: list[PlacedRow]
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @classmethod
+    def of(cls, rows: list[PlacedRow]) -> "Passage":
+        """From rows in order; at least one."""
+        return cls(
+            rows,
+            min(row.x0 for row in rows),
+            min(row.y0 for row in rows),
+            max(row.x1 for row in rows),
+            max(row.y1 for row in rows),
+        )
+
+    @property
+    def width(self) -> float:
+        """Extent along x."""
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> float:
+        """Extent along y."""
+        return self.y1 - self.y0
+
+    @property
+    def first_text(self) -> str:
+        """How it begins."""
+        return self.rows[0].boxes[0].line.text
+
+    @property
+    def last_text(self) -> str:
+        """How it ends."""
+        return self.rows[-1].boxes[-1].line.text
+
+
+def passages_of(rows: Iterable[PlacedRow], size: float) -> list[Passage]:
+    """Every row in one passage.
+
+    A row goes on in the one below it where each is the other's only neighbour, or the only one at the distance of lines
+    with an edge in common: so a column goes on beside a picture or quotation that it runs around.
+    """
+    from_top = sorted(rows, key=_twice_middle)
+    seen = _Skyline(from_top, SLACK * size)
+    found: list[Passage] = []
+    taken: set[int] = set()
+    for row in from_top:
+        if id(row) in taken:
+            continue
+        run = [row]
+        while (following := seen.following(run[-1], size)) is not None and id(following) not in taken:
+            taken.add(id(following))
+            run.append(following)
+        found.append(Passage.of(run))
+    return found
+
+
+def _twice_middle(row: PlacedRow) -> float:
+    return row.y0 + row.y1
+
+
+class _Skyline:
+    """What is seen from each row straight up, and straight down."""
+
+    def __init__(self, from_top: Sequence[PlacedRow], slack: float) -> None:
+        self._above: dict[int, list[PlacedRow]] = {}
+        self._below: dict[int, list[PlacedRow]] = {id(row): [] for row in from_top}
+        self._line: list[tuple[float, float, PlacedRow]] = []
+        for row in from_top:
+            self._above[id(row)] = seen = self._covered(row, slack)
+            for other in seen:
+                self._below[id(other)].append(row)
+
+    def _covered(self, row: PlacedRow, slack: float) -> list[PlacedRow]:
+        """What the row hides from those below it."""
+        left, right = row.x0 + slack, row.x1 - slack
+        if right <= left:
+            left = right = (row.x0 + row.x1) / 2
+        line, seen = [(left, right, row)], []
+        for x0, x1, other in self._line:
+            if x0 >= right or x1 <= left:
+                line.append((x0, x1, other))
+                continue
+            if other not in seen:
+                seen.append(other)
+            if x0 < row.x0 - slack:
+                line.append((x0, row.x0, other))
+            if x1 > row.x1 + slack:
+                line.append((row.x1, x1, other))
+        self._line = line
+        return seen
+
+    def following(self, row: PlacedRow, size: float) -> PlacedRow | None:
+        """The row that it goes on in."""
+        below = self._below[id(row)]
+        fitting = [other for other in below if _hang_together(row, other, size)]
+        if len(below) > 1:
+            fitting = [other for other in fitting if _is_next_line(row, other)]
+        if len(fitting) != 1:
+            return None
+        above = self._above[id(fitting[0])]
+        if len(above) > 1 and [other for other in above if _is_next_line(other, fitting[0])] != [row]:
+            return None
+        return fitting[0]
+
+
+def _hang_together(above: PlacedRow, below: PlacedRow, size: float) -> bool:
+    small, large = sorted((above.size, below.size))
+    return below.y0 - above.y1 < WIDEST_BREAK * max(size, small) and large < 1.35 * small
+
+
+def _is_next_line(above: PlacedRow, below: PlacedRow) -> bool:
+    """Whether it is set at the distance of lines, and begins, ends or is centred where the one above is."""
+    small, large = sorted((above.size, below.size))
+    left, right = abs(above.x0 - below.x0), abs(above.x1 - below.x1)
+    middle = abs(above.x0 + above.x1 - below.x0 - below.x1) / 2
+    return below.y0 - above.y1 < LINE_BREAK * small and large < 1.25 * small and min(left, right, middle) < 1.5 * small

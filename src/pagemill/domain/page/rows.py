@@ -1,0 +1,115 @@
+"""Lines to the rows a person reads: split where they run over two columns, joined where a row is in pieces."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pagemill.domain.page.atoms import Atom, atoms_of, box_of
+from pagemill.domain.page.columns import column_lanes, is_structural
+from pagemill.domain.page.geometry import Box, typical_size
+from pagemill.domain.page.lanes import Pair, Piece, facing_pairs, lanes_between
+from pagemill.domain.page.paragraphs import Row
+
+SAME_ROW = 0.5
+"""Of one row is what shares this much of the lower one's height."""
+
+WIDEST_SPACE = 2.5
+"""In heights of the writing: within a line of one column no two words stand farther apart."""
+
+WIDEST_INDENT = 3.0
+"""In heights of the writing, from a bullet or number to its item."""
+
+_MARK = re.compile(r"[•‣◦▪●○■□◆·∙–—*-]|\(?\w{1,3}[.)]")
+
+Key = tuple[int, int]
+
+
+@dataclass(eq=False, slots=True)
+class PlacedRow:
+    """Boxes that are read from left to right, and the rectangle around them."""
+
+    boxes: Row
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @classmethod
+    def of(cls, boxes: Iterable[Box]) -> "PlacedRow":
+        """From boxes in any order; at least one."""
+        row = tuple(sorted(boxes, key=lambda box: (box.x0, box.y0)))
+        return cls(row, row[0].x0, min(box.y0 for box in row), max(box.x1 for box in row), max(box.y1 for box in row))
+
+    @property
+    def size(self) -> float:
+        """The height of its writing."""
+        return max(box.height for box in self.boxes)
+
+
+def placed_rows(boxes: Sequence[Box], *, slope: float | None) -> list[PlacedRow]:
+    """Rows of one column, or of cells side by side, in no order.
+
+    Args:
+        boxes: Lines, level.
+        slope: How the page was turned to make them level; None where lines cannot be parted between their words.
+    """
+    size = typical_size(boxes)
+    pieces = [Piece.of([atom]) for atom in atoms_of(boxes, slope=slope, size=size)]
+    segments = _segments(pieces, size)
+    pairs = facing_pairs(segments)
+    lanes = lanes_between(segments, pairs, size=size)
+    apart = {_key(pair) for lane in column_lanes(lanes, size) for pair in lane.pairs}
+    rows = _joined(segments, pairs, lambda pair: _key(pair) not in apart)
+    return [PlacedRow.of(_boxes(row)) for row in rows]
+
+
+def _segments(pieces: Sequence[Piece], size: float) -> list[Piece]:
+    """Pieces joined across gaps that are but spaces between words, and bullets with their items."""
+    pairs = facing_pairs(pieces)
+    lanes = lanes_between(pieces, pairs, size=size)
+    apart = {_key(pair) for lane in lanes if is_structural(lane, size) for pair in lane.pairs}
+
+    def is_space(pair: Pair) -> bool:
+        own = min(pair.left.height, pair.right.height)
+        if pair.gap < WIDEST_INDENT * size and _MARK.fullmatch(pair.left.text):
+            return True
+        is_large = own > 1.35 * size and pair.gap < 0.9 * own
+        return pair.gap < WIDEST_SPACE * max(size, own) and (is_large or _key(pair) not in apart)
+
+    return [held[0] if len(held) == 1 else Piece.of(_atoms(held)) for held in _joined(pieces, pairs, is_space)]
+
+
+def _key(pair: Pair) -> Key:
+    return id(pair.left), id(pair.right)
+
+
+def _joined(pieces: Sequence[Piece], pairs: Iterable[Pair], joins: Callable[[Pair], bool]) -> list[list[Piece]]:
+    """Pieces of one row, directly or over others; what stands most level is joined first, so that no two meet in x."""
+    groups = {id(piece): [piece] for piece in pieces}
+    likely = [(-pair.left.shared_height(pair.right), at, pair) for at, pair in enumerate(pairs) if joins(pair)]
+    for shared, _, pair in sorted(likely):
+        left, right = groups[id(pair.left)], groups[id(pair.right)]
+        if -shared <= SAME_ROW or left is right or any(one.meets(other) for one in left for other in right):
+            continue
+        left += right
+        groups.update((id(piece), left) for piece in right)
+    return list({id(group): group for group in groups.values()}.values())
+
+
+def _atoms(pieces: Iterable[Piece]) -> list[Atom]:
+    return [atom for piece in pieces for atom in piece.atoms]
+
+
+def _boxes(pieces: Iterable[Piece]) -> Iterator[Box]:
+    """Lines, and the parts of lines that were split."""
+    by_line: dict[int, list[Atom]] = {}
+    for atom in _atoms(pieces):
+        by_line.setdefault(id(atom.box), []).append(atom)
+    for held in by_line.values():
+        run: list[Atom] = []
+        for atom in sorted(held, key=lambda atom: atom.start):
+            if run and run[-1].end != atom.start:
+                yield box_of(run)
+                run = []
+            run.append(atom)
+        yield box_of(run)

@@ -1,0 +1,237 @@
+"""Passages to reading order.
+
+A region of the page is cut where white space runs right through it: into columns, or, where something spans these,
+into bands from top to bottom, of which those that share a gutter stay one. Where nothing can be cut (text around a
+quotation, heads over some columns) T. Breuel's rules decide ("High performance document layout analysis", 2003): what
+is above comes first, and what is left comes first unless something between the two spans both.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+
+from pagemill.domain.page.continuity import continuity
+from pagemill.domain.page.passages import Passage
+
+DEEPEST = 30
+"""Cuts within cuts; no real page comes near it."""
+
+OVERHANG = 0.15
+"""A passage may reach so much of its width into the next column."""
+
+MOST_OVERHANG = 1.5
+"""… but not more than so many heights of the writing."""
+
+NARROWEST_STRIP = 0.8
+"""Articles below each other are this far apart, in heights of the writing."""
+
+APART = 1.0
+"""A running head or page number stands so many heights of the writing from all else."""
+
+Region = Sequence[Passage]
+
+
+def in_sequence(passages: Region, size: float, depth: int = 0) -> list[Passage]:
+    """The passages in reading order; `size` is the height of the writing."""
+    if len(passages) < 2:
+        return list(passages)
+    if depth == DEEPEST:
+        return sorted(passages, key=_from_top)
+    parts = _without_furniture(passages, size) or _parts(passages, size)
+    if len(parts) < 2:
+        return _by_rules(passages, size)
+    return [passage for part in parts for passage in in_sequence(part, size, depth + 1)]
+
+
+def _from_top(passage: Passage) -> tuple[float, float]:
+    return passage.y0, passage.x0
+
+
+def _parts(passages: Region, size: float) -> list[list[Passage]]:
+    """The columns or bands that a region is cut into; one where it cannot be cut."""
+    columns, bands = _columns(passages, size), _bands(passages, -0.1 * size)
+    if len(columns) > 1 and (len(bands) < 2 or any(_stand_side_by_side(band, columns) for band in bands)):
+        articles = _joined(bands, lambda above, below: not _ends_between(above, below, size))
+        return articles if len(articles) > 1 else columns
+    return _joined(
+        bands, lambda above, below: _shares_columns(above, below, size) and not _ends_between(above, below, size)
+    )
+
+
+def _columns(passages: Region, size: float) -> list[list[Passage]]:
+    """Left to right, with white between them; ends that hang over do not count."""
+
+    def extent(passage: Passage) -> tuple[float, float]:
+        less = min(OVERHANG * passage.width, MOST_OVERHANG * size)
+        return passage.x0 + less, passage.x1 - less
+
+    return _cut(passages, extent, -0.2 * size)
+
+
+def _bands(passages: Region, narrowest: float) -> list[list[Passage]]:
+    """From top to bottom, with white between them."""
+    return _cut(passages, lambda passage: (passage.y0, passage.y1), narrowest)
+
+
+def _cut(passages: Region, extent: Callable[[Passage], tuple[float, float]], narrowest: float) -> list[list[Passage]]:
+    parts: list[list[Passage]] = []
+    reach = 0.0
+    for (start, end), passage in sorted(((extent(one), one) for one in passages), key=lambda entry: entry[0]):
+        if not parts or start - reach > narrowest:
+            parts.append([])
+            reach = end
+        parts[-1].append(passage)
+        reach = max(reach, end)
+    return parts
+
+
+def _stand_side_by_side(band: Region, columns: Sequence[Region]) -> bool:
+    """Whether a band has something of more than one column."""
+    held = {id(passage) for passage in band}
+    return sum(any(id(passage) in held for passage in column) for column in columns) > 1
+
+
+def _joined(bands: Sequence[list[Passage]], goes_on: Callable[[Region, Region], bool]) -> list[list[Passage]]:
+    """Bands, those of which are one that go on in the next."""
+    parts: list[list[Passage]] = []
+    for band in bands:
+        if parts and goes_on(parts[-1], band):
+            parts[-1] = [*parts[-1], *band]
+        else:
+            parts.append(band)
+    return parts
+
+
+def _ends_between(above: Region, below: Region, size: float) -> bool:
+    """Whether all columns end at the white strip between two bands, so that each band is read for itself.
+
+    The wider the strip the likelier; a head below it speaks for it; sentences that go on across it, against.
+    """
+    gap = (min(passage.y0 for passage in below) - max(passage.y1 for passage in above)) / size
+    if gap < NARROWEST_STRIP:
+        return False
+    upper, lower = _columns(above, size), _columns(below, size)
+    if min(len(upper), len(lower)) < 2:
+        return False
+    likely = 0.5 * min(gap, 4.0) - 1.0
+    return likely + _by_bands(upper, lower) > _by_columns(upper, lower)
+
+
+def _by_bands(upper: Sequence[Region], lower: Sequence[Region]) -> float:
+    """How well sentences go on where each band is read to its end."""
+    steps = [*pairwise(upper), (upper[-1], lower[0]), *pairwise(lower)]
+    return sum(continuity(_end(before), _start(after)) for before, after in steps)
+
+
+def _by_columns(upper: Sequence[Region], lower: Sequence[Region]) -> float:
+    """How well sentences go on where each column is read through both bands."""
+    steps = []
+    last: Region | None = None
+    for column in upper:
+        beneath = [other for other in lower if _overlap(column, other)]
+        for one in (column, *beneath):
+            if last is not None:
+                steps.append((last, one))
+            last = one
+    return sum(continuity(_end(before), _start(after)) for before, after in steps)
+
+
+def _overlap(column: Region, other: Region) -> bool:
+    left = max(min(passage.x0 for passage in column), min(passage.x0 for passage in other))
+    right = min(max(passage.x1 for passage in column), max(passage.x1 for passage in other))
+    return left < right
+
+
+def _start(column: Region) -> str:
+    return min(column, key=_from_top).first_text
+
+
+def _end(column: Region) -> str:
+    return max(column, key=lambda passage: passage.y1).last_text
+
+
+def _shares_columns(above: Region, below: Region, size: float) -> bool:
+    columns = _columns([*above, *below], size)
+    if len(columns) < 2 or not _stand_side_by_side(above, columns):
+        return False
+    return len(below) == 1 or _stand_side_by_side(below, columns)
+
+
+def _without_furniture(passages: Region, size: float) -> list[list[Passage]]:
+    """A row that stands apart at the top or bottom, and the rest; empty where there is none."""
+    bands = _bands(passages, APART * size)
+    first, last = 0, len(bands)
+    if len(bands) > 1 and _is_row(bands[0], size):
+        first = 1
+    if last - first > 1 and _is_row(bands[-1], size):
+        last -= 1
+    if (first, last) == (0, len(bands)):
+        return []
+    rest = [passage for band in bands[first:last] for passage in band]
+    return [*bands[:first], rest, *bands[last:]]
+
+
+def _is_row(band: Region, size: float) -> bool:
+    high = max(passage.y1 for passage in band) - min(passage.y0 for passage in band)
+    return sum(len(passage.rows) for passage in band) <= 3 and high < 1.8 * size
+
+
+# --- where nothing can be cut ----------------------------------------------------------------------------------------
+
+
+def _by_rules(passages: Region, size: float) -> list[Passage]:
+    """Whatever waits for nothing, what is below the last one first; the least bound where all wait for another."""
+    from_top = sorted(passages, key=_from_top)
+    rules = _Rules(from_top, 0.35 * size)
+    waiting = set(range(len(from_top)))
+    order: list[int] = []
+    while waiting:
+        least = min(len(rules.before[at] & waiting) for at in waiting)
+        ready = [at for at in waiting if len(rules.before[at] & waiting) == least]
+        chosen = min(ready, key=lambda at: (not (order and rules.is_below(at, order[-1])), at))
+        order.append(chosen)
+        waiting.discard(chosen)
+    return [from_top[at] for at in order]
+
+
+class _Rules:
+    """Which passages, numbered from the top, come before each."""
+
+    def __init__(self, from_top: Region, slack: float) -> None:
+        self._passages, self._slack = from_top, slack
+        count = range(len(from_top))
+        self._over = [{at for at in count if at != one and self._overlap(one, at)} for one in count]
+        self._floats = {at for at in count if self._is_flowed_around(at)}
+        self.before = [set(self._before(at)) for at in count]
+
+    def is_below(self, at: int, last: int) -> bool:
+        """Whether it goes on in the column of the last one."""
+        return at in self._over[last] and at > last
+
+    def _overlap(self, one: int, other: int) -> bool:
+        first, second = self._passages[one], self._passages[other]
+        return min(first.x1, second.x1) - max(first.x0, second.x0) > self._slack
+
+    def _is_flowed_around(self, at: int) -> bool:
+        """Whether a longer passage runs past it in the same column: then it parts nothing."""
+        passage = self._passages[at]
+        beside = (self._passages[other] for other in self._over[at])
+        return any(
+            min(passage.y1, other.y1) - max(passage.y0, other.y0) > 0.5 * passage.height
+            and len(other.rows) > len(passage.rows)
+            for other in beside
+        )
+
+    def _before(self, at: int) -> Iterator[int]:
+        passage = self._passages[at]
+        for other in range(len(self._passages)):
+            if other in self._over[at]:
+                if other < at:
+                    yield other
+            elif self._passages[other].x0 < passage.x0 and not self._is_parted(at, other):
+                yield other
+
+    def _is_parted(self, one: int, other: int) -> bool:
+        first, second = self._passages[one], self._passages[other]
+        top, bottom = min(first.y1, second.y1) - self._slack, max(first.y0, second.y0) + self._slack
+        spanning = (self._over[one] & self._over[other]) - self._floats
+        return any(top <= self._passages[at].y0 and self._passages[at].y1 <= bottom for at in spanning)
