@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pagemill.domain.page.continuity import continuity
 from pagemill.domain.page.rows import PlacedRow
 
 SLACK = 0.3
@@ -13,6 +14,9 @@ WIDEST_BREAK = 1.2
 
 LINE_BREAK = 0.55
 """White space between lines of a paragraph, in heights of the writing."""
+
+GOES_ON = 1.0
+"""Of `continuity`: surely one sentence."""
 
 
 @dataclass(eq=False, slots=True)
@@ -61,7 +65,7 @@ def passages_of(rows: Iterable[PlacedRow], size: float) -> list[Passage]:
     """Every row in one passage.
 
     A row goes on in the one below it where each is the other's only neighbour, or the only one at the distance of lines
-    with an edge in common: so a column goes on beside a picture or quotation that it runs around.
+    with an edge in common, and the sentence goes on: so a column goes on beside a quotation that it runs around.
     """
     from_top = sorted(rows, key=_twice_middle)
     seen = _Skyline(from_top, SLACK * size)
@@ -83,14 +87,16 @@ def _twice_middle(row: PlacedRow) -> float:
 
 
 class _Skyline:
-    """What is seen from each row straight up, and straight down."""
+    """What is seen from each row straight up, and straight down, past the end of none that stands between."""
 
     def __init__(self, from_top: Sequence[PlacedRow], slack: float) -> None:
         self._above: dict[int, list[PlacedRow]] = {}
         self._below: dict[int, list[PlacedRow]] = {id(row): [] for row in from_top}
         self._line: list[tuple[float, float, PlacedRow]] = []
         for row in from_top:
-            self._above[id(row)] = seen = self._covered(row, slack)
+            covered = self._covered(row, slack)
+            hidden = {id(over) for other in covered for over in self._above[id(other)]}
+            self._above[id(row)] = seen = [other for other in covered if id(other) not in hidden]
             for other in seen:
                 self._below[id(other)].append(row)
 
@@ -121,10 +127,18 @@ class _Skyline:
             fitting = [other for other in fitting if _is_next_line(row, other)]
         if len(fitting) != 1:
             return None
-        above = self._above[id(fitting[0])]
-        if len(above) > 1 and [other for other in above if _is_next_line(other, fitting[0])] != [row]:
+        following = fitting[0]
+        above = self._above[id(following)]
+        if len(above) > 1 and [other for other in above if _is_next_line(other, following)] != [row]:
             return None
-        return fitting[0]
+        rivals = [other for other in (*below, *above) if other is not row and other is not following]
+        return following if all(_runs_past(row, following, rival) for rival in rivals) else None
+
+
+def _runs_past(above: PlacedRow, below: PlacedRow, rival: PlacedRow) -> bool:
+    """Whether the text is of another kind than what stands beside it, or goes on in mid-sentence."""
+    small, large = sorted((below.size, rival.size))
+    return large > 1.2 * small or continuity(above.boxes[-1].line.text, below.boxes[0].line.text) >= GOES_ON
 
 
 def _hang_together(above: PlacedRow, below: PlacedRow, size: float) -> bool:

@@ -48,7 +48,7 @@ def _from_top(passage: Passage) -> tuple[float, float]:
 
 def _parts(passages: Region, size: float) -> list[list[Passage]]:
     """The columns or bands that a region is cut into; one where it cannot be cut."""
-    columns, bands = _columns(passages, size), _bands(passages, -0.1 * size)
+    columns, bands = _columns(passages, size), _bands(passages, -0.4 * size)
     if len(columns) > 1 and (len(bands) < 2 or any(_stand_side_by_side(band, columns) for band in bands)):
         articles = _joined(bands, lambda above, below: not _ends_between(above, below, size))
         return articles if len(articles) > 1 else columns
