@@ -76,17 +76,7 @@ def create_api(
         checks: What must work for `/readyz` to say so, by name; each raises where its part does not.
         schemas: JSON Schemas to be published, by name.
     """
-    # the interactive pages of the framework load scripts from another host; an offline service has its own
-    api = PagemillApi(
-        title="Pagemill",
-        version=__version__,
-        description=DESCRIPTION,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
-    api.with_keys = bool(config.api_keys)
-    install_problem_handlers(api)
+    api = _bare_api(with_keys=bool(config.api_keys))
     dashboard = Dashboard()
     uploads = UploadStore(
         config.uploads,
@@ -111,4 +101,20 @@ def create_api(
         api.include_router(router)
     guard = Guard(api_keys=config.api_keys, allowed_hosts=config.allowed_hosts, trusted=config.trusted_proxies)
     api.add_middleware(RequestFrame, guard=guard, body=config.body)
+    return api
+
+
+def _bare_api(*, with_keys: bool) -> PagemillApi:
+    """Without endpoints."""
+    # the interactive pages of the framework load scripts from another host; an offline service has its own
+    api = PagemillApi(
+        title="Pagemill",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    api.with_keys = with_keys
+    install_problem_handlers(api)
     return api

@@ -13,5 +13,7 @@ class WireModel(BaseModel):
     @classmethod
     def show(cls, source: object, **others: object) -> Self:
         """Take each field but `others` from the attribute of its name, and so on in nested forms."""
+        if unknown := others.keys() - cls.model_fields.keys():
+            raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}.")
         alike = {name: getattr(source, name) for name in cls.model_fields if name not in others}
         return cls.model_validate(alike | others, from_attributes=True)

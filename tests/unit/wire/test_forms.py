@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from pagemill.domain.memory import CPU, MIB, MemoryNeed
 from pagemill.domain.reports.engine_report import (
     EngineReport,
@@ -74,3 +76,9 @@ def test_the_health_of_a_task_is_told_with_its_warnings() -> None:
         "device": "cpu",
         "warnings": ["Pages were tried again 1 times."],
     }
+
+
+def test_a_field_that_a_form_does_not_have_cannot_be_given() -> None:
+    health = TaskHealth(TaskStatus.RUNNING, 512, 1.5, CPU)
+    with pytest.raises(TypeError, match="HealthWire has no field devise"):
+        HealthWire.show(health, devise=CPU)
