@@ -69,6 +69,11 @@ MEMORY_REASONS = frozenset({TaskFailureReason.OUT_OF_MEMORY, TaskFailureReason.M
 """Reasons that a smaller batch, another device or a lower resolution may cure."""
 
 
+def fault_of_ours(error_id: str) -> str:
+    """The sentence for people about an error that no code expected; it holds nothing of the error itself."""
+    return f"Something went wrong on our side. Look for the error id {error_id} in the service's log."
+
+
 class PagemillError(Exception):
     """Base of all errors raised on purpose. The message says what happened and what to do next.
 

@@ -1,13 +1,14 @@
 """How tasks end once nothing of them is left to do, and how they wait while nothing of them can be done."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, RowMapping, and_, bindparam, func, or_, select
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.task.task import PageState, Task, TaskStatus
 from pagemill.store.changes import OPEN, at, change_status, is_over
-from pagemill.store.records import Values, task_of
+from pagemill.store.records import Values
 from pagemill.store.tables import task_pages, tasks
 
 WORKABLE = and_(
@@ -38,10 +39,10 @@ def is_any_resting(connection: Connection, task_id: str | None, now: datetime) -
     return connection.execute(query, _about(task_id, now)).first() is not None
 
 
-def lock_resting(connection: Connection, task_id: str | None, now: datetime) -> list[Task]:
-    """Those tasks, kept from changing until the transaction ends."""
+def lock_resting(connection: Connection, task_id: str | None, now: datetime) -> Sequence[RowMapping]:
+    """The rows of those tasks, kept from changing until the transaction ends."""
     query = _LOCK_ALL if task_id is None else _LOCK
-    return [task_of(row) for row in connection.execute(query, _about(task_id, now)).mappings().all()]
+    return connection.execute(query, _about(task_id, now)).mappings().all()
 
 
 def _about(task_id: str | None, now: datetime) -> Values:

@@ -15,6 +15,7 @@ from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import FINAL_STATUSES, PageLease, PageState, Task, TaskStatus
 from pagemill.store.changes import begin_to_wait, change_status, note
 from pagemill.store.database import Database, reading, writing
+from pagemill.store.each_task import each_task
 from pagemill.store.records import task_of
 from pagemill.store.settling import lock_status, rows_of, stale
 from pagemill.store.tables import task_pages, tasks
@@ -69,21 +70,23 @@ class SqlOverdueTasks:
         locked = overdue.limit(AT_ONCE).with_for_update(skip_locked=True, key_share=True)
         ids = [row["task_id"] for row in connection.execute(locked).mappings()]
         still = overdue.where(tasks.c.task_id.in_(ids))  # a page may have been begun before the lock was had
-        return [_expire(connection, row, now) for row in connection.execute(still).mappings().all()]
+        rows = connection.execute(still).mappings().all()
+        return each_task(connection, rows, lambda row: _expire(connection, row, now), now=now)
 
     @reading
-    def unchanged(self, connection: Connection, silence: timedelta) -> Sequence[Task]:
+    def unchanged(self, connection: Connection, silence: timedelta) -> Sequence[str]:
         """See `OverdueTasks.unchanged`."""
         query = _unchanged(self._clock.now() - silence).order_by(tasks.c.changed_at, tasks.c.task_id)
-        return [task_of(row) for row in connection.execute(query).mappings()]
+        return connection.execute(query.with_only_columns(tasks.c.task_id)).scalars().all()
 
     @writing
     def end_stalled(self, connection: Connection, task_id: str, silence: timedelta) -> Task | None:
         """See `OverdueTasks.end_stalled`."""
         now = self._clock.now()
         query = _unchanged(now - silence).where(tasks.c.task_id == task_id).with_for_update(key_share=True)
-        row = connection.execute(query).mappings().one_or_none()
-        return None if row is None else _end_stalled(connection, row, now)
+        rows = connection.execute(query).mappings().all()
+        ended = each_task(connection, rows, lambda row: _end_stalled(connection, row, now), now=now)
+        return ended[0] if ended else None
 
 
 # --- expired ---------------------------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ from pagemill.domain.work.recognition import Stage
 from pagemill.store.changes import OPEN, REVOKED, at, begin_to_wait, change_status, is_over, lock_row, note
 from pagemill.store.completion import WORKABLE, is_any_resting, lock_resting, settle_task
 from pagemill.store.database import Database, reading, writing
+from pagemill.store.each_task import each_task
 from pagemill.store.quarantine import quarantine
 from pagemill.store.records import Values, document_of, options_of, task_of
 from pagemill.store.settling import (
@@ -273,8 +274,13 @@ class SqlPageQueue:
         now = self._clock.now()
         lost = _lost(owner)
         locked = _unfinished_tasks_with(lost).order_by(tasks.c.task_id).with_for_update(key_share=True)
-        rows = connection.execute(locked, at(now)).all()
-        return sum(_rescue_pages(connection, row.task_id, row.status, lost=lost, now=now) for row in rows)
+        rescued: list[int] = []
+
+        def rescue(row: RowMapping) -> None:
+            rescued.append(_rescue_pages(connection, row["task_id"], row["status"], lost=lost, now=now))
+
+        each_task(connection, connection.execute(locked, at(now)).mappings().all(), rescue, now=now)
+        return sum(rescued)
 
     async def finish_completed(self, task_id: str | None = None) -> Sequence[Task]:
         """See `PageQueue.finish_completed`."""
@@ -287,7 +293,8 @@ class SqlPageQueue:
     @writing
     def _settle_resting(self, connection: Connection, task_id: str | None) -> Sequence[Task]:
         now = self._clock.now()
-        settled = [settle_task(connection, task, now) for task in lock_resting(connection, task_id, now)]
+        resting = lock_resting(connection, task_id, now)
+        settled = each_task(connection, resting, lambda row: settle_task(connection, task_of(row), now), now=now)
         return [task for task in settled if task.status.is_final]
 
 

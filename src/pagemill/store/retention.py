@@ -8,8 +8,8 @@ from sqlalchemy import Connection, and_, delete, or_, select
 from pagemill.domain.ports import Clock
 from pagemill.domain.task.task import FINAL_STATUSES, Task, TaskStatus
 from pagemill.store.database import Database, reading, writing
+from pagemill.store.each_task import readable
 from pagemill.store.quarantine import prune_quarantine
-from pagemill.store.records import task_of
 from pagemill.store.tables import task_metrics, tasks
 
 
@@ -34,7 +34,7 @@ class SqlRetention:
             )
         )
         rows = connection.execute(query.order_by(tasks.c.task_id).limit(limit))
-        return [task_of(row) for row in rows.mappings()]
+        return readable(rows.mappings())
 
     @reading
     def unknown_tasks(self, connection: Connection, task_ids: Sequence[str]) -> set[str]:

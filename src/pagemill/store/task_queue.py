@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, ScalarSelect, Select, case, func, select
 
 from pagemill.domain.errors import IllegalTransition, QueueFull
 from pagemill.domain.memory import DeviceId
@@ -26,6 +26,7 @@ from pagemill.store.changes import change_status, climb, lock_task
 from pagemill.store.creation import create_task
 from pagemill.store.database import Database, promising, reading, writing
 from pagemill.store.dialects import Lock, serialise
+from pagemill.store.each_task import each_task
 from pagemill.store.queue_statistics import read_statistics
 from pagemill.store.records import task_of
 from pagemill.store.tables import tasks
@@ -85,7 +86,13 @@ class SqlTaskQueue:
         row = connection.execute(in_line.with_for_update(skip_locked=True, key_share=True)).mappings().one_or_none()
         if row is None:
             return None
-        return change_status(connection, task_of(row), TaskStatus.RUNNING, now=self._clock.now())
+        now = self._clock.now()
+
+        def let_in(row: RowMapping) -> Task:
+            return change_status(connection, task_of(row), TaskStatus.RUNNING, now=now)
+
+        (task,) = each_task(connection, [row], let_in, now=now) or (None,)
+        return task if task is not None and task.status is TaskStatus.RUNNING else None
 
     def _in_line(self, waiting: tuple[ColumnElement[bool], ...]) -> Select[*tuple[object, ...]]:
         first_come = (tasks.c.queue_order, tasks.c.task_id)

@@ -13,6 +13,7 @@ from pagemill.store.changes import change_status, lock_task, no_such_task, raise
 from pagemill.store.creation import create_task
 from pagemill.store.database import Database, promising, reading, writing
 from pagemill.store.document_batches import forget_empty
+from pagemill.store.each_task import readable
 from pagemill.store.labels import has_labels
 from pagemill.store.payload import unpack
 from pagemill.store.records import Values, page_of, task_of
@@ -64,7 +65,7 @@ class SqlTaskStore:
             query = query.where(tasks.c.status == status)
         if before is not None:
             query = query.where(tasks.c.task_id < before)
-        return [task_of(row) for row in connection.execute(query).mappings()]
+        return readable(connection.execute(query).mappings())
 
     @reading
     def pages(
@@ -85,12 +86,13 @@ class SqlTaskStore:
 
     @reading
     def list_uncleaned(
-        self, connection: Connection, limit: int = 100, *, ended_for: timedelta = timedelta(0)
-    ) -> Sequence[Task]:
+        self, connection: Connection, limit: int = 100, *, ended_for: timedelta = timedelta(0), after: str = ""
+    ) -> Sequence[str]:
         """See `TaskStore.list_uncleaned`."""
         query = (
-            select(tasks)
+            select(tasks.c.task_id)
             .where(
+                tasks.c.task_id > after,
                 tasks.c.resource_cleanup_completed.is_(False),
                 tasks.c.status.in_(FINAL_STATUSES),
                 tasks.c.finished_at <= self._clock.now() - ended_for,
@@ -98,7 +100,7 @@ class SqlTaskStore:
             .order_by(tasks.c.task_id)
             .limit(limit)
         )
-        return [task_of(row) for row in connection.execute(query).mappings()]
+        return connection.execute(query).scalars().all()
 
     @promising
     def transition(

@@ -133,9 +133,9 @@ async def test_ended_tasks_are_uncleaned_until_it_is_tracked(stores: Stores) -> 
         await stores.queued(name)
     for name in ("b", "a"):
         await stores.tasks.transition(name, TaskStatus.CANCELLED)
-    assert [task.task_id for task in await stores.tasks.list_uncleaned()] == ["a", "b"]
+    assert list(await stores.tasks.list_uncleaned()) == ["a", "b"]
     await stores.tasks.track("a", cleanup_completed=True)
-    assert [task.task_id for task in await stores.tasks.list_uncleaned()] == ["b"]
+    assert list(await stores.tasks.list_uncleaned()) == ["b"]
 
 
 async def test_a_deleted_task_leaves_nothing(stores: Stores) -> None:

@@ -97,8 +97,13 @@ class TaskStore(Protocol):
         """Pages of the task by number: all, or those in one state, up to a limit, after a number."""
         ...
 
-    async def list_uncleaned(self, limit: int = 100, *, ended_for: timedelta = timedelta(0)) -> Sequence[Task]:
-        """Final tasks whose `resource_cleanup_completed` is still false this long after their end, oldest first."""
+    async def list_uncleaned(
+        self, limit: int = 100, *, ended_for: timedelta = timedelta(0), after: str = ""
+    ) -> Sequence[str]:
+        """Ids of final tasks whose `resource_cleanup_completed` is still false this long after their end, in order.
+
+        `after` is the last id of the page before.
+        """
         ...
 
     async def transition(
@@ -172,8 +177,8 @@ class OverdueTasks(Protocol):
         """
         ...
 
-    async def unchanged(self, silence: timedelta) -> Sequence[Task]:
-        """Unfinished tasks whose status and pages have not changed for this long since they were queued."""
+    async def unchanged(self, silence: timedelta) -> Sequence[str]:
+        """Ids of unfinished tasks whose status and pages have not changed for this long since they were queued."""
         ...
 
     async def end_stalled(self, task_id: str, silence: timedelta) -> Task | None:

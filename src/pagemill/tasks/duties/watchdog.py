@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pagemill.domain.ports import Clock, OverdueTasks
-from pagemill.domain.task.task import RetryPolicy, Task
+from pagemill.domain.task.task import RetryPolicy
 from pagemill.tasks.decisions.retry import backoff
 from pagemill.tasks.duty import Duty, with_each
 from pagemill.tasks.progress.task_watch import TaskWatch
@@ -97,21 +97,21 @@ class Watchdog:
         """End the tasks that have been silent in every run for long enough."""
         now = self._clock.monotonic()
         unchanged = await self._overdue.unchanged(self._config.interval)
-        silent = [task for task in unchanged if not self._dispatcher.has_in_line(task.task_id)]
-        self._silent_since = {task.task_id: self._silent_since.get(task.task_id, now) for task in silent}
+        silent = [task_id for task_id in unchanged if not self._dispatcher.has_in_line(task_id)]
+        self._silent_since = {task_id: self._silent_since.get(task_id, now) for task_id in silent}
         limit = self._config.silence.total_seconds()
-        stalled = [task for task in silent if now - self._silent_since[task.task_id] >= limit]
-        await with_each(stalled, self._end, name=lambda task: f"Ending the stalled task {task.task_id}")
+        stalled = [task_id for task_id in silent if now - self._silent_since[task_id] >= limit]
+        await with_each(stalled, self._end, name=lambda task_id: f"Ending the stalled task {task_id}")
 
     async def stop(self) -> None:
         """Stop the duty; stopping twice is no error."""
         await self._duty.stop()
 
-    async def _end(self, task: Task) -> None:
-        ended = await self._overdue.end_stalled(task.task_id, self._config.silence)
+    async def _end(self, task_id: str) -> None:
+        ended = await self._overdue.end_stalled(task_id, self._config.silence)
         if ended is None:
             return
-        logger.error("Task %s stalled while it was %s: %s", task.task_id, task.status, ended.failure_message)
+        logger.error("Task %s stalled, and is %s now: %s", task_id, ended.status, ended.failure_message)
         self._tally.task_stalled()
-        self._dispatcher.abandon(task.task_id)
-        self._watch.notify(task.task_id)
+        self._dispatcher.abandon(task_id)
+        self._watch.notify(task_id)

@@ -5,15 +5,19 @@ import logging
 from datetime import timedelta
 from pathlib import Path
 
-from pagemill.domain.errors import DatabaseUnavailable, NotFound
+from pagemill.domain.errors import NotFound
 from pagemill.domain.ports import TaskStore
 from pagemill.domain.task.events import TaskEvent
+from pagemill.tasks.duty import with_each
 from pagemill.tasks.progress.event_handlers import TaskEventHandlers
 from pagemill.tasks.progress.task_watch import TaskWatch
 from pagemill.tasks.removal import remove
 from pagemill.tasks.results.result_files import FOLDER_SUFFIX
 
 logger = logging.getLogger(__name__)
+
+AT_ONCE = 100
+"""Tasks that a sweep looks up at once."""
 
 
 class TaskCleaner:
@@ -59,14 +63,16 @@ class TaskCleaner:
             self._in_cleanup.discard(task_id)
 
     async def sweep(self, *, ended_for: timedelta = timedelta(0)) -> None:
-        """Clean up after every task that ended this long ago without a cleanup. Call it regularly."""
-        for task in await self._store.list_uncleaned(ended_for=ended_for):
-            try:
-                await self.cleanup_task_resources(task.task_id)
-            except DatabaseUnavailable:
-                raise
-            except Exception:
-                logger.exception("The cleanup of task %s failed; Pagemill tries again", task.task_id)
+        """Clean up after every task that ended this long ago without a cleanup. Call it regularly.
+
+        It passes over a task that it cannot clean up, so that every sweep ends; the next one tries that task again.
+        """
+        last = ""
+        while found := await self._store.list_uncleaned(AT_ONCE, ended_for=ended_for, after=last):
+            await with_each(
+                found, self.cleanup_task_resources, name=lambda task_id: f"Cleaning up after task {task_id}"
+            )
+            last = found[-1]
 
     async def _clean_up(self, task_id: str) -> bool:
         folder = self._work_dir / task_id

@@ -8,7 +8,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 
-from pagemill.domain.errors import IllegalTransition, NotFound, TaskFailureReason
+from pagemill.domain.errors import IllegalTransition, NotFound, TaskFailureReason, fault_of_ours
 from pagemill.domain.ports import Clock, TaskStore
 from pagemill.domain.task.task import RetryPolicy, TaskStatus
 from pagemill.domain.work.outcomes import PageFailed
@@ -38,7 +38,7 @@ class Fault:
     @property
     def message(self) -> str:
         """The message for users."""
-        return f"Something went wrong on our side. Look for the error id {self.error_id} in the service's log."
+        return fault_of_ours(self.error_id)
 
     def of_page(self, number: int, *, retryable: bool = True, peak_bytes: int = 0) -> PageFailed:
         """The page's outcome."""

@@ -1,11 +1,12 @@
 """A task's cleanup waits for what is held, is verified, happens once, and survives a deletion."""
 
 import asyncio
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.fixtures.stores import Stores
+from tests.fixtures.stores import Stores, new_task
 from tests.fixtures.tasks_room import LIMIT_S, Room, eventually
 from tests.fixtures.undeletable import undeletable
 
@@ -13,7 +14,7 @@ from pagemill.domain.memory import CPU
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import TaskStatus
 from pagemill.tasks.progress.event_handlers import ResourceUse
-from pagemill.tasks.work.cleanup import TaskCleaner, remove_half_made
+from pagemill.tasks.work.cleanup import AT_ONCE, TaskCleaner, remove_half_made
 
 USE = ResourceUse(CPU, 0, 0)
 
@@ -115,3 +116,21 @@ def test_what_cannot_be_deleted_at_the_start_stops_nothing(tmp_path: Path) -> No
         assert left == {"m.results/half", "a/page.part"}
     remove_half_made(tmp_path)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("stuck", [0, 3])
+@pytest.mark.parametrize("more", [0, 1, AT_ONCE + 1])
+async def test_a_sweep_goes_on_until_nothing_is_left(stores: Stores, tmp_path: Path, stuck: int, more: int) -> None:
+    """However many there are, and though some, the first among them, cannot be cleaned up."""
+    room = Room(stores, tmp_path)
+    names = [f"{number:03}" for number in range(AT_ONCE + more)]
+    for name in names:
+        await stores.tasks.create(new_task(name, pages=1))
+        await stores.tasks.transition(name, TaskStatus.CANCELLED)
+    with ExitStack() as held:
+        for name in names[:stuck]:
+            (room.work_dir / name).mkdir(parents=True)
+            (room.work_dir / name / "page-1.png").touch()
+            held.enter_context(undeletable(room.work_dir / name))
+        await room.cleaner.sweep()
+    assert list(await stores.tasks.list_uncleaned(len(names))) == names[:stuck]
