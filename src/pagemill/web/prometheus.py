@@ -20,14 +20,12 @@ from prometheus_client.registry import Collector
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.reports.service_status import Durations, ServiceStatus
-from pagemill.domain.task.task import Rung, TaskStatus
+from pagemill.domain.task.task import Rung, TaskStatus, rung_name
 from pagemill.domain.work.outcomes import LossCause
 from pagemill.tasks.task_reader import TaskReader
 from pagemill.version import __version__
 from pagemill.web.openapi import ANYWHERE, problem_responses
 from pagemill.web.uploads import UploadCounts, UploadStore
-
-GIVEN_UP = "given_up"
 
 
 class PrometheusEndpoint:
@@ -105,7 +103,7 @@ class StatusCollector(Collector):
         for stage, taken in work.pages_read.items():
             durations.add_metric([stage.value], _buckets(taken), taken.total_s)
         yield durations
-        rungs = {_rung_name(rung): work.oom_recoveries.get(rung, 0) for rung in (*list(Rung)[1:], None)}
+        rungs = {rung_name(rung): work.oom_recoveries.get(rung, 0) for rung in (*list(Rung)[1:], None)}
         yield _counters("pagemill_oom_recoveries", "Pages that ran out of memory, by what came next.", "rung", rungs)
         stalled = "Tasks that Pagemill ended because nothing happened in them; each is a fault in the service."
         yield CounterMetricFamily("pagemill_tasks_stalled", stalled, value=work.tasks_stalled)
@@ -208,7 +206,3 @@ def _buckets(durations: Durations) -> list[tuple[str, float]]:
     """Prometheus counts in each class what fell into it or below."""
     bounds = [*map(str, durations.bounds), "+Inf"]
     return [(bound, sum(durations.counts[: index + 1])) for index, bound in enumerate(bounds)]
-
-
-def _rung_name(rung: Rung | None) -> str:
-    return GIVEN_UP if rung is None else rung.name.lower()

@@ -14,7 +14,7 @@ from pagemill.domain.reports.snapshot import (
     Spread,
     UnloadCause,
 )
-from pagemill.domain.task.task import TaskStatus
+from pagemill.domain.task.task import TaskStatus, rung_name
 from pagemill.wire.task_wire import DeviceMemoryWire
 from pagemill.wire.wire_model import WireModel
 
@@ -200,7 +200,7 @@ class WorkWire(WireModel):
     @classmethod
     def of(cls, work: WorkDone) -> Self:
         """The counts as they are shown."""
-        rungs = {"gave_up" if rung is None else rung.name.lower(): count for rung, count in work.oom_recoveries.items()}
+        rungs = {rung_name(rung): count for rung, count in work.oom_recoveries.items()}
         return cls.show(work, oom_recoveries=rungs)
 
 

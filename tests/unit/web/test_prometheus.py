@@ -1,6 +1,8 @@
 """What Prometheus is shown: well-formed, in base units, bounded, and the same as the service's own metrics."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -63,6 +65,26 @@ async def test_more_tasks_make_no_more_series(client: httpx.AsyncClient, tasks: 
         tasks.room.handlers.tally.page_read(Stage.OCR, 1.0)
     assert {name: len(family.samples) for name, family in (await families(client)).items()} == before
     assert task_id not in (await client.get("/metrics")).text
+
+
+async def test_rungs_have_the_same_names_in_the_status(client: httpx.AsyncClient, tasks: WebTasks) -> None:
+    rungs = [*list(Rung)[1:], None]
+    for times, rung in enumerate(rungs, start=1):
+        for _ in range(times):
+            tasks.room.handlers.tally.out_of_memory(rung)
+    in_status: dict[str, int] = (await client.get("/status")).json()["work"]["oom_recoveries"]
+    samples = (await families(client))["pagemill_oom_recoveries"].samples
+    assert {sample.labels["rung"]: sample.value for sample in samples} == in_status
+    assert sorted(in_status.values()) == list(range(1, len(rungs) + 1))
+
+
+async def test_alerts_in_the_docs_ask_for_what_is_there(client: httpx.AsyncClient) -> None:
+    page = Path(__file__).parents[3].joinpath("docs", "how-to", "monitor.md").read_text()
+    there = [sample for family in (await families(client)).values() for sample in family.samples]
+    asked = re.findall(r"(pagemill_\w+)(?:\{(\w+)=\"(\w+)\"\})?", page)
+    assert ("pagemill_oom_recoveries_total", "rung", "given_up") in asked
+    for name, label, text in asked:
+        assert any(sample.name == name and (not label or sample.labels[label] == text) for sample in there), name
 
 
 async def test_the_numbers_are_those_of_the_service(client: httpx.AsyncClient, tasks: WebTasks) -> None:

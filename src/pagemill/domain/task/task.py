@@ -123,6 +123,11 @@ class Rung(IntEnum):
     LOWER_RESOLUTION = 5
 
 
+def rung_name(rung: Rung | None) -> str:
+    """The rung in the words of the metrics and of the status: `given_up` for None, which ends the page."""
+    return "given_up" if rung is None else rung.name.lower()
+
+
 class CacheUse(StrEnum):
     """How a task uses pages that were read before.
 
