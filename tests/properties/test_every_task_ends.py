@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fixtures.databases import CleanDatabase
 from tests.fixtures.stores import Stores, TurnedClock, started
-from tests.fixtures.world import GPU, SILENCE, TICK, World
-from tests.fixtures.world_plans import ENDLESS, Deed, DocumentPlan, Fate, Happening, PagePlan
+from tests.fixtures.world import GPU, LIMITS, SILENCE, TICK, UNIT, World
+from tests.fixtures.world_plans import ENDLESS, NEUTRAL, Deed, DocumentPlan, Fate, Happening, PagePlan
 
-from pagemill.domain.memory import CPU
-from pagemill.domain.task.task import RetryPolicy, Rung, TaskStatus
+from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.task.task import PageState, RetryPolicy, Rung, TaskPage, TaskStatus
 from pagemill.domain.work.recognition import Stage
 from pagemill.store.task_queue import QueueConfig
 
@@ -110,3 +110,50 @@ def test_a_page_that_always_meets_the_same_fate_ends_and_its_neighbour_is_read(
     assert ended[0] in (TaskStatus.SUCCEEDED, TaskStatus.PARTIALLY_SUCCEEDED, TaskStatus.EXPIRED)
     is_read = fate in (Fate.READ, Fate.SLOW, Fate.NO_TEXT)
     assert (ended[0] is TaskStatus.SUCCEEDED) is is_read
+
+
+MORE_THAN_ENOUGH = max(TRIES // 2, len(Rung) + 2)
+"""More tries than any counter of a page allows, within the time that a task may wait unserved."""
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("device", [CPU, GPU])
+@pytest.mark.parametrize("fate", [*NEUTRAL, Fate.STALE])
+def test_what_is_not_a_pages_doing_costs_it_nothing(
+    fate: Fate, stage: Stage, device: DeviceId, clean_database: CleanDatabase, tmp_path: Path
+) -> None:
+    """It is read in the end as at the first try; what a stale worker brings is not stored (`check_what_is_left`)."""
+    pages = (PagePlan(), PagePlan(first=(fate,) * MORE_THAN_ENOUGH), PagePlan())
+    _, (page, *others) = _end_of(DocumentPlan(pages, stage=stage, device=device), clean_database, tmp_path, number=2)
+    assert {each.state for each in (page, *others)} == {PageState.DONE}
+    assert (page.attempts, page.crashes, page.rung) == (0, 0, Rung.USUAL)
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("device", [CPU, GPU])
+@pytest.mark.parametrize("size", [1, 5, 9])
+@pytest.mark.parametrize("fate", [Fate.READ, Fate.NO_TEXT, Fate.FAILED, Fate.HOPELESS, Fate.RAISED, Fate.OUT_OF_MEMORY])
+def test_only_what_killed_is_quarantined(
+    fate: Fate, size: int, stage: Stage, device: DeviceId, clean_database: CleanDatabase, tmp_path: Path
+) -> None:
+    """Whatever the page, the place and the failure: `check_what_is_left` compares, and here both sides are known."""
+    document = DocumentPlan((PagePlan(then=fate, size=size),), stage=stage, device=device)
+    world, (page,) = _end_of(document, clean_database, tmp_path, number=1)
+    assert page.state.is_final
+    fits = size * UNIT <= LIMITS[device if stage is Stage.OCR else CPU]
+    assert bool(world.killed) is bool(world.quarantined) is (fate is Fate.OUT_OF_MEMORY and fits)
+
+
+def _end_of(
+    document: DocumentPlan, clean_database: CleanDatabase, folder: Path, *, number: int
+) -> tuple[World, list[TaskPage]]:
+    """How the document ended: that page of it first, then the others."""
+
+    async def end() -> list[TaskPage]:
+        async with started(url) as database:
+            return list(await Stores(database, TurnedClock()).tasks.pages("task-0"))
+
+    url = clean_database("sqlite")
+    world = asyncio.run(_live(url, folder, [document], []))
+    pages = asyncio.run(end())
+    return world, sorted(pages, key=lambda page: page.number != number)
