@@ -3,7 +3,7 @@
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -184,9 +184,9 @@ def rescuer_config(settings: Settings, owner: str) -> RescuerConfig:
     return RescuerConfig(grace=timedelta(0) if is_alone(settings) else OTHERS_GRACE, dead_owner=owner)
 
 
-def expiry_config(settings: Settings) -> ExpiryConfig:
-    """Expiry's."""
-    return ExpiryConfig(queue_timeout=timedelta(seconds=settings.tasks.queue_timeout_seconds))
+def expiry_config(settings: Settings, *, devices: Collection[DeviceId] | None) -> ExpiryConfig:
+    """Expiry's; `devices` as there."""
+    return ExpiryConfig(timedelta(seconds=settings.tasks.queue_timeout_seconds), devices)
 
 
 def pruning_config(settings: Settings) -> PruningConfig:

@@ -61,7 +61,7 @@ class DutyParts:
             ),
             upkeep=(
                 _rescuer(site, store, work),
-                _expiry(site, store, progress=progress, work=work),
+                _expiry(site, store, memory=memory, pool=pool, progress=progress, work=work),
                 _watchdog(site, store, progress=progress, work=work),
                 _pruning(site, store),
                 *([sampler] if site.settings.tasks.enable_resource_tracking else []),
@@ -79,11 +79,14 @@ def _rescuer(site: Site, store: StoreParts, work: WorkParts) -> Rescuer:
     )
 
 
-def _expiry(site: Site, store: StoreParts, *, progress: ProgressParts, work: WorkParts) -> Expiry:
+def _expiry(
+    site: Site, store: StoreParts, *, memory: MemoryParts, pool: PoolParts, progress: ProgressParts, work: WorkParts
+) -> Expiry:
     return Expiry(
-        configs.expiry_config(site.settings),
+        configs.expiry_config(site.settings, devices=None if site.is_alone else pool.places.keys()),
         overdue=store.overdue,
         dispatcher=work.dispatcher,
+        memory=memory.guard,
         watch=progress.watch,
         clock=site.clock,
     )

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, false, or_, select, update
 
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.ports import Clock
+from pagemill.domain.ports import Clock, IsGone, is_never_gone
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import FINAL_STATUSES, PageLease, PageState, Task, TaskStatus
 from pagemill.store.changes import begin_to_wait, change_status, note
@@ -55,23 +55,24 @@ class SqlOverdueTasks:
         """See `OverdueTasks.note_refused`."""
         begin_to_wait(connection, task_ids, now=self._clock.now())
 
-    async def expire(self, *, queue_timeout: timedelta | None) -> Sequence[Task]:
+    async def expire(self, *, queue_timeout: timedelta | None, is_gone: IsGone = is_never_gone) -> Sequence[Task]:
         """See `OverdueTasks.expire`."""
-        return await self._expire(queue_timeout) if await self._is_any_overdue(queue_timeout) else []
+        is_any = await self._is_any_overdue(queue_timeout)
+        return await self._expire(queue_timeout, is_gone) if is_any else []
 
     @reading
     def _is_any_overdue(self, connection: Connection, queue_timeout: timedelta | None) -> bool:
         return connection.execute(_overdue(self._clock.now(), queue_timeout).limit(1)).first() is not None
 
     @writing
-    def _expire(self, connection: Connection, queue_timeout: timedelta | None) -> Sequence[Task]:
+    def _expire(self, connection: Connection, queue_timeout: timedelta | None, is_gone: IsGone) -> Sequence[Task]:
         now = self._clock.now()
         overdue = _overdue(now, queue_timeout).order_by(tasks.c.task_id)
         locked = overdue.limit(AT_ONCE).with_for_update(skip_locked=True, key_share=True)
         ids = [row["task_id"] for row in connection.execute(locked).mappings()]
         still = overdue.where(tasks.c.task_id.in_(ids))  # a page may have been begun before the lock was had
         rows = connection.execute(still).mappings().all()
-        return each_task(connection, rows, lambda row: _expire(connection, row, now), now=now)
+        return each_task(connection, rows, lambda row: _expire(connection, row, now, is_gone), now=now)
 
     @reading
     def unchanged(self, connection: Connection, silence: timedelta) -> Sequence[str]:
@@ -92,18 +93,27 @@ class SqlOverdueTasks:
 # --- expired ---------------------------------------------------------------------------------------------------------
 
 
-def _expire(connection: Connection, row: RowMapping, now: datetime) -> Task:
+def _expire(connection: Connection, row: RowMapping, now: datetime, is_gone: IsGone) -> Task:
     task = task_of(row)
-    reason, message = why_expired(task, now, unserved_since=row["unserved_since"])
+    is_device_gone = task.assigned_device is not None and is_gone(task.assigned_device)
+    reason, message = why_expired(task, now, unserved_since=row["unserved_since"], is_device_gone=is_device_gone)
     return change_status(connection, task, TaskStatus.EXPIRED, now=now, reason=reason, message=message)
 
 
-def why_expired(task: Task, now: datetime, *, unserved_since: datetime | None) -> tuple[TaskFailureReason, str]:
+def why_expired(
+    task: Task, now: datetime, *, unserved_since: datetime | None, is_device_gone: bool = False
+) -> tuple[TaskFailureReason, str]:
     """What an overdue task is marked with."""
     if task.deadline_at is not None and task.deadline_at <= now:
         read = f"{task.pages_done} of its {task.pages_total} pages were read"
         return TaskFailureReason.DEADLINE_EXCEEDED, f"The task missed its deadline; {read} and remain available."
     waited = (now - unserved_since).total_seconds() if unserved_since else 0
+    if is_device_gone:
+        return TaskFailureReason.DEVICE_UNAVAILABLE, (
+            f"The device {task.assigned_device} is gone; the task waited {waited:.0f} s for it. Retry the task when "
+            "the device is back, or send the document again for another device or engine. Its finished pages remain "
+            "available."
+        )
     if task.status is TaskStatus.QUEUED and task.started_at is None:
         return TaskFailureReason.QUEUE_TIMEOUT, (
             f"The task waited {waited:.0f} s without starting. Send it again when the service is less busy, or raise "

@@ -160,4 +160,7 @@ def _free_bytes(device: DeviceMemory) -> int:
 def _unavailable(requested: str | None, spec: EngineSpec, devices: Sequence[DeviceMemory]) -> str:
     there = ", ".join(device.device for device in usable_devices(spec, devices))
     wanted = "any device" if requested is None else repr(requested)
-    return f"The engine {spec.name} cannot run on {wanted} here; it can use: {there or 'no device'}."
+    refused = f"The engine {spec.name} cannot run on {wanted} here; it can use: {there or 'no device'}."
+    if there:
+        return refused
+    return f"{refused} It runs on {' and '.join(spec.device_kinds)} only; choose an engine that runs on the CPU."

@@ -1,5 +1,6 @@
 """The duty that ends what has waited too long: downtime does not count as waiting, clocks that are set do no harm."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from tests.fixtures.tasks_room import OWNER, Room, Working, eventually, some_pag
 
 from pagemill.domain.clocks import SteadyClock
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.memory import CPU, MemoryLevel
+from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryLevel
 from pagemill.domain.ports import OnPage
 from pagemill.domain.task.task import PageState, TaskOptions, TaskStatus
 from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, WorkerLoss
@@ -23,16 +24,18 @@ from pagemill.store.task_store import SqlTaskStore
 from pagemill.tasks.decisions.retry import INNOCENT
 from pagemill.tasks.duties.expiry import Expiry, ExpiryConfig
 from pagemill.tasks.work.chunks import ChunkConfig
+from pagemill.testing.memory import FakeAdmission
 
 TIMEOUT = 5 * MINUTE
 JUMPS = (timedelta(hours=3), timedelta(hours=-3))
 
 
-def _expiry(room: Room) -> Expiry:
+def _expiry(room: Room, *, devices: Collection[DeviceId] | None = None) -> Expiry:
     return Expiry(
-        ExpiryConfig(TIMEOUT),
+        ExpiryConfig(TIMEOUT, devices),
         overdue=SqlOverdueTasks(room.stores.database, room.stores.clock),
         dispatcher=room.dispatcher,
+        memory=room.memory,
         watch=room.watch,
         clock=room.stores.clock,
     )
@@ -164,3 +167,38 @@ async def test_setting_the_clock_by_hours_expires_nothing_rescues_nothing_and_de
         assert {task.status for task in await store.list_tasks()} == {TaskStatus.EXPIRED}
         times = [event.timestamp for event in await SqlEventLog(database, clock).read("a-working")]
         assert times == sorted(times)
+
+
+GPU = DeviceId("cuda:0")
+HERE = {CPU: 1024 * MIB, GPU: 1024 * MIB}
+
+
+@pytest.mark.parametrize("is_let_in", [True, False])
+@pytest.mark.parametrize("device", [CPU, GPU])
+@pytest.mark.parametrize("gone", [None, CPU, GPU])
+@pytest.mark.parametrize("ours", [None, (), (CPU,), (CPU, GPU)])
+async def test_a_task_whose_device_is_gone_is_told_that(
+    stores: Stores,
+    tmp_path: Path,
+    *,
+    is_let_in: bool,
+    device: DeviceId,
+    gone: DeviceId | None,
+    ours: Collection[DeviceId] | None,
+) -> None:
+    """Unless another server may have it: of several, each knows only its own."""
+    room = Room(stores, tmp_path, memory=FakeAdmission({name: size for name, size in HERE.items() if name != gone}))
+    await stores.queued("a", device=device)
+    if is_let_in:
+        assert await stores.queue.get_next_task(device)
+    expiry = _expiry(room, devices=ours)
+    stores.clock.turn(TIMEOUT)
+    await expiry.run_once()
+    task = await stores.tasks.get("a")
+    knows = ours is None or device in ours
+    otherwise = TaskFailureReason.POOL_EXHAUSTED if is_let_in else TaskFailureReason.QUEUE_TIMEOUT
+    expected = TaskFailureReason.DEVICE_UNAVAILABLE if device == gone and knows else otherwise
+    assert (task.status, task.failure_reason) == (TaskStatus.EXPIRED, expected)
+    if expected is TaskFailureReason.DEVICE_UNAVAILABLE:
+        assert f"The device {device} is gone" in (task.failure_message or "")
+        assert (await stores.queue.add_task(task)).status is TaskStatus.QUEUED, "it can be retried"

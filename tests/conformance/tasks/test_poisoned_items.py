@@ -168,6 +168,7 @@ async def test_expiry_ends_the_work_on_the_others(poisoned: str, stores: Stores,
         ExpiryConfig(7 * DAY),
         overdue=stores.overdue,
         dispatcher=dispatcher,
+        memory=room.memory,
         watch=room.watch,
         clock=stores.clock,
     )

@@ -18,6 +18,7 @@ from pagemill.domain.ports.records import (
 )
 from pagemill.domain.ports.storage import (
     DocumentBatches,
+    IsGone,
     OverdueTasks,
     PageQueue,
     ResultStore,
@@ -25,6 +26,7 @@ from pagemill.domain.ports.storage import (
     Submissions,
     TaskQueue,
     TaskStore,
+    is_never_gone,
 )
 from pagemill.domain.ports.work import DocumentInspector, LoadHistory, OnBegin, OnPage, Service, ServicePool
 
@@ -33,6 +35,7 @@ __all__ = [
     "DocumentBatches",
     "DocumentInspector",
     "EventLog",
+    "IsGone",
     "LearnedState",
     "Learner",
     "LoadHistory",
@@ -57,4 +60,5 @@ __all__ = [
     "TaskSamples",
     "TaskStore",
     "WatchedWorkers",
+    "is_never_gone",
 ]

@@ -1,6 +1,6 @@
 """What survives a crash: tasks, their pages and results, in the store."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -151,6 +151,15 @@ class TaskStore(Protocol):
         ...
 
 
+IsGone = Callable[[DeviceId], bool]
+"""Whether the device is not there any more."""
+
+
+def is_never_gone(_device: DeviceId) -> bool:
+    """`IsGone` of those who look at no device."""
+    return False
+
+
 class OverdueTasks(Protocol):
     """Tasks that have waited too long.
 
@@ -169,10 +178,11 @@ class OverdueTasks(Protocol):
         """Record that these tasks had their turn, but no service or no memory was free for them."""
         ...
 
-    async def expire(self, *, queue_timeout: timedelta | None) -> Sequence[Task]:
+    async def expire(self, *, queue_timeout: timedelta | None, is_gone: IsGone = is_never_gone) -> Sequence[Task]:
         """End (`expired`) the tasks past their deadline, and those that were unserved for this long (None: no limit).
 
-        Tasks that never started end with `QUEUE_TIMEOUT`, the others with `POOL_EXHAUSTED`. Finished pages remain;
+        Tasks that never started end with `QUEUE_TIMEOUT`, the others with `POOL_EXHAUSTED`, and all whose device
+        is gone with `DEVICE_UNAVAILABLE`. Finished pages remain;
         leases on the others become stale.
         """
         ...

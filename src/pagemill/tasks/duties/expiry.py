@@ -1,10 +1,12 @@
 """Ends tasks that have waited too long: for their first page, or past their deadline."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pagemill.domain.ports import Clock, OverdueTasks
+from pagemill.domain.memory import DeviceId
+from pagemill.domain.ports import Clock, MemoryAdmission, OverdueTasks
 from pagemill.domain.task.task import Task
 from pagemill.tasks.duty import Duty, with_each
 from pagemill.tasks.progress.task_watch import TaskWatch
@@ -19,10 +21,12 @@ class ExpiryConfig:
 
     Attributes:
         queue_timeout: Longest wait for its first page.
+        devices: The devices this server had when it started. None: no other server has devices, either.
         interval: Time between two runs.
     """
 
     queue_timeout: timedelta
+    devices: Collection[DeviceId] | None = None
     interval: timedelta = timedelta(seconds=1)
 
 
@@ -34,9 +38,17 @@ class Expiry:
     """
 
     def __init__(
-        self, config: ExpiryConfig, *, overdue: OverdueTasks, dispatcher: Dispatcher, watch: TaskWatch, clock: Clock
+        self,
+        config: ExpiryConfig,
+        *,
+        overdue: OverdueTasks,
+        dispatcher: Dispatcher,
+        memory: MemoryAdmission,
+        watch: TaskWatch,
+        clock: Clock,
     ) -> None:
         self._config = config
+        self._memory = memory
         self._overdue = overdue
         self._dispatcher = dispatcher
         self._watch = watch
@@ -53,7 +65,11 @@ class Expiry:
         """End overdue tasks, and all work on them here."""
         watched = timedelta(seconds=self._clock.monotonic() - self._started)
         timeout = self._config.queue_timeout if watched >= self._config.queue_timeout else None
-        expired = await self._overdue.expire(queue_timeout=timeout)
+        present = {device.device for device in self._memory.devices()}
+        ours = self._config.devices
+        expired = await self._overdue.expire(
+            queue_timeout=timeout, is_gone=lambda device: device not in present and (ours is None or device in ours)
+        )
         await with_each(expired, self._end_work_on, name=lambda task: f"Ending the work on task {task.task_id}")
 
     async def _end_work_on(self, task: Task) -> None:
