@@ -22,6 +22,7 @@ from PIL.PngImagePlugin import PngImageFile
 from pagemill.documents.images import ImageDocument
 from pagemill.documents.page_frame import PageFrame
 from pagemill.documents.pixels import stated_dpi
+from pagemill.documents.sheet import WrittenWords
 from pagemill.documents.text_stream import ToUserSpace
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.errors import PageUnreadable
@@ -107,6 +108,11 @@ class ImagePages:
         size = self._sizes[page.number - 1]
         scale = max(page.width_px, page.height_px) / max(size.width, size.height)
         return PageFrame(0, 0, size.width, size.height, page.rotation // 90 % 4, scale).to_page
+
+    def written(self, page: Page) -> WrittenWords:
+        """No words: images have none."""
+        del page
+        return WrittenWords((), ())
 
     def close(self) -> None:
         """Let go of the PDF and its temporary files."""

@@ -17,7 +17,7 @@ import pypdfium2.raw as pdfium_c
 from pagemill.documents.document import SIZES_TOLD, Unread, check_page_number
 from pagemill.documents.kept_file import KeptFile
 from pagemill.documents.page_frame import PageFrame
-from pagemill.documents.sheet import read_sheet
+from pagemill.documents.sheet import WrittenWords, read_sheet, written_words
 from pagemill.documents.user_units import user_units
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
 from pagemill.domain.errors import EncryptedDocument, InvalidDocument, PageUnreadable
@@ -112,6 +112,15 @@ class PdfFile:
             shown = self._frame(page, number, POINTS_PER_INCH).turned(rotation // 90)
         scale = max(width_px, height_px) / max(shown.right - shown.left, shown.top - shown.bottom)
         return replace(shown, scale=scale)
+
+    def written(self, number: int, frame: PageFrame) -> WrittenWords:
+        """The words of a page's text layer, in pixels of a frame of it.
+
+        Raises:
+            PageUnreadable: The page is damaged.
+        """
+        with self._page(number) as page:
+            return written_words(page, frame)
 
     def close(self) -> None:
         """See `Document.close`."""

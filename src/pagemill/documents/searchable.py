@@ -5,7 +5,8 @@
     result   ──▶ words and places  ──┘
 
 A PDF's own content streams and images are copied byte for byte. Words go before them, in a stream of their own, so that
-nothing the page does to the graphics state can move them.
+nothing the page does to the graphics state can move them. Where they replace hidden text of an earlier recognition,
+that goes: the page's content is written anew, its images are not.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,8 +20,12 @@ from pydantic import BaseModel
 
 from pagemill.documents.glyphless import CharacterCodes, add_font, deflated
 from pagemill.documents.image_pages import ImagePages
+from pagemill.documents.new_layer import words_to_write
+from pagemill.documents.old_layer import without_hidden_text
 from pagemill.documents.opening import sniff_file
+from pagemill.documents.page_frame import PageFrame
 from pagemill.documents.pdf import PdfFile
+from pagemill.documents.sheet import WrittenWords
 from pagemill.documents.text_stream import ToUserSpace, text_stream
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.errors import EncryptedDocument, InvalidDocument
@@ -44,6 +49,10 @@ class _Target(Protocol):
         """From pixels of the page as it was read to its user space. Raises `PageUnreadable`."""
         ...
 
+    def written(self, page: Page) -> WrittenWords:
+        """The words that it has already, in pixels of the page as it was read. Raises `PageUnreadable`."""
+        ...
+
     def close(self) -> None:
         """Let go of the files."""
         ...
@@ -60,9 +69,13 @@ class _OriginalPdf:
             self._closing = closing.pop_all()
 
     def to_user_space(self, page: Page) -> ToUserSpace:
-        return self._seen.frame(
-            page.number, width_px=page.width_px, height_px=page.height_px, rotation=page.rotation
-        ).to_page
+        return self._frame(page).to_page
+
+    def written(self, page: Page) -> WrittenWords:
+        return self._seen.written(page.number, self._frame(page))
+
+    def _frame(self, page: Page) -> PageFrame:
+        return self._seen.frame(page.number, width_px=page.width_px, height_px=page.height_px, rotation=page.rotation)
 
     def close(self) -> None:
         self._closing.close()
@@ -109,7 +122,7 @@ def read_pages(path: Path) -> Iterator[Page]:
     """
     with path.open("rb") as lines:
         for line in lines:
-            if _Origin.model_validate_json(line).source is PageSource.OCR:
+            if _Origin.model_validate_json(line).source is not PageSource.TEXT_LAYER:
                 yield Page.from_json(line)
 
 
@@ -152,22 +165,34 @@ def _add_words(target: _Target, pages: Iterable[Page]) -> None:
     codes = CharacterCodes()
     font = target.pdf.make_indirect(Dictionary())
     for page in pages:
-        if page.source is PageSource.OCR:
+        if page.source is not PageSource.TEXT_LAYER:
             _add_page_words(target, page, codes=codes, font=font)
     if codes:
         add_font(target.pdf, codes, font)
 
 
 def _add_page_words(target: _Target, page: Page, *, codes: CharacterCodes, font: pikepdf.Object) -> None:
+    """Give a page the words that were read, in place of those of an earlier recognition."""
     stored = target.pdf.pages[page.number - 1].obj
-    to_user_space = target.to_user_space(page)
+    to_user_space, old = target.to_user_space(page), target.written(page)
     resources = _own_resources(stored)
     name = _free_name(resources.Font)
+    page = words_to_write(page, shown=old.shown, hidden=old.hidden)
     content = text_stream(page, font=name, encoded=codes.encoded, to_user_space=to_user_space)
-    if content:
-        resources.Font[name] = font
-        stored.Resources = resources
-        stored.Contents = Array([deflated(target.pdf, content), *_contents(stored)])
+    if not content:
+        return
+    kept = without_hidden_text(target.pdf, stored, resources, area=_area(stored)) if old.hidden else None
+    resources.Font[name] = font
+    stored.Resources = resources
+    contents = _contents(stored) if kept is None else (kept,)
+    stored.Contents = Array([deflated(target.pdf, content), *contents])
+
+
+def _area(page: pikepdf.Object) -> float:
+    """Of the visible part of the page, in its own units, squared."""
+    box = _inherited(page, "/CropBox") or _inherited(page, "/MediaBox")
+    left, bottom, right, top = map(float, box) if isinstance(box, Array) else (0.0, 0.0, 0.0, 0.0)
+    return abs((right - left) * (top - bottom))
 
 
 def _contents(page: pikepdf.Object) -> Iterable[pikepdf.Object]:

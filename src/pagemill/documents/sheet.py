@@ -126,6 +126,31 @@ def read_sheet(page: pdfium.PdfPage, at: FrameAt, *, dpi: float, most_decoded: i
     return _looked_at(page, layer, drawing, hidden, at)
 
 
+@dataclass(frozen=True)
+class WrittenWords:
+    """What a page says in text, each word with where it stands in pixels.
+
+    Attributes:
+        shown: Words that people see.
+        hidden: Words that nobody sees, as an earlier recognition wrote them.
+    """
+
+    shown: tuple[tuple[str, Rectangle], ...]
+    hidden: tuple[tuple[str, Rectangle], ...]
+
+
+def written_words(page: pdfium.PdfPage, frame: PageFrame) -> WrittenWords:
+    """The words of an open page, in pixels of a frame of it. Raises PdfiumError."""
+    drawing = drawing_of(page)
+    layer = read_text_layer(page, frame, drawn=drawing.objects)
+    hidden = frozenset(_hidden(layer, drawing))
+    placed = [(word.text, rect) for word, rect in zip(layer.words, frame.rects(layer.stored), strict=True)]
+    return WrittenWords(
+        shown=tuple(each for position, each in enumerate(placed) if position not in hidden),
+        hidden=tuple(placed[position] for position in sorted(hidden)),
+    )
+
+
 def _hidden(layer: TextLayer, drawing: Drawing) -> Iterator[int]:
     """Positions of words that nobody sees: written invisibly, or under a picture."""
     invisible = {text: is_invisible(text) for text in set(layer.objects) if text}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
 from pagemill.domain.page.image import PageImage
-from pagemill.domain.page.page import Block, Line, Page, PageSource
+from pagemill.domain.page.page import Block, Line, Page, PageSource, PageWarning, WarningKind
 from pagemill.domain.work.engine_spec import EngineConfig, EngineProfile, EngineSpec
 
 INTRUDER = EngineSpec(
@@ -68,7 +68,8 @@ class IntrudingStructure:
         """The page with that warning."""
         del image
         attempts: Attempts = json.loads(bytes.fromhex("".join(page.text.split())))
-        return page.model_copy(update={"warnings": (json.dumps(outcomes(attempts)),)})
+        warning = PageWarning(kind=WarningKind.STRUCTURE, message=json.dumps(outcomes(attempts)))
+        return page.model_copy(update={"warnings": (warning,)})
 
     def trim(self) -> None:
         """Nothing."""

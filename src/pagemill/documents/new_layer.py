@@ -1,0 +1,65 @@
+"""Which words a searchable PDF is given: each that was read, and none that is there already. Pure."""
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+from pagemill.documents.words import Bounds
+from pagemill.domain.page.page import Line, Page, PageSource, Polygon, Rectangle, Word
+
+_UNDER = 0.5
+"""Share of a word under others from which on it is these."""
+
+_ALIKE = 0.8
+
+PlacedText = tuple[str, Rectangle]
+
+
+def words_to_write(page: Page, *, shown: Sequence[PlacedText], hidden: Sequence[PlacedText]) -> Page:
+    """The page with those of its words that are to be written into the PDF.
+
+    These are recognised words, but not where text that people see says the same; and words of the old hidden layer that
+    were found right, for that goes.
+
+    Args:
+        page: What was read.
+        shown: Text of the PDF that people see, in pixels of the page.
+        hidden: Likewise text that they do not see.
+    """
+    if page.source is PageSource.OCR and not shown:
+        return page
+    old = [rect for _, rect in hidden]
+    lines = []
+    for line in page.lines:
+        words = tuple(word for word in _words(line) if _is_to_write(word, page.source, shown, old))
+        if words:
+            lines.append(line.model_copy(update={"words": words}))
+    blocks = (page.blocks[0].model_copy(update={"lines": tuple(lines), "table": None}),) if lines else ()
+    return page.model_copy(update={"blocks": blocks})
+
+
+def _words(line: Line) -> tuple[Word, ...]:
+    return line.words or (Word(text=line.text, polygon=line.polygon, confidence=line.confidence),)
+
+
+def _is_to_write(word: Word, of_page: PageSource, shown: Sequence[PlacedText], old: Sequence[Rectangle]) -> bool:
+    box = _box(word.polygon)
+    if (word.source or of_page) is PageSource.TEXT_LAYER:
+        return any(_lies_in(rect, box) for rect in old)
+    under = "".join(text for text, rect in shown if _lies_in(rect, box) or _lies_in(box, rect))
+    return SequenceMatcher(None, _folded(under), _folded(word.text), autojunk=False).ratio() < _ALIKE
+
+
+def _lies_in(one: Rectangle, other: Rectangle) -> bool:
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    area = (one[2] - one[0]) * (one[3] - one[1])
+    return width > 0 and height > 0 and width * height >= _UNDER * area
+
+
+def _folded(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalnum()) or text
+
+
+def _box(polygon: Polygon) -> Rectangle:
+    bounds = Bounds.of(polygon)
+    return bounds.left, bounds.top, bounds.right, bounds.bottom

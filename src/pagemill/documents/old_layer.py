@@ -1,0 +1,184 @@
+"""The invisible text of an earlier recognition, taken out of a PDF page's content. Runs in workers only.
+
+Only operators that show text go, so that nothing else on the page moves. Text is hidden if it is drawn invisibly, or if
+a picture that fills the page is drawn over it. A text object with hidden and visible text stays as it is: the visible
+text is placed by way of the hidden.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pikepdf
+from pikepdf import ContentStreamInlineImage, ContentStreamInstruction, Dictionary, Name, Pdf, Stream
+
+DEEPEST = 4
+"""Forms within forms that are looked into."""
+
+_FILLS = 0.9
+"""Share of the page from which on a picture fills it."""
+
+_INVISIBLE = frozenset({3, 7})
+_SHOWS = frozenset({"Tj", "TJ", "'", '"'})
+
+_Matrix = tuple[float, float, float, float, float, float]
+_Instruction = ContentStreamInstruction | ContentStreamInlineImage
+
+
+def without_hidden_text(pdf: Pdf, page: pikepdf.Object, resources: Dictionary, *, area: float) -> Stream | None:
+    """The page's content without its hidden text; None where it has none.
+
+    Args:
+        pdf: That of the page.
+        page: The page.
+        resources: The page's own; forms that held hidden text are replaced among them.
+        area: Of the page, points squared.
+
+    Raises:
+        PdfError: The content cannot be parsed.
+    """
+    walk = _Walk(pdf, resources, area=area, state=_State(), depth=0)
+    walk.follow(pikepdf.parse_content_stream(page))
+    return pdf.make_stream(walk.content()) if walk.has_changed else None
+
+
+@dataclass(frozen=True)
+class _State:
+    """Of the graphics state, what tells whether text is seen, and how large a picture is."""
+
+    mode: int = 0
+    matrix: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+
+
+class _Walk:
+    """One way through a content stream."""
+
+    def __init__(self, pdf: Pdf, resources: Dictionary, *, area: float, state: _State, depth: int) -> None:
+        self._kept: list[_Instruction | None] = []
+        self.has_changed = False
+        self._pdf = pdf
+        self._resources = resources
+        self._area = area
+        self._state = state
+        self._depth = depth
+        self._saved: list[_State] = []
+        self._block: list[_Instruction] | None = None
+        self._modes: set[bool] = set()
+        self._seen_blocks: list[tuple[int, int]] = []
+
+    def follow(self, instructions: Sequence[_Instruction]) -> None:
+        """Go through all of it."""
+        for instruction in instructions:
+            self._take(instruction)
+        self._kept += self._block or ()
+
+    def content(self) -> bytes:
+        """What is left, as a content stream."""
+        return pikepdf.unparse_content_stream([kept for kept in self._kept if kept is not None])
+
+    def _take(self, instruction: _Instruction) -> None:
+        operator = str(instruction.operator)
+        if operator == "BT":
+            self._block, self._modes = [], set()
+        self._follow_state(operator, instruction)
+        if operator == "Do":
+            instruction = self._drawn(instruction)
+        if self._block is None:
+            self._kept.append(instruction)
+            return
+        self._block.append(instruction)
+        if operator in _SHOWS:
+            self._modes.add(self._state.mode in _INVISIBLE)
+        elif operator == "ET":
+            self._end_block(self._block)
+
+    def _follow_state(self, operator: str, instruction: _Instruction) -> None:
+        match operator:
+            case "q":
+                self._saved.append(self._state)
+            case "Q" if self._saved:
+                self._state = self._saved.pop()
+            case "Tr" if len(instruction.operands) == 1:
+                self._state = replace(self._state, mode=int(instruction.operands[0]))
+            case "cm" if len(instruction.operands) == 6:
+                a, b, c, d, e, f = map(float, instruction.operands)
+                self._state = replace(self._state, matrix=_chained((a, b, c, d, e, f), self._state.matrix))
+            case _:
+                pass
+
+    def _end_block(self, block: list[_Instruction]) -> None:
+        start = len(self._kept)
+        if self._modes == {True}:
+            block = [instruction for instruction in block if not _shows_text(instruction)]
+            self.has_changed = True
+        self._kept += block
+        if self._modes == {False}:
+            self._seen_blocks.append((start, len(self._kept)))
+        self._block = None
+
+    def _drawn(self, instruction: _Instruction) -> _Instruction:
+        """The instruction that draws an object, after a look at what it draws."""
+        name = instruction.operands[0] if instruction.operands else None
+        drawn = _entry(self._resources.get("/XObject"), name)
+        if not isinstance(drawn, Stream):
+            return instruction
+        if drawn.get("/Subtype") == Name.Image:
+            self._cover(drawn)
+        elif drawn.get("/Subtype") == Name.Form and self._depth < DEEPEST:
+            return self._form(drawn) or instruction
+        return instruction
+
+    def _cover(self, image: Stream) -> None:
+        """A picture over all of the page hides the text before it."""
+        a, b, c, d, _, _ = self._state.matrix
+        is_opaque = not ("/SMask" in image or "/Mask" in image or image.get("/ImageMask", False))
+        if not (is_opaque and abs(a * d - b * c) >= _FILLS * self._area):
+            return
+        for start, end in self._seen_blocks:
+            shown = [at for at in range(start, end) if _shows_text(self._kept[at])]
+            for at in shown:
+                self._kept[at] = None
+            self.has_changed = True
+        self._seen_blocks.clear()
+
+    def _form(self, form: Stream) -> _Instruction | None:
+        """What draws the form without its hidden text; None where it has none."""
+        resources = Dictionary(dict(form.get("/Resources", self._resources).items()))
+        matrix = tuple(map(float, form.get("/Matrix", ())))
+        inner = _chained(matrix, self._state.matrix) if len(matrix) == 6 else self._state.matrix
+        state = replace(self._state, matrix=inner)
+        walk = _Walk(self._pdf, resources, area=self._area, state=state, depth=self._depth + 1)
+        walk.follow(pikepdf.parse_content_stream(form))
+        if not walk.has_changed:
+            return None
+        made = self._pdf.make_stream(walk.content())
+        for key, value in form.items():
+            if key not in ("/Length", "/Filter", "/DecodeParms"):
+                made[key] = value
+        made.Resources = resources
+        objects = Dictionary(dict(self._resources.get("/XObject", Dictionary()).items()))
+        name = next(f"/Seen{at}" for at in range(len(objects.keys()) + 1) if f"/Seen{at}" not in objects)
+        objects[name] = made
+        self._resources.XObject = objects
+        self.has_changed = True
+        return ContentStreamInstruction([Name(name)], pikepdf.Operator("Do"))
+
+
+def _shows_text(instruction: _Instruction | None) -> bool:
+    return instruction is not None and str(instruction.operator) in _SHOWS
+
+
+def _entry(entries: pikepdf.Object | None, name: object) -> pikepdf.Object | None:
+    return entries.get(str(name)) if isinstance(entries, Dictionary) and isinstance(name, Name) else None
+
+
+def _chained(inner: _Matrix, outer: _Matrix) -> _Matrix:
+    a, b, c, d, e, f = inner
+    oa, ob, oc, od, oe, of = outer
+    return (
+        a * oa + b * oc,
+        a * ob + b * od,
+        c * oa + d * oc,
+        c * ob + d * od,
+        e * oa + f * oc + oe,
+        e * ob + f * od + of,
+    )
