@@ -16,6 +16,7 @@ from pagemill.memory.guard_decisions import GuardRules
 from pagemill.memory.levels import Levels
 from pagemill.pool.pool_config import ModelManagerConfig, PoolConfig, WorkerConfig
 from pagemill.settings import PoolSettings, Settings
+from pagemill.store.quotas import CallerQuota
 from pagemill.store.task_queue import QueueConfig
 from pagemill.tasks.decisions.plan import READER_LANE, ChunkLimits
 from pagemill.tasks.duties.expiry import ExpiryConfig
@@ -79,7 +80,9 @@ def engines(settings: Settings) -> Mapping[str, EngineSpec]:
 def queue_config(settings: Settings) -> QueueConfig:
     """The queue's."""
     return QueueConfig(
-        max_queue_size=settings.tasks.max_queue_size, enable_priority_queue=settings.tasks.enable_priority_queue
+        max_queue_size=settings.tasks.max_queue_size,
+        enable_priority_queue=settings.tasks.enable_priority_queue,
+        quota=CallerQuota(pages=settings.callers.max_pages, stored_bytes=settings.callers.max_stored_mb * MIB),
     )
 
 

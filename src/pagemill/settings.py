@@ -114,6 +114,15 @@ class ServerSettings(_Section):
     `X-Forwarded-For`."""
 
 
+class CallerSettings(_Section):
+    """What one caller, an API key, may have in the service. Without keys, there are no quotas."""
+
+    max_pages: Count = 200_000
+    """Most pages of unfinished tasks that are still to be read. More get 429 with a Retry-After."""
+    max_stored_mb: Count = 102_400
+    """Most MiB of documents that are stored. More get 429 with a Retry-After."""
+
+
 class PoolSettings(_Section):
     """Workers and their models."""
 
@@ -221,6 +230,7 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = None
     """API key for the command line. none: the first of `server.api_keys`, unless `server_url` is set."""
     server: ServerSettings = ServerSettings()
+    callers: CallerSettings = CallerSettings()
     tasks: TaskSettings = TaskSettings()
     pool: PoolSettings = PoolSettings()
     memory: MemorySettings = MemorySettings()

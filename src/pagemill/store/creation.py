@@ -14,19 +14,22 @@ from pagemill.store.changes import note
 from pagemill.store.idempotency import keep_key
 from pagemill.store.labels import keep_labels
 from pagemill.store.quarantine import give_up_quarantined
+from pagemill.store.quotas import CallerQuota, check_quota
 from pagemill.store.records import Values, task_of
 from pagemill.store.result_cache import cache_key, take_cached_pages
 from pagemill.store.tables import task_pages, tasks
 
 
-def create_task(connection: Connection, new: NewTask, *, now: datetime) -> Task:
+def create_task(connection: Connection, new: NewTask, *, quota: CallerQuota, now: datetime) -> Task:
     """Store a task (`created`) and its pages.
 
     Pages that were read before are done at once where the task asks for that; those that are quarantined are given up.
 
     Raises:
+        QuotaExceeded: The caller has as much as it may.
         DuplicateSubmission: Its idempotency key was used already.
     """
+    check_quota(connection, new, quota)
     pages: list[Values] = [
         {"task_id": new.task_id, "number": number, "state": PageState.QUEUED, "stage": new.first_stage}
         for number in new.pages

@@ -42,7 +42,7 @@ class SqlDocumentBatches:
         check_room(connection, self._config, now=now, wanted=len(waiting))
         self._keep(connection, new)
         for task in new.tasks:
-            created = create_task(connection, task, now=now)
+            created = create_task(connection, task, quota=self._config.quota, now=now)
             if task.request.options.start:
                 enqueue(connection, created, created.priority, config=self._config, now=now)
         return _get(connection, new.batch_id)

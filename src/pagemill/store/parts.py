@@ -23,7 +23,7 @@ class StoreParts:
 
     def __init__(self, database: Database, clock: Clock, *, queue: QueueConfig) -> None:
         self.queue = SqlTaskQueue(database, clock, config=queue)
-        self.tasks = SqlTaskStore(database, clock)
+        self.tasks = SqlTaskStore(database, clock, quota=queue.quota)
         self.pages = SqlPageQueue(database, clock)
         self.batches = SqlDocumentBatches(database, clock, config=queue)
         self.results = SqlPageResults(database)

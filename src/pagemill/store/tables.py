@@ -103,6 +103,7 @@ Index(None, tasks.c.status, tasks.c.assigned_device, tasks.c.queue_order, tasks.
 Index(None, tasks.c.admission)
 Index(None, tasks.c.resource_cleanup_completed, tasks.c.status)
 Index(None, tasks.c.caller, tasks.c.admission)
+Index(None, tasks.c.caller, tasks.c.document_size_bytes)
 Index(None, tasks.c.finished_at)
 Index(None, tasks.c.delete_at)
 Index(None, tasks.c.cache_key, tasks.c.task_id)

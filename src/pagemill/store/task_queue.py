@@ -12,7 +12,7 @@ that priority, however many it has sent.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, ScalarSelect, Select, case, func, select
@@ -28,6 +28,7 @@ from pagemill.store.database import Database, promising, reading, writing
 from pagemill.store.dialects import Lock, serialise
 from pagemill.store.each_task import each_task
 from pagemill.store.queue_statistics import read_statistics
+from pagemill.store.quotas import CallerQuota
 from pagemill.store.records import task_of
 from pagemill.store.tables import tasks
 
@@ -45,12 +46,14 @@ class QueueConfig:
     Attributes:
         max_queue_size: Most tasks that may wait.
         enable_priority_queue: Whether priorities count; if not, first come first served.
+        quota: What one caller may have.
         ageing_interval: Waiting so long raises a task's standing by one priority.
     """
 
     max_queue_size: int = 100
     enable_priority_queue: bool = True
     ageing_interval: timedelta = timedelta(minutes=1)
+    quota: CallerQuota = field(default_factory=CallerQuota)
 
 
 class SqlTaskQueue:
@@ -109,7 +112,7 @@ class SqlTaskQueue:
         now = self._clock.now()
         serialise(connection, Lock.QUEUE_SIZE)
         check_room(connection, self._config, now=now)
-        task = create_task(connection, new, now=now)
+        task = create_task(connection, new, quota=self._config.quota, now=now)
         return enqueue(connection, task, task.priority, config=self._config, now=now)
 
     @writing

@@ -16,6 +16,7 @@ from pagemill.store.document_batches import forget_empty
 from pagemill.store.each_task import readable
 from pagemill.store.labels import has_labels
 from pagemill.store.payload import unpack
+from pagemill.store.quotas import CallerQuota
 from pagemill.store.records import Values, page_of, task_of
 from pagemill.store.tables import page_results, task_pages, tasks
 
@@ -26,14 +27,15 @@ RESULTS_AT_ONCE = 16
 class SqlTaskStore:
     """`TaskStore` and `ResultStore` on SQLite and PostgreSQL. Runs in the server process."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, *, quota: CallerQuota | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._quota = quota or CallerQuota()
 
     @promising
     def create(self, connection: Connection, new: NewTask) -> Task:
         """See `TaskStore.create`."""
-        return create_task(connection, new, now=self._clock.now())
+        return create_task(connection, new, quota=self._quota, now=self._clock.now())
 
     @reading
     def get(self, connection: Connection, task_id: str) -> Task:

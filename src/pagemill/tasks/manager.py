@@ -112,6 +112,7 @@ class TaskManager:
             NeverFits: No device could ever hold it.
             DeviceUnavailable: The requested device does not exist.
             QueueFull: Too many tasks are waiting; `details["retry_after_s"]`.
+            QuotaExceeded: The caller has as much as it may; `details["retry_after_s"]`.
             PoolExhausted: No reader became free in time to inspect the document.
         """
         new = await self.prepare(request)

@@ -43,6 +43,7 @@ class TaskQueue(Protocol):
 
         Raises:
             QueueFull: As `add_task`; nothing is stored.
+            QuotaExceeded: The caller has as much as it may; nothing is stored.
         """
         ...
 
@@ -340,6 +341,7 @@ class DocumentBatches(Protocol):
         Raises:
             BatchTooLarge: It has more documents than the queue can hold.
             QueueFull: The queue has no room for all of them now.
+            QuotaExceeded: The caller has as much as it may.
             DuplicateSubmission: An earlier request used its idempotency key.
         """
         ...
