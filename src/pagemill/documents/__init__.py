@@ -1,1 +1,1 @@
-"""Bytes to pages and pages to files. Modules that open documents run in workers only."""
+"""Turns bytes into pages, and pages into files. Modules that open documents run in workers only."""

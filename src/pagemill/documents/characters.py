@@ -1,7 +1,7 @@
-"""The characters of a PDF page, taken many at a time. Runs in workers only.
+"""The characters of a PDF page, read many at a time. Runs in workers only.
 
-pdfium is asked through plain C functions that keep the interpreter's lock: the wrappers of pypdfium2 look at the type
-of every pointer and let go of the lock, which together takes longer than the call itself.
+It calls pdfium through plain C functions that keep the interpreter's lock: the wrappers of pypdfium2 check the type of
+every pointer and release the lock, which together takes longer than the call itself.
 """
 
 import ctypes
@@ -49,7 +49,7 @@ class Characters:
         self.text = self._text(pdfium_c.FPDFText_CountChars(self.handle))
 
     def rects(self, firsts: Sequence[int], lasts: Sequence[int]) -> Iterator[PageRect]:
-        """For each two positions, the rectangle of page space around the loose boxes of the characters there.
+        """For each pair of positions, the rectangle of page space around the loose boxes of the characters there.
 
         A loose box is as wide as the character's advance and as high as its font.
         """
@@ -68,7 +68,7 @@ class Characters:
             )
 
     def angles(self, positions: Iterable[int]) -> Iterator[float]:
-        """Radians by which the characters there are turned clockwise."""
+        """Clockwise rotation of the characters at these positions, radians."""
         return (_char_angle(self._address, position) for position in positions)
 
     def objects(self, positions: Iterable[int]) -> Iterator[int]:
@@ -76,7 +76,7 @@ class Characters:
         return (_text_object(self._address, position) or 0 for position in positions)
 
     def _text(self, count: int) -> str:
-        """In one call; one by one where that leaves some out or holds characters that count as two."""
+        """Read the text in one call, or one by one if that omits some or has characters that count as two."""
         at_once = self._at_once(count)
         if len(at_once) != count:
             return text_of_codes(map(self._code, range(count)))

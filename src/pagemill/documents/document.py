@@ -1,4 +1,4 @@
-"""What an open document can do, whatever its kind."""
+"""The interface of an open document of any kind."""
 
 from dataclasses import dataclass
 from types import TracebackType
@@ -12,12 +12,12 @@ from pagemill.domain.page.page import Page, Rectangle
 
 @dataclass(frozen=True)
 class Unread:
-    """A page that is to be recognised.
+    """A page that an engine must recognise.
 
     Attributes:
-        image: As `render` gives it, but without the ink of known words where that could be left out.
-        known: The page with the words that need not be recognised; None where there are none.
-        regions: Where there is more to be read, pixels of the image; with `known` only: else it is all of the page.
+        image: The image from `render`, if possible without the ink of known words.
+        known: The page with the words that need no recognition; None if there are none.
+        regions: Where there is more to read, pixels of the image; only with `known`, otherwise the whole page.
     """
 
     image: PageImage
@@ -36,24 +36,23 @@ class Document(Protocol):
         ...
 
     def render(self, number: int, *, dpi: int, max_pixels: int) -> PageImage:
-        """The page as pixels, upright as far as the document says (a PDF's page rotation, a photo's EXIF orientation).
+        """The page as pixels, upright according to the document (a PDF's page rotation, a photo's EXIF orientation).
 
         Args:
             number: 1-based page number.
             dpi: Resolution for pages that have no pixels of their own (PDF).
-            max_pixels: The image has no more; resolution is lowered until it does. `PageImage.dpi` says the true one.
+            max_pixels: Most pixels of the image; a larger page gets a lower resolution, see `PageImage.dpi`.
 
         Raises:
-            PageUnreadable: The page is damaged, or takes too many pixels to decode; the message has the numbers.
+            PageUnreadable: The page is damaged or too large to decode; the message has the numbers.
         """
         ...
 
     def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:
-        """What the page's own text layer says, in pixels at `dpi`; None where the page is to be recognised.
+        """The page's own text layer, in pixels at `dpi`; None if an engine must recognise the page.
 
-        Under `auto` it is to be recognised where it shows writing that its text layer does not hold, too. Under `never`
-        there is always a page, with warnings where the text layer is missing, doubtful, or holds not all of the page;
-        under `force` there is none.
+        With `auto`, an engine must also recognise writing that the text layer lacks. With `never` the result is always
+        a page, with warnings if the text layer is missing, doubtful or incomplete; with `force` it is None.
 
         Raises:
             PageUnreadable: The page is damaged.
@@ -61,7 +60,7 @@ class Document(Protocol):
         ...
 
     def unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
-        """The page as it is to be recognised: under `auto` beside the words that its text layer tells; see `render`.
+        """The page for recognition, with `auto` beside the words of its text layer; see `render`.
 
         Raises:
             PageUnreadable: As `render`.
@@ -69,7 +68,7 @@ class Document(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the file; twice is no error."""
+        """Close the file; closing twice is no error."""
         ...
 
     def __enter__(self) -> Self:
@@ -84,11 +83,11 @@ class Document(Protocol):
 
 
 SIZES_TOLD = 64
-"""How many page sizes `DocumentInfo` holds at most."""
+"""Most page sizes in `DocumentInfo`."""
 
 
 def check_page_number(number: int, page_count: int) -> None:
-    """Refuse a page the document does not have.
+    """Refuse a page that the document lacks.
 
     Raises:
         PageUnreadable: `number` is not in 1 … `page_count`.

@@ -1,8 +1,8 @@
-"""A font that draws nothing and says which characters stand where: what makes a scan's words selectable.
+"""A font that draws nothing but says which characters are where, so that readers can select a scan's words.
 
-A Type 0 font in the encoding Identity-H, whose codes are given out as characters come up, so that any script works. Its
-embedded TrueType program holds one glyph that has an extent and no area: readers that measure glyphs find a character
-as high as its line, and nothing could be drawn even if it were not invisible. Runs in workers only.
+It is a Type 0 font with the encoding Identity-H, which assigns codes as new characters appear, so any script works. Its
+embedded TrueType program has one glyph with an extent and no area: readers that measure glyphs find a character as high
+as its line, and nothing could be drawn even if it were visible. Runs in workers only.
 """
 
 import struct
@@ -31,7 +31,7 @@ _MAP_TAIL = b"endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n
 
 
 class CharacterCodes:
-    """Codes of two bytes for characters, in the order in which they first come up; 0 is never given out."""
+    """Two-byte codes for characters, in order of first use; 0 is never assigned."""
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
@@ -58,12 +58,12 @@ class CharacterCodes:
 
 
 def add_font(pdf: Pdf, codes: CharacterCodes, font: pikepdf.Object) -> None:
-    """Fill in the font's dictionary, once it is known which characters were used.
+    """Fill in the font's dictionary, once all used characters are known.
 
     Args:
-        pdf: Where the font's parts are put.
+        pdf: The PDF that gets the font's parts.
         codes: The characters.
-        font: An empty dictionary of `pdf`, which pages may refer to already.
+        font: An empty dictionary of `pdf`, to which pages may already refer.
     """
     program = truetype_program()
     descriptor = Dictionary(
@@ -103,7 +103,7 @@ def deflated(pdf: Pdf, data: bytes, **keys: pikepdf.Object | int) -> pikepdf.Obj
 
 
 def truetype_program() -> bytes:
-    """A TrueType font with the tables that ISO 32000 (9.9) asks of an embedded one.
+    """A TrueType font with the tables that ISO 32000 (9.9) requires of an embedded one.
 
     Glyph 0 is empty; glyph 1 is a contour that runs from one corner of the character's box to the other and back.
     """

@@ -1,7 +1,7 @@
-"""Images as PDF pages, with as little done to their pixels as possible. Runs in workers only.
+"""Images as PDF pages, with minimal changes to their pixels. Runs in workers only.
 
-JPEG data goes into the PDF as it is. So does that of PNG where PDF knows its form; everything else is decoded and kept
-without loss in the same form, which is PNG's: rows with predictors, deflated.
+JPEG data goes into the PDF unchanged, and so does PNG data that PDF supports. Everything else is decoded and stored
+without loss in PNG's form: rows with predictors, deflated.
 """
 
 import io
@@ -73,7 +73,7 @@ class _PageSize:
 class ImagePages:
     """An image document as a new PDF whose pages show it. See `searchable._Target`.
 
-    Pages gather in memory up to `MOST_HELD_BYTES`, then go to a file, so that a document of many pages takes no more.
+    It collects pages in memory up to `MOST_HELD_BYTES`, then moves them to a file, so that long documents need no more.
     """
 
     def __init__(self, document: Path, kind: DocumentKind, *, work: Path) -> None:
@@ -115,7 +115,7 @@ class ImagePages:
         return WrittenWords((), ())
 
     def close(self) -> None:
-        """Let go of the PDF and its temporary files."""
+        """Close the PDF and its temporary files."""
         self._closing.close()
 
     def _add(self, image: "_Image") -> None:
@@ -127,7 +127,7 @@ class ImagePages:
             self._put_aside()
 
     def _put_aside(self) -> None:
-        """Save the pages gathered so far, and refer to them where they lie."""
+        """Save the pages collected so far to a file, and refer to them there."""
         path = self._folder / str(len(self._sizes))
         with self._gathering as gathered:
             gathered.save(path, compress_streams=False)
@@ -138,7 +138,7 @@ class ImagePages:
 
 @dataclass(frozen=True)
 class _Image:
-    """An image as it goes into a PDF.
+    """An image in the form of a PDF.
 
     Attributes:
         data: Encoded samples.

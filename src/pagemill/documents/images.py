@@ -40,7 +40,7 @@ _READERS: dict[DocumentKind, type[ImageFile.ImageFile]] = {
     DocumentKind.WEBP: WebPImageFile,
     DocumentKind.BMP: BmpImageFile,
 }
-"""Only the decoder of the kind that was sniffed is tried. Made directly, they leave the limit on pixels to us."""
+"""Only the decoder of the detected kind is tried. Used directly, decoders leave the limit on pixels to us."""
 
 _DECODER_FAULTS = (
     OSError,
@@ -55,7 +55,7 @@ _DECODER_FAULTS = (
     struct.error,
     zlib.error,
 )
-"""What Pillow's decoders raise on damaged files."""
+"""The errors of Pillow's decoders on damaged files."""
 
 _THUMBNAIL_TAG = 254
 _THUMBNAIL_BIT = 1
@@ -93,10 +93,7 @@ class ImageDocument:
         return DocumentInfo(self._kind, len(self._frames), tuple(sizes))
 
     def render(self, number: int, *, dpi: int, max_pixels: int) -> PageImage:
-        """See `Document.render`.
-
-        The frame's own pixels, reduced where there are more than `max_pixels`; `dpi` changes nothing.
-        """
+        """See `Document.render`. The frame's own pixels, reduced to `max_pixels`; `dpi` has no effect."""
         del dpi
         image = self.frame(number)
         width, height = image.size
@@ -111,7 +108,7 @@ class ImageDocument:
         return page
 
     def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:
-        """See `Document.text_page`. Images have no text layer: None, or under `never` an empty page that says so."""
+        """See `Document.text_page`. Images have no text layer: None, or with `never` an empty page with a warning."""
         del dpi
         if mode is not OcrMode.NEVER:
             return None
@@ -161,7 +158,7 @@ class ImageDocument:
 
 
 def _page_frames(image: ImageFile.ImageFile, max_pages: int | None) -> tuple[int, ...]:
-    """Frames that are pages: of a TIFF all that are no thumbnails, of an animation the first."""
+    """Frames that are pages: in a TIFF all but thumbnails, in an animation the first."""
     if not isinstance(image, TiffImageFile):
         return (0,)
     pages = []
@@ -174,7 +171,7 @@ def _page_frames(image: ImageFile.ImageFile, max_pages: int | None) -> tuple[int
 
 
 def _frames(image: TiffImageFile) -> Iterator[int]:
-    """The frames one by one, each found as it is asked for: a file may claim any number of them."""
+    """The frames one by one, each found on request: a file may claim any number of them."""
     for frame in count():
         try:
             image.seek(frame)
@@ -197,7 +194,7 @@ def _check_decodable(number: int, image: Image.Image) -> None:
 
 @contextmanager
 def _faults_as(error: type[InvalidDocument | PageUnreadable], message: str) -> Iterator[None]:
-    """Turn what decoders raise into an error of ours, and keep their warnings (they speak to developers) quiet."""
+    """Turn errors of decoders into ours, and silence their warnings, which are for developers."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""What PDF text layers hold instead of plain letters, made plain. Pure."""
+"""Turns the special characters of PDF text layers into plain letters. Pure."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ LINE_END_HYPHEN = "\x02"
 """pdfium's mark for a hyphen at the end of a line."""
 
 SECOND_HALF = "\u2060"
-"""Stands after a character beyond U+FFFF, which pdfium counts as two."""
+"""Follows a character beyond U+FFFF, which pdfium counts as two."""
 
 SOFT_HYPHEN = "\u00ad"
 REPLACEMENT = "\ufffd"
@@ -29,9 +29,9 @@ _NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 
 
 def text_of_codes(codes: Iterable[int]) -> str:
-    """One character for each code; `REPLACEMENT` for what is none (NUL, half a surrogate pair).
+    """One character for each code; `REPLACEMENT` for invalid ones (NUL, half a surrogate pair).
 
-    A surrogate pair is the character that it means, and `SECOND_HALF`.
+    A surrogate pair becomes its character, followed by `SECOND_HALF`.
     """
     return _NO_CHARACTER.sub(REPLACEMENT, _PAIR.sub(_joined, "".join(map(chr, codes))))
 
@@ -41,9 +41,9 @@ def _joined(pair: re.Match[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """Composed (NFC) text without ligatures, soft hyphens within a word, controls and replacement characters.
+    """Composed (NFC) text without ligatures, soft hyphens within words, controls and replacement characters.
 
-    A hyphen at the end of a line stays, as `-`.
+    A hyphen at the end of a line remains as `-`.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -74,7 +74,7 @@ class WorkCounter:
 
 
 def tally(text: str) -> WorkCounter:
-    """Count what a text layer is made of."""
+    """Count the characters of a text layer by kind."""
     times = Counter({letter: count for letter, count in Counter(text).items() if not letter.isspace()})
     return WorkCounter(
         characters=times.total(),

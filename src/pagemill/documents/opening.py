@@ -1,4 +1,4 @@
-"""Open documents of any kind. Runs in workers only: the bytes are not to be trusted."""
+"""Opens documents of any kind. Runs in workers only, because the bytes are not trustworthy."""
 
 from pathlib import Path
 from typing import assert_never
@@ -11,16 +11,16 @@ from pagemill.domain.documents import DocumentInfo, DocumentKind
 
 
 def open_document(path: Path, *, max_pages: int | None = None) -> Document:
-    """Open a document of the kind its bytes tell, whatever its name; close it by leaving its `with` block.
+    """Open a document. Its bytes decide its kind, not its name. Leaving its `with` block closes it.
 
     Args:
         path: The file.
-        max_pages: Pages it may have; one that has more is refused before the others are counted. None: any number.
+        max_pages: Most pages; counting stops there. None: any number.
 
     Raises:
         DocumentTooLarge: It has more pages.
-        UnsupportedFormat: It is of no kind that can be read; the message says which it is.
-        InvalidDocument: The file is empty, or damaged beyond opening.
+        UnsupportedFormat: Pagemill cannot read its format; the message names the format.
+        InvalidDocument: The file is empty, or too damaged to open.
         EncryptedDocument: It needs a password.
     """
     kind = sniff_file(path)

@@ -1,4 +1,4 @@
-"""The frame of a PDF page: from points in page space to pixels of the upright page. Pure."""
+"""The frame of a PDF page, which maps points in page space to pixels of the upright page. Pure."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ PageRect = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class PageFrame:
-    """Where a page's visible part lies and how it is shown.
+    """The position of a page's visible part, and how it is shown.
 
     Attributes:
         left: Edges of the visible part, in page space (points, y up).
@@ -73,7 +73,7 @@ class PageFrame:
             )
 
     def to_page(self, x: float, y: float) -> tuple[float, float]:
-        """The point of page space that is shown at a point of the upright page."""
+        """The point of page space at a point of the upright page."""
         a, b, c, d, e, f = self._matrix
         size = a * d - b * c
         across, down = x - e, y - f

@@ -34,13 +34,13 @@ images of all pages it was asked about. A reader grew from 45 to 293 MiB over a 
 
 _LOCKED = frozenset({pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY})
 _WRITTEN_ANNOTATIONS = frozenset({pdfium_c.FPDF_ANNOT_FREETEXT, pdfium_c.FPDF_ANNOT_STAMP, pdfium_c.FPDF_ANNOT_WIDGET})
-"""Annotations whose text stands on the page: filled-in forms, typed notes, stamps."""
+"""Annotations with text on the page: filled-in forms, typed notes, stamps."""
 
 
 class PdfFile:
     """An open PDF; see `Document`.
 
-    Its file is kept open, and opened anew by way of that: a file that is deleted meanwhile is read to its end.
+    It keeps the file open and reopens it through the open one, so it can finish a file that is deleted meanwhile.
     """
 
     def __init__(self, path: Path, *, max_pages: int | None = None) -> None:
@@ -63,7 +63,7 @@ class PdfFile:
         self._read = 0
 
     def info(self) -> DocumentInfo:
-        """See `Document.info`. Sizes are in points, as the pages are shown (rotated, cropped)."""
+        """See `Document.info`. Page count, and sizes in points as displayed (rotated, cropped)."""
         told = range(min(len(self._pdf), SIZES_TOLD))
         return DocumentInfo(DocumentKind.PDF, len(self._pdf), tuple(self._size(index + 1) for index in told))
 
@@ -74,7 +74,7 @@ class PdfFile:
             return _drawn(page, scale=scale, dpi=dpi_drawn)
 
     def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:
-        """See `Document.text_page`. Taken where it can be trusted, or is all that is wanted."""
+        """See `Document.text_page`. The page's text layer, if it is trustworthy or the only source allowed."""
         if mode is OcrMode.FORCE:
             return None
         with self._page(number, flat=True) as page:
@@ -97,7 +97,7 @@ class PdfFile:
         return Unread(image, sheet.known_page(number, dpi=dpi_drawn), tuple(sheet.regions()))
 
     def frame(self, number: int, *, width_px: int, height_px: int, rotation: int) -> PageFrame:
-        """Where the page lies in an upright image of it, so that pixels of the image can be found on the page.
+        """The position of the page in an upright image of it, which maps pixels of the image to the page.
 
         Args:
             number: 1-based page number.
@@ -192,7 +192,7 @@ class PdfFile:
 
 
 def _open(path: Path) -> pdfium.PdfDocument:
-    """Load through the C interface: pypdfium2 mistakes a document without pages for the failure before it."""
+    """Load through the C interface: pypdfium2 confuses a document without pages with an earlier failure."""
     handle = pdfium_c.FPDF_LoadDocument(os.fsencode(path), None)
     if handle:
         pdf = pdfium.PdfDocument(handle)
@@ -218,7 +218,7 @@ def _fit(width: float, height: float, max_pixels: int) -> float:
 
 
 def _drawn(page: pdfium.PdfPage, *, scale: float, dpi: float) -> PageImage:
-    """Let pdfium draw into memory of ours: what it gives itself is of a type that cannot be shaped."""
+    """Let pdfium draw into our memory, because its own buffer has a type without a shape."""
     width, height = (math.ceil(side * scale) for side in page.get_size())
     samples = bytearray(width * height * RGB)
     canvas = partial(pdfium.PdfBitmap.new_native, buffer=(ctypes.c_ubyte * len(samples)).from_buffer(samples))
@@ -228,7 +228,7 @@ def _drawn(page: pdfium.PdfPage, *, scale: float, dpi: float) -> PageImage:
 
 
 def _flattened(page: pdfium.PdfPage) -> bool:
-    """Make what is written in form fields and notes part of the page's text, where there is any."""
+    """Make the text of form fields and notes part of the page's text."""
     kinds = set()
     for index in range(pdfium_c.FPDFPage_GetAnnotCount(page)):
         annotation = pdfium_c.FPDFPage_GetAnnot(page, index)

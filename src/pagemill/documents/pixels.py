@@ -1,4 +1,4 @@
-"""From an image in any mode Pillow knows to an upright `PageImage` on white. Runs in workers only."""
+"""Turns an image in any of Pillow's modes into an upright `PageImage` on white. Runs in workers only."""
 
 import math
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ _WHITES = (2**8 - 1, 2**12 - 1, 2**16 - 1, 2**32 - 1, math.inf)
 """The lightest gray of 8, 12, 16 and 32 bits, whatever the width of the number that holds it."""
 
 _BAND_PIXELS = 4_000_000
-"""Of a large image as much as is made plain at once."""
+"""How much of a large image is converted at once."""
 
 _COPIED_PIXELS = 500_000
-"""Of an image as much as is taken out of Pillow at once."""
+"""How much of an image is copied out of Pillow at once."""
 
 _RESOLUTIONS = (50.0, 2400.0)
 _SCREEN_RESOLUTION = 100.0
@@ -26,12 +26,12 @@ _LONGEST_INCHES = 17.0
 
 
 def reduction(size: Size, max_pixels: int) -> float:
-    """Factor, at most 1, by which both sides shrink so that no more than `max_pixels` are left."""
+    """Factor, at most 1, by which both sides shrink to at most `max_pixels`."""
     return min(1.0, math.sqrt(max_pixels / (size[0] * size[1])))
 
 
 def page_image(image: Image.Image, *, stored_size: Size, max_pixels: int) -> PageImage:
-    """A loaded image, reduced to `max_pixels`, on white, gray or RGB, turned as its EXIF orientation says.
+    """A loaded image, reduced to `max_pixels`, on white, gray or RGB, turned according to its EXIF orientation.
 
     Args:
         image: Any mode. May already be smaller than stored (a JPEG draft).
@@ -53,7 +53,7 @@ def page_image(image: Image.Image, *, stored_size: Size, max_pixels: int) -> Pag
 
 
 def _samples(image: Image.Image) -> bytearray:
-    """Those of a plain image, copied band by band: Pillow, asked for all at once, holds them twice for a moment."""
+    """The samples of a plain image, copied band by band: all at once, Pillow would hold them twice for a moment."""
     width, height = image.size
     row_bytes, step = width * len(image.getbands()), max(1, _COPIED_PIXELS // width)
     samples = bytearray(height * row_bytes)
@@ -66,7 +66,7 @@ def _samples(image: Image.Image) -> bytearray:
 def _reduced(image: Image.Image, max_pixels: int) -> Image.Image:
     """The image in a plain mode, averaged down to `max_pixels`.
 
-    Plain samples may take several times what the stored ones do, so a large image is made plain band by band.
+    Plain samples may take several times as much memory as the stored ones, so a large image is converted in bands.
     """
     target = _target(image.size, max_pixels)
     white = _white(image) if _is_deep(image) else None
@@ -83,7 +83,7 @@ def _reduced(image: Image.Image, max_pixels: int) -> Image.Image:
 
 
 def _reduced_rows(image: Image.Image, target: Size, rows: tuple[int, int], white: float | None) -> Image.Image:
-    """These rows of the target, made of the rows of the image that they show."""
+    """These rows of the target, from the rows of the image that they show."""
     pitch = image.height / target[1]
     top, bottom = rows[0] * pitch, min(rows[1] * pitch, float(image.height))
     first, last = math.floor(top), math.ceil(bottom)
@@ -93,7 +93,7 @@ def _reduced_rows(image: Image.Image, target: Size, rows: tuple[int, int], white
 
 
 def _bands(size: Size, target: Size) -> Iterator[tuple[int, int]]:
-    """Rows of the target, parted so that what each band shows is small enough to be held in any mode."""
+    """Bands of rows of the target, each small enough for memory in any mode."""
     width, height = size
     step = max(1, _BAND_PIXELS * target[1] // (width * height))
     for top in range(0, target[1], step):
@@ -136,7 +136,7 @@ def _white(image: Image.Image) -> float:
 
 
 def _flattened(image: Image.Image) -> Image.Image:
-    """What is transparent shows white paper."""
+    """Replace transparency with white paper."""
     if image.mode not in ("LA", "RGBA"):
         return image
     opaque = image.convert(image.mode.removesuffix("A"))

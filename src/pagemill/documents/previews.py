@@ -1,4 +1,4 @@
-"""Pages as pictures for people to look at. Runs in workers only."""
+"""Pictures of pages for viewing. Runs in workers only."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ _TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: 
 def write_preview(image: PageImage, path: Path, *, rotation: int) -> None:
     """Write the page as JPEG, turned clockwise by 0, 90, 180 or 270 degrees.
 
-    The file is there complete or not at all; its folder is made where it is missing.
+    The file is complete or missing, never partial. It makes the folder if needed.
     """
     mode = "L" if image.channels == 1 else "RGB"
     picture = Image.frombuffer(mode, (image.width_px, image.height_px), image.data.tobytes(), "raw", mode, 0, 1)

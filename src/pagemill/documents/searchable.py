@@ -1,12 +1,12 @@
-"""Searchable PDFs: what was sent, with the words that were read where they stand. Runs in workers only.
+"""Searchable PDFs: the original document, with the recognised words in their places. Runs in workers only.
 
     original ──▶ pages as they are ──┐
     image    ──▶ a page its size   ──┼──▶ invisible text before each page's own content ──▶ output, whole or not at all
     result   ──▶ words and places  ──┘
 
-A PDF's own content streams and images are copied byte for byte. Words go before them, in a stream of their own, so that
-nothing the page does to the graphics state can move them. Where they replace hidden text of an earlier recognition,
-that goes: the page's content is written anew, its images are not.
+It copies a PDF's own content streams and images byte for byte. Words come before them, in a stream of their own, so
+that the page's changes of the graphics state cannot move them. If they replace hidden text of an earlier recognition,
+that text is removed: the page's content is rewritten, its images are not.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -35,7 +35,7 @@ _MOST_ANCESTORS = 64
 
 
 class _Origin(BaseModel):
-    """Of a page as JSON, only where its words come from."""
+    """The source of a page's words, from its JSON."""
 
     source: PageSource
 
@@ -54,7 +54,7 @@ class _Target(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         ...
 
 
@@ -82,7 +82,7 @@ class _OriginalPdf:
 
 
 def _check_agreement(pages: int, shown: int) -> None:
-    """Refuse a PDF so damaged that two readers find different pages in it: words would go to the wrong ones."""
+    """Refuse a PDF in which two readers find different pages because of damage: words would go to the wrong pages."""
     if pages != shown:
         raise InvalidDocument(
             "The PDF is damaged: Pagemill cannot list its pages. Print it to a new PDF and send that."
@@ -92,14 +92,14 @@ def _check_agreement(pages: int, shown: int) -> None:
 def write_searchable_pdf(document: Path, pages: Iterable[Page], output: Path) -> None:
     """Make a searchable PDF of a document.
 
-    Pages that were recognised get their words; pages whose text layer was taken, and pages that are not among `pages`,
-    stay as they are. Images become pages of their size in print. Of a long document only its structure and the words
-    are held in memory, compressed; page contents are copied from file to file.
+    Recognised pages get their words. Pages from a text layer, and pages that are not in `pages`, stay unchanged. Images
+    become pages of their printed size. Memory holds only the structure and the compressed words of a long document;
+    page contents are copied from file to file.
 
     Args:
-        document: The original; it is not changed.
-        pages: What was read, by ascending number.
-        output: Where the PDF is put, complete or not at all.
+        document: The original; it stays unchanged.
+        pages: The pages read, by ascending number.
+        output: The path of the PDF, which is complete or missing, never partial.
 
     Raises:
         DocumentError: The document cannot be opened.
@@ -116,9 +116,9 @@ def write_searchable_pdf(document: Path, pages: Iterable[Page], output: Path) ->
 
 
 def read_pages(path: Path) -> Iterator[Page]:
-    """The pages that were recognised, of a file that holds `Page.to_json()` of all, a line for each.
+    """The recognised pages in a file with `Page.to_json()` of all pages, one per line.
 
-    One is in memory at a time. Others are left as they are anyway, and not read: that takes four times as long.
+    One page is in memory at a time. Other pages stay unchanged in the PDF, so they are not parsed, which saves time.
     """
     with path.open("rb") as lines:
         for line in lines:
@@ -144,9 +144,9 @@ def _target(document: Path, *, work: Path) -> Iterator[_Target]:
 
 
 def _save(pdf: Pdf, path: Path) -> None:
-    """Streams as they are, neither unpacked nor packed again; the same file whenever it is made again.
+    """Save without recompressing streams; the same input always gives the same file.
 
-    Protection against changes is kept; the streams of protected documents are encrypted anew.
+    It keeps protection against changes, and encrypts the streams of protected documents again.
     """
     preserve = pikepdf.ObjectStreamMode.preserve
     if pdf.is_encrypted:
@@ -203,7 +203,7 @@ def _contents(page: pikepdf.Object) -> Iterable[pikepdf.Object]:
 
 
 def _own_resources(page: pikepdf.Object) -> Dictionary:
-    """A copy of the page's resources, its fonts included, for others may share them; nothing deeper is copied."""
+    """A copy of the page's resources and fonts, which other pages may share; deeper objects are not copied."""
     resources = Dictionary(_entries(_inherited(page, "/Resources")))
     resources.Font = Dictionary(_entries(resources.get("/Font")))
     return resources

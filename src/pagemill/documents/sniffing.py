@@ -1,10 +1,10 @@
-"""Tell a document's kind from its first bytes. Pure."""
+"""Determines a document's kind from its first bytes. Pure."""
 
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.errors import InvalidDocument, UnsupportedFormat
 
 HEAD_BYTES = 2048
-"""How much of a file `sniff` wants to see."""
+"""How much of a file `sniff` needs."""
 
 READABLE = "Pagemill reads PDF, PNG, JPEG, TIFF, WebP and BMP"
 
@@ -47,11 +47,11 @@ _HEIF_BRANDS: tuple[bytes, ...] = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", 
 
 
 def sniff(head: bytes) -> DocumentKind:
-    """The kind of a document that begins with `head` (its first `HEAD_BYTES`, or all of a shorter one).
+    """The kind of a document that begins with `head` (its first `HEAD_BYTES`, or the whole of a shorter one).
 
     Raises:
-        InvalidDocument: There is not one byte.
-        UnsupportedFormat: It is something else; the message says what, where that can be told, and what to do.
+        InvalidDocument: The document is empty.
+        UnsupportedFormat: It has another format; the message says which, if known, and what to do.
     """
     if not head:
         raise InvalidDocument("The document is empty (0 bytes): check that the upload was complete.")

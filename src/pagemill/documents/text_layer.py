@@ -1,4 +1,4 @@
-"""A PDF page's own text: characters to words to lines to blocks. Runs in workers only."""
+"""A PDF page's own text: from characters to words, lines and blocks. Runs in workers only."""
 
 import math
 import re
@@ -20,10 +20,10 @@ from pagemill.domain.page.reading_order import blocks_in_reading_order
 QUARTER_TURN = math.pi / 2
 
 FINENESS = 100
-"""Steps to a pixel in which places are given: all digits that pdfium has would make results twice as large."""
+"""Coordinate steps per pixel: all digits of pdfium would make results twice as large."""
 
 SAMPLED = 60
-"""Characters looked at more closely, spread over the page."""
+"""Characters to examine more closely, spread over the page."""
 
 
 _RUN = re.compile(rf"[^\s{LINE_END_HYPHEN}]+{LINE_END_HYPHEN}?")
@@ -31,15 +31,15 @@ _RUN = re.compile(rf"[^\s{LINE_END_HYPHEN}]+{LINE_END_HYPHEN}?")
 
 @dataclass(frozen=True)
 class TextLayer:
-    """What a page's text layer holds.
+    """The content of a page's text layer.
 
     Attributes:
-        words: In pixels of the frame, in the order they are stored.
-        stored: Where each of them stands in page space.
-        objects: Address of the text object that shows its first letter.
-        broken: Positions of those whose font does not say which letters it draws.
-        facts: What tells whether they can be trusted.
-        frame: Where the page lies, upright.
+        words: Words in pixels of the frame, in stored order.
+        stored: Their places in page space.
+        objects: For each word, the address of the text object that shows its first letter.
+        broken: Positions of words whose font does not say which letters it draws.
+        facts: The facts that decide whether the text layer is trustworthy.
+        frame: The frame of the upright page.
         rotation: Degrees clockwise by which the page was turned to bring its writing upright.
     """
 
@@ -71,12 +71,12 @@ class TextLayer:
 
 @dataclass(frozen=True)
 class _Words:
-    """Words in stored order, whichever way the page is up.
+    """Words in stored order, for any page rotation.
 
     Attributes:
-        texts: Made plain; none is empty.
-        rects: Where they stand in page space.
-        turns: Clockwise quarter turns by which their writing is turned there.
+        texts: Plain texts; none is empty.
+        rects: Their rectangles in page space.
+        turns: Clockwise quarter turns of their writing there.
         objects: Addresses of the text objects that show their first letters.
         broken: Positions of those whose font does not say which letters it draws.
     """
@@ -89,7 +89,7 @@ class _Words:
 
 
 def read_text_layer(page: pdfium.PdfPage, frame: PageFrame, *, drawn: int) -> TextLayer:
-    """Everything the page says in text.
+    """Read the page's text layer.
 
     Args:
         page: The open page.

@@ -1,4 +1,4 @@
-"""Placed words to lines of text. Pure."""
+"""Joins placed words to lines of text. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,19 +9,19 @@ from typing import NamedTuple
 from pagemill.domain.page.page import Line, Polygon
 
 WIDEST_SPACE = 1.2
-"""In heights of the writing: what stands farther apart on a baseline is of different lines (cells, columns)."""
+"""In heights of the writing: words farther apart on a baseline belong to different lines (cells, columns)."""
 
 WORD_SPACE = 0.5
-"""In heights: what was not stored one after the other is of one line only when no farther apart than this."""
+"""In heights: words that are not stored one after the other belong to one line only if they are this close."""
 
 DEEPEST_OVERLAP = 0.6
 """In heights: how far a word may reach back over the one before it (kerning, slanted type)."""
 
 
 class PlacedWord(NamedTuple):
-    """A word and where it stands.
+    """A word and its place.
 
-    `turns` are the clockwise quarter turns by which its writing is turned on the upright page.
+    `turns` are the clockwise quarter turns of its writing on the upright page.
     """
 
     text: str
@@ -33,9 +33,9 @@ class PlacedWord(NamedTuple):
 
 
 def lines_of_words(words: Sequence[PlacedWord]) -> tuple[Line, ...]:
-    """Join words to lines, whatever order they are stored in. Every word comes out once.
+    """Join words to lines, in any stored order. Every word appears exactly once.
 
-    Words that stand next to each other on one baseline make a line; a wide gap ends it.
+    Words next to each other on one baseline form a line; a wide gap ends it.
     """
     lines = []
     for turns in sorted({word.turns for word in words}):
@@ -46,7 +46,7 @@ def lines_of_words(words: Sequence[PlacedWord]) -> tuple[Line, ...]:
 
 
 def main_direction(words: Iterable[PlacedWord]) -> int:
-    """The quarter turns by which most of the writing is turned."""
+    """The quarter turns of most of the writing."""
     letters = Counter[int]()
     for word in words:
         letters[word.turns] += len(word.text)
@@ -103,7 +103,7 @@ def _rows(by_middle: Sequence[list[PlacedWord]], size: float) -> Iterator[list[l
 
 
 def _turned_back(word: PlacedWord, turns: int) -> PlacedWord:
-    """The word in a frame in which its writing runs from left to right."""
+    """The word in a frame where its writing runs from left to right."""
     left, top, right, bottom = word.left, word.top, word.right, word.bottom
     match turns:
         case 1:

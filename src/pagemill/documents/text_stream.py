@@ -16,20 +16,20 @@ ADVANCE = 500
 
 ASCENT = 800
 DESCENT = -200
-"""Above and below the baseline: together the font's size, so that a font as large as a word is high fills its box."""
+"""Above and below the baseline: together the font's size, so that a font of the word's height fills its box."""
 
 _SMALLEST = 0.05
 _WIDEST_SPACE = 3.0
-"""In font sizes; what stands farther apart is parted by its places."""
+"""In font sizes; words farther apart need no space between them."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A word as the font is to show it.
+    """A word in the form for the font.
 
     Attributes:
         text: Its characters.
-        x: Where its baseline begins, user space.
+        x: Start of its baseline, user space.
         y: Likewise.
         along: Unit vector of the direction of writing.
         length: Along the baseline.
@@ -52,22 +52,22 @@ class _Run:
         return min(max(self.distance(following) - self.length, _SMALLEST * self.size), _WIDEST_SPACE * self.size)
 
     def joined(self, following: "_Run") -> "_Run":
-        """The word drawn out to the next one, so that nobody takes the white between two Chinese words for a space."""
+        """The word extended to the next one, so that readers see no space between two Chinese words."""
         length = self.distance(following)
         return replace(self, length=length) if self.length < length < self.length + self.size else self
 
 
 def text_stream(page: Page, *, font: str, encoded: Callable[[str], str], to_user_space: ToUserSpace) -> bytes:
-    """Operators that show every word in its place without drawing it; empty where there is none.
+    """Operators that show every word in its place without drawing it; empty without words.
 
-    The stream leaves the graphics state as it finds it, and is meant to stand before the page's own content, where that
-    state is still as the specification has it.
+    The stream restores the graphics state. Put it before the page's own content, where that state is still the initial
+    one.
 
     Args:
-        page: What was read.
+        page: The page that was read.
         font: Name of the glyphless font among the page's resources.
         encoded: Text in that font's codes, hexadecimal.
-        to_user_space: Where a pixel of `page` lies.
+        to_user_space: Maps a pixel of `page` to user space.
     """
     lines = [shown for line in page.lines if (shown := _line(line, font, encoded, to_user_space))]
     return f"q\n{''.join(lines)}Q\n".encode("ascii") if lines else b""
@@ -99,7 +99,7 @@ def _shown(run: _Run, font: str, encoded: Callable[[str], str]) -> str:
 
 
 def _stretch(length: float, size: float, *, characters: int) -> float:
-    """The horizontal scaling (Tz, per cent) at which so many characters are that long."""
+    """The horizontal scaling (Tz, per cent) at which this many characters have this length."""
     return 100 * length * UNITS / (ADVANCE * size * characters)
 
 
@@ -119,8 +119,8 @@ def _run(text: str, polygon: Polygon, to_user_space: ToUserSpace) -> _Run:
 def _written_quad(text: str, polygon: Polygon) -> Iterator[Point]:
     """Four corners from the top left of the writing, clockwise.
 
-    Outlines of other than four corners count as the upright rectangle around them. An upright outline that is much
-    higher than wide holds writing that runs down the page, as vertical Chinese does.
+    Outlines without exactly four corners count as the upright rectangle around them. An upright outline that is much
+    higher than wide contains writing that runs down the page, such as vertical Chinese.
     """
     box = Bounds.of(polygon)
     corners = (

@@ -1,4 +1,4 @@
-"""Whether a page's text layer can be trusted, as a whole and word by word. Pure."""
+"""Decides whether a page's text layer is trustworthy, as a whole and word by word. Pure."""
 
 from dataclasses import dataclass
 
@@ -10,15 +10,15 @@ FEWEST_TELLING = 50
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """What was counted on a page.
+    """The counts of a page.
 
     Attributes:
-        characters: Characters of the text layer, white space not counted.
-        alphanumeric: Of these, letters and digits of any script.
-        fillers: Of these, dots, dashes and underscores (leaders and rules, which say nothing).
-        faulty: Of these, control, private-use, replacement and unassigned characters: the marks of a broken font.
+        characters: Characters of the text layer, without white space.
+        alphanumeric: Letters and digits of any script among them.
+        fillers: Dots, dashes and underscores among them (leaders and rules, which say nothing).
+        faulty: Control, private-use, replacement and unassigned characters among them: signs of a broken font.
         unmapped_share: Share of a sample whose code the font does not map to Unicode.
-        objects: Everything drawn on the page, text, images and shapes included.
+        objects: All objects drawn on the page, including text, images and shapes.
     """
 
     characters: int
@@ -30,10 +30,9 @@ class LayerFacts:
 
 
 def distrust(facts: LayerFacts) -> str | None:
-    """Why no word of the text layer can be trusted, as part of a sentence; None where they can.
+    """Why no word of the text layer is trustworthy, as part of a sentence; None if they are.
 
-    A page with nothing on it is trusted: there is nothing to recognise. What a page shows beside its text is another
-    question: see `sheet`.
+    An empty page is trustworthy, because there is nothing to recognise. For content beside the text, see `sheet`.
     """
     if facts.objects == 0:
         return None

@@ -1,4 +1,4 @@
-"""The size of a PDF page's unit, which pdfium does not tell. Runs in workers only."""
+"""The size of a PDF page's unit, which pdfium does not report. Runs in workers only."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ _LARGEST = 75_000.0
 
 
 def user_units(path: Path) -> dict[int, float]:
-    """Units of 1/72 inch by 1-based page number, of those pages whose unit is another than 1."""
+    """Units of 1/72 inch by 1-based page number, for pages whose unit is not 1."""
     try:
         with pikepdf.open(path, suppress_warnings=True) as pdf:
             found = {number: _unit(page) for number, page in enumerate(pdf.pages, 1)}

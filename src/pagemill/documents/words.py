@@ -1,4 +1,4 @@
-"""Words of a line as files need them: each with what parts it from the one before. Pure."""
+"""Words of a line for output files, each with or without a space before it. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class SpacedWord:
 
     Attributes:
         word: The word.
-        is_spaced: Whether a space stands before it; Chinese words follow each other without one.
+        is_spaced: Whether a space comes before it; Chinese words follow each other without one.
     """
 
     word: Word
@@ -30,15 +30,15 @@ class Bounds:
 
     @classmethod
     def of(cls, polygon: Polygon) -> "Bounds":
-        """The smallest that holds all its points."""
+        """The smallest rectangle around all its points."""
         xs, ys = [x for x, _ in polygon], [y for _, y in polygon]
         return cls(min(xs), min(ys), max(xs), max(ys))
 
 
 def spaced_words(line: Line) -> Iterator[SpacedWord]:
-    """The line's words in order; where it was not parted into words, the line as one.
+    """The line's words in order, or the line as one word if it has none.
 
-    Whether a space stands before a word is read off the line's text; where the two do not agree, there is one.
+    The line's text says whether a space comes before a word; if the two disagree, there is a space.
     """
     words = line.words or (Word(text=line.text, polygon=line.polygon, confidence=line.confidence),)
     position = 0

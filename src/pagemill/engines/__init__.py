@@ -1,1 +1,1 @@
-"""Page image → `Page`. The registry is for the server; everything else is loaded in workers only."""
+"""Page image → `Page`. The server uses the registry; only workers load everything else."""

@@ -1,4 +1,4 @@
-"""The C library's allocator: one heap, and what is free in it given back. Elsewhere than on glibc nothing is done."""
+"""Controls glibc's allocator: one heap, and return of free memory. With other C libraries it does nothing."""
 
 import ctypes
 from collections.abc import Callable
@@ -22,19 +22,19 @@ def allocator_trim() -> Callable[[], None]:
 
 
 def share_one_heap() -> None:
-    """Have all threads of this process allocate from one heap; to be called before the first of them is started.
+    """Make all threads of this process allocate from one heap; call it before the first thread starts.
 
-    As it comes, glibc gives threads heaps of their own, up to eight for each core, and what is free in one is of no use
-    to another. The server's threads take turns anyway.
+    By default, glibc gives threads their own heaps, up to eight per core, and one heap cannot use the free memory of
+    another. The server's threads take turns anyway.
     """
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
 def give_large_blocks_back() -> None:
-    """Have every large block be a mapping of its own, which is gone as soon as it is freed.
+    """Make every large block a mapping of its own, which is returned as soon as it is freed.
 
-    As it comes, glibc takes the largest block freed so far as a sign to keep all smaller ones.
+    By default, glibc keeps all blocks smaller than the largest one freed so far.
     """
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)

@@ -1,4 +1,4 @@
-"""Recognised lines → `Page`. What every engine has in common; runs in a worker."""
+"""Recognised lines → `Page`, for all engines; runs in a worker."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pagemill.domain.page.reading_order import blocks_in_reading_order
 
 @dataclass(frozen=True)
 class ReadImage:
-    """What is known of a page beside its text.
+    """The facts about a page, without its text.
 
     Attributes:
         number: 1-based page number.

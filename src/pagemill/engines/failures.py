@@ -1,4 +1,4 @@
-"""What the engines' libraries say when they fail, in the words of the domain. Runs in a worker."""
+"""Translates failures of the engines' libraries into errors of the domain. Runs in a worker."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +18,11 @@ _OUT_OF_MEMORY = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error, or one it was raised from, is a failed allocation.
+    """Whether an error, or its cause, is a failed allocation.
 
-    numpy and Pillow raise MemoryError; OpenCV (`Insufficient memory`), ONNX Runtime (`bad_alloc`, `Failed to
-    allocate`) and OpenVINO (`can't alloc`) raise errors of their own that can only be told by their text, and wrappers
-    keep that text or the cause.
+    numpy and Pillow raise MemoryError. OpenCV (`Insufficient memory`), ONNX Runtime (`bad_alloc`, `Failed to allocate`)
+    and OpenVINO (`can't alloc`) raise their own errors, which only their text identifies; wrappers keep that text or
+    the cause.
     """
     seen: BaseException | None = error
     while seen is not None:
@@ -34,7 +34,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def engine_errors(*, doing: str) -> Iterator[None]:
-    """What fails within fails as `engine_error` has it."""
+    """Turn errors within the block into those of `engine_error`."""
     try:
         yield
     except Exception as error:
@@ -42,10 +42,10 @@ def engine_errors(*, doing: str) -> Iterator[None]:
 
 
 def engine_error(error: Exception, *, doing: str) -> PagemillError:
-    """The domain error to raise for whatever a library raised.
+    """The domain error for an error of a library.
 
     Args:
-        error: What was caught.
+        error: The caught error.
         doing: What failed, as the subject of a sentence ("Reading page 3").
     """
     if is_out_of_memory(error):

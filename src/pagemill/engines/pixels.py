@@ -1,4 +1,4 @@
-"""Page images as arrays. Gray stays gray and nothing of full size is copied until it must be: pages are large."""
+"""Page images as arrays. Gray stays gray, and full-size copies are avoided because pages are large."""
 
 import cv2
 import numpy as np
@@ -23,19 +23,19 @@ def turned(pixels: Pixels, degrees_clockwise: int) -> Pixels:
 
 
 def as_bgr(pixels: Pixels) -> Pixels:
-    """A copy in the channel order the models were trained on."""
+    """A copy in the channel order of the models' training."""
     code = cv2.COLOR_GRAY2BGR if pixels.ndim == 2 else cv2.COLOR_RGB2BGR
     return np.asarray(cv2.cvtColor(pixels, code), dtype=np.uint8)
 
 
 def resized(pixels: Pixels, width: int, height: int) -> Pixels:
-    """The image at another size; averaged where it shrinks, so that thin strokes do not vanish."""
+    """The image at another size; shrinking averages, so that thin strokes do not vanish."""
     shrinks = width * height < pixels.shape[0] * pixels.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), dtype=np.uint8)
 
 
 def normalised(bgr: Pixels) -> NDArray[np.float32]:
-    """Samples as the models take them: shape (1, 3, rows, columns), -1 … 1."""
+    """Samples in the form for the models: shape (1, 3, rows, columns), -1 … 1."""
     blob = cv2.dnn.blobFromImage(bgr, scalefactor=1 / 127.5, mean=(127.5, 127.5, 127.5))
     return np.asarray(blob, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The engines there are. Pure: the server imports this and nothing heavier."""
+"""The registry of engines. Pure: the server imports this and nothing heavier."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,17 +20,17 @@ from eight pages with a text layer (a reader settled at 175 MiB for 55 and peake
 
 EngineOptions = Mapping[str, str | int | float | bool]
 ENVIRONMENTS = Path("data") / "engines"
-"""Where engines' environments are by default: below the default data directory."""
+"""The default folder of engines' environments, below the default data directory."""
 
 
 def engine_specs(
     options: Mapping[str, EngineOptions] = MappingProxyType({}), *, environments: Path = ENVIRONMENTS
 ) -> Mapping[str, EngineSpec]:
-    """Every engine Pagemill knows, by name, as it is found here; the first is the default.
+    """Every engine of Pagemill, by name, as installed here; the first is the default.
 
     Args:
         options: `engines.<name>` of the settings.
-        environments: Where engines' environments are, each by its name.
+        environments: The folder of engines' environments.
     """
     known = (
         *rapidocr_specs(options),
@@ -51,7 +51,7 @@ def structure_spec() -> StructureSpec:
 
 
 def structure_missing(spec: StructureSpec) -> str | None:
-    """Why no structure can be found here, and the remedy, in one sentence; None where it can."""
+    """Why structure is unavailable here, and what to do, in one sentence; None if it is available."""
     missing = [module for module in spec.requires if find_spec(module) is None]
     if not missing:
         return None
@@ -62,9 +62,9 @@ def structure_missing(spec: StructureSpec) -> str | None:
 
 
 def unusable_engines(specs: Mapping[str, EngineSpec]) -> dict[str, str]:
-    """For each engine that cannot run here, the reason and the remedy in one sentence.
+    """For each engine that cannot run here, the reason and what to do, in one sentence.
 
-    An engine with an interpreter of its own is judged by its worker, not here.
+    Engines with their own interpreter are checked by their worker, not here.
     """
     reasons = {name: _why_not(spec) for name, spec in specs.items()}
     return {name: reason for name, reason in reasons.items() if reason}

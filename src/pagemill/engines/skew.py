@@ -1,4 +1,4 @@
-"""Pages that lie askew, for engines that need them level. Runs in a worker.
+"""Levels skewed pages for engines that need level lines. Runs in a worker.
 
 picture ── skew ── turned level ── engine ── lines ── turned back: places in the page as it was given
 """
@@ -13,19 +13,19 @@ from PIL import Image, ImageFilter
 from pagemill.domain.page.page import Line, Point, Polygon, Word
 
 LEAST_DEGREES = 2.0
-"""What engines read as if it were level: Tesseract lost nothing at 2 degrees, 0.4 % of the letters at 4, all at 8."""
+"""Skew that engines tolerate: Tesseract lost nothing at 2 degrees, 0.4 % of the letters at 4, all at 8."""
 
 MOST_DEGREES = 12.0
 _LOOKED_AT = 1000
 _LEAST_CONTRAST = 12
 _INK = 0.4
-"""Of the highest contrast: what has so much is part of a letter."""
+"""Share of the highest contrast from which a pixel is part of a letter."""
 
 _CLEARLY_LEVELLER = 1.3
 
 
 def read_level(picture: Image.Image, read: Callable[[Image.Image], Sequence[Line]]) -> list[Line]:
-    """The lines that `read` finds on a gray picture, in places of the picture; it is given it level."""
+    """Level a gray picture, and return the lines that `read` finds, in coordinates of the original picture."""
     degrees = skew_degrees(picture)
     if abs(degrees) < LEAST_DEGREES:
         return list(read(picture))
@@ -34,9 +34,9 @@ def read_level(picture: Image.Image, read: Callable[[Image.Image], Sequence[Line
 
 
 def skew_degrees(picture: Image.Image) -> float:
-    """How far the writing runs down to the right, clockwise degrees; 0 where that cannot be told.
+    """How far the writing runs down to the right, clockwise degrees; 0 if unknown.
 
-    Rows of a level page are full or empty: of all slants that are tried, the page's own parts them best.
+    Rows of a level page are full or empty: of all angles tried, the page's own separates them best.
     """
     down, across = _ink(picture)
     if not len(down):
@@ -49,7 +49,7 @@ def skew_degrees(picture: Image.Image) -> float:
 
 
 def _ink(picture: Image.Image) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of what stands out from its surroundings, on the picture made small."""
+    """Rows and columns of pixels that contrast with their surroundings, on a small copy of the picture."""
     small = picture.reduce(max(1, math.ceil(max(picture.size) / _LOOKED_AT)))
     around = small.filter(ImageFilter.BoxBlur(12))
     darker = np.asarray(around, dtype=np.int16) - np.asarray(small, dtype=np.int16)
@@ -63,7 +63,7 @@ def _best(degrees: NDArray[np.float64], rows: NDArray[np.intp], columns: NDArray
 
 
 def _parted(degrees: float, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> float:
-    """How unevenly the ink falls into rows of that slant."""
+    """How unevenly the ink falls into rows at that angle."""
     slanted = rows - columns * math.tan(math.radians(degrees))
     counts = np.bincount((slanted - slanted.min()).astype(np.intp))
     return float((counts.astype(np.float64) ** 2).sum())

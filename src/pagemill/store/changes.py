@@ -1,4 +1,4 @@
-"""How a task's row is changed: locked first, its status only along the state machine, and never without its event.
+"""Changes a task's row: locks it first, follows the state machine, and always writes the event.
 
 These functions run inside a write transaction of their caller.
 """
@@ -30,7 +30,7 @@ from pagemill.store.records import Values, task_of
 from pagemill.store.tables import task_events, task_pages, tasks
 
 FARTHEST = timedelta(hours=2)
-"""Leases and retries end sooner than this; a time further ahead was set by a clock that has been put right since."""
+"""Leases and retries end sooner than this; a later time comes from a clock that has been corrected since."""
 
 EVENT_OF_STATUS = {
     TaskStatus.CREATED: TaskEvent.CREATED,
@@ -46,10 +46,10 @@ EVENT_OF_STATUS = {
 }
 
 OPEN = (PageState.QUEUED, PageState.LEASED)
-"""Pages that are left to do."""
+"""States of pages that are left to do."""
 
 RELEASED: Values = {"lease_owner": None, "lease_until": None, "begun": False}
-"""The lease of a page that its holder has settled; the token stays as a mark of that."""
+"""The lease of a page that its holder has settled; the token remains as a mark of that."""
 
 REVOKED: Values = {**RELEASED, "lease_token": None}
 """The lease of a page that was taken from its holder."""
@@ -64,17 +64,17 @@ _NOTE = insert(task_events)
 
 
 def at(now: datetime) -> Values:
-    """The parameters of a statement that asks what `is_over`."""
+    """The parameters of a statement that uses `is_over`."""
     return {_NOW.key: now, _TOO_FAR.key: now + FARTHEST}
 
 
 def is_over(until: ColumnElement[datetime | None]) -> ColumnElement[bool]:
-    """Whether the time has come at which a lease or the wait for a retry ends; run it with `at`."""
+    """Whether a lease or the wait for a retry is over; run the statement with `at`."""
     return or_(until <= _NOW, until > _TOO_FAR)
 
 
 def no_such_task(task_id: str) -> NotFound:
-    """The error for a task that is not there."""
+    """The error for a task that does not exist."""
     return NotFound(f"There is no task {task_id}; it may have been deleted.")
 
 
@@ -100,7 +100,7 @@ def lock_row(connection: Connection, task_id: str) -> RowMapping:
 
 
 def raised_peak(peak_mb: ColumnElement[int]) -> ColumnElement[int | None]:
-    """`actual_memory_mb` raised to a peak, MiB; never lowered, and left as it is by NULL."""
+    """`actual_memory_mb` raised to a peak, MiB; never lowered, and unchanged by NULL."""
     known = tasks.c.actual_memory_mb
     return case((or_(known.is_(None), known < peak_mb), peak_mb), else_=known)
 
@@ -108,7 +108,7 @@ def raised_peak(peak_mb: ColumnElement[int]) -> ColumnElement[int | None]:
 def note(
     connection: Connection, task_id: str, event: TaskEvent, *, now: datetime, details: Details | None = None
 ) -> None:
-    """Write an event. The task's row must be locked: so sequences become visible in their order."""
+    """Write an event. The task's row must be locked, so that sequences become visible in order."""
     note_all(connection, task_id, event, now=now, details=[details or {}])
 
 
@@ -121,13 +121,13 @@ def note_all(
 
 
 def begin_to_wait(connection: Connection, task_ids: Collection[str], *, now: datetime) -> None:
-    """From now on these tasks go unserved, unless they did before."""
+    """Mark these tasks as unserved from now on, unless they already are."""
     unserved = update(tasks).where(tasks.c.task_id.in_(task_ids), tasks.c.unserved_since.is_(None))
     connection.execute(unserved.values(unserved_since=now, changed_at=now))
 
 
 def climb(connection: Connection, task: Task, rung: Rung, *, device: DeviceId | None = None) -> None:
-    """Take a locked task's waiting pages up to a rung of the out-of-memory ladder, and to that device."""
+    """Move a locked task's waiting pages up to a rung of the out-of-memory ladder, and to a device."""
     waiting = update(task_pages).where(
         task_pages.c.task_id == task.task_id, task_pages.c.state == PageState.QUEUED, task_pages.c.rung < rung.value
     )
@@ -145,10 +145,10 @@ def change_status(
     message: str | None = None,
     values: Values | None = None,
 ) -> Task:
-    """Take a locked task one step along the state machine: its row, its pages and its event.
+    """Change the status of a locked task: its row, its pages and its event.
 
     Raises:
-        IllegalTransition: There is no such step.
+        IllegalTransition: The state machine does not allow the change.
     """
     check_transition(task.task_id, task.status, after)
     changes = {
@@ -169,7 +169,7 @@ def change_status(
 
 
 def _times(task: Task, after: TaskStatus, now: datetime) -> Values:
-    """The columns that belong to being in a status."""
+    """The columns that belong to a status."""
     if after is TaskStatus.QUEUED:
         place: Values = {"queue_order": func.coalesce(tasks.c.queue_order, now)}
         come_back: Values = {"unserved_since": func.coalesce(tasks.c.unserved_since, now)}
@@ -180,7 +180,7 @@ def _times(task: Task, after: TaskStatus, now: datetime) -> Values:
 
 
 def _begins(task: Task) -> bool:
-    """Whether queueing the task is a new beginning, and not a coming back."""
+    """Whether the task starts anew in the queue, and does not return to it."""
     return task.status is TaskStatus.CREATED or task.status.is_final
 
 

@@ -14,7 +14,7 @@ JsonIfAny = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "post
 """Likewise; None is NULL."""
 
 Sequence = BigInteger().with_variant(Integer(), "sqlite")
-"""64 bits on both; SQLite counts up by itself only where the column is called INTEGER."""
+"""64 bits on both; SQLite increments by itself only if the column type is INTEGER."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -24,7 +24,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times: nobody could say what they mean."""
+        """Refuse naive times, because they are ambiguous."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -40,7 +40,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def enum_column(values: type[StrEnum], name: str) -> Enum:
-    """Text that a CHECK constraint called `name` holds to the values of an enum of the domain."""
+    """Text that a CHECK constraint `name` restricts to the values of an enum of the domain."""
     return Enum(
         values,
         name=name,

@@ -1,4 +1,4 @@
-"""How tasks end once nothing of them is left to do, and how they wait while nothing of them can be done."""
+"""Ends tasks that have nothing left to do, and lets tasks wait whose pages all wait."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,9 +14,9 @@ from pagemill.store.tables import task_pages, tasks
 WORKABLE = and_(
     task_pages.c.state == PageState.QUEUED, or_(task_pages.c.retry_at.is_(None), is_over(task_pages.c.retry_at))
 )
-"""Pages that can be leased at a moment."""
+"""Pages that can be leased now."""
 BUSY = or_(task_pages.c.state == PageState.LEASED, WORKABLE)
-"""Pages that are or can be worked on at a moment."""
+"""Pages that are leased or can be leased now."""
 _ALL_RESTING = (
     select(tasks)
     .where(
@@ -34,13 +34,13 @@ _LEFT = select(func.count(), func.count().filter(BUSY)).where(
 
 
 def is_any_resting(connection: Connection, task_id: str | None, now: datetime) -> bool:
-    """Whether of a running or cancelling task (or the one named) no page is or can be worked on."""
+    """Whether any running or cancelling task (or the given one) has no page that is leased or can be leased."""
     query = _ANY_RESTING if task_id is None else _IS_RESTING
     return connection.execute(query, _about(task_id, now)).first() is not None
 
 
 def lock_resting(connection: Connection, task_id: str | None, now: datetime) -> Sequence[RowMapping]:
-    """The rows of those tasks, kept from changing until the transaction ends."""
+    """The rows of these tasks, locked until the transaction ends."""
     query = _LOCK_ALL if task_id is None else _LOCK
     return connection.execute(query, _about(task_id, now)).mappings().all()
 
@@ -50,9 +50,9 @@ def _about(task_id: str | None, now: datetime) -> Values:
 
 
 def settle_task(connection: Connection, task: Task, now: datetime) -> Task:
-    """End a locked task none of whose pages is left to do, or let it wait for the next try of those that are left.
+    """End a locked task without pages left to do, or let it wait for the next attempt at the rest.
 
-    Pages may have been leased or come due before the task was locked; such a task stays as it is.
+    A task whose pages were leased or came due before it was locked stays as it is.
     """
     open_pages, busy_pages = connection.execute(_LEFT, _about(task.task_id, now)).one()
     if busy_pages:
@@ -73,7 +73,7 @@ def _finish(connection: Connection, task: Task, now: datetime) -> Task:
 
 
 def final_status(task: Task) -> TaskStatus:
-    """How a task ends none of whose pages is left to do."""
+    """The final status of a task without pages left to do."""
     if task.status is TaskStatus.CANCELLING:
         return TaskStatus.CANCELLED
     if task.pages_failed == 0:

@@ -20,7 +20,7 @@ def allowed_transitions() -> set[tuple[str, str]]:
 
 
 def constraint_differences(connection: Connection) -> list[str]:
-    """Where the database's constraints say something else than the domain does, one sentence each."""
+    """Differences between the database's constraints and the domain, one sentence each."""
     stored = {(row.status_before, row.status_after) for row in connection.execute(select(task_transitions))}
     differences = _difference("task_transitions", allowed_transitions(), stored)
     if not has_trigger(connection, STATUS_TRIGGER):

@@ -1,4 +1,4 @@
-"""How a task comes into being: its row, its pages, and the event of it.
+"""Creates a task: its row, its pages, and its event.
 
 Runs inside a write transaction of its caller.
 """
@@ -23,11 +23,11 @@ from pagemill.store.tables import task_pages, tasks
 def create_task(connection: Connection, new: NewTask, *, quota: CallerQuota, now: datetime) -> Task:
     """Store a task (`created`) and its pages.
 
-    Pages that were read before are done at once where the task asks for that; those that are quarantined are given up.
+    If the task uses the cache, pages that were read before are done at once. Quarantined pages fail at once.
 
     Raises:
-        QuotaExceeded: The caller has as much as it may.
-        DuplicateSubmission: Its idempotency key was used already.
+        QuotaExceeded: The caller has reached its quota.
+        DuplicateSubmission: An earlier request used its idempotency key.
     """
     check_quota(connection, new, quota)
     pages: list[Values] = [

@@ -6,12 +6,12 @@
 SQLite      one connection that writes, in turn ── a few that read, each a snapshot of its own (WAL)
 PostgreSQL  one pool for both
 
-A transaction waits for nothing but the database, and crosses to its thread and back once, not once a statement: that
-crossing costs several times what a statement does.
+A transaction waits only for the database. It crosses to its thread and back once, not once per statement, because that
+crossing costs several times as much as a statement.
 
-What somebody is told of, a power failure must not undo: such transactions are on the disk before they return
-(`promising`). What can simply be done again is not (`writing`): SQLite then spares the disk a sync. A promise takes
-everything that was committed before it to the disk, too.
+A power failure must not undo anything that Pagemill has confirmed: such transactions are on the disk before they return
+(`promising`). Work that can simply be repeated is not (`writing`), which saves a sync on SQLite. A promise also brings
+everything that was committed before it to the disk.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ from pagemill.store.dialects import (
 )
 
 READERS = 4
-"""Connections that read SQLite side by side."""
+"""Connections that read SQLite in parallel."""
 CONNECT_SECONDS = 5
 """Longest wait for PostgreSQL to take a connection."""
 GIVE_UP_ON_SILENCE = {
@@ -47,7 +47,7 @@ GIVE_UP_ON_SILENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-"""A PostgreSQL that is gone without a word is given up after 25 seconds, in the middle of a statement too."""
+"""Gives up a PostgreSQL server that has vanished after 25 seconds, even in the middle of a statement."""
 FREE_CONNECTION_SECONDS = 10
 """Longest wait for one of our connections to PostgreSQL to become free."""
 SQLITE_TURN_SECONDS = 60
@@ -59,7 +59,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class _Lane:
-    """Some connections, and a thread for each; `durable` are the same, for transactions that must be on the disk."""
+    """Some connections, and a thread for each; `durable` is the same, for transactions that must be on the disk."""
 
     engine: Engine
     threads: ThreadPoolExecutor
@@ -78,7 +78,7 @@ class Database:
         pool_size: Most connections to PostgreSQL.
 
     Raises:
-        InvalidSettings: The URL cannot be used.
+        InvalidSettings: The URL is not valid.
     """
 
     def __init__(self, url: str, *, pool_size: int = 8) -> None:
@@ -88,7 +88,7 @@ class Database:
         self._reader: _Lane | None = None
 
     async def start(self) -> None:
-        """Open the database. Connections are made when they are first needed."""
+        """Open the database. It makes connections when they are first needed."""
         if not is_sqlite(self._url):
             engine = create_engine(
                 sync_url(self._url),
@@ -105,7 +105,7 @@ class Database:
         self._reader = self._sqlite_lane(READERS, writes=False)
 
     async def stop(self) -> None:
-        """Close all connections, once what is under way has ended; twice is no error."""
+        """Close all connections after pending transactions; stopping twice is no error."""
         lanes = [lane for lane in (self._writer, self._reader) if lane is not None]
         self._writer = self._reader = None
         for lane in lanes:
@@ -113,7 +113,7 @@ class Database:
             await asyncio.to_thread(lane.engine.dispose)
 
     async def give_back_memory(self) -> None:
-        """Have every connection let go of what it keeps for speed; it is read again when it is next needed."""
+        """Make every connection free its caches; it fills them again when needed."""
         if not is_sqlite(self._url):
             return
         for _ in range(READERS):  # the pool hands out the one that has been idle longest
@@ -121,7 +121,7 @@ class Database:
         await self.write(_shrink)
 
     async def read(self, work: Callable[[Connection], _T]) -> _T:
-        """Run `work` in a transaction that only reads; on SQLite it sees one moment throughout.
+        """Run `work` in a read-only transaction; on SQLite it sees a single snapshot.
 
         Raises:
             DatabaseUnavailable: The database is unavailable.
@@ -129,17 +129,17 @@ class Database:
         return await _run(_started(self._reader), work)
 
     async def write(self, work: Callable[[Connection], _T], *, durable: bool = False) -> _T:
-        """Run `work` in a transaction that is committed at its end, or rolled back where an error leaves it.
+        """Run `work` in a transaction that commits at its end, or rolls back if it raises an error.
 
-        A caller that is cancelled goes on once the transaction has ended, one way or the other.
+        A cancelled caller continues only after the transaction has ended, one way or the other.
 
         Args:
-            work: What is done in it.
-            durable: Whether it must survive a power failure, with all that was committed before it.
+            work: The work.
+            durable: Whether it must survive a power failure, with everything committed before it.
 
         Raises:
-            DatabaseUnavailable: The database is unavailable. Where it went away during the commit, nobody knows
-                whether that was done; leases, tokens and the state machine keep a second try from doing it twice.
+            DatabaseUnavailable: The database is unavailable. If it went away during the commit, the outcome is
+                unknown; leases, tokens and the state machine make sure that a repetition does nothing twice.
         """
         return await _run(_started(self._writer), work, durable=durable)
 
@@ -155,7 +155,7 @@ class Database:
 
 
 class Stored(Protocol):
-    """What has a database."""
+    """A part with a database."""
 
     _database: Database
 
@@ -166,7 +166,7 @@ _S = TypeVar("_S", bound=Stored)
 def reading(
     method: Callable[Concatenate[_S, Connection, _P], _T],
 ) -> Callable[Concatenate[_S, _P], Coroutine[object, None, _T]]:
-    """Make of a plain method, given a connection, one to be awaited: a transaction that reads."""
+    """Turn a plain method that takes a connection into an awaitable one that runs in a reading transaction."""
 
     @wraps(method)
     async def awaited(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -178,9 +178,9 @@ def reading(
 def writing(
     method: Callable[Concatenate[_S, Connection, _P], _T],
 ) -> Callable[Concatenate[_S, _P], Coroutine[object, None, _T]]:
-    """Make of a plain method, given a connection, one to be awaited: a transaction that writes.
+    """Turn a plain method that takes a connection into an awaitable one that runs in a writing transaction.
 
-    A power failure may undo it, where it is among the last: for what is done again then.
+    A power failure may undo the last ones: use it for work that is repeated then.
     """
 
     @wraps(method)
@@ -193,9 +193,9 @@ def writing(
 def promising(
     method: Callable[Concatenate[_S, Connection, _P], _T],
 ) -> Callable[Concatenate[_S, _P], Coroutine[object, None, _T]]:
-    """As `writing`, for what must survive a power failure once it returned.
+    """Like `writing`, for changes that must survive a power failure once this returns.
 
-    That is what a caller is told of, and what cannot be taken back: a message that is sent, a file that is deleted.
+    These are changes that Pagemill confirms to a caller or cannot undo: a sent message, a deleted file.
     """
 
     @wraps(method)

@@ -1,4 +1,4 @@
-"""All that differs between SQLite and PostgreSQL."""
+"""All differences between SQLite and PostgreSQL."""
 
 import math
 import sqlite3
@@ -16,11 +16,11 @@ from pagemill.domain.durable import make_folder
 from pagemill.domain.errors import InvalidSettings
 
 BUSY_TIMEOUT_MS = 30_000
-"""How long SQLite waits for another process that writes (a migration, a command of the CLI)."""
+"""How long SQLite waits for another writing process (a migration, a command of the CLI)."""
 
 
 TRUSTED_SECONDS = 1.0
-"""A connection to PostgreSQL that was used so lately is not asked whether it still lives."""
+"""A connection to PostgreSQL that was used this recently is not checked again."""
 DURABLE = "pagemill_durable"
 """Execution option of a transaction: whether it must be on the disk once it is committed."""
 _USED_AT = "pagemill.used_at"
@@ -39,7 +39,7 @@ class Backend(StrEnum):
 
 
 class Lock(StrEnum):
-    """What whole transactions may be serialised by; on PostgreSQL the names of advisory locks."""
+    """Locks that serialise whole transactions; on PostgreSQL, the names of advisory locks."""
 
     MIGRATION = "pagemill.migration"
     QUEUE_SIZE = "pagemill.queue_size"
@@ -62,17 +62,17 @@ def parse_url(url: str) -> URL:
 
 
 def sync_url(url: URL) -> URL:
-    """The same database through the drivers that we bring."""
+    """The same database through our drivers."""
     return url.set(drivername="sqlite+pysqlite" if is_sqlite(url) else "postgresql+psycopg")
 
 
 def is_sqlite(url: URL) -> bool:
-    """Whether the database is a file of ours."""
+    """Whether the database is an SQLite file."""
     return url.get_backend_name() == Backend.SQLITE
 
 
 def make_parent_folder(url: URL) -> None:
-    """Make the folder an SQLite file is to lie in."""
+    """Make the folder of an SQLite file."""
     if is_sqlite(url) and url.database is not None:
         make_folder(Path(url.database).parent)
 
@@ -84,10 +84,10 @@ def prepare_sqlite(engine: Engine, *, writes: bool) -> None:
     two writers may deadlock; we turn that off and send BEGIN ourselves. Writers begin IMMEDIATE: they wait for their
     turn at the start, where waiting is harmless, and never fail with "database is locked" in the middle.
 
-    WAL with `synchronous=NORMAL`: what was committed survives a crash of the process, since it is in the system's
-    cache; a power failure may cost the last moments before it but never the database's consistency. FULL would pay an
-    fsync for each page that is committed, to save pages that can simply be read again. Transactions with the option
-    `DURABLE` do pay it: their commit syncs the whole log. SQLite lets this be chosen only between two transactions.
+    WAL with `synchronous=NORMAL`: commits survive a crash of the process, because they are in the system's cache. A
+    power failure may lose the last commits, but never the database's consistency. FULL would sync at each committed
+    page, to save pages that can simply be read again. Transactions with the option `DURABLE` do sync: their commit
+    syncs the whole log. SQLite allows this choice only between two transactions.
     """
 
     @event.listens_for(engine, "connect")
@@ -120,11 +120,10 @@ def _choose_synchronous(connection: Connection) -> None:
 
 
 def prepare_postgresql(engine: Engine) -> None:
-    """Make commits durable, and see that connections live.
+    """Make commits durable, and check that connections are alive.
 
-    A server that is set to `synchronous_commit = off` is asked for `on`: what it answers for then survives a power
-    failure, as it does with every other value. A connection that was idle is asked whether it still lives before it is
-    used; one that was used a moment ago does.
+    If the server has `synchronous_commit = off`, connections set it to `on`, so that confirmed commits survive a power
+    failure, as with every other value. An idle connection is checked before use; a recently used one is not.
     """
 
     @event.listens_for(engine, "connect")
@@ -164,7 +163,7 @@ def has_trigger(connection: Connection, name: str) -> bool:
 
 
 def check_sqlite_version() -> None:
-    """Refuse an SQLite that knows no RETURNING (before 3.35).
+    """Refuse an SQLite without RETURNING (before 3.35).
 
     Raises:
         InvalidSettings: It is too old.

@@ -1,7 +1,7 @@
-"""Documents that were sent together, in SQL.
+"""Batches of documents, in SQL.
 
-A batch is a row, and the mark of it on its tasks; how far it is, is counted when it is asked for. It goes with the last
-of its tasks.
+A batch is a row, and its id on each of its tasks. Its progress is counted on request. It is deleted with the last of
+its tasks.
 """
 
 from collections.abc import Sequence

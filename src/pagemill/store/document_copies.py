@@ -1,4 +1,4 @@
-"""Copies of documents that lie on this machine already."""
+"""Copies documents that are already on this machine."""
 
 import hashlib
 import secrets
@@ -10,10 +10,10 @@ from pagemill.domain.task.task import StoredDocument
 
 
 def keep_copy(file: Path, folder: Path) -> StoredDocument:
-    """Copy a file to where documents are kept, to survive a power failure there; the file stays as it is.
+    """Copy a file durably to the folder of documents; the original stays unchanged.
 
     Raises:
-        OSError: It cannot be read, or there is no room.
+        OSError: The file cannot be read, or the disk is full.
     """
     kept = folder / secrets.token_hex(16)
     shutil.copyfile(file, kept)

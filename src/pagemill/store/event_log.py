@@ -1,4 +1,4 @@
-"""The durable log of what happened to tasks, in SQL."""
+"""The durable log of task events, in SQL."""
 
 from collections.abc import Collection, Sequence
 
@@ -15,8 +15,8 @@ from pagemill.store.tables import task_events
 class SqlEventLog:
     """`EventLog` on SQLite and PostgreSQL. Runs in the server process.
 
-    A reader that goes on after the last sequence it saw misses nothing: entries of one task are written under the lock
-    of its row, so they become visible in the order of their sequences.
+    A reader that continues after the last sequence that it saw misses nothing: entries of one task are written under
+    the lock of its row, so they become visible in the order of their sequences.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""Keeps servers that know nothing of each other from one data folder."""
+"""Prevents two independent servers from using the same data folder."""
 
 import fcntl
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from pagemill.domain.errors import InvalidSettings
 
 @contextmanager
 def locked_folder(folder: Path, *, shared: bool) -> Iterator[None]:
-    """Hold a data folder, which is made if it is not there; the lock ends with the process, however that ends.
+    """Lock a data folder, and make it if it is missing; the lock ends with the process, however that ends.
 
     Args:
         folder: The folder.
-        shared: Whether other servers may hold it too: those on the same PostgreSQL.
+        shared: Whether other servers on the same PostgreSQL may lock it too.
 
     Raises:
-        InvalidSettings: Another server has it, or it cannot be written to.
+        InvalidSettings: Another server has it, or it is not writable.
     """
     try:
         make_folder(folder)

@@ -1,7 +1,7 @@
-"""What was sent under which idempotency key.
+"""Earlier requests by idempotency key, in SQL.
 
-A key is written in the transaction that stores its task, so there is never a key without a task, and of two requests
-at the same moment one finds the other's. A key goes with its task, and after `KEPT_FOR`.
+The transaction that stores a task also writes its key, so a key always has a task, and of two concurrent requests one
+finds the key of the other. A key is deleted with its task, or after `KEPT_FOR`.
 """
 
 from datetime import datetime, timedelta
@@ -39,10 +39,10 @@ class SqlSubmissions:
 
 
 def keep_key(connection: Connection, new: NewTask, *, now: datetime) -> None:
-    """Write down the key of a new task, if it has one, and forget those that were kept long enough.
+    """Store the key of a new task, if it has one, and delete old keys.
 
     Raises:
-        DuplicateSubmission: The key was used already; the transaction is to be given up.
+        DuplicateSubmission: An earlier request used the key; roll the transaction back.
     """
     request = new.request
     if request.idempotency_key is None:

@@ -1,4 +1,4 @@
-"""Labels of tasks, in a table of their own so that tasks can be found by them."""
+"""Labels of tasks, in a table of their own, so that queries can find tasks by label."""
 
 from collections.abc import Mapping
 
@@ -8,14 +8,14 @@ from pagemill.store.tables import task_labels, tasks
 
 
 def keep_labels(connection: Connection, task_id: str, labels: Mapping[str, str]) -> None:
-    """Write down a new task's labels."""
+    """Store a new task's labels."""
     rows = [{"task_id": task_id, "name": name, "value": value} for name, value in labels.items()]
     if rows:
         connection.execute(insert(task_labels), rows)
 
 
 def has_labels(labels: Mapping[str, str]) -> ColumnElement[bool]:
-    """Condition on `tasks`: it bears all of these labels."""
+    """Condition on `tasks`: the task has all these labels."""
     return and_(
         true(),
         *(

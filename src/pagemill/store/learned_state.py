@@ -1,4 +1,4 @@
-"""What was learned while running, by name, in SQL."""
+"""Learned state by name, in SQL."""
 
 from collections.abc import Mapping
 

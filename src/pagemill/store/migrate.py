@@ -1,10 +1,10 @@
 """Brings a database to the schema of this version, and back. Runs before the server starts, or from the CLI.
 
-The whole of a migration is one transaction, begun before the present revision is looked up: on SQLite it holds the
-write lock, on PostgreSQL an advisory lock. So two processes that migrate at the same time do it one after the other,
-the second finds nothing left to do, and a migration that fails leaves the database as it was.
+A migration is one transaction, which starts before it reads the present revision. On SQLite it holds the write lock, on
+PostgreSQL an advisory lock. So two processes migrate one after the other, the second finds nothing to do, and a failed
+migration leaves the database unchanged.
 
-A database at a revision that this version does not know is refused before anything is written to it.
+A database with a revision that this version does not know is refused before anything is written to it.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ from pagemill.store.tables import metadata
 OLDER_SCHEMA = "0101"
 """The revision before resource tracking: without the five columns, `task_metrics` and `task_events`."""
 _CONNECT_SECONDS = 5
-"""How long PostgreSQL may take to let us look."""
+"""Longest wait for a connection to PostgreSQL."""
 _SCRIPTS = Path(__file__).with_name("migrations")
 
 
@@ -57,7 +57,7 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 
 def downgrade(url: str, revision: str) -> None:
-    """Take the database down to a revision (`"base"`: empty). What only newer revisions hold is lost.
+    """Downgrade the database to a revision (`"base"`: empty). Data that only newer revisions have is lost.
 
     Raises:
         InvalidRequest: There is no such revision.
@@ -69,13 +69,13 @@ def downgrade(url: str, revision: str) -> None:
 
 
 def current(url: str) -> str | None:
-    """The revision the database is at; None where it was never migrated. Errors: as `check`."""
+    """The revision of the database; None if it was never migrated. Errors: as `check`."""
     with _migrating(url) as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
 def check(url: str) -> list[str]:
-    """Differences between the database and what this version expects, one sentence each; empty where there are none.
+    """Differences between the database and the schema of this version, one sentence each; empty if there are none.
 
     Raises:
         InvalidSettings: The URL cannot be used, or another version made the database.
@@ -111,7 +111,7 @@ def _migrating(url: str) -> Iterator[Connection]:
 
 
 def _check_revision(url: URL) -> None:
-    """Refuse a database of a version that knows other revisions. Only looks, on a connection with no settings of ours.
+    """Refuse a database with an unknown revision. It only reads, on a connection without our settings.
 
     Raises:
         InvalidSettings: Another version made the database.

@@ -1,4 +1,4 @@
-"""Which tasks something happened to lately, from the log of all tasks together."""
+"""Which tasks had events lately, from the log of all tasks together."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ from pagemill.store.tables import task_events, tasks
 class SqlTaskNotices:
     """`TaskNotices` on SQLite and PostgreSQL. Runs in the server process.
 
-    Unlike the log of one task, this one may pass over an event where two servers write to one PostgreSQL at the same
-    moment; the task's next event tells of it. It is for views that are refreshed, not for programs that count.
+    Unlike the log of one task, it may miss an event if two servers write to one PostgreSQL at the same moment; the
+    task's next event makes up for it. Use it for views that refresh, not for programs that count.
     """
 
     def __init__(self, database: Database) -> None:

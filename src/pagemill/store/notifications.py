@@ -1,9 +1,9 @@
-"""What other servers do on the same PostgreSQL, told at once.
+"""Immediate notifications of what other servers do on the same PostgreSQL.
 
     other server ── event of a task ──▶ task_events ── trigger: NOTIFY pagemill, 'task_id event' ──▶ LISTEN ── on_event
 
-Nothing depends on it: everything is looked for now and then as well, and a notice may be lost while the connection is.
-It only makes waiting short. On SQLite, where there is one server, there is nothing to listen to.
+Nothing depends on it: a regular poll finds everything too, and a lost connection may lose notices. It only shortens
+waiting. On SQLite there is only one server, and so nothing to listen to.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ logger = logging.getLogger(__name__)
 CHANNEL = "pagemill"
 CONNECT_AGAIN_AFTER = timedelta(seconds=1)
 KEEPALIVE = {"connect_timeout": "5", "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3"}
-"""A connection whose other end is gone without a word is noticed after 25 seconds."""
+"""A connection whose other end has vanished is noticed after 25 seconds."""
 
 
 class Notifications:
-    """Listens to one database, on a connection of its own, for as long as it is started. Runs in the server process.
+    """Listens to one database, on its own connection, from `start` to `stop`. Runs in the server process.
 
     Args:
-        url: The database, as `Database` takes it.
-        on_event: Called for every event of every task, whichever server it happened at.
-        on_connected: Called whenever listening begins (again); what happened before was not heard.
+        url: The database, as for `Database`.
+        on_event: Called for every event of every task, from all servers.
+        on_connected: Called whenever listening starts (again); earlier events may have been missed.
     """
 
     def __init__(
@@ -43,12 +43,12 @@ class Notifications:
         self._listening: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to listen; the connection is made in the background, and made again when it is lost."""
+        """Start to listen; it connects in the background, and reconnects when the connection is lost."""
         if not is_sqlite(self._url):
             self._listening = asyncio.create_task(self._listen_always(), name="notifications")
 
     async def stop(self) -> None:
-        """Listen no more; twice is no error."""
+        """Stop listening; stopping twice is no error."""
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.wait([self._listening])

@@ -1,6 +1,6 @@
-"""Webhooks that are to be delivered, in SQL.
+"""Webhooks for delivery, in SQL.
 
-A webhook about a task is written in the transaction that ends the task: neither can be without the other.
+The transaction that ends a task also writes its webhook, so neither exists without the other.
 """
 
 import json
@@ -17,11 +17,11 @@ from pagemill.store.database import Database, promising, reading, writing
 from pagemill.store.tables import webhook_deliveries
 
 KEPT_FOR = timedelta(days=7)
-"""How long what was delivered or given up can still be looked at."""
+"""How long delivered and failed messages are kept."""
 
 
 class SqlOutbox:
-    """`Outbox` on SQLite and PostgreSQL. Runs in the server process, and beside others of its kind."""
+    """`Outbox` on SQLite and PostgreSQL. Runs in the server process; several servers may run it at once."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -84,7 +84,7 @@ def _delivery(row: RowMapping) -> Delivery:
 
 
 def announce_end(connection: Connection, task: Task, *, now: datetime) -> None:
-    """Have the end of a task delivered to whom its sender named."""
+    """Queue a webhook about the end of a task for the receiver that its sender named."""
     url = task.options.webhook_url
     if url is None:
         return

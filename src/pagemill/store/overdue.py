@@ -1,7 +1,7 @@
 """Tasks that have waited too long, in SQL.
 
-How long a task waits is told by times on a clock that does not jump (`SteadyClock`). A task that was served a moment
-ago, by this server or another, no longer meets the conditions once its row is locked: whatever serves it writes there.
+Waiting times use a clock that does not jump (`SteadyClock`). A task that was served a moment ago, by this server or
+another, no longer meets the conditions once its row is locked, because whatever serves it writes there.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,7 +24,7 @@ LET_IN = (TaskStatus.RUNNING, TaskStatus.RETRYING)
 UNDER_WAY = (TaskStatus.QUEUED, *LET_IN)
 WATCHED = tuple(status for status in TaskStatus if status is not TaskStatus.CREATED and status not in FINAL_STATUSES)
 AT_ONCE = 100
-"""Most tasks that are ended in one transaction."""
+"""Most tasks to end in one transaction."""
 
 _IN_WORK = (
     select(task_pages.c.number)
@@ -36,7 +36,7 @@ _IN_WORK = (
 
 
 class SqlOverdueTasks:
-    """`OverdueTasks` on SQLite and PostgreSQL. Runs in the server process, and beside others of its kind."""
+    """`OverdueTasks` on SQLite and PostgreSQL. Runs in the server process; several servers may run it at once."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -103,7 +103,7 @@ def _expire(connection: Connection, row: RowMapping, now: datetime, is_gone: IsG
 def why_expired(
     task: Task, now: datetime, *, unserved_since: datetime | None, is_device_gone: bool = False
 ) -> tuple[TaskFailureReason, str]:
-    """What an overdue task is marked with."""
+    """The reason and message of an overdue task."""
     if task.deadline_at is not None and task.deadline_at <= now:
         read = f"{task.pages_done} of its {task.pages_total} pages were read"
         return TaskFailureReason.DEADLINE_EXCEEDED, f"The task missed its deadline; {read} and remain available."
@@ -134,7 +134,7 @@ def _late(now: datetime) -> ColumnElement[bool]:
 
 
 def _unserved(now: datetime, queue_timeout: timedelta | None) -> ColumnElement[bool]:
-    """Tasks that wait to be let in, and those let in of which no worker has begun on a page."""
+    """Waiting tasks, and running tasks on whose pages no worker has begun."""
     if queue_timeout is None:
         return false()
     return and_(tasks.c.status.in_(UNDER_WAY), tasks.c.unserved_since <= now - queue_timeout, ~_IN_WORK)

@@ -4,8 +4,8 @@
       ▲                 │ ├───────fail──▶ failed        every arrow away from `leased` names its fencing token;
       └──fail (retry), give back, rescue, text → OCR    a stale token changes nothing
 
-In a task that is being cancelled, what would be queued again is cancelled instead. A task is `retrying` from the end of
-a chunk that leaves only pages waiting for their next try, until one of them is leased.
+In a task that is being cancelled, pages are cancelled instead of queued again. A task is `retrying` from the end of a
+chunk that leaves only pages waiting for their next attempt, until one of them is leased.
 """
 
 from collections import Counter
@@ -299,7 +299,7 @@ class SqlPageQueue:
 
 
 def _backlog(rows: Sequence[RowMapping]) -> Backlog:
-    """One task's, from a row for each kind of its open pages; a page may name the device that its task has."""
+    """The backlog of one task, from a row for each kind of its open pages."""
     waiting: Counter[PageKind] = Counter()
     for row in rows:
         if row["waiting"]:
@@ -320,7 +320,7 @@ def _backlog(rows: Sequence[RowMapping]) -> Backlog:
 
 
 def _first_batch(pages: Sequence[Row[int, int, int, int]]) -> Sequence[Row[int, int, int, int]]:
-    """The pages to lease together: suspects go alone, so that a crash or want of memory blames nobody else."""
+    """The pages to lease together: suspects go alone, so that no other page is blamed for a crash or lack of memory."""
     if pages and _is_suspect(pages[0]):
         return pages[:1]
     return list(takewhile(lambda page: not _is_suspect(page), pages))

@@ -1,4 +1,4 @@
-"""What single pages read as, in SQL."""
+"""The results of single pages, in SQL."""
 
 from sqlalchemy import Connection, and_, select
 

@@ -1,4 +1,4 @@
-"""Everything that is kept in one database, each part by what it keeps."""
+"""All parts of the store over one database."""
 
 from pagemill.domain.ports import Clock
 from pagemill.store.database import Database
@@ -19,7 +19,7 @@ from pagemill.store.task_store import SqlTaskStore
 
 
 class StoreParts:
-    """The parts of the store over one database and one clock; what each does is said by its port."""
+    """The parts of the store over one database and one clock; each implements a port."""
 
     def __init__(self, database: Database, clock: Clock, *, queue: QueueConfig) -> None:
         self.queue = SqlTaskQueue(database, clock, config=queue)

@@ -1,4 +1,4 @@
-"""How page results are packed for the database."""
+"""Packs page results for the database."""
 
 import zlib
 
@@ -16,10 +16,10 @@ def pack(payload: bytes) -> tuple[str, bytes]:
 
 
 def unpack(codec: str, packed: bytes) -> bytes:
-    """What `pack` was given.
+    """Unpack the result of `pack`.
 
     Raises:
-        ValueError: The codec is one that this version does not know.
+        ValueError: This version does not know the codec.
     """
     if codec == ZLIB:
         return zlib.decompress(packed)

@@ -1,8 +1,8 @@
 """Pages that killed workers, by the content of their document and by what worked on them.
 
-The same page in another upload would do the same again, so for a while it is given up before it is tried. Another model
-set, another device or a larger limit may do better: there it is tried. Retrying a task's failed pages tries them all
-the same. What never fitted was never tried, so it is not kept here.
+The same page in another upload would do the same again, so for a while it fails without being tried. With another model
+set, on another device or under a larger limit it may succeed, and is tried. A retry of a task's failed pages also tries
+them. Pages that can never fit were never tried, so they are not in quarantine.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def quarantine(
 
 
 def give_up_quarantined(connection: Connection, new: NewTask, *, now: datetime) -> int:
-    """Mark a new task's quarantined pages as failed, with the reason they failed for before; returns how many."""
+    """Mark a new task's quarantined pages as failed, with the reason of their earlier failure; returns how many."""
     if not new.circumstances:
         return 0
     found = select(page_quarantine.c.page_number, page_quarantine.c.reason, page_quarantine.c.message).where(
@@ -58,7 +58,7 @@ def give_up_quarantined(connection: Connection, new: NewTask, *, now: datetime) 
 
 
 def prune_quarantine(connection: Connection, *, now: datetime) -> None:
-    """Forget what was quarantined long ago."""
+    """Delete old quarantine entries."""
     connection.execute(delete(page_quarantine).where(page_quarantine.c.created_at <= now - KEPT_FOR))
 
 

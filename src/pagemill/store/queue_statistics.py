@@ -1,4 +1,4 @@
-"""Numbers about the queue, for people: each from a few rows or from an index, since they are asked for every second."""
+"""Numbers about the queue, for users: each from a few rows or an index, because views read them every second."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ ENDED_BADLY = (TaskStatus.FAILED, TaskStatus.EXPIRED)
 LATELY = timedelta(hours=1)
 A_DAY = timedelta(days=1)
 MOST_TASKS = 300
-"""Latest tasks from which durations are told."""
+"""Number of latest tasks for durations."""
 MOST_IN_LINE = 200
 
 _LEFT = tasks.c.pages_total - tasks.c.pages_done - tasks.c.pages_failed
@@ -55,7 +55,7 @@ def _oldest_by_priority(connection: Connection, now: datetime) -> Mapping[int, t
 
 
 def _failures(connection: Connection, since: datetime) -> tuple[FailureGroup, ...]:
-    """Ids rise with time, so the highest is the newest."""
+    """Failures by reason. Ids rise with time, so the highest is the newest."""
     number = func.count()
     ended = select(tasks.c.failure_reason, number, func.max(tasks.c.task_id)).where(
         tasks.c.status.in_(ENDED_BADLY), tasks.c.finished_at >= since, tasks.c.failure_reason.is_not(None)
@@ -65,7 +65,7 @@ def _failures(connection: Connection, since: datetime) -> tuple[FailureGroup, ..
 
 
 def _line(connection: Connection) -> tuple[TaskInLine, ...]:
-    """By standing; callers take turns when tasks are let in, which may move those of equal priority."""
+    """Tasks by queue order. Callers take turns at admission, which may change the order among equal priorities."""
     waits = tasks.c.status == TaskStatus.QUEUED
     query = select(tasks.c.task_id, waits, _LEFT).where(tasks.c.status.in_((TaskStatus.QUEUED, *ACTIVE)))
     first = query.order_by(waits, tasks.c.queue_order, tasks.c.task_id).limit(MOST_IN_LINE)
@@ -73,7 +73,7 @@ def _line(connection: Connection) -> tuple[TaskInLine, ...]:
 
 
 def _groups(connection: Connection) -> tuple[TaskGroup, ...]:
-    """By what an operator asks for."""
+    """Tasks grouped by device, priority and engine."""
     engine = tasks.c.options[("recognition", "engine")].as_string()
     alike = (tasks.c.status, tasks.c.assigned_device, tasks.c.priority, engine)
     query = select(*alike, func.count()).where(tasks.c.status.in_((TaskStatus.QUEUED, *ACTIVE)))
@@ -100,7 +100,7 @@ def _page_seconds(since: datetime) -> Select[float | None]:
 
 
 def _durations(rows: Iterable[Row[datetime | None, datetime | None]]) -> list[timedelta]:
-    """Of rows of (later, earlier)."""
+    """The durations of rows of (later, earlier)."""
     return [_between(later, earlier) for later, earlier in rows if later is not None and earlier is not None]
 
 

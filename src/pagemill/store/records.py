@@ -1,4 +1,4 @@
-"""Rows of the database as values of the domain."""
+"""Converts rows of the database to values of the domain."""
 
 from sqlalchemy import RowMapping
 
@@ -7,7 +7,7 @@ from pagemill.domain.task.events import EventRecord
 from pagemill.domain.task.task import Rung, StoredDocument, Task, TaskOptions, TaskPage
 
 Values = dict[str, object]
-"""Column names and what is to be written there."""
+"""Column names and their values."""
 
 
 def document_of(row: RowMapping) -> StoredDocument:

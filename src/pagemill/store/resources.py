@@ -1,4 +1,4 @@
-"""What tasks hold, in SQL: each step is one transaction that writes the task's row and its log together."""
+"""The resources of tasks, in SQL: each step is one transaction that writes the task's row and its log together."""
 
 from collections.abc import Sequence
 

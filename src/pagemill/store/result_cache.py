@@ -1,6 +1,6 @@
-"""Pages that were read before: the same caller's, of the same content, with the same options, are not read again.
+"""Reuses pages that the same caller read before, from the same content with the same options.
 
-A result is shared by copying its rows: each task owns its results and may be deleted without the others noticing.
+It copies the rows of a result: each task owns its results, and deleting one does not affect the others.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from pagemill.version import __version__
 
 
 def cache_key(new: NewTask) -> str | None:
-    """What a task's pages may be found under by later tasks; None where they may not be."""
+    """The key under which later tasks find a task's pages; None if it shares none."""
     request = new.request
     if request.options.cache is CacheUse.OFF:
         return None
@@ -25,7 +25,7 @@ def cache_key(new: NewTask) -> str | None:
 
 
 def take_cached_pages(connection: Connection, new: NewTask, *, now: datetime) -> int:
-    """Mark those pages of a new task as done that were read before, with what they read as; returns how many."""
+    """Mark pages of a new task that were read before as done, with their results; returns how many."""
     if new.request.options.cache is not CacheUse.USE:
         return 0
     pages_of: defaultdict[str, list[int]] = defaultdict(list)
@@ -40,7 +40,7 @@ def take_cached_pages(connection: Connection, new: NewTask, *, now: datetime) ->
 
 
 def _newest_sources(connection: Connection, new: NewTask) -> list[tuple[int, str]]:
-    """For each page that was read before, the latest task that did."""
+    """For each page that was read before, the latest task that read it."""
     wanted = and_(task_pages.c.task_id == new.task_id, task_pages.c.number == page_results.c.page_number)
     query = (
         select(page_results.c.page_number, func.max(page_results.c.task_id))

@@ -1,4 +1,4 @@
-"""What has been kept long enough, and what nobody knows any more, in SQL."""
+"""Finds data that is old enough to delete, or that belongs to no task, in SQL."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,7 +14,7 @@ from pagemill.store.tables import task_metrics, tasks
 
 
 class SqlRetention:
-    """`Retention` on SQLite and PostgreSQL. Runs in the server process, and beside others of its kind."""
+    """`Retention` on SQLite and PostgreSQL. Runs in the server process; several servers may run it at once."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""How leased pages leave their lease: each step checks that the lease still holds the page, in the writing itself.
+"""Takes leased pages out of their lease; each write checks that the lease still holds the page.
 
 These functions run inside a write transaction of their caller, which locks the task before its pages.
 """
@@ -55,7 +55,7 @@ _ADD_RESULT = insert(page_results)
 
 
 def stale(lease: PageLease) -> StaleLease:
-    """The error of a worker that comes too late."""
+    """The error for a worker that is too late."""
     return StaleLease(
         f"Lease {lease.token} of task {lease.task_id} no longer holds the page; its work is dropped.",
         task_id=lease.task_id,
@@ -64,7 +64,7 @@ def stale(lease: PageLease) -> StaleLease:
 
 
 def lock_status(connection: Connection, lease: PageLease) -> TaskStatus:
-    """Lock the task of the lease: always before its pages, so that no two transactions wait for each other."""
+    """Lock the task of the lease, always before its pages, so that no two transactions wait for each other."""
     status: TaskStatus | None = connection.execute(_LOCK_STATUS, {"of_task": lease.task_id}).scalar_one_or_none()
     if status is None:
         raise stale(lease)
@@ -72,12 +72,12 @@ def lock_status(connection: Connection, lease: PageLease) -> TaskStatus:
 
 
 def waiting_state(status: TaskStatus) -> PageState:
-    """Where a page goes that is to be worked again: nowhere, if its task is being cancelled."""
+    """The next state of a page that needs more work: cancelled, if its task is being cancelled."""
     return PageState.CANCELLED if status is TaskStatus.CANCELLING else PageState.QUEUED
 
 
 def rows_of(lease: PageLease, pages: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
-    """Those of the pages that this lease still holds."""
+    """The rows of pages that this lease still holds."""
     return (
         task_pages.c.task_id == lease.task_id,
         task_pages.c.number.in_(pages),
@@ -98,7 +98,7 @@ def settle(connection: Connection, lease: PageLease, pages: Sequence[int], value
 
 
 def commit(connection: Connection, lease: PageLease, read: Sequence[PageRead], *, now: datetime) -> None:
-    """Mark pages done and store what they read as.
+    """Mark pages done and store their results.
 
     Raises:
         StaleLease: The lease does not hold all of them.
@@ -140,7 +140,7 @@ def _result(task_id: str, page: PageRead, fingerprint: str, now: datetime) -> Va
 
 
 def count_failure(failure: PageFailed, *, crashed: bool, rung: Rung | None, device: DeviceId | None) -> Values:
-    """What a failure adds to its page: an attempt, a crash, or a rung of the out-of-memory ladder and a device."""
+    """What a failure adds to its page: an attempt, a crash, or a rung of the out-of-memory ladder with a device."""
     why: Values = {"failure_reason": failure.reason, "failure_message": failure.message}
     if rung is not None:
         return {"rung": rung.value, **({"device": device} if device else {}), **why}
@@ -151,7 +151,7 @@ def count_failure(failure: PageFailed, *, crashed: bool, rung: Rung | None, devi
 def count(
     connection: Connection, lease: PageLease, *, now: datetime, done: int = 0, failed: int = 0, peak_bytes: int = 0
 ) -> None:
-    """Bring the task's counters, its peak and the time it was served up to date with pages, and lock it."""
+    """Update the task's counters, peak and time of service from its pages, and lock it."""
     peak_mb = -(-peak_bytes // MIB) or None
     counted: Values = {"more_done": done, "more_failed": failed, "peak_mb": peak_mb}
     values: Values = {"of_task": lease.task_id, **counted, "moment": now}

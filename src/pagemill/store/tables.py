@@ -1,4 +1,4 @@
-"""The tables, as they are after the newest migration.
+"""The tables after the newest migration.
 
     tasks ──┬── task_pages ── the unit of work: state, lease, fate of each page
             ├── page_results ── what finished pages read as, once for each set of options

@@ -1,13 +1,13 @@
 """The durable priority queue of tasks, in SQL.
 
-Ageing without ever touching a waiting row: a task with priority p counts as if it had been queued p ageing intervals
-earlier, and the task that counts as queued first is next. That order does not change while tasks wait, so it is one
-indexed column, `queue_order`. The bound: a task is overtaken only by tasks queued less than (their priority - its own)
-intervals after it; with priorities -100 … 100 and one minute nothing is overtaken by what comes 200 minutes later.
+Ageing never writes to a waiting row: a task with priority p counts as queued p ageing intervals earlier, and the task
+that counts as queued first is next. That order does not change while tasks wait, so it is one indexed column,
+`queue_order`. The bound: only tasks queued less than (their priority - its own) intervals after a task can overtake it.
+With priorities -100 … 100 and one minute, no task overtakes another that was queued 200 minutes earlier.
 
-Callers take turns: among waiting tasks of the priority that is next, the caller who was served the longest ago goes
-first. The bound: between two tasks of one caller, and before a caller's first, every other caller gets at most one of
-that priority, however many it has sent.
+Callers take turns: among waiting tasks of the next priority, the caller who was served the longest ago goes first. The
+bound: between two tasks of one caller, and before a caller's first, every other caller gets at most one task of that
+priority, however many it has sent.
 """
 
 import math
@@ -33,9 +33,9 @@ from pagemill.store.records import task_of
 from pagemill.store.tables import tasks
 
 MOST_ADMISSIONS = 20
-"""Latest admissions from which the pace of the queue is told."""
+"""Number of latest admissions that give the pace of the queue."""
 MOST_LOWERED = 10
-"""A task that comes back again and again sinks no lower than this below the priority it was sent with."""
+"""A task that returns to the queue repeatedly sinks at most this far below its original priority."""
 UNKNOWN_PACE = timedelta(seconds=60)
 
 
@@ -45,9 +45,9 @@ class QueueConfig:
 
     Attributes:
         max_queue_size: Most tasks that may wait.
-        enable_priority_queue: Whether priorities count; if not, first come first served.
-        quota: What one caller may have.
-        ageing_interval: Waiting so long raises a task's standing by one priority.
+        enable_priority_queue: Whether priorities count; if not, first come, first served.
+        quota: The quota of each caller.
+        ageing_interval: Waiting this long counts as one point of priority.
     """
 
     max_queue_size: int = 100
@@ -154,15 +154,15 @@ def enqueue(connection: Connection, task: Task, priority: int, *, config: QueueC
 
 
 def lowered(task: Task) -> int:
-    """The priority a task comes back with: one less, and never more than `MOST_LOWERED` below what it was sent with."""
+    """The priority of a returning task: one less, at most `MOST_LOWERED` below its original one."""
     return min(task.priority, max(task.priority - 1, task.options.priority - MOST_LOWERED))
 
 
 def check_room(connection: Connection, config: QueueConfig, *, now: datetime, wanted: int = 1) -> None:
-    """See that so many tasks may be queued more; the transaction must be serialised by `Lock.QUEUE_SIZE`.
+    """Check that the queue has room for this many tasks; `Lock.QUEUE_SIZE` must serialise the transaction.
 
     Raises:
-        QueueFull: They may not.
+        QueueFull: It has no room.
     """
     queued = _count_queued(connection)
     missing = queued + wanted - config.max_queue_size
@@ -184,19 +184,19 @@ def _waiting_for(device: DeviceId) -> tuple[ColumnElement[bool], ...]:
 
 
 def queue_order(now: datetime, priority: int, *, config: QueueConfig) -> datetime:
-    """The moment from which a task counts as queued: earlier by one ageing interval for each point of priority."""
+    """The time at which a task counts as queued: one ageing interval earlier for each point of priority."""
     return now - priority * config.ageing_interval if config.enable_priority_queue else now
 
 
 def retry_after(started: Sequence[datetime | None], now: datetime, *, places: int = 1) -> int:
-    """Seconds until so many places are likely to be free: the mean time between the latest admissions, 1 … 3600."""
+    """Seconds until this many places are likely to be free: the mean time between the latest admissions, 1 … 3600."""
     known = [moment for moment in started if moment is not None]
     pace = (now - min(known)) / len(known) if known else UNKNOWN_PACE
     return min(max(math.ceil(places * pace.total_seconds()), 1), 3600)
 
 
 def _last_served() -> ScalarSelect[int]:
-    """When a task of the same caller was let in last, as the number of that admission."""
+    """The number of the last admission of a task of the same caller."""
     others = tasks.alias()
     latest = select(func.coalesce(func.max(others.c.admission), 0))
     return latest.where(others.c.caller == tasks.c.caller).correlate(tasks).scalar_subquery()

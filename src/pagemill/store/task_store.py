@@ -1,4 +1,4 @@
-"""Tasks, their pages and what those read as, in SQL."""
+"""Tasks, their pages and results, in SQL."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
@@ -21,7 +21,7 @@ from pagemill.store.records import Values, page_of, task_of
 from pagemill.store.tables import page_results, task_pages, tasks
 
 RESULTS_AT_ONCE = 16
-"""Packed page results held in memory at a time while a result is read."""
+"""Most packed page results in memory at a time while reading a result."""
 
 
 class SqlTaskStore:

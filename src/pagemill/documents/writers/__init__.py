@@ -1,6 +1,6 @@
-"""Results as files. Pure Python, so that the server can write them: nothing here opens a document.
+"""Writes results to files. Pure Python, so that the server can do it: nothing here opens a document.
 
-A new format is one module and one line in `_WRITERS`; the conformance suite runs over all of them.
+A new format is one module and one line in `_WRITERS`; the conformance suite covers all of them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +26,7 @@ _WRITERS: tuple[Callable[[], ResultWriter], ...] = (
 
 
 class ResultWriters(Mapping[str, ResultWriter]):
-    """The writers by name, default first. Every look-up makes a new one, for a writer holds its result's state."""
+    """The writers by name, default first. Every look-up makes a new writer, because writers hold state."""
 
     def __init__(self) -> None:
         self._makers = {make().name: make for make in _WRITERS}

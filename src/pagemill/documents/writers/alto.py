@@ -1,4 +1,4 @@
-"""ALTO 4.3 XML (Library of Congress): pages, blocks, lines and strings with their places."""
+"""ALTO 4.3 XML (Library of Congress): pages, blocks, lines and strings with their positions."""
 
 from collections.abc import Iterable
 
@@ -31,7 +31,7 @@ UNREAD = "unread"
 
 
 class AltoWriter:
-    """One `Page` for each page; kinds of blocks are layout tags; places are pixels of the upright page."""
+    """One `Page` for each page; layout tags give the kinds of blocks; positions are pixels of the upright page."""
 
     name = "alto"
     media_type = "application/alto+xml"
@@ -65,7 +65,7 @@ class AltoWriter:
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
         """See `ResultWriter.unread`.
 
-        A `Page` of the class `unread`, marked as of the worst quality, with the reason as its detail.
+        A `Page` of the class `unread` with the worst quality, and the reason as its detail.
         """
         note = xml_text(f"Page {page_number} was not read: {one_line(message)} ({reason})")
         return _page(page_number, f'PAGECLASS="{UNREAD}" QUALITY="Missing" QUALITY_DETAIL="{note}"', [])
@@ -107,7 +107,7 @@ def _cell(cell: TableCell, block: Block, key: str) -> str:
 
 
 def _line(line: Line, key: str) -> str:
-    """The line; nothing where it has no word, for ALTO knows no empty lines."""
+    """The line; empty if it has no words, because ALTO has no empty lines."""
     words = "".join(_string(spaced, f"{key}_{at}") for at, spaced in enumerate(spaced_words(line), 1))
     if not words:
         return ""
@@ -123,7 +123,7 @@ def _string(spaced: SpacedWord, key: str) -> str:
 
 
 def _shape(polygon: Polygon) -> str:
-    """The outline where it says more than the upright rectangle does: for lines that are not level."""
+    """The outline of lines that are not level; the upright rectangle is enough for others."""
     box = Bounds.of(polygon)
     if all(x in (box.left, box.right) and y in (box.top, box.bottom) for x, y in polygon):
         return ""

@@ -1,4 +1,4 @@
-"""Tables as CSV (RFC 4180), to be opened by spreadsheets."""
+"""Tables as CSV (RFC 4180), for spreadsheets."""
 
 import csv
 import io
@@ -9,15 +9,14 @@ from pagemill.domain.page.page import Block, BlockKind, Page
 from pagemill.domain.task.results import ResultHeader
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins so may be run by a spreadsheet, whatever its quotes (OWASP, CSV injection)."""
+"""A spreadsheet may run a cell that begins like this, even in quotes (OWASP, CSV injection)."""
 
 
 class CsvWriter:
     """One row of the file for each row of a table; the first two fields are the page's and the table's number.
 
-    Where no table was recognised on a page, all its rows are taken for one table with the number 0: receipts and forms
-    come out as the rows they are. Cells that a spreadsheet would run are preceded by an apostrophe, unless they are
-    numbers.
+    A page without recognised tables gives all its rows as table 0, so receipts and forms keep their rows. An apostrophe
+    precedes cells that a spreadsheet would run, unless they are numbers.
     """
 
     name = "csv"
@@ -27,7 +26,7 @@ class CsvWriter:
     def begin(self, header: ResultHeader) -> bytes:
         """See `ResultWriter.begin`.
 
-        A byte order mark, without which spreadsheets do not know UTF-8, and the names of the first two fields.
+        A byte order mark, which spreadsheets need to recognise UTF-8, and the names of the first two fields.
         """
         del header
         return "\ufeffpage,table,cells\r\n".encode()
@@ -40,7 +39,7 @@ class CsvWriter:
         return "".join(_rows(block, page, 0) for block in page.blocks).encode()
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """See `ResultWriter.unread`. A row that says so."""
+        """See `ResultWriter.unread`. A row with the note."""
         return _written([str(page_number), "", f"was not read: {one_line(message)} ({reason})"]).encode(
             errors="replace"
         )

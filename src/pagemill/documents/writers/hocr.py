@@ -1,4 +1,4 @@
-"""hOCR 1.2 (kba.github.io/hocr-spec/1.2): an XHTML document with the place of every word."""
+"""hOCR 1.2 (kba.github.io/hocr-spec/1.2): an XHTML document with the position of every word."""
 
 from itertools import groupby
 
@@ -93,7 +93,7 @@ def _area(block: Block, key: str) -> str:
 
 
 def _table(block: Block, table: Table, key: str) -> str:
-    """The table as XHTML has it, which hOCR asks for; its lines stand in the cells."""
+    """The table in XHTML, as hOCR requires; its lines are in the cells."""
     rows = {row: list(cells) for row, cells in groupby(table.cells, key=lambda cell: cell.row)}
     written = (
         "<tr>" + "".join(_cell(cell, block, key) for cell in rows.get(row, ())) + "</tr>\n"

@@ -1,4 +1,4 @@
-"""HTML to be read: headings, paragraphs, lists and tables, without scripts, styles or links to anywhere."""
+"""HTML for reading: headings, paragraphs, lists and tables, without scripts, styles or links."""
 
 from collections.abc import Iterable
 from typing import assert_never
@@ -12,7 +12,7 @@ from pagemill.domain.task.results import ResultHeader
 
 
 class HtmlWriter:
-    """HTML 5; each page is a `section` with the id `page-N`. Nothing in it is loaded or run, whatever was read."""
+    """HTML 5; each page is a `section` with the id `page-N`. Nothing in it loads or runs, whatever the text says."""
 
     name = "html"
     media_type = "text/html; charset=utf-8"
@@ -31,7 +31,7 @@ class HtmlWriter:
         return _section(page.number, "".join(_written(block, page) for block in page.blocks if block.lines))
 
     def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """See `ResultWriter.unread`. A section that says so."""
+        """See `ResultWriter.unread`. A section with the note."""
         note = xml_text(f"Page {page_number} was not read: {one_line(message)} ({reason})")
         return _section(page_number, f"<p><strong>{note}</strong></p>\n")
 
@@ -80,7 +80,7 @@ def _paragraph(rows: list[list[str]]) -> str:
 
 
 def _item(rows: list[str]) -> str:
-    """A list of one item: which items make one list is not known before the page is over."""
+    """A list of one item, because the end of a list is unknown until the page ends."""
     item = list_item(rows[0])
     text = xml_text("\n".join((item.text, *rows[1:])))
     if item.number is not None:

@@ -1,4 +1,4 @@
-"""A table with its spans, as HTML has it; Markdown, which knows no spans, borrows it."""
+"""A table with spans in HTML; Markdown uses it too, because it has no spans."""
 
 from itertools import groupby
 
@@ -8,14 +8,14 @@ from pagemill.domain.page.page import Table, TableCell
 
 
 def html_table(table: Table) -> str:
-    """The table, a row of cells in a line."""
+    """The table, one row of cells per line."""
     rows = {row: "".join(map(_cell, cells)) for row, cells in groupby(table.cells, key=lambda cell: cell.row)}
     written = (f"<tr>{rows.get(row, '')}</tr>\n" for row in range(table.rows))
     return f"<table>\n{''.join(written)}</table>\n"
 
 
 def spans(cell: TableCell) -> str:
-    """The attributes that say how many rows and columns it takes."""
+    """The attributes for the rows and columns that a cell covers."""
     rows = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
     columns = f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""
     return rows + columns

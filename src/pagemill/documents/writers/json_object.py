@@ -7,11 +7,11 @@ from pagemill.domain.page.page import Page
 from pagemill.domain.task.results import ResultHeader
 
 SCHEMA = "pagemill/result/1"
-"""Names the layout of the file; it changes when a reader of the old layout could go wrong."""
+"""Names the layout of the file; it changes when programs could misread the new layout."""
 
 
 class JsonWriter:
-    """One object: `schema`, `document`, and `pages`, each as `Page` has it, with `status` "read" or "unread"."""
+    """One object: `schema`, `document`, and `pages`, each like `Page`, with `status` "read" or "unread"."""
 
     name = "json"
     media_type = "application/json"

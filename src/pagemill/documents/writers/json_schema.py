@@ -18,7 +18,7 @@ _TIME: JsonValue = {"type": ["string", "null"], "format": "date-time"}
 
 
 def result_schema() -> dict[str, JsonValue]:
-    """What a result in JSON looks like, in the version that its member `schema` names."""
+    """The JSON Schema of a result, in the version that its member `schema` names."""
     page = _open(Page.model_json_schema(mode="serialization", ref_template="#/$defs/{model}"))
     definitions = _members(page, "$defs")
     return {
@@ -65,7 +65,7 @@ def _document() -> JsonValue:
 
 
 def _read(page: dict[str, JsonValue]) -> JsonValue:
-    """The page model, and the mark that tells it from a page that was not read."""
+    """The page model, and the mark that distinguishes it from an unread page."""
     members: dict[str, JsonValue] = {"status": {"const": "read"}, **_members(page, "properties")}
     own = {key: value for key, value in page.items() if key != "$defs"}
     return {**own, "title": "ReadPage", "properties": members, "required": list(members)}
@@ -100,7 +100,7 @@ def _members(schema: dict[str, JsonValue], name: str) -> dict[str, JsonValue]:
 
 
 def _open(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """The schema without the ban on further members: a newer server may add some, which readers are to pass over."""
+    """The schema without the ban on more members: newer servers may add some, which programs must ignore."""
     return {key: _opened(value) for key, value in schema.items() if key != "additionalProperties"}
 
 

@@ -1,4 +1,4 @@
-"""Markdown: headings, paragraphs, lists and tables, each page under a mark that does not show."""
+"""Markdown: headings, paragraphs, lists and tables, each page after an invisible mark."""
 
 import re
 from typing import assert_never
@@ -10,10 +10,10 @@ from pagemill.domain.page.page import Block, BlockKind, Page, Table
 from pagemill.domain.task.results import ResultHeader
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$]")
-"""Characters that mean something wherever they stand; & starts an entity, ~ and | and $ belong to common extensions."""
+"""Characters with a meaning anywhere; & starts an entity, ~ and | and $ belong to common extensions."""
 
 _AT_START = re.compile(r"(?P<digits>\d{1,9})?(?P<mark>#{1,6}(?=\s|$)|[+=-]|(?<=\d)[.)](?=\s|$))")
-"""What means something at the start of a line only: headings, bullets, underlines and rules, numbered items."""
+"""Marks with a meaning only at the start of a line: headings, bullets, underlines and rules, numbered items."""
 
 _ESCAPED = r"\\\g<0>"
 
@@ -23,8 +23,8 @@ HARD_BREAK = "\\\n"
 class MarkdownWriter:
     """CommonMark; page marks are HTML comments, titles are headings of the second level, items are list items.
 
-    A table whose structure was recognised is a table with pipes (GitHub's extension), or HTML where cells span several
-    rows or columns, which no Markdown can say.
+    A recognised table has pipes (GitHub's extension), or is HTML if cells span several rows or columns, which Markdown
+    cannot express.
     """
 
     name = "markdown"
@@ -51,7 +51,7 @@ class MarkdownWriter:
 
 
 def escaped(text: str) -> str:
-    """Text that reads in Markdown as it stands, wherever a line of it begins."""
+    """Text that Markdown shows unchanged, wherever a line of it begins."""
     inline = _SPECIAL.sub(_ESCAPED, text)
     return _AT_START.sub(r"\g<digits>\\\g<mark>", inline, count=1) if _AT_START.match(inline) else inline
 
@@ -95,7 +95,7 @@ def _paragraph(rows: list[str], *, has_cells: bool) -> str:
 
 
 def _item(rows: list[str]) -> str:
-    """A list item, its own bullet or number made Markdown's; a paragraph where Markdown has no such mark ("(a)")."""
+    """A list item with its bullet or number in Markdown, or a paragraph if Markdown has no such mark ("(a)")."""
     first, *rest = rows
     item = list_item(first)
     if item.mark is None:

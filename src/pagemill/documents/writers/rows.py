@@ -1,4 +1,4 @@
-"""The visual rows of a block: cells that stand side by side are written side by side."""
+"""The visual rows of a block: cells side by side on the page are side by side in the file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ CELL_GAP = "  "
 def block_cells(block: Block, page: Page) -> list[list[str]]:
     """The block's rows from top to bottom, the cells of each from left to right.
 
-    Reading order is kept: a paragraph comes out as its lines, each a row of one cell. A table whose structure was
-    recognised comes out as its grid, empty places included.
+    It keeps the reading order: each line of a paragraph is a row with one cell. A recognised table gives its grid,
+    including empty places.
     """
     if block.table is not None:
         return [[one_line(text) for text in row] for row in block.table.grid]
@@ -28,19 +28,19 @@ def block_rows(block: Block, page: Page) -> Iterator[str]:
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks and form feeds, which mean something in the file."""
+    """The text without line breaks and form feeds, which have a meaning in the file."""
     return " ".join(text.split())
 
 
 @dataclass(frozen=True)
 class ListItem:
-    """The first row of a list's item, parted from its mark.
+    """The first row of a list item, and its mark.
 
     Attributes:
-        text: What follows the mark; the whole row where its mark is kept, such as "(a)".
+        text: The text after the mark, or the whole row if it keeps its mark, such as "(a)".
         is_bullet: Whether the mark was a bullet.
         number: The mark's number, for "1." and "1)".
-        mark: The mark as Markdown has it; None where it has none.
+        mark: The mark in Markdown; None if Markdown has none.
     """
 
     text: str
@@ -50,7 +50,7 @@ class ListItem:
 
 
 def list_item(row: str) -> ListItem:
-    """Part a list item's first row from its bullet or number."""
+    """Split a list item's first row from its bullet or number."""
     if bullet := BULLET.match(row):
         return ListItem(row[bullet.end() :], is_bullet=True, mark="-")
     number = NUMBER.match(row)

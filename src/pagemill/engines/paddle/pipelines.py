@@ -1,4 +1,4 @@
-"""PaddleOCR's pipelines behind one call. What they say becomes plain values here."""
+"""PaddleOCR's pipelines behind one call, which returns plain values."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from pagemill.engines.pixels import Pixels
 
 @dataclass(frozen=True)
 class RawPage:
-    """What a pipeline says of a page."""
+    """The result of a pipeline for a page."""
 
     lines: Sequence[RawLine]
     regions: Sequence[Region] = ()
@@ -33,9 +33,9 @@ def make_reader(pipeline: Pipeline, config: EngineConfig, folder: Path) -> Readi
     """The pipeline with its models loaded.
 
     Args:
-        pipeline: Which.
+        pipeline: The pipeline.
         config: Threads and settings.
-        folder: Where models are that no setting names.
+        folder: The folder of models without a setting.
     """
     arguments: dict[str, str | int | bool | None] = {
         "device": config.device.replace("cuda", "gpu"),

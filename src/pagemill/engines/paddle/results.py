@@ -1,4 +1,4 @@
-"""From the dictionaries of arrays that PaddleOCR's pipelines answer with to plain values."""
+"""Converts the results of PaddleOCR's pipelines, dictionaries of arrays, to plain values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from pagemill.engines.paddle.layout import Box, RawTable, region
 from pagemill.engines.paddle.lines import RawLine, Run
 
 Result = Mapping[str, Any]
-"""Texts and numbers, lists and arrays of them, as paddlex has it; not one of its members is typed."""
+"""Texts and numbers, and lists and arrays of them, as in paddlex, which has no types."""
 
 
 def lines_of(result: Result) -> list[RawLine]:
@@ -36,7 +36,7 @@ def tables_of(result: Result) -> list[RawTable]:
 
 
 def _runs_of(result: Result, lines: int) -> Sequence[Sequence[Run]]:
-    """The runs of letters of each line; none of any where the pipeline was not asked or does not say."""
+    """The runs of letters of each line; empty if the pipeline reports none."""
     texts, regions = result.get("text_word") or (), result.get("text_word_region") or ()
     if not len(texts) == len(regions) == lines:
         return [()] * lines

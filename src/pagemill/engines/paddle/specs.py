@@ -1,4 +1,4 @@
-"""How the server knows the engines that run on Paddle, without loading anything."""
+"""The server's description of the engines on Paddle, without loading anything."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,18 +12,18 @@ _TEXT_SEED = MemorySeed(base=MemoryNeed(660 * MIB), fixed=MemoryNeed(700 * MIB),
 """PP-OCRv4, two threads: a trimmed worker settled at 584 to 665 MiB; pages of A4 at 200 dpi added 577 to 691."""
 
 _STRUCTURE_SEED = MemorySeed(base=MemoryNeed(2200 * MIB), fixed=MemoryNeed(1800 * MIB), ram_per_pixel=6.0)
-"""Not measured: the models could not be had. Their files are about 1 GB, PaddleOCR's own 0.5; the first pages teach."""
+"""Not measured: we could not get the models. Their files take about 1 GB, PaddleOCR's 0.5; first pages correct it."""
 
 _TEXT_LANGUAGES = ("zh", "en")
 _STRUCTURE_LANGUAGES = ("zh", "zh-Hant", "en", "ja")
 
 
 def paddle_specs(options: Mapping[str, Options], environments: Path) -> tuple[EngineSpec, EngineSpec]:
-    """PP-StructureV3 and PaddleOCR's text pipeline as they are found here.
+    """PP-StructureV3 and PaddleOCR's text pipeline, as installed here.
 
     Args:
         options: `engines.<name>` of the settings.
-        environments: Where engines' environments are, each by its name.
+        environments: The folder of engines' environments.
     """
     environment = PaddleEnvironment.of(options.get(NAME, {}), environments)
     return (

@@ -1,11 +1,11 @@
-"""RapidOCR's PP-OCR models, on OpenVINO or on ONNX Runtime. Loaded in workers only.
+"""RapidOCR's PP-OCR models, on OpenVINO or on ONNX Runtime. Only workers load this.
 
     page image ── Detector ── line quads ── upright? ── Recogniser ── lines ── assembly ── Page
                   (models, tiles)          (orientation)  (batches)
                       └──────────── networks, on either runtime ┘
 
-The models, the post-processing of the detection map, the rectifying of line crops and the CTC decoding are RapidOCR's;
-runtimes, sizes, batches and the page's orientation are ours, because they decide memory and speed.
+The models, the post-processing of the detection map, the rectification of line crops and the CTC decoding come from
+RapidOCR. Runtimes, sizes, batches and the page's orientation are ours, because they decide memory and speed.
 """
 
 import os
@@ -22,7 +22,7 @@ __all__ = ["load", "load_on_cuda", "load_on_onnxruntime"]
 
 
 def load(config: EngineConfig) -> Engine:
-    """The `EngineFactory` of RapidOCR: on OpenVINO where that is installed, else on ONNX Runtime."""
+    """The `EngineFactory` of RapidOCR: on OpenVINO if it is installed, otherwise on ONNX Runtime."""
     return _load(NAME, config, runtime="openvino" if has_openvino() else "onnxruntime")
 
 

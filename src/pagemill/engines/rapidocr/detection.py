@@ -1,4 +1,4 @@
-"""Where the text lines stand."""
+"""Finds text lines."""
 
 import math
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ _FAINTEST = 8  # gray levels between paper and the faintest writing
 
 @dataclass(frozen=True)
 class DetectionLimits:
-    """How large the page image is when lines are looked for.
+    """The size of the page image for finding lines.
 
     Attributes:
-        pixels: At first it has no more pixels than this, whatever its shape; nor has any run of the network.
-        fine_pixels: It has no more than this when a second look is taken.
-        small_print: From this height of the lowest quarter of the lines on, pixels, the writing is large enough.
-        overlooked: From this share of letter-sized marks outside all lines on, lines were overlooked.
+        pixels: Most pixels of the first pass, for any shape, and of any run of the network.
+        fine_pixels: Most pixels of the second pass.
+        small_print: If the lowest quarter of the lines is at least this high, in pixels, the writing is large enough.
+        overlooked: If this share of letter-sized marks is outside all lines, the first pass overlooked lines.
     """
 
     pixels: int = 960 * 704
@@ -41,9 +41,9 @@ class DetectionLimits:
 class Detector:
     """Finds lines of text with RapidOCR's detection model.
 
-    A page is looked at small, which suits print of ordinary size. Where the lines found are low, or marks like letters
-    lie outside them, it is looked at again larger. A large image is cut into tiles and their maps are joined before
-    lines are made of them: memory is that of one tile.
+    The first pass uses a small image, which suits print of ordinary size. If its lines are low, or marks like letters
+    are outside them, a second pass uses a larger one. A large image is cut into tiles, whose maps are joined before
+    lines are made: it needs the memory of one tile.
     """
 
     def __init__(self, network: DetectionNetwork, limits: DetectionLimits) -> None:
@@ -59,7 +59,7 @@ class Detector:
         )
 
     def lines(self, pixels: Pixels) -> list[Quad]:
-        """The quadrilaterals around the lines of text, in no particular order, in pixels of the image."""
+        """The quadrilaterals around the text lines, in any order, in pixels of the image."""
         area = pixels.shape[0] * pixels.shape[1]
         scale = min(1.0, math.sqrt(self._limits.pixels / area))
         finer = min(1.0, math.sqrt(self._limits.fine_pixels / area))
@@ -109,7 +109,7 @@ def _low_height(quads: Sequence[Quad]) -> float:
 
 
 def _padded(bgr: Pixels) -> Pixels:
-    """The image on a canvas the network can halve, its edges drawn out so that no frame appears."""
+    """The image on a canvas that the network can halve, with extended edges so that no frame appears."""
     height, width = bgr.shape[:2]
     below, right = -height % _STRIDE, -width % _STRIDE
     return np.asarray(cv2.copyMakeBorder(bgr, 0, below, 0, right, cv2.BORDER_REPLICATE), dtype=np.uint8)

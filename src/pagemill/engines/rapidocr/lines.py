@@ -1,4 +1,4 @@
-"""What was read of a line, put back onto the page."""
+"""Maps the text of a line back to the page."""
 
 from pagemill.domain.page.page import Line, Point, Polygon, Word
 from pagemill.engines.rapidocr.recognition import ReadLine

@@ -1,4 +1,4 @@
-"""Marks of a letter's size on a page, counted to see whether lines of text were overlooked."""
+"""Counts marks of a letter's size on a page, to see whether text lines were overlooked."""
 
 from collections.abc import Sequence
 
@@ -20,8 +20,8 @@ def marks_outside(pixels: Pixels, quads: Sequence[Quad], *, scale: float) -> tup
 
     Args:
         pixels: The page.
-        quads: Lines of text found on it, in its pixels.
-        scale: The page is looked at at this scale; smaller letters than 4 pixels there are not seen.
+        quads: Text lines found on it, in its pixels.
+        scale: The scale of the search; letters smaller than 4 pixels at this scale are ignored.
     """
     gray = _gray(resized(pixels, max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))))
     ink = cv2.adaptiveThreshold(

@@ -1,7 +1,6 @@
-"""Where the networks' files are, and what a runtime makes of them.
+"""The files of the networks, and the interface of a runtime.
 
-Networks are handed files from the disk only, so RapidOCR's downloader is out of reach: a missing file is an error that
-names it.
+Networks get files only from the disk, so RapidOCR's downloader never runs: a missing file is an error that names it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,14 +29,14 @@ class ModelFiles:
 
 
 def model_files(config: EngineConfig, *, engine: str) -> ModelFiles:
-    """The files a profile runs on: those in RapidOCR's package; for `fast` the configured `det_model` and `rec_model`.
+    """The files of a profile: those in RapidOCR's package; for `fast`, the configured `det_model` and `rec_model`.
 
     Args:
         config: The profile and its settings.
-        engine: Name under which they are set.
+        engine: The engine's name in the settings.
 
     Raises:
-        EngineFailed: A file is not there; the message says how to get it.
+        EngineFailed: A file is missing; the message says how to get it.
     """
     return _fast_files(config, engine) if config.profile == FAST else _shipped_files()
 
@@ -68,7 +67,7 @@ def _package_folder() -> Path:
 
 
 COLUMN = 8
-"""Columns of a line's picture that become one column of letters."""
+"""Columns of a line's picture per column of letters."""
 
 NO_ALPHABET = (
     "The recognition model has no alphabet (metadata key `character`). Set rec_model of the engine to a model from "
@@ -78,7 +77,7 @@ NO_ALPHABET = (
 
 @dataclass(frozen=True)
 class Letters:
-    """What a recognition network made of a line, column by column.
+    """The output of a recognition network for a line, column by column.
 
     Attributes:
         indices: The likeliest letter of each column, as a place in the alphabet, 0 for none.

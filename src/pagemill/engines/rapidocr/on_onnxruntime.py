@@ -1,4 +1,4 @@
-"""The networks on ONNX Runtime: on the CPU everywhere, in the least memory; on a GPU with the build for CUDA."""
+"""The networks on ONNX Runtime: on any CPU with the least memory, and on a GPU with the build for CUDA."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
@@ -24,7 +24,7 @@ def networks(files: ModelFiles, *, threads: int) -> Networks:
 
 
 def networks_on_cuda(config: EngineConfig) -> NetworksFactory:
-    """What loads both networks on the GPU of the configuration.
+    """A function that loads both networks on the GPU of the configuration.
 
     Raises:
         DeviceUnavailable: This build of ONNX Runtime cannot use it.
@@ -48,8 +48,8 @@ def _networks(files: ModelFiles, threads: int, providers: Sequence[Provider], *,
 class _Session:
     """One ONNX model.
 
-    ONNX Runtime's arena extends by what is asked for, and `shrink` frees it. Detection so peaked at 212 MiB and took
-    0.11 s, against 339 MiB and 0.18 s with the C library's allocator in its place; recognition was not compared.
+    ONNX Runtime's arena grows by the requested size, and `shrink` frees it. This way detection peaked at 212 MiB and
+    took 0.11 s, against 339 MiB and 0.18 s with the C library's allocator; recognition was not compared.
     """
 
     def __init__(self, path: Path, providers: Sequence[Provider], *, threads: int, smallest: tuple[int, int]) -> None:
@@ -80,7 +80,7 @@ class _Session:
         self._session.run(None, {self._input: self._smallest}, self._shrinking)
 
     def metadata(self, key: str) -> str | None:
-        """What the model says of itself under this key."""
+        """The model's metadata under this key."""
         value = self._session.get_modelmeta().custom_metadata_map.get(key)
         return None if value is None else str(value)
 

@@ -1,7 +1,7 @@
 """The networks on OpenVINO: half the time of ONNX Runtime, in more memory.
 
-It computes in the fastest precision that the processor has (bfloat16 with AMX or AVX-512) and compiles kernels for
-every shape of input that it meets, some 25 to 50 ms and 6 MiB each; they are kept, since lines come in few shapes.
+OpenVINO uses the fastest precision of the processor (bfloat16 with AMX or AVX-512) and compiles kernels for every new
+input shape, some 25 to 50 ms and 6 MiB each. It keeps them, because lines have few shapes.
 """
 
 import sys
@@ -40,7 +40,7 @@ _MIDDLE = 127.5
 """Samples are taken as -1 … 1."""
 
 _MOST_STREAMS = 2
-"""Lines that are computed at once at most: each beside the first keeps kernels of its own."""
+"""Most lines to compute at once: each beside the first keeps its own kernels."""
 
 _LINES_AHEAD = 1
 """Lines that wait in the recognition network: one is cut out or decoded while the others are computed."""
@@ -73,9 +73,9 @@ class _Detection:
 
 
 class _Recognition:
-    """Reads two lines at once rather than one on all threads: layers this small are not worth dividing.
+    """Reads two lines at once instead of one on all threads, because such small layers are not worth dividing.
 
-    Tells the best letter of each column only: how likely all 18,710 are would be 6 MB a line to copy.
+    It returns only the best letter of each column: the probabilities of all 18,710 would be 6 MB per line.
     """
 
     def __init__(self, core: openvino.Core, path: Path, threads: int) -> None:

@@ -1,8 +1,8 @@
-"""Which way up a page stands, decided once for the page and by the recognition model itself.
+"""Finds which way up a page is, once per page and with the recognition model itself.
 
-Text that stands on its head was read with little confidence (0.37 to 0.73) on the 25 pages that the limits below were
-chosen on, text the right way up with much (from 0.79 on). So the lines read first serve as the sample, and an upright
-page, by far the most frequent, costs nothing; a classifier for each line costs time and turns lines that stood upright.
+On the 25 pages that gave the limits below, upside-down text had low confidence (0.37 to 0.73) and upright text high
+confidence (0.79 and more). So the first lines serve as the sample, and upright pages, by far the most frequent, cost
+nothing. A classifier for each line would cost time, and it turns some upright lines.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,8 +28,8 @@ def turn_to_upright(
 
     Args:
         sample: The page's longest lines.
-        read: What they were read as.
-        read_again: Reads strips; called only on suspicion.
+        read: Their text.
+        read_again: Reads strips; called only if the page may not be upright.
     """
     lines = [(strip, line) for strip, line in zip(sample, read, strict=True) if strip.aspect >= _LONG]
     if not lines:
@@ -45,7 +45,7 @@ def turn_to_upright(
 
 
 def _sideways_turn(as_is: float, flipped: float) -> int:
-    """A strip that runs down is read with its top to the left: read well, the page must be turned to the left."""
+    """The turn for a sideways page: strips that run down are read with their top at the left; if that works, left."""
     if max(as_is, flipped) < _JUST_READ:
         return 0  # upright characters set in columns, as in Chinese and Japanese books
     return 270 if as_is >= flipped else 90

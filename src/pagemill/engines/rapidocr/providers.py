@@ -1,7 +1,7 @@
-"""Which of ONNX Runtime's providers runs the networks, and with how little memory. Pure.
+"""Chooses ONNX Runtime's provider for the networks, with predictable memory. Pure.
 
-The CUDA provider's options keep its memory predictable: an arena that extends by what is asked for and not by powers of
-two, up to a limit of its own, convolutions chosen by a rule instead of by trying all of them with their workspaces.
+The CUDA provider's options keep its memory predictable: an arena that grows by the requested size instead of powers of
+two, up to its own limit, and convolutions chosen by a rule instead of by trying all of them with their workspaces.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ LIMIT_OPTION = "gpu_mem_limit_mb"
 """The setting `engines.rapidocr-cuda.gpu_mem_limit_mb`: most GPU memory of each of the two networks' arenas, MiB."""
 
 USUAL_LIMIT_MB = 1024
-"""Where nobody says: both arenas together are then within what is reserved for a page."""
+"""The default: both arenas together then fit into the reservation of a page."""
 
 REMEDY = (
     "Replace ONNX Runtime with its build for CUDA (`pip uninstall onnxruntime`, then `pip install onnxruntime-gpu`, "
@@ -28,7 +28,7 @@ REMEDY = (
 
 
 def cuda_providers(config: EngineConfig, available: Sequence[str]) -> list[Provider]:
-    """CUDA on the device of the configuration, then the CPU for what CUDA has no kernel for.
+    """CUDA on the device of the configuration, then the CPU for operations without a CUDA kernel.
 
     Args:
         config: Its device is "cuda:N"; its options may limit the memory.
@@ -50,7 +50,7 @@ def cuda_providers(config: EngineConfig, available: Sequence[str]) -> list[Provi
 
 
 def check_in_use(in_use: Sequence[str]) -> None:
-    """ONNX Runtime silently goes on without a provider whose libraries it cannot load; that is not what was asked for.
+    """Check that CUDA is in use: ONNX Runtime silently ignores a provider whose libraries it cannot load.
 
     Raises:
         DeviceUnavailable: CUDA is not among the providers of a session.

@@ -1,4 +1,4 @@
-"""What the text lines say."""
+"""Reads text lines."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ _LADDER = _ladder()
 
 @dataclass(frozen=True)
 class ReadWord:
-    """A word and where it stands along its line: 0 is the line's start, 1 its end."""
+    """A word and its position along its line: 0 is the line's start, 1 its end."""
 
     text: str
     start: float
@@ -53,8 +53,8 @@ class ReadLine:
 class Recogniser:
     """Reads lines with RapidOCR's recognition model.
 
-    A runtime prepares itself for every shape of input it meets, so that there are few: a line is stretched or pressed
-    by up to 12 % to a width on a ladder, which costs less accuracy than padding it.
+    A runtime prepares for every new input shape, so there must be few: a line is scaled by up to 12 % to one of a few
+    widths, which costs less accuracy than padding.
     """
 
     def __init__(self, network: RecognitionNetwork) -> None:
@@ -62,7 +62,7 @@ class Recogniser:
         self._decode = CTCLabelDecode(character=network.characters())
 
     def read(self, strips: Sequence[LineStrip], *, batch_size: int) -> list[ReadLine]:
-        """Read lines, in the order given, at most `batch_size` in a run; the widest first, and with them the peak."""
+        """Read lines, at most `batch_size` in a run, the widest first, and return them in their order."""
         widths = [input_width(strip.aspect) for strip in strips]
         order = sorted(range(len(strips)), key=lambda index: -widths[index])
         pictures = (_picture(strips[index], widths[index]) for index in order)
@@ -70,7 +70,7 @@ class Recogniser:
         return [lines[index] for index in range(len(strips))]
 
     def shrink(self) -> None:
-        """Free what the last page needed; called between pages."""
+        """Free the memory of the last page; call it between pages."""
         self._network.shrink()
 
     def _decoded(self, letters: Letters) -> ReadLine:
@@ -85,7 +85,7 @@ def _picture(strip: LineStrip, width: int) -> Pixels:
 
 
 def input_width(aspect: float) -> int:
-    """Columns a line of this width over height is read at: of those on the ladder the nearest in proportion."""
+    """The input width, in columns, for a line with this ratio of width to height: the nearest allowed one."""
     exact = aspect * _HEIGHT
     above = bisect_left(_LADDER, exact)
     if above in (0, len(_LADDER)):

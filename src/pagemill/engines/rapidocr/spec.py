@@ -1,4 +1,4 @@
-"""How the server knows RapidOCR, without loading it (docs/decisions/0010-two-runtimes-for-rapidocr.md)."""
+"""The server's description of RapidOCR, without loading it (docs/decisions/0010-two-runtimes-for-rapidocr.md)."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,7 +21,7 @@ Options = Mapping[str, str | int | float | bool]
 ONE_BY_ONE = 1
 """Lines in one run on the CPU: with eight, ONNX Runtime took 27 to 322 MiB more a page and was at most 6 % faster."""
 CUDA_BATCH = 8
-"""Lines in one run on a GPU. Not measured, for want of one; a single line leaves most of it idle."""
+"""Lines in one run on a GPU. Not measured, because we had none; a single line leaves most of it idle."""
 
 _ONNXRUNTIME_SEED = MemorySeed(base=MemoryNeed(190 * MIB), fixed=MemoryNeed(145 * MIB), ram_per_pixel=6.5)
 """From 25 upright pages of 0.4 to 36 megapixels and three turned ones, two threads: a trimmed worker settled at 178 to
@@ -41,19 +41,19 @@ _CUDA_SEED = MemorySeed(
     ram_per_pixel=6.5,
     batch_size=CUDA_BATCH,
 )
-"""Not measured, for want of a GPU: CUDA's and cuDNN's libraries and context, both networks, and on a page two arenas at
-their usual limit. Set high, since a worker over its promise is ended; the first pages teach what it really takes."""
+"""Not measured, because we had no GPU: CUDA's and cuDNN's libraries and context, both networks, and for a page two
+arenas at their default limit. Set high, because the guard ends a worker over its reservation; pages correct it."""
 
 _TINY_LANGUAGES = (
     "zh", "en", "af", "az", "bs", "ca", "cs", "cy", "da", "de", "es", "et", "eu", "fi", "fr", "ga", "gl", "hr", "hu",
     "id", "is", "it", "ku", "la", "lb", "lt", "lv", "mi", "ms", "mt", "nl", "no", "oc", "pl", "pt", "qu", "rm", "ro",
     "sk", "sl", "sq", "sr-Latn", "sv", "sw", "tl", "tr", "uz", "vi",
 )  # fmt: skip
-"""What one set of PP-OCRv6 weights reads, all at once; RapidOCR's model list says so."""
+"""The languages of one set of PP-OCRv6 weights, according to RapidOCR's model list."""
 
 
 def rapidocr_specs(options: Mapping[str, Options]) -> tuple[EngineSpec, ...]:
-    """RapidOCR on the runtime that suits this machine, then on ONNX Runtime whatever is installed, then on a GPU.
+    """RapidOCR on the best runtime for this machine, then on ONNX Runtime, then on a GPU.
 
     Args:
         options: `engines.<name>` of the settings.
@@ -75,12 +75,12 @@ def rapidocr_specs(options: Mapping[str, Options]) -> tuple[EngineSpec, ...]:
 
 
 def fast_models(options: Options) -> tuple[Path, Path]:
-    """The files of the profile `fast`, detection and recognition, as its user named them."""
+    """The files of the profile `fast`, detection and recognition, from the settings."""
     return Path(str(options.get("det_model", ""))), Path(str(options.get("rec_model", "")))
 
 
 def fast_models_missing(options: Options, *, engine: str) -> str:
-    """What to do where they are not there; empty where they are."""
+    """What to do if they are missing; empty if they exist."""
     if all(path.is_file() for path in fast_models(options)):
         return ""
     return (
@@ -92,12 +92,12 @@ def fast_models_missing(options: Options, *, engine: str) -> str:
 
 
 def has_openvino() -> bool:
-    """Whether OpenVINO is installed; it is looked for, not loaded."""
+    """Whether OpenVINO is installed; this does not load it."""
     return find_spec("openvino") is not None
 
 
 def has_cuda() -> bool:
-    """Whether the build of ONNX Runtime that can use GPUs is installed; it is looked for, not loaded."""
+    """Whether the build of ONNX Runtime for GPUs is installed; this does not load it."""
     try:
         return bool(version("onnxruntime-gpu"))
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Pictures of single lines, cut from the page when they are needed: all of them at once would outweigh the page."""
+"""Pictures of single lines, cut from the page on demand: all at once would need more memory than the page."""
 
 import math
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class LineStrip:
 
     Attributes:
         page: The whole page.
-        quad: Where the line stands on it.
+        quad: The line's corners on the page.
         upside_down: Whether to turn its picture by 180 degrees.
     """
 
@@ -37,7 +37,7 @@ class LineStrip:
 
     @cached_property
     def runs_down(self) -> bool:
-        """Whether the line stands taller than wide, so that its picture is laid down, its top to the left."""
+        """Whether the line is taller than wide, so that its picture is turned with its top to the left."""
         width, height = self._sides
         return height >= _LAID_DOWN_FROM * width
 
@@ -79,7 +79,7 @@ class LineStrip:
         return np.array(corners, dtype=np.float32)
 
     def flipped(self) -> "LineStrip":
-        """The same line, its picture turned by 180 degrees."""
+        """The same line with its picture turned by 180 degrees."""
         return replace(self, upside_down=not self.upside_down)
 
     @cached_property
@@ -89,7 +89,7 @@ class LineStrip:
 
 
 def pieces(strip: LineStrip) -> Iterator[LineStrip]:
-    """The strip itself or, where it is too long for one run of the model, its parts, cut between words."""
+    """The strip itself or, if it is too long for one run of the model, its parts, cut between words."""
     count = math.ceil(strip.aspect / LONGEST)
     cuts = _gaps(strip.picture(), count) if count > 1 else []
     for start, end in pairwise([0.0, *cuts, 1.0]):

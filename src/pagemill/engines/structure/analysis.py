@@ -1,4 +1,4 @@
-"""The analyser: a page as it was read, and its image, to the page with kinds and tables. Runs in a worker."""
+"""The analyser: turns a page that was read, and its image, into the page with kinds and tables. Runs in a worker."""
 
 import gc
 import math
@@ -21,7 +21,7 @@ from pagemill.engines.structure.layout import HEIGHT, WIDTH, LayoutModel
 from pagemill.engines.structure.tables import TableModel
 
 _MARGIN = 8
-"""Pixels around a table that are shown to the table model: its outermost lines are often on the edge."""
+"""Pixels around a table for the table model, because its outermost lines are often on the edge."""
 
 
 def load(*, threads: int) -> StructureAnalyser:
@@ -48,7 +48,7 @@ class Analyser:
         self._loaded: _Models | None = _Models(LayoutModel(threads=threads), TableModel(threads=threads))
 
     def warm_up(self) -> None:
-        """One run of each model, so that what they allot at first is there."""
+        """Run each model once, so that it makes its first allocations."""
         paper = np.full((HEIGHT, WIDTH), 255, dtype=np.uint8)
         self._models().layout.regions(paper)
         self._models().table.cells(paper)
@@ -110,7 +110,7 @@ def _scaled(region: Region, scale: tuple[float, float]) -> Region:
 
 
 def _moved(cell: GridCell, left: int, top: int, scale: tuple[float, float]) -> GridCell:
-    """From the table's image to the page."""
+    """Map coordinates of the table's image to the page."""
     across, down = scale
     return replace(
         cell,

@@ -1,4 +1,4 @@
-"""Where text, titles, tables and figures are."""
+"""Finds text, titles, tables and figures."""
 
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from pagemill.engines.pixels import Pixels, as_bgr, resized
 from pagemill.engines.structure.models import Network, package_file
 
 WIDTH, HEIGHT = 608, 800
-"""The size the model looks at a page in, whatever its shape."""
+"""The input size of the model, for pages of any shape."""
 
 _LEAST_CONFIDENCE = 0.4
 _MOST_OVERLAP = 0.5
@@ -42,7 +42,7 @@ class LayoutModel:
         self._decode = PPPostProcess(self._network.names(), _LEAST_CONFIDENCE, _MOST_OVERLAP)
 
     def regions(self, pixels: Pixels) -> list[Region]:
-        """What it sees on an upright page, in pixels of the image; regions may overlap."""
+        """The regions of an upright page, in pixels of the image; they may overlap."""
         image = self._prepare(as_bgr(resized(pixels, WIDTH, HEIGHT)))
         boxes, scores, names = self._decode(pixels.shape[:2], image, self._network(image))
         return [

@@ -19,7 +19,7 @@ def package_file(package: str, name: str) -> Path:
     """A model file that ships inside a package, found without importing it.
 
     Raises:
-        EngineFailed: Package or file is not there; the message says how to get it.
+        EngineFailed: The package or file is missing; the message says how to get it.
     """
     spec = find_spec(package)
     folders = spec.submodule_search_locations if spec is not None else None
@@ -54,10 +54,10 @@ class Network:
         return [np.asarray(output, dtype=np.float32) for output in outputs]
 
     def names(self) -> list[str]:
-        """What the model's classes or tokens are called, in order.
+        """The names of the model's classes or tokens, in order.
 
         Raises:
-            EngineFailed: The model does not say.
+            EngineFailed: The model does not name them.
         """
         listed = self._session.get_modelmeta().custom_metadata_map.get("character")
         if listed is None:

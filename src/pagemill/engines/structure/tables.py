@@ -1,4 +1,4 @@
-"""Rows, columns and spans of a table."""
+"""Finds rows, columns and spans of a table."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from pagemill.engines.pixels import Pixels, as_bgr, resized
 from pagemill.engines.structure.models import Network, package_file
 
 SIDE = 488
-"""The model looks at a table in a square of so many pixels."""
+"""Side of the model's square input, pixels."""
 
 
 class TableModel:
@@ -23,7 +23,7 @@ class TableModel:
         self._grid = TableMatch()
 
     def cells(self, pixels: Pixels) -> list[GridCell]:
-        """The cells of the table that fills this image, in its pixels; none where the model sees no whole table."""
+        """The cells of the table that fills this image, in its pixels; none if the model sees no complete table."""
         height, width = pixels.shape[:2]
         scale = SIDE / max(height, width)
         small = resized(pixels, max(1, round(width * scale)), max(1, round(height * scale)))

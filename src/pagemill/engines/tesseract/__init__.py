@@ -1,10 +1,10 @@
-"""Tesseract through tesserocr, which carries the library; languages are data files of the system.
+"""Tesseract through tesserocr, which contains the library; languages are data files of the system.
 
 page image ── gray ── turned ── Tesseract ── words ── lines ── assembly ── Page
                          ▲            │ unclear, or sideways?
                          └────────────┘ orientation: once more, another way up
 
-Loaded in workers only.
+Only workers load this.
 """
 
 import os
@@ -17,7 +17,7 @@ __all__ = ["load"]
 
 
 def load(config: EngineConfig) -> Engine:
-    """The `EngineFactory` of Tesseract: data read, one small image recognised."""
+    """The `EngineFactory` of Tesseract: it reads the data and recognises one small image."""
     # a Tesseract that was built with OpenMP reads this when it is first imported, and never again
     os.environ["OMP_THREAD_LIMIT"] = str(config.threads)
     with engine_errors(doing=f"Loading the engine {NAME}/{config.profile}"):

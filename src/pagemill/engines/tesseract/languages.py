@@ -1,4 +1,4 @@
-"""Which languages Tesseract has here: pure look-ups in the folder of its data files, for the server and for workers."""
+"""Tesseract's languages on this machine: only look-ups in its data folder, for the server and for workers."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -31,35 +31,35 @@ _TABLE = """
     uzb_cyrl:uz-Cyrl vie:vi yid:yi yor:yo
 """
 _CODES: Mapping[str, str] = dict(pair.split(":") for pair in _TABLE.split())
-"""Tesseract's names and the codes they go by here; a name that is not in it goes by itself."""
+"""Tesseract's names and our codes for them; a name that is missing here is its own code."""
 
 _NAMES: Mapping[str, str] = {code: name for name, code in _CODES.items()}
 DEFAULT = "en"
 
 
 def data_folder(options: Mapping[str, object]) -> Path | None:
-    """Where the data files are: the folder that is set, else the first of the usual ones that has a language."""
+    """The folder of the data files: from the settings, or else the first usual one with a language."""
     if OPTION in options:
         return Path(str(options[OPTION]))
     return next((folder for folder in map(Path, _FOLDERS) if _names_in(folder)), None)
 
 
 def languages_in(folder: Path | None) -> tuple[str, ...]:
-    """Codes of the languages whose data files are there, sorted."""
+    """Codes of the installed languages, sorted."""
     return () if folder is None else tuple(sorted(_CODES.get(name, name) for name in _names_in(folder)))
 
 
 def default_languages(languages: Iterable[str]) -> tuple[str, ...]:
-    """What is read where a task names no language: English if it is there, else the first that is."""
+    """The languages for a task that names none: English if it is installed, otherwise the first installed one."""
     known = sorted(languages)
     return (DEFAULT,) if DEFAULT in known else tuple(known[:1])
 
 
 def data_files(options: Mapping[str, object], codes: Iterable[str]) -> tuple[Path, list[str]]:
-    """The folder of the data files, and those of these languages (none: the default ones) by Tesseract's names.
+    """The folder of the data files, and Tesseract's names for these languages (none: the default ones).
 
     Raises:
-        EngineFailed: One is not there; the message says how to get it.
+        EngineFailed: A data file is missing; the message says how to get it.
     """
     folder = data_folder(options)
     there = frozenset() if folder is None else _names_in(folder)
@@ -72,7 +72,7 @@ def data_files(options: Mapping[str, object], codes: Iterable[str]) -> tuple[Pat
 
 
 def how_to_get(codes: Iterable[str], folder: Path | None) -> str:
-    """What to do about languages whose data files are missing."""
+    """What to do about languages without data files."""
     wanted = [_NAMES.get(code, code) for code in codes]
     packages = " ".join(f"tesseract-ocr-{name.replace('_', '-')}" for name in wanted)
     place = f"into {folder}" if folder is not None else f"into a folder and name it in engines.tesseract.{OPTION}"

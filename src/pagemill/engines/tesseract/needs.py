@@ -1,7 +1,7 @@
-"""What Tesseract takes of memory, measured: the server reserves it, the worker asks for it before it reads.
+"""The memory that Tesseract needs, as measured: the server reserves it, and the worker tests it before it reads.
 
-One thread: a trimmed worker held 82 MiB with English and 125 with Chinese beside it. 20 pages of 0.5 to 40 megapixels
-(flatbed scans, print, noise, small print, a turned page) added 4 to 17 bytes a pixel, most for the smallest.
+One thread: a trimmed worker held 82 MiB with English, and 125 MiB with English and Chinese. 20 pages of 0.5 to 40
+megapixels (flatbed scans, print, noise, small print, a turned page) added 4 to 17 bytes a pixel, most for the smallest.
 """
 
 from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
@@ -19,5 +19,5 @@ SEED = MemorySeed(
 
 
 def reading_bytes(pixels: int) -> int:
-    """What reading a page of so many pixels takes beside a loaded worker and the page's image."""
+    """The memory for reading a page with this many pixels, without the loaded worker and the page's image."""
     return _FIXED_BYTES + int(_BYTES_PER_PIXEL * pixels)

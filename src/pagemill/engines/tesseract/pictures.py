@@ -1,4 +1,4 @@
-"""Page images as Tesseract takes them: gray, one byte a pixel, and no side longer than it can count."""
+"""Page images in the form for Tesseract: gray, one byte per pixel, and no side longer than it can count."""
 
 import numpy as np
 from PIL import Image
@@ -6,13 +6,13 @@ from PIL import Image
 from pagemill.domain.page.image import PageImage
 
 LONGEST_SIDE = 32_000
-"""Tesseract counts pixels of a side in 16 bits."""
+"""Tesseract counts the pixels of a side in 16 bits."""
 
 _TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
 
 
 def gray_picture(image: PageImage) -> Image.Image:
-    """The page without colours; gray pages are not copied."""
+    """The page in gray; gray pages are not copied."""
     pixels = np.asarray(image.data)
     if image.channels == 1:
         return Image.fromarray(pixels.reshape(image.height_px, image.width_px))
@@ -25,7 +25,7 @@ def turned(picture: Image.Image, degrees: int) -> Image.Image:
 
 
 def within_limits(picture: Image.Image) -> tuple[Image.Image, float]:
-    """The picture, smaller where a side is too long, and how many of its pixels one of the result's stands for."""
+    """The picture, reduced if a side is too long, and the scale factor back to the original."""
     scale = max(1.0, max(picture.size) / LONGEST_SIDE)
     if scale == 1.0:
         return picture, scale

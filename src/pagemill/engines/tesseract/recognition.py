@@ -1,4 +1,4 @@
-"""A picture's lines, as Tesseract reads them."""
+"""Reads the lines of a picture with Tesseract."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _LEAST_DPI = 70  # Tesseract takes less for a mistake and complains
 
 @dataclass(frozen=True)
 class _ReadWord:
-    """A word, how it begins and where it stands."""
+    """A word, how it begins, and its box."""
 
     text: str
     begins_line: bool
@@ -46,10 +46,10 @@ class Recogniser:
         self._api.SetVariable("debug_file", "/dev/null")
 
     def lines(self, picture: Image.Image, *, dpi: float | None) -> list[Line]:
-        """The picture's lines, in no particular order, in its pixels.
+        """The picture's lines, in any order, in its pixels.
 
         Raises:
-            MemoryError: There is not memory enough for a picture of this size.
+            MemoryError: There is not enough memory for a picture of this size.
             EngineFailed: Tesseract gave up.
         """
         fitting, scale = within_limits(picture)
@@ -66,14 +66,14 @@ class Recogniser:
             self._api.Clear()
 
     def close(self) -> None:
-        """Let go of the data."""
+        """Unload the data."""
         self._api.End()
 
 
 def _ask_for_memory(picture: Image.Image) -> None:
-    """Ask for what reading will take and give it back, untouched: where that fails, nothing is begun.
+    """Allocate the memory for reading and free it untouched: if that fails, reading does not start.
 
-    Leptonica goes on without an image that it could not allocate; Tesseract then crashes or, worse, reads nothing.
+    Leptonica continues without an image that it could not allocate; Tesseract then crashes or, worse, reads nothing.
     """
     np.empty(reading_bytes(picture.width * picture.height), dtype=np.uint8)
 

@@ -1,4 +1,4 @@
-"""How the server knows Tesseract: by its data files and its package, without loading it."""
+"""The server's description of Tesseract, from its data files and its package, without loading it."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from pagemill.engines.tesseract.needs import SEED
 
 
 def tesseract_spec(options: Mapping[str, str | int | float | bool]) -> EngineSpec:
-    """The engine with the languages whose data files are there now; `options` are its settings."""
+    """The engine with its installed languages; `options` are its settings."""
     folder = data_folder(options)
     languages = languages_in(folder)
     profile = EngineProfile(
