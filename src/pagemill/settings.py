@@ -103,7 +103,7 @@ class ServerSettings(_Section):
     allowed_hosts: tuple[str, ...] = ()
     """Host names that clients may use, beside IP addresses and names without a dot; "*" allows any."""
     idle_timeout_seconds: Seconds = 15
-    """A connection that waits this long for a complete request head is closed."""
+    """Close a connection that waits this long for a complete request head."""
     max_connections: Count = 1000
     """Most connections at the same time, if the limit on open files allows them. When all are taken, the connection
     that has waited longest for a request is closed."""
@@ -290,7 +290,9 @@ def load_settings(file: Path | None = None, *, overrides: Mapping[str, object] |
     except ValidationError as error:
         raise InvalidSettings(_explain(error, path)) from error
     except RecursionError:
-        raise InvalidSettings(f"The settings cannot be read ({path or 'environment'}): nested too deeply.") from None
+        raise InvalidSettings(
+            f"Pagemill cannot read the settings ({path or 'environment'}): nested too deeply."
+        ) from None
     except (yaml.YAMLError, SettingsError, ValueError, TypeError) as error:
         raise InvalidSettings(f"Pagemill cannot read the settings ({path or 'environment'}): {error}") from error
 

@@ -122,7 +122,7 @@ def test_an_image_too_large_to_decode_is_refused_with_the_numbers(tmp_path: Path
     with path.open("ab") as file:
         file.write((60_000).to_bytes(2, "little") * 2 + b"\1\0\1\0" + bytes(6))
     assert inspect_document(path).page_sizes == (PageSize(60_000, 60_000),)
-    with pytest.raises(PageUnreadable, match="60000 x 60000 pixels and takes 3,433 MiB decoded, where 384 MiB"):
+    with pytest.raises(PageUnreadable, match="60000 x 60000 pixels and takes 3,433 MiB decoded; the limit is 384 MiB"):
         rendered(path)
 
 

@@ -4,7 +4,7 @@
         task = client.wait(client.submit("scan.pdf", pages="1-3"))
         print(client.result(task, "markdown").text)
 
-What can go wrong: the tree in `pagemill.client.errors`.
+For errors, see the tree in `pagemill.client.errors`.
 """
 
 from pagemill.client.clients import DEFAULT_SERVER, AsyncClient, Client

@@ -1,4 +1,4 @@
-"""Documents that are sent together, and what can be done to them and known of them together."""
+"""Calls about batches of documents."""
 
 import uuid
 from collections.abc import AsyncGenerator, Sequence
@@ -29,15 +29,16 @@ class BatchCalls(Following):
     async def submit_batch(
         self, documents: Sequence[Document], *, idempotency_key: str | None = None, **options: Unpack[SubmitOptions]
     ) -> BatchWire:
-        """Send several documents, all to be read alike; all are taken or none, however often they are sent.
+        """Send several documents with the same options. The service accepts all or none, even if a call is repeated.
 
         Args:
             documents: Paths, bytes, or open files.
             idempotency_key: As for `submit`.
-            options: Likewise, for all of them.
+            options: As for `submit`, for all documents.
 
         Raises:
-            RequestRejected: Some cannot be read (`documents_refused`), or there are too many (`batch_too_large`).
+            RequestRejected: Some documents cannot be read (`documents_refused`), or there are too many
+                (`batch_too_large`).
             ClientError: As for `submit`.
         """
         uploads = await self._transport.offload(lambda: [Upload(each) for each in documents])
@@ -52,7 +53,7 @@ class BatchCalls(Following):
         return parse_answer(await self._send(request), BatchWire)
 
     async def batch(self, batch: BatchRef) -> BatchWire:
-        """The batch as it stands."""
+        """The batch as it is now."""
         return await self._get(_path_of(batch), BatchWire)
 
     async def batches(self, *, at_once: int = TASKS_AT_ONCE) -> AsyncGenerator[BatchWire, None]:
@@ -68,7 +69,7 @@ class BatchCalls(Following):
     async def batch_tasks(
         self, batch: BatchRef, *, status: TaskStatus | str | None = None, at_once: int = TASKS_AT_ONCE
     ) -> AsyncGenerator[TaskWire, None]:
-        """The batch's tasks of that status, the last sent first, fetched `at_once` (1 to 200) at a time."""
+        """The batch's tasks with this status, the last sent first, fetched `at_once` (1 to 200) at a time."""
         last, more = None, True
         while more:
             query = {"status": status and str(status), "before": last, "limit": at_once}
@@ -79,14 +80,14 @@ class BatchCalls(Following):
             last = found.tasks[-1].task_id if found.tasks else None
 
     async def cancel_batch(self, batch: BatchRef) -> BatchWire:
-        """Cancel every task of it that is not over; what is finished is kept."""
+        """Cancel all its unfinished tasks; finished pages remain."""
         return parse_answer(await self._send(Request("POST", _path_of(batch, "cancel"))), BatchWire)
 
     async def delete_batch(self, batch: BatchRef) -> bool:
-        """Remove a batch that is over, with its tasks and their results.
+        """Delete a finished batch with its tasks and results.
 
         Returns:
-            False where it was under way: then it is being cancelled, and still there.
+            False if it was running: then the service cancels it and keeps it.
         """
         try:
             return (await self._send(Request("DELETE", _path_of(batch)))).status == 204
@@ -96,11 +97,11 @@ class BatchCalls(Following):
             raise
 
     async def watch_batch(self, batch: BatchRef, *, within: float | None = None) -> AsyncGenerator[BatchWire, None]:
-        """The batch as it stands, and again whenever something happened to it, until all of it is over.
+        """Yield the batch now and after every change, until all its tasks have ended.
 
         Args:
             batch: The batch.
-            within: Seconds after which it ends all the same, within ten seconds or so.
+            within: Seconds after which to stop anyway, to within about ten seconds.
         """
         end = None if within is None else self._transport.now() + within
         state = await self.batch(batch)
@@ -116,14 +117,14 @@ class BatchCalls(Following):
                     return
 
     async def wait_batch(self, batch: BatchRef, *, within: float | None = None) -> BatchWire:
-        """The batch once all of it is over.
+        """Wait until all tasks of the batch have ended, and return it.
 
         Args:
             batch: The batch.
-            within: Seconds after which to give up, within ten seconds or so.
+            within: Seconds after which to give up, to within about ten seconds.
 
         Raises:
-            WaitedTooLong: It is not over by then; it goes on all the same.
+            WaitedTooLong: It has not ended by then; it continues.
             ClientError: As for `wait`.
         """
         state = await self.batch(batch)
@@ -136,7 +137,7 @@ class BatchCalls(Following):
 
 
 class _Changes:
-    """That something happened to a batch, as it is followed; what it was, the batch itself tells."""
+    """Follows the changes of a batch; read the batch for details."""
 
     def __init__(self, calls: BatchCalls, batch: BatchWire) -> None:
         self._calls = calls

@@ -1,4 +1,4 @@
-"""From coroutines that never suspend to plain functions: how `Client` comes by every method of `AsyncClient`."""
+"""Turns coroutines that never suspend into plain functions: this gives `Client` every method of `AsyncClient`."""
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from functools import wraps
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class HasCalls(Protocol):
-    """A client that does its calls on the spot."""
+    """A client that makes its calls directly."""
 
     @property
     def calls(self) -> AllCalls:
@@ -44,7 +44,7 @@ def iterating(
 
 
 def done(work: Coroutine[object, None, T]) -> T:
-    """What a coroutine that never suspends returns."""
+    """The result of a coroutine that never suspends."""
     try:
         work.send(None)
     except StopIteration as end:

@@ -1,4 +1,4 @@
-"""How every call is made: sent, tried again while that may help, and understood."""
+"""Makes every call: sends it, retries it while that may help, and parses the answer."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -21,11 +21,11 @@ TaskRef = str | TaskWire
 
 
 class Calls:
-    """What all calls have in common.
+    """The base of all calls.
 
     Args:
-        transport: How requests reach the service.
-        retries: How patient to be.
+        transport: Sends requests to the service.
+        retries: When to retry, and how long.
         spread: A random number between two.
     """
 
@@ -41,17 +41,17 @@ class Calls:
         self._spread = spread
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         await self._transport.close()
 
     def _retrying(self) -> Retrying:
         return Retrying(self._rules, now=self._transport.now, spread=self._spread)
 
     async def _send(self, request: Request) -> Reply:
-        """The answer, once it is what was asked for.
+        """Send the request until it succeeds, and return the answer.
 
         Raises:
-            ClientError: It never was.
+            ClientError: It did not succeed.
         """
         retrying = self._retrying()
         while True:
@@ -76,10 +76,10 @@ class Calls:
 
 
 def parse_answer(reply: Reply, kind: type[W]) -> W:
-    """What an answer says; what a newer service has added to it is passed over.
+    """Parse an answer, and ignore additions of a newer service.
 
     Raises:
-        AnswerNotUnderstood: It is in no form that is known.
+        AnswerNotUnderstood: This client does not understand the answer.
     """
     try:
         return kind.model_validate_json(reply.body, extra="ignore")
@@ -89,14 +89,14 @@ def parse_answer(reply: Reply, kind: type[W]) -> W:
 
 
 async def read_whole(reply: StreamedReply) -> Reply:
-    """An answer whose body turns out to be wanted as a whole."""
+    """Read the whole body of an answer."""
     async with aclosing(reply.chunks()) as chunks:
         body = b"".join([chunk async for chunk in chunks])
     return Reply(reply.status, reply.headers, body)
 
 
 def refusal_of(reply: Reply) -> ServiceRefusal:
-    """The error that an answer is, whoever gave it."""
+    """The error in an answer, from the service or a proxy."""
     try:
         problem = Problem.model_validate_json(reply.body)
     except ValidationError:
@@ -107,7 +107,7 @@ def refusal_of(reply: Reply) -> ServiceRefusal:
 
 
 def _retry_after_s(value: str) -> float | None:
-    """Seconds, or a date, as RFC 9110 has it."""
+    """Retry-After in seconds, from seconds or a date (RFC 9110)."""
     if value.strip().isdecimal():
         return float(value)
     try:
@@ -117,10 +117,10 @@ def _retry_after_s(value: str) -> float | None:
 
 
 def task_id_of(task: TaskRef) -> str:
-    """The id by which a task is asked for."""
+    """The id of a task."""
     return task if isinstance(task, str) else task.task_id
 
 
 def path_of(task: TaskRef, *parts: str | int) -> str:
-    """Where something of a task is found."""
+    """The path of something of a task."""
     return "/".join(["/tasks", quote(task_id_of(task), safe=""), *map(str, parts)])

@@ -1,4 +1,4 @@
-"""The two clients: one behaviour, one blocking and one for event loops."""
+"""The two clients with the same behaviour: one blocking, one for event loops."""
 
 from types import TracebackType
 from typing import Self
@@ -37,9 +37,9 @@ class AsyncClient(AllCalls):
 
 
 class Client:
-    """A client of a Pagemill service that blocks; use it in a `with` statement.
+    """A blocking client of a Pagemill service; use it in a `with` statement.
 
-    Its methods are those of `AsyncClient`, word for word; where those are asynchronous iterators, these are iterators.
+    It has the same methods as `AsyncClient`, with iterators instead of asynchronous iterators.
 
     Args:
         server_url: Where the service is.

@@ -1,4 +1,4 @@
-r"""Every error a client raises on purpose.
+r"""Every error that a client raises on purpose.
 
 ClientError
 ├── ServiceUnreachable
@@ -26,7 +26,7 @@ from pagemill.domain.errors import PagemillError, TaskFailureReason
 
 
 class FieldProblem(BaseModel):
-    """What is wrong with one field of a request."""
+    """The problem with one field of a request."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,7 +35,7 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """What the service said about a request it refused (RFC 9457); what it left out is blank."""
+    """The service's problem details for a refused request (RFC 9457); missing members are empty."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -68,7 +68,7 @@ class ServiceUnreachable(ClientError):
     """No answer came: no service listens there, the connection broke, or the service stayed silent for too long.
 
     Attributes:
-        was_silent: There was a connection, but nothing came.
+        was_silent: There was a connection, but no answer.
     """
 
     retryable = True
@@ -96,9 +96,9 @@ class ServiceRefusal(ClientError):
     """The service refused the request.
 
     Attributes:
-        problem: All it said.
-        retry_after_s: How long it asked to be left alone; None where it did not say.
-        reply_was_lost: An earlier try of the same call may have come through, though its answer did not.
+        problem: The problem details.
+        retry_after_s: When to try again, according to the service; None if it did not say.
+        reply_was_lost: An earlier attempt of the same call may have succeeded, although its answer was lost.
     """
 
     def __init__(self, problem: Problem, *, retry_after_s: float | None = None) -> None:
@@ -119,7 +119,7 @@ class ServiceRefusal(ClientError):
 
     @property
     def reason(self) -> TaskFailureReason | None:
-        """What a task that ended by this would be marked with; None for what concerns no task."""
+        """The failure reason of a task that ends with this error; None for errors that concern no task."""
         return _reasons().get(self.problem.code)
 
     @property
@@ -129,7 +129,7 @@ class ServiceRefusal(ClientError):
 
 
 class RequestRejected(ServiceRefusal):
-    """The request cannot be used as it is; `problem.errors` names the fields."""
+    """The request is not valid; `problem.errors` names the fields."""
 
 
 class AccessDenied(ServiceRefusal):
@@ -145,7 +145,7 @@ class NotInThatState(ServiceRefusal):
 
 
 class DocumentRejected(ServiceRefusal):
-    """The document itself is at fault."""
+    """The document itself is the problem."""
 
 
 class NoRoomForIt(ServiceRefusal):
@@ -188,7 +188,7 @@ _BY_STATUS: Mapping[int, type[ServiceRefusal]] = {
 
 
 def refusal(problem: Problem, *, retry_after_s: float | None = None) -> ServiceRefusal:
-    """The error for a problem: by its code where that says more than its status."""
+    """The error for a problem: by its code if that says more than its status."""
     other = ServiceFault if problem.status >= 500 else RequestRejected
     kind = _BY_CODE.get(problem.code) or _BY_STATUS.get(problem.status, other)
     return kind(problem, retry_after_s=retry_after_s)

@@ -1,4 +1,4 @@
-"""Server-sent events as the HTML standard has them, piece by piece; nothing is read and nothing is kept here."""
+"""Parses server-sent events (HTML standard) piece by piece, without input or output of its own."""
 
 import codecs
 import re
@@ -18,7 +18,7 @@ class Message:
 
 
 class EventStreamReader:
-    """Turns the bytes of a stream into messages, wherever they are cut."""
+    """Turns the bytes of a stream, in any pieces, into messages."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")

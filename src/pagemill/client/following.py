@@ -1,4 +1,4 @@
-"""Hearing what happens, whatever happens on the way.
+"""Follows events reliably.
 
 stream ──broken, or the server ended──▶ again after the last thing heard, sooner or later
    └──cannot be had (a proxy keeps it back, an old server)──▶ asked for every second instead
@@ -19,21 +19,21 @@ from pagemill.client.transport import Request, StreamedReply
 STREAM = "text/event-stream"
 ASK_AGAIN_S = 1.0
 SILENT_STREAMS = 2
-"""So many streams one after the other of which nothing came, and streams are held to be kept back on the way."""
+"""After this many streams in a row without data, something on the way holds streams back."""
 LAST_STRETCH_S = 10.0
-"""Following ends so long before the time that was given, and its caller asks once more at its end."""
+"""Following ends this long before its time limit, and its caller asks once more at the end."""
 NO_STREAM = frozenset({404, 405, 406})
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 E = TypeVar("E")
 
 
 class StreamUnavailable(Exception):
-    """What happens cannot be had as a stream."""
+    """Events are not available as a stream."""
 
 
 @dataclass(frozen=True)
 class Heard(Generic[E]):
-    """Some things that happened. `last` is what to go on after."""
+    """Some events. Continue after `last`."""
 
     items: Sequence[E]
     last: int
@@ -48,11 +48,11 @@ class Followed(Protocol[E]):
         ...
 
     def known(self, data: JsonValue) -> Sequence[E]:
-        """What a message says; nothing where only newer versions know it."""
+        """The event in a message; None if only newer versions know it."""
         ...
 
     async def ask(self, after: int) -> Heard[E]:
-        """All that happened after that."""
+        """All events after a sequence number."""
         ...
 
     async def is_over(self) -> bool:
@@ -66,9 +66,9 @@ class Following(Calls):
     async def _hear(
         self, followed: Followed[E], *, after: int = 0, until: float | None = None
     ) -> AsyncGenerator[Sequence[E], None]:
-        """What happens as it happens, several things at once, none now and then.
+        """Yield events as they happen, several at once, sometimes none.
 
-        Ends when nothing more will happen, or shortly before `until` on the transport's clock.
+        It ends when no more events can follow, or shortly before `until` on the transport's clock.
         """
         retrying, silent, last = self._retrying(), 0, after
         while not self._is_late(until):

@@ -1,4 +1,4 @@
-"""Following tasks: their events as they come, their progress, their pages as they finish, their end."""
+"""Calls that follow tasks: their events, their progress, their finished pages, their end."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
@@ -21,13 +21,12 @@ EVENTS_AT_ONCE = 1000
 
 
 class FollowingCalls(TaskCalls, ResultCalls, Following):
-    """What happens to tasks, as it happens."""
+    """Live events of tasks."""
 
     async def follow(self, task: TaskRef, *, after: int = 0) -> AsyncGenerator[EventWire, None]:
-        """The task's events with a higher sequence than `after`, each once, as they come, until it is over.
+        """Yield the task's events with a higher sequence than `after`, each once, until it has ended.
 
-        A connection that breaks, and a server that is started anew, are got over. Events that only newer versions
-        know are left out.
+        It survives a broken connection and a restart of the server, and omits events that only newer versions know.
         """
         async with aclosing(self._hear(TaskEvents(self, task), after=after)) as heard:
             async for batch in heard:
@@ -35,11 +34,11 @@ class FollowingCalls(TaskCalls, ResultCalls, Following):
                     yield event
 
     async def watch(self, task: TaskRef, *, within: float | None = None) -> AsyncGenerator[TaskWire, None]:
-        """The task as it stands, and again whenever something happened to it, until it is over.
+        """Yield the task now and after every change, until it has ended.
 
         Args:
             task: The task.
-            within: Seconds after which it ends all the same, within a second or so.
+            within: Seconds after which to stop anyway, to within about a second.
         """
         end = None if within is None else self._transport.now() + within
         state = await self.task(task)
@@ -56,15 +55,15 @@ class FollowingCalls(TaskCalls, ResultCalls, Following):
         yield await self._last_stretch(state, end)
 
     async def wait(self, task: TaskRef, *, within: float | None = None) -> TaskWire:
-        """The task once it is over.
+        """Wait until the task has ended, and return it.
 
         Args:
             task: The task.
             within: Seconds after which to give up.
 
         Raises:
-            WaitedTooLong: It is not over by then; it goes on all the same.
-            ClientError: The service was away for longer than we are patient, or the task was deleted meanwhile.
+            WaitedTooLong: It has not ended by then; it continues.
+            ClientError: The service was away for too long, or the task was deleted meanwhile.
         """
         state = None
         async with aclosing(self.watch(task, within=within)) as states:
@@ -75,7 +74,7 @@ class FollowingCalls(TaskCalls, ResultCalls, Following):
         return state
 
     async def read_pages(self, task: TaskRef) -> AsyncGenerator[Page, None]:
-        """The task's pages as they are read, each once, until it is over; those read already come first, by number."""
+        """Yield the task's pages as they are read, each once, until it has ended; finished ones come first."""
         given: set[int] = set()
         for number in await self._read_so_far(task):
             given.add(number)
@@ -94,7 +93,7 @@ class FollowingCalls(TaskCalls, ResultCalls, Following):
         return [page.number for page in await self.pages(task) if page.state is PageState.DONE]
 
     async def _last_stretch(self, state: TaskWire, end: float | None) -> TaskWire:
-        """The task at the end of the time, or at its own."""
+        """The task at the time limit, or at its end."""
         left = 0 if end is None else ceil(max(0.0, end - self._transport.now()))
         headers = {"Prefer": f"wait={left}"} if left else {}
         request = Request("GET", path_of(state), headers=headers, silence_s=self._rules.silence_s + left)

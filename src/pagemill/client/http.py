@@ -40,7 +40,7 @@ class AsyncHttp:
             await response.aclose()
 
     async def offload(self, work: Callable[[], T]) -> T:
-        """See `Transport.offload`. In a thread."""
+        """See `Transport.offload`. Run it in a thread."""
         return await asyncio.to_thread(work)
 
     async def sleep(self, seconds: float) -> None:
@@ -57,7 +57,7 @@ class AsyncHttp:
 
 
 class BlockingHttp:
-    """A `Transport` whose coroutines do what they do on the spot and never suspend."""
+    """A `Transport` whose coroutines run directly and never suspend."""
 
     def __init__(self, server_url: str, api_key: str | None = None) -> None:
         self._address = checked_address(server_url)
@@ -80,7 +80,7 @@ class BlockingHttp:
             response.close()
 
     async def offload(self, work: Callable[[], T]) -> T:
-        """See `Transport.offload`. Here and now."""
+        """See `Transport.offload`. Run it directly."""
         return work()
 
     async def sleep(self, seconds: float) -> None:
@@ -119,10 +119,10 @@ class _BlockingReply(_HttpReply):
 
 
 def checked_address(server_url: str) -> str:
-    """The address of a service, if it can be one.
+    """The address of a service, checked.
 
     Raises:
-        ClientError: It cannot.
+        ClientError: It is not valid.
     """
     try:
         url = httpx.URL(server_url)
@@ -144,7 +144,7 @@ def _headers(api_key: str | None) -> dict[str, str]:
 
 @contextmanager
 def _prepared(http: httpx.Client | httpx.AsyncClient, request: Request) -> Iterator[httpx.Request]:
-    """The request as it is sent; its documents stay open meanwhile."""
+    """The prepared request; its documents stay open meanwhile."""
     with ExitStack() as stack:
         files = [("file", (each.name, stack.enter_context(each.opened()))) for each in request.uploads]
         yield http.build_request(
@@ -161,10 +161,10 @@ def _prepared(http: httpx.Client | httpx.AsyncClient, request: Request) -> Itera
 
 @contextmanager
 def _explained(address: str) -> Iterator[None]:
-    """Turn what can go wrong on the way into one error of ours.
+    """Turn connection errors into one error of ours.
 
     Raises:
-        ServiceUnreachable: It did.
+        ServiceUnreachable: The connection failed.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What tasks give back: single pages, their pictures, and results in every form."""
+"""Calls about results: single pages, their pictures, and results in every format."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack, aclosing, suppress
@@ -14,7 +14,7 @@ from pagemill.domain.page.figure import PageFigure
 from pagemill.domain.page.page import Page
 
 RESULT_SILENCE_S = 300.0
-"""A searchable PDF or an archive is made when it is first asked for."""
+"""The service makes a searchable PDF or an archive on the first request."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Result:
 
     Attributes:
         content: Its bytes.
-        media_type: With its parameters.
-        is_complete: Every page that was asked for is in it as it was read.
+        media_type: Its media type, with parameters.
+        is_complete: Whether it contains every requested page.
     """
 
     content: bytes
@@ -33,7 +33,7 @@ class Result:
 
     @property
     def text(self) -> str:
-        """Of a form that is text."""
+        """The content of a text format."""
         return self.content.decode()
 
 
@@ -41,23 +41,23 @@ class ResultCalls(Calls):
     """Results."""
 
     async def page(self, task: TaskRef, number: int) -> Page:
-        """A page that was read: blocks, lines and words with their polygons; 1-based."""
+        """A page that was read, with blocks, lines, words and their polygons; numbers start at 1."""
         return parse_answer(await self._send(Request("GET", path_of(task, "pages", number))), PageFigure)
 
     async def image(self, task: TaskRef, number: int) -> bytes:
-        """The page as a JPEG, turned upright as it was read; 1-based."""
+        """The page as a JPEG, upright; numbers start at 1."""
         request = Request("GET", path_of(task, "pages", number, "image"), silence_s=RESULT_SILENCE_S)
         return (await self._send(request)).body
 
     async def result(self, task: TaskRef, format: str = "text") -> Result:  # noqa: A002 - its name on the wire
-        """The finished pages in one form, while the task runs too.
+        """The finished pages in one format, even while the task runs.
 
         Args:
             task: The task.
             format: text, markdown, json, html, hocr, alto, csv, pdf or zip; `setup()` lists them.
 
         Raises:
-            NotInThatState: No page is finished (yet), or a form that is made at the end was asked for before.
+            NotInThatState: No page is finished (yet), or the format is only available after the task has ended.
             ClientError: See the tree.
         """
         reply = await self._send(_request(task, format))
@@ -69,18 +69,18 @@ class ResultCalls(Calls):
         to: Path | str | BinaryIO,
         format: str = "text",  # noqa: A002 - its name on the wire
     ) -> bool:
-        """The same, to a file, a piece at a time; a file is there under its name only when it is whole.
+        """Download the result to a file, piece by piece; a file gets its name only when it is complete.
 
         Args:
             task: The task.
-            to: The file's path, which is replaced; or an open one, in which can be gone back.
+            to: The path of the file, which is replaced; or an open, seekable file.
             format: As for `result`.
 
         Returns:
-            Whether every page that was asked for is in it.
+            Whether it contains every requested page.
 
         Raises:
-            DocumentUnusable: The file cannot be written.
+            DocumentUnusable: The file is not writable.
             ClientError: As for `result`.
         """
         with ExitStack() as stack:
@@ -95,7 +95,7 @@ class ResultCalls(Calls):
             return await self._filled(to, _request(task, format))
 
     async def _filled(self, out: BinaryIO, request: Request) -> bool:
-        """Write the answer's body to a file, from its start again where the connection broke."""
+        """Write the answer's body to a file, and start over if the connection breaks."""
         retrying, destination = self._retrying(), _Destination(out)
         while True:
             try:
@@ -117,7 +117,7 @@ class ResultCalls(Calls):
 
 
 class _Destination:
-    """A file that can be begun anew as long as nothing is in it, or where it can be gone back in."""
+    """A file that can be started over while it is empty or if it is seekable."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
@@ -134,7 +134,7 @@ class _Destination:
             raise DocumentUnusable(f"Cannot write the result: {error.strerror}.") from error
 
     def rewound(self) -> bool:
-        """Whether it is at its start (again)."""
+        """Go back to the start, and return whether that worked."""
         if self._touched and self._start is not None:
             self._out.seek(self._start)
             self._out.truncate()

@@ -1,4 +1,4 @@
-"""When a call is tried again: after what, how long to wait first, and when to give up."""
+"""When to retry a call: after which errors, after which pause, and for how long."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from pagemill.client.errors import ClientError, ServiceRefusal, ServiceUnreachable
 
 BUSY_STATUSES = frozenset({408, 429, 502, 503, 504})
-"""A proxy in between says these without a problem detail."""
+"""A proxy answers with these, without a problem detail."""
 UP_TO_THE_CALLER = frozenset({"result_not_ready"})
-"""Retryable, but only once a task has gone on, which may take long; waiting for that is a call of its own."""
+"""Retryable, but only after a task has progressed, which may take long; there is a separate call to wait for that."""
 
 
 @dataclass(frozen=True)
 class RetryRules:
-    """How patient a client is.
+    """When a client retries.
 
     Attributes:
-        first_delay_s: About how long the first pause is; each is twice the one before.
-        longest_delay_s: Where pauses stop to grow; a longer one is made where the service asks for it.
-        total_s: A call is given up where its next try would come later than this after its first; 0 tries once.
-        silence_s: A stream of which nothing comes for so long is held to be broken; it shows life every five seconds.
+        first_delay_s: About the length of the first pause; each pause is twice the previous one.
+        longest_delay_s: The longest pause, unless the service asks for a longer one.
+        total_s: Give up a call if its next attempt would start later than this after its first; 0 means one attempt.
+        silence_s: A stream that is silent for this long is broken; streams send something every five seconds.
     """
 
     first_delay_s: float = 0.5
@@ -29,12 +29,12 @@ class RetryRules:
 
 
 class Retrying:
-    """The tries of one call.
+    """The attempts of one call.
 
     Args:
-        rules: How patient to be.
+        rules: When to retry.
         now: Seconds on a clock that never goes back.
-        spread: A random number between two; keeps clients that failed together from coming back together.
+        spread: A random number between two, so that clients that failed together do not return together.
     """
 
     def __init__(self, rules: RetryRules, *, now: Callable[[], float], spread: Callable[[float, float], float]) -> None:
@@ -46,15 +46,15 @@ class Retrying:
         self._reply_lost = False
 
     def succeeded(self) -> None:
-        """Something came through: patience begins anew."""
+        """Start counting again, because something succeeded."""
         self._begun = self._now()
         self._failures = 0
 
     def pause_after(self, error: ClientError) -> float:
-        """Seconds to wait before the next try.
+        """Seconds to wait before the next attempt.
 
         Raises:
-            ClientError: The same error; trying again is of no use, or has been tried for long enough.
+            ClientError: The same error, if another attempt is useless or would be too late.
         """
         if isinstance(error, ServiceRefusal):
             error.reply_was_lost = self._reply_lost
@@ -77,7 +77,7 @@ class Retrying:
 
 
 def may_be_tried_again(error: ClientError) -> bool:
-    """Whether the same call may succeed soon without anything else being done."""
+    """Whether the same call may succeed soon by itself."""
     if not isinstance(error, ServiceRefusal):
         return isinstance(error, ServiceUnreachable)
     if error.code in UP_TO_THE_CALLER:
@@ -86,5 +86,5 @@ def may_be_tried_again(error: ClientError) -> bool:
 
 
 def _came_from_between(error: ClientError) -> bool:
-    """Whether a proxy answered, so that nobody knows what the service did."""
+    """Whether a proxy answered, so that it is unknown what the service did."""
     return isinstance(error, ServiceRefusal) and error.code == "http_error"

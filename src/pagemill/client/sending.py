@@ -1,4 +1,4 @@
-"""What is sent when a document is submitted: the document, which may have to be sent again, and its options."""
+"""The content of a submission: the document, which may have to be sent again, and its options."""
 
 import json
 import os
@@ -14,15 +14,16 @@ from pagemill.client.errors import DocumentUnusable
 from pagemill.domain.task.plain_options import ReadingOptions
 
 Document = str | os.PathLike[str] | bytes | BinaryIO
-"""A path, the bytes themselves, or an open file that can be gone back in."""
+"""A path, the bytes themselves, or an open, seekable file."""
 UNNAMED = "document"
 
 
 class SubmitOptions(ReadingOptions, total=False):
-    """How a document is to be read, and what beside; what is left out, or None, is up to the service.
+    """Options of a submission, with all reading options. An option that is missing or None has the service's default.
 
-    `priority` (-100 … 100) and `start` say when; `cache` whether pages that were read before may be taken; `labels`
-    what the task is found by; `time_to_live_seconds` how long after its end it is kept; `webhook_url` who is told.
+    `priority` (-100 … 100) and `start` control when the task runs, and `cache` whether it may reuse pages that were
+    read before. `labels` help to find the task. `time_to_live_seconds` is how long to keep it after its end, and
+    `webhook_url` is notified of its end.
     """
 
     priority: int | None
@@ -51,14 +52,14 @@ def _text(value: object) -> str:
 
 
 class Upload:
-    """A document to be sent, as often as it takes.
+    """A document to send, repeatedly if necessary.
 
     Args:
-        document: What to send; a file is sent from where it stands now.
-        name: What to call it; None for the file's name.
+        document: The document; an open file is sent from its present position.
+        name: Its name; None for the file's name.
 
     Raises:
-        DocumentUnusable: It is no file, or one that cannot be gone back in.
+        DocumentUnusable: It is not a file, or not seekable.
     """
 
     def __init__(self, document: Document, name: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What can be done to tasks, and what can be known of them and of the service."""
+"""Calls about tasks and the service."""
 
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -27,13 +27,13 @@ from pagemill.wire.task_wire import (
 )
 
 UPLOAD_SILENCE_S = 120.0
-"""A document is looked at before it is answered, and others may be looked at first."""
+"""The service inspects a document before it answers, and may have to inspect others first."""
 TASKS_AT_ONCE = 100
 SAMPLES_AT_ONCE = 1000
 
 
 class RawEvents(BaseModel):
-    """Events as they came."""
+    """Unparsed events."""
 
     events: list[JsonValue]
     last_sequence: int
@@ -50,20 +50,20 @@ class TaskCalls(Calls):
         idempotency_key: str | None = None,
         **options: Unpack[SubmitOptions],
     ) -> TaskWire:
-        """Send a document, as often as it takes; however often that is, it makes one task.
+        """Send a document, repeatedly if necessary; this creates one task, however often it is sent.
 
         Args:
             document: A path, bytes, or an open file.
-            name: What to call it; the file's name if left out.
-            idempotency_key: For 24 hours, the same document and options under the same key are the same task; left
-                out, every call makes a task of its own.
-            options: How it is to be read; see `SubmitOptions`.
+            name: Its name. Default: the file's name.
+            idempotency_key: For 24 hours, the same document and options with the same key are the same task. Without
+                a key, every call creates a task of its own.
+            options: How to read it; see `SubmitOptions`.
 
         Raises:
-            DocumentRejected: It cannot be read.
-            RequestRejected: An option cannot be used.
-            NoRoomForIt: It needs more memory, or another device, than there is.
-            ServiceBusy: The queue stayed full for as long as we are patient.
+            DocumentRejected: The service cannot read it.
+            RequestRejected: An option is not valid.
+            NoRoomForIt: It needs more memory, or another device, than the service has.
+            ServiceBusy: The queue stayed full for too long.
             ClientError: See the tree.
         """
         upload = await self._transport.offload(lambda: Upload(document, name))
@@ -84,18 +84,18 @@ class TaskCalls(Calls):
         return await self._command(task, "start", body)
 
     async def retry(self, task: TaskRef) -> TaskWire:
-        """Read those pages of a task that is over that were not read; what was read is kept."""
+        """Retry the unread pages of a finished task; its finished pages remain."""
         return await self._command(task, "retry")
 
     async def cancel(self, task: TaskRef) -> TaskWire:
-        """Stop a task within a page; what is finished is kept."""
+        """Stop a task within a page; its finished pages remain."""
         return await self._command(task, "cancel")
 
     async def delete(self, task: TaskRef) -> bool:
-        """Remove a task that is over or was never started, with its document and results.
+        """Delete a task that has ended or never started, with its document and results.
 
         Returns:
-            False where it was under way: then it is being cancelled, and still there.
+            False if it was running: then the service cancels it and keeps it.
         """
         try:
             return (await self._send(Request("DELETE", path_of(task)))).status == 204
@@ -105,7 +105,7 @@ class TaskCalls(Calls):
             raise
 
     async def task(self, task: TaskRef) -> TaskWire:
-        """The task as it stands; with its receipt, once it is over."""
+        """The task as it is now, with its receipt once it has ended."""
         return await self._get(path_of(task), TaskWire)
 
     async def tasks(
@@ -116,11 +116,11 @@ class TaskCalls(Calls):
         before: TaskRef | None = None,
         at_once: int = TASKS_AT_ONCE,
     ) -> AsyncGenerator[TaskWire, None]:
-        """All tasks of that status with all these labels, newest first, fetched `at_once` at a time.
+        """All tasks with this status and all these labels, newest first, fetched `at_once` at a time.
 
         Args:
-            status: Only these.
-            labels: Only these.
+            status: Only tasks with this status.
+            labels: Only tasks with all these labels.
             before: Only tasks older than this.
             at_once: From 1 to 200.
         """
@@ -135,15 +135,15 @@ class TaskCalls(Calls):
             last = found.tasks[-1].task_id if found.tasks else None
 
     async def pages(self, task: TaskRef) -> Sequence[PageWire]:
-        """Where each page of the task stands, by number."""
+        """The state of each page of the task, by number."""
         return (await self._get(path_of(task, "pages"), PageListWire)).pages
 
     async def receipt(self, task: TaskRef) -> ReceiptWire:
-        """What the task took of the machine so far."""
+        """The memory receipt of the task so far."""
         return await self._get(path_of(task, "receipt"), ReceiptWire)
 
     async def health(self, task: TaskRef) -> HealthWire:
-        """How the task is doing."""
+        """The health of the task."""
         return await self._get(path_of(task, "health"), HealthWire)
 
     async def samples(self, task: TaskRef) -> AsyncGenerator[SampleWire, None]:
@@ -157,11 +157,11 @@ class TaskCalls(Calls):
             after, more = found.last_sequence, len(found.samples) == SAMPLES_AT_ONCE
 
     async def raw_events(self, task: TaskRef, *, after: int, limit: int) -> RawEvents:
-        """What happened to the task after that, oldest first, kinds that only newer versions know included."""
+        """The task's events after a sequence number, oldest first, including kinds that only newer versions know."""
         return await self._get(path_of(task, "events"), RawEvents, query={"after": after, "limit": limit})
 
     async def metrics(self) -> MetricsWire:
-        """How the service is doing."""
+        """The metrics of the service."""
         return await self._get("/tasks/metrics", MetricsWire)
 
     async def status(self) -> StatusWire:
@@ -169,7 +169,7 @@ class TaskCalls(Calls):
         return await self._get("/status", StatusWire)
 
     async def setup(self) -> SetupWire:
-        """What the service can do and how it is set up."""
+        """Formats, engines and limits of the service."""
         return await self._get("/setup", SetupWire)
 
     async def alive(self) -> StateWire:
@@ -177,15 +177,15 @@ class TaskCalls(Calls):
         return await self._get("/livez", StateWire)
 
     async def engines(self) -> EngineListWire:
-        """The engines there are, why one cannot be used, and what they take."""
+        """The engines, their memory, and why an engine is unavailable."""
         return await self._get("/engines", EngineListWire)
 
     async def ready(self) -> StateWire:
         """Returns once the service can take work.
 
         Raises:
-            ServiceBusy: It cannot.
-            ServiceUnreachable: Nobody is there.
+            ServiceBusy: It cannot take work now.
+            ServiceUnreachable: The service does not answer.
         """
         return await self._get("/readyz", StateWire)
 

@@ -1,7 +1,7 @@
-"""What the client asks of the outside world: the one port under everything it does.
+"""What the client needs from the outside world: the one port under all calls.
 
-Written as coroutines, for both colours: `AsyncHttp` awaits what it does, `BlockingHttp` does it on the spot and never
-suspends, so that the very same code serves `AsyncClient` and `Client`.
+Its methods are coroutines for both clients: `AsyncHttp` awaits its work, `BlockingHttp` does it directly and never
+suspends. So the same code serves `AsyncClient` and `Client`.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -20,11 +20,11 @@ class Request:
 
     Attributes:
         path: Below the service's address.
-        query: Its parameters; one that is None is left out.
+        query: Its parameters, without those that are None.
         content: The body, JSON.
         uploads: Documents, each sent as a part `file` of a form.
         fields: The form's other parts.
-        silence_s: Nothing heard for so long counts as a broken connection.
+        silence_s: A connection that is silent for this long is broken.
     """
 
     method: str
@@ -47,12 +47,12 @@ class Reply:
 
     @property
     def is_success(self) -> bool:
-        """Whether it is what was asked for."""
+        """Whether the request succeeded."""
         return 200 <= self.status < 300
 
 
 class StreamedReply(Protocol):
-    """An answer whose body is read as it comes."""
+    """An answer whose body is read as it arrives."""
 
     @property
     def status(self) -> int:
@@ -65,31 +65,31 @@ class StreamedReply(Protocol):
         ...
 
     def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body as it comes.
+        """The body as it arrives.
 
         Raises:
-            ServiceUnreachable: It broke off.
+            ServiceUnreachable: The connection broke.
         """
         ...
 
 
 class Transport(Protocol):
-    """How requests reach the service, and how time passes meanwhile."""
+    """Sends requests to the service, and provides time."""
 
     async def send(self, request: Request) -> Reply:
-        """The whole answer.
+        """Send a request, and return the whole answer.
 
         Raises:
-            ServiceUnreachable: None came.
+            ServiceUnreachable: No answer came.
         """
         ...
 
     def stream(self, request: Request) -> AbstractAsyncContextManager[StreamedReply]:
-        """The answer, its body still to come. Raises what `send` does."""
+        """Send a request, and return the answer with its body still to come. Raises as `send`."""
         ...
 
     async def offload(self, work: Callable[[], T]) -> T:
-        """Do what blocks: files."""
+        """Run blocking work, such as reading files."""
         ...
 
     async def sleep(self, seconds: float) -> None:

@@ -185,8 +185,8 @@ def _check_decodable(number: int, image: Image.Image) -> None:
     needed = width * height * _BYTES_PER_PIXEL.get(image.mode, 4)
     if needed > MOST_DECODED_BYTES:
         raise PageUnreadable(
-            f"The image of page {number} has {width} x {height} pixels and takes {needed // MIB:,} MiB decoded, where"
-            f" {MOST_DECODED_BYTES // MIB} MiB are allowed: scan it at a lower resolution or cut it into parts.",
+            f"The image of page {number} has {width} x {height} pixels and takes {needed // MIB:,} MiB decoded; the "
+            f"limit is {MOST_DECODED_BYTES // MIB} MiB. Scan it at a lower resolution or cut it into parts.",
             needed_bytes=needed,
             limit_bytes=MOST_DECODED_BYTES,
         )

@@ -1,4 +1,4 @@
-"""The application on an event loop of its own, in a thread of its own, so that it serves callers of any colour.
+"""The application on its own event loop, in its own thread, for callers with or without an event loop.
 
 caller's thread                      background thread
 Session.ocr ── coroutine ──────────▶ event loop ── Application ── workers
@@ -26,14 +26,14 @@ from pagemill.settings import Settings
 T = TypeVar("T")
 CLOSED = "The session is closed; open a new one to read more."
 END_SECONDS = 20.0
-"""Longest an end is waited for: a page that hangs is given ten seconds; workers end with us in any case."""
+"""Longest wait for the end: a hanging page gets ten seconds; workers end with this process in any case."""
 
 
 class Background:
-    """Starts at once; ends when it is closed, or when nobody has it any more.
+    """Starts at once; ends when it is closed or garbage-collected.
 
     Raises:
-        PagemillError: It cannot be started.
+        PagemillError: It cannot start.
     """
 
     def __init__(self, settings: Settings, engines: Mapping[str, EngineSpec] | None = None) -> None:
@@ -46,10 +46,10 @@ class Background:
         self.application = running.started.result()
 
     def call(self, work: Coroutine[object, object, T]) -> T:
-        """What the coroutine returns, run in the background.
+        """Run the coroutine in the background, and return its result.
 
         Raises:
-            PagemillError: It was closed, before or meanwhile.
+            PagemillError: This was closed, before or meanwhile.
         """
         try:
             return self.begin(work).result()
@@ -57,20 +57,20 @@ class Background:
             raise PagemillError(CLOSED) from error
 
     def begin(self, work: Coroutine[object, object, T]) -> "Future[T]":
-        """Have the coroutine run in the background.
+        """Start the coroutine in the background.
 
         Raises:
-            PagemillError: It was closed.
+            PagemillError: This was closed.
         """
         return self._running.begin(work)
 
     def end_after(self, work: "Future[T]") -> None:
-        """Stop once that is done, without anybody waiting for it."""
+        """Stop in the background once this is done."""
         running = self._running  # and not what would keep us
         work.add_done_callback(lambda _: running.stop())
 
     def close(self) -> None:
-        """Stop all work and remove what it left; a second time does nothing."""
+        """Stop all work and delete its files; closing twice is no error."""
         self._end()
 
 
@@ -87,7 +87,7 @@ def _at_exit(end: "weakref.WeakMethod[Callable[[], None]]") -> None:
 
 
 class _Running:
-    """What the thread has; it does not know who asked for it, so that it does not keep them."""
+    """The state of the thread; it does not refer to its owner, so that it does not keep the owner alive."""
 
     def __init__(self, settings: Settings, folder: Path, engines: Mapping[str, EngineSpec] | None) -> None:
         self._settings = settings
@@ -101,7 +101,7 @@ class _Running:
         self.thread = threading.Thread(target=self._run, name="pagemill", daemon=True)
 
     def begin(self, work: Coroutine[object, object, T]) -> "Future[T]":
-        """Have the coroutine run; never after the stop, for then the loop may end without a look at it."""
+        """Start the coroutine, but not after the stop, because the loop may end without running it."""
         with self._turn, suppress(RuntimeError):  # the loop may be closed already
             if not self._is_stopping:
                 return asyncio.run_coroutine_threadsafe(work, self.loop)
@@ -109,13 +109,13 @@ class _Running:
         raise PagemillError(CLOSED)
 
     def stop(self) -> None:
-        """Begin to stop."""
+        """Start to stop."""
         with self._turn, suppress(RuntimeError):  # the loop may be closed already
             self._is_stopping = True
             self.loop.call_soon_threadsafe(self._is_over.set)
 
     def end(self) -> None:
-        """Stop, and wait for that; in the thread itself, only begin to."""
+        """Stop, and wait for the end; in the thread itself, do not wait."""
         self.started.exception()
         self.stop()
         if threading.current_thread() is not self.thread:

@@ -1,4 +1,4 @@
-"""The application for a while, in this process and for its own use."""
+"""A temporary application in this process, for its own use."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +12,12 @@ from pagemill.settings import Settings
 def local_application(
     settings: Settings, folder: Path, *, engines: Mapping[str, EngineSpec] | None = None
 ) -> Application:
-    """The application with its data in that folder; engines' own environments stay where the settings have them.
+    """The application with its data in a folder; engines' environments stay where the settings have them.
 
     Args:
         settings: All settings.
-        folder: Where documents, pages and the database go; the caller's to remove.
-        engines: As `Application` takes them.
+        folder: The folder for documents, pages and the database; the caller deletes it.
+        engines: As for `Application`.
     """
     local = settings.model_copy(update={"data_dir": folder, "database_url": None})
     return Application(local, engines=configs.engines(settings) if engines is None else engines)

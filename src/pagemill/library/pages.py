@@ -1,4 +1,4 @@
-"""The pages of a document as they are read, for code that waits for them."""
+"""The pages of a document as they are read, for waiting callers."""
 
 import threading
 import zlib
@@ -13,11 +13,11 @@ from pagemill.domain.task.receipt import Receipt
 from pagemill.domain.task.results import UnreadPage
 
 SHOWN = 5
-"""Pages a notebook shows of a document."""
+"""Most pages of a document in a notebook."""
 
 
 class Filling:
-    """What the background puts in, and others take out. Pages are kept packed: a few kilobytes each."""
+    """Passes pages from the background to callers. It keeps pages compressed: a few kilobytes each."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -34,7 +34,7 @@ class Filling:
             self._changed.notify_all()
 
     def end(self, unread: Sequence[UnreadPage], receipt: Receipt | None, error: BaseException | None) -> None:
-        """There are no more."""
+        """No more pages follow."""
         with self._changed:
             self.unread, self.receipt, self._error, self._is_over = tuple(unread), receipt, error, True
             self._changed.notify_all()
@@ -45,7 +45,7 @@ class Filling:
         return len(self._packed)
 
     def page(self, index: int) -> Page | None:
-        """The page at a place, waited for; None where there is none. Raises what the work failed by."""
+        """Wait for the page at an index; None if there is none. Raises the error of failed work."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_over or len(self._packed) > index)
             if index < len(self._packed):
@@ -55,7 +55,7 @@ class Filling:
             return None
 
     def wait(self) -> None:
-        """Until all is read. Raises what the work failed by."""
+        """Wait until everything is read. Raises the error of failed work."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_over)
             if self._error is not None:
@@ -65,8 +65,8 @@ class Filling:
 class Pages(Sequence[Page]):
     """The pages of one document that could be read, by number, as they are read.
 
-    Going through them, or asking for one by a place from the beginning, waits for just so many; `len`, places from the
-    end, `unread`, `receipt` and `text` wait for all. A page is unpacked each time it is asked for.
+    Iterating, or an index from the beginning, waits only for as many pages as needed. `len`, an index from the end,
+    `unread`, `receipt` and `text` wait for all pages. Each access unpacks the page again.
     """
 
     def __init__(self, name: str, filling: Filling, owner: object) -> None:
@@ -81,7 +81,7 @@ class Pages(Sequence[Page]):
     def __getitem__(self, index: slice) -> list[Page]: ...
 
     def __getitem__(self, index: int | slice) -> Page | list[Page]:
-        """The page at a place, counted from 0; or several."""
+        """The page at an index, counted from 0, or a slice of pages."""
         if isinstance(index, slice):
             return [self[each] for each in range(*index.indices(len(self)))]
         place = index if index >= 0 else len(self) + index
@@ -98,12 +98,12 @@ class Pages(Sequence[Page]):
             index += 1
 
     def __len__(self) -> int:
-        """How many could be read."""
+        """The number of pages that could be read."""
         self._filling.wait()
         return self._filling.count
 
     def __repr__(self) -> str:
-        """What is known now; waits for nothing."""
+        """The state now, without waiting."""
         return f"<Pages of {self.name}: {self._filling.count} read so far>"
 
     def _repr_html_(self) -> str:
@@ -113,7 +113,7 @@ class Pages(Sequence[Page]):
 
     @property
     def text(self) -> str:
-        """All pages, parted by form feeds."""
+        """The text of all pages, separated by form feeds."""
         return "\f".join(page.text for page in self)
 
     @property
@@ -124,7 +124,7 @@ class Pages(Sequence[Page]):
 
     @property
     def receipt(self) -> Receipt:
-        """What memory was promised and used."""
+        """The memory that was reserved and used."""
         self._filling.wait()
         if self._filling.receipt is None:
             raise PagemillError("There is no receipt, because the work ended early.")

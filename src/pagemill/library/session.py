@@ -1,4 +1,4 @@
-"""Reading documents in process: `ocr` for one, `Session` for many with the models kept warm in between."""
+"""Reads documents in this process: `ocr` for one, `Session` for many, with the models loaded in between."""
 
 import os
 import tempfile
@@ -33,22 +33,22 @@ from pagemill.settings import Settings, load_settings
 
 NAME_OF_BYTES = "document"
 ROWS_AT_ONCE = 32
-"""Pages asked after at a time: those that are settled already are not looked at again."""
+"""Pages to query at a time; settled pages are not queried again."""
 
 
 class Session:
     """The service without its HTTP side, in this process and for its own use; use it in a `with` statement.
 
-    It keeps the service's promises: models live in worker processes that end when they are not used, and memory is
-    reserved before it is used. Works beside a running event loop (notebooks), which it blocks only while waiting.
+    It keeps the service's promises: models live in worker processes that end when idle, and memory is reserved before
+    it is used. It works beside a running event loop (notebooks), which it blocks only while waiting.
 
     Args:
-        settings: All settings; None reads `pagemill.yaml` and the environment, as the command line does.
-        memory_limit_mb: Use no more memory than this, MiB; None leaves it to the settings.
-        engines: As `Application` takes them.
+        settings: All settings; None reads `pagemill.yaml` and the environment, like the command line.
+        memory_limit_mb: Most memory to use, MiB; None leaves it to the settings.
+        engines: As for `Application`.
 
     Raises:
-        InvalidSettings: They cannot be used.
+        InvalidSettings: The settings are not valid.
     """
 
     def __init__(
@@ -75,14 +75,14 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """Stop all work, end the workers and remove what they left; pages that were read can still be looked at."""
+        """Stop all work, end the workers and delete their files; pages that were read remain available."""
         self._background.close()
 
     def ocr(self, document: str | os.PathLike[str] | bytes, **options: Unpack[ReadingOptions]) -> Pages:
-        """Read a document: returns as soon as it was looked at, and its pages come as they are read.
+        """Read a document. This returns after the inspection, and the pages follow as they are read.
 
         Raises:
-            InvalidRequest: An option cannot be used.
+            InvalidRequest: An option is not valid.
             DocumentError: The document cannot be read.
             PagemillError: See the tree.
         """
@@ -107,16 +107,16 @@ def ocr(
     memory_limit_mb: int | None = None,
     **options: Unpack[ReadingOptions],
 ) -> Pages:
-    """Read one document in this process, with the service's memory promises; for several, see `Session`.
+    """Read one document in this process, with the service's memory guarantees; for several, see `Session`.
 
     Args:
         document: A path, or the bytes themselves.
-        settings: As `Session` takes them.
-        memory_limit_mb: Likewise.
-        options: How it is to be read.
+        settings: As for `Session`.
+        memory_limit_mb: As for `Session`.
+        options: How to read it.
 
     Raises:
-        PagemillError: What `Session` and `Session.ocr` raise.
+        PagemillError: As `Session` and `Session.ocr`.
     """
     session = Session(settings, memory_limit_mb=memory_limit_mb)
     try:
@@ -128,7 +128,7 @@ def ocr(
 
 @contextmanager
 def _as_file(document: str | os.PathLike[str] | bytes) -> Iterator[Path]:
-    """The document's file; bytes have one of their own for a while."""
+    """The document's file; bytes get a temporary one."""
     if isinstance(document, bytes):
         with tempfile.TemporaryDirectory(prefix="pagemill-") as folder:
             path = Path(folder) / NAME_OF_BYTES
@@ -150,7 +150,7 @@ def _options(asked: ReadingOptions) -> TaskOptions:
 
 
 async def _fill(application: Application, task: Task, filling: Filling) -> None:
-    """Hand on every page as soon as those before it are settled."""
+    """Pass on every page as soon as those before it are settled."""
     unread: list[UnreadPage] = []
     error: BaseException | None = PagemillError("The session was closed before all pages were read.")
     receipt = None
@@ -182,12 +182,12 @@ async def _settled(application: Application, task: Task, *, after: int) -> Seque
 
 
 def _is_settled(page: TaskPage, task: Task) -> bool:
-    """Why a page was cancelled is known once its task is over."""
+    """Whether the outcome of a page is known; the reason of a cancelled page is known once its task has ended."""
     return page.state.is_final and (task.status.is_final or page.state is not PageState.CANCELLED)
 
 
 def _failure(task: Task, unread: list[UnreadPage]) -> PagemillError:
-    """What no page could be read for."""
+    """The error of a document without any readable page."""
     reason = task.failure_reason or (unread[0].reason if unread else TaskFailureReason.PAGE_UNREADABLE)
     message = task.failure_message or (unread[0].message if unread else f"it is {task.status}")
     kinds: list[type[PagemillError]] = [

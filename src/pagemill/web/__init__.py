@@ -1,1 +1,1 @@
-"""How people reach it: the HTTP API and the dashboard."""
+"""The HTTP API and the dashboard."""

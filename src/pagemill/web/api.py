@@ -1,4 +1,4 @@
-"""The HTTP API, put together."""
+"""Builds the HTTP API."""
 
 from collections.abc import Mapping
 from typing import Any

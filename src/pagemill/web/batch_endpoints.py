@@ -1,4 +1,4 @@
-"""Documents that are sent together, over HTTP."""
+"""Batches of documents over HTTP."""
 
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -32,7 +32,7 @@ _OVER = {"description": "The batch has ended and the client has seen all its eve
 
 
 class BatchEndpoints:
-    """What can be asked of batches of documents."""
+    """The endpoints for batches of documents."""
 
     def __init__(self, batches: DocumentBatchManager, *, uploads: UploadStore) -> None:
         self._batches = batches
@@ -94,10 +94,10 @@ class BatchEndpoints:
         return router
 
     async def create(self, request: Request, response: Response) -> BatchWire:
-        """Send several documents, each as a part `file` of one form, with options that hold for all of them.
+        """Send several documents, each as a part `file` of one form, with options for all of them.
 
-        All are taken or none: where one cannot be read, or the queue has no room for all, nothing is stored. With an
-        `Idempotency-Key`, the same may be sent again for 24 hours, and makes no second batch.
+        The service accepts all or none: if it cannot read one, or the queue has no room for all, it stores nothing.
+        With an `Idempotency-Key` you can repeat the request for 24 hours without creating a second batch.
         """
         key = idempotency_key(request)
         wanted = await receive_batch(request, self._uploads, most=self._batches.most)
@@ -150,9 +150,9 @@ class BatchEndpoints:
         return TaskListWire(tasks=[TaskWire.of(task, root=root) for task in shown], next=following)
 
     async def events(self, batch_id: BatchId, request: Request, after: After = None) -> Response:
-        """Which tasks of the batch changed and how far they are, as server-sent events, until all are over.
+        """Which tasks of the batch changed, with their progress, as server-sent events, until all have ended.
 
-        A reader that comes back after the end and has seen all is told 204, which keeps a browser from coming again.
+        A reader that returns after the end and has seen everything gets 204, so that a browser does not reconnect.
         """
         seen = last_event_id(request)
         after = (after or 0) if seen is None else seen

@@ -1,4 +1,4 @@
-"""The body of `POST /batches`: a multipart form with several documents, and options that hold for all of them."""
+"""The body of `POST /batches`: a multipart form with several documents, and options for all of them."""
 
 from collections.abc import Sequence
 
@@ -26,11 +26,11 @@ async def receive_batch(request: Request, uploads: UploadStore, *, most: int) ->
     """Store the documents that the request carries, and understand their options.
 
     Raises:
-        BatchTooLarge: More documents than are taken.
-        DocumentTooLarge: One has more bytes than are taken.
-        InvalidDocument: One has no bytes at all.
+        BatchTooLarge: There are too many documents.
+        DocumentTooLarge: A document has too many bytes.
+        InvalidDocument: A document is empty.
         RequestRefused: As `receive_task`.
-        ClientDisconnect: The sender went away; nothing is kept.
+        ClientDisconnect: The sender disconnected; nothing is kept.
     """
     fields = query_fields(request)
     content_type = request.headers.get("content-type", "")

@@ -1,7 +1,7 @@
-"""The dashboard: files a browser loads, and what they need to know before anything else.
+"""Serves the files of the dashboard.
 
-The page itself is asked for anew each time; everything it loads lies under a path that names the content of all files
-together, so that a browser keeps them for good and never mixes two versions.
+The browser requests the page itself each time. Everything that the page loads is under a path that identifies the
+content of all files together, so a browser can cache them for ever and never mixes two versions.
 """
 
 import hashlib
@@ -40,10 +40,10 @@ class _File:
 
 
 class Dashboard:
-    """Serves the files, all of them read once.
+    """Serves the files, which it reads once.
 
     Attributes:
-        version: Names the content of all files together.
+        version: Identifies the content of all files together.
     """
 
     def __init__(self, folder: Path = FILES) -> None:
@@ -58,7 +58,7 @@ class Dashboard:
         return router
 
     def page(self, request: Request) -> Response:
-        """The page, for who asks for HTML at `/`."""
+        """The page, for clients that accept HTML at `/`."""
         base = f"{root_of(request)}{PREFIX}{self.version}".encode()
         content = self._files[INDEX].content.replace(_BASE, base)
         headers = {
@@ -79,17 +79,17 @@ class Dashboard:
 
 
 def wants_page(request: Request) -> bool:
-    """Whether who asks for `/` would rather see the page than JSON."""
+    """Whether the client prefers the page to JSON at `/`."""
     return best_match(request.headers.get("accept", ""), ("application/json", "text/html")) == "text/html"
 
 
 def is_public(path: str, request: Request) -> bool:
-    """Whether it is asked for before a key can be given: the page and its files hold nothing of anybody's."""
+    """Whether the path needs no key: the page and its files contain no data."""
     return path.startswith(PREFIX) or (path == "/" and wants_page(request))
 
 
 def not_modified(request: Request, etag: str) -> bool:
-    """Whether the client has what bears that tag."""
+    """Whether the client already has the content with this tag."""
     known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
     return etag in known or "*" in known
 

@@ -1,4 +1,4 @@
-"""A task's result on its way out: in which form, under which headers, page by page or from a file."""
+"""Delivers a task's result: chooses its format and headers, and sends it page by page or from a file."""
 
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -17,10 +17,10 @@ STATUS = "Pagemill-Task-Status"
 
 
 def choose_format(formats: Mapping[str, ResultFormat], name: str | None, accept: str) -> ResultFormat:
-    """The form a request asks for: by name, else by its `Accept` header, else the first.
+    """The requested format: by name, otherwise by the `Accept` header, otherwise the first.
 
     Raises:
-        RequestRefused: `invalid_request` or `not_acceptable`, with the forms there are.
+        RequestRefused: `invalid_request` or `not_acceptable`, with the available formats.
     """
     known = ", ".join(formats)
     if name is not None:
@@ -42,10 +42,10 @@ def choose_format(formats: Mapping[str, ResultFormat], name: str | None, accept:
 
 
 def check_deliverable(task: Task, result: ResultFormat, *, needs_end: bool) -> None:
-    """Refuse a result that is not there.
+    """Refuse a result that is not available.
 
     Raises:
-        RequestRefused: No page is finished, or all must be: `result_not_ready` while there is hope, else `no_result`.
+        RequestRefused: No page is finished, or all must be: `result_not_ready` while the task runs, then `no_result`.
     """
     if task.pages_done == 0:
         raise _nothing_yet(task)
@@ -58,7 +58,7 @@ def check_deliverable(task: Task, result: ResultFormat, *, needs_end: bool) -> N
 
 
 def result_headers(task: Task, result: ResultFormat) -> dict[str, str]:
-    """What is said of a result beside its bytes; only that of a task that is over has a tag and parts."""
+    """The headers of a result; only the result of a finished task has a tag and supports parts."""
     headers = {
         COMPLETE: "true" if task.pages_done == task.pages_total else "false",
         STATUS: task.status.value,
@@ -72,12 +72,12 @@ def result_headers(task: Task, result: ResultFormat) -> dict[str, str]:
 
 
 def streamed(headers: Mapping[str, str], result: ResultFormat, pieces: AsyncIterator[bytes]) -> Response:
-    """The finished pages as they are read from the database."""
+    """A response with the finished pages, streamed from the database."""
     return StreamingResponse(pieces, media_type=result.media_type, headers=headers)
 
 
 def from_file(headers: Mapping[str, str], result: ResultFormat, path: Path) -> Response:
-    """A result that lies in a file, or the parts of it that were asked for (`Range`, `If-Range`)."""
+    """A response with a result from a file, or the requested parts of it (`Range`, `If-Range`)."""
     return FileResponse(path, media_type=result.media_type, headers=headers)
 
 

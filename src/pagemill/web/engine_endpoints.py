@@ -1,4 +1,4 @@
-"""The engines there are."""
+"""Engines over HTTP."""
 
 from fastapi import APIRouter
 
@@ -8,7 +8,7 @@ from pagemill.wire.engine_wire import EngineListWire
 
 
 class EngineEndpoints:
-    """What can be asked about engines."""
+    """The endpoint for engines."""
 
     def __init__(self, reads: EngineReader) -> None:
         self._reads = reads

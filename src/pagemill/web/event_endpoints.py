@@ -1,4 +1,4 @@
-"""What happens, over HTTP: a task's events as JSON or as a stream, and a stream of notices about all tasks."""
+"""Events over HTTP: a task's events as JSON or as a stream, and a stream of notices about all tasks."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ _RESUME = {
 
 
 class EventEndpoints:
-    """What can be asked about what happens."""
+    """The endpoints for events."""
 
     def __init__(self, reads: TaskReader, following: EventFeed) -> None:
         self._reads = reads
@@ -80,9 +80,9 @@ class EventEndpoints:
         return EventListWire.of(task_id, events, after=after or 0)
 
     async def stream(self, task_id: TaskId, request: Request, after: After = None) -> Response:
-        """The task's events as they come, until it is over.
+        """The task's events as they happen, until it has ended.
 
-        A reader that comes back after the end is told 204, which keeps a browser from coming back again.
+        A reader that returns after the end gets 204, so that a browser does not reconnect.
         """
         seen = last_event_id(request)
         after = (after or 0) if seen is None else seen
@@ -93,9 +93,9 @@ class EventEndpoints:
         return event_stream(self._following.follow(task_id, after=after))
 
     async def notices(self, request: Request, after: After = None) -> Response:
-        """Which tasks change and how far they are, for views of the whole service: light, and each task once at a time.
+        """Which tasks change, with their progress, for views of the whole service: each task at most once at a time.
 
-        Begins with what happens from now on, unless the reader says where it was.
+        The stream begins with new events, unless the reader sends the last id that it has seen.
         """
         seen = last_event_id(request)
         return event_stream(self._following.notices(after=after if seen is None else seen))

@@ -1,7 +1,7 @@
-"""Server-sent events: the wire form of what happens, as the HTML standard has it.
+"""Server-sent events, as the HTML standard defines them.
 
-A message's `id` is the sequence number that a reader which comes back sends as `Last-Event-ID`. Comment lines keep
-connections open through proxies, and make a reader that has gone away noticed.
+A message's `id` is its sequence number; a reader that reconnects sends the last one as `Last-Event-ID`. Comment lines
+keep connections open through proxies, and reveal readers that have disconnected.
 """
 
 import re
@@ -21,7 +21,7 @@ from pagemill.wire.task_wire import EventWire, NoticeWire
 MEDIA_TYPE = "text/event-stream"
 RECONNECT_MS = 2000
 CHANGED = "task_changed"
-"""Name of the messages that are about no single event."""
+"""Name of messages that are not about a single event."""
 KEEP_ALIVE = b": nothing new\n\n"
 
 _SEQUENCE = re.compile(r"[0-9]{1,18}")
@@ -33,7 +33,7 @@ def wants_stream(request: Request) -> bool:
 
 
 def last_event_id(request: Request) -> int | None:
-    """The sequence number a reader that comes back has seen; None where it says none.
+    """The last sequence number that a reconnecting reader has seen; None if it sends none.
 
     Raises:
         RequestRefused: `invalid_request`.
@@ -48,7 +48,7 @@ def last_event_id(request: Request) -> int | None:
 
 
 def event_stream(batches: AsyncGenerator[Sequence[EventRecord] | Sequence[TaskNotice], None]) -> StreamingResponse:
-    """The response that tells what the batches hold, for as long as they come; an empty one shows life."""
+    """The response that streams the items of all sequences; an empty sequence sends a heartbeat."""
     headers = {"Content-Type": MEDIA_TYPE, "X-Accel-Buffering": "no"}
     return StreamingResponse(_messages(batches), headers=headers)
 

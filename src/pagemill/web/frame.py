@@ -1,4 +1,4 @@
-"""What every request goes through: an id, the guard, security headers, and a neutral end for unknown errors."""
+"""The frame of every request: an id, the guard, security headers, and a neutral answer for unknown errors."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""Who may ask: API keys, the two ways a web page could use a browser against a service on its machine, big bodies."""
+"""Access control: API keys, protection against web pages that misuse a browser on this machine, and large bodies."""
 
 import hashlib
 import hmac
@@ -14,9 +14,9 @@ from pagemill.web.problems import RequestRefused
 from pagemill.web.senders import SENDER, sender_by_address
 
 OPEN_PATHS = frozenset({"/livez", "/readyz"})
-"""Probes come without a key and under any name."""
+"""Probes need no key and may use any host name."""
 CALLER = "pagemill.caller"
-"""Key of the caller in a request's ASGI scope: a name for the API key it came with, from which the key is not told."""
+"""Key of the caller in a request's ASGI scope: a name for its API key that does not reveal the key."""
 UPLOAD_PATHS = frozenset({"/tasks", "/batches"})
 """Take bodies of any length, a piece at a time; all others are read whole."""
 MAX_BODY_BYTES = 64 * 1024
@@ -25,7 +25,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Guard:
-    """Refuses requests before anything looks at them.
+    """Refuses requests before anything else handles them.
 
     Args:
         api_keys: Bearer tokens that are let in; none lets everybody in.

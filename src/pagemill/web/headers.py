@@ -1,4 +1,4 @@
-"""What callers say in headers about a request, beside its body."""
+"""Request headers."""
 
 import re
 
@@ -13,7 +13,7 @@ _GOOD_KEY = re.compile(r"[!-~]{1,255}")
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The key by which a repeated request is known; None where it has none.
+    """The idempotency key of a request; None if it has none.
 
     Raises:
         RequestRefused: `invalid_request`.

@@ -1,4 +1,4 @@
-"""A multipart/form-data body as it arrives, piece by piece; nothing is read and nothing is kept here."""
+"""Parses a multipart/form-data body piece by piece, without input or output of its own."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What a client prefers: `Accept` (RFC 9110) and `Prefer: wait` (RFC 7240)."""
+"""The preferences of a client: `Accept` (RFC 9110) and `Prefer: wait` (RFC 7240)."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,11 +9,11 @@ _QUALITY = re.compile(r"\s*q\s*=\s*(?P<value>[01](\.[0-9]{0,3})?)\s*", re.IGNORE
 
 
 def preferred_wait(headers: Iterable[str], *, longest: timedelta) -> timedelta | None:
-    """How long the client would rather wait for the end than be told to come back; None where it does not say.
+    """How long the client prefers to wait for the end; None if it does not say.
 
     Args:
         headers: Every `Prefer` header of the request.
-        longest: The most that is granted.
+        longest: The longest wait that is granted.
     """
     for preference in ",".join(headers).split(","):
         match = _WAIT.fullmatch(preference)
@@ -23,7 +23,7 @@ def preferred_wait(headers: Iterable[str], *, longest: timedelta) -> timedelta |
 
 
 def best_match(accept: str, offers: Sequence[str]) -> str | None:
-    """The offered media type a client likes best, earlier offers first among equals; None where it takes none.
+    """The offered media type that the client prefers, earlier offers first among equals; None if it accepts none.
 
     Args:
         accept: The `Accept` header; "" takes anything.

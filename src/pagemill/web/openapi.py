@@ -1,4 +1,4 @@
-"""The parts of the OpenAPI document that annotations cannot say: problems, uploads and results."""
+"""The parts of the OpenAPI document that annotations cannot express: problems, uploads and results."""
 
 from collections import defaultdict
 from collections.abc import Iterable

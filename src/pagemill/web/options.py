@@ -1,4 +1,4 @@
-"""A task's options as people send them: flat text fields, in a form or in a query, under the domain's own names."""
+"""A task's options as callers send them: flat text fields, in a form or in a query, with the domain's names."""
 
 import json
 import re
@@ -29,7 +29,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _RECOGNITION = frozenset(RecognitionOptions.model_fields)
 _TASK = frozenset(TaskOptions.model_fields) - {"recognition"}
 FIELD_NAMES = _RECOGNITION | _TASK | {NAME}
-"""Every field a task can be sent with, beside the document itself."""
+"""Every field of a request, without the document itself."""
 
 _DESCRIPTIONS: Mapping[str, str] = {
     NAME: "Name of the document. Default: the name of the file.",
@@ -55,7 +55,7 @@ _DESCRIPTIONS: Mapping[str, str] = {
 
 
 def refuse_unknown(names: Iterable[str]) -> None:
-    """Refuse fields that mean nothing, by name.
+    """Refuse unknown fields, by name.
 
     Raises:
         RequestRefused: `invalid_request`.
@@ -69,10 +69,10 @@ def refuse_unknown(names: Iterable[str]) -> None:
 
 
 def parse_options(fields: Mapping[str, str]) -> TaskOptions:
-    """Text fields to options; a blank field counts as left out, as web forms send it.
+    """Turn text fields into options; an empty field counts as missing, because web forms send it.
 
     Raises:
-        RequestRefused: `invalid_request`, with every field that cannot be used.
+        RequestRefused: `invalid_request`, with every wrong field.
     """
     given = {name: text.strip() for name, text in fields.items() if text.strip() and name != NAME}
     _refuse_unstorable(given)

@@ -1,4 +1,4 @@
-"""Single pages over HTTP: what was read, and a picture of the page, drawn in a worker."""
+"""Single pages over HTTP: the text, and a picture that a worker draws."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ _UNCHANGED = {"description": "Not modified: the client already has it (`If-None-
 
 
 class PageEndpoints:
-    """What can be asked about one page."""
+    """The endpoints for single pages."""
 
     def __init__(self, views: PageViews) -> None:
         self._views = views

@@ -1,4 +1,4 @@
-"""Lists that are answered one page at a time."""
+"""Lists in pages."""
 
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -7,7 +7,7 @@ from fastapi import Response
 
 
 def link_next(response: Response, path: str, query: Mapping[str, object]) -> str:
-    """Where the next page is; also says so in the Link header."""
+    """The URL of the next page; it also sets the Link header."""
     wanted = {name: value for name, value in query.items() if value is not None}
     following = f"{path}?{urlencode(wanted, doseq=True)}"
     response.headers["Link"] = f'<{following}>; rel="next"'

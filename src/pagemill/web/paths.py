@@ -1,4 +1,4 @@
-"""What stands in the path of a request."""
+"""The path of a request."""
 
 from typing import Annotated
 
@@ -31,5 +31,5 @@ def _checked(given: str, kind: str) -> str:
 
 
 def root_of(request: Request) -> str:
-    """The path under which the service is mounted; "" where it is at the top."""
+    """The path under which the service is mounted; "" for the root."""
     return str(request.scope.get("root_path", ""))

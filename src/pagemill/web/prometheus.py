@@ -1,4 +1,4 @@
-"""`GET /metrics`: the status of the service as Prometheus reads it.
+"""`GET /metrics`: the status of the service for Prometheus.
 
 Names begin with `pagemill_`, units are base units (seconds, bytes), and no label has values that grow with use: no
 task, worker or caller has a series of its own. Counters begin at zero with the server process.
@@ -29,7 +29,7 @@ from pagemill.web.uploads import UploadCounts, UploadStore
 
 
 class PrometheusEndpoint:
-    """Shows one picture of the service in Prometheus' own form."""
+    """Serves a snapshot of the service in Prometheus' format."""
 
     def __init__(self, reads: TaskReader, uploads: UploadStore) -> None:
         self._reads = reads
@@ -58,7 +58,7 @@ class PrometheusEndpoint:
 
 
 class StatusCollector(Collector):
-    """The metrics of one picture."""
+    """The metrics of one snapshot."""
 
     def __init__(self, status: ServiceStatus, uploads: UploadCounts) -> None:
         self._status = status

@@ -28,16 +28,16 @@ PIECE_BYTES = 64 * 1024
 
 
 async def receive_task(request: Request, uploads: UploadStore) -> TaskCreateRequest:
-    """Store the document that the request carries, and understand its options.
+    """Store the document of a request, and parse its options.
 
-    What can be refused without the body is refused before a byte of it is read.
+    Everything that can be refused without the body is refused before a byte of it is read.
 
     Raises:
-        DocumentTooLarge: More bytes than are taken.
-        InvalidDocument: No bytes at all.
+        DocumentTooLarge: The document has too many bytes.
+        InvalidDocument: The document is empty.
         RequestRefused: `unsupported_media_type`, `malformed_body`, `invalid_request`, `too_many_uploads`,
             `upload_stalled`, `storage_full`.
-        ClientDisconnect: The sender went away; nothing is kept.
+        ClientDisconnect: The sender disconnected; nothing is kept.
     """
     key = idempotency_key(request)
     fields = query_fields(request)

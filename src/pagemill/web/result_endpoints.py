@@ -1,4 +1,4 @@
-"""The result of a task over HTTP: page by page as it is read, or from a file that was made as a whole."""
+"""The result of a task over HTTP: page by page as it is read, or from a complete file."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -33,7 +33,7 @@ _RESULT = (
 
 
 class ResultEndpoints:
-    """What a task was read as, in every form it can be had."""
+    """The endpoint for results, in every format."""
 
     def __init__(self, reads: TaskReader, *, writers: Mapping[str, ResultWriter], files: ResultFiles) -> None:
         self._reads = reads
@@ -61,10 +61,10 @@ class ResultEndpoints:
         return router
 
     async def result(self, task_id: TaskId, request: Request, format: Format = None) -> Response:  # noqa: A002 - its name on the wire
-        """The finished pages, while the task runs too; `Pagemill-Complete` says whether these are all.
+        """The finished pages, even while the task runs; `Pagemill-Complete` says whether these are all.
 
-        A searchable PDF and an archive of all other forms (zip) are made once the task is over; from then on there is
-        an `ETag`, and parts may be asked for by `Range`.
+        The service makes a searchable PDF and an archive of all other formats (zip) after the task has ended. From then
+        on, results have an `ETag`, and you can request parts with `Range`.
         """
         wanted = choose_format(self._formats, format, request.headers.get("accept", ""))
         writer = self._writers.get(wanted.name)

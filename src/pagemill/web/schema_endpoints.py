@@ -1,4 +1,4 @@
-"""JSON Schemas of what is sent."""
+"""JSON Schemas of results."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The service itself: what it offers, whether it lives, whether it can work, and what its problems mean."""
+"""The service itself: what it offers, whether it is alive and ready, and what its problems mean."""
 
 import asyncio
 import logging
@@ -18,15 +18,15 @@ logger = logging.getLogger(__name__)
 CHECK_SECONDS = 5
 _PAGE = {"text/html; charset=utf-8": {"schema": {"type": "string"}}}
 ReadinessCheck = Callable[[], Awaitable[None]]
-"""Raises where the part it looks at cannot work now."""
+"""Raises an error if the part that it checks cannot work now."""
 
 
 class ServiceEndpoints:
-    """Endpoints that are about no task.
+    """Endpoints that are not about tasks.
 
     Args:
-        checks: What must be in order for the service to take work, by name.
-        page: The page for people.
+        checks: Checks for the service to be ready, by name.
+        page: The dashboard's page.
     """
 
     def __init__(self, checks: Mapping[str, ReadinessCheck], *, page: Callable[[Request], Response]) -> None:
@@ -55,7 +55,7 @@ class ServiceEndpoints:
         return router
 
     async def describe(self, request: Request, response: Response) -> ServiceWire | Response:
-        """Name, version and where to go from here; the dashboard for those who accept HTML."""
+        """Name, version and links; the dashboard if you accept HTML."""
         if wants_page(request):
             return self._page(request)
         response.headers["Vary"] = "Accept"

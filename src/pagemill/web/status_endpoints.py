@@ -1,4 +1,4 @@
-"""The whole service at one moment, and how it is set up."""
+"""The state of the whole service, and its setup."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from pagemill.wire.status_wire import FormatWire, SetupWire, StatusWire
 
 
 class StatusEndpoints:
-    """What can be asked about the service's insides."""
+    """The endpoints for the state of the service."""
 
     def __init__(self, reads: TaskReader, *, writers: Mapping[str, ResultWriter], config: WebConfig) -> None:
         self._reads = reads

@@ -71,7 +71,7 @@ _OVER: dict[int | str, dict[str, Any]] = {
 
 
 class TaskEndpoints:
-    """What can be asked of tasks over HTTP."""
+    """The endpoints for tasks."""
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class TaskEndpoints:
     async def create(self, request: Request, response: Response) -> TaskWire:
         """Send a document: as the part `file` of a form, or as the body itself. It is queued unless `start=false`.
 
-        With an `Idempotency-Key`, the same may be sent again for 24 hours, and makes no second task.
+        With an `Idempotency-Key` you can repeat the request for 24 hours without creating a second task.
         """
         wanted = await receive_task(request, self._uploads)
         try:
@@ -233,7 +233,7 @@ class TaskEndpoints:
         return SampleListWire.of(task_id, await self._reads.samples(task_id, after=after, limit=limit), after=after)
 
     async def receipt(self, task_id: TaskId) -> ReceiptWire:
-        """What memory the task was estimated, reserved and used, and what happened when it was not enough."""
+        """The estimated, reserved and used memory of the task, and what happened when it was not enough."""
         return ReceiptWire.of(await self._reads.receipt(task_id))
 
     async def start(
@@ -244,7 +244,7 @@ class TaskEndpoints:
         return await self._settled(task, request, response)
 
     async def retry(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
-        """Try the pages again that a finished task did not read. Finished pages are kept."""
+        """Retry the unread pages of a finished task. Its finished pages are kept."""
         return await self._settled(await self._commands.retry_task(task_id), request, response)
 
     async def cancel(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:

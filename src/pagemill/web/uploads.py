@@ -1,8 +1,8 @@
-"""Documents on their way in: from the socket to a synced file, never whole in memory.
+"""Receives documents: from the socket to a synced file, never whole in memory.
 
     chunk ─► MultipartReader ─► IncomingFile ─► <directory>/<id>.part ─fsync, rename─► <directory>/<id>
 
-Files are named by an id of our own; what a sender calls a document is only ever shown.
+Files have an id of our own as their name; the sender's name is only shown.
 """
 
 import asyncio
@@ -37,12 +37,12 @@ takes a file without a task for left behind."""
 
 @dataclass(frozen=True)
 class UploadCounts:
-    """Documents received since the server was started.
+    """Documents received since the start of the server.
 
     Attributes:
-        in_progress: Being received now.
-        finished: Received whole.
-        finished_bytes: Bytes of those.
+        in_progress: Uploads in progress.
+        finished: Documents received completely.
+        finished_bytes: Their bytes.
     """
 
     in_progress: int = 0
@@ -54,10 +54,10 @@ class UploadStore:
     """A directory that receives documents, a bounded number at a time. Runs in the server process.
 
     Args:
-        directory: Where they go; made when it is first needed.
-        max_bytes: The largest document.
-        max_concurrent: Documents received at the same time; half of them from one sender.
-        per_minute: Documents from one sender in a minute.
+        directory: The directory; made when it is first needed.
+        max_bytes: Size of the largest allowed document.
+        max_concurrent: Most uploads at the same time; half of them from one sender.
+        per_minute: Most documents from one sender in a minute.
         monotonic: Local time in seconds.
     """
 
@@ -83,12 +83,12 @@ class UploadStore:
 
     @property
     def max_bytes(self) -> int:
-        """The largest document that is taken."""
+        """The size of the largest allowed document."""
         return self._max_bytes
 
     @contextlib.asynccontextmanager
     async def incoming_batch(self, sender: str = "") -> AsyncIterator["IncomingBatch"]:
-        """One place for several documents, one after the other; where an error leaves it, all of them are removed.
+        """A place for several documents, one after the other; after an error, all of them are deleted.
 
         Raises:
             RequestRefused: As `incoming`.
@@ -105,10 +105,10 @@ class UploadStore:
 
     @contextlib.asynccontextmanager
     async def incoming(self, sender: str = "") -> AsyncIterator["IncomingFile"]:
-        """A place for one document; whatever of it was not finished is removed at the end.
+        """A place for one document; an incomplete document is deleted at the end.
 
         Raises:
-            RequestRefused: `too_many_uploads`: all places are taken; nobody is kept waiting with a body to send.
+            RequestRefused: `too_many_uploads`: all places are taken; no request with a body has to wait.
                 `rate_limited`: the sender has its share.
         """
         async with self._place(sender), self.receiving() as file:
@@ -116,7 +116,7 @@ class UploadStore:
 
     @contextlib.asynccontextmanager
     async def receiving(self) -> AsyncIterator["IncomingFile"]:
-        """A document being received, counted; for those who have a place."""
+        """Receive and count a document; only for requests with a place."""
         file = IncomingFile(self._directory / secrets.token_hex(16), max_bytes=self._max_bytes)
         self._count(in_progress=1)
         try:
@@ -142,12 +142,12 @@ class UploadStore:
         )
 
     async def remove(self, document: StoredDocument) -> None:
-        """Remove a document that no task took; twice is no error."""
+        """Delete a document without a task; deleting it twice is no error."""
         await asyncio.to_thread(Path(document.path).unlink, missing_ok=True)
 
 
 class IncomingFile:
-    """One document being received. Disk and digest work is done on threads, a mebibyte at a time."""
+    """One incoming document. Threads do the disk and digest work, a mebibyte at a time."""
 
     def __init__(self, path: Path, *, max_bytes: int) -> None:
         self._path = path
@@ -163,14 +163,14 @@ class IncomingFile:
 
     @property
     def size_bytes(self) -> int:
-        """What of it has come so far."""
+        """The bytes received so far."""
         return self._size
 
     async def write(self, data: bytes) -> None:
         """Take the next bytes.
 
         Raises:
-            DocumentTooLarge: There are more than may be.
+            DocumentTooLarge: The document exceeds the limit.
             RequestRefused: `storage_full`.
         """
         self._size += len(data)
@@ -181,10 +181,10 @@ class IncomingFile:
             await asyncio.to_thread(self._flush)
 
     async def finish(self, name: str) -> StoredDocument:
-        """Sync the complete document and give it its place.
+        """Sync the complete document and give it its final path.
 
         Args:
-            name: What its sender calls it.
+            name: The name that its sender gave it.
 
         Raises:
             InvalidDocument: It is empty.
@@ -201,7 +201,7 @@ class IncomingFile:
         )
 
     def abandon(self) -> None:
-        """Close and remove what is not finished; after `finish`, nothing."""
+        """Close and delete an incomplete document; after `finish`, do nothing."""
         with self._lock:
             self._abandoned = True
             if self._file is not None:
@@ -234,10 +234,10 @@ class IncomingFile:
 
 
 class IncomingBatch:
-    """Documents being received, one after the other; while they come, those that are complete are kept new.
+    """Several incoming documents, one after the other. Meanwhile, complete ones get a new modification time.
 
     Attributes:
-        documents: Those that are complete.
+        documents: The complete documents.
     """
 
     def __init__(self, uploads: UploadStore, *, monotonic: Callable[[], float]) -> None:
@@ -278,7 +278,7 @@ class IncomingBatch:
         await self._keep_new()
 
     async def touch(self) -> None:
-        """Mark the complete ones as new, so that pruning does not take them for left behind."""
+        """Update the modification time of complete documents, so that pruning does not delete them."""
         self._touched_at = self._monotonic()
         await asyncio.to_thread(_touch, [Path(document.path) for document in self.documents])
 
@@ -287,12 +287,12 @@ class IncomingBatch:
             await self.touch()
 
     async def aclose(self) -> None:
-        """Remove what is not complete."""
+        """Delete an incomplete document."""
         await self._open.aclose()
 
 
 def too_large(size_bytes: int, limit_bytes: int) -> DocumentTooLarge:
-    """The refusal of a document of (at least) that size."""
+    """The error for a document of (at least) this size."""
     return DocumentTooLarge(
         f"The document has {size_bytes} bytes or more; the limit is {limit_bytes} bytes. Send it in parts.",
         size_bytes=size_bytes,
@@ -301,14 +301,14 @@ def too_large(size_bytes: int, limit_bytes: int) -> DocumentTooLarge:
 
 
 def display_name(name: str) -> str:
-    """A sender's file name, fit to be shown: the last part of a path, printable, of bounded length."""
+    """A sender's file name for display: the last part of a path, printable, of bounded length."""
     last = name.replace("\\", "/").rsplit("/", maxsplit=1)[-1]
     printable = "".join(character for character in last if character.isprintable()).strip()
     return printable[:MAX_NAME_LENGTH] or UNNAMED
 
 
 def remove_abandoned(directory: Path, *, now: datetime, older_than: timedelta = timedelta(hours=1)) -> int:
-    """Remove uploads that a dead server left half received; returns how many."""
+    """Delete incomplete uploads of a dead server; returns how many."""
     oldest = (now - older_than).timestamp()
     return sum(remove(part) for part in directory.glob(f"*{PART_SUFFIX}") if _is_older(part, oldest))
 

@@ -1,4 +1,4 @@
-"""What the web needs to be told, as values."""
+"""The configuration of the web."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,12 +21,12 @@ class WebConfig:
         uploads_per_minute: Documents that one sender may send in a minute. This machine and its proxies have no limit.
         trusted_proxies: Addresses of proxies.
         max_wait: Longest a `Prefer: wait=N` is honoured.
-        api_keys: Bearer tokens that may use the API; none leaves it open.
-        allowed_hosts: Names the service is reached by, beside IP addresses and names without a dot; "*" for any.
-            Not looked at where `api_keys` are set.
-        profiles: Of every engine that can be used, its profiles, the default first; shown to people.
-        guard_percent: Per cent of a device's limit at which each level of the memory guard is entered; likewise.
-        idle_timeout: A model set unused for so long is unloaded; likewise.
+        api_keys: Bearer tokens that may use the API; without any, the API is open.
+        allowed_hosts: Host names that clients may use, beside IP addresses and names without a dot; "*" for any.
+            Ignored if `api_keys` are set.
+        profiles: The profiles of every available engine, the default first; for display.
+        guard_percent: Percentage of a device's limit at which each level of the memory guard begins; for display.
+        idle_timeout: When an unused model set is unloaded; for display.
     """
 
     uploads: Path
