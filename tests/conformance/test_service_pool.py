@@ -7,18 +7,23 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.fixtures.pool import PATIENCE, Outcomes, chunk, make_document, make_yard
+from tests.fixtures.pool import PATIENCE, QUICK_MODELS, Outcomes, chunk, make_document, make_yard
 
-from pagemill.domain.errors import DeviceUnavailable, PoolExhausted, UnknownEngine
-from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.clocks import SystemClock
+from pagemill.domain.errors import DeviceUnavailable, NeverFits, PoolExhausted, UnknownEngine
+from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
 from pagemill.domain.page.page import Page
 from pagemill.domain.ports import Service, ServicePool
-from pagemill.domain.work.outcomes import PageNeedsOcr, PageRead
+from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.work.recognition import READER, ModelSetKey, Stage
 from pagemill.testing.engines import FAULTY
-from pagemill.testing.pool import FakeServicePool
+from pagemill.testing.memory import FakeAdmission
+from pagemill.testing.pool import ChunkPromises, FakeServicePool
 
 A_MOMENT = timedelta(milliseconds=50)
+NEED = MemoryNeed(400 * MIB)
+IDLE = MemoryNeed(200 * MIB)
+"""More than a real worker holds: what it grew by since it was loaded would come on top of its need."""
 
 
 @dataclass
@@ -153,6 +158,63 @@ async def test_whoever_stops_waiting_leaves_no_hole(subject: Subject) -> None:
         await subject.pool.release(service)
     assert subject.in_use() == {"cpu": 0, READER: 0}
     assert len([await subject.acquire(), await subject.acquire()]) == 2
+
+
+@pytest.fixture(params=["real", "fake"])
+async def short(request: pytest.FixtureRequest, promised: FakeAdmission) -> AsyncIterator[ServicePool]:
+    """A pool whose chunks need what `NEED` says, on memory that others may have been promised."""
+    if request.param == "fake":
+        yield FakeServicePool(
+            {FAULTY.name: FAULTY}, {CPU: 2}, promises=ChunkPromises(promised, lambda _key, _task_id, _params: NEED)
+        )
+        return
+    yard = make_yard(replace(QUICK_MODELS, room_wait=A_MOMENT), admission=promised, clock=SystemClock())
+    yard.estimator.idle, yard.estimator.working = IDLE, NEED
+    await yard.pool.start()
+    yield yard.pool
+    await yard.pool.stop()
+
+
+@pytest.fixture
+def promised() -> FakeAdmission:
+    return FakeAdmission()
+
+
+@pytest.mark.parametrize(
+    ("limit_bytes", "others_bytes", "settled", "begins"),
+    [
+        pytest.param(NEED.ram_bytes, 0, (2, 1), True, id="it just fits"),
+        pytest.param(NEED.ram_bytes, 1, (), False, id="others have a byte of it"),
+        pytest.param(NEED.ram_bytes - 1, 0, (2, 1), False, id="it never fits"),
+    ],
+)
+async def test_a_chunk_begins_once_its_memory_is_promised(
+    short: ServicePool,
+    promised: FakeAdmission,
+    document: Path,
+    *,
+    limit_bytes: int,
+    others_bytes: int,
+    settled: tuple[int, ...],
+    begins: bool,
+) -> None:
+    service = await short.acquire(device=CPU, engine=FAULTY.name)
+    promised.limits[CPU] = limit_bytes
+    others = promised.reserve("others", CPU, MemoryNeed(others_bytes))
+    begun: list[bool] = []
+
+    async def on_begin() -> None:
+        begun.append(True)
+
+    pages = Outcomes()
+    outcome = await service.process("task", chunk(document, 2, 1), pages, on_begin=on_begin)
+    assert (outcome.settled, outcome.loss, bool(begun)) == (settled, None, begins)
+    assert pages.numbers == list(settled)
+    reasons = {one.reason for one in pages.seen if isinstance(one, PageFailed)}
+    assert reasons == ({NeverFits.reason} if settled and not begins else set())
+    await short.release(service)
+    assert others is not None
+    promised.release(others)
 
 
 async def test_what_is_not_there_is_refused(subject: Subject) -> None:

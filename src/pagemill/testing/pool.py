@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from itertools import count
 
-from pagemill.domain.errors import DeviceUnavailable, PoolExhausted
+from pagemill.domain.errors import DeviceUnavailable, NeverFits, PoolExhausted
 from pagemill.domain.memory import CPU, DeviceId, MemoryNeed
 from pagemill.domain.page.page import Page, PageSource
-from pagemill.domain.ports import OnBegin, OnPage, Service
+from pagemill.domain.ports import MemoryAdmission, OnBegin, OnPage, Service
 from pagemill.domain.reports.snapshot import LaneSnapshot, PoolSnapshot
 from pagemill.domain.work.engine_spec import EngineSpec, find_profile
-from pagemill.domain.work.outcomes import ChunkOutcome, PageNeedsOcr, PageOutcome, PageRead
+from pagemill.domain.work.outcomes import ChunkOutcome, PageFailed, PageNeedsOcr, PageOutcome, PageRead
 from pagemill.domain.work.recognition import READER, ChunkParams, ModelSetKey, Stage
 
 Script = Callable[[str, ChunkParams, OnPage], Awaitable[ChunkOutcome]]
@@ -23,11 +24,37 @@ HasRoom = Callable[[str, ChunkParams], bool]
 """Whether there is memory for a chunk of a task now."""
 
 
+def do_nothing() -> None:
+    """Nothing goes wrong."""
+
+
+@dataclass(frozen=True)
+class ChunkPromises:
+    """What every chunk is promised before it begins.
+
+    Attributes:
+        admission: Promises it.
+        need: What a chunk of a task needs with a model set.
+    """
+
+    admission: MemoryAdmission
+    need: Callable[[ModelSetKey, str, ChunkParams], MemoryNeed]
+
+
 class FakeService:
     """`Service` that does what a script says."""
 
-    def __init__(self, service_instance_id: str, key: ModelSetKey, script: Script, has_room: HasRoom) -> None:
+    def __init__(
+        self,
+        service_instance_id: str,
+        key: ModelSetKey,
+        script: Script,
+        *,
+        has_room: HasRoom,
+        promises: ChunkPromises | None,
+    ) -> None:
         self._has_room = has_room
+        self._promises = promises
         self._id = service_instance_id
         self._key = key
         self._script = script
@@ -51,15 +78,47 @@ class FakeService:
         self, task_id: str, params: ChunkParams, on_page: OnPage, *, on_begin: OnBegin | None = None
     ) -> ChunkOutcome:
         """See `Service.process`. Run the script, unless there is no room for it: then its pages stay unsettled."""
-        if not self._has_room(task_id, params):
+        try:
+            release = self._promise(task_id, params)
+        except NeverFits as error:
+            for number in params.pages:
+                await on_page(PageFailed(number, error.reason, error.message, error.retryable))
+            return ChunkOutcome(params.pages)
+        if release is None:
             return ChunkOutcome(())
-        if on_begin is not None:
-            await on_begin()
-        return await self._script(task_id, params, on_page)
+        try:
+            if on_begin is not None:
+                await on_begin()
+            return await self._script(task_id, params, on_page)
+        finally:
+            release()
+
+    def _promise(self, task_id: str, params: ChunkParams) -> Callable[[], None] | None:
+        """Have the chunk promised what it needs; returns what gives it back, or None where there is no room."""
+        if not self._has_room(task_id, params):
+            return None
+        if self._promises is None:
+            return do_nothing
+        need, admission = self._promises.need(self._key, task_id, params), self._promises.admission
+        reservation = admission.reserve(self._id, self._key.device, need)
+        return None if reservation is None else partial(admission.release, reservation)
 
 
 class FakeServicePool:
-    """`ServicePool` in memory: places are counted and waited for as in the real one, but nothing is loaded."""
+    """`ServicePool` in memory: places are counted and waited for as in the real one, but nothing is loaded.
+
+    Args:
+        specs: The engines.
+        places: By device.
+        readers: Places for them.
+        script: What becomes of chunks.
+        script_of: The same, for each model set.
+        has_room: Whether there is memory for a chunk, where nobody promises any.
+        promises: Who promises it.
+        on_acquire: Called first by every `acquire`; it may raise.
+        on_release: Called last by every `release`, when the place is free again; it may raise.
+        default_wait: For a place.
+    """
 
     def __init__(
         self,
@@ -68,14 +127,21 @@ class FakeServicePool:
         *,
         readers: int = 1,
         script: Script | None = None,
+        script_of: Callable[[ModelSetKey], Script] | None = None,
         has_room: HasRoom | None = None,
+        promises: ChunkPromises | None = None,
+        on_acquire: Callable[[], None] = do_nothing,
+        on_release: Callable[[], None] = do_nothing,
         default_wait: timedelta = timedelta(seconds=60),
     ) -> None:
         self._specs = specs
         self._capacity = {str(device): count_ for device, count_ in places.items()} | {READER: readers}
         self._free = {lane: asyncio.Semaphore(count_) for lane, count_ in self._capacity.items()}
         self._held: dict[str, str] = {}
-        self._script = script or read_every_page
+        self._script_of = script_of or (lambda _key: script or read_every_page)
+        self._promises = promises
+        self._on_acquire = on_acquire
+        self._on_release = on_release
         self._has_room = has_room or (lambda _task_id, _params: True)
         self._default_wait = default_wait
         self._numbers = count(1)
@@ -98,6 +164,7 @@ class FakeServicePool:
     ) -> FakeService:
         """See `ServicePool.acquire`. Every service is as good as fresh."""
         del fresh
+        self._on_acquire()
         key = replace(self._key(device, engine, profile, languages), structure=structure)
         lane = READER if key.is_reader and not structure else device
         if self._capacity.get(lane, 0) == 0:
@@ -107,7 +174,13 @@ class FakeServicePool:
                 await self._free[lane].acquire()
         except TimeoutError as error:
             raise PoolExhausted(f"All {self._capacity[lane]} services on {lane} are busy.") from error
-        service = FakeService(f"{key.engine}-{next(self._numbers)}", key, self._script, self._has_room)
+        service = FakeService(
+            f"{key.engine}-{next(self._numbers)}",
+            key,
+            self._script_of(key),
+            has_room=self._has_room,
+            promises=self._promises,
+        )
         self._held[service.service_instance_id] = lane
         return service
 
@@ -116,6 +189,7 @@ class FakeServicePool:
         lane = self._held.pop(service.service_instance_id, None)
         if lane is not None:
             self._free[lane].release()
+        self._on_release()
 
     def snapshot(self) -> PoolSnapshot:
         """See `ServicePool.snapshot`. No model sets."""

@@ -1,7 +1,5 @@
 """A task that was let in and gets no service makes room for those that wait, comes back, and ends in any case."""
 
-from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,50 +8,31 @@ from tests.fixtures.tasks_room import Room, some_pages
 
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import PoolExhausted, TaskFailureReason
-from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.memory import CPU
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import PageState, Task, TaskStatus
 from pagemill.domain.work.outcomes import PageFailed
 from pagemill.engines.registry import engine_specs
 from pagemill.store.task_queue import MOST_LOWERED
 from pagemill.tasks.duties.expiry import Expiry, ExpiryConfig
-from pagemill.testing.pool import FakeService, FakeServicePool
+from pagemill.testing.pool import FakeServicePool
 
 TIMEOUT = 5 * MINUTE
 
 
-class Pool(FakeServicePool):
-    """A pool that may have no memory for anybody."""
+class Memory:
+    """There may be none for anybody."""
 
     def __init__(self) -> None:
-        super().__init__(engine_specs(), {CPU: 1})
         self.is_full = True
 
-    async def acquire(
-        self,
-        *,
-        device: DeviceId,
-        engine: str,
-        profile: str = "",
-        languages: Sequence[str] = (),
-        structure: bool = False,
-        wait: timedelta | None = None,
-        fresh: bool = False,
-    ) -> FakeService:
+    def check(self) -> None:
         if self.is_full:
             raise PoolExhausted("There was no memory.")
-        return await super().acquire(
-            device=device,
-            engine=engine,
-            profile=profile,
-            languages=languages,
-            structure=structure,
-            wait=wait,
-            fresh=fresh,
-        )
 
 
-def room_of(stores: Stores, work_dir: Path, pool: Pool) -> Room:
+def room_of(stores: Stores, work_dir: Path, memory: Memory) -> Room:
+    pool = FakeServicePool(engine_specs(), {CPU: 1}, on_acquire=memory.check)
     return Room(stores, work_dir, pool=pool, max_running=1)
 
 
@@ -64,8 +43,8 @@ async def refused(room: Room, name: str = "a") -> Task:
 
 
 async def test_a_refused_task_comes_back_behind_those_that_wait(stores: Stores, tmp_path: Path) -> None:
-    pool = Pool()
-    room = room_of(stores, tmp_path, pool)
+    memory = Memory()
+    room = room_of(stores, tmp_path, memory)
     await stores.running("a")
     before = await stores.tasks.get("a")
     stores.clock.turn(MINUTE / 2)
@@ -77,21 +56,21 @@ async def test_a_refused_task_comes_back_behind_those_that_wait(stores: Stores, 
     assert await room.states() == [PageState.QUEUED] * 3
     following = [await stores.queue.get_next_task(CPU) for _ in "ab"]
     assert [task and task.task_id for task in following] == ["b", "a"]
-    pool.is_full = False
+    memory.is_full = False
     for name in "ab":
         await room.chunks.run(some_pages(task_id=name))
         assert (await stores.tasks.get(name)).status is TaskStatus.SUCCEEDED
 
 
 async def test_a_refused_task_stays_where_nobody_waits(stores: Stores, tmp_path: Path) -> None:
-    room = room_of(stores, tmp_path, Pool())
+    room = room_of(stores, tmp_path, Memory())
     await stores.running("a")
     task = await refused(room)
     assert (task.status, task.priority) == (TaskStatus.RUNNING, 0)
 
 
 async def test_a_refused_task_stays_while_others_work_on_it(stores: Stores, tmp_path: Path) -> None:
-    room = room_of(stores, tmp_path, Pool())
+    room = room_of(stores, tmp_path, Memory())
     await stores.running("a")
     await stores.queued("b")
     lease = await stores.pages.claim_pages("a", kind_of(), limit=1, owner="another server", lease_for=LEASE)
@@ -104,7 +83,7 @@ async def test_a_refused_task_stays_while_others_work_on_it(stores: Stores, tmp_
 async def test_what_is_refused_again_and_again_sinks_to_a_bound_and_rises_with_age(
     stores: Stores, tmp_path: Path
 ) -> None:
-    room = room_of(stores, tmp_path, Pool())
+    room = room_of(stores, tmp_path, Memory())
     await stores.running("a")
     for turn in range(MOST_LOWERED + 5):
         await stores.queued(f"later-{turn}")
@@ -122,7 +101,7 @@ async def test_what_is_refused_again_and_again_sinks_to_a_bound_and_rises_with_a
 
 
 async def test_what_is_never_served_ends_however_often_it_gave_way(stores: Stores, tmp_path: Path) -> None:
-    room = room_of(stores, tmp_path, Pool())
+    room = room_of(stores, tmp_path, Memory())
     expiry = Expiry(
         ExpiryConfig(TIMEOUT),
         overdue=stores.overdue,
@@ -160,7 +139,7 @@ async def test_a_retry_by_the_user_begins_with_the_priority_it_was_sent_with(sto
 async def test_a_task_whose_last_page_is_settled_while_it_waits_again_ends(
     stores: Stores, tmp_path: Path, number_read: int, end: str
 ) -> None:
-    room = room_of(stores, tmp_path, Pool())
+    room = room_of(stores, tmp_path, Memory())
     await stores.running("a", pages=2)
     lease = await stores.claim("a")
     await stores.queue.requeue_task(await stores.tasks.get("a"))

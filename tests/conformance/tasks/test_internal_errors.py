@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from pagemill.domain.errors import (
     TaskFailureReason,
 )
 from pagemill.domain.memory import CPU, DeviceId
-from pagemill.domain.ports import OnPage, Service
+from pagemill.domain.ports import OnPage
 from pagemill.domain.task.events import Details, TaskEvent
 from pagemill.domain.task.task import PageLease, PageState, Rung, Task, TaskStatus
 from pagemill.domain.work.backlog import PageKind
@@ -34,7 +35,7 @@ from pagemill.store.resources import SqlResourceLog
 from pagemill.tasks.work.batch_sizes import BatchSizes
 from pagemill.tasks.work.chunk_params import ChunkParamsMaker, ChunkRules
 from pagemill.tasks.work.chunks import ChunkConfig
-from pagemill.testing.pool import FakeService, FakeServicePool
+from pagemill.testing.pool import FakeServicePool
 
 FOR_EVER = 1_000
 MOST_TRIES = 12
@@ -148,37 +149,6 @@ class FaultyStores(Stores):
         return events
 
 
-class FaultyPool(FakeServicePool):
-    sabotage: Sabotage
-
-    async def acquire(
-        self,
-        *,
-        device: DeviceId,
-        engine: str,
-        profile: str = "",
-        languages: Sequence[str] = (),
-        structure: bool = False,
-        wait: timedelta | None = None,
-        fresh: bool = False,
-    ) -> FakeService:
-        self.sabotage.at("acquire")
-        return await super().acquire(
-            device=device,
-            engine=engine,
-            profile=profile,
-            languages=languages,
-            structure=structure,
-            wait=wait,
-            fresh=fresh,
-        )
-
-    async def release(self, service: Service) -> None:
-        """As the real one: free again, whatever else happens."""
-        await super().release(service)
-        self.sabotage.at("release")
-
-
 class FaultyParams(ChunkParamsMaker):
     sabotage: Sabotage
 
@@ -233,7 +203,7 @@ class Site:
     """A task of two pages whose work is sabotaged."""
 
     room: Room
-    pool: FaultyPool
+    pool: FakeServicePool
     sabotage: Sabotage
 
     async def task(self) -> Task:
@@ -277,8 +247,8 @@ async def site(stores: Stores, work_dir: Path, sabotage: Sabotage, *, stage: Sta
             await on_page(_outcome(number, usually))
         return ChunkOutcome(params.pages)
 
-    pool = FaultyPool(engine_specs(), {CPU: 1}, script=script)
-    pool.sabotage = sabotage
+    on_acquire, on_release = partial(sabotage.at, "acquire"), partial(sabotage.at, "release")
+    pool = FakeServicePool(engine_specs(), {CPU: 1}, script=script, on_acquire=on_acquire, on_release=on_release)
     params = FaultyParams(ChunkRules(), engines=engine_specs(), sizes=BatchSizes())
     params.sabotage = sabotage
     faulty = FaultyStores(stores.database, stores.clock, sabotage=sabotage)

@@ -1,7 +1,6 @@
 """Whatever happens to a chunk, its pages are settled or given back, and its service is released."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from tests.fixtures.stores import Stores, read_page
 from tests.fixtures.tasks_room import LIMIT_S, OWNER, Room, Working, eventually, some_pages
 
 from pagemill.domain.errors import DeviceUnavailable, NeverFits, PagemillError, TaskFailureReason, WorkerLost
-from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.memory import CPU
 from pagemill.domain.ports import Clock, OnPage
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import PageLease, PageState, TaskStatus
@@ -20,31 +19,18 @@ from pagemill.engines.registry import engine_specs
 from pagemill.store.database import Database
 from pagemill.store.page_queue import SqlPageQueue
 from pagemill.tasks.work.chunks import ChunkConfig
-from pagemill.testing.pool import FakeService, FakeServicePool
+from pagemill.testing.pool import FakeServicePool
 
 DONE, QUEUED, FAILED = PageState.DONE, PageState.QUEUED, PageState.FAILED
 
 
-class RefusingPool(FakeServicePool):
+def refusing(error: PagemillError) -> FakeServicePool:
     """A pool whose every `acquire` raises."""
 
-    def __init__(self, error: PagemillError) -> None:
-        super().__init__(engine_specs(), {CPU: 1})
-        self._error = error
+    def refuse() -> None:
+        raise error
 
-    async def acquire(
-        self,
-        *,
-        device: DeviceId,
-        engine: str,
-        profile: str = "",
-        languages: Sequence[str] = (),
-        structure: bool = False,
-        wait: timedelta | None = None,
-        fresh: bool = False,
-    ) -> FakeService:
-        del device, engine, profile, languages, structure, wait, fresh
-        raise self._error
+    return FakeServicePool(engine_specs(), {CPU: 1}, on_acquire=refuse)
 
 
 class WatchedPages(SqlPageQueue):
@@ -82,7 +68,7 @@ async def test_the_last_chunk_ends_its_task(stores: Stores, tmp_path: Path) -> N
 
 
 async def test_where_nothing_can_be_claimed_no_service_is_asked_for(stores: Stores, tmp_path: Path) -> None:
-    room = Room(stores, tmp_path, pool=RefusingPool(NeverFits("Whoever asks is refused.")))
+    room = Room(stores, tmp_path, pool=refusing(NeverFits("Whoever asks is refused.")))
     await stores.queued()
     assert not await room.chunks.run(some_pages())
     assert await room.states() == [QUEUED] * 3
@@ -185,7 +171,7 @@ async def test_pages_wait_where_no_service_becomes_free(stores: Stores, tmp_path
 async def test_what_can_never_run_fails_and_says_why(
     stores: Stores, tmp_path: Path, *, error: PagemillError, reason: TaskFailureReason
 ) -> None:
-    room = Room(stores, tmp_path, pool=RefusingPool(error))
+    room = Room(stores, tmp_path, pool=refusing(error))
     await stores.running(pages=2)
     assert await room.chunks.run(some_pages())
     assert await room.states() == [FAILED, FAILED]
@@ -194,7 +180,7 @@ async def test_what_can_never_run_fails_and_says_why(
 
 
 async def test_a_model_set_that_cannot_be_loaded_is_tried_again_later(stores: Stores, tmp_path: Path) -> None:
-    room = Room(stores, tmp_path, pool=RefusingPool(WorkerLost("It died while loading.")))
+    room = Room(stores, tmp_path, pool=refusing(WorkerLost("It died while loading.")))
     await stores.running(pages=2)
     assert await room.chunks.run(some_pages())
     assert [(page.state, page.attempts) for page in await stores.tasks.pages("a")] == [(QUEUED, 1)] * 2
