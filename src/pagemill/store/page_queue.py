@@ -11,7 +11,7 @@ chunk that leaves only pages waiting for their next attempt, until one of them i
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby, takewhile
 from operator import itemgetter
 
@@ -22,11 +22,8 @@ from sqlalchemy import (
     Integer,
     Row,
     RowMapping,
-    Select,
-    and_,
     bindparam,
     func,
-    or_,
     select,
     update,
 )
@@ -35,17 +32,18 @@ from pagemill.domain.errors import NotFound
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.ports import Clock
 from pagemill.domain.task.events import Details, TaskEvent
-from pagemill.domain.task.task import FINAL_STATUSES, PageLease, PageState, Rung, Task, TaskStatus
+from pagemill.domain.task.task import PageLease, PageState, Rung, Task, TaskStatus
 from pagemill.domain.work.backlog import Backlog, PageKind
 from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.work.quarantine import Circumstances
 from pagemill.domain.work.recognition import Stage
-from pagemill.store.changes import OPEN, REVOKED, at, begin_to_wait, change_status, is_over, lock_row, note
+from pagemill.store.changes import OPEN, at, begin_to_wait, change_status, lock_row, note
 from pagemill.store.completion import WORKABLE, is_any_resting, lock_resting, settle_task
 from pagemill.store.database import Database, reading, writing
 from pagemill.store.each_task import each_task
 from pagemill.store.quarantine import quarantine
 from pagemill.store.records import Values, document_of, options_of, task_of
+from pagemill.store.rescuing import lost_pages, rescue_pages, unfinished_tasks_with
 from pagemill.store.settling import (
     commit,
     count,
@@ -60,7 +58,6 @@ from pagemill.store.settling import (
 from pagemill.store.tables import task_pages, tasks
 
 AT_WORK = (TaskStatus.RUNNING, TaskStatus.RETRYING)
-UNFINISHED = tuple(status for status in TaskStatus if status not in FINAL_STATUSES)
 
 
 _RUNNING = (
@@ -266,18 +263,18 @@ class SqlPageQueue:
 
     @reading
     def _is_any_lost(self, connection: Connection, owner: str | None) -> bool:
-        query = _unfinished_tasks_with(_lost(owner)).limit(1)
+        query = unfinished_tasks_with(lost_pages(owner)).limit(1)
         return connection.execute(query, at(self._clock.now())).first() is not None
 
     @writing
     def _rescue(self, connection: Connection, owner: str | None) -> int:
         now = self._clock.now()
-        lost = _lost(owner)
-        locked = _unfinished_tasks_with(lost).order_by(tasks.c.task_id).with_for_update(key_share=True)
+        lost = lost_pages(owner)
+        locked = unfinished_tasks_with(lost).order_by(tasks.c.task_id).with_for_update(key_share=True)
         rescued: list[int] = []
 
         def rescue(row: RowMapping) -> None:
-            rescued.append(_rescue_pages(connection, row["task_id"], row["status"], lost=lost, now=now))
+            rescued.append(rescue_pages(connection, row["task_id"], row["status"], lost=lost, now=now))
 
         each_task(connection, connection.execute(locked, at(now)).mappings().all(), rescue, now=now)
         return sum(rescued)
@@ -334,33 +331,3 @@ def _write_lease(connection: Connection, lease: PageLease, owner: str) -> None:
     under = {"of_task": lease.task_id, "token": lease.token}
     connection.execute(_NEW_TOKEN, under)
     connection.execute(_LEASE, {**under, "owner": owner, "until": lease.until, "numbers": lease.pages})
-
-
-# --- rescuing --------------------------------------------------------------------------------------------------------
-
-
-def _lost(owner: str | None) -> ColumnElement[bool]:
-    expired = is_over(task_pages.c.lease_until)
-    given_up = expired if owner is None else or_(expired, task_pages.c.lease_owner == owner)
-    return and_(task_pages.c.state == PageState.LEASED, given_up)
-
-
-def _unfinished_tasks_with(lost: ColumnElement[bool]) -> Select[str, TaskStatus]:
-    has_lost_pages = select(task_pages.c.number).where(task_pages.c.task_id == tasks.c.task_id, lost).exists()
-    return select(tasks.c.task_id, tasks.c.status).where(tasks.c.status.in_(UNFINISHED), has_lost_pages)
-
-
-def _rescue_pages(
-    connection: Connection, task_id: str, status: TaskStatus, *, lost: ColumnElement[bool], now: datetime
-) -> int:
-    statement = (
-        update(task_pages)
-        .where(task_pages.c.task_id == task_id, lost)
-        .values({**REVOKED, "state": waiting_state(status)})
-        .returning(task_pages.c.number)
-    )
-    numbers = sorted(connection.execute(statement, at(now)).scalars())
-    for number in numbers:
-        details: Details = {"page": number, "cause": "lease_lost"}
-        note(connection, task_id, TaskEvent.PAGE_RETRIED, now=now, details=details)
-    return len(numbers)

@@ -143,7 +143,7 @@ async def test_leases_of_the_others_are_rescued(bad: str, stores: Stores, monkey
             raise ZeroDivisionError
         changes.note(connection, task_id, event, now=now, details=details)
 
-    monkeypatch.setattr("pagemill.store.page_queue.note", breaks)
+    monkeypatch.setattr("pagemill.store.rescuing.note", breaks)
     for name in sorted((bad, *GOOD)):
         await _leased(stores, name)
     assert await stores.pages.rescue(owner="server") == 6

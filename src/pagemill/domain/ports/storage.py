@@ -309,7 +309,11 @@ class PageQueue(Protocol):
         ...
 
     async def rescue(self, *, owner: str | None = None) -> int:
-        """Queue again the pages of expired leases, and all leases of `owner` (a dead server); returns how many."""
+        """Queue again the pages of expired leases, and all leases of `owner` (a dead server); returns how many.
+
+        That costs a page no attempt. But the page that such a lease was at fails once that happened many times in a
+        row, in case it is what ends the servers.
+        """
         ...
 
     async def finish_completed(self, task_id: str | None = None) -> Sequence[Task]:
