@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from pagemill.domain.memory import CPU, MIB, DeviceId
+from pagemill.domain.outgoing import OutgoingRules
 from pagemill.domain.task.task import RetryPolicy
 from pagemill.domain.work.engine_spec import EngineSpec, StructureSpec
 from pagemill.engines.registry import engine_specs
@@ -211,12 +212,19 @@ def retry_policy(settings: Settings) -> RetryPolicy:
     )
 
 
+def outgoing_rules(settings: Settings) -> OutgoingRules:
+    """Addresses that the service may send to on behalf of callers."""
+    return OutgoingRules(
+        allow_private=settings.webhooks.allow_private, allowed=tuple(settings.webhooks.allowed_networks)
+    )
+
+
 def webhook_config(settings: Settings) -> WebhookConfig:
     """The webhooks' and alerts'."""
     secret = settings.webhooks.secret
     return WebhookConfig(
         secret=None if secret is None else secret.get_secret_value(),
-        allow_private=settings.webhooks.allow_private,
+        outgoing=outgoing_rules(settings),
         alert_url=settings.alerts.webhook_url,
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -196,7 +196,9 @@ class WebhookSettings(_Section):
     secret: SecretStr | None = None
     """Secret that signs messages: whsec_ and at least 24 random bytes in Base64. Without it, no webhooks are sent."""
     allow_private: bool = False
-    """Also deliver to private addresses, such as those of your own network."""
+    """Also deliver to this machine and to private networks, such as 10.0.0.0/8 and fc00::/7."""
+    allowed_networks: tuple[IPvAnyNetwork, ...] = ()
+    """Further networks to deliver to, such as `100.64.0.0/10`: carriers', link-local and other special addresses."""
 
 
 class AlertSettings(_Section):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from pagemill import configs
 from pagemill.app.memory_parts import MemoryParts
 from pagemill.app.pool_parts import PoolParts
 from pagemill.app.progress_parts import ProgressParts
@@ -95,7 +96,7 @@ def _manager(
     config = TaskManagerConfig(
         max_pages=settings.documents.max_pages,
         sends_webhooks=settings.webhooks.secret is not None,
-        allow_private_webhooks=settings.webhooks.allow_private,
+        outgoing=configs.outgoing_rules(settings),
         no_structure=structure_missing(site.structure),
     )
     return TaskManager(

@@ -4,11 +4,12 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pagemill.domain.documents import parse_page_range
 from pagemill.domain.errors import DuplicateSubmission, IllegalTransition
+from pagemill.domain.outgoing import OutgoingRules
 from pagemill.domain.ports import (
     Clock,
     DocumentInspector,
@@ -54,18 +55,18 @@ class TaskManagerConfig:
     Attributes:
         max_pages: Most pages of a document.
         sends_webhooks: Whether tasks may have a webhook.
-        allow_private_webhooks: Whether webhooks may go to our own network.
+        outgoing: Addresses that webhooks may go to.
         no_structure: Why tasks cannot have structure, in one sentence; None if they can.
     """
 
     max_pages: int = 5000
     sends_webhooks: bool = False
-    allow_private_webhooks: bool = False
+    outgoing: OutgoingRules = field(default_factory=OutgoingRules)
     no_structure: str | None = None
 
     def check_webhook(self, url: str) -> None:
         """Refuse a webhook that could never be delivered. Errors: `pagemill.domain.task.webhooks.check_webhook`."""
-        check_webhook(url, sends=self.sends_webhooks, allow_private=self.allow_private_webhooks)
+        check_webhook(url, sends=self.sends_webhooks, outgoing=self.outgoing)
 
 
 class TaskManager:

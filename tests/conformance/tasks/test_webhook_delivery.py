@@ -9,6 +9,7 @@ import pytest
 from tests.fixtures.stores import Stores, TurnedClock
 from tests.fixtures.webhooks import KEY, Names, Receiver
 
+from pagemill.domain.outgoing import OutgoingRules
 from pagemill.domain.task.webhooks import MAX_ATTEMPTS, Delivery, WebhookFailed
 from pagemill.store.outbox import SqlOutbox
 from pagemill.tasks.duties.webhook_courier import CourierConfig, WebhookCourier
@@ -16,7 +17,9 @@ from pagemill.tasks.duties.webhook_sender import HttpWebhookSender
 
 
 def sender(names: Names, *, allow_private: bool = True) -> HttpWebhookSender:
-    return HttpWebhookSender(key=KEY, wall_clock=TurnedClock().now, allow_private=allow_private, resolve=names)
+    return HttpWebhookSender(
+        key=KEY, wall_clock=TurnedClock().now, outgoing=OutgoingRules(allow_private=allow_private), resolve=names
+    )
 
 
 async def test_a_message_arrives_signed_at_the_address_that_was_checked(receiver: Receiver) -> None:
@@ -35,7 +38,7 @@ async def test_a_message_arrives_signed_at_the_address_that_was_checked(receiver
 
 @pytest.mark.parametrize("addresses", [["127.0.0.1"], ["93.184.215.14", "10.0.0.1"], ["::1"]])
 async def test_nobody_reaches_our_own_network_by_way_of_us(receiver: Receiver, addresses: list[str]) -> None:
-    with pytest.raises(WebhookFailed, match="own network") as refused:
+    with pytest.raises(WebhookFailed, match="does not send") as refused:
         await sender(Names([addresses]), allow_private=False).send(receiver.delivery())
     assert not refused.value.retryable
     assert receiver.requests == []

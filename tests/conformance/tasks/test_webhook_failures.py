@@ -14,6 +14,7 @@ from tests.fixtures.webhooks import KEY, Receiver
 
 from pagemill.domain.clocks import SteadyClock
 from pagemill.domain.errors import DatabaseUnavailable
+from pagemill.domain.outgoing import OutgoingRules
 from pagemill.domain.task.webhooks import MAX_ATTEMPTS, Delivery, WebhookFailed, retry_delay
 from pagemill.store.outbox import SqlOutbox
 from pagemill.store.tables import webhook_deliveries
@@ -141,7 +142,7 @@ def http_sender(
     return HttpWebhookSender(
         key=KEY,
         wall_clock=TurnedClock().now,
-        allow_private=allow_private,
+        outgoing=OutgoingRules(allow_private=allow_private),
         resolve=resolve,
         time_limit=time_limit,
     )
@@ -310,7 +311,9 @@ async def test_a_signature_bears_the_time_that_its_receiver_knows(
     machine = Machine()
     clock = SteadyClock(machine)
     outbox = SqlOutbox(stores.database, clock)
-    courier = make_courier(WebhookConfig(SECRET, allow_private=True), outbox=outbox, clock=clock)
+    courier = make_courier(
+        WebhookConfig(SECRET, outgoing=OutgoingRules(allow_private=True)), outbox=outbox, clock=clock
+    )
     assert courier is not None
     machine.turn(jump)
     machine.seconds += 1

@@ -21,6 +21,7 @@ from pagemill.domain.errors import (
     QueueFull,
 )
 from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
+from pagemill.domain.outgoing import OutgoingRules
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import (
     PageState,
@@ -68,7 +69,7 @@ def manager_in(
     estimator = FakeEstimator(working_mib=working_mib)
     estimator.elsewhere = {} if on_gpu is None else {GPU: on_gpu}
     return TaskManager(
-        TaskManagerConfig(max_pages=max_pages, sends_webhooks=webhooks, allow_private_webhooks=private),
+        TaskManagerConfig(max_pages=max_pages, sends_webhooks=webhooks, outgoing=OutgoingRules(allow_private=private)),
         engines=engines or engine_specs(),
         inspector=Inspector(),
         estimator=estimator,

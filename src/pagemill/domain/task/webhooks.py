@@ -11,6 +11,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from pagemill.domain.errors import InvalidRequest, InvalidSettings
+from pagemill.domain.outgoing import OutgoingRules, looks_like_a_number
 from pagemill.domain.text import storable
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix by which secrets are known
@@ -25,7 +26,9 @@ LONGEST_ERROR = 500
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _AFTER_BRACKET = re.compile(r"\](?::[0-9]*)?$")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+OPERATOR_CAN_ALLOW = (
+    "Name a receiver on the Internet, or ask the operator to set webhooks.allow_private or webhooks.allowed_networks."
+)
 
 
 class WebhookFailed(Exception):
@@ -105,13 +108,13 @@ def retry_delay(attempts: int) -> timedelta | None:
     return min(FIRST_DELAY * factor, LONGEST_DELAY)
 
 
-def check_webhook(url: str, *, sends: bool, allow_private: bool) -> None:
+def check_webhook(url: str, *, sends: bool, outgoing: OutgoingRules) -> None:
     """Refuse a webhook that this service could never deliver.
 
     Args:
         url: The receiver.
         sends: Whether the service sends webhooks at all.
-        allow_private: Whether it may send to addresses of its own network.
+        outgoing: Addresses it may send to.
 
     Raises:
         InvalidRequest: It can never deliver it; the message says what to do.
@@ -122,11 +125,8 @@ def check_webhook(url: str, *, sends: bool, allow_private: bool) -> None:
         )
     check_url(url)
     host = urlsplit(url).hostname or ""
-    if not allow_private and _is_known_to_be_private(host):
-        raise InvalidRequest(
-            f"{host} is an address on the service's own network. Name a receiver on the Internet, or ask the "
-            "operator to set webhooks.allow_private."
-        )
+    if not outgoing.permits_host(host):
+        raise InvalidRequest(f"The service does not send to {host}. {OPERATOR_CAN_ALLOW}")
 
 
 def check_url(url: str) -> None:
@@ -165,7 +165,7 @@ def _is_host(host: str, netloc: str) -> bool:
     if netloc.startswith("["):
         return _is_address(host, ipaddress.IPv6Address) and bool(_AFTER_BRACKET.search(netloc))
     labels = host.removesuffix(".").split(".")
-    if labels[-1].isdigit():
+    if looks_like_a_number(labels[-1]):
         return _is_address(host, ipaddress.IPv4Address)
     return len(host) <= MAX_HOST_LENGTH and all(map(_LABEL.fullmatch, labels))
 
@@ -176,28 +176,3 @@ def _is_address(host: str, kind: type[ipaddress.IPv4Address] | type[ipaddress.IP
     except ValueError:
         return False
     return "%" not in host
-
-
-def _is_known_to_be_private(host: str) -> bool:
-    """Whether the host is an IP address of a private network. A name is looked up only when a message is sent."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return not is_public(host)
-    except ValueError:
-        return False
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is on the open Internet, so that callers cannot reach our own network through us.
-
-    IPv4 addresses inside IPv6 addresses count as IPv4 addresses.
-    """
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        hidden = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if ip in _NAT64:
-            hidden = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if hidden is not None:
-            return is_public(str(hidden))
-    return ip.is_global and not ip.is_multicast

@@ -16,7 +16,8 @@ from http import HTTPStatus
 
 import httpx
 
-from pagemill.domain.task.webhooks import Delivery, WebhookFailed, is_public, signed_headers
+from pagemill.domain.outgoing import OutgoingRules
+from pagemill.domain.task.webhooks import OPERATOR_CAN_ALLOW, Delivery, WebhookFailed, signed_headers
 from pagemill.version import __version__
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -48,7 +49,7 @@ class HttpWebhookSender:
     Args:
         key: The key that signs messages.
         wall_clock: Wall-clock time, which receivers use to check the age of a signature.
-        allow_private: Whether it may send to addresses of our own network.
+        outgoing: Addresses it may send to.
         resolve: The resolver.
         time_limit: Longest time for one attempt.
     """
@@ -58,13 +59,13 @@ class HttpWebhookSender:
         *,
         key: bytes,
         wall_clock: Callable[[], datetime],
-        allow_private: bool = False,
+        outgoing: OutgoingRules | None = None,
         resolve: Resolve | None = None,
         time_limit: timedelta = TIME_LIMIT,
     ) -> None:
         self._key = key
         self._wall_clock = wall_clock
-        self._allow_private = allow_private
+        self._outgoing = outgoing or OutgoingRules()
         self._resolve = resolve or SystemResolver()
         self._time_limit = time_limit.total_seconds()
         # to look up, to connect and to shake hands: none is cut off by the limit on all, which would leave it open
@@ -121,7 +122,6 @@ class HttpWebhookSender:
             addresses = await self._resolve(host, port)
         if not addresses:
             raise WebhookFailed(f"{host} has no address.")
-        if not self._allow_private and not all(map(is_public, addresses)):
-            message = f"{host} is an address on the service's own network; set webhooks.allow_private to allow it."
-            raise WebhookFailed(message, retryable=False)
+        if not all(map(self._outgoing.permits, addresses)):
+            raise WebhookFailed(f"The service does not send to {host}. {OPERATOR_CAN_ALLOW}", retryable=False)
         return addresses[0]

@@ -1,9 +1,10 @@
 """Sets up webhooks and alerts from the settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pagemill.domain.clocks import SteadyClock
 from pagemill.domain.errors import InvalidRequest, InvalidSettings
+from pagemill.domain.outgoing import OutgoingRules
 from pagemill.domain.ports import Clock, Outbox
 from pagemill.domain.task.webhooks import check_url, signing_key
 from pagemill.tasks.duties.webhook_courier import CourierConfig, WebhookCourier
@@ -18,12 +19,12 @@ class WebhookConfig:
 
     Attributes:
         secret: The secret that signs messages; None: send none.
-        allow_private: Whether to allow addresses of our own network.
+        outgoing: Addresses that messages may go to.
         alert_url: Gets an alert when a page runs out of memory.
     """
 
     secret: str | None = None
-    allow_private: bool = False
+    outgoing: OutgoingRules = field(default_factory=OutgoingRules)
     alert_url: str | None = None
 
 
@@ -45,9 +46,7 @@ def make_courier(config: WebhookConfig, *, outbox: Outbox, clock: SteadyClock) -
         return None
     if config.alert_url is not None:
         _check_alert_url(config.alert_url)
-    sender = HttpWebhookSender(
-        key=signing_key(config.secret), wall_clock=clock.machine.now, allow_private=config.allow_private
-    )
+    sender = HttpWebhookSender(key=signing_key(config.secret), wall_clock=clock.machine.now, outgoing=config.outgoing)
     return WebhookCourier(CourierConfig(), outbox=outbox, sender=sender)
 
 
