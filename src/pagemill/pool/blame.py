@@ -1,4 +1,4 @@
-"""Whether a kill by the kernel says anything against what its worker was working on. Pure."""
+"""Decides whether a worker that the kernel killed was to blame for that. Pure."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,16 +6,16 @@ from dataclasses import replace
 from pagemill.domain.memory import MemoryNeed
 from pagemill.domain.work.outcomes import LossCause, WorkerLoss
 
-_OTHERS_TOOK_IT = "The kernel ended the worker because others took the memory that the worker had been promised."
+_OTHERS_TOOK_IT = "The kernel killed the worker because other programs took the memory that was reserved for it."
 
 
 def blamed(loss: WorkerLoss, *, promised: MemoryNeed, was_short: Callable[[], bool]) -> WorkerLoss:
-    """The loss, as memory pressure where the kernel killed a worker that was not to blame.
+    """The loss; memory pressure is its cause if the kernel killed a worker that was not to blame.
 
     Args:
-        loss: As the signs tell it.
-        promised: What the worker might take.
-        was_short: Whether others had taken what was promised to our workers; asked only where it matters.
+        loss: The loss as `explain` gives it.
+        promised: What was reserved for the worker.
+        was_short: Tells whether other programs had taken what was reserved for our workers; called only if it matters.
     """
     kept_to_it = loss.peak_bytes <= promised.ram_bytes
     if loss.cause is LossCause.KERNEL_OOM and kept_to_it and was_short():

@@ -98,7 +98,7 @@ class ChunkMemory:
             self._learn_failure(resident, params, outcome.peak_bytes)
 
     def blame(self, resident: Resident, loss: WorkerLoss) -> WorkerLoss:
-        """The loss of one that is working; the kernel's kill of one that was not to blame is memory pressure."""
+        """The loss of a worker at work; see `blamed`."""
         since = self._clock.monotonic() if resident.busy_since is None else resident.busy_since
         was_short = partial(self._admission.was_short, CPU, since=since)
         return blamed(loss, promised=resident.reserved, was_short=was_short)

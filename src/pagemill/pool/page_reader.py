@@ -22,12 +22,12 @@ from pagemill.pool.patching import read_unread
 logger = logging.getLogger(__name__)
 
 STRUCTURE_PIXELS = 4_000_000
-"""A page whose text layer was taken is drawn with no more pixels to look for its structure: an A4 page at 200 dpi."""
+"""The most pixels of a page that is drawn only to find its structure: an A4 page at 200 dpi."""
 
 _NO_MEMORY = "There was not enough memory for this."
 _UNREADABLE = "This page cannot be opened: its data is damaged or of a kind that is not supported."
 _NO_STRUCTURE = "The structure of this page could not be found; its text is as it was read."
-_ENGINE = "The engine failed on this page; the worker's log says how."
+_ENGINE = "The engine failed on this page. The worker's log says how."
 
 
 class OpenDocument(Protocol):
@@ -57,7 +57,7 @@ class PageReader:
         self._opened: tuple[str, Document] | None = None
 
     def read(self, number: int, params: ChunkParams) -> PageOutcome:
-        """What became of the page; whatever was raised is told as a `PageFailed`."""
+        """The outcome of the page; any error makes it a `PageFailed`."""
         reset_peak()
         try:
             with raising(EngineFailed(_ENGINE)):
@@ -69,10 +69,10 @@ class PageReader:
             self._trim_models()
 
     def inspect(self, path: str, *, max_pages: int | None = None) -> DocumentInfo:
-        """What the document is; it stays open, for the chunk that may follow.
+        """What the document is; it stays open for the chunk that may follow.
 
         Raises:
-            DocumentError: It cannot be read, or has more pages than that; and why.
+            DocumentError: It cannot be read, or has more pages than `max_pages`; and why.
         """
         return self._document(path, max_pages=max_pages).info()
 
@@ -91,7 +91,7 @@ class PageReader:
         self._trim_models()
 
     def close(self) -> None:
-        """Let go of the document and the models."""
+        """Close the document and the models."""
         self._close_document()
         for models in (self._engine, self._structure):
             if models is not None:
@@ -173,7 +173,7 @@ class PageReader:
 
 @contextmanager
 def raising(otherwise: PagemillError) -> Iterator[None]:
-    """Turn what a step raises into an error of ours, with the whole story in the log."""
+    """Turn an error of the block into one of ours (mostly `otherwise`), and log the original."""
     try:
         yield
     except PagemillError:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import count
@@ -48,8 +48,10 @@ class Places:
 
 @dataclass(frozen=True)
 class _Held:
+    """What a service holds until `kept` is closed."""
+
     resident: Resident
-    places: tuple[Places, ...]
+    kept: ExitStack
 
 
 class OCRServicePool:
@@ -130,14 +132,8 @@ class OCRServicePool:
     async def release(self, service: Service) -> None:
         """See `ServicePool.release`."""
         held = self._held.pop(service.service_instance_id, None)
-        if held is None:
-            return
-        try:
-            self._models.release(held.resident)
-        finally:
-            for places in held.places:
-                places.give_back()
-            self._given_back.set()
+        if held is not None:
+            held.kept.close()
 
     def snapshot(self) -> PoolSnapshot:
         """See `ServicePool.snapshot`."""
@@ -154,14 +150,17 @@ class OCRServicePool:
 
     async def _acquire(self, key: ModelSetKey, lane: Places, *, fresh: bool) -> OCRService:
         places = (lane,) if lane in (self._inspectors, self._exporter) else (lane, self._total)
-        async with AsyncExitStack() as kept:
+        with ExitStack() as kept:
+            kept.callback(self._given_back.set)
             for one in places:
-                await kept.enter_async_context(_hold(one))
+                await one.take()
+                kept.callback(one.give_back)
             if self._draining:
                 raise PoolExhausted("The service is shutting down. Send the request again later.")
             resident = await self._models.acquire(key, fresh=fresh)
+            kept.callback(self._models.release, resident)
             service = OCRService(f"{resident.worker_id}/{next(self._numbers)}", resident, self._models.memory)
-            self._held[service.service_instance_id] = _Held(resident, places)
+            self._held[service.service_instance_id] = _Held(resident, kept.pop_all())
             return service
 
     def _key(self, device: DeviceId, engine: str, profile: str, languages: Sequence[str]) -> ModelSetKey:
@@ -196,14 +195,3 @@ class OCRServicePool:
             f"There was no memory for {key} {waited} ({lane.in_use} of {lane.capacity} services on {lane.name} are "
             "busy). Try again later."
         )
-
-
-@asynccontextmanager
-async def _hold(places: Places) -> AsyncIterator[None]:
-    """Take a place, and keep it unless the block fails."""
-    await places.take()
-    try:
-        yield
-    except BaseException:
-        places.give_back()
-        raise
