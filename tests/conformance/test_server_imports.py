@@ -64,6 +64,17 @@ def test_no_such_library_is_mapped_into_a_running_server_but_into_its_workers(tm
         assert "pdfium" in set().union(*(mapped(worker.pid) for worker in server.workers))
 
 
+def test_a_reader_loads_only_what_takes_text_from_a_document(tmp_path: Path) -> None:
+    """Every worker holds what is loaded with its code: numpy and OpenCV take 26 MiB, asyncio takes 3."""
+    loading = "import pagemill.pool.child, pagemill.documents.opening, sys; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", loading], cwd=tmp_path, env=clean_environment(), capture_output=True, check=True
+    )
+    roots = {name.partition(".")[0] for name in loaded.stdout.decode().split()}
+    assert {"pikepdf", "pypdfium2"} <= roots, "the list is that of a reader"
+    assert {"numpy", "cv2", "asyncio"} & roots == set()
+
+
 def mapped(pid: int) -> set[str]:
     """Which of the heavy libraries are in the process's memory."""
     maps = Path(f"/proc/{pid}/maps").read_text().lower()

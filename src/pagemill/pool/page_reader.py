@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from pagemill.documents.accounting import with_warnings
 from pagemill.documents.document import Document, Unread
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import EngineFailed, OutOfMemory, PagemillError, PageUnreadable
@@ -130,7 +129,7 @@ class PageReader:
             document = self._document(params.document)
             unread = document.unread(number, dpi=options.dpi, max_pixels=self._max_pixels, mode=options.ocr)
         page = read_unread(unread, number, self._engine, rotation=options.rotation, batch_size=params.batch_size)
-        page = with_warnings(page, unread.image)
+        page = _accounted(page, unread.image)
         if self._structure is not None:
             page = self._structured(page, self._whole(document, number, unread, dpi=options.dpi))
         return page.model_copy(update={"warnings": page.warnings + params.notes}), unread.image.pixels
@@ -169,6 +168,15 @@ class PageReader:
         for models in (self._engine, self._structure):
             if models is not None:
                 models.trim()
+
+
+def _accounted(page: Page, image: PageImage) -> Page:
+    """The page with warnings about ink that has no word. A plain image has no ink, and looking for it takes 26 MiB."""
+    if image.is_plain:
+        return page
+    from pagemill.documents.accounting import with_warnings
+
+    return with_warnings(page, image)
 
 
 @contextmanager

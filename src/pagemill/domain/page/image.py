@@ -38,6 +38,13 @@ class PageImage:
         )
 
     @property
+    def is_plain(self) -> bool:
+        """Whether all its pixels have one colour."""
+        flat, stride = self.data.cast("B"), self.width_px * self.channels
+        first = bytes(flat[: self.channels]) * self.width_px
+        return all(flat[row : row + stride].tobytes() == first for row in range(0, len(flat), stride))
+
+    @property
     def pixels(self) -> int:
         """Columns times rows."""
         return self.width_px * self.height_px

@@ -5,8 +5,3 @@ worker  confine ── limits, no new privileges, Landlock, seccomp ── befor
 
 `docs/explanation/security.md` says what that promises.
 """
-
-from pagemill.pool.sandbox.confinement import Confinement
-from pagemill.pool.sandbox.desks import Desk, Sandbox
-
-__all__ = ["Confinement", "Desk", "Sandbox"]
