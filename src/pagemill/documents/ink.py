@@ -18,6 +18,9 @@ from pagemill.documents.page_frame import Rect
 Gray = NDArray[np.uint8]
 """Shape (rows, columns)."""
 
+Outline = Sequence[tuple[float, float]]
+_Window = tuple[int, int, int, int]
+
 Marks = NDArray[np.int32]
 """A row for each mark: left, top, width, height, area."""
 
@@ -25,6 +28,10 @@ _AROUND = 31
 _STANDS_OUT = 28
 """Gray levels from the mean of the surroundings."""
 
+_WRONG_BY = 0.3
+"""Of a word's height: how far its outline may be wrong."""
+
+_CROOKED = 2.0
 _MOSTLY = 140
 """Of 255: what takes more than this of the surroundings is the paper."""
 
@@ -46,6 +53,7 @@ _RASTER = 0.7
 
 _HOLLOW = 0.8
 _COARSER = 4
+_MANY = 8
 _SPECKLED = 0.13
 """Most unevenness of the paper around letters, over their contrast: half of all texture in photos has twice that, and
 of lines on receipts one in fifty."""
@@ -65,6 +73,11 @@ class InkLine:
     marks: int
     size: float
 
+    def moved(self, right: int, down: int) -> "InkLine":
+        """The same line, so far from there."""
+        left, top, right_edge, bottom = self.rect
+        return replace(self, rect=(left + right, top + down, right_edge + right, bottom + down))
+
     def scaled(self, factor: float) -> "InkLine":
         """The same line on a picture so much larger."""
         left, top, right, bottom = self.rect
@@ -73,7 +86,7 @@ class InkLine:
         )
 
 
-def ink_lines(gray: Gray, words: Iterable[Sequence[tuple[float, float]]] = ()) -> list[InkLine]:
+def ink_lines(gray: Gray, words: Iterable[Outline] = (), windows: Iterable[Rect] | None = None) -> list[InkLine]:
     """Lines of ink that looks like text and that is not under a word.
 
     They may be dark on light or light on dark, level or upended.
@@ -81,13 +94,34 @@ def ink_lines(gray: Gray, words: Iterable[Sequence[tuple[float, float]]] = ()) -
     Args:
         gray: The page.
         words: Outlines of the words, in its pixels.
+        windows: Where to look; everywhere if None.
     """
-    covered = _Cover(gray.shape, words)
-    found = list(_lines(gray, lambda: covered.full))
-    if min(gray.shape) >= _COARSER * _HIGHEST:
-        coarse = _lines(_reduced(gray), covered.reduced)
-        found += [line.scaled(_COARSER) for line in coarse if line.size > _HIGHEST / _COARSER]
-    return [line for line in found if _is_on_paper(gray, line.rect)]
+    cover = _Cover(gray.shape, words)
+    rows, columns = gray.shape
+    return [
+        line.moved(window[0], window[1])
+        for window in _whole_pixels(windows or [(0, 0, columns, rows)], columns, rows)
+        for line in _lines_in(gray, cover, window)
+    ]
+
+
+def _whole_pixels(windows: Iterable[Rect], columns: int, rows: int) -> Iterator[_Window]:
+    for left, top, right, bottom in windows:
+        window = max(0, int(left)), max(0, int(top)), min(columns, int(right) + 1), min(rows, int(bottom) + 1)
+        if window[0] < window[2] and window[1] < window[3]:
+            yield window
+
+
+def _lines_in(gray: Gray, cover: "_Cover", window: _Window) -> Iterator[InkLine]:
+    left, top, right, bottom = window
+    part = gray[top:bottom, left:right]
+    found = _lines(part, lambda: cover.full[top:bottom, left:right])
+    yield from (line for line in found if _is_on_paper(part, line))
+    if min(part.shape) >= _COARSER * _HIGHEST:
+        for line in _lines(_reduced(part), lambda: _reduced(cover.full[top:bottom, left:right])):
+            finer = line.scaled(_COARSER)
+            if finer.size > _HIGHEST and _is_on_paper(part, finer):
+                yield finer
 
 
 def is_inked(gray: Gray, rect: Rect) -> bool:
@@ -99,7 +133,7 @@ def is_inked(gray: Gray, rect: Rect) -> bool:
 class _Cover:
     """Where words are, drawn only once there is something that they may cover."""
 
-    def __init__(self, shape: tuple[int, ...], words: Iterable[Sequence[tuple[float, float]]]) -> None:
+    def __init__(self, shape: tuple[int, ...], words: Iterable[Outline]) -> None:
         self._shape = shape
         self._words = words
 
@@ -108,17 +142,33 @@ class _Cover:
         """1 on every word and as far around it as its outline may be wrong, 0 elsewhere."""
         covered = np.zeros(self._shape, dtype=np.uint8)
         for word in self._words:
-            outline = np.asarray(word, dtype=np.float32)
-            corners = [np.round(outline).astype(np.int32)]
-            cv2.fillPoly(covered, corners, (1,))
-            around = int(np.ptp(outline, axis=0).min() / 2)
-            if around > 0:
-                cv2.polylines(covered, corners, isClosed=True, color=(1,), thickness=around)
+            left, top, right, bottom = around_it = bounds(word)
+            around = min(right - left, bottom - top) * _WRONG_BY
+            if _is_level(word, around_it):
+                first, last = max(0, int(top - around)), max(0, int(bottom + around + 1))
+                covered[first:last, max(0, int(left - around)) : max(0, int(right + around + 1))] = 1
+            else:
+                corners = [np.round(np.asarray(word)).astype(np.int32)]
+                cv2.fillPoly(covered, corners, (1,))
+                cv2.polylines(covered, corners, isClosed=True, color=(1,), thickness=max(1, int(2 * around)))
         return covered
 
-    def reduced(self) -> Gray:
-        """The same on the coarser picture."""
-        return _reduced(self.full)
+
+def bounds(outline: Outline) -> Rect:
+    """The rectangle around it."""
+    (left, top), *_ = outline
+    right, bottom = left, top
+    for x, y in outline:
+        left, right = (x if x < left else left), (x if x > right else right)
+        top, bottom = (y if y < top else top), (y if y > bottom else bottom)
+    return left, top, right, bottom
+
+
+def _is_level(word: Outline, around: Rect) -> bool:
+    """Whether it is the rectangle around it, or nearly: each corner is near one of its sides across and one down."""
+    left, top, right, bottom = around
+    left, top, right, bottom = left + _CROOKED, top + _CROOKED, right - _CROOKED, bottom - _CROOKED
+    return all((x < left or x > right) and (y < top or y > bottom) for x, y in word)
 
 
 def _reduced(gray: Gray) -> Gray:
@@ -149,8 +199,12 @@ def _is_paper(gray: Gray) -> NDArray[np.bool_]:
 
 
 def _lines_of(ink: Gray, covered: Callable[[], Gray]) -> Iterator[InkLine]:
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    marks = _letter_like(np.asarray(stats[1:], dtype=np.int32))
+    left, top, width, height = cv2.boundingRect(ink)
+    if not width:
+        return  # OpenCV dies of an empty picture
+    inked = np.ascontiguousarray(ink[top : top + height, left : left + width])
+    _, _, stats, _ = cv2.connectedComponentsWithStats(inked, connectivity=8)
+    marks = _letter_like(np.asarray(stats[1:], dtype=np.int32)) + np.array([left, top, 0, 0, 0], dtype=np.int32)
     if len(marks) < _LEAST_MARKS:
         return
     marks = marks[covered()[marks[:, 1] + marks[:, 3] // 2, marks[:, 0] + marks[:, 2] // 2] == 0]
@@ -159,8 +213,7 @@ def _lines_of(ink: Gray, covered: Callable[[], Gray]) -> Iterator[InkLine]:
         return
     yield from _level_lines(ink, marks)
     for line in _level_lines(np.ascontiguousarray(ink.T), marks[:, [1, 0, 3, 2, 4]]):
-        top, left, bottom, right = line.rect
-        yield replace(line, rect=(left, top, right, bottom))
+        yield replace(line, rect=(line.rect[1], line.rect[0], line.rect[3], line.rect[2]))
 
 
 def _letter_like(marks: Marks) -> Marks:
@@ -228,18 +281,21 @@ def _is_hollow(ink: Gray, mark: Sequence[int]) -> bool:
     return not inside.any()
 
 
-def _is_on_paper(gray: Gray, rect: Rect) -> bool:
-    """Whether what lies between the marks is even, as paper is and the rest of a photo is not."""
-    patch = _patch(gray, rect)
+def _is_on_paper(gray: Gray, line: InkLine) -> bool:
+    """Whether what lies between the marks is even, as paper is and the rest of a photo is not.
+
+    Of a few marks, which may stand in a row by chance, more is asked.
+    """
+    patch = _patch(gray, line.rect)
     limit, _ = cv2.threshold(patch, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     dark, light = patch[patch <= limit].astype(np.float32), patch[patch > limit].astype(np.float32)
     if not len(dark) or not len(light):
         return False
     contrast = float(light.mean() - dark.mean())
     paper = light if len(light) >= len(dark) else dark
-    return float(np.abs(paper - np.median(paper)).mean()) <= 2 * _SPECKLED * contrast and (
-        float(np.median(np.abs(paper - np.median(paper)))) <= _SPECKLED * contrast
-    )
+    apart = np.abs(paper - np.median(paper))
+    allowed = _SPECKLED * contrast * min(1.0, line.marks / _MANY)
+    return float(np.median(apart)) <= allowed and float(apart.mean()) <= _SPECKLED * contrast + allowed
 
 
 def _patch(gray: Gray, rect: Rect) -> Gray:

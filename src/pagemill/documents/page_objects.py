@@ -4,8 +4,9 @@ pdfium is asked through plain C functions, as in `characters`: pages may have th
 """
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
@@ -80,6 +81,7 @@ class Drawing:
         shapes: Where shapes stand that may be letters, or hold some.
         texts: For each text object, by address, how many objects are drawn before it.
         is_whole: Every object was looked at.
+        page: The visible part of the page.
     """
 
     objects: int = 0
@@ -87,6 +89,7 @@ class Drawing:
     shapes: list[PageRect] = field(default_factory=list)
     texts: dict[int, int] = field(default_factory=dict)
     is_whole: bool = True
+    page: PageRect = (0.0, 0.0, 0.0, 0.0)
 
     @property
     def may_hold_text(self) -> bool:
@@ -94,32 +97,47 @@ class Drawing:
         return bool(self.pictures) or len(self.shapes) >= 3 or not self.is_whole
 
     @property
+    def suspects(self) -> Iterator[PageRect]:
+        """Where something stands that may hold text; everything, if not every object was looked at."""
+        if not self.is_whole:
+            yield self.page
+        yield from (picture.rect for picture in self.pictures)
+        yield from self.shapes
+
+    @property
     def pixels(self) -> int:
         """Of all its pictures."""
         return sum(picture.pixels for picture in self.pictures)
 
-    def coverage(self, page: PageRect) -> float:
+    @property
+    def coverage(self) -> float:
         """Share of the page under pictures, those that overlap counted twice, at most 1."""
-        left, bottom, right, top = page
+        left, bottom, right, top = self.page
         area = max((right - left) * (top - bottom), 1.0)
-        return min(1.0, sum(_area_within(picture.rect, page) for picture in self.pictures) / area)
+        return min(1.0, sum(_area_within(picture.rect, self.page) for picture in self.pictures) / area)
 
     def hides(self, text: int, rect: PageRect) -> bool:
         """Whether a picture is drawn over this part of a text object, given by its address."""
+        if not self._covering:
+            return False
         order = self.texts.get(text, self.objects)
         x, y = (rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2
         return any(
             picture.order > order
-            and picture.is_opaque
             and picture.rect[0] <= x <= picture.rect[2]
             and picture.rect[1] <= y <= picture.rect[3]
-            for picture in self.pictures
+            for picture in self._covering
         )
+
+    @cached_property
+    def _covering(self) -> list[Picture]:
+        first = min(self.texts.values(), default=self.objects)
+        return [picture for picture in self.pictures if picture.is_opaque and picture.order > first]
 
 
 def drawing_of(page: pdfium.PdfPage) -> Drawing:
     """Look at what is drawn on the page, up to `MOST_OBJECTS` objects."""
-    drawing, address = Drawing(), ctypes.cast(page.raw, _POINTER).value or 0
+    drawing, address = Drawing(page=page.get_bbox()), ctypes.cast(page.raw, _POINTER).value or 0
     for index in range(_count(address)):
         if drawing.objects >= MOST_OBJECTS:
             drawing.is_whole = False

@@ -8,6 +8,7 @@ MOST_ODD = 0.12
 """Share of odd words in a layer that is believed: clean ones have up to 0.04, names, codes and formulas included."""
 
 FEWEST_JUDGED = 4
+_MOST_JUDGED = 150
 
 _LETTER = re.compile(r"[^\W\d_]")
 _LATIN = re.compile("[a-zA-Z\u00c0-\u024f]+")
@@ -22,6 +23,7 @@ _VOWELS = frozenset("aeiouy")
 def is_plausible(words: Iterable[str]) -> bool:
     """Whether few of the words are odd; words without letters are not judged, and a handful is believed."""
     judged = [word for word in words if len(word) >= 3 and _LETTER.search(word)]
+    judged = judged[:: max(1, len(judged) // _MOST_JUDGED)]
     odd = sum(map(is_odd, judged))
     return len(judged) < FEWEST_JUDGED or odd <= MOST_ODD * len(judged)
 

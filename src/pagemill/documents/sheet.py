@@ -58,6 +58,9 @@ _LEAST_INKED = 0.7
 """Share of hidden words that must lie on ink, where the page has any."""
 
 _SAMPLED = 80
+_PAPER = 20
+MOST_WINDOWS = 8
+"""Parts of a page that are looked through one by one."""
 
 
 @dataclass(frozen=True)
@@ -168,13 +171,15 @@ def _looked_at(page: pdfium.PdfPage, layer: TextLayer, drawing: Drawing, hidden:
         switch_off(text)
     look = _Look.of(page, at)
     believed = hidden if _is_believed(layer, hidden, look) else frozenset()
-    lines = ink_lines(look.gray, look.outlines(layer.stored[position] for position in (*shown, *believed)))
+    windows = None if aside else look.windows(drawing.suspects)
+    words = look.outlines((layer.stored[position] for position in (*shown, *believed)), windows)
+    lines = ink_lines(look.gray, words, windows)
     if not lines:
         believed = hidden  # no writing is seen that could be read instead
     known = tuple(sorted((*shown, *believed)))
     unread = [look.to_page(line.rect) for line in lines] if sum(line.marks for line in lines) >= LEAST_MARKS else []
     unread += [layer.stored[position] for position in layer.broken]
-    if drawing.coverage(page.get_bbox()) >= SCAN_COVERAGE and _is_thin(layer, known, believed) and not look.is_blank:
+    if drawing.coverage >= SCAN_COVERAGE and _is_thin(layer, known, believed) and not look.is_blank:
         unread += [picture.rect for picture in drawing.pictures]
     if not unread:
         return Sheet(layer, tuple(range(len(layer.words))))
@@ -233,15 +238,25 @@ class _Look:
 
         return not is_inked(self.gray, (0, 0, self.gray.shape[1], self.gray.shape[0]))
 
-    def outlines(self, stored: Iterable[PageRect]) -> Iterator[tuple[tuple[float, float], ...]]:
-        return map(_outline, self.frame.rects(stored))
+    def outlines(
+        self, stored: Iterable[PageRect], windows: Sequence[Rectangle] | None
+    ) -> Iterator[tuple[tuple[float, float], ...]]:
+        """Outlines of words that lie in the windows, or of all."""
+        for left, top, right, bottom in self.frame.rects(stored):
+            if windows is None or any(
+                left < window[2] and right > window[0] and top < window[3] and bottom > window[1] for window in windows
+            ):
+                yield ((left, top), (right, top), (right, bottom), (left, bottom))
+
+    def windows(self, suspects: Iterable[PageRect]) -> list[Rectangle]:
+        """Where to look, each with some paper around it; few, however many the suspects are."""
+        rects = (
+            (left - _PAPER, top - _PAPER, right + _PAPER, bottom + _PAPER)
+            for left, top, right, bottom in self.frame.rects(suspects)
+        )
+        return joined(rects, gap=0, most=MOST_WINDOWS)
 
     def to_page(self, rect: Rect) -> PageRect:
         left, top, right, bottom = rect
         (ax, ay), (bx, by) = self.frame.to_page(left, top), self.frame.to_page(right, bottom)
         return (min(ax, bx), min(ay, by), max(ax, bx), max(ay, by))
-
-
-def _outline(rect: Rect) -> tuple[tuple[float, float], ...]:
-    left, top, right, bottom = rect
-    return ((left, top), (right, top), (right, bottom), (left, bottom))
