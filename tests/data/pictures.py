@@ -51,3 +51,19 @@ def ruled(size: tuple[int, int] = (850, 400)) -> Image.Image:
         draw.rectangle((x, 210, x + 1 + at % 3, 250), fill=0)
     draw.rectangle((40, 300, 600, 330), fill=0)
     return image
+
+
+def scribbled(*, size: tuple[int, int] = (850, 300), letter: int = 28, seed: int = 1) -> Image.Image:
+    """Lines of letters that are of no script: they look like writing, and no engine can read them."""
+    chance = random.Random(seed)  # noqa: S311
+    image = Image.new("L", size, 255)
+    draw = ImageDraw.Draw(image)
+    for top in range(30, size[1] - 2 * letter, 2 * letter):
+        left = 30
+        while left < size[0] - 3 * letter:
+            for _ in range(chance.randrange(3, 8)):
+                corners = [(left + chance.randrange(letter * 2 // 3), top + at * letter // 4) for at in range(5)]
+                draw.line(chance.sample(corners, 5), fill=0, width=3, joint="curve")
+                left += letter
+            left += letter
+    return image
