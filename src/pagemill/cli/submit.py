@@ -79,7 +79,7 @@ async def _stay(
     try:
         for file, task in sent:
             try:
-                over = await _seen_through(client, request, task, target=targets[file])
+                over = await _see_through(client, request, task, target=targets[file])
             except ClientError as error:
                 complain(f"{file}: {explain_refusal(error)} (task {task.task_id})")
                 codes.append(exit_code_of_refusal(error))
@@ -92,9 +92,7 @@ async def _stay(
     return codes
 
 
-async def _seen_through(
-    client: AsyncClient, request: SubmitRequest, task: TaskWire, *, target: Path | None
-) -> TaskWire:
+async def _see_through(client: AsyncClient, request: SubmitRequest, task: TaskWire, *, target: Path | None) -> TaskWire:
     """The task once it is over and its result delivered, where that is asked for."""
     over = await (watch_task if request.watch else wait_for_task)(client, task, as_json=request.as_json)
     if request.wait and request.as_json:

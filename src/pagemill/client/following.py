@@ -73,7 +73,7 @@ class Following(Calls):
         retrying, silent, last = self._retrying(), 0, after
         while not self._is_late(until):
             by_stream = silent < SILENT_STREAMS
-            source = self._streamed(followed, last) if by_stream else self._asked_for(followed, last)
+            source = self._stream(followed, last) if by_stream else self._poll(followed, last)
             was_heard = False
             try:
                 async with aclosing(source) as coming:
@@ -97,7 +97,7 @@ class Following(Calls):
     def _is_late(self, until: float | None) -> bool:
         return until is not None and self._transport.now() > until - LAST_STRETCH_S
 
-    async def _streamed(self, followed: Followed[E], after: int) -> AsyncGenerator[Heard[E], None]:
+    async def _stream(self, followed: Followed[E], after: int) -> AsyncGenerator[Heard[E], None]:
         headers = {"Accept": STREAM} | ({"Last-Event-ID": str(after)} if after else {})
         request = Request("GET", followed.stream, headers=headers, silence_s=self._rules.silence_s)
         async with self._transport.stream(request) as reply:
@@ -112,7 +112,7 @@ class Following(Calls):
                     items = [item for each in messages for item in followed.known(_JSON.validate_json(each.data))]
                     yield Heard(items, last)
 
-    async def _asked_for(self, followed: Followed[E], after: int) -> AsyncGenerator[Heard[E], None]:
+    async def _poll(self, followed: Followed[E], after: int) -> AsyncGenerator[Heard[E], None]:
         while True:
             is_over = await followed.is_over()
             heard = await followed.ask(after)

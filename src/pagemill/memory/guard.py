@@ -290,10 +290,10 @@ class MemoryGuard:
             return None
         future = asyncio.run_coroutine_threadsafe(request, self._loop)
         self._asked.add(future)
-        future.add_done_callback(self._answered)
+        future.add_done_callback(self._end_request)
         return future
 
-    def _answered(self, future: Future[None]) -> None:
+    def _end_request(self, future: Future[None]) -> None:
         self._asked.discard(future)
         if not future.cancelled() and (error := future.exception()) is not None:
             logger.error("a request of the memory guard failed", exc_info=error)

@@ -52,12 +52,12 @@ class SqlOutbox:
         )
         return [_delivery(row) for row in connection.execute(claimed).mappings()]
 
-    async def delivered(self, delivery: Delivery) -> None:
-        """See `Outbox.delivered`."""
+    async def mark_delivered(self, delivery: Delivery) -> None:
+        """See `Outbox.mark_delivered`."""
         await self._settle(delivery, {"due_at": None, "delivered_at": self._clock.now(), "last_error": None})
 
-    async def failed(self, delivery: Delivery, error: str, *, retry_in: timedelta | None) -> None:
-        """See `Outbox.failed`."""
+    async def mark_failed(self, delivery: Delivery, error: str, *, retry_in: timedelta | None) -> None:
+        """See `Outbox.mark_failed`."""
         due = None if retry_in is None else self._clock.now() + retry_in
         await self._settle(delivery, {"due_at": due, "last_error": error})
 

@@ -28,22 +28,22 @@ class SqlResourceLog:
         self._clock = clock
 
     @writing
-    def acquired(self, connection: Connection, task_id: str, service: str, details: Details) -> None:
-        """See `ResourceLog.acquired`."""
+    def record_acquired(self, connection: Connection, task_id: str, service: str, details: Details) -> None:
+        """See `ResourceLog.record_acquired`."""
         lock_row(connection, task_id)
         connection.execute(_HOLDS, {"of_task": task_id, "holds": service})
         self._note(connection, task_id, TaskEvent.RESOURCE_ACQUIRED, details)
 
     @writing
-    def released(self, connection: Connection, task_id: str, details: Details) -> Task:
-        """See `ResourceLog.released`."""
+    def record_released(self, connection: Connection, task_id: str, details: Details) -> Task:
+        """See `ResourceLog.record_released`."""
         task = lock_task(connection, task_id)
         self._note(connection, task_id, TaskEvent.RESOURCE_RELEASED, details)
         return task
 
     @writing
-    def cleaned(self, connection: Connection, task_id: str) -> Sequence[int]:
-        """See `ResourceLog.cleaned`."""
+    def record_cleaned(self, connection: Connection, task_id: str) -> Sequence[int]:
+        """See `ResourceLog.record_cleaned`."""
         lock_row(connection, task_id)
         leased = connection.execute(_LEASED, {"of_task": task_id}).scalars().all()
         if not leased:

@@ -80,9 +80,9 @@ class DocumentBatchManager:
             raise InvalidRequest("A batch needs at least one document.")
         check_size(len(requests), self.most)
         content = content_of(requests)
-        if earlier := await self._submitted(caller, idempotency_key, content):
+        if earlier := await self._find_submitted(caller, idempotency_key, content):
             return earlier
-        prepared = await self._prepared(requests)
+        prepared = await self._prepare(requests)
         now = self._clock.now()
         batch_id = new_task_id(now)
         tasks = tuple(
@@ -91,11 +91,11 @@ class DocumentBatchManager:
         try:
             stored = await self._batches.submit(NewDocumentBatch(batch_id, tasks, content, caller, idempotency_key))
         except DuplicateSubmission:
-            faster = await self._submitted(caller, idempotency_key, content)
+            faster = await self._find_submitted(caller, idempotency_key, content)
             if faster is None:
                 raise
             return faster
-        return BatchSubmission(await self._announced(stored))
+        return BatchSubmission(await self._announce(stored))
 
     async def get_batch(self, batch_id: str) -> DocumentBatch:
         """The batch as it stands.
@@ -165,7 +165,7 @@ class DocumentBatchManager:
                 await self._clock.sleep(LEAST_BETWEEN_NOTICES.total_seconds())
                 await change.wait(LOOK_AGAIN)
 
-    async def _prepared(self, requests: Sequence[TaskCreateRequest]) -> Sequence[NewTask]:
+    async def _prepare(self, requests: Sequence[TaskCreateRequest]) -> Sequence[NewTask]:
         """Inspect one document after the other, because the few readers serve others too."""
         prepared: list[NewTask] = []
         refusals: dict[tuple[int, str], PagemillError] = {}
@@ -180,7 +180,7 @@ class DocumentBatchManager:
             raise DocumentsRefused.of(refusals, _sentence(refusals))
         return prepared
 
-    async def _announced(self, stored: DocumentBatch) -> DocumentBatch:
+    async def _announce(self, stored: DocumentBatch) -> DocumentBatch:
         """Make sure that its tasks get their turn. If that fails, the dispatcher finds them in its next run."""
         try:
             for task in await self._store.list_tasks(batch_id=stored.batch_id, limit=stored.documents):
@@ -193,7 +193,7 @@ class DocumentBatchManager:
             logger.warning("Batch %s is stored, but was not announced", stored.batch_id, exc_info=True)
         return stored
 
-    async def _submitted(self, caller: str, key: str | None, content: str) -> BatchSubmission | None:
+    async def _find_submitted(self, caller: str, key: str | None, content: str) -> BatchSubmission | None:
         earlier = None if key is None else await self._batches.find(caller, key)
         if earlier is None:
             return None

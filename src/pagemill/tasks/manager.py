@@ -148,7 +148,7 @@ class TaskManager:
         """Make sure that a stored task gets its turn, or ends if it has no pages left to do."""
         if task.status is TaskStatus.QUEUED and task.pages_done + task.pages_failed == task.pages_total:
             task = await self._end(task)
-        self._noticed(task.task_id)
+        self._notice(task.task_id)
         return task
 
     async def submit_task(self, request: TaskCreateRequest) -> Submission:
@@ -159,13 +159,13 @@ class TaskManager:
         Raises:
             IdempotencyKeyReused: The key belongs to an earlier request with another document or other options.
         """
-        earlier = await self._submitted(request)
+        earlier = await self._find_submitted(request)
         if earlier is not None:
             return earlier
         try:
             return Submission(await self.create_task(request))
         except DuplicateSubmission:
-            faster = await self._submitted(request)
+            faster = await self._find_submitted(request)
             if faster is None:
                 raise
             return faster
@@ -201,7 +201,7 @@ class TaskManager:
         place = self._placer.place_again(task, request.device)
         placed = replace(task, assigned_device=place.device, estimated_memory_mb=place.estimated_memory_mb)
         task = await self._queue.add_task(placed, task.options.priority)
-        self._noticed(task_id)
+        self._notice(task_id)
         return task
 
     async def cancel_task(self, task_id: str) -> Task:
@@ -222,7 +222,7 @@ class TaskManager:
             await self._store.transition(task_id, TaskStatus.CANCELLED)
         await self._dispatcher.cancel(task_id)
         await self._pages.finish_completed(task_id)
-        self._noticed(task_id)
+        self._notice(task_id)
         return await self._store.get(task_id)
 
     async def delete_task(self, task_id: str) -> None:
@@ -242,7 +242,7 @@ class TaskManager:
         await self._pages.finish_completed(task.task_id)
         return await self._store.get(task.task_id)
 
-    async def _submitted(self, request: TaskCreateRequest) -> Submission | None:
+    async def _find_submitted(self, request: TaskCreateRequest) -> Submission | None:
         """The task that the same request made before."""
         if request.idempotency_key is None:
             return None
@@ -252,6 +252,6 @@ class TaskManager:
         check_same(earlier, request)
         return Submission(await self._store.get(earlier.task_id), replayed=True)
 
-    def _noticed(self, task_id: str) -> None:
+    def _notice(self, task_id: str) -> None:
         self._watch.notify(task_id)
         self._dispatcher.wake()

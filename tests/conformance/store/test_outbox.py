@@ -45,7 +45,7 @@ async def test_the_end_of_a_task_is_written_with_it_and_told_once(stores: Stores
     assert body["data"]["task_id"] == "a"
     assert body["data"]["status"] == "cancelled"
     assert body["data"]["labels"] == {"k": "ä"}
-    await outbox(stores).delivered(delivery)
+    await outbox(stores).mark_delivered(delivery)
     stores.clock.turn(timedelta(days=1))
     assert await claim(stores) == []
 
@@ -62,12 +62,12 @@ async def test_what_is_held_comes_back_when_its_holder_died(stores: Stores) -> N
 async def test_a_failure_is_tried_again_when_it_is_time_or_given_up(stores: Stores) -> None:
     await outbox(stores).add(URL, "alert", {})
     (delivery,) = await claim(stores)
-    await outbox(stores).failed(delivery, "nobody there", retry_in=timedelta(seconds=5))
+    await outbox(stores).mark_failed(delivery, "nobody there", retry_in=timedelta(seconds=5))
     stores.clock.turn(timedelta(seconds=4))
     assert await claim(stores) == []
     stores.clock.turn(timedelta(seconds=1))
     (delivery,) = await claim(stores)
-    await outbox(stores).failed(delivery, "nobody there", retry_in=None)
+    await outbox(stores).mark_failed(delivery, "nobody there", retry_in=None)
     stores.clock.turn(timedelta(days=1))
     assert await claim(stores) == []
 
@@ -85,7 +85,7 @@ async def test_two_servers_never_take_the_same(stores: Stores) -> None:
 async def test_what_is_settled_is_forgotten_after_a_while_and_nothing_else(stores: Stores) -> None:
     await outbox(stores).add(URL, "alert", {"number": 1})
     (delivery,) = await claim(stores)
-    await outbox(stores).delivered(delivery)
+    await outbox(stores).mark_delivered(delivery)
     await outbox(stores).add(URL, "alert", {"number": 2})
     stores.clock.turn(timedelta(days=8))
     await outbox(stores).prune()

@@ -107,13 +107,13 @@ class FaultyPages(SqlPageQueue):
 class FaultyResources(SqlResourceLog):
     sabotage: Sabotage
 
-    async def acquired(self, task_id: str, service: str, details: Details) -> None:
+    async def record_acquired(self, task_id: str, service: str, details: Details) -> None:
         self.sabotage.at("acquired")
-        await super().acquired(task_id, service, details)
+        await super().record_acquired(task_id, service, details)
 
-    async def released(self, task_id: str, details: Details) -> Task:
+    async def record_released(self, task_id: str, details: Details) -> Task:
         self.sabotage.at("released")
-        return await super().released(task_id, details)
+        return await super().record_released(task_id, details)
 
 
 class FaultyEvents(SqlEventLog):

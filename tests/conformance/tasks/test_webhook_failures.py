@@ -110,10 +110,10 @@ class ForgetfulOutbox(SqlOutbox):
         super().__init__(stores.database, stores.clock)
         self._error = error
 
-    async def delivered(self, delivery: Delivery) -> None:
+    async def mark_delivered(self, delivery: Delivery) -> None:
         if delivery.url == BAD:
             raise self._error
-        await super().delivered(delivery)
+        await super().mark_delivered(delivery)
 
 
 async def rows(stores: Stores) -> Mapping[str, RowMapping]:

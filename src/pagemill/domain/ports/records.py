@@ -34,7 +34,7 @@ class EventLog(Protocol):
 class ResourceLog(Protocol):
     """The resources of tasks, from the first service to the end of their cleanup. Each step is durable at once."""
 
-    async def acquired(self, task_id: str, service: str, details: Details) -> None:
+    async def record_acquired(self, task_id: str, service: str, details: Details) -> None:
         """Record on the task and in its log that a service now works for it.
 
         Raises:
@@ -42,7 +42,7 @@ class ResourceLog(Protocol):
         """
         ...
 
-    async def released(self, task_id: str, details: Details) -> Task:
+    async def record_released(self, task_id: str, details: Details) -> Task:
         """Record in the task's log that its service is free again. Returns the task.
 
         Raises:
@@ -50,7 +50,7 @@ class ResourceLog(Protocol):
         """
         ...
 
-    async def cleaned(self, task_id: str) -> Sequence[int]:
+    async def record_cleaned(self, task_id: str) -> Sequence[int]:
         """Record on the task and in its log that it holds nothing, unless pages are leased; returns leased pages.
 
         The log of a task with this mark is complete.
@@ -75,11 +75,11 @@ class Outbox(Protocol):
         """
         ...
 
-    async def delivered(self, delivery: Delivery) -> None:
+    async def mark_delivered(self, delivery: Delivery) -> None:
         """Record that the message arrived."""
         ...
 
-    async def failed(self, delivery: Delivery, error: str, *, retry_in: timedelta | None) -> None:
+    async def mark_failed(self, delivery: Delivery, error: str, *, retry_in: timedelta | None) -> None:
         """Record a failed attempt. The message is due again after `retry_in`; None gives it up."""
         ...
 

@@ -88,7 +88,7 @@ class WebhookCourier:
         try:
             failure = await self._try(delivery)
             if failure is None:
-                await self._outbox.delivered(delivery)
+                await self._outbox.mark_delivered(delivery)
             else:
                 await self._put_off(delivery, failure)
         except DatabaseUnavailable as error:
@@ -117,4 +117,4 @@ class WebhookCourier:
         delay = retry_delay(delivery.attempts) if failure.retryable else None
         what_next = f"tried again in {delay}" if delay is not None else "given up"
         logger.warning("Webhook %s, try %s: %s It is %s.", delivery.message_id, delivery.attempts, failure, what_next)
-        await self._outbox.failed(delivery, failure.message, retry_in=delay)
+        await self._outbox.mark_failed(delivery, failure.message, retry_in=delay)

@@ -85,7 +85,7 @@ class TaskEventHandlers:
     async def record(self, task_id: str, event: TaskEvent, details: Details | None = None) -> None:
         """Write an event to the task's log, and wake those who wait for the task."""
         await self._events.append(task_id, event, details)
-        self._watch.progressed(task_id)
+        self._watch.notify_progress(task_id)
 
     async def on_task_resource_acquired(self, task_id: str, resource: Details) -> None:
         """A service now works for the task: log it, record it on the task, and write it to the task's log.
@@ -97,16 +97,16 @@ class TaskEventHandlers:
         service = str(resource["service_instance_id"])
         logger.debug("Task %s acquired the service %s", task_id, service)
         self._held[task_id].append(service)
-        await self._resources.acquired(task_id, service, resource)
-        self._watch.progressed(task_id)
+        await self._resources.record_acquired(task_id, service, resource)
+        self._watch.notify_progress(task_id)
 
     async def on_task_resource_released(self, task_id: str, resource: str, use: ResourceUse) -> None:
         """The service is free again: log reservation and peak, and warn if the peak exceeded the reservation."""
         self._held[task_id].remove(resource)
         if not self._held[task_id]:
             del self._held[task_id]
-        task = await self._resources.released(task_id, {"service_instance_id": resource, **use.details()})
-        self._watch.progressed(task_id)
+        task = await self._resources.record_released(task_id, {"service_instance_id": resource, **use.details()})
+        self._watch.notify_progress(task_id)
         await self._warn_of_excess(task, use)
 
     async def on_task_cleanup_completed(self, task_id: str) -> bool:
@@ -116,7 +116,7 @@ class TaskEventHandlers:
             Whether it holds nothing; otherwise it is cleaned up again later.
         """
         left = self.services_of(task_id)
-        if left or (leased := await self._resources.cleaned(task_id)):
+        if left or (leased := await self._resources.record_cleaned(task_id)):
             held = f"services {', '.join(left)}" if left else f"pages {leased}"
             logger.warning("Task %s still holds %s after its cleanup", task_id, held)
             return False
@@ -137,7 +137,7 @@ class TaskEventHandlers:
 
     def page_settled(self, task_id: str) -> None:
         """One page has an outcome."""
-        self._watch.progressed(task_id)
+        self._watch.notify_progress(task_id)
 
     def ended(self, task_id: str) -> None:
         """The task ended before its last page."""

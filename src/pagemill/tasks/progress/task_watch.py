@@ -57,7 +57,7 @@ class TaskWatch:
         for change in (*self._watching.get(task_id, ()), *self._watching_all):
             change.notice()
 
-    def progressed(self, task_id: str) -> None:
+    def notify_progress(self, task_id: str) -> None:
         """The task has changed but not ended: do not wake those who wait for its end."""
         for change in (*self._watching.get(task_id, ()), *self._watching_all):
             if change not in self._awaiting_end:

@@ -100,7 +100,7 @@ class ChunkRunner:
             await uninterrupted(self._faults.add(task_id, error))
             return False
         if has_settled_any:
-            self._faults.progressed(task_id)
+            self._faults.reset(task_id)
         return has_settled_any
 
     async def _run(self, assignment: Assignment, on_last_page: Callable[[], None]) -> bool:

@@ -73,7 +73,7 @@ class FaultCounter:
         count = self._counts.get(task_id)
         return count is not None and self._clock.monotonic() < count.until
 
-    def progressed(self, task_id: str) -> None:
+    def reset(self, task_id: str) -> None:
         """Reset the count, because a page of the task was settled."""
         self._counts.pop(task_id, None)
 
@@ -98,7 +98,7 @@ class FaultCounter:
         except Exception:
             logger.exception("Task %s could not be ended; Pagemill tries again", task_id)
             return
-        self.progressed(task_id)
+        self.reset(task_id)
         self._handlers.ended(task_id)
 
     def _forget_old(self) -> None:

@@ -25,7 +25,7 @@ class TaskWakeups:
         if event in BRINGING_WORK:
             self._watch.notify(task_id)
         else:
-            self._watch.progressed(task_id)
+            self._watch.notify_progress(task_id)
         if event in ENDING:
             self._dispatcher.abandon(task_id)
         if event in BRINGING_WORK:

@@ -43,10 +43,10 @@ class Box:
         del limit, hold_for
         return ()
 
-    async def delivered(self, delivery: Delivery) -> None:
+    async def mark_delivered(self, delivery: Delivery) -> None:
         del delivery
 
-    async def failed(self, delivery: Delivery, error: str, *, retry_in: timedelta | None) -> None:
+    async def mark_failed(self, delivery: Delivery, error: str, *, retry_in: timedelta | None) -> None:
         del delivery, error, retry_in
 
     async def prune(self) -> None:
