@@ -5,7 +5,7 @@
 peak      most memory at 4 concurrent tasks, both ways computing with the same number of threads
 flight    most tasks in flight under one memory limit, all of them completing
 settle    memory after the last task, when idle, and after the idle timeout, against before the first
-estimate  how well peaks are foretold after 30 pages
+estimate  how well estimates match peaks after 30 pages
 
 Memory over hours is `make soak`.
 """

@@ -1,4 +1,4 @@
-"""How well the peaks of pages are foretold: what a real server reserved and learned, page by page."""
+"""How well estimates match the peaks of pages: what a real server reserved and learned, page by page."""
 
 import hashlib
 import json

@@ -48,7 +48,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__.split("\n\n")[0])
     parser.add_argument("--pages", type=int, default=14, help="pages to make (default 14, every layout twice)")
     parser.add_argument("--folder", type=Path, help="read these images instead; NNN.csv beside NNN.jpg is its truth")
-    parser.add_argument("--rounds", type=int, default=3, help="times everybody runs; the median counts")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds for each contender; the median counts")
     parser.add_argument(
         "--long", type=int, default=300, help="pages of the long document (default 300; of few, a multiple of 8)"
     )

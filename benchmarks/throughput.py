@@ -3,7 +3,7 @@
 The contenders run in turn, each in a process of its own, on the same pages and the same cores, as often as `--rounds`
 says; the best round counts, because a busy machine only ever slows a run down. Memory is what the contender's processes
 hold together, sampled every 20 ms, what they share counted once (the sum of PSS). The service is measured without the
-client that sends it the documents, and nobody with this benchmark.
+client that sends it the documents, and no contender with this benchmark.
 """
 
 import argparse
@@ -48,7 +48,7 @@ class Run:
 
 
 def main() -> None:
-    """Make the pages, run everybody, print the table."""
+    """Make the pages, run all contenders, print the table."""
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -64,7 +64,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__.split("\n\n")[0])
     parser.add_argument("--pages", type=int, default=14, help="pages to make (default 14, every layout twice)")
-    parser.add_argument("--rounds", type=int, default=1, help="times everybody runs; the best counts")
+    parser.add_argument("--rounds", type=int, default=1, help="rounds for each contender; the best counts")
     parser.add_argument("--folder", type=Path, help="read these images instead; NNN.csv beside NNN.jpg is its truth")
     return parser.parse_args()
 

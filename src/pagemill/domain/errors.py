@@ -249,7 +249,7 @@ class QueueFull(PagemillError):
 
 
 class QuotaExceeded(PagemillError):
-    """The caller has as much waiting or stored as it may; `details["retry_after_s"]` says when to try again."""
+    """The caller has reached its quota of waiting pages or stored bytes; see `details["retry_after_s"]`."""
 
     code = "quota_exceeded"
     retryable = True
