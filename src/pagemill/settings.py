@@ -6,12 +6,15 @@ sections: `PAGEMILL_TASKS__MAX_QUEUE_SIZE=200`), command line. An unknown key in
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -31,6 +34,17 @@ _REACHED_BY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - how a server
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Percent = Annotated[int, Field(ge=6, le=100)]
+
+
+@dataclass(frozen=True)
+class Sensitive:
+    """Marks a setting that is never shown.
+
+    Attributes:
+        keeps_address: It is a URL, of which only the password and the query are hidden.
+    """
+
+    keeps_address: bool = False
 
 
 class _Section(BaseModel):
@@ -98,10 +112,13 @@ class ServerSettings(_Section):
     """Longest time the server waits for one upload."""
     max_wait_seconds: Seconds = 120
     """Longest wait that `Prefer: wait=N` can ask for."""
-    api_keys: tuple[str, ...] = ()
+    api_keys: Annotated[tuple[str, ...], Sensitive()] = ()
     """Bearer tokens that may use the API. Without any, the API is open."""
+    allow_open: bool = False
+    """Serve other machines even without `api_keys`: everyone who reaches the port may use the service."""
     allowed_hosts: tuple[str, ...] = ()
-    """Host names that clients may use, beside IP addresses and names without a dot; "*" allows any."""
+    """Host names that clients may use, beside IP addresses and names without a dot that lead to this machine; "*"
+    allows any."""
     idle_timeout_seconds: Seconds = 15
     """Close a connection that waits this long for a complete request head."""
     max_connections: Count = 1000
@@ -193,7 +210,7 @@ class DocumentSettings(_Section):
 class WebhookSettings(_Section):
     """Messages to other services when tasks end."""
 
-    secret: SecretStr | None = None
+    secret: Annotated[SecretStr | None, Sensitive()] = None
     """Secret that signs messages: whsec_ and at least 24 random bytes in Base64. Without it, no webhooks are sent."""
     allow_private: bool = False
     """Also deliver to this machine and to private networks, such as 10.0.0.0/8 and fc00::/7."""
@@ -204,7 +221,7 @@ class WebhookSettings(_Section):
 class AlertSettings(_Section):
     """Where to report problems."""
 
-    webhook_url: str | None = None
+    webhook_url: Annotated[str | None, Sensitive()] = None
     """URL that gets a signed webhook when a page runs out of memory."""
 
 
@@ -221,15 +238,15 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("data")
     """Folder for the database, uploads and working files."""
-    database_url: str | None = None
+    database_url: Annotated[str | None, Sensitive(keeps_address=True)] = None
     """SQLAlchemy URL of the database. none: SQLite in `data_dir`. PostgreSQL: `postgresql+psycopg://user@host/name`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Log messages of this severity and above."""
     log_format: Literal["console", "json"] = "console"
     """console: text for people. json: one JSON object per line."""
-    server_url: str | None = None
+    server_url: Annotated[str | None, Sensitive(keeps_address=True)] = None
     """URL at which the command line finds the service. none: the address in `server`."""
-    api_key: SecretStr | None = None
+    api_key: Annotated[SecretStr | None, Sensitive()] = None
     """API key for the command line. none: the first of `server.api_keys`, unless `server_url` is set."""
     server: ServerSettings = ServerSettings()
     callers: CallerSettings = CallerSettings()
@@ -295,8 +312,23 @@ def load_settings(file: Path | None = None, *, overrides: Mapping[str, object] |
         raise InvalidSettings(
             f"Pagemill cannot read the settings ({path or 'environment'}): nested too deeply."
         ) from None
-    except (yaml.YAMLError, SettingsError, ValueError, TypeError) as error:
-        raise InvalidSettings(f"Pagemill cannot read the settings ({path or 'environment'}): {error}") from error
+    except (yaml.YAMLError, SettingsError, ValueError, TypeError, AttributeError) as error:
+        raise InvalidSettings(f"Pagemill cannot read the settings ({path or 'environment'}): {_why(error)}.") from None
+
+
+_QUOTED = re.compile("'.*'", re.DOTALL)
+
+
+def _why(error: Exception) -> str:
+    """Without what stands there: that may be a secret."""
+    match error:
+        case yaml.MarkedYAMLError(problem_mark=yaml.Mark() as mark):
+            what = _QUOTED.sub("\u2026", error.problem or "it is no YAML")
+            return f"{what} in line {mark.line + 1}, column {mark.column + 1}"
+        case SettingsError():
+            return str(error)
+        case _:
+            return f"a value is of the wrong kind ({type(error).__name__})"
 
 
 def _config_file(given: Path | None) -> Path | None:
@@ -340,8 +372,32 @@ def _explain(error: ValidationError, path: Path | None) -> str:
         if detail["type"] == "extra_forbidden":
             problems.append(f"{key}: this setting does not exist.{_did_you_mean(key, _dotted_keys(Settings))}")
         else:
-            problems.append(f"{key}: {detail['msg']} (got {detail['input']!r}).")
+            problems.append(f"{key}: {detail['msg']}{_got(detail)}.")
     return f"The settings are not valid ({path or 'environment and command line'}): " + " ".join(problems)
+
+
+def _got(detail: ErrorDetails) -> str:
+    """What was given instead, unless it may be a secret, or hold one."""
+    given = detail["input"]
+    if not isinstance(given, str | int | float) or _may_hold_secrets(detail["loc"]):
+        return ""
+    return f" (got {given!r})"
+
+
+def _may_hold_secrets(location: Sequence[int | str]) -> bool:
+    model: type[BaseModel] | None = Settings
+    for name in location:
+        field = model.model_fields.get(str(name)) if model is not None else None
+        if field is None:
+            return False  # within a setting that is none
+        if any(isinstance(each, Sensitive) for each in field.metadata):
+            return True
+        model = _section(field.annotation)
+    return model is not None
+
+
+def _section(annotation: object) -> type[BaseModel] | None:
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
 def _dotted_keys(model: type[BaseModel], prefix: str = "") -> list[str]:

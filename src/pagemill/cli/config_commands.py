@@ -14,10 +14,9 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Print the settings in force as YAML, ready to use as a settings file. Secrets are masked."""
     import yaml
 
-    settings = settings_or_exit(config)
-    values = settings.model_dump(mode="json")
-    if settings.server.api_keys:
-        values["server"]["api_keys"] = ["**********"] * len(settings.server.api_keys)
+    from pagemill.cli.showing_settings import shown
+
+    values = shown(settings_or_exit(config))
     if as_json:
         typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
     else:

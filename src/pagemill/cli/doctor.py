@@ -15,6 +15,7 @@ from pagemill.memory.probes.host import Bound, HostProbe
 from pagemill.pool.sandbox.kernel import shortcomings
 from pagemill.settings import Settings
 from pagemill.store.migrate import why_unusable
+from pagemill.store.private_folder import make_private, open_to_others
 from pagemill.version import __version__
 
 _LIBRARIES = (
@@ -111,6 +112,13 @@ def examine(settings: Settings, *, as_json: bool) -> str:
     return json.dumps(asdict(report), indent=2) if as_json else "\n".join(_lines(report))
 
 
+def mend(settings: Settings) -> str:
+    """Make the data folder private; returns what was done, as a sentence."""
+    folder = settings.data_dir.resolve()
+    changed = make_private(folder) if folder.is_dir() else 0
+    return f"{folder}: took the permissions of other users from {changed} files and folders."
+
+
 def _report(settings: Settings) -> Report:
     application = Application(settings)
     specs, accounts = application.engines, application.guard.accounts()
@@ -142,6 +150,8 @@ def _advice(settings: Settings, libraries: dict[str, str], *, gpus: int) -> Iter
     if (reason := why_unusable(settings.resolved_database_url)) is not None:
         yield reason
     yield from shortcomings(is_on=settings.pool.sandbox)
+    if open_to_others(settings.data_dir.resolve()):
+        yield f"Other users of this machine can read {settings.data_dir}. `pagemill doctor --fix` makes it private."
     if all(name in libraries for name in _SAME_MODULE):
         yield (
             "opencv-python and opencv-python-headless are both installed and overwrite each other's cv2. Fix it with "

@@ -105,13 +105,17 @@ def ocr(
 
 @cli.command()
 def doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="Make the data folder private to your user, then show.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Show limits, devices and engines of this machine, how many services of each kind fit, and why not more."""
-    from pagemill.cli.doctor import examine
+    from pagemill.cli.doctor import examine, mend
 
-    typer.echo(examine(settings_or_exit(config, {"log_level": "error"}), as_json=as_json))
+    settings = settings_or_exit(config, {"log_level": "error"})
+    if fix:
+        typer.echo(mend(settings), err=True)
+    typer.echo(examine(settings, as_json=as_json))
 
 
 @cli.command()

@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from pagemill.app import Application, http_api
 from pagemill.cli.exits import ExitCode
@@ -16,8 +18,9 @@ from pagemill.domain.work.engine_spec import EngineSpec
 from pagemill.engines.allocator import share_one_heap
 from pagemill.logs import configure_logging
 from pagemill.memory.probes.machine import MachineProbe
-from pagemill.settings import Settings
-from pagemill.web.http_server import HttpServer, listening, raise_descriptor_limit
+from pagemill.settings import ServerSettings, Settings
+from pagemill.store.private_folder import PRIVATE, open_to_others
+from pagemill.web.http_server import HttpServer, is_loopback, listening, raise_descriptor_limit
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +38,11 @@ async def serve_http(
     Raises:
         InvalidSettings: The address, the data folder or the database cannot be used.
     """
+    os.umask(PRIVATE)
     share_one_heap()
     configure_logging(settings.log_level, settings.log_format)
+    check_exposure(settings.server)
+    warn_of_others(settings.data_dir.resolve())
     raise_descriptor_limit()
     with _listening(settings.server.host, settings.server.port) as listener:
         application = Application(settings, engines=engines, machine=machine)
@@ -44,6 +50,27 @@ async def serve_http(
             _spare_collections()
             await _Server(application).serve([listener])
     return ExitCode.OK
+
+
+def check_exposure(server: ServerSettings) -> None:
+    """Refuse to serve other machines without keys, unless that is asked for.
+
+    Raises:
+        InvalidSettings: The host is more than loopback, and anybody could use the service.
+    """
+    if server.api_keys or server.allow_open or is_loopback(server.host):
+        return
+    raise InvalidSettings(
+        f"With the host {server.host!r}, other machines could use the service without a key. Set server.api_keys, "
+        "listen on 127.0.0.1, or set server.allow_open to true if everyone who reaches the port may use the service."
+    )
+
+
+def warn_of_others(data_dir: Path) -> None:
+    """Say so if other users of this machine can read the data."""
+    if found := open_to_others(data_dir):
+        message = "Other users of this machine can read %s (mode %o); `pagemill doctor --fix` makes it private"
+        logger.warning(message, data_dir, found)
 
 
 def _spare_collections() -> None:

@@ -6,6 +6,8 @@ text enters: in errors, outcomes, options, names of documents, pages, and everyt
 
 import json
 import re
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -22,6 +24,19 @@ _ESCAPED = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 def storable(text: str) -> str:
     """The text with `REPLACEMENT` for every NUL and half a surrogate pair."""
     return _NO_CHARACTER.sub(REPLACEMENT, text)
+
+
+_PATH = re.compile(r"""(?<![\w/:.])/([^\s/'"()<>,;:]+)/(?:[^\s/'"()<>,;:]+/)*([^\s/'"()<>,;:]*)""")
+
+
+@cache
+def _top_level() -> frozenset[str]:
+    return frozenset(each.name for each in Path("/").iterdir())
+
+
+def without_paths(text: str) -> str:
+    """The text for strangers: of paths of this machine, only the last part is left."""
+    return _PATH.sub(lambda found: f"\u2026/{found[2]}" if found[1] in _top_level() else found[0], text)
 
 
 class TextFromOutside:

@@ -21,7 +21,7 @@ def locked_folder(folder: Path, *, shared: bool) -> Iterator[None]:
         InvalidSettings: Another server has it, or it is not writable.
     """
     try:
-        make_folder(folder)
+        make_folder(folder, mode=0o700)
         lock = (folder / "server.lock").open("w")
     except OSError as error:
         message = f"Pagemill cannot use the data folder {folder} ({error.strerror}). Set another data_dir."

@@ -21,6 +21,7 @@ from pagemill.web.event_endpoints import EventEndpoints
 from pagemill.web.frame import RequestFrame
 from pagemill.web.guards import Guard
 from pagemill.web.openapi import openapi_document
+from pagemill.web.own_names import OwnNames
 from pagemill.web.page_endpoints import PageEndpoints
 from pagemill.web.problems import install_problem_handlers
 from pagemill.web.prometheus import PrometheusEndpoint
@@ -99,7 +100,12 @@ def create_api(
     )
     for router in routers:
         api.include_router(router)
-    guard = Guard(api_keys=config.api_keys, allowed_hosts=config.allowed_hosts, trusted=config.trusted_proxies)
+    guard = Guard(
+        api_keys=config.api_keys,
+        allowed_hosts=config.allowed_hosts,
+        trusted=config.trusted_proxies,
+        names=OwnNames(),
+    )
     api.add_middleware(RequestFrame, guard=guard, body=config.body)
     return api
 

@@ -14,6 +14,9 @@ from pagemill.web.problems import FieldProblem, RequestRefused
 
 COMPLETE = "Pagemill-Complete"
 STATUS = "Pagemill-Task-Status"
+RUNS_NOTHING = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+SHOWN_INLINE = frozenset({"text/plain", "application/json"})
+"""What a browser cannot run. All else is saved: HTML, SVG, XML and PDF hold what a stranger's document says."""
 
 
 def choose_format(formats: Mapping[str, ResultFormat], name: str | None, accept: str) -> ResultFormat:
@@ -62,7 +65,8 @@ def result_headers(task: Task, result: ResultFormat) -> dict[str, str]:
     headers = {
         COMPLETE: "true" if task.pages_done == task.pages_total else "false",
         STATUS: task.status.value,
-        "Content-Disposition": _disposition(task, result.extension),
+        "Content-Disposition": _disposition(task, result),
+        "Content-Security-Policy": RUNS_NOTHING,
         "Cache-Control": "private, no-cache",
         "Vary": "Accept",
     }
@@ -90,10 +94,11 @@ def _nothing_yet(task: Task) -> RequestRefused:
     return RequestRefused("no_result", message, pages_total=task.pages_total, pages_failed=task.pages_failed)
 
 
-def _disposition(task: Task, extension: str) -> str:
+def _disposition(task: Task, result: ResultFormat) -> str:
     """RFC 6266; the sender's name goes out only percent-encoded, so that nothing in it can end the header."""
-    name = quote(result_name(task.document.name, extension), safe="")
-    return f"inline; filename=\"{task.task_id}{extension}\"; filename*=UTF-8''{name}"
+    name = quote(result_name(task.document.name, result.extension), safe="")
+    kind = "inline" if _bare(result.media_type) in SHOWN_INLINE else "attachment"
+    return f"{kind}; filename=\"{task.task_id}{result.extension}\"; filename*=UTF-8''{name}"
 
 
 def result_name(document: str, extension: str) -> str:

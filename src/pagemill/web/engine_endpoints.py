@@ -1,7 +1,10 @@
 """Engines over HTTP."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter
 
+from pagemill.domain.text import without_paths
 from pagemill.tasks.engine_reader import EngineReader
 from pagemill.web.openapi import ANYWHERE, problem_responses
 from pagemill.wire.engine_wire import EngineListWire
@@ -21,4 +24,5 @@ class EngineEndpoints:
 
     async def engines(self) -> EngineListWire:
         """Name, version, languages, devices, memory and load time of each engine, and why an engine is unavailable."""
-        return EngineListWire.of(self._reads.engines())
+        known = self._reads.engines()
+        return EngineListWire.of([replace(each, unusable=without_paths(each.unusable)) for each in known])

@@ -68,7 +68,7 @@ async def _messages(
 def _message(item: EventRecord | TaskNotice) -> bytes:
     match item:
         case EventRecord():
-            return _encoded(item.sequence, item.event_type, EventWire.show(item))
+            return _encoded(item.sequence, item.event_type, EventWire.of(item))
         case TaskNotice():
             return _encoded(item.sequence, CHANGED, NoticeWire.of(item))
 

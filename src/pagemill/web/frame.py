@@ -51,7 +51,7 @@ class RequestFrame:
         scope[REQUEST_ID] = name
         framed = _FramedSend(send, name)
         try:
-            self._guard.check(request)
+            await self._guard.check(request)
             timed = TimedBody(receive, self._body, is_answered=lambda: framed.started, monotonic=self._monotonic)
             await self._app(scope, timed, framed)
         except RequestRefused as error:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import Request
 
 from pagemill.web.dashboard_routes import is_public
+from pagemill.web.own_names import OwnNames
 from pagemill.web.problems import RequestRefused
 from pagemill.web.senders import SENDER, sender_by_address
 
@@ -29,15 +30,19 @@ class Guard:
 
     Args:
         api_keys: Bearer tokens that are let in; none lets everybody in.
-        allowed_hosts: Names the service may be reached by, beside IP addresses and names without a dot.
+        allowed_hosts: Names the service may be reached by, beside IP addresses.
+        names: Tells which names without a dot lead to this machine; these are allowed, too.
     """
 
-    def __init__(self, *, api_keys: Collection[str], allowed_hosts: Collection[str], trusted: Collection[str]) -> None:
+    def __init__(
+        self, *, api_keys: Collection[str], allowed_hosts: Collection[str], trusted: Collection[str], names: OwnNames
+    ) -> None:
+        self._names = names
         self._trusted = frozenset(trusted)
         self._digests = tuple(_digest(key) for key in api_keys)
         self._hosts = frozenset(host.lower() for host in allowed_hosts)
 
-    def check(self, request: Request) -> None:
+    async def check(self, request: Request) -> None:
         """Let the request pass.
 
         Raises:
@@ -56,7 +61,7 @@ class Guard:
             request.scope[CALLER] = request.scope[SENDER] = caller
         else:
             request.scope[SENDER] = sender_by_address(request, self._trusted)
-            self._check_host(request.headers.get("host", ""))
+            await self._check_host(request.headers.get("host", ""))
         if request.method not in SAFE_METHODS:
             _check_origin(request)
 
@@ -69,10 +74,12 @@ class Guard:
             raise RequestRefused("unauthorized", message, headers={"WWW-Authenticate": 'Bearer realm="pagemill"'})
         return f"key-{presented.hex()[:12]}"
 
-    def _check_host(self, host: str) -> None:
-        """A page can have its own name point to 127.0.0.1, but never an address or a name without a dot."""
+    async def _check_host(self, host: str) -> None:
+        """A page's own name can lead to 127.0.0.1, but an address is none, and names without a dot are looked up."""
         name = _host_name(host)
-        if "*" in self._hosts or name in self._hosts or _is_out_of_reach(name):
+        if "*" in self._hosts or name in self._hosts or _is_address(name):
+            return
+        if name is not None and "." not in name and await self._names.lead_here(name):
             return
         message = (
             f"The service does not accept the host name {host!r}. Add it to server.allowed_hosts, or set "
@@ -110,10 +117,9 @@ def _host_name(host: str) -> str | None:
         return None
 
 
-def _is_out_of_reach(name: str | None) -> bool:
-    """Whether nobody outside can have that name: it has no dot, or is an address."""
+def _is_address(name: str | None) -> bool:
     try:
-        return name is not None and ("." not in name or bool(ipaddress.ip_address(name)))
+        return bool(ipaddress.ip_address(name or ""))
     except ValueError:
         return False
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import ipaddress
 import logging
 import resource
 import socket
@@ -90,6 +91,15 @@ def descriptor_limit() -> int:
 def affordable(wanted: int, descriptors: int) -> int:
     """Connections a process with so many descriptors can hold beside all else."""
     return max(1, min(wanted, descriptors - min(MOST_RESERVED, descriptors // 2)))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server on that host; a name counts if all its addresses do."""
+    try:
+        found = {str(address[0]) for *_, address in socket.getaddrinfo(host or None, None, flags=socket.AI_PASSIVE)}
+    except (OSError, UnicodeError):
+        return False
+    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in found)
 
 
 def listening(host: str, port: int) -> socket.socket:

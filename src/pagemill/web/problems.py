@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from pagemill.domain.errors import PagemillError
+from pagemill.domain.text import without_paths
 
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "pagemill.request_id"
@@ -144,16 +145,20 @@ def problem_type(code: str) -> str:
 def problem_response(request: Request, error: PagemillError | RequestRefused) -> Response:
     """The error as an HTTP response, with `Retry-After` where the error says when to try again."""
     status, title = PROBLEMS[error.code]
+    detail, details = error.message, dict(error.details)
+    if isinstance(error, PagemillError):  # perhaps of a library, which knows nothing of strangers
+        detail = without_paths(detail)
+        details = {name: without_paths(each) if isinstance(each, str) else each for name, each in details.items()}
     problem = Problem(
         type=problem_type(error.code),
         title=title,
         status=status,
-        detail=error.message,
+        detail=detail,
         instance=quote(request.url.path),
         code=error.code,
         retryable=error.retryable,
         request_id=request_id(request),
-        details=dict(error.details),
+        details=details,
     )
     headers: dict[str, str] = {}
     if isinstance(error, RequestRefused):

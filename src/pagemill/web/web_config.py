@@ -22,7 +22,8 @@ class WebConfig:
         trusted_proxies: Addresses of proxies.
         max_wait: Longest a `Prefer: wait=N` is honoured.
         api_keys: Bearer tokens that may use the API; without any, the API is open.
-        allowed_hosts: Host names that clients may use, beside IP addresses and names without a dot; "*" for any.
+        allowed_hosts: Host names that clients may use, beside IP addresses and names without a dot that lead to this
+            machine; "*" for any.
             Ignored if `api_keys` are set.
         profiles: The profiles of every available engine, the default first; for display.
         guard_percent: Percentage of a device's limit at which each level of the memory guard begins; for display.

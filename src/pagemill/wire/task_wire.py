@@ -14,6 +14,7 @@ from pagemill.domain.page.page import PageWarning
 from pagemill.domain.reports.service_status import TaskSample
 from pagemill.domain.task.events import Details, EventRecord, TaskEvent, TaskNotice
 from pagemill.domain.task.task import CacheUse, PageState, Task, TaskOptions, TaskPage, TaskStatus
+from pagemill.domain.text import without_paths
 from pagemill.domain.work.recognition import Stage
 from pagemill.wire.receipt_wire import ReceiptWire
 from pagemill.wire.wire_model import WireModel
@@ -79,7 +80,7 @@ class FailureWire(WireModel):
     @classmethod
     def of(cls, reason: TaskFailureReason | None, message: str | None) -> Self | None:
         """None where nothing failed."""
-        return cls(reason=reason, message=message or "") if reason else None
+        return cls(reason=reason, message=without_paths(message or "")) if reason else None
 
 
 class LinksWire(WireModel):
@@ -196,6 +197,12 @@ class EventWire(WireModel):
     timestamp: datetime
     details: Details
 
+    @classmethod
+    def of(cls, event: EventRecord) -> Self:
+        """The event as it is shown."""
+        told = {name: without_paths(each) if isinstance(each, str) else each for name, each in event.details.items()}
+        return cls.show(event, details=told)
+
 
 class EventListWire(WireModel):
     """Events of a task, oldest first."""
@@ -209,7 +216,7 @@ class EventListWire(WireModel):
     def of(cls, task_id: str, events: Sequence[EventRecord], *, after: int) -> Self:
         """The events after a sequence number."""
         last = events[-1].sequence if events else after
-        return cls(task_id=task_id, events=[EventWire.show(event) for event in events], last_sequence=last)
+        return cls(task_id=task_id, events=[EventWire.of(event) for event in events], last_sequence=last)
 
 
 class NoticeWire(WireModel):

@@ -2,14 +2,19 @@
 
 import csv
 import io
+import re
 
 from pagemill.documents.writers.rows import block_cells, one_line
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.page.page import Block, BlockKind, Page
 from pagemill.domain.task.results import ResultHeader
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet may run a cell that begins like this, even in quotes (OWASP, CSV injection)."""
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""A spreadsheet may run a cell that begins with one of these, whatever its quotes (OWASP, CSV injection)."""
+_SEPARATOR = re.compile(r"([,;|\t\r\n]+)")
+"""Where a spreadsheet may begin a new cell: many separate by semicolons, or by what they were told."""
+_SKIPPED = ' "\u00a0\u3000'
+"""Characters that may stand before the first one that counts."""
 
 
 class CsvWriter:
@@ -60,9 +65,15 @@ def _written(fields: list[str]) -> str:
 
 
 def _harmless(field: str) -> str:
-    if not field.startswith(_FORMULA) or _is_number(field):
+    if _is_number(field):
         return field
-    return f"'{field}"
+    pieces = _SEPARATOR.split(field)
+    return "".join(piece if place % 2 else _guarded(piece) for place, piece in enumerate(pieces))
+
+
+def _guarded(piece: str) -> str:
+    """One cell, as it is for programs that take this separator."""
+    return f"'{piece}" if piece.lstrip(_SKIPPED).startswith(_FORMULA) else piece
 
 
 def _is_number(field: str) -> bool:

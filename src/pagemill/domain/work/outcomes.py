@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.page.page import PageWarning
-from pagemill.domain.text import TextFromOutside
+from pagemill.domain.text import TextFromOutside, without_paths
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,17 @@ class PageNeedsOcr:
 
 @dataclass(frozen=True)
 class PageFailed(TextFromOutside):
-    """The worker is alive, but could not read this page."""
+    """The worker is alive, but could not read this page. What it says goes into results: it names no path."""
 
     number: int
     reason: TaskFailureReason
     message: str
     retryable: bool
     peak_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "message", without_paths(self.message))
 
 
 PageOutcome = PageRead | PageNeedsOcr | PageFailed

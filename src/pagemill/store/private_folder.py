@@ -1,0 +1,36 @@
+"""The data folder is for the service's user alone: documents, results and the database are nobody else's."""
+
+import os
+from pathlib import Path
+
+PRIVATE = 0o077
+"""The umask of a service: what it makes is its own."""
+
+
+def open_to_others(folder: Path) -> int:
+    """The folder's permissions if others have any; 0 if it is private, or not there."""
+    try:
+        mode = folder.stat().st_mode & 0o777
+    except OSError:
+        return 0
+    return mode if mode & PRIVATE else 0
+
+
+def make_private(folder: Path) -> int:
+    """Take all permissions from others, in the folder and all below it; returns how many entries had some.
+
+    Links are not followed. The folder itself comes first, so that no one enters meanwhile.
+    """
+    changed = int(_take(folder))
+    for above, folders, files in os.walk(folder):
+        changed += sum(_take(Path(above) / name) for name in (*folders, *files))
+    return changed
+
+
+def _take(path: Path) -> bool:
+    if path.is_symlink():
+        return False
+    mode = path.stat().st_mode & 0o777
+    if mode & PRIVATE:
+        path.chmod(mode & ~PRIVATE)
+    return bool(mode & PRIVATE)
