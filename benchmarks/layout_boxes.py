@@ -87,7 +87,7 @@ def observed(seed: int) -> ObservedPage:
     if source == "text layer":
         lines, numbers = _digital(page, chance)
     else:
-        lines, numbers = _recognised(page, chance, upright="upright" in source)
+        lines, numbers = _recognised(page, chance, upright="upright" in source and name != "turned table")
     chance.shuffle(lines)
     return ObservedPage(f"{name}, {source}", seed, lines, numbers, page)
 

@@ -142,13 +142,14 @@ def newspaper(page: Composition) -> None:
     _articles(page, grid, style, depth=0)
 
 
-def _articles(page: Composition, grid: Sequence[Frame], style: Style, depth: int) -> None:
+def _articles(page: Composition, grid: Sequence[Frame], style: Style, depth: int, *, parted: bool = True) -> None:
+    """Articles beside or below each other; where the order of four in a square would be anyone's guess, there are two."""
     chance, height = page.chance, grid[0].bottom - grid[0].top
     if depth < 3 and len(grid) > 1 and chance.random() < 0.45:
-        at = chance.randint(1, len(grid) - 1)
-        _articles(page, grid[:at], style, depth + 1)
-        _articles(page, grid[at:], style, depth + 1)
-    elif depth < 3 and height > 1000 and chance.random() < 0.7:
+        at, first = chance.randint(1, len(grid) - 1), chance.random() < 0.5
+        _articles(page, grid[:at], style, depth + 1, parted=parted and first)
+        _articles(page, grid[at:], style, depth + 1, parted=parted and not first)
+    elif parted and depth < 3 and height > 1000 and chance.random() < 0.7:
         middle = grid[0].top + height * chance.uniform(0.4, 0.6)
         _articles(page, [Frame(f.left, f.top, f.width, middle - 40) for f in grid], style, depth + 1)
         _articles(page, [Frame(f.left, middle, f.width, f.bottom) for f in grid], style, depth + 1)

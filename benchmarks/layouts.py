@@ -274,7 +274,10 @@ def _filled(words: list[str], width: float, style: Style) -> tuple[list[str], li
     line, rest = words[:count], words[count:]
     if rest and style.hyphenates and width - used > 0.12 * width and len(rest[0]) > 6:
         at = len(rest[0]) // 2
-        line, rest = [*line, rest[0][:at] + "-"], [rest[0][at:], *rest[1:]]
+        while at > 1 and used + _SPACE * style.size + width_of(rest[0][:at] + "-", style.size) > width:
+            at -= 1
+        if at > 1:
+            line, rest = [*line, rest[0][:at] + "-"], [rest[0][at:], *rest[1:]]
     return line, rest
 
 

@@ -9,28 +9,38 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean, median, quantiles
+from statistics import fmean, median
 
 from pagemill.domain.page.lanes import Lane, Piece
 
 STRUCTURAL = 13.0
 """Natural logarithm of how unlikely a lane must be as a chance row of spaces."""
 
+MANY = 15
+"""More rows than this prove nothing more."""
+
 LONG = 8
 """Rows at both sides of a lane that tells of the page's grid."""
 
-IN_LINE = 3.0
+IN_LINE = 5.0
 """What it is worth to be in line with such a lane."""
+
+UNLIKELY = -1.5
+"""As likely at most are columns to the right of which there are but numbers, or one short piece."""
 
 SHORT = 3.0
 """Alone in its row, a piece not wider than this, in heights of the writing, is of what stands left of it."""
 
 
-def is_structural(lane: Lane, size: float) -> bool:
-    """Whether a lane is more than word spaces that happen to stand below each other.
+def structural_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
+    """Those that are more than word spaces that happen to stand below each other, and what is in line with long ones."""
+    sure = [lane for lane in lanes if _is_structural(lane, size)]
+    long = [lane for lane in sure if min(map(len, lane.sides())) >= LONG]
+    return [lane for lane in lanes if lane in sure or any(lane.is_in_line(other, size) for other in long)]
 
-    A gap of 0.3 heights is a common space, and each 0.12 more are e times rarer; six times as much proves nothing more.
-    """
+
+def _is_structural(lane: Lane, size: float) -> bool:
+    """A gap of 0.3 heights is a common space; each 0.12 more are e times rarer; six times as much proves nothing more."""
     lefts, rights = lane.sides()
     surprise = fmean(min(6.0, max(0.0, (pair.gap / size - 0.3) / 0.12)) for pair in lane.pairs)
     return surprise * min(len(lefts), len(rights)) >= STRUCTURAL
@@ -55,52 +65,48 @@ def _score(lane: Lane, size: float) -> float:
 
     Numbers belong to what stands left of them, even where the paper is curled and they stand lower.
     """
-    if len(lane.pairs) == 1 and lane.pairs[0].right.width < SHORT * size:
-        return -math.inf
     seen = evidence(lane, size)
-    if seen["right numbers"] >= 0.5:
-        return -math.inf
-    return sum(_WEIGHTS[name] * value for name, value in seen.items())
+    score = sum(_WEIGHTS[name] * value for name, value in seen.items())
+    is_short = len(lane.pairs) == 1 and lane.pairs[0].right.width < SHORT * size
+    return min(score, UNLIKELY) if is_short or seen["right numbers"] >= 0.5 else score
 
 
 def evidence(lane: Lane, size: float) -> dict[str, float]:
     """What tells columns from cells, all of the order of 1."""
     lefts, rights = lane.sides()
     left, right = _side_of(lefts, size), _side_of(rights, size)
-    fewer = min(len(lefts), len(rights))
+    fewer, level = min(len(lefts), len(rights)), _level_share(lane)
     return {
         "always": 1.0,
-        "rows": math.log(fewer),
-        "level": _level_share(lane),
+        "rows": math.log(min(fewer, MANY)),
+        "level": level,
+        "level short cells": level * (1 - min(left.words, right.words)),
         "left width": left.width,
         "right width": right.width,
         "words": min(left.words, right.words),
-        "fill": min(left.fill, right.fill),
         "in mid-sentence": (left.lower + right.lower) / 2,
         "left numbers": left.numeric,
         "right numbers": right.numeric,
         "leading": min(left.leading, right.leading),
         "labels": max(left.labels, right.labels),
-        "gap": min(3.0, (lane.right - lane.left) / size),
-        "balance": fewer / max(len(lefts), len(rights)),
+        "gap": min(1.5, (lane.right - lane.left) / size),
     }
 
 
 _WEIGHTS = {
-    "always": -4.6,
-    "rows": 1.1,
-    "level": -3.8,
-    "left width": 2.3,
-    "right width": 2.9,
-    "words": 2.3,
-    "fill": 1.7,
+    "always": -0.5,
+    "rows": 1.6,
+    "level": -3.5,
+    "level short cells": -2.6,
+    "left width": 1.8,
+    "right width": 2.7,
+    "words": 2.5,
     "in mid-sentence": 0.0,
-    "left numbers": -0.5,
-    "right numbers": -2.2,
-    "leading": -0.6,
-    "labels": -5.0,
-    "gap": 0.7,
-    "balance": 1.3,
+    "left numbers": -2.3,
+    "right numbers": -2.6,
+    "leading": -2.1,
+    "labels": -4.0,
+    "gap": 1.7,
 }
 
 
@@ -111,7 +117,6 @@ class _Side:
     Attributes:
         width: Median width, 1 from 12 heights of the writing on.
         words: Median number of words, 1 from 5 on.
-        fill: Share that is about as wide as the column.
         lower: Share that begins with a small letter.
         numeric: Share that is numbers.
         labels: Share that ends with a colon.
@@ -120,7 +125,6 @@ class _Side:
 
     width: float
     words: float
-    fill: float
     lower: float
     numeric: float
     labels: float
@@ -129,13 +133,11 @@ class _Side:
 
 def _side_of(pieces: Sequence[Piece], size: float) -> _Side:
     widths, texts = [piece.width / size for piece in pieces], [piece.text for piece in pieces]
-    column = quantiles(widths)[-1] if len(widths) > 4 else max(widths)
     middles = sorted(piece.y0 + piece.y1 for piece in pieces)
     pitches = [(below - above) / 2 / size for above, below in pairwise(middles)]
     return _Side(
         width=min(12.0, median(widths)) / 12,
         words=min(5.0, median(len(text.split()) for text in texts)) / 5,
-        fill=fmean(width >= 0.8 * column for width in widths),
         lower=fmean(_begins_lower(text) for text in texts),
         numeric=fmean(map(looks_numeric, texts)),
         labels=fmean(text.endswith(":") for text in texts),

@@ -135,11 +135,14 @@ def page_slope(lines: Sequence[Line]) -> float:
 
 
 def _line_slope(line: Line) -> float | None:
+    """The page's skew as this line tells it; an upended one leans as much to the side as level ones rise or fall."""
     if len(line.polygon) != 4:
         return None
     (ax, ay), (bx, by), (cx, cy), (dx, dy) = line.polygon
     run, rise = bx + cx - ax - dx, by + cy - ay - dy
     thickness = abs(cy + dy - ay - by)
+    if abs(rise) > abs(run):
+        run, rise, thickness = abs(rise), math.copysign(run, -run * rise), abs(cx + dx - ax - bx)
     if run <= 4 * thickness or abs(rise) > STEEPEST_SKEW * run:
         return None
     return _slope_of_words(line) if rise == 0 else rise / run

@@ -18,7 +18,7 @@ EDGE = 0.15
 JUT = 0.6
 """So many heights of the writing may the end of a line stand out."""
 
-LONGEST_BREAK = 8.0
+LONGEST_BREAK = 5.0
 """A lane ends where nothing stands at both of its sides for so many heights of the writing."""
 
 LEVEL = 0.3
@@ -100,21 +100,22 @@ class Lane:
     bottom: float
     pairs: list[Pair] = field(default_factory=list)
 
-    def takes(self, pair: Pair, size: float) -> bool:
-        """Whether it goes on between the two; then they are among its pairs."""
+    def goes_on(self, pair: Pair, size: float) -> bool:
+        """Whether it goes on between the two; then it is narrowed to what they leave."""
         left, right = max(self.left, pair.left.x1 - EDGE * size), min(self.right, pair.right.x0 + EDGE * size)
         if right - left >= NARROWEST * size:
             self.left, self.right = left, right
         elif not self._nearly(pair, size):
             return False
         self.bottom = max(self.bottom, min(pair.left.y1, pair.right.y1))
-        self.pairs.append(pair)
         return True
 
     def _nearly(self, pair: Pair, size: float) -> bool:
         """Whether an end of a line that juts out a little keeps it from going on."""
         left, right = pair.left.x1 - EDGE * size, pair.right.x0 + EDGE * size
-        return right > left and left - self.right < JUT * size and self.left - right < JUT * size
+        if right <= left or pair.left.x0 > self.left or pair.right.x1 < self.right:
+            return False
+        return left - self.right < JUT * size and self.left - right < JUT * size
 
     def survives(self, piece: Piece, size: float) -> bool:
         """Whether the piece leaves it open: it may jut into it."""
@@ -167,7 +168,7 @@ def _pairs(from_top: Sequence[Piece], nearest_left: dict[int, Piece], nearest_ri
 
 
 def lanes_between(pieces: Sequence[Piece], pairs: Sequence[Pair], *, size: float) -> list[Lane]:
-    """The lanes along which pairs follow each other; a pair across a wide gap may be of several."""
+    """The lanes along which pairs follow each other; a pair across several tells of the longest."""
     from_top = sorted(pieces, key=lambda piece: piece.y0)
     at, active, done = 0, list[Lane](), list[Lane]()
     for pair in pairs:
@@ -176,9 +177,12 @@ def lanes_between(pieces: Sequence[Piece], pairs: Sequence[Pair], *, size: float
             active = _kept(active, [lane for lane in active if lane.survives(from_top[at], size)], done)
             at += 1
         active = _kept(active, [lane for lane in active if top - lane.bottom < LONGEST_BREAK * size], done)
-        if not [lane for lane in active if lane.takes(pair, size)]:
+        between = [lane for lane in active if lane.goes_on(pair, size)]
+        if not between:
             left, right = pair.left.x1 - EDGE * size, pair.right.x0 + EDGE * size
-            active.append(Lane(left, right, min(pair.left.y1, pair.right.y1), [pair]))
+            between = [Lane(left, right, min(pair.left.y1, pair.right.y1))]
+            active += between
+        max(between, key=lambda lane: len(lane.pairs)).pairs.append(pair)
     return [*done, *active]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pagemill.domain.page.atoms import Atom, atoms_of, box_of
-from pagemill.domain.page.columns import column_lanes, is_structural
+from pagemill.domain.page.columns import column_lanes, structural_lanes
 from pagemill.domain.page.geometry import Box, typical_size
 from pagemill.domain.page.lanes import Pair, Piece, facing_pairs, lanes_between
 from pagemill.domain.page.paragraphs import Row
@@ -19,7 +19,7 @@ WIDEST_SPACE = 2.5
 WIDEST_INDENT = 3.0
 """In heights of the writing, from a bullet or number to its item."""
 
-_MARK = re.compile(r"[•‣◦▪●○■□◆·∙–—*-]|\(?\w{1,3}[.)]")
+_MARK = re.compile(r"[•‣◦▪●○■□◆·∙–—*-]|\d{1,3}[.)]|\(?[a-zA-Z][.)]")
 
 Key = tuple[int, int]
 
@@ -67,7 +67,7 @@ def _segments(pieces: Sequence[Piece], size: float) -> list[Piece]:
     """Pieces joined across gaps that are but spaces between words, and bullets with their items."""
     pairs = facing_pairs(pieces)
     lanes = lanes_between(pieces, pairs, size=size)
-    apart = {_key(pair) for lane in lanes if is_structural(lane, size) for pair in lane.pairs}
+    apart = {_key(pair) for lane in structural_lanes(lanes, size) for pair in lane.pairs}
 
     def is_space(pair: Pair) -> bool:
         own = min(pair.left.height, pair.right.height)

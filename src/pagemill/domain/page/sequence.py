@@ -6,11 +6,13 @@ quotation, heads over some columns) T. Breuel's rules decide ("High performance 
 is above comes first, and what is left comes first unless something between the two spans both.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from pagemill.domain.page.continuity import continuity
 from pagemill.domain.page.passages import Passage
+
 
 DEEPEST = 30
 """Cuts within cuts; no real page comes near it."""
@@ -20,6 +22,9 @@ OVERHANG = 0.15
 
 MOST_OVERHANG = 1.5
 """… but not more than so many heights of the writing."""
+
+TOUCHING = -0.4
+"""Engines draw boxes so much too high, in heights of the writing, that lines below each other overlap."""
 
 NARROWEST_STRIP = 0.8
 """Articles below each other are this far apart, in heights of the writing."""
@@ -48,13 +53,30 @@ def _from_top(passage: Passage) -> tuple[float, float]:
 
 def _parts(passages: Region, size: float) -> list[list[Passage]]:
     """The columns or bands that a region is cut into; one where it cannot be cut."""
-    columns, bands = _columns(passages, size), _bands(passages, -0.4 * size)
+    columns, bands = _columns(passages, size), _bands(passages, TOUCHING * size)
     if len(columns) > 1 and (len(bands) < 2 or any(_stand_side_by_side(band, columns) for band in bands)):
-        articles = _joined(bands, lambda above, below: not _ends_between(above, below, size))
-        return articles if len(articles) > 1 else columns
+        articles = _articles(passages, size)
+        return articles if len(articles) > 1 else _with_common_articles(columns, size)
     return _joined(
         bands, lambda above, below: _shares_columns(above, below, size) and not _ends_between(above, below, size)
     )
+
+
+def _articles(passages: Region, size: float) -> list[list[Passage]]:
+    """What is read to its end, columns and all, before what stands below it."""
+    bands = _bands(passages, TOUCHING * size)
+    return _joined(bands, lambda above, below: not _ends_between(above, below, size))
+
+
+def _with_common_articles(columns: Sequence[list[Passage]], size: float) -> list[list[Passage]]:
+    """Columns, those of which are one over which articles run that stand below each other."""
+    parts: list[list[Passage]] = []
+    for column in columns:
+        if parts and len(_articles([*parts[-1], *column], size)) > 1:
+            parts[-1] = [*parts[-1], *column]
+        else:
+            parts.append(column)
+    return parts
 
 
 def _columns(passages: Region, size: float) -> list[list[Passage]]:
@@ -109,11 +131,19 @@ def _ends_between(above: Region, below: Region, size: float) -> bool:
     gap = (min(passage.y0 for passage in below) - max(passage.y1 for passage in above)) / size
     if gap < NARROWEST_STRIP:
         return False
-    upper, lower = _columns(above, size), _columns(below, size)
+    lower = _columns(below, size)
+    upper = _columns(_under_what_spans(above, lower), size)
     if min(len(upper), len(lower)) < 2:
         return False
     likely = 0.5 * min(gap, 4.0) - 1.0
     return likely + _by_bands(upper, lower) > _by_columns(upper, lower)
+
+
+def _under_what_spans(above: Region, columns: Sequence[Region]) -> Region:
+    """What of a region stands below all that spans several of these columns."""
+    spanning = [passage for passage in above if sum(_overlap([passage], column) for column in columns) > 1]
+    bottom = max((passage.y1 for passage in spanning), default=-math.inf)
+    return [passage for passage in above if passage not in spanning and passage.y1 > bottom]
 
 
 def _by_bands(upper: Sequence[Region], lower: Sequence[Region]) -> float:
@@ -150,10 +180,15 @@ def _end(column: Region) -> str:
 
 
 def _shares_columns(above: Region, below: Region, size: float) -> bool:
-    columns = _columns([*above, *below], size)
-    if len(columns) < 2 or not _stand_side_by_side(above, columns):
+    """Whether columns go on below a white strip, whatever spans them farther up."""
+    columns = _columns(below, size)
+    upper = _under_what_spans(above, columns)
+    if not upper:
         return False
-    return len(below) == 1 or _stand_side_by_side(below, columns)
+    both = _columns([*upper, *below], size)
+    if len(both) < 2 or not _stand_side_by_side(upper, both):
+        return False
+    return len(below) == 1 or _stand_side_by_side(below, both)
 
 
 def _without_furniture(passages: Region, size: float) -> list[list[Passage]]:
