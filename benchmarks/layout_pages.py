@@ -143,7 +143,7 @@ def newspaper(page: Composition) -> None:
 
 
 def _articles(page: Composition, grid: Sequence[Frame], style: Style, depth: int, *, parted: bool = True) -> None:
-    """Articles beside or below each other; where the order of four in a square would be anyone's guess, there are two."""
+    """Articles beside or below each other, but no four in a square: their order would be anyone's guess."""
     chance, height = page.chance, grid[0].bottom - grid[0].top
     if depth < 3 and len(grid) > 1 and chance.random() < 0.45:
         at, first = chance.randint(1, len(grid) - 1), chance.random() < 0.5

@@ -33,14 +33,14 @@ SHORT = 3.0
 
 
 def structural_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
-    """Those that are more than word spaces that happen to stand below each other, and what is in line with long ones."""
+    """Those that are more than word spaces which happen to be below each other, and those in line with long ones."""
     sure = [lane for lane in lanes if _is_structural(lane, size)]
     long = [lane for lane in sure if min(map(len, lane.sides())) >= LONG]
     return [lane for lane in lanes if lane in sure or any(lane.is_in_line(other, size) for other in long)]
 
 
 def _is_structural(lane: Lane, size: float) -> bool:
-    """A gap of 0.3 heights is a common space; each 0.12 more are e times rarer; six times as much proves nothing more."""
+    """A gap of 0.3 heights is a common space; each 0.12 more are e times rarer, up to e to the sixth."""
     lefts, rights = lane.sides()
     surprise = fmean(min(6.0, max(0.0, (pair.gap / size - 0.3) / 0.12)) for pair in lane.pairs)
     return surprise * min(len(lefts), len(rights)) >= STRUCTURAL

@@ -13,7 +13,6 @@ from itertools import pairwise
 from pagemill.domain.page.continuity import continuity
 from pagemill.domain.page.passages import Passage
 
-
 DEEPEST = 30
 """Cuts within cuts; no real page comes near it."""
 
