@@ -5,6 +5,7 @@ paper. Rules, boxes, frames, solid shapes and the texture of photos are not. Not
 be recognised, or to be told of.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -48,12 +49,17 @@ _UNEVEN = 0.45
 _SPACE = 1.1
 _EQUAL = 0.04
 _REPEATED = 0.6
+_STROKES = 0.8
+_THIN = 0.06
+"""Spread of a stroke's ink across it over that along it: a stroke three wide and twelve long."""
+
+_SOLID = 0.85
 _RASTER = 0.7
 """Pixels by which equal things differ, as they fall on the raster."""
 
 _HOLLOW = 0.8
 _COARSER = 4
-_MANY = 8
+_MANY = 5
 _SPECKLED = 0.13
 """Most unevenness of the paper around letters, over their contrast: half of all texture in photos has twice that, and
 of lines on receipts one in fifty."""
@@ -261,8 +267,10 @@ def _line(ink: Gray, marks: Marks) -> InkLine | None:
 
 
 def _is_pattern(ink: Gray, marks: Marks) -> bool:
-    """Whether the marks are alike as letters never are: bars of a code, boxes to be filled in, a row of dots."""
+    """Whether the marks are alike as letters never are: hatching, bars of a code, boxes to be filled in, dots."""
     width, height, area = marks[:, 2], marks[:, 3], marks[:, 4]
+    if sum(_is_stroke(ink, mark) for mark in marks.tolist()) >= _STROKES * len(marks):
+        return True
     if float(height.std()) > max(_RASTER, _EQUAL * float(height.mean())):
         return False
     is_code = float(np.median(width)) < 0.25 * float(height.mean())
@@ -273,6 +281,20 @@ def _is_pattern(ink: Gray, marks: Marks) -> bool:
 def _is_typical(sizes: NDArray[np.int32]) -> NDArray[np.bool_]:
     middle = np.median(sizes)
     return np.asarray(np.abs(sizes - middle) <= _EQUAL * middle, dtype=np.bool_)
+
+
+def _is_stroke(ink: Gray, mark: Sequence[int]) -> bool:
+    """Whether the mark is one straight stroke: far longer than thick, whichever way it runs."""
+    left, top, width, height, _ = mark
+    points = np.nonzero(ink[top : top + height, left : left + width])
+    down, across = points[0] - points[0].mean(), points[1] - points[1].mean()
+    spread, slant = float((down * down).sum() + (across * across).sum()), float((down * across).sum())
+    tilt = float((down * down).sum() - (across * across).sum())
+    along = (spread + math.hypot(tilt, 2 * slant)) / 2
+    across_it = max(0.0, spread - along)
+    area = len(down)
+    is_solid = area * area >= _SOLID * 12 * math.sqrt(along * across_it)  # of a rectangle, equal
+    return across_it < _THIN * along and is_solid
 
 
 def _is_hollow(ink: Gray, mark: Sequence[int]) -> bool:

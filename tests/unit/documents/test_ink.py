@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 from tests.data.pictures import photo, ruled, written
 
 from pagemill.documents.ink import Gray, InkLine, ink_lines
@@ -62,8 +62,17 @@ def test_rules_boxes_and_codes_are_no_writing(zoom: int) -> None:
     assert found(page.resize((page.width * zoom, page.height * zoom))) == []
 
 
+@pytest.mark.parametrize("lean", [-5, 0, 5])
+@pytest.mark.parametrize("length", [12, 16, 30])
+def test_hatching_is_no_writing(lean: int, length: int) -> None:
+    page = Image.new("L", (400, 300), 255)
+    for at in range(20, 360, 7):
+        ImageDraw.Draw(page).line((at, 50, at + lean, 50 + length), fill=0, width=2)
+    assert found(page) == []
+
+
 @pytest.mark.parametrize("font", [10, 14, 24])
-@pytest.mark.parametrize("text", ["0171 2233445", "2026-04-17", "IIII 1111 llll 48"])
+@pytest.mark.parametrize("text", ["0171 2233445", "2026-04-17", "Tel. 0171 47 11"])
 def test_digits_of_equal_height_and_width_are_writing(font: int, text: str) -> None:
     assert found(written([text], font=font)) != []
 
