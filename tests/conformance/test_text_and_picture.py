@@ -1,9 +1,12 @@
 """A page is text and picture: what is known of it, and where there is more, for every kind of both, in every mode."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import pikepdf
 import pytest
+from pikepdf import Name
 from tests.data.pdfs import PdfPageSpec, image_at, make_pdf, text_at
 from tests.data.pictures import Picture, as_picture, photo, ruled, written
 
@@ -11,6 +14,8 @@ from pagemill.documents.document import Unread
 from pagemill.documents.opening import open_document
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.page.page import Page, PageSource, WarningKind
+from pagemill.pool.chunk_memory import OPENING_BYTES
+from pagemill.pool.linux import peak_rss_bytes, reset_peak
 
 MANY = tuple(f"This is line {at} of a letter that was typed and is kept as text" for at in range(12))
 FEW = ("Page 7",)
@@ -131,3 +136,23 @@ def test_under_force_nothing_is_known(tmp_path: Path, layer: str, picture: str) 
     page, unread = taken(path, OcrMode.FORCE)
     assert page is None
     assert (unread.known, unread.regions) == (None, ())
+
+
+@pytest.mark.parametrize("side", [3100, 4200])
+def test_looking_at_a_picture_takes_no_more_than_a_reader_has(tmp_path: Path, side: int) -> None:
+    """What is too large to be looked at within it is left to those who recognise, who have more."""
+    hidden = "".join(text_at(20, 700 - 14 * at, line, mode=3) for at, line in enumerate(MANY))
+    path = make_pdf(tmp_path / "a.pdf", [PdfPageSpec(image_at(0, 0, 612, 792) + hidden)])
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        pixels = pdf.make_stream(zlib.compress(bytes(range(256)) * (3 * side * side // 256 + 1), 1))
+        pixels.Filter, pixels.Type, pixels.Subtype = Name.FlateDecode, Name.XObject, Name.Image
+        pixels.Width, pixels.Height, pixels.ColorSpace, pixels.BitsPerComponent = side, side, Name.DeviceRGB, 8
+        pdf.pages[0].Resources.XObject.I0 = pixels
+        pdf.save(path)
+    taken(path, OcrMode.NEVER)  # what is loaded for the first time is not the page's
+    reset_peak()
+    before = peak_rss_bytes()
+    with open_document(path) as document:
+        page = document.text_page(1, dpi=100, mode=OcrMode.AUTO)
+    assert (page is None) is (side > 4000)
+    assert peak_rss_bytes() - before < OPENING_BYTES

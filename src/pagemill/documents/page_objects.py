@@ -23,6 +23,9 @@ _MOST_PLAIN = 5
 _LETTER = (2.0, 60.0)
 """Points: a shape of both sides between these may be a letter, or a part of one."""
 
+_JPX_WEIGHT = 4
+"""JPEG 2000 is decoded whole, into 32 bits for each colour of each pixel."""
+
 _LEAST_PICTURE = 5.0
 """Points: no picture with a lower side holds text."""
 
@@ -48,6 +51,8 @@ _is_transparent = _plain(pdfium_c.FPDFPageObj_HasTransparency, _INT, _POINTER)
 _bounds = _plain(pdfium_c.FPDFPageObj_GetBounds, _INT, _POINTER, *4 * [_POINTER])
 _matrix = _plain(pdfium_c.FPDFPageObj_GetMatrix, _INT, _POINTER, _POINTER)
 _pixel_size = _plain(pdfium_c.FPDFImageObj_GetImagePixelSize, _INT, _POINTER, _POINTER, _POINTER)
+_filter_count = _plain(pdfium_c.FPDFImageObj_GetImageFilterCount, _INT, _POINTER)
+_filter = _plain(pdfium_c.FPDFImageObj_GetImageFilter, ctypes.c_ulong, _POINTER, _INT, _POINTER, ctypes.c_ulong)
 _render_mode = _plain(pdfium_c.FPDFTextObj_GetTextRenderMode, _INT, _POINTER)
 _set_active = _plain(pdfium_c.FPDFPageObj_SetIsActive, _INT, _POINTER, _INT)
 
@@ -61,7 +66,7 @@ class Picture:
     Attributes:
         rect: Where.
         order: How many objects are drawn before it.
-        pixels: Its own.
+        pixels: Its own, weighed by the memory that decoding them takes.
         is_opaque: It hides what is drawn before it.
     """
 
@@ -180,7 +185,7 @@ def _add_picture(image: int, drawing: Drawing, placed: _Matrix) -> None:
         return
     width, height = ctypes.c_uint(), ctypes.c_uint()
     _pixel_size(image, ctypes.addressof(width), ctypes.addressof(height))
-    pixels, is_opaque = width.value * height.value, not _is_transparent(image)
+    pixels, is_opaque = width.value * height.value * _weight(image), not _is_transparent(image)
     drawing.pictures.append(Picture(rect, drawing.objects, pixels, is_opaque))
 
 
@@ -189,6 +194,16 @@ def _add_shape(path: int, drawing: Drawing, placed: _Matrix) -> None:
     lower, higher = sorted((rect[2] - rect[0], rect[3] - rect[1]))
     if lower >= _LETTER[0] and (higher <= _LETTER[1] or _segments(path) > _MOST_PLAIN):
         drawing.shapes.append(rect)
+
+
+def _weight(image: int) -> int:
+    """How many times as much memory a pixel takes while it is decoded as in most formats."""
+    name = ctypes.create_string_buffer(32)
+    for index in range(_filter_count(image)):
+        _filter(image, index, ctypes.addressof(name), len(name))
+        if name.value == b"JPXDecode":
+            return _JPX_WEIGHT
+    return 1
 
 
 def _area_within(rect: PageRect, page: PageRect) -> float:

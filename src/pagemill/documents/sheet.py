@@ -34,8 +34,9 @@ LOOKED_AT_DPI = 100
 MOST_LOOKED_AT = 4_000_000
 """Pixels of the drawing that is looked through: 23 by 16 inches in full fineness; larger pages are coarser."""
 
-MOST_DECODED = 14_000_000
-"""Pixels of all a page's pictures that a reader may decode to look: 42 MiB in colour, of the 100 MiB it has."""
+MOST_DECODED = 10_000_000
+"""Pixels of all a page's pictures that a reader may decode to look: a page of 300 dpi in colour took 62 MiB, of the 100
+MiB that a reader has for opening documents."""
 
 LEAST_MARKS = 4
 """Letters, or runs of them, beside the known words from which on a page is recognised."""
