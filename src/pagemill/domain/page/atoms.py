@@ -67,7 +67,10 @@ def _word_ends(box: Box, slope: float) -> Sequence[tuple[float, float]]:
     words = box.line.words
     if len(words) < 2 or box.is_upended:
         return ()
-    ends = [_ends(word, slope) for word in words]
+    if slope == 0 and len(words[0].polygon) == 4:
+        ends = [(word.polygon[0][0], word.polygon[2][0]) for word in words]
+    else:
+        ends = [_ends(word, slope) for word in words]
     shift = box.x0 - ends[0][0]
     if any(after[0] < before[0] for before, after in pairwise(ends)):
         return ()

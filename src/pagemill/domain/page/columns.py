@@ -9,12 +9,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean, median
+from statistics import median
 
 from pagemill.domain.page.lanes import Lane, Piece
 
 STRUCTURAL = 13.0
 """Natural logarithm of how unlikely a lane must be as a chance row of spaces."""
+
+SURE = 2.0
+"""A score that leaves little doubt."""
 
 MANY = 15
 """More rows than this prove nothing more."""
@@ -42,8 +45,11 @@ def structural_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
 def _is_structural(lane: Lane, size: float) -> bool:
     """A gap of 0.3 heights is a common space; each 0.12 more are e times rarer, up to e to the sixth."""
     lefts, rights = lane.sides()
-    surprise = fmean(min(6.0, max(0.0, (pair.gap / size - 0.3) / 0.12)) for pair in lane.pairs)
-    return surprise * min(len(lefts), len(rights)) >= STRUCTURAL
+    rows = min(len(lefts), len(rights))
+    if rows * 6 < STRUCTURAL:
+        return False
+    surprise = sum(min(6.0, max(0.0, (pair.gap / size - 0.3) / 0.12)) for pair in lane.pairs)
+    return surprise / len(lane.pairs) * rows >= STRUCTURAL
 
 
 def column_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
@@ -52,12 +58,19 @@ def column_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
     Lanes in line with a long one of this kind are likelier to be of it, for a page has a grid.
     """
     scored = [(_score(lane, size), lane) for lane in lanes]
-    long = [lane for score, lane in scored if score > 0 and min(map(len, lane.sides())) >= LONG]
-    return [
-        lane
-        for score, lane in scored
-        if score > 0 or (score > -IN_LINE and any(lane.is_in_line(other, size) for other in long))
+    cells = [lane for score, lane in scored if score < -SURE]
+    likely = [(score, lane) for score, lane in scored if score > 0 and not (score < SURE and _is_of_table(lane, cells))]
+    columns = [lane for _, lane in likely]
+    long = [lane for lane in columns if min(map(len, lane.sides())) >= LONG]
+    in_line = [
+        lane for score, lane in scored if -IN_LINE < score <= 0 and any(lane.is_in_line(other, size) for other in long)
     ]
+    return [*columns, *in_line]
+
+
+def _is_of_table(lane: Lane, cells: Sequence[Lane]) -> bool:
+    """Whether the same rows are surely cells elsewhere."""
+    return any(lane.runs_beside(other) for other in cells)
 
 
 def _score(lane: Lane, size: float) -> float:
@@ -138,9 +151,9 @@ def _side_of(pieces: Sequence[Piece], size: float) -> _Side:
     return _Side(
         width=min(12.0, median(widths)) / 12,
         words=min(5.0, median(len(text.split()) for text in texts)) / 5,
-        lower=fmean(_begins_lower(text) for text in texts),
-        numeric=fmean(map(looks_numeric, texts)),
-        labels=fmean(text.endswith(":") for text in texts),
+        lower=sum(_begins_lower(text) for text in texts) / len(texts),
+        numeric=sum(map(looks_numeric, texts)) / len(texts),
+        labels=sum(text.endswith(":") for text in texts) / len(texts),
         leading=min(3.0, median(pitches)) if pitches else 2.0,
     )
 
@@ -162,4 +175,5 @@ def looks_numeric(text: str) -> bool:
 def _level_share(lane: Lane) -> float:
     """Share of the shorter side that has a piece level with it on the other."""
     level = {id(side) for pair in lane.pairs if pair.is_level for side in (pair.left, pair.right)}
-    return fmean(id(piece) in level for piece in min(lane.sides(), key=len))
+    fewer = min(lane.sides(), key=len)
+    return sum(id(piece) in level for piece in fewer) / len(fewer)

@@ -75,13 +75,13 @@ def typical_size(boxes: Iterable[Box]) -> float:
     return median(box.size for box in boxes) or 1.0
 
 
-def upright_boxes(lines: Sequence[Line], *, width_px: int, height_px: int) -> list[Box]:
+def upright_boxes(lines: Sequence[Line], *, width_px: int, height_px: int, slope: float | None = None) -> list[Box]:
     """Boxes of the lines after turning the page about its centre until its lines are level.
 
     Engines that give upright rectangles only are seen through: their words tell the slope, and a rectangle around a
-    slanting line is higher than its writing.
+    slanting line is higher than its writing. The slope is `page_slope` unless it is known.
     """
-    slope = page_slope(lines)
+    slope = page_slope(lines) if slope is None else slope
     if slope == 0:
         return [_box(line, line.polygon) for line in lines]
     cosine, sine = math.cos(math.atan(slope)), math.sin(math.atan(slope))

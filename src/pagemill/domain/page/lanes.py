@@ -4,7 +4,7 @@ A lane is followed from one line to the next (local evidence): it begins and end
 on the page, and what crosses it ends it. It parts columns, or the cells of rows, or is a chance row of word spaces.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pagemill.domain.page.atoms import Atom
@@ -27,17 +27,25 @@ LEVEL = 0.3
 
 @dataclass(eq=False, slots=True)
 class Piece:
-    """Atoms of one base line that belong together, from left to right, and the rectangle around them."""
+    """Atoms of one base line that belong together, from left to right, and the rectangle around them.
+
+    `before` and `after` are what faces it to the left and to the right, once `facing_pairs` has looked.
+    """
 
     atoms: tuple[Atom, ...]
     x0: float
     y0: float
     x1: float
     y1: float
+    before: "Piece | None" = None
+    after: "Piece | None" = None
 
     @classmethod
-    def of(cls, atoms: Iterable[Atom]) -> "Piece":
+    def of(cls, atoms: Sequence[Atom]) -> "Piece":
         """From atoms in any order."""
+        if len(atoms) == 1:
+            atom = atoms[0]
+            return cls((atom,), atom.x0, atom.y0, atom.x1, atom.y1)
         held = tuple(sorted(atoms, key=lambda atom: atom.x0))
         return cls(
             held,
@@ -80,6 +88,16 @@ class Pair:
     right: Piece
 
     @property
+    def top(self) -> float:
+        """Where the lower one begins."""
+        return max(self.left.y0, self.right.y0)
+
+    @property
+    def bottom(self) -> float:
+        """Where the higher one ends."""
+        return min(self.left.y1, self.right.y1)
+
+    @property
     def is_level(self) -> bool:
         """Whether they stand at the same height."""
         left, right = self.left, self.right
@@ -107,7 +125,7 @@ class Lane:
             self.left, self.right = left, right
         elif not self._nearly(pair, size):
             return False
-        self.bottom = max(self.bottom, min(pair.left.y1, pair.right.y1))
+        self.bottom = max(self.bottom, pair.bottom)
         return True
 
     def _nearly(self, pair: Pair, size: float) -> bool:
@@ -117,14 +135,20 @@ class Lane:
             return False
         return left - self.right < JUT * size and self.left - right < JUT * size
 
-    def survives(self, piece: Piece, size: float) -> bool:
-        """Whether the piece leaves it open: it may jut into it."""
-        jut = JUT * size
-        return piece.x0 > self.left - jut or piece.x1 < self.right + jut
+    @property
+    def top(self) -> float:
+        """Where it begins."""
+        return self.pairs[0].top
+
+    def runs_beside(self, other: "Lane") -> bool:
+        """Whether the other is at its side for most of its length."""
+        shared = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return other is not self and shared > 0.7 * (self.bottom - self.top)
 
     def is_in_line(self, other: "Lane", size: float) -> bool:
-        """Whether one strip could be both."""
-        return min(self.right, other.right) - max(self.left, other.left) >= NARROWEST * size
+        """Whether it leaves most of the other's strip open."""
+        shared = min(self.right, other.right) - max(self.left, other.left)
+        return shared >= max(NARROWEST * size, 0.7 * (other.right - other.left))
 
     def sides(self) -> tuple[list[Piece], list[Piece]]:
         """What stands to its left and to its right, each once, from the top."""
@@ -135,52 +159,57 @@ class Lane:
 
 def facing_pairs(pieces: Iterable[Piece]) -> list[Pair]:
     """All that face each other, from the top down, from left to right."""
-    nearest_left: dict[int, Piece] = {}
-    nearest_right: dict[int, Piece] = {}
     beside: list[Piece] = []
-    from_top = sorted(pieces, key=lambda piece: piece.y0)
+    from_top = sorted(pieces, key=_top)
     for piece in from_top:
-        beside = [other for other in beside if other.y1 > piece.y0]
+        piece.before = piece.after = None
+        top, bottom, middle = piece.y0, piece.y1, piece.x0 + piece.x1
+        beside = [other for other in beside if other.y1 > top]
         for other in beside:
-            if other.shared_height(piece) < LEVEL:
+            shared = (bottom if bottom < other.y1 else other.y1) - top
+            if shared < LEVEL * (bottom - top) and shared < LEVEL * (other.y1 - other.y0):
                 continue
-            left, right = (other, piece) if other.x0 + other.x1 < piece.x0 + piece.x1 else (piece, other)
-            if left.x1 - right.x0 > 0.5 * min(left.width, right.width):
+            left, right = (other, piece) if other.x0 + other.x1 < middle else (piece, other)
+            if left.x1 > right.x0 and left.meets(right):
                 continue
-            known = nearest_left.get(id(right))
-            if known is None or left.x1 > known.x1:
-                nearest_left[id(right)] = left
-            known = nearest_right.get(id(left))
-            if known is None or right.x0 < known.x0:
-                nearest_right[id(left)] = right
+            if right.before is None or left.x1 > right.before.x1:
+                right.before = left
+            if left.after is None or right.x0 < left.after.x0:
+                left.after = right
         beside.append(piece)
-    return _pairs(from_top, nearest_left, nearest_right)
+    return sorted(_pairs(from_top), key=lambda pair: (pair.top, pair.left.x1))
 
 
-def _pairs(from_top: Sequence[Piece], nearest_left: dict[int, Piece], nearest_right: dict[int, Piece]) -> list[Pair]:
-    pairs = {}
-    for piece in from_top:
-        if (left := nearest_left.get(id(piece))) is not None:
-            pairs[id(left), id(piece)] = Pair(left, piece)
-        if (right := nearest_right.get(id(piece))) is not None:
-            pairs[id(piece), id(right)] = Pair(piece, right)
-    return sorted(pairs.values(), key=lambda pair: (max(pair.left.y0, pair.right.y0), pair.left.x1))
+def _top(piece: Piece) -> float:
+    return piece.y0
+
+
+def _pairs(pieces: Iterable[Piece]) -> Iterator[Pair]:
+    for piece in pieces:
+        if piece.before is not None:
+            yield Pair(piece.before, piece)
+        if piece.after is not None and piece.after.before is not piece:
+            yield Pair(piece, piece.after)
 
 
 def lanes_between(pieces: Sequence[Piece], pairs: Sequence[Pair], *, size: float) -> list[Lane]:
     """The lanes along which pairs follow each other; a pair across several tells of the longest."""
-    from_top = sorted(pieces, key=lambda piece: piece.y0)
+    from_top = sorted(pieces, key=_top)
+    edge, jut, longest = EDGE * size, JUT * size, LONGEST_BREAK * size
     at, active, done = 0, list[Lane](), list[Lane]()
     for pair in pairs:
-        top = max(pair.left.y0, pair.right.y0)
+        top, left, right = pair.top, pair.left.x1 - edge, pair.right.x0 + edge
         while at < len(from_top) and from_top[at].y0 <= top:
-            active = _kept(active, [lane for lane in active if lane.survives(from_top[at], size)], done)
+            x0, x1 = from_top[at].x0 + jut, from_top[at].x1 - jut
             at += 1
-        active = _kept(active, [lane for lane in active if top - lane.bottom < LONGEST_BREAK * size], done)
-        between = [lane for lane in active if lane.goes_on(pair, size)]
+            if any(x0 <= lane.left and x1 >= lane.right for lane in active):
+                active = _kept(active, [lane for lane in active if x0 > lane.left or x1 < lane.right], done)
+        if any(top - lane.bottom >= longest for lane in active):
+            active = _kept(active, [lane for lane in active if top - lane.bottom < longest], done)
+        near = [lane for lane in active if lane.left < right + jut and lane.right > left - jut]
+        between = [lane for lane in near if lane.goes_on(pair, size)]
         if not between:
-            left, right = pair.left.x1 - EDGE * size, pair.right.x0 + EDGE * size
-            between = [Lane(left, right, min(pair.left.y1, pair.right.y1))]
+            between = [Lane(left, right, pair.bottom)]
             active += between
         max(between, key=lambda lane: len(lane.pairs)).pairs.append(pair)
     return [*done, *active]

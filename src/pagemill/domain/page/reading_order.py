@@ -33,12 +33,15 @@ def blocks_in_reading_order(lines: Sequence[Line], *, width_px: int, height_px: 
         width_px: Width of the page.
         height_px: Height of the page.
     """
-    boxes = upright_boxes(lines, width_px=width_px, height_px=height_px)
-    boxes.sort(key=_canonical)
-    level = [box for box in boxes if not box.is_upended]
-    down = [_turned(box) for box in boxes if box.is_upended and not box.runs_up]
-    up = [_turned(box) for box in boxes if box.is_upended and box.runs_up]
-    parts = (_rows_in_order(level, page_slope(lines)), _rows_in_order(down, None), _rows_in_order(up, None))
+    slope = page_slope(lines)
+    level, down, up = list[Box](), list[Box](), list[Box]()
+    boxes = upright_boxes(lines, width_px=width_px, height_px=height_px, slope=slope)
+    for box in sorted(boxes, key=_canonical):
+        if not box.is_upended:
+            level.append(box)
+        else:
+            (up if box.runs_up else down).append(_turned(box))
+    parts = (_rows_in_order(level, slope), _rows_in_order(down, None), _rows_in_order(up, None))
     return tuple(block for rows in parts for block in blocks_of_rows(rows))
 
 

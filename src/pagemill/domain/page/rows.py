@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pagemill.domain.page.atoms import Atom, atoms_of, box_of
 from pagemill.domain.page.columns import column_lanes, structural_lanes
 from pagemill.domain.page.geometry import Box, typical_size
-from pagemill.domain.page.lanes import Pair, Piece, facing_pairs, lanes_between
+from pagemill.domain.page.lanes import Lane, Pair, Piece, facing_pairs, lanes_between
 from pagemill.domain.page.paragraphs import Row
 
 SAME_ROW = 0.5
@@ -54,29 +54,42 @@ def placed_rows(boxes: Sequence[Box], *, slope: float | None) -> list[PlacedRow]
         slope: How the page was turned to make them level; None where lines cannot be parted between their words.
     """
     size = typical_size(boxes)
-    pieces = [Piece.of([atom]) for atom in atoms_of(boxes, slope=slope, size=size)]
+    pieces = _Faced.of([Piece.of([atom]) for atom in atoms_of(boxes, slope=slope, size=size)], size)
     segments = _segments(pieces, size)
-    pairs = facing_pairs(segments)
-    lanes = lanes_between(segments, pairs, size=size)
-    apart = {_key(pair) for lane in column_lanes(lanes, size) for pair in lane.pairs}
-    rows = _joined(segments, pairs, lambda pair: _key(pair) not in apart)
+    apart = {_key(pair) for lane in column_lanes(segments.lanes, size) for pair in lane.pairs}
+    rows = _joined(segments.pieces, segments.pairs, lambda pair: _key(pair) not in apart)
     return [PlacedRow.of(_boxes(row)) for row in rows]
 
 
-def _segments(pieces: Sequence[Piece], size: float) -> list[Piece]:
+@dataclass(frozen=True, slots=True)
+class _Faced:
+    """Pieces, those that face each other, and the lanes between them."""
+
+    pieces: Sequence[Piece]
+    pairs: Sequence[Pair]
+    lanes: Sequence[Lane]
+
+    @classmethod
+    def of(cls, pieces: Sequence[Piece], size: float) -> "_Faced":
+        pairs = facing_pairs(pieces)
+        return cls(pieces, pairs, lanes_between(pieces, pairs, size=size))
+
+
+def _segments(faced: _Faced, size: float) -> _Faced:
     """Pieces joined across gaps that are but spaces between words, and bullets with their items."""
-    pairs = facing_pairs(pieces)
-    lanes = lanes_between(pieces, pairs, size=size)
-    apart = {_key(pair) for lane in structural_lanes(lanes, size) for pair in lane.pairs}
+    apart = {_key(pair) for lane in structural_lanes(faced.lanes, size) for pair in lane.pairs}
 
     def is_space(pair: Pair) -> bool:
-        own = min(pair.left.height, pair.right.height)
-        if pair.gap < WIDEST_INDENT * size and _MARK.fullmatch(pair.left.text):
+        own, gap = min(pair.left.height, pair.right.height), pair.gap
+        if gap < WIDEST_INDENT * size and _MARK.fullmatch(pair.left.text):
             return True
-        is_large = own > 1.35 * size and pair.gap < 0.9 * own
-        return pair.gap < WIDEST_SPACE * max(size, own) and (is_large or _key(pair) not in apart)
+        is_large = own > 1.35 * size and gap < 0.9 * own
+        return gap < WIDEST_SPACE * max(size, own) and (is_large or _key(pair) not in apart)
 
-    return [held[0] if len(held) == 1 else Piece.of(_atoms(held)) for held in _joined(pieces, pairs, is_space)]
+    groups = _joined(faced.pieces, faced.pairs, is_space)
+    if len(groups) == len(faced.pieces):
+        return faced
+    return _Faced.of([held[0] if len(held) == 1 else Piece.of(_atoms(held)) for held in groups], size)
 
 
 def _key(pair: Pair) -> Key:

@@ -125,7 +125,7 @@ def _joined(bands: Sequence[list[Passage]], goes_on: Callable[[Region, Region], 
 def _ends_between(above: Region, below: Region, size: float) -> bool:
     """Whether all columns end at the white strip between two bands, so that each band is read for itself.
 
-    The wider the strip the likelier; a head below it speaks for it; sentences that go on across it, against.
+    A wide strip speaks for it, and another number of columns below; sentences that go on across it, against.
     """
     gap = (min(passage.y0 for passage in below) - max(passage.y1 for passage in above)) / size
     if gap < NARROWEST_STRIP:
@@ -134,7 +134,7 @@ def _ends_between(above: Region, below: Region, size: float) -> bool:
     upper = _columns(_under_what_spans(above, lower), size)
     if min(len(upper), len(lower)) < 2:
         return False
-    likely = 0.5 * min(gap, 4.0) - 1.0
+    likely = 0.5 * min(gap, 4.0) - 1.0 + float(len(upper) != len(lower))
     return likely + _by_bands(upper, lower) > _by_columns(upper, lower)
 
 
