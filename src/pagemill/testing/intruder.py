@@ -29,6 +29,9 @@ INTRUDER = EngineSpec(
 STRUCTURE = "pagemill.testing.intruder:load_structure"
 """Where workers find the structure models that try to break out: a way into readers, which have no engine."""
 
+SERVER = "{server}"
+"""Stands in an attempt's argument for the process that started the worker."""
+
 Attempts = Mapping[str, str]
 """By any name, what to try: an attempt of `ATTEMPTS`, a colon, and its argument."""
 
@@ -96,7 +99,7 @@ def outcomes(attempts: Attempts) -> dict[str, str]:
 
 def _outcome(kind: str, argument: str = "") -> str:
     try:
-        ATTEMPTS[kind](argument)
+        ATTEMPTS[kind](argument.replace(SERVER, str(os.getppid())))
     except OSError as error:
         return errno.errorcode.get(error.errno or 0, type(error).__name__)
     return "done"

@@ -14,6 +14,7 @@ import os
 from pagemill.domain.work.engine_spec import Engine, EngineConfig
 from pagemill.engines.failures import engine_errors
 from pagemill.engines.paddle.models import STRUCTURE, TEXT, Pipeline, may_download
+from pagemill.engines.paddle.shell import shell_answered
 
 __all__ = ["load_structure", "load_text"]
 
@@ -32,7 +33,7 @@ def _load(config: EngineConfig, pipeline: Pipeline) -> Engine:
     if not may_download(config.options):
         # else the pipelines ask several hosts whether they are there, before they look at the disk
         os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"] = "True"
-    with engine_errors(doing=f"Loading the engine {pipeline.engine}"):
+    with engine_errors(doing=f"Loading the engine {pipeline.engine}"), shell_answered():
         from pagemill.engines.paddle.engine import PaddleEngine
         from pagemill.engines.warm_up import warm_up
 

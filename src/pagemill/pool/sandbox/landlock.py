@@ -79,15 +79,16 @@ def restrict(grants: Iterable[Grant]) -> bool:
     Raises:
         OSError: The kernel has Landlock but would not do it.
     """
-    known = version()
+    known, libc = version(), _libc()
     if not known:
         return False
-    ruleset = _Ruleset(_handled(known), _TCP if known >= _TCP_SINCE else 0, _SCOPES if known >= _SCOPES_SINCE else 0)
-    descriptor = _call(_CREATE, ctypes.byref(ruleset), ctypes.c_size_t(_size(known)), ctypes.c_uint32(0))
+    handled = _handled(known)
+    ruleset = _Ruleset(handled, _TCP if known >= _TCP_SINCE else 0, _SCOPES if known >= _SCOPES_SINCE else 0)
+    descriptor = _call(libc, _CREATE, ctypes.byref(ruleset), ctypes.c_size_t(_size(known)), ctypes.c_uint32(0))
     try:
         for grant in grants:
-            _add(descriptor, grant, known=known)
-        _call(_RESTRICT_SELF, ctypes.c_int(descriptor), ctypes.c_uint32(0))
+            _add(libc, descriptor, grant, handled=handled)
+        _call(libc, _RESTRICT_SELF, ctypes.c_int(descriptor), ctypes.c_uint32(0))
     finally:
         os.close(descriptor)
     return True
@@ -110,24 +111,26 @@ def _size(known: int) -> int:
     return fields * ctypes.sizeof(ctypes.c_uint64)
 
 
-def _add(ruleset: int, grant: Grant, *, known: int) -> None:
+def _add(libc: ctypes.CDLL, ruleset: int, grant: Grant, *, handled: int) -> None:
     try:
         opened = os.open(grant.path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return
     try:
-        access = grant.access & _handled(known)
+        access = int(grant.access) & handled
         if not stat.S_ISDIR(os.fstat(opened).st_mode):
-            access &= _OF_A_FILE
+            access &= _OF_A_FILE.value
         rule = _PathBeneath(access, opened)
-        _call(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_PATH_BENEATH), ctypes.byref(rule), ctypes.c_uint32(0))
+        _call(
+            libc, _ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_PATH_BENEATH), ctypes.byref(rule), ctypes.c_uint32(0)
+        )
     finally:
-        if not grant.path.is_relative_to("/proc"):
+        if grant.path.parts[1] != "proc":
             os.close(opened)
 
 
-def _call(number: int, *arguments: object) -> int:
-    result: int = _libc().syscall(number, *arguments)
+def _call(libc: ctypes.CDLL, number: int, *arguments: object) -> int:
+    result: int = libc.syscall(number, *arguments)
     if result < 0:
         raise OSError(ctypes.get_errno(), f"Landlock (system call {number}): {os.strerror(ctypes.get_errno())}")
     return result

@@ -11,8 +11,9 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 _SYSTEM_CODE = ("/usr", "/lib", "/lib32", "/lib64", "/nix/store")
 _CODE_VARIABLES = ("LD_LIBRARY_PATH", "LD_PRELOAD")
 _SYSTEM_FILES = (
-    # the loader, the time zone, the defaults of OpenSSL
-    "/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/openssl.cnf",
+    # the loader, the time zone, what OpenSSL, `mimetypes`, `platform` and fontconfig read as they are imported
+    "/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/openssl.cnf", "/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/pki/tls",
+    "/etc/mime.types", "/etc/os-release", "/etc/fonts",
     # the machine, as allocators and engines ask for it
     "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version", "/proc/filesystems",
     "/proc/sys/vm/overcommit_memory", "/proc/sys/vm/max_map_count", "/proc/sys/kernel/osrelease",
@@ -31,8 +32,8 @@ def code(environment: Mapping[str, str], *, apart: Path) -> Iterator[Grant]:
         apart: The data folder: no folder is granted that it lies in.
     """
     named = [part for name in _CODE_VARIABLES for part in environment.get(name, "").replace(" ", ":").split(":")]
-    roots = [*_SYSTEM_CODE, sys.prefix, sys.base_prefix, *sys.path, *named]
-    yield from _readable([_PACKAGE, *map(Path, roots)], apart=apart)
+    roots = [*_SYSTEM_CODE, sys.base_prefix, sys.prefix, *sys.path, *named]
+    yield from _readable([*map(Path, roots), _PACKAGE], apart=apart)
 
 
 def models(files: Iterable[str], *, apart: Path) -> Iterator[Grant]:
@@ -57,9 +58,11 @@ def gpus() -> Iterator[Grant]:
 
 
 def _readable(roots: Iterable[Path], *, apart: Path) -> Iterator[Grant]:
-    for root in dict.fromkeys(root for root in roots if root.is_absolute()):
-        for path in around(root, apart):
-            yield Grant(path, READ)
+    granted: set[Path] = set()
+    for root in roots:
+        if root.is_absolute() and granted.isdisjoint((root, *root.parents)):
+            granted.update(around(root, apart))
+    yield from (Grant(path, READ) for path in granted)
 
 
 def around(root: Path, apart: Path) -> Iterator[Path]:

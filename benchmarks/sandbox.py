@@ -1,0 +1,135 @@
+"""What the sandbox of workers costs, side by side with workers without one: `python -m benchmarks.sandbox`.
+
+Workers of both kinds take turns. Times are of the processor, the worker's and the server's, and the least of all rounds
+counts: others at work on the machine only add to it.
+"""
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from tests.data.documents import make_scan, make_typed
+
+from pagemill.domain.work.engine_spec import EngineConfig
+from pagemill.domain.work.recognition import ChunkParams, RecognitionOptions, Stage
+from pagemill.engines.registry import engine_specs, unusable_engines
+from pagemill.pool.messages import ChunkEnded, Load, Process, Stop
+from pagemill.pool.placement import LocalPlacement, WorkerProcess
+from pagemill.pool.sandbox.desks import Sandbox
+
+ENGINE = "tesseract"
+KINDS = ("free", "confined")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker is to do.
+
+    Attributes:
+        load: What it loads.
+        document: What it reads.
+        pages: Of that document.
+        stage: How.
+    """
+
+    load: Load
+    document: Path
+    pages: int
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Milliseconds of the processor, worker and server together.
+
+    Attributes:
+        start: From its launch until it is ready.
+        page: For a page, of a chunk of all pages.
+    """
+
+    start: float
+    page: float
+
+
+async def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.sandbox", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--rounds", type=int, default=15, help="workers of each kind (default 15)")
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        works = {what: work for what, work in _works(folder).items() if work is not None}
+        placements = {"free": LocalPlacement(), "confined": LocalPlacement(sandbox=Sandbox(folder / "data"))}
+        table = Table("what", *KINDS, "more", title=f"Milliseconds of the processor, least of {rounds}")
+        for what, work in works.items():
+            costs = await _measured(work, placements, rounds)
+            _add_rows(table, what, costs)
+        Console().print(table)
+
+
+def _works(folder: Path) -> Mapping[str, Work | None]:
+    typed = make_typed(folder / "typed.pdf", 200)
+    scan = make_scan(folder / "scan.pdf", ["Twelve lines of print, or so it seems to who has to read them"] * 4)
+    spec = engine_specs()[ENGINE]
+    load = Load(factory=spec.factory, config=EngineConfig("accurate"), files=spec.files, visible_gpus="")
+    return {
+        "reader, text layer": Work(Load(visible_gpus=""), typed, 200, Stage.TEXT),
+        ENGINE: None if ENGINE in unusable_engines(engine_specs()) else Work(load, scan, 4, Stage.OCR),
+    }
+
+
+async def _measured(work: Work, placements: Mapping[str, LocalPlacement], rounds: int) -> Mapping[str, Cost]:
+    seen: dict[str, list[Cost]] = {kind: [] for kind in KINDS}
+    for number in range(rounds + 1):
+        for kind in KINDS if number % 2 else reversed(KINDS):
+            cost = await _one(work, placements[kind])
+            if number:  # the first round reads everything from the disk
+                seen[kind].append(cost)
+    return {
+        kind: Cost(min(cost.start for cost in costs), min(cost.page for cost in costs)) for kind, costs in seen.items()
+    }
+
+
+async def _one(work: Work, placement: LocalPlacement) -> Cost:
+    began = time.process_time()
+    process = await placement.start()
+    await process.send(work.load)
+    await process.receive()
+    ready, launched = _cpu_ms(process.pid), (time.process_time() - began) * 1000
+    began = time.process_time()
+    await _read(process, work)
+    read, asked = _cpu_ms(process.pid) - ready, (time.process_time() - began) * 1000
+    await process.send(Stop())
+    await process.exited()
+    process.close()
+    return Cost(ready + launched, (read + asked) / work.pages)
+
+
+async def _read(process: WorkerProcess, work: Work) -> None:
+    pages = tuple(range(1, work.pages + 1))
+    params = ChunkParams(str(work.document), pages, work.stage, RecognitionOptions(), page_timeout_s=600)
+    await process.send(Process(chunk=1, params=params))
+    while not isinstance(await process.receive(), ChunkEnded):
+        pass
+
+
+def _cpu_ms(pid: int) -> float:
+    """Of all its threads (`schedstat` in proc(5): nanoseconds)."""
+    return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e6
+
+
+def _add_rows(table: Table, what: str, costs: Mapping[str, Cost]) -> None:
+    free, confined = costs["free"], costs["confined"]
+    for part, before, after in (("start", free.start, confined.start), ("a page", free.page, confined.page)):
+        more = f"{after - before:+.2f} ({(after - before) / before:+.1%})"
+        table.add_row(f"{what}: {part}", f"{before:.2f}", f"{after:.2f}", more)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
