@@ -138,3 +138,12 @@ def test_hidden_text_beside_visible_text_stays_so_that_nothing_moves(tmp_path: P
 def test_where_nothing_was_recognised_the_old_layer_stays(tmp_path: Path) -> None:
     path = plain(tmp_path / "a.pdf", PICTURE + OLD)
     assert words_of(made(path, page())) == words_of(path)
+
+
+@pytest.mark.parametrize("read", [(), (page(source=PageSource.TEXT_LAYER),), (page(),)])
+def test_where_nothing_was_recognised_the_file_is_the_same(tmp_path: Path, read: tuple[Page, ...]) -> None:
+    path = plain(tmp_path / "a.pdf", PICTURE + OLD)
+    path.write_bytes(path.read_bytes() + b"% signed\n")
+    output = tmp_path / "out.pdf"
+    write_searchable_pdf(path, read, output)
+    assert output.read_bytes() == path.read_bytes()

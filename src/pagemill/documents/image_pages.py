@@ -76,6 +76,8 @@ class ImagePages:
     It collects pages in memory up to `MOST_HELD_BYTES`, then moves them to a file, so that long documents need no more.
     """
 
+    is_original = False
+
     def __init__(self, document: Path, kind: DocumentKind, *, work: Path) -> None:
         """Make every page.
 

@@ -9,6 +9,7 @@ that the page's changes of the graphics state cannot move them. If they replace 
 that text is removed: the page's content is rewritten, its images are not.
 """
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -44,6 +45,8 @@ class _Target(Protocol):
     """A PDF that is being made searchable."""
 
     pdf: Pdf
+    is_original: bool
+    """It is the document that was sent, as long as nothing is added."""
 
     def to_user_space(self, page: Page) -> ToUserSpace:
         """From pixels of the page as it was read to its user space. Raises `PageUnreadable`."""
@@ -60,6 +63,8 @@ class _Target(Protocol):
 
 class _OriginalPdf:
     """A PDF to be made searchable as it is."""
+
+    is_original = True
 
     def __init__(self, document: Path) -> None:
         with ExitStack() as closing:
@@ -92,9 +97,10 @@ def _check_agreement(pages: int, shown: int) -> None:
 def write_searchable_pdf(document: Path, pages: Iterable[Page], output: Path) -> None:
     """Make a searchable PDF of a document.
 
-    Recognised pages get their words. Pages from a text layer, and pages that are not in `pages`, stay unchanged. Images
-    become pages of their printed size. Memory holds only the structure and the compressed words of a long document;
-    page contents are copied from file to file.
+    Recognised pages get their words, in place of those of an earlier recognition. Pages from a text layer, and pages
+    that are not in `pages`, stay unchanged; a PDF whose pages all do is copied byte for byte, so that signatures hold.
+    Images become pages of their printed size. Memory holds only the structure and the compressed words of a long
+    document; page contents are copied from file to file.
 
     Args:
         document: The original; it stays unchanged.
@@ -106,10 +112,13 @@ def write_searchable_pdf(document: Path, pages: Iterable[Page], output: Path) ->
         PageUnreadable: A page of it is damaged.
     """
     with _target(document, work=output.parent) as target:
-        _add_words(target, pages)
+        has_changed = _add_words(target, pages)
         part = output.with_name(f".{output.name}.part")
         try:
-            _save(target.pdf, part)
+            if has_changed or not target.is_original:
+                _save(target.pdf, part)
+            else:
+                shutil.copyfile(document, part)
             part.replace(output)
         finally:
             part.unlink(missing_ok=True)
@@ -161,7 +170,8 @@ def _save(pdf: Pdf, path: Path) -> None:
     )
 
 
-def _add_words(target: _Target, pages: Iterable[Page]) -> None:
+def _add_words(target: _Target, pages: Iterable[Page]) -> bool:
+    """Whether any was added."""
     codes = CharacterCodes()
     font = target.pdf.make_indirect(Dictionary())
     for page in pages:
@@ -169,6 +179,7 @@ def _add_words(target: _Target, pages: Iterable[Page]) -> None:
             _add_page_words(target, page, codes=codes, font=font)
     if codes:
         add_font(target.pdf, codes, font)
+    return bool(codes)
 
 
 def _add_page_words(target: _Target, page: Page, *, codes: CharacterCodes, font: pikepdf.Object) -> None:
