@@ -55,6 +55,12 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def _is_swapped(letter: str) -> bool:
+    """Whether it may be a Latin letter whose two bytes are the wrong way round; of Chinese letters, one in 256 is."""
+    code = ord(letter)
+    return 0x2000 < code < 0x8000 and code & 0xFF == 0
+
+
 def is_broken(text: str) -> bool:
     """Whether characters of a word are missing or none: its font does not say which letters it draws.
 
@@ -65,12 +71,13 @@ def is_broken(text: str) -> bool:
 
 @dataclass(frozen=True)
 class WorkCounter:
-    """Characters counted, white space apart: all, letters and digits, fillers (leaders, rules), faulty ones."""
+    """Characters counted, white space apart: all, letters and digits, fillers, faulty ones, Latin ones byte-swapped."""
 
     characters: int
     alphanumeric: int
     fillers: int
     faulty: int
+    swapped: int
 
 
 def tally(text: str) -> WorkCounter:
@@ -81,4 +88,5 @@ def tally(text: str) -> WorkCounter:
         alphanumeric=sum(times[letter] for letter in times if letter.isalnum()),
         fillers=sum(times[letter] for letter in FILLERS),
         faulty=sum(times[letter] for letter in times if _FAULTY.match(letter)),
+        swapped=sum(times[letter] for letter in times if _is_swapped(letter)),
     )

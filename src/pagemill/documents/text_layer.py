@@ -159,6 +159,7 @@ def _facts(characters: Characters, drawn: int) -> LayerFacts:
         alphanumeric=counted.alphanumeric,
         fillers=counted.fillers,
         faulty=counted.faulty,
+        swapped=counted.swapped,
         unmapped_share=_share(pdfium_c.FPDFText_HasUnicodeMapError(handle, index) == 1 for index in sample),
         objects=drawn,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 MOST_FAULTY = 0.1
 MOST_UNMAPPED = 0.3
+MOST_SWAPPED = 0.3
 FEWEST_ALPHANUMERIC = 0.3
 FEWEST_TELLING = 50
 
@@ -18,6 +19,7 @@ class LayerFacts:
         fillers: Dots, dashes and underscores among them (leaders and rules, which say nothing).
         faulty: Control, private-use, replacement and unassigned characters among them: signs of a broken font.
         unmapped_share: Share of a sample whose code the font does not map to Unicode.
+        swapped: Of the characters, those that look like Latin letters with their two bytes swapped.
         objects: All objects drawn on the page, including text, images and shapes.
     """
 
@@ -26,6 +28,7 @@ class LayerFacts:
     fillers: int = 0
     faulty: int = 0
     unmapped_share: float = 0.0
+    swapped: int = 0
     objects: int = 0
 
 
@@ -38,7 +41,8 @@ def distrust(facts: LayerFacts) -> str | None:
         return None
     if facts.characters == 0:
         return "it has no text layer"
-    if facts.faulty > MOST_FAULTY * facts.characters or facts.unmapped_share > MOST_UNMAPPED:
+    is_unmapped = facts.unmapped_share > MOST_UNMAPPED or facts.swapped > MOST_SWAPPED * facts.characters
+    if is_unmapped or facts.faulty > MOST_FAULTY * facts.characters:
         return "its fonts do not say which letters they draw"
     if _is_gibberish(facts):
         return "its text layer has hardly any letters or digits"

@@ -12,6 +12,7 @@ from tests.fixtures.stores import LEASE, MINUTE, Stores, failed_page, kind_of, n
 
 from pagemill.domain.errors import StaleLease, TaskFailureReason
 from pagemill.domain.memory import CPU, MIB
+from pagemill.domain.page.page import PageWarning, WarningKind
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import PageLease, PageState, Task, TaskOptions, TaskStatus
 from pagemill.domain.work.outcomes import PageNeedsOcr, PageRead
@@ -21,6 +22,10 @@ from pagemill.store.page_queue import SqlPageQueue
 from pagemill.store.tables import tasks
 
 NOW = timedelta()
+WARNINGS = (
+    PageWarning(kind=WarningKind.UNREAD_INK, message="Unread: «é».", box=(1.5, 2, 3, 4)),
+    PageWarning(kind=WarningKind.STRUCTURE, message="No tables."),
+)
 
 
 async def _states(stores: Stores, name: str = "a") -> list[str]:
@@ -170,10 +175,12 @@ async def test_a_commit_stores_the_page_and_what_it_cost(stores: Stores) -> None
     await stores.running("a", pages=2)
     lease = await stores.claim("a")
     await stores.pages.commit_pages(
-        lease, [replace(read_page(1, b'{"x": 1}', peak_bytes=700 * MIB + 1), confidence=0.75)]
+        lease,
+        [replace(read_page(1, b'{"x": 1}', peak_bytes=700 * MIB + 1), confidence=0.75, warnings=WARNINGS)],
     )
     page = (await stores.tasks.pages("a"))[0]
     assert (page.state, page.seconds, page.confidence) == (PageState.DONE, 1.5, 0.75)
+    assert page.warnings == WARNINGS
     assert page.finished_at == stores.clock.now()
     assert [result async for result in stores.tasks.results("a")] == [b'{"x": 1}']
     task = await stores.tasks.get("a")

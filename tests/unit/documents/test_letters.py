@@ -43,4 +43,6 @@ def test_a_pair_of_codes_is_one_character_in_two_places() -> None:
 
 
 def test_a_layer_is_counted_by_kind_without_its_white_space() -> None:
-    assert tally("Ab 1\r\n… . \ue001\ufffd\x02") == WorkCounter(characters=8, alphanumeric=3, fillers=2, faulty=2)
+    assert tally("Ab 1\r\n… . \ue001\ufffd\x02䴀") == WorkCounter(
+        characters=9, alphanumeric=4, fillers=2, faulty=2, swapped=1
+    )

@@ -30,6 +30,7 @@ def test_trusted(facts: LayerFacts) -> None:
         (LayerFacts(characters=0, objects=1), "no text layer"),
         (replace(DIGITAL, faulty=201), "fonts"),
         (replace(DIGITAL, unmapped_share=0.31), "fonts"),
+        (replace(DIGITAL, swapped=601), "fonts"),
         (replace(DIGITAL, alphanumeric=500), "hardly any letters"),
     ],
 )

@@ -7,10 +7,11 @@ import pytest
 
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.memory import CPU, MIB, DeviceMemory, MemoryLevel, MemoryNeed
+from pagemill.domain.page.page import PageWarning, WarningKind
 from pagemill.domain.reports.snapshot import ModelSetSnapshot
 from pagemill.domain.task.task import PageState, StoredDocument, Task, TaskOptions, TaskPage, TaskStatus
 from pagemill.domain.work.recognition import ModelSetKey, Stage
-from pagemill.tasks.decisions.health import health_of
+from pagemill.tasks.decisions.health import MOST_TOLD, health_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TASK = Task(
@@ -84,3 +85,14 @@ def test_time_counts_from_the_start_to_the_end() -> None:
     assert health_of(waiting, [], usage_mb=None, promised_mb=0, devices=[], now=NOW).processing_time_s is None
     over = replace(TASK, status=TaskStatus.SUCCEEDED, finished_at=NOW - timedelta(seconds=10))
     assert health_of(over, [], usage_mb=None, promised_mb=0, devices=[], now=NOW).processing_time_s == 30.0
+
+
+@pytest.mark.parametrize(("pages", "told"), [(1, 1), (MOST_TOLD + 1, MOST_TOLD + 1), (MOST_TOLD + 2, MOST_TOLD + 1)])
+def test_warnings_of_pages_are_told_each_once_and_not_without_end(pages: int, told: int) -> None:
+    unread = PageWarning(kind=WarningKind.UNREAD_INK, message="Unread.", box=(1, 2, 3, 4))
+    doubtful = [replace(PAGE, number=number, warnings=(unread, unread)) for number in range(1, pages + 1)]
+    warnings = health_of(TASK, doubtful, usage_mb=None, promised_mb=900, devices=[FINE], now=NOW).warnings
+    assert warnings[0] == "Page 1: Unread (x 1 to 3, y 2 to 4)."
+    assert len(warnings) == told
+    if pages > told:
+        assert warnings[-1] == "2 more warnings are with the pages."
