@@ -27,6 +27,7 @@ class Witness:
 
     def __init__(self, engine: Engine, journal: Path) -> None:
         self._engine = engine
+        self.reads_ink = engine.reads_ink
         self._file = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._note("loaded", "-")
 

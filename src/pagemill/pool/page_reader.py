@@ -129,7 +129,7 @@ class PageReader:
             document = self._document(params.document)
             unread = document.unread(number, dpi=options.dpi, max_pixels=self._max_pixels, mode=options.ocr)
         page = read_unread(unread, number, self._engine, rotation=options.rotation, batch_size=params.batch_size)
-        page = _accounted(page, unread.image)
+        page = _accounted(page, unread.image, self._engine)
         if self._structure is not None:
             page = self._structured(page, self._whole(document, number, unread, dpi=options.dpi))
         return page.model_copy(update={"warnings": page.warnings + params.notes}), unread.image.pixels
@@ -170,9 +170,9 @@ class PageReader:
                 models.trim()
 
 
-def _accounted(page: Page, image: PageImage) -> Page:
+def _accounted(page: Page, image: PageImage, engine: Engine) -> Page:
     """The page with warnings about ink that has no word. A plain image has no ink, and looking for it takes 26 MiB."""
-    if image.is_plain:
+    if image.is_plain or not engine.reads_ink:
         return page
     from pagemill.documents.accounting import with_warnings
 

@@ -70,6 +70,8 @@ class FaultyEngine:
     `where` adds to the text, from then on, its device and the GPUs it sees.
     """
 
+    reads_ink = False
+
     def __init__(self, config: EngineConfig) -> None:
         self._faults = {name: str(value) for name, value in config.options.items()}
         self._profile = config.profile

@@ -39,6 +39,8 @@ Attempts = Mapping[str, str]
 class Intruder:
     """Tries what its options say on every page; the page's lines tell what became of it."""
 
+    reads_ink = False
+
     def __init__(self, config: EngineConfig) -> None:
         self._attempts = {name: str(value) for name, value in config.options.items()}
 

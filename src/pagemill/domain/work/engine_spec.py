@@ -145,6 +145,9 @@ class EngineConfig:
 class Engine(Protocol):
     """A loaded model set: turns page images into pages. Runs in a worker, on one thread at a time."""
 
+    reads_ink: bool
+    """Whether its words come from the image, so that ink without a word deserves a warning; a fake's do not."""
+
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
         """Recognise one page.
 

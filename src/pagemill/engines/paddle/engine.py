@@ -34,6 +34,8 @@ _SAME_TABLE = 0.7
 class PaddleEngine:
     """A pipeline of PaddleOCR and the path of a page through it."""
 
+    reads_ink = True
+
     def __init__(self, config: EngineConfig, pipeline: Pipeline) -> None:
         folder = Path(sys.prefix) / "models"
         if remedy := how_to_get(pipeline, config.options, folder):

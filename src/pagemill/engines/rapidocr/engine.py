@@ -35,6 +35,8 @@ def _warm_up_image() -> PageImage:
 class RapidOcrEngine:
     """Two networks and the path of a page through them."""
 
+    reads_ink = True
+
     @classmethod
     def ready(cls, name: str, config: EngineConfig, networks: NetworksFactory) -> Self:
         """Load the models and recognise one small image.

@@ -19,6 +19,8 @@ from pagemill.engines.upright import Read, read_upright
 class TesseractEngine:
     """The data of some languages and the path of a page through them."""
 
+    reads_ink = True
+
     def __init__(self, config: EngineConfig) -> None:
         self._profile = config.profile
         self._trim = allocator_trim()
