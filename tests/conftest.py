@@ -31,3 +31,4 @@ def _logging_as_it_was() -> Iterator[None]:
     root.setLevel(level)
     for name in list(root.manager.loggerDict):
         logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
+        logging.getLogger(name).filters.clear()

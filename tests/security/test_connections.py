@@ -1,10 +1,12 @@
 """Connections that wait, dribble or do not read take nothing from others."""
 
+import asyncio
+import errno
 import logging
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -12,9 +14,9 @@ import pytest
 from tests.fixtures.door import Door, open_door
 from tests.fixtures.server import Server, until
 
-from pagemill.logs import OncePerMinute
+from pagemill.logs import REPEATED, OncePerMinute
 from pagemill.web.connections import network_of
-from pagemill.web.http_server import affordable
+from pagemill.web.http_server import accept_errors_apart, affordable
 
 IDLE_S = 1.5
 MOST = 40
@@ -171,6 +173,18 @@ def test_a_server_with_few_descriptors_outlives_many_connections(tmp_path: Path)
                 made.sendall(b"GET" if number % 2 else b"")
         assert httpx.get(f"{server.url}/livez").status_code == 200
         assert len(server.log) < 20_000
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+def test_a_lack_of_descriptors_is_one_line_without_a_traceback(number: int, caplog: pytest.LogCaptureFixture) -> None:
+    context = {"message": "socket.accept() out of system resource", "exception": OSError(number, ""), "socket": None}
+    with closing(asyncio.new_event_loop()) as loop:
+        accept_errors_apart(loop, context)
+        accept_errors_apart(loop, {"message": "something else", "exception": OSError(number, "")})
+    accepting, other = caplog.records
+    assert accepting.exc_info is None
+    assert accepting.name in REPEATED
+    assert other.exc_info
 
 
 def test_the_same_is_said_once_a_minute() -> None:

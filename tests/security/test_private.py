@@ -75,6 +75,17 @@ def test_whatever_a_server_writes_is_its_own(tmp_path: Path) -> None:
         os.umask(before)
 
 
+def test_a_database_that_is_made_by_hand_is_its_users_own(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        environment = clean_environment({"DATA_DIR": str(tmp_path)})
+        done = CliRunner().invoke(cli, ["db", "upgrade"], env=environment)
+        assert done.exit_code == 0, done.output
+        assert [each.stat().st_mode & 0o077 for each in tmp_path.iterdir()] == [0]
+    finally:
+        os.umask(before)
+
+
 def test_older_folders_are_warned_of_and_mended(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     (folder / "uploads").mkdir(parents=True, mode=0o755)

@@ -1,6 +1,7 @@
 """`pagemill db`: brings the database to a schema, and says at which it is. A server does the upgrade by itself."""
 
 import json
+import os
 from typing import Annotated
 
 import typer
@@ -19,7 +20,9 @@ def upgrade(
 ) -> None:
     """Upgrade the database to the newest schema. Creates the database if it does not exist."""
     from pagemill.store import migrate
+    from pagemill.store.private_folder import PRIVATE
 
+    os.umask(PRIVATE)
     url = settings_or_exit(config).resolved_database_url
     with explain_errors():
         migrate.upgrade(url, revision)

@@ -22,6 +22,7 @@ BACKLOG = 2048
 """Connections that may wait to be accepted."""
 ACCEPTS_AT_ONCE = 32
 """Connections accepted before the first of them is counted; descriptors for these are kept free."""
+MOST_HEAD_BYTES = 64 * 1024
 MOST_DESCRIPTORS = 65_536
 MOST_RESERVED = 256
 """Descriptors kept for files, pipes and the database."""
@@ -48,6 +49,7 @@ class HttpServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                h11_max_incomplete_event_size=MOST_HEAD_BYTES,
                 backlog=ACCEPTS_AT_ONCE,
                 forwarded_allow_ips=list(rules.trusted_proxies),
                 timeout_keep_alive=max(1, round(rules.idle_timeout.total_seconds())),
