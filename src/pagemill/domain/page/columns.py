@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from pagemill.domain.page.lanes import Lane, Piece
+from pagemill.domain.page.lanes import Lane, Piece, Wording
 
 STRUCTURAL = 13.0
 """Natural logarithm of how unlikely a lane must be as a chance row of spaces."""
@@ -145,17 +145,25 @@ class _Side:
 
 
 def _side_of(pieces: Sequence[Piece], size: float) -> _Side:
-    widths, texts = [piece.width / size for piece in pieces], [piece.text for piece in pieces]
+    count, seen = len(pieces), [_wording(piece) for piece in pieces]
     middles = sorted(piece.y0 + piece.y1 for piece in pieces)
     pitches = [(below - above) / 2 / size for above, below in pairwise(middles)]
     return _Side(
-        width=min(12.0, median(widths)) / 12,
-        words=min(5.0, median(len(text.split()) for text in texts)) / 5,
-        lower=sum(_begins_lower(text) for text in texts) / len(texts),
-        numeric=sum(map(looks_numeric, texts)) / len(texts),
-        labels=sum(text.endswith(":") for text in texts) / len(texts),
+        width=min(12.0, median([piece.x1 - piece.x0 for piece in pieces]) / size) / 12,
+        words=min(5.0, median([wording.words for wording in seen])) / 5,
+        lower=sum([wording.lower for wording in seen]) / count,
+        numeric=sum([wording.is_numeric for wording in seen]) / count,
+        labels=sum([wording.is_label for wording in seen]) / count,
         leading=min(3.0, median(pitches)) if pitches else 2.0,
     )
+
+
+def _wording(piece: Piece) -> Wording:
+    """Found out once: most pieces stand beside two lanes."""
+    if piece.wording is None:
+        text = piece.text
+        piece.wording = Wording(len(text.split()), _begins_lower(text), looks_numeric(text), text.endswith(":"))
+    return piece.wording
 
 
 def _begins_lower(text: str) -> float:

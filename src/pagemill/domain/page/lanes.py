@@ -6,6 +6,7 @@ on the page, and what crosses it ends it. It parts columns, or the cells of rows
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pagemill.domain.page.atoms import Atom
 
@@ -25,6 +26,15 @@ LEVEL = 0.3
 """Two face each other when they share this much of the lower one's height."""
 
 
+class Wording(NamedTuple):
+    """What of a piece's text tells columns from cells: `lower` is 1 where it begins with a small letter."""
+
+    words: int
+    lower: float
+    is_numeric: bool
+    is_label: bool
+
+
 @dataclass(eq=False, slots=True)
 class Piece:
     """Atoms of one base line that belong together, from left to right, and the rectangle around them.
@@ -37,6 +47,7 @@ class Piece:
     y0: float
     x1: float
     y1: float
+    wording: Wording | None = None
     before: "Piece | None" = None
     after: "Piece | None" = None
 

@@ -10,7 +10,9 @@ whether it is columns, read one after the other, or cells, read row by row. What
 page (a heading, a page number, a picture's caption) changes nothing there.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from unicodedata import bidirectional
 
 from pagemill.domain.page.geometry import Box, page_slope, typical_size, upright_boxes
 from pagemill.domain.page.page import Block, Line
@@ -26,14 +28,15 @@ def blocks_in_reading_order(lines: Sequence[Line], *, width_px: int, height_px: 
     Columns of running text are read one after the other, headings that span them before them; tables, forms and
     receipts (short cells that share a baseline) are read row by row. Lines that run up or down the page (margin notes,
     vertical Chinese, tables on their side) come last. A small skew of the page does no harm. A line that runs over two
-    columns comes out as two; every word comes out exactly once. The order that lines come in does not matter.
+    columns comes out as two; every word comes out exactly once. The order that lines come in does not matter. Where
+    most letters are Arabic, Hebrew or the like, columns and cells follow each other from right to left.
 
     Args:
         lines: The page's lines, pixels, origin top left; quadrilaterals start at the top left corner, clockwise.
         width_px: Width of the page.
         height_px: Height of the page.
     """
-    slope = page_slope(lines)
+    slope: float | None = page_slope(lines)
     level, down, up = list[Box](), list[Box](), list[Box]()
     boxes = upright_boxes(lines, width_px=width_px, height_px=height_px, slope=slope)
     for box in sorted(boxes, key=_canonical):
@@ -41,6 +44,8 @@ def blocks_in_reading_order(lines: Sequence[Line], *, width_px: int, height_px: 
             level.append(box)
         else:
             (up if box.runs_up else down).append(_turned(box))
+    if _runs_from_right(lines):
+        level, slope = list(map(_mirrored, level)), None
     parts = (_rows_in_order(level, slope), _rows_in_order(down, None), _rows_in_order(up, None))
     return tuple(block for rows in parts for block in blocks_of_rows(rows))
 
@@ -58,6 +63,21 @@ def rows_of_lines(lines: Sequence[Line], *, width_px: int, height_px: int) -> li
 
 def _canonical(box: Box) -> tuple[float, float, float, float, str]:
     return box.y0, box.x0, box.y1, box.x1, box.line.text
+
+
+def _runs_from_right(lines: Iterable[Line]) -> bool:
+    """Whether most letters are of scripts that run from right to left; then columns and cells follow each other so."""
+    directions = Counter[str]()
+    for line in lines:
+        if line.text.isascii():
+            directions["L"] += len(line.text)
+        else:
+            directions.update(map(bidirectional, line.text))
+    return directions["R"] + directions["AL"] > directions["L"]
+
+
+def _mirrored(box: Box) -> Box:
+    return Box(box.line, -box.x1, box.y0, -box.x0, box.y1)
 
 
 def _turned(box: Box) -> Box:

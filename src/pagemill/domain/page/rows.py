@@ -26,24 +26,25 @@ Key = tuple[int, int]
 
 @dataclass(eq=False, slots=True)
 class PlacedRow:
-    """Boxes that are read from left to right, and the rectangle around them."""
+    """Boxes that are read from left to right, the rectangle around them, and the height of their writing."""
 
     boxes: Row
     x0: float
     y0: float
     x1: float
     y1: float
+    size: float
 
     @classmethod
     def of(cls, boxes: Iterable[Box]) -> "PlacedRow":
         """From boxes in any order; at least one."""
         row = tuple(sorted(boxes, key=lambda box: (box.x0, box.y0)))
-        return cls(row, row[0].x0, min(box.y0 for box in row), max(box.x1 for box in row), max(box.y1 for box in row))
-
-    @property
-    def size(self) -> float:
-        """The height of its writing."""
-        return max(box.height for box in self.boxes)
+        if len(row) == 1:
+            box = row[0]
+            return cls(row, box.x0, box.y0, box.x1, box.y1, box.height)
+        top, bottom = min(box.y0 for box in row), max(box.y1 for box in row)
+        right, size = max(box.x1 for box in row), max(box.height for box in row)
+        return cls(row, row[0].x0, top, right, bottom, size)
 
 
 def placed_rows(boxes: Sequence[Box], *, slope: float | None) -> list[PlacedRow]:

@@ -1,6 +1,7 @@
 """Columns are seen where they are, whatever stands elsewhere on the page."""
 
 import math
+import string
 
 import pytest
 
@@ -170,3 +171,35 @@ def test_a_table_on_its_side_is_read_row_by_row() -> None:
         for name, y in (("a", 100), ("b", 400), ("c", 700))
     ]
     assert names(page) == [f"{name}{row}" for row in range(4) for name in "abc"]
+
+
+def mirrored(entry: Line) -> Line:
+    """In Hebrew letters, on the other side of the page."""
+    text = entry.text.translate({ord(letter): chr(0x05D0 + ord(letter) % 26) for letter in string.ascii_lowercase})
+    polygon = tuple((1600 - entry.polygon[at][0], entry.polygon[at][1]) for at in (1, 0, 3, 2))
+    return Line(text=text, polygon=polygon)
+
+
+def test_scripts_from_right_to_left_are_read_in_a_mirror() -> None:
+    heading = line("title over both of them", 100, 40, 830, height=40)
+    table = [line(f"{name}{row}", x, 900 + 40 * row, 60) for row in range(4) for name, x in (("a", 100), ("b", 700))]
+    page = [heading, *LEFT, *RIGHT, *table]
+    there = [mirrored(entry) for entry in page]
+    assert names(there) == [mirrored(line(name, 0, 0, 10)).text for name in names(page)]
+    assert names(page)[:61] == ["title", *COLUMNS]
+
+
+def test_a_page_has_the_same_order_at_any_size_and_place() -> None:
+    page = [*LEFT, *RIGHT, line("17", 505, 900, 20)]
+
+    def moved(entry: Line) -> Line:
+        return entry.model_copy(update={"polygon": shifted(entry.polygon), "words": tuple(map(word, entry.words))})
+
+    def word(entry: Word) -> Word:
+        return entry.model_copy(update={"polygon": shifted(entry.polygon)})
+
+    assert names(list(map(moved, page))) == names(page)
+
+
+def shifted(polygon: Polygon) -> Polygon:
+    return tuple((2 * x + 512, 2 * y + 64) for x, y in polygon)
