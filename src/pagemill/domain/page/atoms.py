@@ -1,6 +1,6 @@
 """Lines of text as boxes, parted wherever a gap between two of their words is wide."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -39,14 +39,6 @@ class Atom:
         return line.text if self.is_whole else " ".join(word.text for word in line.words[self.start : self.end])
 
 
-@dataclass(frozen=True, slots=True)
-class _Spaced:
-    """A line with the left and right end of each of its words, from left to right."""
-
-    box: Box
-    ends: Sequence[tuple[float, float]]
-
-
 def atoms_of(boxes: Sequence[Box], *, slope: float | None, size: float) -> list[Atom]:
     """Parts of lines that may be of different columns.
 
@@ -57,49 +49,49 @@ def atoms_of(boxes: Sequence[Box], *, slope: float | None, size: float) -> list[
     """
     if slope is None:
         return [_whole(box) for box in boxes]
-    spaced = [_Spaced(box, _word_ends(box, slope)) for box in boxes]
-    widest = max(WIDE_SPACE * size, WIDER * _typical_space(spaced))
-    return [atom for one in spaced for atom in _parted(one, widest, slope)]
+    spaces = [_spaces(box) for box in boxes]
+    widest = max(WIDE_SPACE * size, WIDER * _typical_space(spaces))
+    atoms: list[Atom] = []
+    for box, between in zip(boxes, spaces, strict=True):
+        if between and max(between) > widest and min(between) > -size:
+            atoms += _parted(box, between, widest, slope)
+        else:
+            atoms.append(_whole(box))
+    return atoms
 
 
-def _word_ends(box: Box, slope: float) -> Sequence[tuple[float, float]]:
-    """In the line's own frame, in which only distances along the line count; empty where words are not in order."""
+def _spaces(box: Box) -> Sequence[float]:
+    """Between its words, from left to right, along their upper edges; none where they do not follow each other so."""
+    if box.is_upended:
+        return ()
+    polygons = [word.polygon for word in box.line.words]
+    return [after[0][0] - before[1][0] for before, after in pairwise(polygons)]
+
+
+def _typical_space(spaces: Sequence[Sequence[float]]) -> float:
+    """Median of one from each line; not the middle one, which of two lines in one is the gutter."""
+    seen = [between[len(between) // 3] for between in spaces if between]
+    return median(seen) if seen else 0.0
+
+
+def _parted(box: Box, spaces: Sequence[float], widest: float, slope: float) -> Iterator[Atom]:
     words = box.line.words
-    if len(words) < 2 or box.is_upended:
-        return ()
-    if slope == 0 and len(words[0].polygon) == 4:
-        ends = [(word.polygon[0][0], word.polygon[2][0]) for word in words]
-    else:
-        ends = [_ends(word, slope) for word in words]
-    shift = box.x0 - ends[0][0]
-    if any(after[0] < before[0] for before, after in pairwise(ends)):
-        return ()
-    return [(left + shift, right + shift) for left, right in ends]
+    shift = box.x0 - _ends(words[0], slope)[0]
+    starts = [at for at, space in enumerate(spaces, start=1) if space > widest]
+    for start, end in pairwise([0, *starts, len(words)]):
+        high, low = _heights(box, start, end, slope)
+        left, right = _ends(words[start], slope)[0] + shift, _ends(words[end - 1], slope)[1] + shift
+        yield Atom(box, start, end, left, high, right, low)
 
 
 def _ends(word: Word, slope: float) -> tuple[float, float]:
+    """Left and right end along the line."""
     polygon = word.polygon
     if slope == 0 or len(polygon) != 4:
         xs = [x for x, _ in polygon]
         return min(xs), max(xs)
     (ax, ay), (bx, by), (cx, cy), (dx, dy) = polygon
     return (ax + dx + slope * (ay + dy)) / 2, (bx + cx + slope * (by + cy)) / 2
-
-
-def _typical_space(lines: Iterable[_Spaced]) -> float:
-    spaces = [after[0] - before[1] for line in lines for before, after in pairwise(line.ends)]
-    return median(spaces) if spaces else 0.0
-
-
-def _parted(line: _Spaced, widest: float, slope: float) -> Iterator[Atom]:
-    box, ends = line.box, line.ends
-    starts = [at for at in range(1, len(ends)) if ends[at][0] - ends[at - 1][1] > widest]
-    if not starts:
-        yield _whole(box)
-        return
-    for start, end in pairwise([0, *starts, len(ends)]):
-        high, low = _heights(box, start, end, slope)
-        yield Atom(box, start, end, ends[start][0], high, ends[end - 1][1], low)
 
 
 def _whole(box: Box) -> Atom:

@@ -12,13 +12,14 @@ page (a heading, a page number, a picture's caption) changes nothing there.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from unicodedata import bidirectional
 
 from pagemill.domain.page.geometry import Box, page_slope, typical_size, upright_boxes
 from pagemill.domain.page.page import Block, Line
 from pagemill.domain.page.paragraphs import Row, blocks_of_rows
 from pagemill.domain.page.passages import passages_of
-from pagemill.domain.page.rows import placed_rows
+from pagemill.domain.page.rows import PlacedRow, placed_rows
 from pagemill.domain.page.sequence import in_sequence
 
 
@@ -91,5 +92,15 @@ def _rows_in_order(boxes: Sequence[Box], slope: float | None) -> list[Row]:
     if not boxes:
         return []
     size = typical_size(boxes)
-    passages = in_sequence(passages_of(placed_rows(boxes, slope=slope), size), size)
-    return [row.boxes for passage in passages for row in passage.rows]
+    rows = sorted(placed_rows(boxes, slope=slope), key=lambda row: row.y0 + row.y1)
+    if not _follow_each_other(rows):
+        rows = [row for passage in in_sequence(passages_of(rows, size), size) for row in passage.rows]
+    return [row.boxes for row in rows]
+
+
+def _follow_each_other(rows: Sequence[PlacedRow]) -> bool:
+    """Whether each row is right below the one before: then there are no columns."""
+    return all(
+        below.y0 - above.y0 > 0.5 * above.size and below.x0 < above.x1 and above.x0 < below.x1
+        for above, below in pairwise(rows)
+    )

@@ -25,6 +25,9 @@ MOST_OVERHANG = 1.5
 TOUCHING = -0.4
 """Engines draw boxes so much too high, in heights of the writing, that lines below each other overlap."""
 
+HEAD_ROWS = 4
+"""Of the longest head."""
+
 NARROWEST_STRIP = 0.8
 """Articles below each other are this far apart, in heights of the writing."""
 
@@ -63,8 +66,25 @@ def _parts(passages: Region, size: float) -> list[list[Passage]]:
 
 def _articles(passages: Region, size: float) -> list[list[Passage]]:
     """What is read to its end, columns and all, before what stands below it."""
-    bands = _bands(passages, TOUCHING * size)
+    bands = _with_heads(_bands(passages, TOUCHING * size), size)
     return _joined(bands, lambda above, below: not _ends_between(above, below, size))
+
+
+def _with_heads(bands: Sequence[list[Passage]], size: float) -> list[list[Passage]]:
+    """Bands, a head over one column together with what it stands over."""
+    parts: list[list[Passage]] = []
+    for at in reversed(range(len(bands))):
+        band = bands[at]
+        is_head = parts and at and len(_columns(band, size)) == 1 and sum(len(one.rows) for one in band) <= HEAD_ROWS
+        if is_head and _gap(band, parts[0]) < _gap(bands[at - 1], band):
+            parts[0] = [*band, *parts[0]]
+        else:
+            parts.insert(0, band)
+    return parts
+
+
+def _gap(above: Region, below: Region) -> float:
+    return min(passage.y0 for passage in below) - max(passage.y1 for passage in above)
 
 
 def _with_common_articles(columns: Sequence[list[Passage]], size: float) -> list[list[Passage]]:
@@ -125,9 +145,10 @@ def _joined(bands: Sequence[list[Passage]], goes_on: Callable[[Region, Region], 
 def _ends_between(above: Region, below: Region, size: float) -> bool:
     """Whether all columns end at the white strip between two bands, so that each band is read for itself.
 
-    A wide strip speaks for it, and another number of columns below; sentences that go on across it, against.
+    A wide strip speaks for it, and another number of columns below; against it, columns that begin at any height, and
+    sentences that go on across it.
     """
-    gap = (min(passage.y0 for passage in below) - max(passage.y1 for passage in above)) / size
+    gap = _gap(above, below) / size
     if gap < NARROWEST_STRIP:
         return False
     lower = _columns(below, size)
@@ -135,7 +156,15 @@ def _ends_between(above: Region, below: Region, size: float) -> bool:
     if min(len(upper), len(lower)) < 2:
         return False
     likely = 0.5 * min(gap, 4.0) - 1.0 + float(len(upper) != len(lower))
+    if not all(_begins_level(column, below, size) for column in lower):
+        likely -= 1.5
     return likely + _by_bands(upper, lower) > _by_columns(upper, lower)
+
+
+def _begins_level(column: Region, below: Region, size: float) -> bool:
+    """Whether a column begins at the height of something in another one."""
+    top = min(passage.y0 for passage in column)
+    return any(abs(passage.y0 - top) < 0.5 * size for passage in below if passage not in column)
 
 
 def _under_what_spans(above: Region, columns: Sequence[Region]) -> Region:
