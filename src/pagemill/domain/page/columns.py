@@ -16,6 +16,9 @@ from pagemill.domain.page.lanes import Lane, Piece, Wording
 STRUCTURAL = 13.0
 """Natural logarithm of how unlikely a lane must be as a chance row of spaces."""
 
+FEW = 3
+"""Fewer rows than this make no list of numbers."""
+
 SURE = 2.0
 """A score that leaves little doubt."""
 
@@ -66,6 +69,12 @@ def column_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
         lane for score, lane in scored if -IN_LINE < score <= 0 and any(lane.is_in_line(other, size) for other in long)
     ]
     return [*columns, *in_line]
+
+
+def number_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
+    """Those to the right of which there are mostly numbers: what they are of stands to their left."""
+    tall = (lane for lane in lanes if min(map(len, lane.sides())) >= FEW)
+    return [lane for lane in tall if _side_of(lane.sides()[1], size).numeric >= 0.5]
 
 
 def _is_of_table(lane: Lane, cells: Sequence[Lane]) -> bool:

@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pagemill.domain.page.atoms import Atom, atoms_of, box_of
-from pagemill.domain.page.columns import column_lanes, structural_lanes
+from pagemill.domain.page.columns import column_lanes, number_lanes, structural_lanes
 from pagemill.domain.page.geometry import Box, typical_size
 from pagemill.domain.page.lanes import Lane, Pair, Piece, facing_pairs, lanes_between
 from pagemill.domain.page.paragraphs import Row
 
 SAME_ROW = 0.5
 """Of one row is what shares this much of the lower one's height."""
+
+DRIFTED_ROW = 0.15
+"""The same for a number and what stands left of it, which drift apart where the paper is curled."""
 
 WIDEST_SPACE = 2.5
 """In heights of the writing: within a line of one column no two words stand farther apart."""
@@ -58,7 +61,13 @@ def placed_rows(boxes: Sequence[Box], *, slope: float | None) -> list[PlacedRow]
     pieces = _Faced.of([Piece.of([atom]) for atom in atoms_of(boxes, slope=slope, size=size)], size)
     segments = _segments(pieces, size)
     apart = {_key(pair) for lane in column_lanes(segments.lanes, size) for pair in lane.pairs}
-    rows = _joined(segments.pieces, segments.pairs, lambda pair: _key(pair) not in apart)
+    drifting = {_key(pair) for lane in number_lanes(segments.lanes, size) for pair in lane.pairs} - apart
+
+    def joins(pair: Pair) -> bool:
+        least = DRIFTED_ROW if _key(pair) in drifting else SAME_ROW
+        return _key(pair) not in apart and pair.left.shared_height(pair.right) > least
+
+    rows = _joined(segments.pieces, segments.pairs, joins)
     return [PlacedRow.of(_boxes(row)) for row in rows]
 
 
@@ -83,8 +92,10 @@ def _segments(faced: _Faced, size: float) -> _Faced:
     def is_space(pair: Pair) -> bool:
         own, gap = min(pair.left.height, pair.right.height), pair.gap
         if gap < WIDEST_INDENT * size and _MARK.fullmatch(pair.left.text):
-            return True
+            return pair.left.shared_height(pair.right) > SAME_ROW
         is_large = own > 1.35 * size and gap < 0.9 * own
+        if pair.left.shared_height(pair.right) <= SAME_ROW:
+            return False
         return gap < WIDEST_SPACE * max(size, own) and (is_large or _key(pair) not in apart)
 
     groups = _joined(faced.pieces, faced.pairs, is_space)
@@ -101,9 +112,9 @@ def _joined(pieces: Sequence[Piece], pairs: Iterable[Pair], joins: Callable[[Pai
     """Pieces of one row, directly or over others; what stands most level is joined first, so that no two meet in x."""
     groups = {id(piece): [piece] for piece in pieces}
     likely = [(-pair.left.shared_height(pair.right), at, pair) for at, pair in enumerate(pairs) if joins(pair)]
-    for shared, _, pair in sorted(likely):
+    for _, _, pair in sorted(likely):
         left, right = groups[id(pair.left)], groups[id(pair.right)]
-        if -shared <= SAME_ROW or left is right or any(one.meets(other) for one in left for other in right):
+        if left is right or any(one.meets(other) for one in left for other in right):
             continue
         left += right
         groups.update((id(piece), left) for piece in right)
