@@ -82,13 +82,16 @@ def refuse_what_no_engine_needs() -> bool:
     machine = this_machine()
     if machine is None or not is_available():
         return False
-    program = tuple(instructions(machine, own_pid=os.getpid()))
+    _install(machine, tuple(instructions(machine, own_pid=os.getpid())))
+    return True
+
+
+def _install(machine: Machine, program: Sequence[Instruction]) -> None:
     array = (_Instruction * len(program))(*(_Instruction(*instruction) for instruction in program))
     prepared = _Program(len(program), array)
     # without _SPEC_ALLOW, kernels before 5.16 also slow such a process down against Spectre
     if _libc().syscall(machine.numbers["seccomp"], _SET_MODE_FILTER, _SPEC_ALLOW, ctypes.byref(prepared)):
         raise OSError(ctypes.get_errno(), "seccomp")
-    return True
 
 
 def instructions(machine: Machine, *, own_pid: int) -> Iterator[Instruction]:
