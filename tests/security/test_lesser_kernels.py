@@ -9,13 +9,10 @@ from pathlib import Path
 import pytest
 from tests.data.documents import make_typed
 from tests.fixtures import lesser_kernel
+from tests.fixtures.sandboxing import needs_the_kernel
 from tests.fixtures.server import Server, clean_environment
 
-from pagemill.pool.sandbox import landlock, seccomp
-
-pytestmark = pytest.mark.skipif(
-    not landlock.version() or not seccomp.is_available(), reason="This kernel has no Landlock or seccomp to take away."
-)
+pytestmark = needs_the_kernel
 WORDS = {"landlock": "does not offer Landlock", "seccomp": "cannot filter system calls"}
 HOLDS = {"landlock": {"socket": "refused", "passwd": "done"}, "seccomp": {"socket": "done", "passwd": "refused"}}
 

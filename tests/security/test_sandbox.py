@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.data.pdfs import PdfPageSpec, make_pdf, text_at
 from tests.fixtures.pool import Outcomes, WorkerMaker, chunk, make_document
+from tests.fixtures.sandboxing import HAS_SECCOMP, needs_the_kernel
 
 from pagemill.domain.page.page import Page
 from pagemill.domain.work.engine_spec import EngineConfig
@@ -22,13 +23,9 @@ from pagemill.domain.work.outcomes import PageRead
 from pagemill.domain.work.recognition import Stage
 from pagemill.pool.messages import Load
 from pagemill.pool.placement import LocalPlacement
-from pagemill.pool.sandbox import landlock, seccomp
 from pagemill.pool.sandbox.desks import Sandbox
 from pagemill.testing.intruder import INTRUDER, STRUCTURE, script
 
-needs_the_kernel = pytest.mark.skipif(
-    not landlock.version() or not seccomp.is_available(), reason="This kernel has no Landlock or no seccomp."
-)
 REFUSALS = {"EACCES", "EPERM", "ENOSYS", "EXDEV"}
 """EXDEV: Landlock on a link from one folder to another. ENOSYS: of `clone3`, so that libraries use `clone`."""
 
@@ -230,6 +227,6 @@ async def test_its_limits_and_rights_are_few(confined: WorkerMaker) -> None:
     status = dict(line.split(":\t", 1) for line in facts(worker.pid, "status").splitlines() if ":\t" in line)
     (cores,) = [line for line in facts(worker.pid, "limits").splitlines() if line.startswith("Max core file size")]
     assert (status["NoNewPrivs"], status["Umask"]) == ("1", "0077")
-    assert status["Seccomp"] == ("2" if seccomp.is_available() else "0")
+    assert status["Seccomp"] == ("2" if HAS_SECCOMP else "0")
     assert int(status["CapEff"], 16) | 0b110 == 0b110, "no capabilities but those that Landlock binds"
     assert cores.split()[4:6] == ["0", "0"]

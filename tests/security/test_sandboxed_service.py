@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from tests.data.documents import make_numbered_scan
 from tests.fixtures import intruding_server
+from tests.fixtures.sandboxing import needs_the_kernel
 from tests.fixtures.server import Server
 
-from pagemill.pool.sandbox import landlock, seccomp
 from pagemill.testing.intruder import INTRUDER, SERVER
 
 READ_BY_IT = {"engine": INTRUDER.name, "profile": "plain", "ocr": "force"}
@@ -54,9 +53,7 @@ def serving(folder: Path, **settings: str) -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.skipif(
-    not landlock.version() or not seccomp.is_available(), reason="This kernel has no Landlock or seccomp."
-)
+@needs_the_kernel
 def test_an_engine_that_tries_to_break_out_is_refused_and_its_task_is_done(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         task = server.api.read(make_numbered_scan(tmp_path / "scan.pdf", 2), **READ_BY_IT)
