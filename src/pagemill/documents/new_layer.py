@@ -1,5 +1,6 @@
 """Which words a searchable PDF is given: each that was read, and none that is there already. Pure."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
@@ -10,6 +11,7 @@ _UNDER = 0.5
 """Share of a word under others from which on it is these."""
 
 _ALIKE = 0.8
+_ROW = 50.0
 
 PlacedText = tuple[str, Rectangle]
 
@@ -27,10 +29,10 @@ def words_to_write(page: Page, *, shown: Sequence[PlacedText], hidden: Sequence[
     """
     if page.source is PageSource.OCR and not shown:
         return page
-    old = [rect for _, rect in hidden]
+    seen, old = _Rows(shown), _Rows(hidden)
     lines = []
     for line in page.lines:
-        words = tuple(word for word in _words(line) if _is_to_write(word, page.source, shown, old))
+        words = tuple(word for word in _words(line) if _is_to_write(word, page.source, seen, old))
         if words:
             lines.append(line.model_copy(update={"words": words}))
     blocks = (page.blocks[0].model_copy(update={"lines": tuple(lines), "table": None}),) if lines else ()
@@ -41,11 +43,30 @@ def _words(line: Line) -> tuple[Word, ...]:
     return line.words or (Word(text=line.text, polygon=line.polygon, confidence=line.confidence),)
 
 
-def _is_to_write(word: Word, of_page: PageSource, shown: Sequence[PlacedText], old: Sequence[Rectangle]) -> bool:
+class _Rows:
+    """Texts by the rows of the page they reach into, so that few are compared with each word."""
+
+    def __init__(self, texts: Sequence[PlacedText]) -> None:
+        self._rows: defaultdict[int, list[int]] = defaultdict(list)
+        self._texts = texts
+        for at, (_, rect) in enumerate(texts):
+            for row in _rows_of(rect):
+                self._rows[row].append(at)
+
+    def near(self, box: Rectangle) -> list[PlacedText]:
+        """Those that reach into the rows of the rectangle, in their order."""
+        return [self._texts[at] for at in sorted({at for row in _rows_of(box) for at in self._rows.get(row, ())})]
+
+
+def _rows_of(rect: Rectangle) -> range:
+    return range(int(rect[1] // _ROW), int(rect[3] // _ROW) + 1)
+
+
+def _is_to_write(word: Word, of_page: PageSource, shown: _Rows, old: _Rows) -> bool:
     box = _box(word.polygon)
     if (word.source or of_page) is PageSource.TEXT_LAYER:
-        return any(_lies_in(rect, box) for rect in old)
-    under = "".join(text for text, rect in shown if _lies_in(rect, box) or _lies_in(box, rect))
+        return any(_lies_in(rect, box) for _, rect in old.near(box))
+    under = "".join(text for text, rect in shown.near(box) if _lies_in(rect, box) or _lies_in(box, rect))
     return SequenceMatcher(None, _folded(under), _folded(word.text), autojunk=False).ratio() < _ALIKE
 
 

@@ -1,10 +1,12 @@
 """Rectangles that stand close together are one region."""
 
+import time
+
 import hypothesis.strategies as st
 from hypothesis import given
 
 from pagemill.domain.page.page import Rectangle
-from pagemill.domain.page.regions import joined
+from pagemill.domain.page.regions import around, joined
 
 places = st.sampled_from([0.0, 1.0, 5.0, 9.0, 40.0, 41.0, 90.0])
 rects = st.builds(
@@ -30,3 +32,13 @@ def test_no_two_are_near(given_: list[Rectangle], gap: float) -> None:
             down = max(one[1], other[1]) - min(one[3], other[3])
             assert across > gap or down > gap
     assert regions == sorted(regions, key=lambda region: (region[1], region[0]))
+
+
+def test_thousands_are_joined_at_once() -> None:
+    """5000 rectangles compared with each other would take several seconds."""
+    scattered = [(x * 20.0, y * 30.0, x * 20 + 3.0, y * 30 + 4.0) for x in range(100) for y in range(50)]
+    started = time.process_time()
+    regions = joined(scattered, gap=1, most=1000)
+    assert time.process_time() - started < 1
+    assert around(regions) == around(scattered)
+    assert len(regions) <= 17 * 17
