@@ -25,6 +25,12 @@ MOST_OVERHANG = 1.5
 TOUCHING = -0.4
 """Engines draw boxes so much too high, in heights of the writing, that lines below each other overlap."""
 
+CAPTION_ROWS = 6
+"""Of the longest caption or quotation that columns go on past."""
+
+NO_DOUBT = 2.0
+"""Of `continuity`, summed over all columns."""
+
 HEAD_ROWS = 4
 """Of the longest head."""
 
@@ -59,9 +65,34 @@ def _parts(passages: Region, size: float) -> list[list[Passage]]:
     if len(columns) > 1 and (len(bands) < 2 or any(_stand_side_by_side(band, columns) for band in bands)):
         articles = _articles(passages, size)
         return articles if len(articles) > 1 else _with_common_articles(columns, size)
-    return _joined(
+    parts = _joined(
         bands, lambda above, below: _shares_columns(above, below, size) and not _ends_between(above, below, size)
     )
+    return _past_captions(parts, size)
+
+
+def _past_captions(parts: Sequence[list[Passage]], size: float) -> list[list[Passage]]:
+    """Bands, those of which are one whose columns go on below a caption or quotation over all of them."""
+    kept: list[list[Passage]] = []
+    for part in parts:
+        if len(kept) > 1 and _go_on_past(kept[-2], kept[-1], part, size):
+            caption = kept.pop()
+            kept[-1] = [*kept[-1], *part]
+            kept.append(caption)
+        else:
+            kept.append(part)
+    return kept
+
+
+def _go_on_past(above: Region, between: Region, below: Region, size: float) -> bool:
+    """Whether sentences leave no doubt that text goes on column by column past a few lines."""
+    if sum(len(passage.rows) for passage in between) > CAPTION_ROWS:
+        return False
+    lower = _columns(below, size)
+    upper = _columns(_under_what_spans(above, lower), size)
+    if len(lower) < 2 or len(upper) != len(lower) or len(_columns([*above, *below], size)) < 2:
+        return False
+    return _by_columns(upper, lower) - _by_bands(upper, lower) >= NO_DOUBT
 
 
 def _articles(passages: Region, size: float) -> list[list[Passage]]:

@@ -203,3 +203,15 @@ def test_a_page_has_the_same_order_at_any_size_and_place() -> None:
 
 def shifted(polygon: Polygon) -> Polygon:
     return tuple((2 * x + 512, 2 * y + 64) for x, y in polygon)
+
+
+def test_columns_go_on_past_a_caption_over_all_of_them() -> None:
+    caption = [line("c0 what the picture over both columns shows", 100, 620, 830)]
+    left, below_left = column("a", 100, 100, 10), column("d", 100, 700, 10)
+    right, below_right = column("b", 530, 100, 10), column("e", 530, 700, 10)
+    ended = below_left[-1].model_copy(update={"text": "d9 where a sentence ends."})
+    begun = right[0].model_copy(update={"text": "B0 begins another"})
+    read = names([*left, begun, *right[1:], *caption, *below_left[:-1], ended, *below_right])
+    assert [name for name in read if name != "c0"] == [
+        *numbered("a", 10), *numbered("d", 10), "B0", *numbered("b", 9, 1), *numbered("e", 10)
+    ]  # fmt: skip
