@@ -12,6 +12,9 @@ _UNDER = 0.5
 
 _ALIKE = 0.8
 _ROW = 50.0
+_MOST_ROWS = 1000
+"""A letter of a PDF may be as high as a house."""
+
 
 PlacedText = tuple[str, Rectangle]
 
@@ -59,7 +62,8 @@ class _Rows:
 
 
 def _rows_of(rect: Rectangle) -> range:
-    return range(int(rect[1] // _ROW), int(rect[3] // _ROW) + 1)
+    first, last = (int(min(max(y // _ROW, 0), _MOST_ROWS)) for y in (rect[1], rect[3]))
+    return range(first, last + 1)
 
 
 def _is_to_write(word: Word, of_page: PageSource, shown: _Rows, old: _Rows) -> bool:

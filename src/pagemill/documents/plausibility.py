@@ -12,11 +12,16 @@ _MOST_JUDGED = 150
 
 _LETTER = re.compile(r"[^\W\d_]")
 _LATIN = re.compile("[a-zA-Z\u00c0-\u024f]+")
-_DIGIT_INSIDE = re.compile(r"[^\W\d_]\d+[^\W\d_]|^\d[^\W\d_]{3,}|[^\W\d_]{3,}\d[^\W\d_]*$", re.UNICODE)
-_STRAY = re.compile(r"[^\W\d_][|~^{}\\<>*#=+][^\W\d_]")
+_ALPHABETIC = "[A-Za-z\u00c0-\u024f\u0370-\u052f]"
+"""Latin, Greek and Cyrillic: in other scripts digits stand between letters without a space, as in dates."""
+
+_DIGIT_INSIDE = re.compile(
+    rf"{_ALPHABETIC}\d+{_ALPHABETIC}|^\d{_ALPHABETIC}{{3,}}|{_ALPHABETIC}{{3,}}\d{_ALPHABETIC}*$"
+)
+_STRAY = re.compile(rf"{_ALPHABETIC}[|~^{{}}\\<>*#=+]{_ALPHABETIC}")
 _CASE_INSIDE = re.compile(r"[a-z\u00df-\u00ff]{2}[A-Z\u00c0-\u00de][a-z\u00df-\u00ff]")
-_CONSONANTS = re.compile("[bcdfghjklmnpqrstvwxz]{6,}")
-_SAME = re.compile(r"([^\W\d_])\1{3,}")
+_CONSONANTS = re.compile("[bcdfghjklmnpqrstvwxz]{9,}")
+_SAME = re.compile(rf"({_ALPHABETIC})\1{{3,}}")
 _VOWELS = frozenset("aeiouy")
 
 
