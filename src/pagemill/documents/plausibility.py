@@ -20,7 +20,7 @@ _DIGIT_INSIDE = re.compile(
 )
 _STRAY = re.compile(rf"{_ALPHABETIC}[|~^{{}}\\<>*#=+]{_ALPHABETIC}")
 _CASE_INSIDE = re.compile(r"[a-z\u00df-\u00ff]{2}[A-Z\u00c0-\u00de][a-z\u00df-\u00ff]")
-_CONSONANTS = re.compile("[bcdfghjklmnpqrstvwxz]{9,}")
+_CONSONANTS = re.compile("[bcdfghjklmnpqrstvwxz]{10,}")
 _SAME = re.compile(rf"({_ALPHABETIC})\1{{3,}}")
 _VOWELS = frozenset("aeiouy")
 
