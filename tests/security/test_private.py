@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 from hypothesis import given
@@ -20,10 +21,11 @@ from typer.testing import CliRunner
 from pagemill.cli.main import cli
 from pagemill.cli.serve import check_exposure
 from pagemill.cli.showing_settings import MASK, shown, without_password
-from pagemill.domain.errors import InvalidSettings
+from pagemill.domain.errors import EngineFailed, InvalidDocument, InvalidSettings, PagemillError, WorkerLost
 from pagemill.domain.text import without_paths
 from pagemill.settings import Sensitive, ServerSettings, Settings, load_settings
 from pagemill.store.private_folder import make_private, open_to_others
+from pagemill.web.web_config import WebConfig
 
 # --- the port
 
@@ -265,16 +267,29 @@ FAILURES = ["/usr/lib/x.so: cannot open", "No such file: '/tmp/data/uploads/abc'
 
 
 @pytest.mark.parametrize("message", FAILURES)
-async def test_no_answer_names_one(stores: Stores, tmp_path: Path, message: str) -> None:
-    import httpx
-
-    from pagemill.domain.errors import EngineFailed
-    from pagemill.web.web_config import WebConfig
-
+@pytest.mark.parametrize("kind", [EngineFailed, InvalidDocument, WorkerLost])
+@pytest.mark.parametrize("path", ["/tasks", "/batches"])
+async def test_no_answer_names_one(
+    stores: Stores, tmp_path: Path, message: str, kind: type[PagemillError], path: str
+) -> None:
     tasks = WebTasks(stores, tmp_path)
     transport = httpx.ASGITransport(tasks.api(WebConfig(uploads=tmp_path / "uploads")))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        tasks.inspector.refuse_with = EngineFailed(message, where=message)
-        answer = await client.post("/tasks", files={"file": b"%PDF"})
-        assert answer.status_code == 500
-        assert not any(root in answer.text for root in ("/usr", "/tmp", "/etc"))
+        tasks.inspector.refuse_with = kind(message, where=message)
+        answer = await client.post(path, files={"file": b"%PDF"})
+        assert answer.is_error
+        assert not any(root in answer.text for root in ("/usr", "/tmp", "/etc")), answer.text
+
+
+@pytest.mark.parametrize("message", FAILURES)
+async def test_no_task_and_no_page_keeps_one(stores: Stores, tmp_path: Path, message: str) -> None:
+    tasks = WebTasks(stores, tmp_path)
+    transport = httpx.ASGITransport(tasks.api(WebConfig(uploads=tmp_path / "uploads")))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        where = (await client.post("/tasks", files={"file": b"%PDF"})).headers["location"]
+        for number in (1, 2, 3):
+            await tasks.finish_page(where.rpartition("/")[2], number, message if number > 1 else "")
+        for each in ("", "/pages", "/events", "/receipt", "/health", "/result", "/result?format=html"):
+            answer = await client.get(where + each)
+            assert answer.is_success, answer.text
+            assert not any(root in answer.text for root in ("/usr", "/tmp", "/etc")), (each, answer.text)

@@ -24,6 +24,7 @@ from pagemill.domain.errors import NotFound, TaskFailureReason
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.task.events import Details, TaskEvent
 from pagemill.domain.task.task import PageState, Rung, Task, TaskStatus, check_transition
+from pagemill.domain.text import without_paths
 from pagemill.store.columns import UtcDateTime
 from pagemill.store.outbox import announce_end
 from pagemill.store.records import Values, task_of
@@ -154,7 +155,7 @@ def change_status(
     changes = {
         "status": after,
         "failure_reason": reason,
-        "failure_message": message,
+        "failure_message": None if message is None else without_paths(message),
         "changed_at": now,
         **_times(task, after, now),
         **(values or {}),

@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from pagemill.domain.errors import Conflict, DatabaseUnavailable, DocumentsRefused
 from pagemill.domain.task.task import TaskCreateRequest, TaskStatus
+from pagemill.domain.text import without_paths
 from pagemill.tasks.batch_manager import DocumentBatchManager
 from pagemill.web.batch_receiving import receive_batch
 from pagemill.web.event_stream import MEDIA_TYPE, event_stream, last_event_id
@@ -189,7 +190,7 @@ class BatchEndpoints:
 
 def _refusal(error: DocumentsRefused) -> RequestRefused:
     problems = [
-        FieldProblem(field=f"file {place}", message=f"{name}: {refusal.message} ({refusal.code})")
+        FieldProblem(field=f"file {place}", message=f"{name}: {without_paths(refusal.message)} ({refusal.code})")
         for (place, name), refusal in error.refusals.items()
     ]
-    return RequestRefused(error.code, error.message, errors=problems)
+    return RequestRefused(error.code, without_paths(error.message), errors=problems)
