@@ -128,7 +128,8 @@ class Ending:
     async def waiting(self, timeout_s: float) -> AsyncIterator[None]:
         """Let the block wait for the process and note its peak; end the process if that takes too long.
 
-        The wait ends early once it is over.
+        The wait ends early once it is over. Time in which our own loop stood still (a stopped server, a call that
+        blocked) does not count: the process may have answered meanwhile.
 
         Raises:
             TimeoutError: The block took longer.
@@ -177,7 +178,17 @@ class Ending:
 
     def _look(self) -> None:
         self.saw_peak(self._process.peak_bytes())
+        self._excuse_lateness()
         self._look_later()
+
+    def _excuse_lateness(self) -> None:
+        """Extend the wait by as much as this look came late: for so long, our own loop read no answer."""
+        if self._next_look is None or self._patience is None or self._patience.expired() or self.is_over:
+            return
+        late_s = asyncio.get_running_loop().time() - self._next_look.when()
+        limit = self._patience.when()
+        if limit is not None and late_s > 0:
+            self._patience.reschedule(limit + late_s)
 
     async def _obeys(self, grace: timedelta) -> bool:
         with suppress(TimeoutError):

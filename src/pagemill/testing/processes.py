@@ -92,10 +92,14 @@ class FakeProcess:
         if self._exit.done():
             return
         self.requests.append(request)
-        for reply in self._answers(request):
-            self._replies.put_nowait(reply)
+        self.reply(*self._answers(request))
         if isinstance(request, Stop) and self.obeys:
             self.end(0)
+
+    def reply(self, *replies: Reply) -> None:
+        """Say this, asked or not."""
+        for each in replies:
+            self._replies.put_nowait(each)
 
     async def receive(self) -> Reply | None:
         """The next reply; None once it has ended."""
