@@ -1,15 +1,19 @@
 """Single pages of tasks, for viewing: the text and a picture of the page."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from pagemill.domain.errors import NotFound, PoolExhausted
 from pagemill.domain.page.page import Page
 from pagemill.domain.ports import TaskStore
+from pagemill.tasks.results.deleted import unless_deleted
 
 MOST_DRAWN = 8
 """Most pictures to wait for at once: the readers of text layers draw them, and other work goes first."""
+_MOST_TRIES = 3
+"""A task is cleaned up once each time it ends; a retry is the only way to end again."""
 
 
 class PageResults(Protocol):
@@ -69,9 +73,13 @@ class PageViews:
         read = await self._results.page_result(task_id, number)
         rotation = Page.from_json(read).rotation if read else task.options.recognition.rotation or 0
         path = self._work_dir / task_id / f"page-{number}-{rotation}.jpg"
-        if not await asyncio.to_thread(path.is_file):
-            await self._draw(task.document.path, number, rotation=rotation, path=path)
-        return await asyncio.to_thread(path.read_bytes)
+        async with unless_deleted(self._store, task_id):
+            for _ in range(_MOST_TRIES):
+                if not await asyncio.to_thread(path.is_file):
+                    await self._draw(task.document.path, number, rotation=rotation, path=path)
+                with suppress(FileNotFoundError):  # the task ended, and its folder was cleaned up
+                    return await asyncio.to_thread(path.read_bytes)
+            raise FileNotFoundError(path)
 
     async def _draw(self, document: str, number: int, *, rotation: int, path: Path) -> None:
         """Draw it once for all concurrent requests, and to the end even if they go away."""

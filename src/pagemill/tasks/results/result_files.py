@@ -20,6 +20,7 @@ from pagemill.domain.errors import Conflict, NotFound
 from pagemill.domain.ports import ResultStore, TaskStore
 from pagemill.domain.task.results import ARCHIVE, SEARCHABLE_PDF, ResultFormat, ResultWriter, UnreadPage
 from pagemill.domain.task.task import Task
+from pagemill.tasks.results.deleted import unless_deleted
 from pagemill.tasks.results.result_stream import unread_pages, write_result
 from pagemill.version import __version__
 
@@ -92,7 +93,8 @@ class ResultFiles:
             making = asyncio.create_task(self._make(task, result, path))
             self._making[path] = making
             making.add_done_callback(lambda done: self._made(path, done))
-        await asyncio.shield(self._making[path])
+        async with unless_deleted(self._store, task_id):
+            await asyncio.shield(self._making[path])
         return path
 
     async def _make(self, task: Task, result: ResultFormat, path: Path) -> None:

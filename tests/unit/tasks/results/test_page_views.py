@@ -34,6 +34,10 @@ def put(path: Path, text: str) -> None:
     path.write_text(text)
 
 
+def remove(path: Path) -> None:
+    path.unlink()
+
+
 def views(stores: Stores, drawer: Drawer, work: Path) -> PageViews:
     return PageViews(store=stores.tasks, results=SqlPageResults(stores.database), drawer=drawer, work_dir=work)
 
@@ -111,6 +115,40 @@ async def test_only_so_many_pictures_are_waited_for(stores: Stores, tmp_path: Pa
         drawer.may_go.set()
         await asyncio.gather(*waiting)
         assert await seen.image("a", MOST_DRAWN + 1)
+
+
+class Cleaned(Drawer):
+    """Its first pictures are deleted as soon as they are drawn, and perhaps their task with them."""
+
+    def __init__(self, stores: Stores, times: int, *, with_task: bool) -> None:
+        super().__init__()
+        self.may_go.set()
+        self._stores = stores
+        self._times = times
+        self._with_task = with_task
+
+    async def draw(self, document: str, page: int, *, rotation: int, path: Path) -> None:
+        await super().draw(document, page, rotation=rotation, path=path)
+        if len(self.drawn) <= self._times:
+            remove(path)
+            if self._with_task:
+                await self._stores.tasks.delete("a")
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+async def test_a_picture_that_is_deleted_before_it_is_sent_is_drawn_anew(
+    stores: Stores, tmp_path: Path, times: int
+) -> None:
+    await stores.running("a")
+    drawer = Cleaned(stores, times, with_task=False)
+    assert await views(stores, drawer, tmp_path).image("a", 1) == b"/in/a 1 turned 0"
+    assert len(drawer.drawn) == times + 1
+
+
+async def test_a_picture_of_a_task_that_is_deleted_meanwhile_is_not_found(stores: Stores, tmp_path: Path) -> None:
+    await stores.tasks.create(new_task("a"))
+    with pytest.raises(NotFound):
+        await views(stores, Cleaned(stores, 9, with_task=True), tmp_path).image("a", 1)
 
 
 async def test_there_is_no_picture_of_a_page_the_document_does_not_have(stores: Stores, tmp_path: Path) -> None:

@@ -113,6 +113,21 @@ async def test_what_cannot_be_made_is_told_and_tried_again_when_asked_again(stor
     assert list((tmp_path / "work" / f"a{FOLDER_SUFFIX}").iterdir()) == []
 
 
+@pytest.mark.parametrize("is_deleted", [True, False])
+async def test_a_task_that_is_deleted_while_its_result_is_made_is_not_found(
+    stores: Stores, tmp_path: Path, *, is_deleted: bool
+) -> None:
+    await over(stores)
+    maker = PdfMaker(FileNotFoundError("work/a.result"))
+    making = asyncio.create_task(files(stores, maker, tmp_path).file("a", SEARCHABLE_PDF))
+    await maker.begun.wait()
+    if is_deleted:
+        await stores.tasks.delete("a")
+    maker.may_go.set()
+    with pytest.raises(NotFound if is_deleted else FileNotFoundError):
+        await making
+
+
 async def test_nothing_is_made_before_the_end_or_of_nothing(stores: Stores, tmp_path: Path) -> None:
     made = files(stores, prompt(PdfMaker()), tmp_path)
     with pytest.raises(NotFound):
