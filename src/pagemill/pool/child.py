@@ -224,10 +224,12 @@ def _load(request: Load) -> PageReader:
     engine = None if request.factory is None else _make_engine(request.factory, request.config)
     threads = request.config.threads
     structure = None if request.structure is None else _make_structure(request.structure, threads=threads)
+    with raising(EngineFailed("The libraries of the engine could not be loaded. The worker's log says why.")):
+        reader = PageReader(engine, structure=structure, max_pixels=request.max_pixels, open_document=open_document)
     if request.data_limit_bytes is not None:
         linux.limit_data(request.data_limit_bytes)
     _spare_collections(is_reader=engine is None)
-    return PageReader(engine, structure=structure, max_pixels=request.max_pixels, open_document=open_document)
+    return reader
 
 
 def _spare_collections(*, is_reader: bool) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ from pagemill.domain.page.page import Page, PageWarning, WarningKind
 from pagemill.domain.work.engine_spec import Engine, StructureAnalyser
 from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
 from pagemill.domain.work.recognition import ChunkParams, Stage
+from pagemill.engines.failures import is_out_of_memory
 from pagemill.pool.linux import peak_rss_bytes, reset_peak
 from pagemill.pool.patching import read_unread
 
@@ -49,6 +50,7 @@ class PageReader:
         open_document: OpenDocument,
     ) -> None:
         self._engine = engine
+        self._accounted = _accounting(engine)
         self._structure = structure
         self._max_pixels = max_pixels
         self._open_document = open_document
@@ -129,7 +131,8 @@ class PageReader:
             document = self._document(params.document)
             unread = document.unread(number, dpi=options.dpi, max_pixels=self._max_pixels, mode=options.ocr)
         page = read_unread(unread, number, self._engine, rotation=options.rotation, batch_size=params.batch_size)
-        page = _accounted(page, unread.image, self._engine)
+        if self._accounted is not None and not unread.image.is_plain:
+            page = self._accounted(page, unread.image)
         if self._structure is not None:
             page = self._structured(page, self._whole(document, number, unread, dpi=options.dpi))
         return page.model_copy(update={"warnings": page.warnings + params.notes}), unread.image.pixels
@@ -170,13 +173,16 @@ class PageReader:
                 models.trim()
 
 
-def _accounted(page: Page, image: PageImage, engine: Engine) -> Page:
-    """The page with warnings about ink that has no word. A plain image has no ink, and looking for it takes 26 MiB."""
-    if image.is_plain or not engine.reads_ink:
-        return page
+def _accounting(engine: Engine | None) -> Callable[[Page, PageImage], Page] | None:
+    """What adds warnings about ink that has no word to a page; None if no engine reads ink.
+
+    It loads OpenCV together with the engine: what a ready worker holds includes it, and no limit forbids it later.
+    """
+    if engine is None or not engine.reads_ink:
+        return None
     from pagemill.documents.accounting import with_warnings
 
-    return with_warnings(page, image)
+    return with_warnings
 
 
 @contextmanager
@@ -190,4 +196,4 @@ def raising(otherwise: PagemillError) -> Iterator[None]:
         raise OutOfMemory(_NO_MEMORY) from error
     except Exception as error:
         logger.exception("A step on a page failed")
-        raise otherwise from error
+        raise (OutOfMemory(_NO_MEMORY) if is_out_of_memory(error) else otherwise) from error

@@ -26,6 +26,12 @@ from pagemill.pool.sandbox.desks import Desk, Sandbox
 
 _UNWATCHED = timedelta(seconds=5)
 
+_FEW_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
+"""Without these, numpy and OpenCV start a thread for each core as they load, with stacks and buffers: 235 MiB of
+private data on two cores instead of 75. If a limit forbids that, OpenBLAS ends the process. No engine multiplies
+matrices with OpenBLAS, and an engine that wants more threads of OpenCV sets them itself.
+"""
+
 
 @dataclass(frozen=True)
 class ExitStatus:
@@ -140,7 +146,7 @@ class LocalPlacement:
             stdout=output,
             stderr=output,
             pass_fds=handed,
-            env=desk.environment(os.environ) if desk else None,
+            env=(desk.environment(os.environ) if desk else dict(os.environ)) | _FEW_THREADS,
             start_new_session=True,
         )
 

@@ -184,10 +184,11 @@ def test_text_is_not_lost_where_its_structure_cannot_be_found(error: Exception) 
     ]
 
 
-def test_structure_that_does_not_fit_in_memory_is_tried_again_like_any_page() -> None:
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("std::bad_alloc"), ValueError("Insufficient memory")])
+def test_structure_that_does_not_fit_in_memory_is_tried_again_like_any_page(error: Exception) -> None:
     pages = PageReader(
         FaultyEngine(EngineConfig(profile="plain")),
-        structure=_Stumbling(MemoryError()),
+        structure=_Stumbling(error),
         max_pixels=77,
         open_document=Shelf(),
     )
