@@ -1,12 +1,13 @@
 """The task endpoints: one method each, from the request to the ports and back."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from pagemill.domain.errors import Conflict, DatabaseUnavailable
-from pagemill.domain.task.task import Task, TaskStartRequest, TaskStatus
+from pagemill.domain.task.task import Task, TaskPage, TaskStartRequest, TaskStatus
 from pagemill.tasks.manager import TaskManager
 from pagemill.tasks.task_reader import TaskReader
 from pagemill.web.headers import REPLAYED
@@ -159,7 +160,13 @@ class TaskEndpoints:
             openapi_extra={"parameters": [wait_parameter()]},
             responses=missing,
         )
-        router.add_api_route("/{task_id}/pages", self.pages, summary="List the pages of a task", responses=missing)
+        router.add_api_route(
+            "/{task_id}/pages",
+            self.pages,
+            summary="List the pages of a task",
+            response_model=PageListWire,
+            responses=missing,
+        )
         router.add_api_route(
             "/{task_id}/receipt", self.receipt, summary="Get the memory receipt of a task", responses=missing
         )
@@ -219,10 +226,10 @@ class TaskEndpoints:
         receipt = ReceiptWire.of(await self._reads.receipt(task_id)) if task.status.is_final else None
         return TaskWire.of(task, root=root_of(request), receipt=receipt)
 
-    async def pages(self, task_id: TaskId) -> PageListWire:
+    async def pages(self, task_id: TaskId) -> Response:
         """The state of every page of the task."""
-        pages = await self._reads.pages(task_id)
-        return PageListWire(task_id=task_id, pages=[PageWire.of(page) for page in pages])
+        content = await asyncio.to_thread(_page_list, task_id, await self._reads.pages(task_id))
+        return Response(content, media_type="application/json")
 
     async def health(self, task_id: TaskId) -> HealthWire:
         """Status, memory, duration, device and warnings of the task."""
@@ -274,3 +281,8 @@ class TaskEndpoints:
             return task
         response.headers["Preference-Applied"] = f"wait={wait.total_seconds():.0f}"
         return task if task.status.is_final else await self._reads.wait(task.task_id, wait)
+
+
+def _page_list(task_id: str, pages: Sequence[TaskPage]) -> str:
+    """The answer as JSON. Thousands of pages take long to write, so it is called outside the event loop."""
+    return PageListWire(task_id=task_id, pages=[PageWire.of(page) for page in pages]).model_dump_json()

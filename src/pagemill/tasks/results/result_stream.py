@@ -10,6 +10,9 @@ from pagemill.domain.task.results import ResultHeader, ResultWriter, UnreadPage,
 from pagemill.domain.task.task import PageState, Task
 from pagemill.version import __version__
 
+_TOGETHER = 200
+"""Unread pages in one piece: some 50 KiB."""
+
 
 async def write_result(
     task: Task, writer: ResultWriter, *, store: TaskStore, results: ResultStore
@@ -27,10 +30,9 @@ async def write_result(
     unread = deque(await unread_pages(task, store))
     yield writer.begin(_header(task))
     async for payload in results.results(task.task_id):
-        for piece in await asyncio.to_thread(_written, payload, unread, writer):
-            yield piece
-    for piece in _unread_before(None, unread, writer):
-        yield piece
+        yield await asyncio.to_thread(_written, payload, unread, writer)
+    while unread:
+        yield await asyncio.to_thread(_some_unread, unread, writer)
     yield writer.end()
 
 
@@ -42,9 +44,15 @@ async def unread_pages(task: Task, store: TaskStore) -> list[UnreadPage]:
     return [unread_page(page, task) for page in sorted(pages, key=lambda page: page.number)]
 
 
-def _written(payload: bytes, unread: deque[UnreadPage], writer: ResultWriter) -> list[bytes]:
+def _written(payload: bytes, unread: deque[UnreadPage], writer: ResultWriter) -> bytes:
     page = Page.from_json(payload)
-    return [*_unread_before(page.number, unread, writer), writer.page(page)]
+    return b"".join([*_unread_before(page.number, unread, writer), writer.page(page)])
+
+
+def _some_unread(unread: deque[UnreadPage], writer: ResultWriter) -> bytes:
+    """The next unread pages as one piece: thousands of small ones in a row would keep the event loop."""
+    last = unread[min(_TOGETHER, len(unread)) - 1]
+    return b"".join(_unread_before(last.number + 1, unread, writer))
 
 
 def _header(task: Task) -> ResultHeader:
@@ -60,7 +68,7 @@ def _header(task: Task) -> ResultHeader:
     )
 
 
-def _unread_before(number: int | None, unread: deque[UnreadPage], writer: ResultWriter) -> Iterator[bytes]:
-    while unread and (number is None or unread[0].number < number):
+def _unread_before(number: int, unread: deque[UnreadPage], writer: ResultWriter) -> Iterator[bytes]:
+    while unread and unread[0].number < number:
         page = unread.popleft()
         yield writer.unread(page.number, page.reason, page.message)
