@@ -1,10 +1,9 @@
 """The JSON Schema of the JSON result, made from the page model.
 
-`python -m pagemill.documents.writers.json_schema > docs/reference/result.schema.json` writes the published file.
+`make reference` writes the published file.
 """
 
 import json
-import sys
 
 from pydantic import JsonValue
 
@@ -108,7 +107,3 @@ def _opened(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         return _open(value)
     return [_opened(item) for item in value] if isinstance(value, list) else value
-
-
-if __name__ == "__main__":
-    sys.stdout.write(result_schema_text())
