@@ -21,7 +21,8 @@ from rich.markdown import Markdown
 
 from pagemill import Session, configs
 from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec
-from pagemill.settings import Settings, load_settings
+from pagemill.settings import Settings
+from pagemill.settings_loading import load_settings
 
 Scores = Mapping[str, Score]
 

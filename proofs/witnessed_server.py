@@ -12,7 +12,8 @@ from pagemill import configs
 from pagemill.cli.exits import run_command
 from pagemill.cli.serve import serve_http
 from pagemill.domain.work.engine_spec import EngineSpec
-from pagemill.settings import Settings, load_settings
+from pagemill.settings import Settings
+from pagemill.settings_loading import load_settings
 
 WITNESSED = ("rapidocr", "tesseract")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pagemill.app import Application
-from pagemill.settings import load_settings
+from pagemill.settings_loading import load_settings
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 DATABASES = {"sqlite": None, "postgresql": "postgresql+psycopg://nobody@127.0.0.1:1/none"}

@@ -26,7 +26,7 @@ import asyncio, json, sys
 from pathlib import Path
 import httpx
 from pagemill.app import Application, http_api
-from pagemill.settings import load_settings
+from pagemill.settings_loading import load_settings
 
 async def main(document, data):
     application = Application(load_settings(overrides={"data_dir": data}))

@@ -23,7 +23,8 @@ from pagemill.cli.serve import check_exposure
 from pagemill.cli.showing_settings import MASK, shown, without_password
 from pagemill.domain.errors import EngineFailed, InvalidDocument, InvalidSettings, PagemillError, WorkerLost
 from pagemill.domain.text import without_paths
-from pagemill.settings import Sensitive, ServerSettings, Settings, load_settings
+from pagemill.settings import Sensitive, ServerSettings, Settings
+from pagemill.settings_loading import load_settings
 from pagemill.store.private_folder import make_private, open_to_others
 from pagemill.web.web_config import WebConfig
 

@@ -8,7 +8,8 @@ from pagemill.configs import model_manager_config, web_config
 from pagemill.domain.errors import InvalidSettings
 from pagemill.domain.memory import CPU
 from pagemill.engines.registry import engine_specs, structure_spec
-from pagemill.settings import Settings, load_settings
+from pagemill.settings import Settings
+from pagemill.settings_loading import load_settings
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ def complete_task(incomplete: str) -> Iterator[tuple[str, str]]:
 
     from pagemill.client import Client, ClientError, RetryRules
     from pagemill.domain.errors import PagemillError
-    from pagemill.settings import load_settings
+    from pagemill.settings_loading import load_settings
 
     try:
         settings = load_settings()

@@ -22,7 +22,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print it for programs.
 
 def settings_or_exit(config: Path | None, overrides: Mapping[str, object] | None = None) -> "Settings":
     """The settings; where they cannot be used, the command ends and says why."""
-    from pagemill.settings import load_settings
+    from pagemill.settings_loading import load_settings
 
     with explain_errors():
         return load_settings(config, overrides=overrides)

@@ -29,7 +29,8 @@ from pagemill.domain.task.task import PageState, Task, TaskOptions, TaskPage
 from pagemill.domain.work.engine_spec import EngineSpec
 from pagemill.library.background import Background
 from pagemill.library.pages import Filling, Pages
-from pagemill.settings import Settings, load_settings
+from pagemill.settings import Settings
+from pagemill.settings_loading import load_settings
 
 NAME_OF_BYTES = "document"
 ROWS_AT_ONCE = 32

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pagemill.cli.exits import run_command
 from pagemill.cli.serve import serve_http
-from pagemill.settings import load_settings
+from pagemill.settings_loading import load_settings
 from pagemill.testing.engines import FAULTY, faulty
 
 DATA = Path(sys.argv[-1])

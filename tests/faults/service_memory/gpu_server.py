@@ -11,7 +11,7 @@ from pagemill.memory.probes.host import HostProbe
 from pagemill.memory.probes.machine import MachineProbe
 from pagemill.memory.probes.nvml import NvmlProbe
 from pagemill.memory.probes.process import ProcessProbe
-from pagemill.settings import load_settings
+from pagemill.settings_loading import load_settings
 from pagemill.testing.engines import FAULTY, faulty
 
 
