@@ -20,23 +20,16 @@ def print_fates(fates: Sequence[Fate]) -> None:
     Console(width=WIDTH).print(table)
 
 
-def print_honest(alone: Mapping[str, float], meanwhile: Sequence[Fate]) -> list[tuple[str, float]]:
-    """Seconds alone and meanwhile; of each document, its name and the ratio of its median."""
+def print_honest(alone: Mapping[str, float], meanwhile: Sequence[Fate]) -> None:
+    """Seconds of each document alone and meanwhile."""
     title = f"Honest documents, {len(meanwhile)} sent meanwhile"
     table = Table("document", "sent", "alone s", "median s", "ratio", "worst s", "ratio", title=title)
-    ratios = []
     for name in dict.fromkeys(fate.name for fate in meanwhile):
         seconds = [fate.seconds for fate in meanwhile if fate.name == name]
-        before = alone[name]
-        ratios.append((name, median(seconds) / before))
-        numbers = (before, median(seconds), ratios[-1][1], max(seconds), max(seconds) / before)
+        middle, worst = median(seconds), max(seconds)
+        numbers = (alone[name], middle, middle / alone[name], worst, worst / alone[name])
         table.add_row(name, str(len(seconds)), *(f"{number:.1f}" for number in numbers))
     Console(width=WIDTH).print(table)
-    every = [fate.seconds / alone[fate.name] for fate in meanwhile]
-    if every:
-        within = sum(ratio <= 3 for ratio in every) / len(every)
-        print(f"ratio: median {median(every):.1f}, worst {max(every):.1f}; {within:.0%} within 3")
-    return ratios
 
 
 def print_summary(*, before_mib: float, after_mib: float, watch: WorkerWatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from pagemill.domain.task.task import TaskStatus
-from pagemill.wire.task_wire import TaskWire
+from pagemill.wire.task_wire import EventListWire, TaskWire
 
 ANSWER_WITHIN_S = 180.0
 ENDED_BEYOND = 1.25
@@ -27,7 +27,8 @@ class Fate:
         reason: Why it was refused or not read in full.
         complaint: What broke a promise: "did not end", …; empty where nothing did.
         peak_mib: Highest peak of a worker on its pages; None where no page was worked.
-        reserved_mib: Highest reservation of its batches.
+        reserved_mib: Highest reservation of its chunks.
+        task_id: Its task; empty where it was refused.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Fate:
     complaint: str = ""
     peak_mib: int | None = None
     reserved_mib: int | None = None
+    task_id: str = ""
 
 
 class Sender:
@@ -64,6 +66,13 @@ class Sender:
         except (httpx.HTTPError, ValueError) as error:
             words = f"had no answer: {error!r}"
             return Fate(name, "no answer", time.monotonic() - began, complaint=words)
+
+    def story(self, fate: Fate) -> str:
+        """The events of its task, each with the seconds since the first."""
+        answer = self._http.get(f"/tasks/{fate.task_id}/events", headers={"Accept": "application/json"})
+        events = EventListWire.model_validate_json(answer.content).events
+        seconds = [(event.timestamp - events[0].timestamp).total_seconds() for event in events]
+        return ", ".join(f"+{at:.1f} {event.event_type}" for at, event in zip(seconds, events, strict=True))
 
     def _send(self, name: str, document: Path, began: float) -> Fate:
         answer = self._posted(document, began)
@@ -123,4 +132,4 @@ def _fate(name: str, task: TaskWire, seconds: float) -> Fate:
     peak, reserved = (task.receipt.peak_mb, task.receipt.reserved_mb) if task.receipt else (None, None)
     if peak and reserved and peak > ENDED_BEYOND * OVERSHOOT * reserved:
         complaint = f"reached {peak} MiB, reserved were {reserved}"
-    return Fate(name, task.status, seconds, reason, complaint, peak, reserved)
+    return Fate(name, task.status, seconds, reason, complaint, peak, reserved, task.task_id)

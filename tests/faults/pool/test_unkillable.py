@@ -12,7 +12,7 @@ from tests.fixtures.pool import PATIENCE, QUICK, QUICK_MODELS, Outcomes, Yard, c
 from tests.fixtures.unkillable import Held
 
 from pagemill.domain.errors import PagemillError, TaskFailureReason, TimedOut, WorkerLost
-from pagemill.domain.memory import CPU, MIB, MemoryNeed
+from pagemill.domain.memory import CPU, MIB
 from pagemill.domain.work.outcomes import ChunkOutcome, LossCause
 from pagemill.domain.work.recognition import EXPORT, READER
 from pagemill.pool.messages import Export, Inspect, Inspected, Load, Made, Ready, Render, Reply, Request
@@ -229,7 +229,7 @@ async def acquire(yard: Yard) -> OCRService:
 async def test_the_work_goes_on_elsewhere_and_the_memory_stays_reserved(kind: str, document: Path) -> None:
     async with yard_with_a_stuck_worker(kind, document) as (yard, let_go):
         (reservation,) = yard.admission.reservations
-        assert reservation.need == MemoryNeed(80 * MIB), "all that its chunk was promised"
+        assert reservation.need.ram_bytes >= 80 * MIB, "all that its chunk was promised, or what it holds"
         service = await acquire(yard)
         outcome = await service.process("task", chunk(document, 1, 2), Outcomes())
         assert (outcome.settled, outcome.loss) == ((1, 2), None)
