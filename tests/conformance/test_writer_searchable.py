@@ -288,3 +288,53 @@ def test_another_reader_finds_the_same_words_in_the_same_places(tmp_path: Path, 
         place = Bounds.of(line.polygon)
         expected = (place.left, place.top, place.right, place.bottom)
         assert tuple(map(float, each[:4])) == pytest.approx(expected, abs=2)
+
+
+NARROW = ("I", "il", "ill", "i.", "1.", "fl", "II", "It", "i.e.")
+UPRIGHT_SIZE = (6, 24)
+"""Of a letter in the narrowest fonts: width and height of its line."""
+
+
+def text_matrices(path: Path) -> list[tuple[float, float]]:
+    """Direction of each text matrix of the words that were added: its first two numbers."""
+    with pikepdf.open(path) as pdf:
+        content = pdf.pages[0].Contents[0].read_bytes().decode("ascii")
+    return [(float(a), float(b)) for a, b in re.findall(r"Tz (\S+) (\S+) \S+ \S+ \S+ \S+ Tm", content)]
+
+
+def level_line(texts: tuple[str, ...], *, letter: tuple[int, int]) -> Line:
+    parts, left = [], 50
+    for text in texts:
+        right = left + letter[0] * len(text)
+        parts.append(Word(text=text, polygon=box(left, 50, right, 50 + letter[1])))
+        left = right + letter[0]
+    return Line(text=" ".join(texts), polygon=box(50, 50, left - letter[0], 50 + letter[1]), words=tuple(parts))
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+@pytest.mark.parametrize("texts", [*((text,) for text in NARROW), NARROW, ("If", "it", "is", "I")], ids=str)
+@pytest.mark.parametrize("has_words", [True, False])
+def test_words_of_a_level_line_are_written_level_however_narrow(
+    tmp_path: Path, texts: tuple[str, ...], rotation: int, *, has_words: bool
+) -> None:
+    path = make_pdf(tmp_path / "a", [PdfPageSpec(image_at(0, 0, 612, 792), images=(SCAN,))])
+    line = level_line(texts, letter=UPRIGHT_SIZE)
+    line = line if has_words else line.model_copy(update={"words": ()})
+    size = (612, 792) if rotation % 180 == 0 else (792, 612)
+    found = text_matrices(made(path, page(1, *size, line, rotation=rotation)))
+    expected = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[rotation]
+    assert found == [pytest.approx(expected, abs=1e-4)] * (len(texts) if has_words else 1)
+
+
+@pytest.mark.parametrize(
+    "texts", [("合同",), ("合", "同", "号"), ("合同编号", "第", "2026", "号"), ("Upended",)], ids=str
+)
+def test_words_of_a_line_that_runs_down_all_run_down(tmp_path: Path, texts: tuple[str, ...]) -> None:
+    path = make_pdf(tmp_path / "a", [PdfPageSpec(image_at(0, 0, 612, 792), images=(SCAN,))])
+    parts, top = [], 50
+    for text in texts:
+        parts.append(Word(text=text, polygon=box(100, top, 130, top + 30 * len(text))))
+        top += 30 * len(text)
+    line = Line(text="".join(texts), polygon=box(100, 50, 130, top), words=tuple(parts))
+    found = text_matrices(made(path, page(1, 612, 792, line)))
+    assert found == [pytest.approx((0, -1), abs=1e-4)] * len(texts)

@@ -1,11 +1,12 @@
 """A page's words as an invisible text layer: the operators of a PDF content stream. Pure."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from unicodedata import east_asian_width
 
 from pagemill.documents.words import Bounds, spaced_words
-from pagemill.domain.page.page import Line, Page, Point, Polygon
+from pagemill.domain.page.page import Line, Page, Point, Polygon, Word
 
 ToUserSpace = Callable[[float, float], Point]
 """From pixels of the upright page to a PDF page's user space (y up)."""
@@ -21,6 +22,24 @@ DESCENT = -200
 _SMALLEST = 0.05
 _WIDEST_SPACE = 3.0
 """In font sizes; words farther apart need no space between them."""
+
+_NARROWEST_SPACE = 0.15
+"""In font sizes; poppler ignores spaces and parts words that are 0.1 apart."""
+
+_LEAST_LENGTH = 0.5
+"""Share of a word's length that stays when it is cut short."""
+
+_NEARLY_LEVEL = 0.02
+"""Slope of a line that counts as none, about a degree: each of its words has its own height anyway."""
+
+_LEAST_ASPECT = 2.0
+"""Height over width from which on an upright outline holds writing that runs down."""
+
+_LEAST_ASPECT_WIDE = 1.5
+"""Likewise, of letters as wide as high (Chinese): two of them run down in an outline twice as high as wide."""
+
+_NARROW_LETTERS = 7.0
+"""Height over width of a level line, times its letters, if these are narrow: "il" is 3.3 times as high as wide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +70,12 @@ class _Run:
         """The width of the space before the next word."""
         return min(max(self.distance(following) - self.length, _SMALLEST * self.size), _WIDEST_SPACE * self.size)
 
+    def parted(self, following: "_Run") -> "_Run":
+        """The word cut short so far before the next one that readers who measure gaps see a space."""
+        shortest = self.length * _LEAST_LENGTH
+        length = max(min(self.length, self.distance(following) - _NARROWEST_SPACE * self.size), shortest)
+        return replace(self, length=length)
+
     def joined(self, following: "_Run") -> "_Run":
         """The word extended to the next one, so that readers see no space between two Chinese words."""
         length = self.distance(following)
@@ -74,16 +99,19 @@ def text_stream(page: Page, *, font: str, encoded: Callable[[str], str], to_user
 
 
 def _line(line: Line, font: str, encoded: Callable[[str], str], to_user_space: ToUserSpace) -> str:
-    words = list(spaced_words(line))
-    runs = [_run(spaced.word.text, spaced.word.polygon, to_user_space) for spaced in words]
+    words, runs_down = list(spaced_words(line)), _runs_down(line)
+    runs = [_run(spaced.word, to_user_space, runs_down=runs_down) for spaced in words]
+    if axis := _axis(line, to_user_space, runs_down=runs_down):
+        runs = [replace(run, along=axis) for run in runs]
     parts = []
     for at, run in enumerate(runs):
         following = runs[at + 1] if at + 1 < len(runs) else None
         if following is None:
             parts.append(_shown(run, font, encoded))
         elif words[at + 1].is_spaced:
-            stretch = _stretch(run.gap(following), run.size, characters=1)
-            parts.append(f"{_shown(run, font, encoded)}{stretch:.2f} Tz <{encoded(' ')}> Tj\n")
+            parted = run.parted(following)
+            stretch = _stretch(parted.gap(following), run.size, characters=1)
+            parts.append(f"{_shown(parted, font, encoded)}{stretch:.2f} Tz <{encoded(' ')}> Tj\n")
         else:
             parts.append(_shown(run.joined(following), font, encoded))
     return f"BT\n3 Tr\n{''.join(parts)}ET\n" if parts else ""
@@ -103,8 +131,9 @@ def _stretch(length: float, size: float, *, characters: int) -> float:
     return 100 * length * UNITS / (ADVANCE * size * characters)
 
 
-def _run(text: str, polygon: Polygon, to_user_space: ToUserSpace) -> _Run:
-    first, second, third, fourth = (to_user_space(x, y) for x, y in _written_quad(text, polygon))
+def _run(word: Word, to_user_space: ToUserSpace, *, runs_down: bool) -> _Run:
+    corners = _written_quad(word.polygon, runs_down=runs_down)
+    first, second, third, fourth = (to_user_space(x, y) for x, y in corners)
     along_x = (second[0] - first[0] + third[0] - fourth[0]) / 2
     along_y = (second[1] - first[1] + third[1] - fourth[1]) / 2
     down_x = (fourth[0] - first[0] + third[0] - second[0]) / 2
@@ -113,23 +142,54 @@ def _run(text: str, polygon: Polygon, to_user_space: ToUserSpace) -> _Run:
     across, up = along_x / length, along_y / length
     size = max(abs(across * down_y - up * down_x), _SMALLEST)
     lift = -DESCENT / UNITS * size
-    return _Run(text, fourth[0] - up * lift, fourth[1] + across * lift, (across, up), length, size)
+    return _Run(word.text, fourth[0] - up * lift, fourth[1] + across * lift, (across, up), length, size)
 
 
-def _written_quad(text: str, polygon: Polygon) -> Iterator[Point]:
-    """Four corners from the top left of the writing, clockwise.
+def _axis(line: Line, to_user_space: ToUserSpace, *, runs_down: bool) -> Point | None:
+    """The direction of a line that runs along the page, or nearly; None for any other.
 
-    Outlines without exactly four corners count as the upright rectangle around them. An upright outline that is much
-    higher than wide contains writing that runs down the page, such as vertical Chinese.
+    Outlines of words differ by fractions of a degree, and those of words misplaced in their line by more: a level line
+    is level as a whole.
     """
+    whole = Word(text=line.text, polygon=line.polygon)
+    across, up = _run(whole, to_user_space, runs_down=runs_down).along
+    if min(abs(across), abs(up)) > _NEARLY_LEVEL:
+        return None
+    return (math.copysign(1.0, across), 0.0) if abs(across) > abs(up) else (0.0, math.copysign(1.0, up))
+
+
+def _runs_down(line: Line) -> bool:
+    """Whether an upright outline holds writing that runs down the page, such as vertical Chinese.
+
+    The line as a whole says so: words of a few narrow letters ("I", "ill") are higher than wide in level lines, too.
+    """
+    text = "".join(line.text.split())
+    if len(text) < 2 or not _is_upright(line.polygon):
+        return False
+    first, second, third, _ = _corners(line.polygon)
+    along, down = math.dist(first, second), math.dist(second, third)
+    narrowest = _LEAST_ASPECT_WIDE if any(map(_is_wide, text)) else max(_LEAST_ASPECT, _NARROW_LETTERS / len(text))
+    return down > narrowest * along
+
+
+def _is_wide(letter: str) -> bool:
+    return east_asian_width(letter) in "WF"
+
+
+def _is_upright(polygon: Polygon) -> bool:
+    first, second, _, _ = _corners(polygon)
+    return abs(second[0] - first[0]) > abs(second[1] - first[1])
+
+
+def _corners(polygon: Polygon) -> Polygon:
+    """Four corners; outlines without exactly four count as the upright rectangle around them."""
+    if len(polygon) == 4:
+        return polygon
     box = Bounds.of(polygon)
-    corners = (
-        polygon
-        if len(polygon) == 4
-        else ((box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom))
-    )
-    (ax, ay), (bx, by), (cx, cy) = corners[:3]
-    along, down = math.hypot(bx - ax, by - ay), math.hypot(cx - bx, cy - by)
-    if len(text) > 1 and down > 2 * along and abs(bx - ax) > abs(by - ay):
-        corners = (*corners[1:], corners[0])
-    return iter(corners)
+    return ((box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom))
+
+
+def _written_quad(polygon: Polygon, *, runs_down: bool) -> Polygon:
+    """Four corners from the top left of the writing, clockwise."""
+    corners = _corners(polygon)
+    return (*corners[1:], corners[0]) if runs_down and _is_upright(polygon) else corners
