@@ -28,7 +28,7 @@ RESOURCE_COLUMNS = {
     "service_instance_id": None,
     "resource_cleanup_completed": False,
 }
-NEWEST = "0104"
+NEWEST = "0105"
 ADD_TASK = """
 INSERT INTO tasks (task_id, status, document_path, document_name, document_size_bytes, document_sha256, kind,
                    page_count, options, fingerprint, created_at, queue_order, pages_total, pages_done)
@@ -37,6 +37,7 @@ VALUES (:id, :status, '/in/a', 'ä.pdf', 7, 'ab', 'pdf', 2, '{"priority": 3}', '
 ADD_PAGE = "INSERT INTO task_pages (task_id, number, state, stage) VALUES (:id, :number, :state, 'ocr')"
 ADD_RESULT = "INSERT INTO page_results VALUES (:id, 1, 'f00', 'raw', :payload, :time)"
 MOMENT = "'2026-01-01 00:00:00.000000'"
+IN_QUARANTINE = "document_sha256, page_number, model_set, limit_bytes, reason, message, created_at"
 IN_OTHER_TABLES = (
     f"INSERT INTO document_batches VALUES ('b', {MOMENT}, 1, '', NULL, 'c')",  # noqa: S608
     "UPDATE tasks SET batch_id = 'b'",
@@ -45,7 +46,7 @@ IN_OTHER_TABLES = (
     "INSERT INTO task_labels SELECT task_id, 'ünit', 'a:b' FROM tasks",
     f"INSERT INTO webhook_deliveries VALUES (7, 'm', 'u', 'out_of_memory', {MOMENT}, 1, {MOMENT}, NULL, NULL)",  # noqa: S608
     f"INSERT INTO learned_state VALUES ('memory', '[1]', {MOMENT})",  # noqa: S608
-    f"INSERT INTO page_quarantine VALUES ('ab', 2, 'm', 5, 'timeout', 'It hung.', {MOMENT})",  # noqa: S608
+    f"INSERT INTO page_quarantine ({IN_QUARANTINE}) VALUES ('ab', 2, 'm', 5, 'timeout', 'It hung.', {MOMENT})",  # noqa: S608
 )
 """What the tables beside tasks, pages and results hold, from the first schema on."""
 REASONS_OF_RESOURCES = ("out_of_memory", "pool_exhausted", "device_unavailable", "memory_limit_exceeded")
@@ -59,7 +60,7 @@ ALL_OPTIONS = TaskOptions(
     webhook_url="https://example.org/",
 )
 NEVER_RELEASED = ("0001", "0002", "0003", "0004", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
-NEWER = ("0105", "9999")
+NEWER = ("0106", "9999")
 
 
 @contextmanager
@@ -116,17 +117,34 @@ def test_an_older_schema_goes_up_and_down_with_its_data(empty_database: str) -> 
 
     migrate.upgrade(empty_database)
     newer = _everything(empty_database)
-    assert set(newer) - set(older) == {"task_events", "task_metrics"}
+    assert set(newer) - set(older) == {"task_events", "task_metrics", "api_keys", "audit_log"}
     for before, after in zip(older["tasks"], newer["tasks"], strict=True):
         device = None if TaskStatus(str(before["status"])).is_final else "cpu"
         assert after == {**before, **RESOURCE_COLUMNS, "assigned_device": device}
     assert newer["task_pages"] == [{**page, "warnings": None} for page in older["task_pages"]]
-    for table in set(older) - {"tasks", "task_pages"}:
+    assert newer["page_quarantine"] == [{"caller": "", **row} for row in older["page_quarantine"]]
+    for table in set(older) - {"tasks", "task_pages", "page_quarantine"}:
         assert newer[table] == older[table]
 
     _track_resources(empty_database)
     migrate.downgrade(empty_database, migrate.OLDER_SCHEMA)
     assert _everything(empty_database) == older
+
+
+def test_pages_in_quarantine_for_several_callers_are_there_once_in_an_older_schema(empty_database: str) -> None:
+    migrate.upgrade(empty_database)
+    values = "'ab', {page}, 'm', 5, 'timeout', '{message}', '2026-01-{day} 00:00:00'"
+    with _connected(empty_database) as connection:
+        for caller, page, day in (("b", 1, "02"), ("a", 1, "03"), ("c", 1, "01"), ("a", 2, "01")):
+            row = values.format(page=page, message=caller, day=day)
+            connection.exec_driver_sql(
+                f"INSERT INTO page_quarantine (caller, {IN_QUARANTINE}) VALUES ('{caller}', {row})"  # noqa: S608
+            )
+    migrate.downgrade(empty_database, "0104")
+    found = _rows(empty_database, "page_quarantine")
+    assert [(row["page_number"], row["message"]) for row in found] == [(1, "a"), (2, "a")]
+    migrate.upgrade(empty_database)
+    assert [row["caller"] for row in _rows(empty_database, "page_quarantine")] == ["", ""]
 
 
 def _track_resources(url: str) -> None:
@@ -331,7 +349,7 @@ def test_the_database_itself_refuses_what_the_state_machine_lacks(database_url: 
         "UPDATE tasks SET kind = 'doc'",
         "UPDATE tasks SET failure_reason = 'OUT_OF_MEMORY'",
         "UPDATE task_pages SET failure_reason = 'bad_luck'",
-        "INSERT INTO page_quarantine VALUES ('ab', 1, 'm', 1, 'TIMEOUT', '', '2026-01-01')",
+        f"INSERT INTO page_quarantine ({IN_QUARANTINE}) VALUES ('ab', 1, 'm', 1, 'TIMEOUT', '', '2026-01-01')",  # noqa: S608
         "UPDATE task_pages SET state = 'lost'",
         "UPDATE task_pages SET stage = 'dream'",
         "UPDATE task_pages SET state = 'leased'",

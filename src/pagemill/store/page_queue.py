@@ -231,7 +231,7 @@ class SqlPageQueue:
         why = count_failure(failure, crashed=crashed, rung=rung, device=device)
         settle(connection, lease, (failure.number,), {**why, **fate})
         if retry_in is None:
-            quarantine(connection, lease.document.sha256, failure, quarantined, now=now)
+            quarantine(connection, lease, failure, quarantined, now=now)
         count(connection, lease, now=now, failed=int(retry_in is None), peak_bytes=failure.peak_bytes)
         note(connection, lease.task_id, event, now=now, details=details)
 

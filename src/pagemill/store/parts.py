@@ -1,6 +1,8 @@
 """All parts of the store over one database."""
 
 from pagemill.domain.ports import Clock
+from pagemill.store.api_keys import SqlApiKeys
+from pagemill.store.audit_log import SqlAuditLog
 from pagemill.store.database import Database
 from pagemill.store.document_batches import SqlDocumentBatches
 from pagemill.store.event_log import SqlEventLog
@@ -36,3 +38,5 @@ class StoreParts:
         self.notices = SqlTaskNotices(database)
         self.outbox = SqlOutbox(database, clock)
         self.learned = SqlLearnedState(database, clock)
+        self.keys = SqlApiKeys(database, clock)
+        self.audit = SqlAuditLog(database, clock)

@@ -1,6 +1,7 @@
-"""Pages that killed workers, by the content of their document and by what worked on them.
+"""Pages that killed workers, by their caller, the content of their document and what worked on them.
 
-The same page in another upload would do the same again, so for a while it fails without being tried. With another model
+The same page in another upload of the caller would do the same again, so for a while it fails without being tried. To
+others it says nothing: they are not to learn what a caller has sent, nor to suffer from it. With another model
 set, on another device or under a larger limit it may succeed, and is tried. A retry of a task's failed pages also tries
 them. Pages that can never fit were never tried, so they are not in quarantine.
 """
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.task.task import NewTask, PageState
+from pagemill.domain.task.task import NewTask, PageLease, PageState
 from pagemill.domain.work.outcomes import PageFailed
 from pagemill.domain.work.quarantine import Circumstances
 from pagemill.store.tables import page_quarantine, task_pages, tasks
@@ -20,11 +21,15 @@ KEPT_FOR = timedelta(hours=24)
 
 
 def quarantine(
-    connection: Connection, sha256: str, failure: PageFailed, under: Sequence[Circumstances], *, now: datetime
+    connection: Connection, lease: PageLease, failure: PageFailed, under: Sequence[Circumstances], *, now: datetime
 ) -> None:
-    """Keep a page of this content from being tried again under these circumstances for a while."""
+    """Keep a page of this content from being tried again for its caller under these circumstances for a while."""
+    if not under:
+        return
+    caller = connection.execute(select(tasks.c.caller).where(tasks.c.task_id == lease.task_id)).scalar_one()
+    content = {"caller": caller, "document_sha256": lease.document.sha256, "page_number": failure.number}
     for each in under:
-        page = {"document_sha256": sha256, "page_number": failure.number, "model_set": str(each.model_set)}
+        page = {**content, "model_set": str(each.model_set)}
         same = (page_quarantine.c[name] == value for name, value in page.items())
         connection.execute(delete(page_quarantine).where(*same))
         about = {"reason": failure.reason, "message": failure.message, "limit_bytes": each.limit_bytes}
@@ -36,6 +41,7 @@ def give_up_quarantined(connection: Connection, new: NewTask, *, now: datetime) 
     if not new.circumstances:
         return 0
     found = select(page_quarantine.c.page_number, page_quarantine.c.reason, page_quarantine.c.message).where(
+        page_quarantine.c.caller == new.request.caller,
         page_quarantine.c.document_sha256 == new.request.document.sha256,
         page_quarantine.c.created_at > now - KEPT_FOR,
         or_(

@@ -9,6 +9,8 @@
     document_batches ── documents that were sent together; goes with the last of its tasks
     webhook_deliveries ── messages to other services, until they arrived
     task_transitions ── the allowed changes of `tasks.status`; a trigger refuses all others
+    api_keys ── who may use the service; only hashes of the keys
+    audit_log ── every use of an admin right
     learned_state ── what a restart should not forget, such as the peaks of each model set
 
 Queries lock a task's row before rows of its pages, so that two servers on one PostgreSQL never wait in a circle.
@@ -32,6 +34,7 @@ from sqlalchemy import (
     text,
 )
 
+from pagemill.domain.callers import Scope
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.task.events import TaskEvent
@@ -171,6 +174,7 @@ page_results = Table(
 page_quarantine = Table(
     "page_quarantine",
     metadata,
+    Column("caller", String(255), primary_key=True, server_default=text("''"), comment="whose document it was"),
     Column("document_sha256", String(64), primary_key=True),
     Column("page_number", Integer, primary_key=True, autoincrement=False),
     Column("model_set", String(255), primary_key=True, comment="engine, profile, languages, device"),
@@ -248,3 +252,33 @@ learned_state = Table(
     Column("value", Json, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", String(32), primary_key=True),
+    Column("name", String(64), nullable=False, comment="of the caller"),
+    Column("scope", enum_column(Scope, "scope"), nullable=False),
+    Column("digest", String(64), nullable=False, comment="SHA-256 of the whole key"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("sequence", Sequence, primary_key=True),
+    Column("minute", UtcDateTime, nullable=False, comment="equal uses within it are one row"),
+    Column("name", String(255), nullable=False, comment="who"),
+    Column("key_id", String(32), nullable=False, comment="empty for the command line"),
+    Column("action", String(64), nullable=False, comment="what: an endpoint or a command"),
+    Column("target", String(255), nullable=False, comment="what it was done to; empty for a list"),
+    Column("owner", String(255), nullable=False, comment="whose that is; empty for everyone's"),
+    Column("first_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    Column("times", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+_use = (audit_log.c.minute, audit_log.c.name, audit_log.c.key_id, audit_log.c.action, audit_log.c.target)
+Index(None, *_use, audit_log.c.owner, unique=True)

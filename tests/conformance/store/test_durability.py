@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 from tests.fixtures.stores import LEASE, MINUTE, Stores, TurnedClock, failed_page, kind_of, new_task, read_page
 
+from pagemill.domain.callers import AdminUse, ApiKey, IssuedKey, Scope
 from pagemill.domain.memory import CPU
 from pagemill.domain.reports.service_status import TaskSample
 from pagemill.domain.task.document_batch import NewDocumentBatch
@@ -52,6 +53,10 @@ def _batch(name: str) -> NewDocumentBatch:
     return NewDocumentBatch(name, (task,), content="", caller="", idempotency_key=None)
 
 
+def _key(site: Site) -> ApiKey:
+    return IssuedKey.make("acme", Scope.READ, now=site.created.created_at).key
+
+
 METHODS: dict[str, tuple[Survival, Call]] = {
     "queue.submit": (Survival.PROMISED, lambda site: site.parts.queue.submit(new_task("new"))),
     "queue.add_task": (Survival.PROMISED, lambda site: site.parts.queue.add_task(site.created)),
@@ -64,6 +69,14 @@ METHODS: dict[str, tuple[Survival, Call]] = {
     "batches.submit": (Survival.PROMISED, lambda site: site.parts.batches.submit(_batch("new"))),
     "batches.delete": (Survival.PROMISED, lambda site: site.parts.batches.delete("batch")),
     "outbox.claim": (Survival.PROMISED, lambda site: site.parts.outbox.claim(limit=9, hold_for=MINUTE)),
+    "keys.add": (Survival.PROMISED, lambda site: site.parts.keys.add(_key(site))),
+    "keys.revoke": (Survival.PROMISED, lambda site: site.parts.keys.revoke("known")),
+    "keys.replace": (
+        Survival.PROMISED,
+        lambda site: site.parts.keys.replace("known", _key(site), old_until=None),
+    ),
+    "audit.record": (Survival.PROMISED, lambda site: site.parts.audit.record(AdminUse("a", "b", "c"))),
+    "audit.prune": (Survival.REPEATED, lambda site: site.parts.audit.prune(MINUTE)),
     "queue.get_next_task": (Survival.REPEATED, lambda site: site.parts.queue.get_next_task(CPU)),
     "queue.requeue_task": (Survival.REPEATED, lambda site: site.parts.queue.requeue_task(site.in_work)),
     "tasks.track": (Survival.REPEATED, lambda site: site.parts.tasks.track("running", peak_memory_mb=1)),
@@ -106,6 +119,10 @@ METHODS: dict[str, tuple[Survival, Call]] = {
     ),
     "outbox.prune": (Survival.REPEATED, lambda site: site.parts.outbox.prune()),
     "learned.save": (Survival.REPEATED, lambda site: site.parts.learned.save("sizes", {})),
+    "keys.find": (Survival.READ, lambda site: site.parts.keys.find("known")),
+    "keys.list_keys": (Survival.READ, lambda site: site.parts.keys.list_keys()),
+    "keys.have_been_made": (Survival.READ, lambda site: site.parts.keys.have_been_made()),
+    "audit.read": (Survival.READ, lambda site: site.parts.audit.read()),
     "queue.size": (Survival.READ, lambda site: site.parts.queue.size()),
     "queue.statistics": (Survival.READ, lambda site: site.parts.queue.statistics()),
     "tasks.get": (Survival.READ, lambda site: site.parts.tasks.get("running")),
@@ -161,6 +178,7 @@ async def _site(stores: Stores) -> Site:
     parts = _parts(stores)
     for _ in range(2):
         await parts.outbox.add("https://a.example", "alert", {})
+    await parts.keys.add(replace(IssuedKey.make("acme", Scope.READ, now=stores.clock.now()).key, key_id="known"))
     (held,) = await parts.outbox.claim(limit=1, hold_for=MINUTE)
     return Site(parts, lease, created, in_work, held)
 

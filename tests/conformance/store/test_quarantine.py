@@ -23,15 +23,23 @@ HERE = Circumstances(ACCURATE, 1000 * MIB)
 
 
 async def _give_up_first_page(
-    stores: Stores, failure: PageFailed, *under: Circumstances, crashed: bool = False, name: str = "first"
+    stores: Stores,
+    failure: PageFailed,
+    *under: Circumstances,
+    crashed: bool = False,
+    name: str = "first",
+    caller: str = "",
 ) -> None:
-    await stores.running(name, pages=2)
+    await stores.queue.submit(new_task(name, pages=2, caller=caller))
+    assert await stores.queue.get_next_task(CPU) is not None
     lease = await stores.claim(name, limit=1)
     await stores.pages.fail_page(lease, failure, retry_in=None, crashed=crashed, quarantined=under)
 
 
-async def _states_of_another_upload(stores: Stores, *under: Circumstances, name: str = "second") -> Sequence[PageState]:
-    await stores.tasks.create(replace(new_task(name, pages=2), circumstances=under))
+async def _states_of_another_upload(
+    stores: Stores, *under: Circumstances, name: str = "second", caller: str = ""
+) -> Sequence[PageState]:
+    await stores.tasks.create(replace(new_task(name, pages=2, caller=caller), circumstances=under))
     return [page.state for page in await stores.tasks.pages(name)]
 
 
@@ -44,6 +52,14 @@ async def test_a_page_that_killed_its_workers_is_not_tried_again_in_another_uplo
     (page, _) = await stores.tasks.pages("second")
     assert page.failure_reason == failure.reason
     assert (await stores.tasks.get("second")).pages_failed == 1
+
+
+@pytest.mark.parametrize("mine", ["", "acme"])
+@pytest.mark.parametrize("others", ["", "acme", "Acme", "zeta"])
+async def test_no_caller_learns_or_suffers_from_what_another_sent(stores: Stores, mine: str, others: str) -> None:
+    await _give_up_first_page(stores, KILLER, HERE, crashed=True, caller=others)
+    first, _ = await _states_of_another_upload(stores, HERE, caller=mine)
+    assert first is (PageState.FAILED if mine == others else PageState.QUEUED)
 
 
 @pytest.mark.parametrize("failure", [UNFIT, DAMAGED])

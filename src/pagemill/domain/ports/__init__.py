@@ -4,6 +4,7 @@
 Fakes that pass the same conformance suites live in `pagemill.testing`.
 """
 
+from pagemill.domain.ports.access import ApiKeys, AuditLog
 from pagemill.domain.ports.clock import Clock
 from pagemill.domain.ports.memory import MemoryAdmission, MemoryEstimator, MemoryHistory, MemoryProbe, WatchedWorkers
 from pagemill.domain.ports.records import (
@@ -31,6 +32,8 @@ from pagemill.domain.ports.storage import (
 from pagemill.domain.ports.work import DocumentInspector, LoadHistory, OnBegin, OnPage, Service, ServicePool
 
 __all__ = [
+    "ApiKeys",
+    "AuditLog",
     "Clock",
     "DocumentBatches",
     "DocumentInspector",

@@ -1,0 +1,83 @@
+"""API keys, in SQL. A row holds a hash, from which nobody gets the key."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from pagemill.domain.callers import ApiKey
+from pagemill.domain.errors import Conflict, NotFound
+from pagemill.domain.ports import Clock
+from pagemill.store.database import Database, promising, reading
+from pagemill.store.records import Values
+from pagemill.store.tables import api_keys
+
+
+class SqlApiKeys:
+    """`ApiKeys` on SQLite and PostgreSQL. Runs in the server process and in the command line."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    @promising
+    def add(self, connection: Connection, key: ApiKey) -> None:
+        """See `ApiKeys.add`."""
+        connection.execute(insert(api_keys), _row(key))
+
+    @reading
+    def find(self, connection: Connection, key_id: str) -> ApiKey | None:
+        """See `ApiKeys.find`."""
+        row = connection.execute(select(api_keys).where(api_keys.c.key_id == key_id)).mappings().one_or_none()
+        return None if row is None else _key(row)
+
+    @reading
+    def list_keys(self, connection: Connection) -> Sequence[ApiKey]:
+        """See `ApiKeys.list_keys`."""
+        query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.key_id)
+        return [_key(row) for row in connection.execute(query).mappings()]
+
+    @promising
+    def revoke(self, connection: Connection, key_id: str) -> ApiKey:
+        """See `ApiKeys.revoke`."""
+        key = _locked(connection, key_id)
+        if key.revoked_at is not None:
+            return key
+        return _changed(connection, key_id, revoked_at=self._clock.now())
+
+    @promising
+    def replace(self, connection: Connection, key_id: str, new: ApiKey, *, old_until: datetime | None) -> ApiKey:
+        """See `ApiKeys.replace`."""
+        key, now = _locked(connection, key_id), self._clock.now()
+        if not key.is_active(now):
+            raise Conflict(f"The key {key_id} is {key.state(now)}. Make a new one with `pagemill keys create`.")
+        connection.execute(insert(api_keys), _row(new))
+        if old_until is None:
+            return _changed(connection, key_id, revoked_at=now)
+        return _changed(connection, key_id, expires_at=min(old_until, key.expires_at or old_until))
+
+    @reading
+    def have_been_made(self, connection: Connection) -> bool:
+        """See `ApiKeys.have_been_made`."""
+        return connection.execute(select(api_keys.c.key_id).limit(1)).first() is not None
+
+
+def _locked(connection: Connection, key_id: str) -> ApiKey:
+    query = select(api_keys).where(api_keys.c.key_id == key_id).with_for_update()
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"There is no key {key_id}. `pagemill keys list` shows all keys.")
+    return _key(row)
+
+
+def _changed(connection: Connection, key_id: str, **values: datetime) -> ApiKey:
+    changed = update(api_keys).where(api_keys.c.key_id == key_id).values(**values).returning(api_keys)
+    return _key(connection.execute(changed).mappings().one())
+
+
+def _row(key: ApiKey) -> Values:
+    return {column.name: getattr(key, column.name) for column in api_keys.columns}
+
+
+def _key(row: RowMapping) -> ApiKey:
+    return ApiKey(**row)
