@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.progress import Progress, TaskID
 
-from pagemill.cli.delivering import deliver, extension_of
+from pagemill.cli.delivering import Form, deliver, extension_of
 from pagemill.cli.exits import ExitCode, complain
 from pagemill.cli.remote import exit_code_of_refusal, explain_refusal
 from pagemill.cli.showing import bar_label, print_line, progress_bars
@@ -35,7 +35,7 @@ class BatchRequest:
         folder: Where the documents are, folders within it too.
         name: Of the batch; the label by which its tasks are found.
         options: How documents are to be read.
-        form: Format of the results.
+        form: How the results are written.
         output: Folder that receives them, in the shape of `folder`; None leaves them on the server.
         at_once: Documents to process at the same time.
         retry: Try pages again that could not be read before.
@@ -45,7 +45,7 @@ class BatchRequest:
     folder: Path
     name: str
     options: SubmitOptions
-    form: str
+    form: Form
     output: Path | None
     at_once: int
     retry: bool
@@ -85,7 +85,7 @@ async def run_batch(client: AsyncClient, request: BatchRequest) -> ExitCode:
         complain(f"no documents found in {request.folder} ({', '.join(sorted(SUFFIXES))}).")
         return ExitCode.USAGE
     known = {task.options.labels.get(ITEM, ""): task async for task in client.tasks(labels={BATCH: request.name})}
-    extension = await extension_of(client, request.form)
+    extension = await extension_of(client, request.form.name)
     with progress_bars() as bars:
         run = _Run(client, request, known, bars=bars, extension=extension)
         try:

@@ -5,6 +5,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -12,22 +13,36 @@ from pagemill.client import AsyncClient
 from pagemill.wire.task_wire import TaskWire
 
 
-async def deliver(client: AsyncClient, task: TaskWire | str, form: str, target: Path | None) -> bool:
+@dataclass(frozen=True)
+class Form:
+    """How a result is to be written.
+
+    Attributes:
+        name: Of its format.
+        keep_furniture: Keep headers, footers and page numbers, which text and Markdown leave out.
+    """
+
+    name: str
+    keep_furniture: bool = False
+
+
+async def deliver(client: AsyncClient, task: TaskWire | str, form: Form, target: Path | None) -> bool:
     """Fetch a result.
 
     Args:
         client: Whom to ask.
         task: Whose.
-        form: Name of its format.
+        form: How it is to be written.
         target: The file; None for stdout, which gets it when it is complete.
 
     Returns:
         Whether every page asked for is in it.
     """
     if target is not None:
-        return await client.download(task, target, form)
+        return await client.download(task, target, form.name, keep_furniture=form.keep_furniture)
     with tempfile.TemporaryFile() as whole:
-        is_complete = await client.download(task, cast("BinaryIO", whole), form)
+        out = cast("BinaryIO", whole)
+        is_complete = await client.download(task, out, form.name, keep_furniture=form.keep_furniture)
         await asyncio.to_thread(_to_stdout, cast("BinaryIO", whole))
     return is_complete
 

@@ -10,7 +10,7 @@ from pagemill.cli.db import db_commands
 from pagemill.cli.engine_commands import engine_commands
 from pagemill.cli.exits import run_command
 from pagemill.cli.loading import ConfigOption, JsonOption, explain_errors, interruptible, settings_or_exit
-from pagemill.cli.server_commands import server_commands
+from pagemill.cli.server_commands import FurnitureOption, server_commands
 from pagemill.domain.documents import OcrMode
 from pagemill.version import __version__
 
@@ -69,6 +69,7 @@ def ocr(
     output_format: Annotated[
         str, typer.Option("--format", "-f", help="text, markdown, json, html, hocr, alto, csv, pdf or zip.")
     ] = "text",
+    keep_furniture: FurnitureOption = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File, or folder for several documents. Default: stdout.")
     ] = None,
@@ -99,7 +100,7 @@ def ocr(
         structure=structure,
     )
     options = TaskOptions(pages=pages, recognition=recognition, device=device)
-    request = OcrRequest(tuple(files), options, output_format, output)
+    request = OcrRequest(tuple(files), options, output_format, output, keep_furniture)
     run_command(recognise_files(request, settings_or_exit(config, {"log_level": "error"})))
 
 

@@ -37,12 +37,14 @@ class OcrRequest:
         options: How.
         format: Name of a result writer.
         output: None for stdout; a folder for several files, else a file.
+        keep_furniture: Keep headers, footers and page numbers in text and Markdown.
     """
 
     files: tuple[Path, ...]
     options: TaskOptions
     format: str
     output: Path | None
+    keep_furniture: bool = False
 
 
 async def recognise_files(request: OcrRequest, settings: Settings) -> ExitCode:
@@ -125,14 +127,14 @@ class _OcrRun:
         return _code(task)
 
     async def _write(self, file: Path, task: Task) -> None:
-        writer = self._application.writers.get(self._format.name)
+        writer, keep = self._application.writers.get(self._format.name), self._request.keep_furniture
         if writer is None:
-            made = await self._application.files.file(task.task_id, self._format)
+            made = await self._application.files.file(task.task_id, self._format, keep_furniture=keep)
             with _destination(self._targets[file]) as out, made.open("rb") as result:
                 await asyncio.to_thread(shutil.copyfileobj, result, out)
             return
         with _destination(self._targets[file]) as out:
-            async for part in self._application.reader.write(task.task_id, writer):
+            async for part in self._application.reader.write(task.task_id, writer, keep_furniture=keep):
                 out.write(part)
 
 

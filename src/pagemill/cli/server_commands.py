@@ -27,6 +27,10 @@ FormatOption = Annotated[
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="File, or folder for several documents. Default: stdout.")
 ]
+FurnitureOption = Annotated[
+    bool,
+    typer.Option("--keep-furniture", help="Keep headers, footers and page numbers in text and Markdown."),
+]
 TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="Id of a task.", autocompletion=complete_task)]
 TasksArgument = Annotated[
     list[str], typer.Argument(metavar="TASK...", help="Ids of tasks.", autocompletion=complete_task)
@@ -49,12 +53,14 @@ def submit(
     watch: Annotated[bool, typer.Option("--watch", help="Wait until they are read, and print what happens.")] = False,
     start: Annotated[bool, typer.Option(help="Queue them now; with --no-start they wait until you start them.")] = True,
     output_format: FormatOption = "text",
+    keep_furniture: FurnitureOption = False,
     output: OutputOption = None,
     as_json: JsonOption = False,
     server: ServerOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Send documents to the server and print their task ids."""
+    from pagemill.cli.delivering import Form
     from pagemill.cli.submit import SubmitRequest, submit_files
 
     if wait and watch:
@@ -63,7 +69,8 @@ def submit(
         options["start"] = False
         if wait or watch:
             _refuse("A task that is not started never ends. Do not use --wait or --watch together with --no-start.")
-    request = SubmitRequest(files, options, wait=wait, watch=watch, form=output_format, output=output, as_json=as_json)
+    form = Form(output_format, keep_furniture)
+    request = SubmitRequest(files, options, wait=wait, watch=watch, form=form, output=output, as_json=as_json)
     run_with_client(lambda client: submit_files(client, request), config=config, server=server)
 
 
@@ -74,6 +81,7 @@ def batch(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, readable=True, help="Folder of documents.")],
     name: Annotated[str | None, typer.Option(help="Name of the batch. Default: made from the folder's name.")] = None,
     output_format: FormatOption = "text",
+    keep_furniture: FurnitureOption = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the results. Default: they stay on the server.")
     ] = None,
@@ -85,12 +93,13 @@ def batch(
 ) -> None:
     """Read a folder of documents. Run the same command again to continue where it stopped."""
     from pagemill.cli.batch import BatchRequest, default_name, run_batch
+    from pagemill.cli.delivering import Form
 
     request = BatchRequest(
         folder,
         name or default_name(folder),
         options,
-        form=output_format,
+        form=Form(output_format, keep_furniture),
         output=output,
         at_once=at_once,
         retry=retry,
@@ -128,15 +137,17 @@ def watch(
 def result(
     task: TaskArgument,
     output_format: FormatOption = "text",
+    keep_furniture: FurnitureOption = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File. Default: stdout.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the task ends.")] = False,
     server: ServerOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Fetch a result. While the task runs, fetch the pages read so far."""
+    from pagemill.cli.delivering import Form
     from pagemill.cli.task_commands import ResultRequest, fetch_result
 
-    request = ResultRequest(task, output_format, output, wait)
+    request = ResultRequest(task, Form(output_format, keep_furniture), output, wait)
     run_with_client(lambda client: fetch_result(client, request), config=config, server=server)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from pagemill.cli.delivering import deliver, extension_of
+from pagemill.cli.delivering import Form, deliver, extension_of
 from pagemill.cli.exits import ExitCode, complain
 from pagemill.cli.remote import exit_code_of_refusal, explain_refusal
 from pagemill.cli.showing import bar_label, event_line, outcome, print_json, print_line, progress_bars
@@ -26,7 +26,7 @@ class SubmitRequest:
         options: How it is to be read.
         wait: Stay until all are read, and deliver the results.
         watch: Stay likewise, and tell what happens instead.
-        form: Format of the results.
+        form: How the results are written.
         output: None for stdout; a folder for several files, else a file.
         as_json: For programs: tasks, or events, one object a line.
     """
@@ -35,14 +35,14 @@ class SubmitRequest:
     options: SubmitOptions
     wait: bool
     watch: bool
-    form: str
+    form: Form
     output: Path | None
     as_json: bool
 
 
 async def submit_files(client: AsyncClient, request: SubmitRequest) -> ExitCode:
     """Send all; with `wait` or `watch`, each is stayed with until it is over, one after the other."""
-    extension = await extension_of(client, request.form) if request.output else ""
+    extension = await extension_of(client, request.form.name) if request.output else ""
     targets = targets_for(request.files, request.output, extension)
     codes: list[ExitCode] = []
     sent: list[tuple[Path, TaskWire]] = []

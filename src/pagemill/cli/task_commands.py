@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from pagemill.cli.batch import ITEM
-from pagemill.cli.delivering import deliver
+from pagemill.cli.delivering import Form, deliver
 from pagemill.cli.exits import ExitCode, complain
 from pagemill.cli.remote import exit_code_of_refusal, explain_refusal
 from pagemill.cli.showing import (
@@ -82,13 +82,13 @@ class ResultRequest:
     """What `pagemill result` was asked for.
 
     Attributes:
-        form: Name of a format.
+        form: How it is written.
         output: None for stdout.
         wait: Until the task is over; else what is finished is taken.
     """
 
     task_id: str
-    form: str
+    form: Form
     output: Path | None
     wait: bool
 

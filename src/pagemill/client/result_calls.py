@@ -49,18 +49,25 @@ class ResultCalls(Calls):
         request = Request("GET", path_of(task, "pages", number, "image"), silence_s=RESULT_SILENCE_S)
         return (await self._send(request)).body
 
-    async def result(self, task: TaskRef, format: str = "text") -> Result:  # noqa: A002 - its name on the wire
+    async def result(
+        self,
+        task: TaskRef,
+        format: str = "text",  # noqa: A002 - its name on the wire
+        *,
+        keep_furniture: bool = False,
+    ) -> Result:
         """The finished pages in one format, even while the task runs.
 
         Args:
             task: The task.
             format: text, markdown, json, html, hocr, alto, csv, pdf or zip; `setup()` lists them.
+            keep_furniture: Keep headers, footers and page numbers, which text and Markdown leave out.
 
         Raises:
             NotInThatState: No page is finished (yet), or the format is only available after the task has ended.
             ClientError: See the tree.
         """
-        reply = await self._send(_request(task, format))
+        reply = await self._send(_request(task, format, keep_furniture=keep_furniture))
         return Result(reply.body, reply.headers.get("content-type", ""), _is_complete(reply.headers))
 
     async def download(
@@ -68,6 +75,8 @@ class ResultCalls(Calls):
         task: TaskRef,
         to: Path | str | BinaryIO,
         format: str = "text",  # noqa: A002 - its name on the wire
+        *,
+        keep_furniture: bool = False,
     ) -> bool:
         """Download the result to a file, piece by piece; a file gets its name only when it is complete.
 
@@ -75,6 +84,7 @@ class ResultCalls(Calls):
             task: The task.
             to: The path of the file, which is replaced; or an open, seekable file.
             format: As for `result`.
+            keep_furniture: As for `result`.
 
         Returns:
             Whether it contains every requested page.
@@ -83,16 +93,17 @@ class ResultCalls(Calls):
             DocumentUnusable: The file is not writable.
             ClientError: As for `result`.
         """
+        request = _request(task, format, keep_furniture=keep_furniture)
         with ExitStack() as stack:
             if isinstance(to, str | Path):
                 target = Path(to)
                 out = await self._transport.offload(lambda: _opened(target))
                 stack.callback(_removed, _part_of(target))
                 stack.enter_context(out)
-                complete = await self._filled(out, _request(task, format))
+                complete = await self._filled(out, request)
                 await self._transport.offload(lambda: _finished(out, target))
                 return complete
-            return await self._filled(to, _request(task, format))
+            return await self._filled(to, request)
 
     async def _filled(self, out: BinaryIO, request: Request) -> bool:
         """Write the answer's body to a file, and start over if the connection breaks."""
@@ -142,8 +153,9 @@ class _Destination:
         return not self._touched
 
 
-def _request(task: TaskRef, format: str) -> Request:  # noqa: A002 - its name on the wire
-    return Request("GET", path_of(task, "result"), query={"format": format}, silence_s=RESULT_SILENCE_S)
+def _request(task: TaskRef, form: str, *, keep_furniture: bool) -> Request:
+    query = {"format": form, **({"keep_furniture": "true"} if keep_furniture else {})}
+    return Request("GET", path_of(task, "result"), query=query, silence_s=RESULT_SILENCE_S)
 
 
 def _is_complete(headers: Mapping[str, str]) -> bool:

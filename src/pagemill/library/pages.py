@@ -8,6 +8,7 @@ from typing import overload
 
 from pagemill.domain.errors import PagemillError
 from pagemill.domain.page.figure import PageFigure, page_figure
+from pagemill.domain.page.furniture import with_furniture, without_furniture
 from pagemill.domain.page.page import Page
 from pagemill.domain.task.receipt import Receipt
 from pagemill.domain.task.results import UnreadPage
@@ -113,8 +114,11 @@ class Pages(Sequence[Page]):
 
     @property
     def text(self) -> str:
-        """The text of all pages, separated by form feeds."""
-        return "\f".join(page.text for page in self)
+        """The text of all pages without headers, footers and page numbers, separated by form feeds.
+
+        Each page's own `text` is the whole page.
+        """
+        return "\f".join(without_furniture(page).text for page in with_furniture(self))
 
     @property
     def unread(self) -> Sequence[UnreadPage]:

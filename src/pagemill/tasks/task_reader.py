@@ -85,13 +85,15 @@ class TaskReader:
         """See `ResultStore.results`."""
         return self._results.results(task_id)
 
-    async def write(self, task_id: str, writer: ResultWriter) -> AsyncIterator[bytes]:
+    async def write(self, task_id: str, writer: ResultWriter, *, keep_furniture: bool = False) -> AsyncIterator[bytes]:
         """The result in one format, piece by piece; for a running task, the finished pages. Raises NotFound.
 
-        Pages that could not be read are marked as such; pages still to come are left out.
+        Pages that could not be read are marked as such; pages still to come are left out. Text and Markdown have no
+        headers, footers and page numbers unless `keep_furniture` is set.
         """
         task = await self._store.get(task_id)
-        async for piece in write_result(task, writer, store=self._store, results=self._results):
+        pieces = write_result(task, writer, store=self._store, results=self._results, keep_furniture=keep_furniture)
+        async for piece in pieces:
             yield piece
 
     async def progress(self, task_id: str) -> AsyncIterator[Task]:

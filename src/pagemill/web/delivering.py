@@ -60,7 +60,7 @@ def check_deliverable(task: Task, result: ResultFormat, *, needs_end: bool) -> N
         raise RequestRefused("result_not_ready", message, retryable=True, pages_total=task.pages_total)
 
 
-def result_headers(task: Task, result: ResultFormat) -> dict[str, str]:
+def result_headers(task: Task, result: ResultFormat, *, keep_furniture: bool = False) -> dict[str, str]:
     """The headers of a result; only the result of a finished task has a tag and supports parts."""
     headers = {
         COMPLETE: "true" if task.pages_done == task.pages_total else "false",
@@ -71,7 +71,8 @@ def result_headers(task: Task, result: ResultFormat) -> dict[str, str]:
         "Vary": "Accept",
     }
     if task.status.is_final:
-        headers |= {"ETag": f'"{result_tag(task, result)}"', "Accept-Ranges": "bytes"}
+        tag = result_tag(task, result, keep_furniture=keep_furniture)
+        headers |= {"ETag": f'"{tag}"', "Accept-Ranges": "bytes"}
     return headers
 
 

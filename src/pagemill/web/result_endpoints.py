@@ -14,6 +14,9 @@ from pagemill.web.openapi import ANYWHERE, problem_responses, range_parameters, 
 from pagemill.web.paths import TaskId
 
 Format = Annotated[str | None, Query(description="Name of a format; overrides the Accept header.")]
+KeepFurniture = Annotated[
+    bool, Query(description="Keep headers, footers and page numbers, which text and Markdown leave out.")
+]
 
 _RESULT = (
     "not_found",
@@ -60,8 +63,17 @@ class ResultEndpoints:
         )
         return router
 
-    async def result(self, task_id: TaskId, request: Request, format: Format = None) -> Response:  # noqa: A002 - its name on the wire
+    async def result(
+        self,
+        task_id: TaskId,
+        request: Request,
+        format: Format = None,  # noqa: A002 - its name on the wire
+        keep_furniture: KeepFurniture = False,
+    ) -> Response:
         """The finished pages, even while the task runs; `Pagemill-Complete` says whether these are all.
+
+        Headers, footers and page numbers (blocks of these kinds in JSON) are not in text and Markdown, unless you set
+        `keep_furniture`.
 
         The service makes a searchable PDF and an archive of all other formats (zip) after the task has ended. From then
         on, results have an `ETag`, and you can request parts with `Range`.
@@ -70,10 +82,11 @@ class ResultEndpoints:
         writer = self._writers.get(wanted.name)
         task = await self._reads.get_task(task_id)
         check_deliverable(task, wanted, needs_end=writer is None)
-        headers = result_headers(task, wanted)
+        headers = result_headers(task, wanted, keep_furniture=keep_furniture)
         if "ETag" in headers and not_modified(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         in_parts = task.status.is_final and "range" in request.headers
         if writer is not None and not in_parts:
-            return streamed(headers, wanted, self._reads.write(task_id, writer))
-        return from_file(headers, wanted, await self._files.file(task_id, wanted))
+            pieces = self._reads.write(task_id, writer, keep_furniture=keep_furniture)
+            return streamed(headers, wanted, pieces)
+        return from_file(headers, wanted, await self._files.file(task_id, wanted, keep_furniture=keep_furniture))

@@ -36,6 +36,7 @@ class AltoWriter:
     name = "alto"
     media_type = "application/alto+xml"
     extension = ".alto.xml"
+    leaves_out_furniture = False
 
     def begin(self, header: ResultHeader) -> bytes:
         """See `ResultWriter.begin`. Description, tags, and the opening of the layout."""

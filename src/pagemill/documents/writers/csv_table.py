@@ -27,6 +27,7 @@ class CsvWriter:
     name = "csv"
     media_type = "text/csv; charset=utf-8"
     extension = ".csv"
+    leaves_out_furniture = False
 
     def begin(self, header: ResultHeader) -> bytes:
         """See `ResultWriter.begin`.

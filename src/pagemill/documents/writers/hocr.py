@@ -18,14 +18,19 @@ _HEAD = """\
 <title>{title}</title>
 <meta http-equiv="Content-Type" content="text/html; charset=utf-8" />
 <meta name="ocr-system" content="{system}" />
-<meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_par ocr_line ocr_header ocr_footer ocr_caption ocr_photo \
-ocr_table ocrx_word ocrp_wconf" />
+<meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_par ocr_line ocr_header ocr_footer ocr_pageno \
+ocr_caption ocr_photo ocr_table ocrx_word ocrp_wconf" />
 <meta name="ocr-number-of-pages" content="{pages}" />
 </head>
 <body>
 """
 
-_LINE_CLASSES = {BlockKind.HEADER: "ocr_header", BlockKind.FOOTER: "ocr_footer", BlockKind.CAPTION: "ocr_caption"}
+_LINE_CLASSES = {
+    BlockKind.HEADER: "ocr_header",
+    BlockKind.FOOTER: "ocr_footer",
+    BlockKind.PAGE_NUMBER: "ocr_pageno",
+    BlockKind.CAPTION: "ocr_caption",
+}
 
 LEAST_SLOPE = 0.001
 """A line that rises less than this is level: a pixel on its whole length."""
@@ -39,6 +44,7 @@ class HocrWriter:
     name = "hocr"
     media_type = "text/vnd.hocr+html; charset=utf-8"
     extension = ".hocr"
+    leaves_out_furniture = False
 
     def __init__(self) -> None:
         self._document = ""

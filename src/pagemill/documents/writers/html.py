@@ -17,6 +17,7 @@ class HtmlWriter:
     name = "html"
     media_type = "text/html; charset=utf-8"
     extension = ".html"
+    leaves_out_furniture = False
 
     def begin(self, header: ResultHeader) -> bytes:
         """See `ResultWriter.begin`. Head, and the document's name as its heading."""
@@ -55,7 +56,7 @@ def _written(block: Block, page: Page) -> str:
             return html_table(block.table) if block.table is not None else _table(rows)
         case BlockKind.HEADER:
             return f"<header>{_paragraph(rows)}</header>\n"
-        case BlockKind.FOOTER:
+        case BlockKind.FOOTER | BlockKind.PAGE_NUMBER:
             return f"<footer>{_paragraph(rows)}</footer>\n"
         case BlockKind.CAPTION:
             return f"<figure>{_element('figcaption', ' '.join(_joined(rows)))}</figure>\n"

@@ -16,6 +16,7 @@ class JsonWriter:
     name = "json"
     media_type = "application/json"
     extension = ".json"
+    leaves_out_furniture = False
 
     def __init__(self) -> None:
         self._separator = b""

@@ -30,6 +30,7 @@ class MarkdownWriter:
     name = "markdown"
     media_type = "text/markdown; charset=utf-8"
     extension = ".md"
+    leaves_out_furniture = True
 
     def begin(self, header: ResultHeader) -> bytes:
         """See `ResultWriter.begin`. The document's name as its heading."""
@@ -72,6 +73,7 @@ def _written(block: Block, page: Page) -> str:
             | BlockKind.CAPTION
             | BlockKind.HEADER
             | BlockKind.FOOTER
+            | BlockKind.PAGE_NUMBER
         ):
             return _paragraph(rows, has_cells=len(rows) < len(block.lines))
         case _:

@@ -14,6 +14,7 @@ class TextWriter:
     name = "text"
     media_type = "text/plain; charset=utf-8"
     extension = ".txt"
+    leaves_out_furniture = True
 
     def begin(self, header: ResultHeader) -> bytes:
         """See `ResultWriter.begin`. Nothing: the file is the pages' text."""

@@ -40,6 +40,7 @@ class BlockKind(StrEnum):
     CAPTION = "caption"
     HEADER = "header"
     FOOTER = "footer"
+    PAGE_NUMBER = "page_number"
 
 
 class _Model(BaseModel):

@@ -97,6 +97,11 @@ class ResultWriter(ResultFormat, Protocol):
     return, in this order. `begin` starts a new file; use one writer for each file that you write at the same time.
     """
 
+    @property
+    def leaves_out_furniture(self) -> bool:
+        """Whether its files are for reading on: without headers, footers and page numbers, unless they are wanted."""
+        ...
+
     def begin(self, header: ResultHeader) -> bytes:
         """The file's start."""
         ...

@@ -32,7 +32,7 @@ _KINDS = {
     "footer": BlockKind.FOOTER,
     "footer_image": BlockKind.FOOTER,
     "footnote": BlockKind.FOOTER,
-    "number": BlockKind.FOOTER,
+    "number": BlockKind.PAGE_NUMBER,
 }
 
 

@@ -70,10 +70,11 @@ class ResultFiles:
         self._work_dir = work_dir
         self._making: dict[Path, asyncio.Task[None]] = {}
 
-    async def file(self, task_id: str, result: ResultFormat) -> Path:
+    async def file(self, task_id: str, result: ResultFormat, *, keep_furniture: bool = False) -> Path:
         """The complete result of a finished task; the file stays for about an hour after its last use.
 
-        It is made once for all concurrent requests, and to the end even if they go away.
+        It is made once for all concurrent requests, and to the end even if they go away. Text and Markdown have no
+        headers, footers and page numbers unless `keep_furniture` is set.
 
         Raises:
             NotFound: There is no such task, or no page of it was read.
@@ -88,16 +89,17 @@ class ResultFiles:
             )
         if task.pages_done == 0:
             raise NotFound(f"No page of task {task_id} was read.")
-        path = self._work_dir / f"{task_id}{FOLDER_SUFFIX}" / f"{result_tag(task, result)}{result.extension}"
+        tag = result_tag(task, result, keep_furniture=keep_furniture)
+        path = self._work_dir / f"{task_id}{FOLDER_SUFFIX}" / f"{tag}{result.extension}"
         if path not in self._making:
-            making = asyncio.create_task(self._make(task, result, path))
+            making = asyncio.create_task(self._make(task, result, path, keep_furniture=keep_furniture))
             self._making[path] = making
             making.add_done_callback(lambda done: self._made(path, done))
         async with unless_deleted(self._store, task_id):
             await asyncio.shield(self._making[path])
         return path
 
-    async def _make(self, task: Task, result: ResultFormat, path: Path) -> None:
+    async def _make(self, task: Task, result: ResultFormat, path: Path, *, keep_furniture: bool) -> None:
         if await asyncio.to_thread(_is_kept, path):
             return
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
@@ -106,7 +108,7 @@ class ResultFiles:
             return
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
             try:
-                await self._fill(task, result, part)
+                await self._fill(task, result, part, keep_furniture=keep_furniture)
             except BaseException:
                 await asyncio.to_thread(os.unlink, part.name)
                 raise
@@ -119,32 +121,33 @@ class ResultFiles:
             pages.flush()
             await self._pdfs.make(task.document.path, pages=Path(pages.name), page_count=task.page_count, output=path)
 
-    async def _fill(self, task: Task, result: ResultFormat, file: IO[bytes]) -> None:
+    async def _fill(self, task: Task, result: ResultFormat, file: IO[bytes], *, keep_furniture: bool) -> None:
         if result.name == ARCHIVE.name:
-            await self._fill_archive(task, file)
+            await self._fill_archive(task, file, keep_furniture=keep_furniture)
             return
-        async with aclosing(self._written(task, result.name)) as pieces:
+        async with aclosing(self._written(task, result.name, keep_furniture=keep_furniture)) as pieces:
             async for piece in pieces:
                 file.write(piece)
 
-    async def _fill_archive(self, task: Task, file: IO[bytes]) -> None:
+    async def _fill_archive(self, task: Task, file: IO[bytes], *, keep_furniture: bool) -> None:
         stem = Path(task.document.name).stem[:100] or "result"
         safe = "".join(letter if letter.isalnum() or letter in "-_. " else "_" for letter in stem).strip(" .")
         manifest = _Manifest(task, await unread_pages(task, self._store))
         with zipfile.ZipFile(file, "w") as archive:
             for writer in self._writers.values():
                 name = f"{safe or 'result'}{writer.extension}"
+                entry = manifest.entry(name, writer.media_type)
                 with archive.open(_member(task, name), "w", force_zip64=True) as member:
-                    await self._fill_member(task, writer.name, member, manifest.entry(name, writer.media_type))
+                    async with aclosing(self._written(task, writer.name, keep_furniture=keep_furniture)) as pieces:
+                        async for piece in pieces:
+                            await asyncio.to_thread(_pack, piece, member, entry)
             archive.writestr(_member(task, MANIFEST), manifest.text())
 
-    async def _fill_member(self, task: Task, name: str, member: IO[bytes], entry: "_Entry") -> None:
-        async with aclosing(self._written(task, name)) as pieces:
-            async for piece in pieces:
-                await asyncio.to_thread(_pack, piece, member, entry)
-
-    async def _written(self, task: Task, name: str) -> AsyncGenerator[bytes, None]:
-        async for piece in write_result(task, self._writers[name], store=self._store, results=self._results):
+    async def _written(self, task: Task, name: str, *, keep_furniture: bool) -> AsyncGenerator[bytes, None]:
+        pieces = write_result(
+            task, self._writers[name], store=self._store, results=self._results, keep_furniture=keep_furniture
+        )
+        async for piece in pieces:
             yield piece
 
     def _made(self, path: Path, done: asyncio.Task[None]) -> None:
@@ -153,10 +156,11 @@ class ResultFiles:
             done.exception()  # told to those who wait for it; nobody may be left
 
 
-def result_tag(task: Task, result: ResultFormat) -> str:
+def result_tag(task: Task, result: ResultFormat, *, keep_furniture: bool = False) -> str:
     """Identifies the content of a final task's result: with another tag, the bytes may differ."""
     ended = task.finished_at and task.finished_at.isoformat()
-    parts = (__version__, task.task_id, result.name, task.status, ended, task.pages_done, task.pages_failed)
+    counts = task.pages_done, task.pages_failed
+    parts = (__version__, task.task_id, result.name, task.status, ended, *counts, keep_furniture)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 

@@ -1,9 +1,10 @@
-"""Writes a task's result page by page, with at most one page in memory."""
+"""Writes a task's result page by page, with a few pages in memory: so many tell headers and footers apart."""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 
+from pagemill.domain.page.furniture import FurnitureFinder, without_furniture
 from pagemill.domain.page.page import Page
 from pagemill.domain.ports import ResultStore, TaskStore
 from pagemill.domain.task.results import ResultHeader, ResultWriter, UnreadPage, unread_page
@@ -15,7 +16,7 @@ _TOGETHER = 200
 
 
 async def write_result(
-    task: Task, writer: ResultWriter, *, store: TaskStore, results: ResultStore
+    task: Task, writer: ResultWriter, *, store: TaskStore, results: ResultStore, keep_furniture: bool = False
 ) -> AsyncIterator[bytes]:
     """Write finished pages, and name the unread ones in their places.
 
@@ -26,14 +27,46 @@ async def write_result(
         writer: The format.
         store: The task's pages.
         results: The finished pages.
+        keep_furniture: Also write headers, footers and page numbers in formats that leave them out.
     """
     unread = deque(await unread_pages(task, store))
+    pages = _Pages(writer, unread, keep_furniture=keep_furniture)
     yield writer.begin(_header(task))
     async for payload in results.results(task.task_id):
-        yield await asyncio.to_thread(_written, payload, unread, writer)
+        if piece := await asyncio.to_thread(pages.written, payload):
+            yield piece
+    while pages.has_left:
+        yield await asyncio.to_thread(pages.next_left)
     while unread:
         yield await asyncio.to_thread(_some_unread, unread, writer)
     yield writer.end()
+
+
+class _Pages:
+    """The pages on their way: each is written as soon as those after it tell what of it is furniture."""
+
+    def __init__(self, writer: ResultWriter, unread: deque[UnreadPage], *, keep_furniture: bool) -> None:
+        self._writer = writer
+        self._unread = unread
+        self._is_whole = keep_furniture or not writer.leaves_out_furniture
+        self._finder = FurnitureFinder()
+
+    def written(self, payload: bytes) -> bytes:
+        """Take the next page; return what can be written now."""
+        return b"".join(map(self._piece, self._finder.add(Page.from_json(payload))))
+
+    @property
+    def has_left(self) -> bool:
+        """Whether pages wait to be written."""
+        return self._finder.has_left
+
+    def next_left(self) -> bytes:
+        """After the last page came: the next one that waits."""
+        return self._piece(next(self._finder.rest()))
+
+    def _piece(self, page: Page) -> bytes:
+        shown = page if self._is_whole else without_furniture(page)
+        return b"".join([*_unread_before(page.number, self._unread, self._writer), self._writer.page(shown)])
 
 
 async def unread_pages(task: Task, store: TaskStore) -> list[UnreadPage]:
@@ -42,11 +75,6 @@ async def unread_pages(task: Task, store: TaskStore) -> list[UnreadPage]:
     if task.status.is_final:
         pages += await store.pages(task.task_id, state=PageState.CANCELLED)
     return [unread_page(page, task) for page in sorted(pages, key=lambda page: page.number)]
-
-
-def _written(payload: bytes, unread: deque[UnreadPage], writer: ResultWriter) -> bytes:
-    page = Page.from_json(payload)
-    return b"".join([*_unread_before(page.number, unread, writer), writer.page(page)])
 
 
 def _some_unread(unread: deque[UnreadPage], writer: ResultWriter) -> bytes:

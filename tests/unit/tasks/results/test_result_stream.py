@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.fixtures.stores import Stores, failed_page, new_task, read_page
+from tests.unit.domain.page.test_furniture import book, line
 
 from pagemill.documents.writers import ResultWriters
 from pagemill.domain.errors import TaskFailureReason
@@ -37,9 +38,11 @@ async def expired(stores: Stores) -> None:
     await SqlOverdueTasks(stores.database, stores.clock).expire(queue_timeout=None)
 
 
-async def written(stores: Stores, form: str) -> str:
+async def written(stores: Stores, form: str, *, keep_furniture: bool = False) -> str:
     task = await stores.tasks.get("a")
-    pieces = write_result(task, ResultWriters()[form], store=stores.tasks, results=stores.tasks)
+    pieces = write_result(
+        task, ResultWriters()[form], store=stores.tasks, results=stores.tasks, keep_furniture=keep_furniture
+    )
     return b"".join([piece async for piece in pieces]).decode()
 
 
@@ -74,3 +77,32 @@ async def test_a_page_that_waits_is_not_unread(stores: Stores) -> None:
     await stores.tasks.transition("a", TaskStatus.CANCELLED)
     await stores.queue.add_task(await stores.tasks.get("a"))
     assert await told(stores) == []
+
+
+async def with_headers(stores: Stores) -> None:
+    """A task of six pages with a header, all but the second read."""
+    pages = book(6, lambda number: [line("The Harbour in Winter", 400, 60), line(f"{number}", 490, 1330)])
+    await stores.queue.submit(new_task("a", pages=6))
+    await stores.queue.get_next_task(CPU)
+    lease = await stores.claim("a", limit=6)
+    read = [read_page(page.number, page.to_json()) for page in pages if page.number != 2]
+    await stores.pages.commit_pages(lease, read)
+    await stores.pages.fail_page(lease, failed_page(2), retry_in=None)
+
+
+@pytest.mark.parametrize("keep_furniture", [False, True])
+@pytest.mark.parametrize("form", [*ResultWriters()])
+async def test_text_and_markdown_leave_headers_out(stores: Stores, form: str, *, keep_furniture: bool) -> None:
+    await with_headers(stores)
+    text = await written(stores, form, keep_furniture=keep_furniture)
+    is_left_out = form in {"text", "markdown"} and not keep_furniture
+    assert text.count("The Harbour in Winter") == (0 if is_left_out else 5)
+    assert text.count("It went wrong.") == 1
+
+
+async def test_json_says_what_is_furniture_and_keeps_the_order(stores: Stores) -> None:
+    await with_headers(stores)
+    pages = json.loads(await written(stores, "json"))["pages"]
+    assert [page["number"] for page in pages] == [1, 2, 3, 4, 5, 6]
+    kinds = [[block["kind"] for block in page["blocks"]] for page in pages if page["status"] == "read"]
+    assert [(each[0], each[-1]) for each in kinds] == [("header", "page_number")] * 5

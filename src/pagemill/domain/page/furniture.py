@@ -1,0 +1,243 @@
+"""Headers, footers and page numbers: what repeats over pages and stands apart at their edges. Pure.
+
+```
+page ─▶ its outermost rows ─▶ compared with those of the pages around it ─▶ roles ─▶ blocks of their own
+```
+
+A document is never held as a whole: each page is decided as soon as the few pages after it are known. Letterheads and
+forms, which repeat many rows or large ones, stay what they are, and so do amounts, which differ from page to page.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import groupby
+
+from pagemill.domain.page.edges import EdgeRow, Edges, Piece, edges_of
+from pagemill.domain.page.geometry import enclosing_polygon
+from pagemill.domain.page.page import Block, BlockKind, Line, Page
+
+SPAN = 4
+"""Pages before a page, and after it, that it is compared with: two of each side where left and right pages differ."""
+
+ENOUGH = 2
+"""Pages around that have to say the same."""
+
+MOST_ROWS = 3
+"""Of a header or footer; where more rows repeat, it is a letterhead or a form."""
+
+LARGE = 1.3
+"""Times the writing of the page: larger rows are titles and letterheads."""
+
+LEAST_GAP = 0.8
+WIDER = 1.5
+MOST_GAP = 2.0
+"""A header stands at least `LEAST_GAP` heights of its writing from the text, `WIDER` times as far as rows from each
+other, though `MOST_GAP` is always far enough."""
+
+NEAR = 0.03
+"""Share of the page's height by which a header may move from page to page."""
+
+ALIKE = 0.85
+_SHORT = 6
+_NUMBERS = re.compile(r"(?<![^\W\d_])\d+(?![^\W\d_])|(?<=[\u3000-\u9fff])\d+|\d+(?=[\u3000-\u9fff])")
+"""Numbers by themselves or beside ideographs; a digit within a word is a misread letter."""
+
+FURNITURE = frozenset({BlockKind.HEADER, BlockKind.FOOTER, BlockKind.PAGE_NUMBER})
+"""What text and Markdown leave out unless it is asked for."""
+
+Roles = Mapping[int, BlockKind]
+"""Kinds of lines, by position among the page's lines."""
+
+
+class FurnitureFinder:
+    """Gives the headers, footers and page numbers of a document their kinds, page by page.
+
+    It holds at most `SPAN` + 1 pages. What comes out depends only on the pages and their order.
+    """
+
+    def __init__(self) -> None:
+        self._before: deque[Edges] = deque(maxlen=SPAN)
+        self._waiting: deque[tuple[Page, Edges]] = deque()
+
+    @property
+    def has_left(self) -> bool:
+        """Whether pages wait for those after them."""
+        return bool(self._waiting)
+
+    def add(self, page: Page) -> Iterator[Page]:
+        """Take the next page; yield those that are decided now."""
+        self._waiting.append((page, edges_of(page)))
+        if len(self._waiting) > SPAN:
+            yield self._decided()
+
+    def rest(self) -> Iterator[Page]:
+        """The pages that are left, after the last one came."""
+        while self._waiting:
+            yield self._decided()
+
+    def _decided(self) -> Page:
+        page, own = self._waiting.popleft()
+        around = [*self._before, *(edges for _, edges in self._waiting)]
+        self._before.append(own)
+        return with_roles(page, roles_of(own, around))
+
+
+def with_furniture(pages: Iterable[Page]) -> Iterator[Page]:
+    """The pages in their order, with the kinds of their headers, footers and page numbers."""
+    finder = FurnitureFinder()
+    for page in pages:
+        yield from finder.add(page)
+    yield from finder.rest()
+
+
+def without_furniture(page: Page) -> Page:
+    """The page without its headers, footers and page numbers."""
+    kept = tuple(block for block in page.blocks if block.kind not in FURNITURE)
+    return page if len(kept) == len(page.blocks) else page.model_copy(update={"blocks": kept})
+
+
+def roles_of(own: Edges, around: Sequence[Edges]) -> Roles:
+    """What the lines at a page's edges are, as the pages around it tell.
+
+    Args:
+        own: The page's.
+        around: Those of pages before and after it, in any order.
+    """
+    top = _furniture(own, own.top, [(edges.number - own.number, edges.top) for edges in around])
+    bottom = _furniture(own, own.bottom, [(edges.number - own.number, edges.bottom) for edges in around])
+    roles = _roles(top, BlockKind.HEADER) | _roles(bottom, BlockKind.FOOTER)
+    return roles if len(roles) < own.lines else {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A row of furniture; `numbers` are the positions of its page numbers."""
+
+    row: EdgeRow
+    numbers: frozenset[int]
+
+
+_Others = Sequence[tuple[int, Sequence[EdgeRow]]]
+"""How many pages on, and the rows at the same edge there."""
+
+
+def _roles(found: Iterable[_Found], kind: BlockKind) -> dict[int, BlockKind]:
+    return {
+        piece.line: BlockKind.PAGE_NUMBER if piece.line in one.numbers else kind
+        for one in found
+        for piece in one.row.pieces
+    }
+
+
+def _furniture(own: Edges, rows: Sequence[EdgeRow], others: _Others) -> list[_Found]:
+    """The rows that are furniture, from the edge inwards."""
+    found: list[_Found] = []
+    for row in rows:
+        numbers = _numbers(row, others)
+        if not _repeats(row, numbers, others):
+            break
+        found.append(_Found(row, numbers))
+    if len(found) > MOST_ROWS or any(each.row.size > LARGE * own.size for each in found):
+        return [each for each in found[:1] if _is_number(each) and each.row.is_at_edge]
+    while found and not (found[-1].row.is_at_edge and (_is_number(found[-1]) or _stands_apart(found[-1].row, own))):
+        found.pop()
+    return found
+
+
+def _is_number(found: _Found) -> bool:
+    return len(found.numbers) == len(found.row.pieces)
+
+
+def _stands_apart(row: EdgeRow, own: Edges) -> bool:
+    return row.gap >= min(MOST_GAP, max(LEAST_GAP, WIDER * own.gap))
+
+
+def _numbers(row: EdgeRow, others: _Others) -> frozenset[int]:
+    """Positions of the pieces that are page numbers: they go on from page to page, or say so and stand alone."""
+    if len(row.pieces) == 1 and row.pieces[0].is_explicit:
+        return frozenset({row.pieces[0].line})
+    least = min(ENOUGH, len(others))
+    return frozenset(
+        piece.line
+        for piece in row.pieces
+        if piece.number is not None and 0 < least <= _count(row, others, _goes_on_from(piece))
+    )
+
+
+_Test = Callable[[Piece, int], bool]
+"""Whether a piece so many pages on says the same."""
+
+
+def _count(row: EdgeRow, others: _Others, says_the_same: _Test) -> int:
+    """How many pages have a piece at the same height that says the same."""
+    return sum(
+        any(
+            says_the_same(piece, pages)
+            for other in rows
+            if abs(other.middle - row.middle) <= NEAR
+            for piece in other.pieces
+        )
+        for pages, rows in others
+    )
+
+
+def _goes_on_from(number: Piece) -> _Test:
+    return lambda piece, pages: (
+        piece.number is not None and number.number is not None and piece.number - number.number == pages
+    )
+
+
+def _repeats(row: EdgeRow, numbers: frozenset[int], others: _Others) -> bool:
+    """Whether a row is the same on other pages, or stands beside a number that goes on from page to page."""
+    if numbers and len(others) >= ENOUGH:
+        return True
+    least = ENOUGH if not numbers else len(others)
+    return all(piece.line in numbers or _count(row, others, _same_text_as(piece)) >= least for piece in row.pieces)
+
+
+def _same_text_as(own: Piece) -> _Test:
+    return lambda piece, pages: _is_same(own.text, piece.text, pages)
+
+
+def _is_same(own: str, other: str, pages: int) -> bool:
+    """Whether two texts are the same but for misread letters and numbers that count pages."""
+    if own == other:
+        return True
+    for before, after in zip(_NUMBERS.findall(own), _NUMBERS.findall(other), strict=False):
+        if before != after and int(after) - int(before) != pages:
+            return False
+    one, two = ("".join(_NUMBERS.sub("#", text).split()) for text in (own, other))
+    if one.count("#") != two.count("#") or min(len(one), len(two)) < _SHORT:
+        return one == two
+    return _likeness(one, two) >= ALIKE
+
+
+def _likeness(one: str, two: str) -> float:
+    matcher = SequenceMatcher(None, one, two, autojunk=False)
+    most = matcher.quick_ratio()
+    return most if most < ALIKE else matcher.ratio()
+
+
+def with_roles(page: Page, roles: Roles) -> Page:
+    """The page with these lines in blocks of their own, where they are in reading order."""
+    if not roles:
+        return page
+    blocks: list[Block] = []
+    first = 0
+    for block in page.blocks:
+        blocks += _parted(block, [roles.get(first + at) for at in range(len(block.lines))])
+        first += len(block.lines)
+    return page.model_copy(update={"blocks": tuple(blocks)})
+
+
+def _parted(block: Block, roles: Sequence[BlockKind | None]) -> Iterator[Block]:
+    """The block, split where lines of another kind begin."""
+    if not any(roles):
+        yield block
+        return
+    for kind, run in groupby(zip(roles, block.lines, strict=True), key=lambda each: each[0]):
+        lines: tuple[Line, ...] = tuple(line for _, line in run)
+        yield Block(lines=lines, polygon=enclosing_polygon(lines), kind=kind or block.kind)
