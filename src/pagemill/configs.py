@@ -105,7 +105,7 @@ def model_manager_config(
     """The model manager's."""
     return ModelManagerConfig(
         threads=threads(settings),
-        workers_per_key=max(services.values()),
+        workers_per_key=max(services.values()) + (settings.pool.spare_after_seconds is not None),
         readers=settings.pool.readers + settings.documents.max_inspections,
         idle_timeout=timedelta(seconds=settings.pool.idle_timeout_seconds),
         idle_timeouts={
@@ -129,10 +129,12 @@ def _worker_config(pool: PoolSettings) -> WorkerConfig:
 def pool_config(settings: Settings, services: Mapping[DeviceId, int]) -> PoolConfig:
     """The pool's."""
     inspection = timedelta(seconds=settings.documents.inspect_timeout_seconds)
+    spare_s = settings.pool.spare_after_seconds
     return PoolConfig(
         services=services,
         readers=settings.pool.readers,
         services_total=settings.pool.services_total,
+        spare_after=None if spare_s is None else timedelta(seconds=spare_s),
         inspections=settings.documents.max_inspections,
         max_pages=settings.documents.max_pages,
         acquire_wait=timedelta(seconds=settings.pool.acquire_timeout_seconds),
@@ -147,6 +149,7 @@ def dispatcher_config(settings: Settings, services: Mapping[DeviceId, int]) -> D
     most = settings.pool.services_total or sum(lanes.values())
     return DispatcherConfig(
         capacity={lane: min(places, most) for lane, places in lanes.items()},
+        spare=() if settings.pool.spare_after_seconds is None else (str(CPU),),
         max_running=settings.tasks.max_running,
         limits=ChunkLimits(ocr=settings.tasks.pages_per_batch),
     )

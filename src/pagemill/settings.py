@@ -136,6 +136,10 @@ class PoolSettings(_Section):
     """Threads of one worker. auto: up to 4.
 
     One worker with 2 threads does as much as two workers with 1, in half the memory."""
+    spare_after_seconds: Seconds | None = 0.5
+    """How long a caller with nothing in progress waits for the workers of others on the CPU.
+
+    Then one more worker starts for it, if memory allows. So nobody's long pages keep others waiting. none: it waits."""
     readers: Count = 1
     """Workers without models that read text layers. `documents.max_inspections` counts those that inspect uploads."""
     services_total: Count | None = None

@@ -99,6 +99,8 @@ class PoolConfig:
         services: Places for services by device; other devices have none.
         readers: Places for services without an engine that read pages.
         services_total: Most services that read pages at the same time; None for the sum of their places.
+        spare_after: How long a caller that may use the spare place on the CPU first waits for a usual one; None: there
+            is no spare place.
         acquire_wait: Longest wait for a service if the caller sets no limit.
         inspections: Documents inspected at the same time, each by its own reader if memory allows.
         inspect_limit: Longest inspection of one upload, without the wait for a reader.
@@ -109,6 +111,7 @@ class PoolConfig:
     services: Mapping[DeviceId, int] = field(default_factory=lambda: {CPU: 2})
     readers: int = 1
     services_total: int | None = None
+    spare_after: timedelta | None = None
     acquire_wait: timedelta = timedelta(seconds=60)
     inspections: int = 4
     inspect_limit: timedelta = timedelta(seconds=20)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 
@@ -15,35 +15,12 @@ from pagemill.domain.reports.snapshot import LaneSnapshot, PoolSnapshot
 from pagemill.domain.work.engine_spec import EngineSpec, find_profile
 from pagemill.domain.work.recognition import EXPORT, INSPECT, READER, ModelSetKey
 from pagemill.pool.model_manager import ModelManager
+from pagemill.pool.places import Places, take_either
 from pagemill.pool.pool_config import PoolConfig
 from pagemill.pool.residents import Resident
 from pagemill.pool.service import OCRService
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class Places:
-    """The places of one kind. Callers get them in order of arrival."""
-
-    name: str
-    device: DeviceId
-    capacity: int
-    free: asyncio.Semaphore = field(init=False)
-    in_use: int = 0
-
-    def __post_init__(self) -> None:
-        self.free = asyncio.Semaphore(self.capacity)
-
-    async def take(self) -> None:
-        """Wait for a place."""
-        await self.free.acquire()
-        self.in_use += 1
-
-    def give_back(self) -> None:
-        """Give a place to the next caller."""
-        self.in_use -= 1
-        self.free.release()
 
 
 @dataclass(frozen=True)
@@ -59,7 +36,8 @@ class OCRServicePool:
 
     A service needs a place on its lane, and a use of a model set. Services that read pages (on the lane of a device or
     of the readers) also need one of the places in total. Inspecting and exporting have lanes of their own: they do not
-    wait for pages, and no snapshot shows them.
+    wait for pages, and no snapshot shows them. The CPU has one spare place, so that a caller with nothing in progress
+    does not wait long behind the pages of others.
     """
 
     def __init__(self, config: PoolConfig, specs: Mapping[str, EngineSpec], models: ModelManager) -> None:
@@ -70,7 +48,8 @@ class OCRServicePool:
         self._readers = Places(READER, CPU, config.readers)
         self._exporter = Places(f"{READER}/{EXPORT}", CPU, 1)
         self._inspectors = Places(f"{READER}/{INSPECT}", CPU, config.inspections)
-        everything = sum(config.services.values()) + config.readers
+        self._spare = Places(f"{CPU}/spare", CPU, 0 if config.spare_after is None else 1)
+        everything = sum(config.services.values()) + config.readers + self._spare.capacity
         self._total = Places("all", CPU, everything if config.services_total is None else config.services_total)
         self._held: dict[str, _Held] = {}
         self._numbers = count(1)
@@ -104,6 +83,7 @@ class OCRServicePool:
         structure: bool = False,
         wait: timedelta | None = None,
         fresh: bool = False,
+        may_use_spare: bool = False,
     ) -> OCRService:
         """See `ServicePool.acquire`.
 
@@ -116,7 +96,7 @@ class OCRServicePool:
         limit = self._config.acquire_wait if wait is None else wait
         try:
             async with asyncio.timeout(limit.total_seconds()):
-                return await self._acquire(key, lane, fresh=fresh)
+                return await self._acquire(key, lane, fresh=fresh, may_use_spare=may_use_spare)
         except TimeoutError as error:
             raise PoolExhausted(self._exhausted(key, lane, limit), in_use=lane.in_use, places=lane.capacity) from error
 
@@ -148,13 +128,13 @@ class OCRServicePool:
         )
         return PoolSnapshot(lanes, tuple(models), *self._models.unloaded, self._models.last_eviction)
 
-    async def _acquire(self, key: ModelSetKey, lane: Places, *, fresh: bool) -> OCRService:
-        places = (lane,) if lane in (self._inspectors, self._exporter) else (lane, self._total)
+    async def _acquire(self, key: ModelSetKey, lane: Places, *, fresh: bool, may_use_spare: bool) -> OCRService:
         with ExitStack() as kept:
             kept.callback(self._given_back.set)
-            for one in places:
-                await one.take()
-                kept.callback(one.give_back)
+            kept.callback((await self._place(lane, may_use_spare=may_use_spare)).give_back)
+            if lane not in (self._inspectors, self._exporter):
+                await self._total.take()
+                kept.callback(self._total.give_back)
             if self._draining:
                 raise PoolExhausted("The service is shutting down. Send the request again later.")
             resident = await self._models.acquire(key, fresh=fresh)
@@ -162,6 +142,12 @@ class OCRServicePool:
             service = OCRService(f"{resident.worker_id}/{next(self._numbers)}", resident, self._models.memory)
             self._held[service.service_instance_id] = _Held(resident, kept.pop_all())
             return service
+
+    async def _place(self, lane: Places, *, may_use_spare: bool) -> Places:
+        if may_use_spare and self._config.spare_after is not None and lane is self._lanes.get(CPU):
+            return await take_either(lane, self._spare, after=self._config.spare_after)
+        await lane.take()
+        return lane
 
     def _key(self, device: DeviceId, engine: str, profile: str, languages: Sequence[str]) -> ModelSetKey:
         if engine == READER:

@@ -161,9 +161,10 @@ class FakeServicePool:
         structure: bool = False,
         wait: timedelta | None = None,
         fresh: bool = False,
+        may_use_spare: bool = False,
     ) -> FakeService:
-        """See `ServicePool.acquire`. Every service is as good as fresh."""
-        del fresh
+        """See `ServicePool.acquire`. Every service is as good as fresh, and there are no spare places."""
+        del fresh, may_use_spare
         self._on_acquire()
         key = replace(self._key(device, engine, profile, languages), structure=structure)
         lane = READER if key.is_reader and not structure else device

@@ -60,10 +60,12 @@ class ServicePool(Protocol):
         structure: bool = False,
         wait: timedelta | None = None,
         fresh: bool = False,
+        may_use_spare: bool = False,
     ) -> Service:
         """Wait for a free place and a loaded model set; `fresh`: in a process that has not read anything yet.
 
         With `structure`, the model set also holds the structure models; a reader with them takes a place on its device.
+        With `may_use_spare`, a pool that has a spare place on the device gives it to a caller that waits for too long.
 
         Raises:
             PoolExhausted: No service became free within `wait` (None: the settings' limit).

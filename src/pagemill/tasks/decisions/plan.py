@@ -6,11 +6,14 @@ furthest behind, so it neither waits for the past of others nor gets credit for 
 
 The tasks of a caller share one weight: nine tasks of one caller together get as much as one task of another. The bound:
 at equal priority, callers with work never differ from equal shares by more than a chunk of each of their tasks.
+
+A caller with nothing in progress also goes in line for the spare place of a full lane, so that the long pages of others
+do not keep it waiting.
 """
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pagemill.domain.work.backlog import Backlog, PageKind
@@ -41,12 +44,18 @@ class ChunkLimits:
 
 @dataclass(frozen=True)
 class Assignment:
-    """Some pages of a kind, of one task, for one place in a lane; or one page, for the whole of it (`kind.alone`)."""
+    """Some pages of a kind, of one task, for one place in a lane; or one page, for the whole of it (`kind.alone`).
+
+    Attributes:
+        may_use_spare: Its caller has nothing else in progress in this lane.
+    """
 
     task_id: str
     kind: PageKind
     lane: str
     pages: int
+    caller: str = ""
+    may_use_spare: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,8 @@ def plan(
     free: Mapping[str, int],
     *,
     capacity: Mapping[str, int],
-    occupied: Collection[str] = (),
+    at_work: Mapping[str, Collection[str]] | None = None,
+    spare: Collection[str] = (),
     limits: ChunkLimits,
     virtual_times: Mapping[str, float],
 ) -> Plan:
@@ -80,32 +90,87 @@ def plan(
         backlogs: Running tasks with pages that can run now.
         free: Free places by lane.
         capacity: All places by lane; a long document is divided so that every place gets a part.
-        occupied: Lanes with a chunk in progress, even one that is about to end and has left its place.
+        at_work: By lane, the callers of all chunks in progress, even of one that is at its last page and has left its
+            place.
+        spare: Full lanes whose spare place is free.
         limits: Most pages of one chunk.
         virtual_times: The tasks' virtual times from the previous plan; tasks that no longer run drop out.
 
     Returns:
         Assignments in the order in which to start them.
     """
-    times = _admitted(backlogs, virtual_times)
-    tasks_of = Counter(backlog.caller for backlog in backlogs)
-    waiting = {backlog.task_id: backlog for backlog in backlogs}
-    assignments: list[Assignment] = []
+    filling = _Filling(backlogs, virtual_times, capacity=capacity, at_work=at_work or {}, limits=limits)
     for lane, places in free.items():
-        for place in range(places):
-            chosen = _furthest_behind(waiting.values(), lane, times)
-            if chosen is None:
+        for _ in range(places):
+            if not filling.fill(lane):
                 break
-            backlog, kind = chosen
-            if kind.alone and (place or lane in occupied):
-                break
-            assignment = _cut(backlog, kind, lane=lane, places=capacity[lane], limits=limits)
-            assignments.append(assignment)
-            waiting[backlog.task_id] = _without(backlog, assignment)
-            times[backlog.task_id] += assignment.pages * tasks_of[backlog.caller] / weight_of(backlog.priority)
-            if kind.alone:
-                break
-    return Plan(tuple(assignments), times)
+    for lane in spare:
+        filling.fill_spare(lane)
+    return Plan(tuple(filling.assignments), filling.times)
+
+
+class _Filling:
+    """A plan in the making."""
+
+    def __init__(
+        self,
+        backlogs: Sequence[Backlog],
+        virtual_times: Mapping[str, float],
+        *,
+        capacity: Mapping[str, int],
+        at_work: Mapping[str, Collection[str]],
+        limits: ChunkLimits,
+    ) -> None:
+        self.times = _admitted(backlogs, virtual_times)
+        self.assignments: list[Assignment] = []
+        self._waiting = {backlog.task_id: backlog for backlog in backlogs}
+        self._tasks_of = Counter(backlog.caller for backlog in backlogs)
+        self._at_work = {lane: set(callers) for lane, callers in at_work.items()}
+        self._solitary: set[str] = set()
+        self._capacity = capacity
+        self._limits = limits
+
+    def fill(self, lane: str) -> bool:
+        """Give a place to the task whose turn it is; returns whether any may have the next one."""
+        chosen = self._furthest_behind(lane)
+        if chosen is None or lane in self._solitary or (chosen[1].alone and self._at_work.get(lane)):
+            return False
+        self._assign(lane, *chosen)
+        return True
+
+    def fill_spare(self, lane: str) -> None:
+        """Put a caller in line that has nothing in progress there, unless a page has to have the lane to itself."""
+        first = self._furthest_behind(lane)
+        if first is None or first[1].alone or lane in self._solitary:
+            return
+        chosen = self._furthest_behind(lane, but=self._at_work.get(lane, ()))
+        if chosen is not None and not chosen[1].alone:
+            self._assign(lane, *chosen)
+
+    def _furthest_behind(self, lane: str, *, but: Collection[str] = ()) -> tuple[Backlog, PageKind] | None:
+        """The task whose turn it is, and the kind of its pages: pages that run alone come last in their task."""
+        candidates = (
+            (backlog, kind)
+            for backlog in self._waiting.values()
+            for kind, pages in backlog.waiting.items()
+            if pages > 0 and backlog.caller not in but and lane_of(kind, structure=backlog.structure) == lane
+        )
+        return min(
+            candidates,
+            key=lambda found: (self.times[found[0].task_id], found[0].sequence, found[1].alone),
+            default=None,
+        )
+
+    def _assign(self, lane: str, backlog: Backlog, kind: PageKind) -> None:
+        at_work = self._at_work.setdefault(lane, set())
+        pages = _cut(backlog, kind, places=self._capacity[lane], limits=self._limits)
+        is_new = backlog.caller not in at_work
+        self.assignments.append(Assignment(backlog.task_id, kind, lane, pages, backlog.caller, may_use_spare=is_new))
+        self._waiting[backlog.task_id] = _without(backlog, kind, pages)
+        self.times[backlog.task_id] += pages * self._tasks_of[backlog.caller] / weight_of(backlog.priority)
+        at_work.add(backlog.caller)
+        if kind.alone:
+            self._solitary.add(lane)
 
 
 def _admitted(backlogs: Sequence[Backlog], before: Mapping[str, float]) -> dict[str, float]:
@@ -114,29 +179,15 @@ def _admitted(backlogs: Sequence[Backlog], before: Mapping[str, float]) -> dict[
     return {backlog.task_id: before.get(backlog.task_id, start) for backlog in backlogs}
 
 
-def _furthest_behind(
-    waiting: Iterable[Backlog], lane: str, times: Mapping[str, float]
-) -> tuple[Backlog, PageKind] | None:
-    """The task whose turn it is in a lane, and the kind of its pages: pages that run alone come last in their task."""
-    candidates = (
-        (backlog, kind)
-        for backlog in waiting
-        for kind, pages in backlog.waiting.items()
-        if pages > 0 and lane_of(kind, structure=backlog.structure) == lane
-    )
-    return min(candidates, key=lambda found: (times[found[0].task_id], found[0].sequence, found[1].alone), default=None)
-
-
-def _cut(backlog: Backlog, kind: PageKind, *, lane: str, places: int, limits: ChunkLimits) -> Assignment:
+def _cut(backlog: Backlog, kind: PageKind, *, places: int, limits: ChunkLimits) -> int:
+    """How many pages of that kind the next chunk takes."""
     if kind.alone:
-        return Assignment(backlog.task_id, kind, lane, 1)
+        return 1
     waiting = backlog.waiting[kind]
     fair_cut = math.ceil((waiting + backlog.leased) / places)
-    most = limits.of(kind.stage, structure=backlog.structure)
-    return Assignment(backlog.task_id, kind, lane, min(fair_cut, waiting, most))
+    return min(fair_cut, waiting, limits.of(kind.stage, structure=backlog.structure))
 
 
-def _without(backlog: Backlog, assignment: Assignment) -> Backlog:
-    left = backlog.waiting[assignment.kind] - assignment.pages
-    waiting = {**backlog.waiting, assignment.kind: left}
-    return replace(backlog, waiting=waiting, leased=backlog.leased + assignment.pages)
+def _without(backlog: Backlog, kind: PageKind, pages: int) -> Backlog:
+    waiting = {**backlog.waiting, kind: backlog.waiting[kind] - pages}
+    return replace(backlog, waiting=waiting, leased=backlog.leased + pages)

@@ -187,6 +187,7 @@ class ChunkRunner:
             structure=options.structure,
             wait=self._config.acquire_wait,
             fresh=self._params.footing(chunk.lease, chunk.device).fresh,
+            may_use_spare=chunk.assignment.may_use_spare,
         )
         try:
             await uninterrupted(self._handlers.on_task_resource_acquired(chunk.task_id, resource_of(service)))

@@ -36,12 +36,14 @@ class DispatcherConfig:
 
     Attributes:
         capacity: Places by lane: each device, and the readers.
+        spare: Lanes with a spare place, for a caller that has nothing in progress there.
         max_running: Most tasks that take turns with their pages.
         limits: Most pages of one chunk.
         interval: Longest time until it notices due retries, or the work of another server.
     """
 
     capacity: Mapping[str, int]
+    spare: Collection[str] = ()
     max_running: int = 64
     limits: ChunkLimits = field(default_factory=ChunkLimits)
     interval: timedelta = timedelta(milliseconds=500)
@@ -166,11 +168,16 @@ class Dispatcher:
         return has_open_pages
 
     def _plan(self, backlogs: Sequence[Backlog]) -> Sequence[Assignment]:
+        free = self._free()
+        at_work: defaultdict[str, set[str]] = defaultdict(set)
+        for work in self._working.values():
+            at_work[work.assignment.lane].add(work.assignment.caller)
         planned = plan(
             backlogs,
-            self._free(),
+            free,
             capacity=self._config.capacity,
-            occupied={work.assignment.lane for work in self._working.values()},
+            at_work=at_work,
+            spare=[lane for lane in self._config.spare if free.get(lane) == 0],
             limits=self._config.limits,
             virtual_times=self._virtual_times,
         )

@@ -103,15 +103,15 @@ def test_a_solitary_page_starts_only_when_its_device_is_empty_and_then_alone() -
     hungry, other = backlog("hungry", alone=2), backlog("other", ocr=50, sequence=1)
     times = {"hungry": 0.0, "other": 1.0}
 
-    def starts(free: int, *occupied: str) -> list[tuple[str, int, bool]]:
+    def starts(free: int, *callers: str) -> list[tuple[str, int, bool]]:
         planned = plan(
-            [hungry, other], {CPU: free}, capacity={CPU: 2}, occupied=occupied, limits=LIMITS, virtual_times=times
+            [hungry, other], {CPU: free}, capacity={CPU: 2}, at_work={CPU: callers}, limits=LIMITS, virtual_times=times
         )
         return [(a.task_id, a.pages, a.kind.alone) for a in planned.assignments]
 
     assert starts(free=2) == [("hungry", 1, True)]
-    assert starts(1, CPU) == []
-    assert starts(2, CPU) == [], "a chunk is at its last page"
+    assert starts(1, "") == []
+    assert starts(2, "") == [], "a chunk is at its last page"
 
 
 def test_a_solitary_page_waits_for_its_turn_and_its_task_s_other_pages_do_not_wait_for_it() -> None:
@@ -119,6 +119,55 @@ def test_a_solitary_page_waits_for_its_turn_and_its_task_s_other_pages_do_not_wa
     times = {"hungry": 0.0, "other": 0.5}
     planned = plan([hungry, other], {CPU: 2}, capacity={CPU: 2}, limits=LIMITS, virtual_times=times)
     assert [(a.task_id, a.kind.alone) for a in planned.assignments] == [("hungry", False), ("other", False)]
+
+
+def spare_of(*backlogs: Backlog, at_work: str, free: int = 0) -> list[tuple[str, bool]]:
+    """Who gets a place, and whether it may use the spare one, while a caller has work in a full lane."""
+    planned = plan(
+        backlogs,
+        {CPU: free},
+        capacity={CPU: 1},
+        at_work={CPU: {at_work}},
+        spare=() if free else (CPU,),
+        limits=LIMITS,
+        virtual_times={"ahead": 1.0, "behind": 0.0},
+    )
+    return [(a.task_id, a.may_use_spare) for a in planned.assignments]
+
+
+def test_a_caller_with_nothing_in_progress_goes_in_line_for_the_spare_place() -> None:
+    behind = backlog("behind", ocr=9, caller="busy")
+    ahead = backlog("ahead", ocr=9, caller="idle", sequence=1)
+    assert spare_of(behind, ahead, at_work="busy") == [("ahead", True)]
+    assert spare_of(behind, at_work="busy") == []
+    assert spare_of(ahead, at_work="busy", free=1) == [("ahead", True)], "it may have to wait for a last page"
+    assert spare_of(behind, at_work="busy", free=1) == [("behind", False)]
+
+
+def test_only_one_goes_in_line() -> None:
+    idle = [backlog(name, ocr=9, caller=name, sequence=number) for number, name in enumerate(("a", "b", "c"))]
+    assert spare_of(*idle, at_work="busy") == [("a", True)]
+
+
+def test_nothing_starts_beside_a_solitary_page_or_before_one_whose_turn_it_is() -> None:
+    hungry = backlog("behind", alone=1, caller="busy")
+    other = backlog("ahead", ocr=9, caller="idle", sequence=1)
+    assert spare_of(hungry, other, at_work="busy") == []
+    assert spare_of(backlog("ahead", alone=1, caller="idle"), at_work="busy") == []
+
+
+def test_a_page_in_the_spare_place_counts_for_its_task() -> None:
+    backlogs = [backlog("new", ocr=9, caller="idle")]
+    planned = plan(
+        backlogs,
+        {CPU: 0},
+        capacity={CPU: 1},
+        at_work={CPU: {"busy"}},
+        spare=(CPU,),
+        limits=LIMITS,
+        virtual_times={},
+    )
+    assert dict(planned.virtual_times) == {"new": 4.0}
 
 
 small = st.integers(0, 5)

@@ -197,3 +197,21 @@ async def test_a_task_for_a_device_that_is_not_there_waits(stores: Stores, tmp_p
     room.memory.limits.clear()
     await room.dispatcher.run_once()
     assert (await stores.tasks.get("a")).status is TaskStatus.QUEUED
+
+
+@pytest.mark.parametrize(
+    ("spare", "callers", "in_line"),
+    [((CPU,), "xyz", 2), ((CPU,), "xxx", 1), ((), "xyz", 1)],
+    ids=["of three callers two", "of one caller one", "without a spare place one"],
+)
+async def test_a_caller_with_nothing_in_progress_goes_in_line_for_the_spare_place(
+    spare: tuple[str, ...], callers: str, in_line: int, stores: Stores, tmp_path: Path
+) -> None:
+    room = Room(stores, tmp_path, script=Working(), spare=spare)
+    for name, caller in zip("abc", callers, strict=True):
+        await stores.queued(name, caller=caller)
+    for _ in range(3):
+        await room.dispatcher.run_once()
+    assert len(room.dispatcher.works()) == in_line
+    await room.dispatcher.stop()
+    await room.follower.stop()
