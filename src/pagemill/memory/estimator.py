@@ -88,7 +88,7 @@ def seeds_of(
         if key.is_reader:
             return _READER_SEED
         _, profile = find_profile(by_name, key.engine, key.profile)
-        return profile.seed.of_languages(len(key.languages))
+        return profile.seed_on(key.device).of_languages(len(key.languages))
 
     return seed
 

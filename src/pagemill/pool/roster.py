@@ -86,7 +86,7 @@ class Roster:
 
     def has_outgrown(self, resident: Resident, rss_bytes: int) -> bool:
         """Whether a worker that holds `rss_bytes` between two chunks must be replaced."""
-        kept = 0 if resident.key.is_reader else self.profile(resident.key).seed.kept
+        kept = 0 if resident.key.is_reader else self.profile(resident.key).seed_on(resident.key.device).kept
         return self._config.has_outgrown(resident.base_rss_bytes, rss_bytes, kept_bytes=kept)
 
     def enlist(self, key: ModelSetKey) -> Resident:

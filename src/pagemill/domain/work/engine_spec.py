@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pagemill.domain.errors import UnknownEngine
-from pagemill.domain.memory import MemorySeed
+from pagemill.domain.memory import CPU, DeviceId, MemorySeed
 from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.page import Page
 
@@ -22,6 +22,7 @@ class EngineProfile:
         loads_languages: Each choice of languages needs its own models; otherwise one model set reads all languages.
         default_languages: The languages to load for a task that names none, if languages have models of their own.
         unusable: Why it does not run here and what to do, one or two sentences; empty if it does.
+        cpu_seed: Its memory on the CPU, with the same batch size; None if `seed` holds there, too.
     """
 
     name: str
@@ -31,6 +32,11 @@ class EngineProfile:
     loads_languages: bool = False
     default_languages: tuple[str, ...] = ()
     unusable: str = ""
+    cpu_seed: MemorySeed | None = None
+
+    def seed_on(self, device: DeviceId) -> MemorySeed:
+        """Its memory on a device."""
+        return self.cpu_seed if device == CPU and self.cpu_seed is not None else self.seed
 
     @property
     def batch_size(self) -> int:

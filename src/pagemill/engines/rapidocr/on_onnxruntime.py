@@ -8,6 +8,7 @@ import numpy as np
 from onnxruntime import InferenceSession, RunOptions, SessionOptions, get_available_providers
 
 from pagemill.domain.errors import EngineFailed
+from pagemill.domain.memory import CPU
 from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.engines.allocator import give_large_blocks_back, share_one_heap
 from pagemill.engines.pixels import Pixels, normalised
@@ -24,12 +25,12 @@ def networks(files: ModelFiles, *, threads: int) -> Networks:
 
 
 def networks_on_cuda(config: EngineConfig) -> NetworksFactory:
-    """A function that loads both networks on the GPU of the configuration.
+    """A function that loads both networks on the device of the configuration: a GPU, or the CPU where that failed.
 
     Raises:
         DeviceUnavailable: This build of ONNX Runtime cannot use it.
     """
-    providers = cuda_providers(config, get_available_providers())
+    providers = [CPU_PROVIDER] if config.device == CPU else cuda_providers(config, get_available_providers())
 
     def load(files: ModelFiles, *, threads: int) -> Networks:
         return _networks(files, threads, providers, batch_size=CUDA_BATCH)

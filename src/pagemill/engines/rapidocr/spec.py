@@ -44,6 +44,11 @@ _CUDA_SEED = MemorySeed(
 """Not measured, because we had no GPU: CUDA's and cuDNN's libraries and context, both networks, and for a page two
 arenas at their default limit. Set high, because the guard ends a worker over its reservation; pages correct it."""
 
+_CUDA_ON_CPU_SEED = replace(
+    _ONNXRUNTIME_SEED, fixed=_ONNXRUNTIME_SEED.fixed + MemoryNeed(322 * MIB), batch_size=CUDA_BATCH
+)
+"""As on ONNX Runtime, and the most that runs of eight lines took beyond runs of one."""
+
 _TINY_LANGUAGES = (
     "zh", "en", "af", "az", "bs", "ca", "cs", "da", "de", "es", "et", "eu", "fi", "fr", "ga", "gl", "hr", "hu",
     "id", "is", "it", "ku", "la", "lb", "lt", "lv", "mi", "ms", "mt", "nl", "no", "oc", "pl", "pt", "qu", "rm", "ro",
@@ -65,8 +70,8 @@ def rapidocr_specs(options: Mapping[str, Options]) -> tuple[EngineSpec, ...]:
         else _spec(NAME, options, "load", runtime="onnxruntime", seed=_ONNXRUNTIME_SEED)
     )
     on_cuda = replace(
-        _spec(ON_CUDA, options, "load_on_cuda", runtime="onnxruntime", seed=_CUDA_SEED),
-        device_kinds=("cuda",),
+        _spec(ON_CUDA, options, "load_on_cuda", runtime="onnxruntime", seed=_CUDA_SEED, cpu_seed=_CUDA_ON_CPU_SEED),
+        device_kinds=("cuda", "cpu"),
         unusable="" if has_cuda() else f"{ON_CUDA} needs another build of ONNX Runtime. {REMEDY}",
     )
     on_onnxruntime = _spec(
@@ -105,14 +110,22 @@ def has_cuda() -> bool:
         return False
 
 
-def _spec(name: str, options: Mapping[str, Options], factory: str, *, runtime: str, seed: MemorySeed) -> EngineSpec:
+def _spec(
+    name: str,
+    options: Mapping[str, Options],
+    factory: str,
+    *,
+    runtime: str,
+    seed: MemorySeed,
+    cpu_seed: MemorySeed | None = None,
+) -> EngineSpec:
     missing = fast_models_missing(options.get(name, {}), engine=name)
     return EngineSpec(
         name=name,
         factory=f"pagemill.engines.rapidocr:{factory}",
         profiles=(
-            EngineProfile(name="accurate", languages=(*_TINY_LANGUAGES, "ja"), seed=seed),
-            EngineProfile(name=FAST, languages=_TINY_LANGUAGES, seed=seed, unusable=missing),
+            EngineProfile(name="accurate", languages=(*_TINY_LANGUAGES, "ja"), seed=seed, cpu_seed=cpu_seed),
+            EngineProfile(name=FAST, languages=_TINY_LANGUAGES, seed=seed, cpu_seed=cpu_seed, unusable=missing),
         ),
         requires=("rapidocr", runtime, "cv2"),
         distribution="rapidocr",
