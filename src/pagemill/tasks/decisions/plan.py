@@ -7,8 +7,8 @@ furthest behind, so it neither waits for the past of others nor gets credit for 
 The tasks of a caller share one weight: nine tasks of one caller together get as much as one task of another. The bound:
 at equal priority, callers with work never differ from equal shares by more than a chunk of each of their tasks.
 
-A caller with nothing in progress also goes in line for the spare place of a full lane, so that the long pages of others
-do not keep it waiting.
+A caller with nothing in progress also goes in line for the spare place of a full lane if it has not had more than its
+share, so that the long pages of others do not keep it waiting.
 """
 
 import math
@@ -139,12 +139,12 @@ class _Filling:
         return True
 
     def fill_spare(self, lane: str) -> None:
-        """Put a caller in line that has nothing in progress there, unless a page has to have the lane to itself."""
+        """Put a caller in line that has nothing in progress there, and has not had more than its share."""
         first = self._furthest_behind(lane)
-        if first is None or first[1].alone or lane in self._solitary:
-            return
         chosen = self._furthest_behind(lane, but=self._at_work.get(lane, ()))
-        if chosen is not None and not chosen[1].alone:
+        if first is None or chosen is None or lane in self._solitary or first[1].alone or chosen[1].alone:
+            return
+        if self.times[chosen[0].task_id] <= self.times[first[0].task_id]:
             self._assign(lane, *chosen)
 
     def _furthest_behind(self, lane: str, *, but: Collection[str] = ()) -> tuple[Backlog, PageKind] | None:

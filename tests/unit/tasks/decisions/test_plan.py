@@ -136,12 +136,19 @@ def spare_of(*backlogs: Backlog, at_work: str, free: int = 0) -> list[tuple[str,
 
 
 def test_a_caller_with_nothing_in_progress_goes_in_line_for_the_spare_place() -> None:
-    behind = backlog("behind", ocr=9, caller="busy")
-    ahead = backlog("ahead", ocr=9, caller="idle", sequence=1)
-    assert spare_of(behind, ahead, at_work="busy") == [("ahead", True)]
-    assert spare_of(behind, at_work="busy") == []
-    assert spare_of(ahead, at_work="busy", free=1) == [("ahead", True)], "it may have to wait for a last page"
-    assert spare_of(behind, at_work="busy", free=1) == [("behind", False)]
+    idle, busy = backlog("behind", ocr=9, caller="idle", sequence=1), backlog("ahead", ocr=9, caller="busy")
+    new = backlog("new", ocr=9, caller="idle", sequence=2)
+    assert spare_of(busy, idle, at_work="busy") == [("behind", True)]
+    assert spare_of(busy, new, at_work="busy") == [("new", True)], "one that just came has not had its share"
+    assert spare_of(busy, at_work="busy") == []
+    assert spare_of(idle, at_work="busy", free=1) == [("behind", True)], "it may have to wait for a last page"
+    assert spare_of(busy, at_work="busy", free=1) == [("ahead", False)]
+
+
+def test_who_has_had_more_than_its_share_waits_for_its_turn() -> None:
+    """Else a low priority would get as much as a high one, chunk by chunk."""
+    idle, busy = backlog("ahead", ocr=9, caller="idle", sequence=1), backlog("behind", ocr=9, caller="busy")
+    assert spare_of(busy, idle, at_work="busy") == []
 
 
 def test_only_one_goes_in_line() -> None:
@@ -151,7 +158,7 @@ def test_only_one_goes_in_line() -> None:
 
 def test_nothing_starts_beside_a_solitary_page_or_before_one_whose_turn_it_is() -> None:
     hungry = backlog("behind", alone=1, caller="busy")
-    other = backlog("ahead", ocr=9, caller="idle", sequence=1)
+    other = backlog("new", ocr=9, caller="idle", sequence=1)
     assert spare_of(hungry, other, at_work="busy") == []
     assert spare_of(backlog("ahead", alone=1, caller="idle"), at_work="busy") == []
 
