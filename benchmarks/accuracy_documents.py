@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from benchmarks.samples import Sheet, compose, paragraphs, scanned
+from benchmarks.samples import Sheet, compose, paragraphs, scan_image
 from PIL import Image, ImageDraw
 
 A4 = (1654, 2339)
@@ -33,10 +33,10 @@ def documents() -> Iterator[TestDocument]:
     for name in ("letter", "report", "two columns", "invoice", "receipt", "small print"):
         yield _sample(_TITLES.get(name, name), name)
     yield _sample("Chinese and English", "chinese", languages=("zh", "en"))
-    yield _made("newspaper, four columns", A4, _newspaper)
-    yield _made("ruled table", A4, _ruled_table)
-    yield _made("form", A4, _form)
-    yield _made("long receipt, 700 x 9000", (700, 9000), _long_receipt)
+    yield _make_document("newspaper, four columns", A4, _newspaper)
+    yield _make_document("ruled table", A4, _ruled_table)
+    yield _make_document("form", A4, _form)
+    yield _make_document("long receipt, 700 x 9000", (700, 9000), _long_receipt)
     yield from _variants()
 
 
@@ -51,13 +51,13 @@ def _variants() -> Iterator[TestDocument]:
         return TestDocument(f"letter, {name}", image, letter.text)
 
     for degrees in (1, 2, 4, 8):
-        yield variant(f"{degrees} degrees askew", _askew(letter.image, degrees))
+        yield variant(f"{degrees} degrees askew", _turn_askew(letter.image, degrees))
     yield variant("upside down", letter.image.rotate(180))
     yield variant("on its side", letter.image.rotate(90, expand=True))
-    yield variant("photographed at an angle", _photographed(letter.image))
+    yield variant("photographed at an angle", _photograph(letter.image))
     yield variant("100 dpi", letter.image.resize((827, 1170), Image.Resampling.BOX))
     yield variant("faxed (black and white)", letter.image.convert("1", dither=Image.Dither.NONE).convert("L"))
-    yield variant("JPEG of quality 15", _squeezed(letter.image))
+    yield variant("JPEG of quality 15", _squeeze(letter.image))
     yield variant("white on black", Image.eval(letter.image, lambda level: 255 - level))
 
 
@@ -67,15 +67,15 @@ def _variants() -> Iterator[TestDocument]:
 def _sample(name: str, layout: str, *, languages: tuple[str, ...] = ("en",), scan: bool = True) -> TestDocument:
     chance = random.Random(_SEED)  # noqa: S311 - test pages, not secrets
     sheet = compose(layout, chance)
-    image = scanned(sheet.image, chance) if scan else sheet.image
+    image = scan_image(sheet.image, chance) if scan else sheet.image
     return TestDocument(name, image, "\n".join(sheet.lines), languages)
 
 
-def _made(name: str, size: tuple[int, int], write: Callable[[Sheet], None]) -> TestDocument:
+def _make_document(name: str, size: tuple[int, int], write: Callable[[Sheet], None]) -> TestDocument:
     chance = random.Random(_SEED)  # noqa: S311 - likewise
     sheet = Sheet(size, chance)
     write(sheet)
-    return TestDocument(name, scanned(sheet.image, chance), "\n".join(sheet.lines))
+    return TestDocument(name, scan_image(sheet.image, chance), "\n".join(sheet.lines))
 
 
 def _newspaper(sheet: Sheet) -> None:
@@ -123,11 +123,11 @@ def _long_receipt(sheet: Sheet) -> None:
 # --- what happens to paper -------------------------------------------------------------------------------------------
 
 
-def _askew(image: Image.Image, degrees: float) -> Image.Image:
+def _turn_askew(image: Image.Image, degrees: float) -> Image.Image:
     return image.rotate(degrees, resample=Image.Resampling.BICUBIC, expand=True, fillcolor=_PAPER)
 
 
-def _photographed(image: Image.Image) -> Image.Image:
+def _photograph(image: Image.Image) -> Image.Image:
     """From below and the left, on a dark table, with a shadow."""
     pixels = np.asarray(image)
     height, width = pixels.shape
@@ -139,6 +139,6 @@ def _photographed(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(soft, 0, 255).astype(np.uint8))
 
 
-def _squeezed(image: Image.Image) -> Image.Image:
+def _squeeze(image: Image.Image) -> Image.Image:
     _, data = cv2.imencode(".jpg", np.asarray(image), [cv2.IMWRITE_JPEG_QUALITY, 15])
     return Image.fromarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), dtype=np.uint8))

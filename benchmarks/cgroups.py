@@ -27,7 +27,7 @@ def temporary_cgroup(limit_bytes: int | None = None) -> Iterator[MemoryCgroup]:
         made.path.rmdir()
 
 
-def inside(cgroup: MemoryCgroup, command: Sequence[str]) -> list[str]:
+def join_command(cgroup: MemoryCgroup, command: Sequence[str]) -> list[str]:
     """The command as one that first joins the cgroup; it keeps its process number and its output."""
     shell = shutil.which("sh") or "/bin/sh"
     return [shell, "-c", f'echo $$ > "{cgroup.path}/cgroup.procs" && exec "$@"', "sh", *command]
@@ -49,13 +49,13 @@ def _make(limit_bytes: int | None) -> MemoryCgroup:
     for parent in locate(Path("/")):
         path = parent.path / f"pagemill-{uuid4().hex[:8]}"
         try:
-            return _limited(path, parent.version, limit_bytes)
+            return _make_limited(path, parent.version, limit_bytes)
         except OSError as error:
             failure = error
     raise failure
 
 
-def _limited(path: Path, version: int, limit_bytes: int | None) -> MemoryCgroup:
+def _make_limited(path: Path, version: int, limit_bytes: int | None) -> MemoryCgroup:
     path.mkdir()
     try:
         (path / _LIMIT[version]).write_text(str(limit_bytes) if limit_bytes is not None else _UNLIMITED[version])

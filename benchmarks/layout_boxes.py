@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from benchmarks.layout_kinds import composed
+from benchmarks.layout_kinds import compose_page
 from benchmarks.layouts import Composition, PlacedText
 from benchmarks.scoring import edit_distance
 
@@ -79,15 +79,15 @@ def _letter(number: int) -> str:
     return chr(0x10000 + number)
 
 
-def observed(seed: int) -> ObservedPage:
+def observe_page(seed: int) -> ObservedPage:
     """The page of a seed."""
-    name, page = composed(seed)
+    name, page = compose_page(seed)
     chance = random.Random(seed * 31 + 7)  # noqa: S311 - test pages, not secrets
     source = chance.choice(("text layer", "text layer", "engine", "engine", "engine, upright"))
     if source == "text layer":
         lines, numbers = _digital(page, chance)
     else:
-        lines, numbers = _recognised(page, chance, upright="upright" in source and name != "turned table")
+        lines, numbers = _recognise_page(page, chance, upright="upright" in source and name != "turned table")
     chance.shuffle(lines)
     return ObservedPage(f"{name}, {source}", seed, lines, numbers, page)
 
@@ -104,7 +104,7 @@ def _digital(page: Composition, chance: random.Random) -> tuple[list[Line], dict
     elif stored == "disorder":
         rows = [[number] for row in rows for number in row]
         chance.shuffle(rows)
-    placed = [(number, _placed(page.words[number])) for row in rows for number in row]
+    placed = [(number, _place_word(page.words[number])) for row in rows for number in row]
     lines = lines_of_words([word for _, word in placed])
     at = {(word.left, word.top, word.text): number for number, word in placed}
     numbers = {
@@ -115,15 +115,17 @@ def _digital(page: Composition, chance: random.Random) -> tuple[list[Line], dict
     return list(lines), numbers
 
 
-def _placed(word: PlacedText) -> PlacedWord:
+def _place_word(word: PlacedText) -> PlacedWord:
     high, low = word.base - ASCENT * word.size, word.base + DESCENT * word.size
     if word.turned:
         left, right = word.base - DESCENT * word.size, word.base + ASCENT * word.size
-        return PlacedWord(word.text, _fine(left), _fine(word.left), _fine(right), _fine(word.right), turns=1)
-    return PlacedWord(word.text, _fine(word.left), _fine(high), _fine(word.right), _fine(low))
+        return PlacedWord(
+            word.text, _round_fine(left), _round_fine(word.left), _round_fine(right), _round_fine(word.right), turns=1
+        )
+    return PlacedWord(word.text, _round_fine(word.left), _round_fine(high), _round_fine(word.right), _round_fine(low))
 
 
-def _fine(value: float) -> float:
+def _round_fine(value: float) -> float:
     return round(value * 100) / 100
 
 
@@ -163,24 +165,26 @@ class _Scan:
         return self.chance.gauss(0, share * size)
 
 
-def _recognised(page: Composition, chance: random.Random, *, upright: bool) -> tuple[list[Line], dict[Polygon, int]]:
+def _recognise_page(
+    page: Composition, chance: random.Random, *, upright: bool
+) -> tuple[list[Line], dict[Polygon, int]]:
     steepest = 2.0 if upright else 3.0
     angle = math.radians(chance.choice((0.0, chance.uniform(-1, 1), chance.uniform(-steepest, steepest))))
     scan = _Scan(page, chance, angle, chance.choice((0.0, 0.0, 0.0, chance.uniform(-12, 12))))
     noise, lines, numbers = chance.uniform(0.02, 0.14), [], {}
     parts = [part for row in page.rows for part in _parts(page, row, chance)]
-    for row in _fused(parts, page, chance):
+    for row in _fuse_rows(parts, page, chance):
         words = []
         for number in row:
-            polygon = _shaped(scan.quad([page.words[number]], noise), upright=upright)
+            polygon = _shape(scan.quad([page.words[number]], noise), upright=upright)
             words.append(Word(text=page.words[number].text, polygon=polygon, confidence=0.9))
             numbers[polygon] = number
-        polygon = _shaped(scan.quad([page.words[number] for number in row], noise), upright=upright)
+        polygon = _shape(scan.quad([page.words[number] for number in row], noise), upright=upright)
         lines.append(Line(text=" ".join(word.text for word in words), polygon=polygon, words=tuple(words)))
     return lines, numbers
 
 
-def _shaped(polygon: Polygon, *, upright: bool) -> Polygon:
+def _shape(polygon: Polygon, *, upright: bool) -> Polygon:
     if not upright:
         return polygon
     xs, ys = [x for x, _ in polygon], [y for _, y in polygon]
@@ -199,7 +203,7 @@ def _parts(page: Composition, row: list[int], chance: random.Random) -> Iterator
     yield part
 
 
-def _fused(rows: list[list[int]], page: Composition, chance: random.Random) -> list[list[int]]:
+def _fuse_rows(rows: list[list[int]], page: Composition, chance: random.Random) -> list[list[int]]:
     """It joins what stands close together, though it be of two columns."""
     rows = sorted(rows, key=lambda row: (page.words[row[0]].turned, page.words[row[0]].left))
     open_rows: list[list[int]] = []

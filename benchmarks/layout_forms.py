@@ -37,14 +37,14 @@ def letter(page: Composition) -> None:
     base = address(page, area.left, base, style, chance.randint(3, 5)) + 2 * style.leading
     page.begin()
     page.right(area.left + area.width, base, f"{chance.randint(1, 30)} November 2026", style.size)
-    page.alone(area.left, base + 2 * style.leading, phrase(chance, 3, 6), style.size)
+    page.write_alone(area.left, base + 2 * style.leading, phrase(chance, 3, 6), style.size)
     pen = Pen(page, [Frame(area.left, base + 3 * style.leading, area.width, area.bottom - 300)])
     for _ in range(chance.randint(2, 6)):
         paragraph(pen, prose(chance, chance.randint(20, 70)), style)
         pen.skip(style.leading * 0.8)
     end = (pen.base or area.bottom - 300) + 3 * style.leading
-    page.alone(area.left, end, "Yours sincerely", style.size)
-    page.alone(area.left, end + 3 * style.leading, phrase(chance, 2, 2), style.size)
+    page.write_alone(area.left, end, "Yours sincerely", style.size)
+    page.write_alone(area.left, end + 3 * style.leading, phrase(chance, 2, 2), style.size)
     if chance.random() < 0.5:
         for at in range(3):
             address(page, area.left + at * area.width / 3, page.height - 120, Style(15, 18), 4)
@@ -66,7 +66,7 @@ def invoice(page: Composition) -> None:
     bottom = cells(page, table, style, rows=chance.randint(4, 18), prices=True)
     base = bottom + 2 * style.leading
     for label in ("Net", "VAT", "Total"):
-        page.alone(right, base, label, size)
+        page.write_alone(right, base, label, size)
         page.right(area.left + area.width, base, amount(chance), size)
         base += style.leading
     pen = Pen(page, [Frame(area.left, base + style.leading, area.width, page.height - 40)])
@@ -80,22 +80,22 @@ def receipt(page: Composition) -> None:
     size, base = 24, 60.0
     for _ in range(chance.randint(2, 5)):
         page.begin()
-        page.centred(350, base, phrase(chance, 2, 3).upper(), size)
+        page.write_centred(350, base, phrase(chance, 2, 3).upper(), size)
         base += 36
     base = label_values(page, Frame(40, base + 20, 600, 0), Style(size, 36), chance.randint(1, 4), apart=0.35) + 40
     for _ in range(chance.randint(5, 22)):
-        page.alone(40, base, phrase(chance, 1, 3).upper()[:24], size)
+        page.write_alone(40, base, phrase(chance, 1, 3).upper()[:24], size)
         if chance.random() < 0.4:
             base += 34
-            page.alone(70, base, f"{chance.randint(1, 9)} X {amount(chance)}", size)
+            page.write_alone(70, base, f"{chance.randint(1, 9)} X {amount(chance)}", size)
         page.right(660, base, amount(chance), size)
         base += chance.uniform(32, 40)
     for label in ("SUBTOTAL", "TAX", "TOTAL", "CASH"):
-        page.alone(40, base + 20, label, size)
+        page.write_alone(40, base + 20, label, size)
         page.right(660, base + 20, amount(chance), size)
         base += 36
     page.begin()
-    page.centred(350, base + 40, "THANK YOU", size)
+    page.write_centred(350, base + 40, "THANK YOU", size)
 
 
 def form(page: Composition) -> None:
@@ -161,10 +161,10 @@ def turned_table(page: Composition) -> None:
         page.begin()
         for row in inner.rows:
             if row[0] in block:
-                page.put([_turned(inner.words[number], inner.height) for number in row])
-    page.alone(page.width / 2, page.height - 60, "17", 22)
+                page.put([_turn_word(inner.words[number], inner.height) for number in row])
+    page.write_alone(page.width / 2, page.height - 60, "17", 22)
 
 
-def _turned(word: PlacedText, height: float) -> PlacedText:
+def _turn_word(word: PlacedText, height: float) -> PlacedText:
     """`left` and `right` run down the page, `base` is counted from the right edge of the page."""
     return PlacedText(word.text, word.left, word.right, height - word.base, word.size, turned=1)

@@ -12,7 +12,7 @@ KINDS: dict[str, Callable[[Composition], None]] = {
     "newspaper": pages.newspaper,
     "magazine": pages.magazine,
     "book": pages.book,
-    "bands of columns": pages.mixed,
+    "bands of columns": pages.draw_mixed,
     "dictionary": pages.dictionary,
     "index": pages.index,
     "slide": pages.slides,
@@ -31,7 +31,7 @@ KINDS: dict[str, Callable[[Composition], None]] = {
 _WEIGHTS = {"paper": 4, "newspaper": 4, "magazine": 4, "bands of columns": 2, "report": 2}
 
 
-def composed(seed: int) -> tuple[str, Composition]:
+def compose_page(seed: int) -> tuple[str, Composition]:
     """The page of a seed, and its kind."""
     chance = random.Random(seed)  # noqa: S311 - test pages, not secrets
     name = chance.choice([kind for kind in KINDS for _ in range(_WEIGHTS.get(kind, 1))])

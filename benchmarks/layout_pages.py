@@ -18,7 +18,7 @@ from benchmarks.layout_parts import (
     inset,
     margins,
     picture,
-    poured,
+    pour,
 )
 from benchmarks.layouts import (
     Align,
@@ -48,7 +48,7 @@ def paper(page: Composition) -> None:
     between = max(gutter(page, style.size), style.size)
     frames = columns(page, Frame(area.left, top, area.width, bottom), 2, between, unequal=chance.random() < 0.15)
     frames = [_with_footnote(page, frame, style) for frame in frames]
-    poured(page, frames, style, fill=chance.uniform(0.75, 1.2))
+    pour(page, frames, style, fill=chance.uniform(0.75, 1.2))
 
 
 def _paper_title(page: Composition, area: Frame, style: Style) -> float:
@@ -56,7 +56,7 @@ def _paper_title(page: Composition, area: Frame, style: Style) -> float:
     middle, base = area.left + area.width / 2, area.top + size
     page.begin()
     for _ in range(chance.randint(1, 2)):
-        page.centred(middle, base, phrase(chance, 4, 7), size)
+        page.write_centred(middle, base, phrase(chance, 4, 7), size)
         base += size * 1.3
     base += style.leading
     count = chance.randint(1, 4)
@@ -64,10 +64,10 @@ def _paper_title(page: Composition, area: Frame, style: Style) -> float:
         x = area.left + area.width * (author + 0.5) / count
         page.begin()
         for row in range(3):
-            page.centred(x, base + row * style.leading, phrase(chance, 2, 3), style.size)
+            page.write_centred(x, base + row * style.leading, phrase(chance, 2, 3), style.size)
     base += 5 * style.leading
     if chance.random() < 0.6:
-        page.alone(middle - 60, base, "Abstract", style.size)
+        page.write_alone(middle - 60, base, "Abstract", style.size)
         frame = Frame(area.left + 80, base + style.leading / 2, area.width - 160, area.bottom)
         pen = Pen(page, [frame])
         paragraph(pen, prose(chance, chance.randint(50, 120)), style)
@@ -81,14 +81,14 @@ def chance_between(page: Composition, low: float, high: float) -> float:
 
 
 def _spanning_figure(page: Composition, area: Frame, style: Style) -> float:
-    with page.floating():
+    with page.float_together():
         base = area.top + page.chance.uniform(80, 400)
         if page.chance.random() < 0.4:
             _labels(page, Frame(area.left, area.top, area.width, base))
         frame = Frame(area.left, base + style.leading, area.width, area.bottom)
         pen = Pen(page, [frame])
         words = ["Figure", f"{page.chance.randint(1, 9)}.", *prose(page.chance, page.chance.randint(6, 40))]
-        paragraph(pen, words, style.smaller(0.9))
+        paragraph(pen, words, style.scale(0.9))
     return (pen.base or base) + 2 * style.leading
 
 
@@ -98,7 +98,7 @@ def _labels(page: Composition, area: Frame) -> None:
     while base < area.bottom - 20:
         for part in range(page.chance.randint(1, 3)):
             left = area.left + area.width * (part + page.chance.uniform(0.1, 0.5)) / 3
-            page.alone(left, base, phrase(page.chance, 1, 2), 17)
+            page.write_alone(left, base, phrase(page.chance, 1, 2), 17)
         base += page.chance.uniform(60, 120)
 
 
@@ -106,7 +106,7 @@ def _spanning_foot(page: Composition, area: Frame, style: Style) -> float:
     """A table or figure over the whole width, at the foot."""
     rows = page.chance.randint(3, 8)
     top = area.bottom - (rows + 3) * style.leading
-    with page.floating():
+    with page.float_together():
         page.text(area.left, top + style.leading, "Table 1. " + phrase(page.chance, 4, 9), style.size)
         cells(page, Frame(area.left, top + 1.5 * style.leading, area.width, area.bottom), style, rows=rows)
     return top - style.leading
@@ -115,9 +115,9 @@ def _spanning_foot(page: Composition, area: Frame, style: Style) -> float:
 def _with_footnote(page: Composition, frame: Frame, style: Style) -> Frame:
     if page.chance.random() < 0.75:
         return frame
-    small = style.smaller(0.82)
+    small = style.scale(0.82)
     top = frame.bottom - small.leading * page.chance.randint(2, 6)
-    with page.floating():
+    with page.float_together():
         pen = Pen(page, [Frame(frame.left, top, frame.width, frame.bottom)])
         paragraph(pen, [str(page.chance.randint(1, 20)), *prose(page.chance, 14)], small)
     return Frame(frame.left, frame.top, frame.width, top - 1.5 * style.leading)
@@ -132,7 +132,7 @@ def newspaper(page: Composition) -> None:
     top = area.top
     if chance.random() < 0.5:
         page.begin()
-        page.centred(area.left + area.width / 2, top, phrase(chance, 2, 4), 80)
+        page.write_centred(area.left + area.width / 2, top, phrase(chance, 2, 4), 80)
         top += 60
         head_row(page, Frame(area.left, top + 70, area.width, area.bottom))
         top += 60
@@ -173,7 +173,7 @@ def _article(page: Composition, grid: Sequence[Frame], style: Style) -> None:
     if len(grid) > 1 and chance.random() < 0.4:
         picture(page, frames, style)
     bottom = frames[0].bottom - chance.choice((0, 0, 0.2, 0.4)) * (frames[0].bottom - top)
-    poured(page, [Frame(f.left, f.top, f.width, bottom) for f in frames], style, fill=chance.uniform(0.9, 1.2))
+    pour(page, [Frame(f.left, f.top, f.width, bottom) for f in frames], style, fill=chance.uniform(0.9, 1.2))
 
 
 def magazine(page: Composition) -> None:
@@ -185,7 +185,7 @@ def magazine(page: Composition) -> None:
         top = heading(page, area, style.size * chance.uniform(2, 3.5)) + style.leading
     if chance.random() < 0.4:
         pen = Pen(page, [Frame(area.left, top, area.width * chance.uniform(0.6, 1), area.bottom)])
-        paragraph(pen, prose(chance, 30), style.smaller(1.35))
+        paragraph(pen, prose(chance, 30), style.scale(1.35))
         top = (pen.base or top) + 1.5 * style.leading
     count, between = chance.randint(2, 3), max(1.0, chance.uniform(0.8, 3)) * style.size
     whole = Frame(area.left, top, area.width, area.bottom)
@@ -196,15 +196,15 @@ def magazine(page: Composition) -> None:
         inset(page, frames, style)
     if chance.random() < 0.25 and count == 3:
         _sidebar(page, frames.pop(), style)
-    poured(page, frames, style, fill=chance.uniform(0.8, 1.2))
+    pour(page, frames, style, fill=chance.uniform(0.8, 1.2))
 
 
 def _sidebar(page: Composition, frame: Frame, style: Style) -> None:
     """A box in a column of its own."""
-    with page.floating():
+    with page.float_together():
         pen = Pen(page, [Frame(frame.left + 15, frame.top, frame.width - 20, frame.bottom)])
         small = Style(style.size * 0.9, style.leading * 0.9, Align.RAGGED)
-        paragraph(pen, phrase(page.chance, 2, 5).split(), small.smaller(1.3))
+        paragraph(pen, phrase(page.chance, 2, 5).split(), small.scale(1.3))
         for _ in range(page.chance.randint(1, 5)):
             pen.skip(small.leading * 0.6)
             paragraph(pen, prose(page.chance, 25), small)
@@ -222,19 +222,19 @@ def book(page: Composition) -> None:
         _margin_notes(page, note, frame, style)
         area = frame
     frame = _with_footnote(page, area, style)
-    poured(page, [frame], style, fill=chance.uniform(0.5, 1.2))
+    pour(page, [frame], style, fill=chance.uniform(0.5, 1.2))
 
 
 def _margin_notes(page: Composition, note: Frame, text: Frame, style: Style) -> None:
     at = text.top + page.chance.uniform(0, 300)
     while at < text.bottom - 300:
-        with page.floating():
+        with page.float_together():
             pen = Pen(page, [Frame(note.left, at, note.width, text.bottom)])
             paragraph(pen, prose(page.chance, 6), Style(style.size * 0.75, style.size * 0.9, Align.RAGGED))
         at = (pen.base or at) + page.chance.uniform(120, 700)
 
 
-def mixed(page: Composition) -> None:
+def draw_mixed(page: Composition) -> None:
     """Bands of one, two and three columns below each other."""
     chance, area, style = page.chance, margins(page), body_style(page, small=True)
     furniture(page, area)
@@ -246,7 +246,7 @@ def mixed(page: Composition) -> None:
         if chance.random() < 0.5:
             top = heading(page, Frame(area.left, top, area.width, bottom), style.size * 1.3)
         frames = columns(page, Frame(area.left, top, area.width, bottom), count, 1.3 * gutter(page, style.size))
-        poured(page, frames, style, fill=1.1, plain=True)
+        pour(page, frames, style, fill=1.1, plain=True)
         top = bottom + 2.2 * style.leading
 
 
@@ -278,7 +278,7 @@ def index(page: Composition) -> None:
             text = f"{phrase(chance, 1, 3)}, {chance.randint(1, 400)}"
             while length_of(text, size) > frame.width:
                 text = f"{phrase(chance, 1, 1)}, {chance.randint(1, 400)}"
-            page.alone(frame.left, top + row * 1.3 * size, text, size)
+            page.write_alone(frame.left, top + row * 1.3 * size, text, size)
 
 
 def slides(page: Composition) -> None:
@@ -304,7 +304,7 @@ def leaflet(page: Composition) -> None:
         text = Style(style.size, style.leading, align, hyphenates=False)
         for _ in range(chance.randint(2, 5)):
             pen.skip(chance.uniform(0.5, 4) * style.leading)
-            paragraph(pen, phrase(chance, 2, 5).split(), text.smaller(1.5))
+            paragraph(pen, phrase(chance, 2, 5).split(), text.scale(1.5))
             pen.skip(0.5 * style.leading)
             paragraph(pen, prose(chance, chance.randint(15, 60)), text)
 
@@ -332,6 +332,6 @@ def _choices(page: Composition, pen: Pen, style: Style) -> None:
         for column in range(across):
             letter = "ABCD"[row * across + column]
             left = place[0] + place[1] * column / across
-            page.alone(
+            page.write_alone(
                 left, place[2], f"{letter}. {page.chance.choice(('Order', 'Worker', 'Margin', '47'))}", style.size
             )

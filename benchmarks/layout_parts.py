@@ -21,7 +21,7 @@ def head_row(page: Composition, area: Frame) -> None:
     """A running head: something left, something right, or one of them."""
     base, size = area.top - page.chance.uniform(50, 80), 20
     left, right = page.chance.choice(((True, True), (True, False), (False, True)))
-    with page.floating():
+    with page.float_together():
         if left:
             page.text(area.left, base, phrase(page.chance, 1, 4), size)
         if right:
@@ -32,14 +32,14 @@ def footer_row(page: Composition, area: Frame) -> None:
     """A page number, perhaps with a line of text on the other side."""
     base, size, number = area.bottom + page.chance.uniform(45, 90), 20, str(page.chance.randint(1, 400))
     right = area.left + area.width
-    with page.floating():
+    with page.float_together():
         match page.chance.randint(0, 3):
             case 0:
                 page.text(area.left, base, number, size)
             case 1:
                 page.right(right, base, number, size)
             case 2:
-                page.centred(area.left + area.width / 2, base, number, size)
+                page.write_centred(area.left + area.width / 2, base, number, size)
             case _:
                 page.text(area.left, base, phrase(page.chance, 2, 6), size)
                 page.right(right, base, number, size)
@@ -52,7 +52,7 @@ def heading(page: Composition, area: Frame, size: float) -> float:
     return pen.base or area.top
 
 
-def poured(page: Composition, frames: Sequence[Frame], style: Style, *, fill: float, plain: bool = False) -> None:
+def pour(page: Composition, frames: Sequence[Frame], style: Style, *, fill: float, plain: bool = False) -> None:
     """Running text through columns, with heads, points, formulas and pictures on its way unless `plain`."""
     chance, pen = page.chance, Pen(page, frames)
     left = fill * sum(frame.bottom - frame.top for frame in frames)
@@ -92,7 +92,7 @@ def _formula(page: Composition, pen: Pen, style: Style) -> None:
         return
     left, width, base = place
     page.begin()
-    page.centred(left + width / 2, base, "f (x) = a + b", style.size)
+    page.write_centred(left + width / 2, base, "f (x) = a + b", style.size)
     page.right(left + width, base, f"({page.chance.randint(1, 20)})", style.size)
     pen.skip(0.6 * style.leading)
 
@@ -101,8 +101,8 @@ def _column_picture(page: Composition, pen: Pen, style: Style) -> None:
     """In one column, its caption below."""
     if not pen.is_fresh:
         pen.skip(page.chance.uniform(120, 330))
-    with page.floating():
-        paragraph(pen, ["Fig.", f"{page.chance.randint(1, 9)}:", *prose(page.chance, 8)], style.smaller(0.88))
+    with page.float_together():
+        paragraph(pen, ["Fig.", f"{page.chance.randint(1, 9)}:", *prose(page.chance, 8)], style.scale(0.88))
     pen.skip(style.leading)
 
 
@@ -112,8 +112,8 @@ def _column_table(page: Composition, pen: Pen, style: Style) -> None:
         return
     rows = page.chance.randint(3, 6)
     base = (pen.base or frame.top) + 1.6 * style.leading
-    small = style.smaller(0.85)
-    with page.floating():
+    small = style.scale(0.85)
+    with page.float_together():
         page.text(frame.left, base, f"Table {page.chance.randint(1, 9)}.", small.size)
         area = Frame(frame.left, base + 0.6 * style.leading, frame.width, frame.bottom)
         end = cells(page, area, small, rows=rows, most=3, tight=True)
@@ -180,11 +180,11 @@ def bullets(page: Composition, pen: Pen, style: Style, count: int, *, longest: i
         page.text(first[0] - indent, first[2], f"{item + 1}." if mark == "1." else mark, style.size)
         inside.base = first[2] - style.leading
         rest = prose(page.chance, 2)[: page.chance.randint(2, longest)]
-        _continued(page, inside, rest, style)
+        _write_rest(page, inside, rest, style)
         pen.at, pen.base = inside.at, inside.base
 
 
-def _continued(page: Composition, pen: Pen, words: Sequence[str], style: Style) -> None:
+def _write_rest(page: Composition, pen: Pen, words: Sequence[str], style: Style) -> None:
     """More of the paragraph that was begun."""
     before = len(page.flow) if page._target is None else len(page._target)  # noqa: SLF001
     paragraph(pen, words, Style(style.size, style.leading, Align.RAGGED, hyphenates=False))
@@ -205,7 +205,7 @@ def picture(page: Composition, frames: Sequence[Frame], style: Style) -> None:
         return
     left, right = frames[first].left, frames[last].left + frames[last].width
     top = frames[first].top + chance.choice((0.0, room * chance.random()))
-    with page.floating():
+    with page.float_together():
         pen = Pen(page, [Frame(left, top + height + 8, right - left, frames[first].bottom)])
         paragraph(pen, prose(chance, chance.randint(5, 18)), Style(style.size * 0.85, style.size, Align.RAGGED))
     end = (pen.base or top + height) + 1.1 * style.leading
@@ -224,7 +224,7 @@ def inset(page: Composition, frames: Sequence[Frame], style: Style) -> None:
     top = frame.top + (frame.bottom - frame.top) * chance.uniform(0.2, 0.6)
     if any(hole.top < top + 400 and hole.bottom > top for hole in page.holes):
         return
-    with page.floating():
+    with page.float_together():
         pen = Pen(page, [Frame(left + 0.8 * size, top + 0.5 * size, right - left - 1.6 * size, frame.bottom)])
         style = Style(size, 1.25 * size, Align.RAGGED, hyphenates=False)
         paragraph(pen, prose(chance, chance.randint(6, 12))[:14], style)
@@ -249,7 +249,7 @@ def label_values(page: Composition, area: Frame, style: Style, rows: int, *, apa
         while " " in label and length_of(label, style.size) > apart * area.width - style.size:
             label = label.split()[0]
         value = page.chance.choice((phrase(page.chance, 1, 2), str(page.chance.randint(10, 99999)), "12.05.2026"))
-        page.alone(area.left, base, label + colon, style.size)
+        page.write_alone(area.left, base, label + colon, style.size)
         page.text(area.left + apart * area.width, base, value, style.size)
     return area.top + (rows - 1) * style.leading
 

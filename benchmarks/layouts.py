@@ -51,7 +51,7 @@ class Style:
     hyphenates: bool = True
     capital: bool = False
 
-    def smaller(self, factor: float) -> "Style":
+    def scale(self, factor: float) -> "Style":
         """The same in another size."""
         return replace(self, size=self.size * factor, leading=self.leading * factor)
 
@@ -99,7 +99,7 @@ class Composition:
     _target: list[list[int]] | None = None
 
     @contextmanager
-    def floating(self) -> Iterator[None]:
+    def float_together(self) -> Iterator[None]:
         """What is set meanwhile is one float."""
         before, self._target = self._target, []
         yield
@@ -136,11 +136,11 @@ class Composition:
         """One row that ends at `right`."""
         self.text(right - length_of(text, size), base, text, size)
 
-    def centred(self, middle: float, base: float, text: str, size: float) -> None:
+    def write_centred(self, middle: float, base: float, text: str, size: float) -> None:
         """One row around `middle`."""
         self.text(middle - length_of(text, size) / 2, base, text, size)
 
-    def alone(self, left: float, base: float, text: str, size: float) -> None:
+    def write_alone(self, left: float, base: float, text: str, size: float) -> None:
         """One row that is a paragraph."""
         self.begin()
         self.text(left, base, text, size)
@@ -218,7 +218,7 @@ class Pen:
             if base > frame.bottom:
                 self.at, self.base = self.at + 1, None
                 continue
-            left, width = self._free(frame, base, leading)
+            left, width = self._find_free(frame, base, leading)
             if width > 0.4 * frame.width:
                 return left, width, base
         return None
@@ -233,7 +233,7 @@ class Pen:
         frame = self.frame
         return 0.0 if frame is None else frame.bottom - (frame.top if self.base is None else self.base)
 
-    def _free(self, frame: Frame, base: float, leading: float) -> tuple[float, float]:
+    def _find_free(self, frame: Frame, base: float, leading: float) -> tuple[float, float]:
         left, right = frame.left, frame.left + frame.width
         for hole in self.page.holes:
             if hole.top < base + 0.3 * leading and hole.bottom > base - leading:
@@ -257,13 +257,13 @@ def paragraph(pen: Pen, words: Sequence[str], style: Style) -> bool:
             pen.page.begin()
         before = pen.at, base
         indent = max(0.0, style.indent if is_first else -style.indent)
-        line, rest = _filled(rest, width - indent, style)
+        line, rest = _fill_line(rest, width - indent, style)
         _set(pen.page, line, (left + indent, width - indent, base), style, is_last=not rest)
         is_first = False
     return True
 
 
-def _filled(words: list[str], width: float, style: Style) -> tuple[list[str], list[str]]:
+def _fill_line(words: list[str], width: float, style: Style) -> tuple[list[str], list[str]]:
     """What fits on a line, and the rest."""
     used, count = width_of(words[0], style.size), 1
     while count < len(words):

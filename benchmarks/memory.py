@@ -63,7 +63,10 @@ def peak(options: Options, scratch: Path) -> None:
                 f"{run.completed:11}"
             )
         ratios.append(
-            (_less(old.peak_pss_bytes, new.peak_pss_bytes), _less(old.peak_cgroup_bytes, new.peak_cgroup_bytes))
+            (
+                _saved_share(old.peak_pss_bytes, new.peak_pss_bytes),
+                _saved_share(old.peak_cgroup_bytes, new.peak_cgroup_bytes),
+            )
         )
     for name, of_rounds in (("sum of PSS", [pss for pss, _ in ratios]), ("kernel", [kernel for _, kernel in ratios])):
         print(f"less by {name}: {', '.join(f'{share:.1%}' for share in of_rounds)} (target: 75 %)")
@@ -87,16 +90,16 @@ def flight(options: Options, scratch: Path) -> None:
         settings = _one_service(options.threads) | {"TASKS__PAGES_PER_BATCH": "1"}
         return run_pagemill(documents[:tasks], settings=settings, limit_bytes=limit)
 
-    old = _most("old way", old_way, range(options.least_tasks, options.most_tasks + 1))
+    old = _find_most("old way", old_way, range(options.least_tasks, options.most_tasks + 1))
     steps = sorted({min(4 * old * 2**step, options.most_tasks) for step in range(5)}) if old else [options.most_tasks]
-    new = _most("Pagemill", pagemill, steps)
+    new = _find_most("Pagemill", pagemill, steps)
     at_least = "at least " if new == options.most_tasks else ""
     print(
         f"old way {old}, Pagemill {at_least}{new}: {new / old if old else float('inf'):.1f} times as many (target: 4)"
     )
 
 
-def _most(name: str, run: Callable[[int], Run], steps: Sequence[int]) -> int:
+def _find_most(name: str, run: Callable[[int], Run], steps: Sequence[int]) -> int:
     most = 0
     for tasks in steps:
         result = run(tasks)
@@ -159,7 +162,7 @@ def _one_service(threads: int) -> dict[str, str]:
     return {"POOL__SERVICES_PER_DEVICE": "1", "POOL__THREADS_PER_SERVICE": str(threads)}
 
 
-def _less(before: int, after: int) -> float:
+def _saved_share(before: int, after: int) -> float:
     return 1 - after / before if before else 0.0
 
 

@@ -18,13 +18,13 @@ def make_documents(folder: Path, *, count: int, pages: int) -> list[Path]:
 
     Memory is that of a full page (the sheet is as large, its lines as wide); time is a quarter of it.
     """
-    return _save_all(folder, cycle([_sparse(sample.image) for sample in sample_pages(_LAYOUTS)]), count, pages)
+    return _save_all(folder, cycle([_make_sparse(sample.image) for sample in sample_pages(_LAYOUTS)]), count, pages)
 
 
 def varied_images(folder: Path, count: int, *, seed: int = 2026) -> Iterator[Path]:
     """Page images of very different sizes, one file each; every third with a full page of text."""
     for number, sample in enumerate(sample_pages(count, seed=seed)):
-        image = sample.image if number % 3 == 0 else _sparse(sample.image)
+        image = sample.image if number % 3 == 0 else _make_sparse(sample.image)
         scale = SCALES[number % len(SCALES)]
         path = folder / f"page-{number:03}.jpg"
         size = (round(image.width * scale), round(image.height * scale))
@@ -32,7 +32,7 @@ def varied_images(folder: Path, count: int, *, seed: int = 2026) -> Iterator[Pat
         yield path
 
 
-def _sparse(image: Image.Image) -> Image.Image:
+def _make_sparse(image: Image.Image) -> Image.Image:
     sheet = Image.new("RGB", image.size, _PAPER)
     sheet.paste(image.crop((0, 0, image.width, image.height // 4)))
     return sheet

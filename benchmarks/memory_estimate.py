@@ -58,18 +58,20 @@ class Read:
 
 def report(scratch: Path, *, folder: Path | None, engine: str, settings: Mapping[str, str]) -> None:
     """Read pages one by one on a fresh server, then hold what was reserved for each against what was taken."""
-    files = _shuffled(folder) if folder is not None else list(varied_images(scratch, MADE))
+    files = _shuffle_documents(folder) if folder is not None else list(varied_images(scratch, MADE))
     read = _read(files, engine, settings)
     later = read[LEARNED_FROM:]
     print(f"\nReserved for {len(read)} pages on {engine} ({folder or 'made by script'}), one by one, against peaks")
     print(f"{'':46}{'pages':>5}{'covered':>10}{'median over':>13}{'largest over':>14}{'worst under':>13}")
-    _print(f"first {LEARNED_FROM} (seeded)", [_over(page.reserved_bytes, page) for page in read[:LEARNED_FROM]])
-    _print(f"after {LEARNED_FROM}, still learning", [_over(page.reserved_bytes, page) for page in later])
-    _print(f"after {LEARNED_FROM}, learning stopped there", _stopped(engine, read))
+    _print(f"first {LEARNED_FROM} (seeded)", [_over_share(page.reserved_bytes, page) for page in read[:LEARNED_FROM]])
+    _print(f"after {LEARNED_FROM}, still learning", [_over_share(page.reserved_bytes, page) for page in later])
+    _print(f"after {LEARNED_FROM}, learning stopped there", _estimate_stopped(engine, read))
     orders = [random.Random(seed).sample(read, len(read)) for seed in range(ORDERS)]  # noqa: S311 (no secret)
-    _print(f"the same in {ORDERS} other orders", [share for order in orders for share in _stopped(engine, order)])
+    _print(
+        f"the same in {ORDERS} other orders", [share for order in orders for share in _estimate_stopped(engine, order)]
+    )
     alone = [replace(page, peak_bytes=page.own_bytes) for page in read]
-    _print("what earlier pages left in workers not counted", _stopped(engine, alone))
+    _print("what earlier pages left in workers not counted", _estimate_stopped(engine, alone))
     sizes, peaks = [page.pixels / 1e6 for page in read], [page.peak_bytes / MIB for page in read]
     print(
         f"pages of {min(sizes):.1f} to {max(sizes):.1f} megapixels, peaks of {min(peaks):.0f} to {max(peaks):.0f} MiB"
@@ -77,7 +79,7 @@ def report(scratch: Path, *, folder: Path | None, engine: str, settings: Mapping
     print("targets after 30 pages: covered 99 % of pages, median over 25 %")
 
 
-def _shuffled(folder: Path) -> list[Path]:
+def _shuffle_documents(folder: Path) -> list[Path]:
     """Its documents in an order that is always the same and says nothing: the first are to be as varied as the rest."""
     documents = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     return sorted(documents, key=lambda path: hashlib.sha256(path.name.encode()).digest())
@@ -94,10 +96,10 @@ def _read(files: Sequence[Path], engine: str, settings: Mapping[str, str]) -> li
                 if answer.status_code == 202:
                     follow(server, [answer.json()["task_id"]])
         with closing(sqlite3.connect(data / "pagemill.db")) as database:
-            return _recorded(database, engine)
+            return _read_recorded(database, engine)
 
 
-def _recorded(database: sqlite3.Connection, engine: str) -> list[Read]:
+def _read_recorded(database: sqlite3.Connection, engine: str) -> list[Read]:
     """Peaks and reservations by page; tasks with a page that failed are left out: which reservation was its is open."""
     pages = database.execute(_PAGES).fetchall()
     ((value,),) = database.execute(_LEARNED)
@@ -114,19 +116,19 @@ def _recorded(database: sqlite3.Connection, engine: str) -> list[Read]:
     ]
 
 
-def _stopped(engine: str, read: Sequence[Read]) -> list[float]:
+def _estimate_stopped(engine: str, read: Sequence[Read]) -> list[float]:
     """What an estimator that learned from the first pages only would have reserved in vain for each of the others."""
     key = ModelSetKey(engine, "accurate", (), CPU)
     estimator = LearningEstimator(seeds_of(engine_specs().values()))
     for page in read[:LEARNED_FROM]:
         estimator.observe(key, pixels=int(page.pixels), batch_size=None, peak=MemoryNeed(page.own_bytes))
     return [
-        _over(estimator.peak(key, pixels=int(page.pixels)).ram_bytes + page.left_bytes, page)
+        _over_share(estimator.peak(key, pixels=int(page.pixels)).ram_bytes + page.left_bytes, page)
         for page in read[LEARNED_FROM:]
     ]
 
 
-def _over(reserved_bytes: int, page: Read) -> float:
+def _over_share(reserved_bytes: int, page: Read) -> float:
     """Share of the peak that was reserved in vain; below zero where it was not covered."""
     return reserved_bytes / page.peak_bytes - 1
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cgroups import inside, peak_bytes, temporary_cgroup
+from benchmarks.cgroups import join_command, peak_bytes, temporary_cgroup
 from benchmarks.memory_meter import Meter
 from tests.fixtures.server import AS_INSTALLED, Server
 
@@ -57,7 +57,7 @@ def run_old_way(documents: Sequence[Path], *, threads_per_engine: int, limit_byt
     with _cgroup(limit_bytes) as cgroup:
         began = time.monotonic()
         process = subprocess.Popen(
-            _within(cgroup, [*command, *map(str, documents)]), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            _wrap_command(cgroup, [*command, *map(str, documents)]), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         with Meter(process.pid) as meter, process:
             output, _ = process.communicate(timeout=FINISH_WITHIN_S)
@@ -69,7 +69,7 @@ def run_old_way(documents: Sequence[Path], *, threads_per_engine: int, limit_byt
 
 def run_pagemill(documents: Sequence[Path], *, settings: Mapping[str, str], limit_bytes: int | None = None) -> Run:
     """A task for each document on a server of its own, all started at once when all are there."""
-    with _cgroup(limit_bytes) as cgroup, serving(settings, cgroup) as server, Meter(server.process.pid) as meter:
+    with _cgroup(limit_bytes) as cgroup, run_server(settings, cgroup) as server, Meter(server.process.pid) as meter:
         began = time.monotonic()
         ids = [server.api.submit(document, start="false") for document in documents]
         _start_at_once(server, ids)
@@ -88,9 +88,9 @@ def _start_at_once(server: Server, task_ids: Sequence[str]) -> None:
 
 
 @contextmanager
-def serving(settings: Mapping[str, str], cgroup: MemoryCgroup | None = None) -> Iterator[Server]:
+def run_server(settings: Mapping[str, str], cgroup: MemoryCgroup | None = None) -> Iterator[Server]:
     """A server of its own, on a data folder of its own."""
-    command = _within(cgroup, AS_INSTALLED)
+    command = _wrap_command(cgroup, AS_INSTALLED)
     with (
         tempfile.TemporaryDirectory(prefix="pagemill-bench-") as folder,
         Server(Path(folder) / "data", settings=settings, command=command) as server,
@@ -149,5 +149,5 @@ def _run(tasks: int, in_flight: int, completed: int, began: float, meter: Meter,
     )
 
 
-def _within(cgroup: MemoryCgroup | None, command: Sequence[str]) -> list[str]:
-    return inside(cgroup, command) if cgroup is not None else list(command)
+def _wrap_command(cgroup: MemoryCgroup | None, command: Sequence[str]) -> list[str]:
+    return join_command(cgroup, command) if cgroup is not None else list(command)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.memory_meter import look
-from benchmarks.memory_runs import follow, serving
+from benchmarks.memory_runs import follow, run_server
 from tests.fixtures.server import Server
 
 from pagemill.domain.memory import MIB
@@ -18,7 +18,7 @@ def report(documents: Sequence[Path], *, settings: Mapping[str, str]) -> None:
     """Run the same tasks some times on one server; print what it held at every rest."""
     print(f"\nMemory at rest, MiB (models are unloaded after {IDLE_TIMEOUT_S} s without work)")
     print(f"{'':34}{'workers':>9}{'sum of PSS':>12}{'anonymous':>11}{'change':>8}")
-    with serving({**settings, "POOL__IDLE_TIMEOUT_SECONDS": str(IDLE_TIMEOUT_S)}) as server:
+    with run_server({**settings, "POOL__IDLE_TIMEOUT_SECONDS": str(IDLE_TIMEOUT_S)}) as server:
         time.sleep(3)
         before = _print(server, "before the first task", before=None)
         for number in range(1, ROUNDS + 1):

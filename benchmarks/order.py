@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
 
-from benchmarks.layout_boxes import ObservedPage, observed
+from benchmarks.layout_boxes import ObservedPage, observe_page
 
 from pagemill.domain.page.page import Block, Line
 from pagemill.domain.page.reading_order import blocks_in_reading_order
@@ -108,7 +108,7 @@ def _order(lines: Sequence[Line], width_px: int, height_px: int) -> Sequence[Blo
 
 def report(revision: str = BEFORE, *, first: int = FIRST_UNSEEN, count: int = UNSEEN) -> str:
     """The whole part, as Markdown."""
-    pages = [observed(seed) for seed in range(first, first + count)]
+    pages = [observe_page(seed) for seed in range(first, first + count)]
     now, before = scores_now(pages), scores_at(revision, first, count)
     return f"{table(pages, before, now)}\n\n500 lines take {milliseconds_of_500_lines(pages):.0f} ms."
 
@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="only scores by seed")
     arguments = parser.parse_args()
     if arguments.json:
-        pages = [observed(seed) for seed in range(arguments.first, arguments.first + arguments.seeds)]
+        pages = [observe_page(seed) for seed in range(arguments.first, arguments.first + arguments.seeds)]
         print(json.dumps(scores_now(pages)))
         return
     print(report(arguments.against, first=arguments.first, count=arguments.seeds))

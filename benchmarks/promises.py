@@ -47,12 +47,12 @@ class Unsynced(Database):
         """As `Database`."""
         del durable
 
-        def lazily(connection: Connection) -> T:
+        def write_lazily(connection: Connection) -> T:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql(_LAZILY)
             return work(connection)
 
-        return await super().write(lazily, durable=False)
+        return await super().write(write_lazily, durable=False)
 
 
 async def measure(url: str, count: int) -> dict[str, tuple[float, float]]:

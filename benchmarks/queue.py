@@ -70,14 +70,14 @@ async def run_pagemill(url: str, new: list[NewTask]) -> Cost:
             for task in new:
                 await stores.queue.submit(task)
                 room.dispatcher.wake()
-            while await _unfinished(stores):  # noqa: ASYNC110 - it lies in the database
+            while await _has_unfinished(stores):  # noqa: ASYNC110 - it lies in the database
                 await asyncio.sleep(LOOK_SECONDS)
             cost = Cost(time.perf_counter() - started, time.process_time() - cpu)
             await room.follower.stop()
             return cost
 
 
-async def _unfinished(stores: Stores) -> bool:
+async def _has_unfinished(stores: Stores) -> bool:
     unfinished = select(tasks.c.task_id).where(tasks.c.resource_cleanup_completed.is_(False)).limit(1)
     return await stores.database.read(lambda connection: connection.execute(unfinished).first() is not None)
 
@@ -87,10 +87,10 @@ async def run_procrastinate(url: str, jobs: int) -> Cost:
     procrastinate = importlib.import_module("procrastinate")
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url))
 
-    async def nothing() -> None:
+    async def do_nothing() -> None:
         return None
 
-    task = app.task(name="nothing")(nothing)
+    task = app.task(name="nothing")(do_nothing)
     async with app.open_async():
         await app.schema_manager.apply_schema_async()
         started, cpu = time.perf_counter(), time.process_time()
@@ -130,13 +130,13 @@ class Places:
         self.postgres.drop("bench")
 
 
-def best(rounds: int, run: Callable[[], Awaitable[Cost]]) -> Cost:
+def run_best(rounds: int, run: Callable[[], Awaitable[Cost]]) -> Cost:
     """The quickest of some runs."""
 
-    async def once() -> Cost:
+    async def run_once() -> Cost:
         return await run()
 
-    return min((asyncio.run(once()) for _ in range(rounds)), key=lambda cost: cost.seconds)
+    return min((asyncio.run(run_once()) for _ in range(rounds)), key=lambda cost: cost.seconds)
 
 
 def main() -> None:
@@ -170,12 +170,12 @@ def _print_tasks(places: Places, count: int, rounds: int) -> None:
         with places.postgresql(migrated=False) as url:
             return await run_procrastinate(url, count)
 
-    add("Pagemill, SQLite", best(rounds, sqlite))
-    add("Pagemill, PostgreSQL", best(rounds, postgresql))
+    add("Pagemill, SQLite", run_best(rounds, sqlite))
+    add("Pagemill, PostgreSQL", run_best(rounds, postgresql))
     if importlib.util.find_spec("procrastinate") is None:
         table.add_row("Procrastinate, PostgreSQL", "skipped: not installed", "requirements-bench.txt")
     else:
-        add("Procrastinate, PostgreSQL", best(rounds, procrastinate))
+        add("Procrastinate, PostgreSQL", run_best(rounds, procrastinate))
     Console().print(table)
 
 
@@ -192,7 +192,7 @@ def _print_pages(places: Places, pages: int, rounds: int) -> None:
             return await run_pagemill(url, [new_task("long", pages=pages)])
 
     for name, run in (("SQLite", sqlite), ("PostgreSQL", postgresql)):
-        cost = best(rounds, run)
+        cost = run_best(rounds, run)
         each = cost.seconds / pages
         cpu_each = cost.cpu_seconds / pages
         share = f"{cpu_each / REAL_PAGE_SECONDS:.2%}"

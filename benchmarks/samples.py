@@ -153,7 +153,7 @@ def sample_pages(count: int, *, seed: int = 2026) -> Iterator[SamplePage]:
     chance = random.Random(seed)  # noqa: S311 - test pages, not secrets
     for number, name in enumerate(islice(cycle(_LAYOUTS), count), start=1):
         sheet = compose(name, chance)
-        yield SamplePage(f"{number:02} {name}", scanned(sheet.image, chance), "\n".join(sheet.lines))
+        yield SamplePage(f"{number:02} {name}", scan_image(sheet.image, chance), "\n".join(sheet.lines))
 
 
 def compose(layout: str, chance: random.Random) -> Sheet:
@@ -164,7 +164,7 @@ def compose(layout: str, chance: random.Random) -> Sheet:
     return sheet
 
 
-def scanned(image: Image.Image, chance: random.Random) -> Image.Image:
+def scan_image(image: Image.Image, chance: random.Random) -> Image.Image:
     """The image as a flatbed gives it: a little askew, soft and noisy."""
     askew = image.rotate(chance.uniform(-0.7, 0.7), resample=Image.Resampling.BICUBIC, fillcolor=_PAPER)
     soft = np.asarray(askew.filter(ImageFilter.GaussianBlur(0.6)), dtype=np.float32)

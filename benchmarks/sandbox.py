@@ -68,7 +68,7 @@ async def main() -> None:
         placements = {"free": LocalPlacement(), "confined": LocalPlacement(sandbox=Sandbox(folder / "data"))}
         table = Table("what", *KINDS, "more", title=f"Milliseconds of the processor, least of {rounds}")
         for what, work in works.items():
-            costs = await _measured(work, placements, rounds)
+            costs = await _measure_placements(work, placements, rounds)
             _add_rows(table, what, costs)
         Console().print(table)
 
@@ -84,7 +84,7 @@ def _works(folder: Path) -> Mapping[str, Work | None]:
     }
 
 
-async def _measured(work: Work, placements: Mapping[str, LocalPlacement], rounds: int) -> Mapping[str, Cost]:
+async def _measure_placements(work: Work, placements: Mapping[str, LocalPlacement], rounds: int) -> Mapping[str, Cost]:
     seen: dict[str, list[Cost]] = {kind: [] for kind in KINDS}
     for number in range(rounds + 1):
         for kind in KINDS if number % 2 else reversed(KINDS):
@@ -106,7 +106,7 @@ async def _one(work: Work, placement: LocalPlacement) -> Cost:
     await _read(process, work)
     read, asked = _cpu_ms(process.pid) - ready, (time.process_time() - began) * 1000
     await process.send(Stop())
-    await process.exited()
+    await process.wait_for_exit()
     process.close()
     return Cost(ready + launched, (read + asked) / work.pages)
 

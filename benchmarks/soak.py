@@ -41,7 +41,7 @@ from benchmarks.soak_samples import (
     Sample,
     milliseconds,
     processes_seen,
-    recorded,
+    read_recording,
     storage_seen,
 )
 from tests.fixtures.server import Server
@@ -131,7 +131,7 @@ class Soak:
             if (self.cycle + 1) % REST_AFTER == 0 or self._is_over():
                 await self._rest(callers[0])
             self.cycle += 1
-        leftovers = await self._left(callers[0])
+        leftovers = await self._find_leftovers(callers[0])
         sampling.cancel()
         with suppress(asyncio.CancelledError):
             await sampling
@@ -154,7 +154,7 @@ class Soak:
                 if self._is_over():
                     self._seats.release()
                     break
-                task = asyncio.create_task(self._seated(next(self._steps), step, next(callers)))
+                task = asyncio.create_task(self._serve_seat(next(self._steps), step, next(callers)))
                 under_way.add(task)
                 task.add_done_callback(under_way.discard)
         self._working_s += self._at_s - began
@@ -168,7 +168,7 @@ class Soak:
         self._resting.clear()
         await self._resting.wait()
 
-    async def _seated(self, number: int, step: Step, client: AsyncClient) -> None:
+    async def _serve_seat(self, number: int, step: Step, client: AsyncClient) -> None:
         documents = Documents(self._samples, seed=self.plan.seed, number=number)
         folder = self.out / "steps" / f"{number}-{step.__name__}"
         try:
@@ -197,7 +197,7 @@ class Soak:
         await asyncio.to_thread(self._book.look)
         self._base, self._working_s = self._book.total(), 0.0
 
-    async def _left(self, client: AsyncClient) -> list[str]:
+    async def _find_leftovers(self, client: AsyncClient) -> list[str]:
         """What should not be there any more."""
         left = []
         async with aclosing(client.tasks(at_once=200)) as tasks:
@@ -306,7 +306,7 @@ def main() -> None:
     if given.plot_only is None:
         _run(Plan(total_s=3600 * given.hours, load=given.load, seed=given.seed), given.out)
     recording = given.plot_only or given.out / RECORDING
-    passed = report(recorded(recording), plot=given.plot or recording.with_name("soak.svg"))
+    passed = report(read_recording(recording), plot=given.plot or recording.with_name("soak.svg"))
     sys.exit(not passed)
 
 

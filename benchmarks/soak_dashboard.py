@@ -33,19 +33,19 @@ Newest = Callable[[], str]
 async def dashboard(url: str, key: str, newest: Newest, *, look_s: float = _LOOK_S) -> AsyncIterator[str]:
     """Have it open for the time of an `async with` statement; gives what is used for it."""
     if CHROMIUM is None:
-        async with _going(_ask(url, key, newest)):
+        async with _run_beside(_ask(url, key, newest)):
             yield "its endpoints, without a browser"
         return
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
         page = await browser.new_page()
-        async with _going(_look_around(page, url, key, newest, look_s)):
+        async with _run_beside(_look_around(page, url, key, newest, look_s)):
             yield f"Chromium {browser.version}, headless"
         await browser.close()
 
 
 @asynccontextmanager
-async def _going(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+async def _run_beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     task = asyncio.create_task(work)
     try:
         yield

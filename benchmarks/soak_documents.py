@@ -67,7 +67,7 @@ class Documents:
         """A PDF that holds its text."""
         return digital_pdf(path, pages)
 
-    def mixed(self, path: Path, digital: int, scanned: int) -> Path:
+    def make_mixed(self, path: Path, digital: int, scanned: int) -> Path:
         """A PDF of which some pages hold their text and the others are scans."""
         typed, scan = path.with_suffix(".typed.pdf"), path.with_suffix(".scan.pdf")
         with (
@@ -84,7 +84,7 @@ class Documents:
 
     def slips(self, folder: Path, count: int) -> list[Path]:
         """So many tiny images, a few kilobytes each."""
-        return [make_scan(folder / f"slip-{self._next()}.png", [f"Slip {self._number}"]) for _ in range(count)]
+        return [make_scan(folder / f"slip-{self._next_number()}.png", [f"Slip {self._number}"]) for _ in range(count)]
 
     def junk(self, path: Path) -> Path:
         """Bytes that are no document."""
@@ -95,7 +95,7 @@ class Documents:
         return [self._strip(_SCALES[number % len(_SCALES)]) for number in range(count)]
 
     def _strip(self, scale: float) -> Image.Image:
-        page = self._samples[(self._number + self._next()) % len(self._samples)]
+        page = self._samples[(self._number + self._next_number()) % len(self._samples)]
         height = page.height // _STRIP
         strip = page.crop((0, height, page.width, 2 * height))
         side = scale * self._chance.uniform(1 - _WIGGLE, 1 + _WIGGLE)
@@ -103,6 +103,6 @@ class Documents:
         ImageDraw.Draw(strip).text((2, 2), f"{self._number} {self._made}", fill=0)
         return strip
 
-    def _next(self) -> int:
+    def _next_number(self) -> int:
         self._made += 1
         return self._made

@@ -70,7 +70,9 @@ class Caller:
         self.counts.newest = task.task_id
         return task
 
-    async def ended(self, task: TaskWire, expected: frozenset[TaskStatus] = GOOD, *, counted: bool = True) -> TaskWire:
+    async def wait_for_end(
+        self, task: TaskWire, expected: frozenset[TaskStatus] = GOOD, *, counted: bool = True
+    ) -> TaskWire:
         """Wait for its end and count it.
 
         Raises:
@@ -85,7 +87,7 @@ class Caller:
             raise Unexpected(f"{over.document.name} ({over.task_id}) ended as {over.status}: {reason}")
         return over
 
-    async def fetched(self, task: TaskWire, *formats: str) -> None:
+    async def fetch(self, task: TaskWire, *formats: str) -> None:
         """Download results.
 
         Raises:
@@ -111,10 +113,10 @@ class Caller:
 Step = Callable[[Caller], Awaitable[None]]
 
 
-async def typed(caller: Caller) -> None:
+async def send_typed(caller: Caller) -> None:
     """A digital document, its text fetched, as most tasks are."""
-    task = await caller.ended(await caller.send(caller.documents.digital(caller.folder / "typed.pdf", 4)))
-    await caller.fetched(task, "text", "json")
+    task = await caller.wait_for_end(await caller.send(caller.documents.digital(caller.folder / "typed.pdf", 4)))
+    await caller.fetch(task, "text", "json")
 
 
 async def long_typed(caller: Caller) -> None:
@@ -122,77 +124,79 @@ async def long_typed(caller: Caller) -> None:
     task = await caller.send(caller.documents.digital(caller.folder / "long.pdf", 40), priority=-5)
     async with aclosing(caller.client.read_pages(task)) as pages:
         seen = [page.number async for page in pages]
-    await caller.ended(task)
+    await caller.wait_for_end(task)
     if len(seen) != 40:
         raise Unexpected(f"Of 40 pages of {task.task_id}, {len(seen)} were handed over.")
 
 
-async def scanned(caller: Caller) -> None:
+async def send_scan(caller: Caller) -> None:
     """A scan, followed by its events, then as a searchable PDF."""
     task = await caller.send(caller.documents.scan(caller.folder / "scan.pdf", 5), labels={"step": "scanned"})
     async with aclosing(caller.client.follow(task)) as events:
         async for _ in events:
             pass
-    await caller.fetched(await caller.ended(task), "pdf", "hocr")
+    await caller.fetch(await caller.wait_for_end(task), "pdf", "hocr")
 
 
-async def photographed(caller: Caller) -> None:
+async def send_photo(caller: Caller) -> None:
     """An image, with a picture of its page."""
-    task = await caller.ended(await caller.send(caller.documents.image(caller.folder / "photo.jpg")))
+    task = await caller.wait_for_end(await caller.send(caller.documents.image(caller.folder / "photo.jpg")))
     await caller.client.image(task, 1)
-    await caller.fetched(task, "json", "markdown")
+    await caller.fetch(task, "json", "markdown")
 
 
 async def full_sheet(caller: Caller) -> None:
     """A page as large as they come from a scanner."""
-    task = await caller.ended(await caller.send(caller.documents.sheet(caller.folder / "sheet.png")))
-    await caller.fetched(task, "text")
+    task = await caller.wait_for_end(await caller.send(caller.documents.sheet(caller.folder / "sheet.png")))
+    await caller.fetch(task, "text")
 
 
-async def faxed(caller: Caller) -> None:
+async def send_fax(caller: Caller) -> None:
     """A TIFF of several frames."""
-    task = await caller.ended(await caller.send(caller.documents.tiff(caller.folder / "fax.tiff", 4)))
-    await caller.fetched(task, "alto", "zip")
+    task = await caller.wait_for_end(await caller.send(caller.documents.tiff(caller.folder / "fax.tiff", 4)))
+    await caller.fetch(task, "alto", "zip")
 
 
 async def of_both_kinds(caller: Caller) -> None:
     """A PDF whose pages are partly scans, at another resolution."""
-    document = caller.documents.mixed(caller.folder / "mixed.pdf", 3, 3)
-    task = await caller.ended(await caller.send(document, dpi=150, priority=10))
-    await caller.fetched(task, "pdf", "html")
+    document = caller.documents.make_mixed(caller.folder / "mixed.pdf", 3, 3)
+    task = await caller.wait_for_end(await caller.send(document, dpi=150, priority=10))
+    await caller.fetch(task, "pdf", "html")
 
 
 async def in_parts(caller: Caller) -> None:
     """Some pages of a scan, turned."""
     document = caller.documents.scan(caller.folder / "part.pdf", 5)
-    await caller.fetched(await caller.ended(await caller.send(document, pages="1,3-4", rotation=0)), "text")
+    await caller.fetch(await caller.wait_for_end(await caller.send(document, pages="1,3-4", rotation=0)), "text")
 
 
 async def by_tesseract(caller: Caller) -> None:
     """The other engine."""
     document = caller.documents.scan(caller.folder / "other.pdf", 2)
-    await caller.fetched(await caller.ended(await caller.send(document, engine="tesseract")), "text")
+    await caller.fetch(await caller.wait_for_end(await caller.send(document, engine="tesseract")), "text")
 
 
 async def by_onnx(caller: Caller) -> None:
     """The default engine on its other runtime."""
     document = caller.documents.scan(caller.folder / "runtime.pdf", 2)
-    await caller.fetched(await caller.ended(await caller.send(document, engine="rapidocr-onnx")), "hocr")
+    await caller.fetch(await caller.wait_for_end(await caller.send(document, engine="rapidocr-onnx")), "hocr")
 
 
 async def with_structure(caller: Caller) -> None:
     """Layout and tables, too."""
-    task = await caller.ended(await caller.send(caller.documents.sheet(caller.folder / "table.png"), structure=True))
-    await caller.fetched(task, "html", "csv")
+    task = await caller.wait_for_end(
+        await caller.send(caller.documents.sheet(caller.folder / "table.png"), structure=True)
+    )
+    await caller.fetch(task, "html", "csv")
 
 
-async def together(caller: Caller) -> None:
+async def send_together(caller: Caller) -> None:
     """A batch of small documents."""
     batch = await caller.client.submit_batch(caller.documents.slips(caller.folder, 6))
     await caller.client.wait_batch(batch, within=PATIENCE_S)
     tasks = [task async for task in caller.client.batch_tasks(batch)]
     for task in tasks:
-        await caller.ended(task)
+        await caller.wait_for_end(task)
     if len(tasks) != 6:
         raise Unexpected(f"Of 6 documents of batch {batch.batch_id}, {len(tasks)} made tasks.")
 
@@ -203,11 +207,11 @@ async def together_cancelled(caller: Caller) -> None:
     await caller.client.cancel_batch(batch)
     await caller.client.wait_batch(batch, within=PATIENCE_S)
     for task in [task async for task in caller.client.batch_tasks(batch)]:
-        await caller.ended(task, STOPPED)
+        await caller.wait_for_end(task, STOPPED)
     await caller.client.delete_batch(batch)
 
 
-async def cancelled(caller: Caller) -> None:
+async def send_cancelled(caller: Caller) -> None:
     """A task that is cancelled after its first page, then removed."""
     task = await _stopped_midway(caller, 8)
     await caller.count_pages(task)
@@ -219,15 +223,15 @@ async def cancelled_and_retried(caller: Caller) -> None:
     task = await _stopped_midway(caller, 5)
     if task.status is TaskStatus.CANCELLED:
         await caller.client.retry(task)
-        task = await caller.ended(task, counted=False)
+        task = await caller.wait_for_end(task, counted=False)
     await caller.count_pages(task)
-    await caller.fetched(task, "text")
+    await caller.fetch(task, "text")
 
 
 async def too_late(caller: Caller) -> None:
     """A task whose deadline comes before its end."""
     document = caller.documents.scan(caller.folder / "late.pdf", 8)
-    await caller.ended(await caller.send(document, deadline_seconds=0.5), LATE)
+    await caller.wait_for_end(await caller.send(document, deadline_seconds=0.5), LATE)
 
 
 async def started_later(caller: Caller) -> None:
@@ -236,7 +240,7 @@ async def started_later(caller: Caller) -> None:
     task = await caller.send(document, start=False, time_to_live_seconds=60)
     await caller.client.start(task)
     await caller.client.health(task)
-    await caller.ended(task)
+    await caller.wait_for_end(task)
     await caller.client.receipt(task)
 
 
@@ -247,11 +251,11 @@ async def sent_twice(caller: Caller) -> None:
     first, again = [await caller.client.submit(document, idempotency_key=key, cache="use") for _ in range(2)]
     if first.task_id != again.task_id:
         raise Unexpected(f"One key made two tasks: {first.task_id} and {again.task_id}.")
-    await caller.ended(first)
-    await caller.ended(await caller.send(document, cache="use"), counted=False)
+    await caller.wait_for_end(first)
+    await caller.wait_for_end(await caller.send(document, cache="use"), counted=False)
 
 
-async def refused(caller: Caller) -> None:
+async def send_refused(caller: Caller) -> None:
     """What is no document, and who has no key."""
     try:
         await caller.client.submit(caller.documents.junk(caller.folder / "junk.pdf"))
@@ -275,26 +279,26 @@ async def _stopped_midway(caller: Caller, pages: int) -> TaskWire:
                 break
     with suppress(NotInThatState):  # it is over already
         await caller.client.cancel(task)
-    return await caller.ended(task, STOPPED, counted=False)
+    return await caller.wait_for_end(task, STOPPED, counted=False)
 
 
 _ALWAYS: Mapping[Step, int] = {
-    typed: 4,
+    send_typed: 4,
     long_typed: 1,
-    scanned: 3,
-    photographed: 4,
+    send_scan: 3,
+    send_photo: 4,
     full_sheet: 1,
-    faxed: 2,
+    send_fax: 2,
     of_both_kinds: 2,
     in_parts: 1,
-    together: 2,
+    send_together: 2,
     together_cancelled: 1,
-    cancelled: 1,
+    send_cancelled: 1,
     cancelled_and_retried: 1,
     too_late: 1,
     started_later: 1,
     sent_twice: 1,
-    refused: 1,
+    send_refused: 1,
 }
 """How often a deck holds each step."""
 _WHERE_INSTALLED: Mapping[str, Step] = {"tesseract": by_tesseract, "rapidocr-onnx": by_onnx}

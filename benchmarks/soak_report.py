@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.memory_plot import Panel, Points, write_panels
 from benchmarks.soak_samples import SERVER, ProcessSeen, Recorded, Sample
-from benchmarks.soak_slopes import Judgement, Series, all_series, judge, page_costs, summed, worker_kinds
+from benchmarks.soak_slopes import Judgement, Series, all_series, judge, page_costs, sum_kind, worker_kinds
 
 _PANEL = 230
 _AROUND = (SERVER, "reader")
@@ -16,7 +16,7 @@ def report(run: Recorded, *, plot: Path) -> bool:
     judgements = judge_all(run)
     end = run.samples[-1]
     print(f"\nSoak at {run.head.commit}, seed {run.head.seed}, load {run.head.load} of a core")
-    print(f"{_counted(end)} in {end.at_s / 3600:.2f} h, {end.unloads} model sets unloaded")
+    print(f"{_describe_counts(end)} in {end.at_s / 3600:.2f} h, {end.unloads} model sets unloaded")
     print(f"dashboard: {run.head.dashboard}")
     print_table(judgements)
     troubles = [*(run.ending.complaints if run.ending else []), *(run.ending.leftovers if run.ending else [])]
@@ -81,12 +81,12 @@ def panels(samples: Sequence[Sample]) -> list[Panel]:
         "PSS": _of_server(lambda process: process.pss_mib),
         "anonymous": _of_server(lambda process: process.own_mib),
     }
-    costs = {series.name.removeprefix("CPU a page, "): _drawn(series) for series in page_costs(samples)}
+    costs = {series.name.removeprefix("CPU a page, "): _draw_points(series) for series in page_costs(samples)}
     around = {kind: points for kind, points in costs.items() if kind.startswith(_AROUND)}
     engines = {kind: points for kind, points in costs.items() if kind not in around}
     return [
         panel("Memory of the server", "MiB", _lines(samples, server)),
-        panel("Memory of its workers, by kind", "MiB", {kind: _held(samples, kind) for kind in kinds}),
+        panel("Memory of its workers, by kind", "MiB", {kind: _held_points(samples, kind) for kind in kinds}),
         panel("What the server holds", "number", _lines(samples, handles)),
         panel("Storage", "MiB", _lines(samples, storage)),
         panel("CPU time a recognised page, by engine", "ms", engines),
@@ -95,7 +95,7 @@ def panels(samples: Sequence[Sample]) -> list[Panel]:
     ]
 
 
-def _counted(end: Sample) -> str:
+def _describe_counts(end: Sample) -> str:
     tasks = ", ".join(f"{number} {status}" for status, number in sorted(end.tasks.items()))
     engines = {kind: number for kind, number in end.pages.items() if not kind.startswith(_AROUND)}
     recognised = ", ".join(f"{number} by {kind}" for kind, number in sorted(engines.items()))
@@ -112,9 +112,9 @@ def _lines(samples: Sequence[Sample], values: dict[str, Callable[[Sample], float
     return {name: [(sample.at_s / 60, value(sample)) for sample in samples] for name, value in values.items()}
 
 
-def _held(samples: Sequence[Sample], kind: str) -> Points:
-    return [(sample.at_s / 60, summed(sample, kind)) for sample in samples]
+def _held_points(samples: Sequence[Sample], kind: str) -> Points:
+    return [(sample.at_s / 60, sum_kind(sample, kind)) for sample in samples]
 
 
-def _drawn(series: Series) -> Points:
+def _draw_points(series: Series) -> Points:
     return [(point.at_s / 60, point.value) for point in series.points]

@@ -121,7 +121,7 @@ class Recorded:
     ending: Ending | None
 
 
-def recorded(path: Path) -> Recorded:
+def read_recording(path: Path) -> Recorded:
     """Read a recording, that of a run under way included."""
     lines = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
     last = lines[-1].startswith('{"complaints"') if lines else False
@@ -188,7 +188,7 @@ def processes_seen(server: int, book: CpuBook) -> tuple[list[ProcessSeen], int, 
     """The server first, then what is below it; how many children there are, and how many of them are zombies."""
     children = _children(server)
     alive = [child for child in children if not _is_zombie(child)]
-    seen = [_seen(psutil.Process(server), SERVER), *(_seen(child, book.kind_of(child)) for child in alive)]
+    seen = [_look_at(psutil.Process(server), SERVER), *(_look_at(child, book.kind_of(child)) for child in alive)]
     return [each for each in seen if each is not None], len(children), len(children) - len(alive)
 
 
@@ -197,7 +197,7 @@ def storage_seen(data: Path) -> dict[str, float]:
     database = data / "pagemill.db"
     return {
         "database_mib": _size(database) / _MIB,
-        "database_used_mib": _used(database) / _MIB,
+        "database_used_mib": _used_bytes(database) / _MIB,
         "wal_mib": _size(Path(f"{database}-wal")) / _MIB,
         "data_mib": sum(_size(Path(folder) / name) for folder, _, names in os.walk(data) for name in names) / _MIB,
     }
@@ -208,7 +208,7 @@ def milliseconds(began: float) -> float:
     return 1000 * (time.monotonic() - began)
 
 
-def _seen(process: psutil.Process, kind: str) -> ProcessSeen | None:
+def _look_at(process: psutil.Process, kind: str) -> ProcessSeen | None:
     probe = ProcessProbe()
     with suppress(psutil.Error, OSError):
         use, pss = probe.use(process.pid), probe.pss_bytes(process.pid)
@@ -244,7 +244,7 @@ def _size(path: Path) -> int:
     return 0
 
 
-def _used(database: Path) -> int:
+def _used_bytes(database: Path) -> int:
     """Bytes of a SQLite database in pages that are not free."""
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         size, count, free = (

@@ -101,7 +101,7 @@ def robust_slope(points: Sequence[Point]) -> float | None:
     for point in points:
         lives[point.life].append(point)
     each = max(2, _MOST_POINTS // len(lives)) if lives else 0
-    pairs = (pair for life in lives.values() for pair in combinations(_thinned(life, each), 2))
+    pairs = (pair for life in lives.values() for pair in combinations(_thin_out(life, each), 2))
     slopes = [_HOUR_S * (b.value - a.value) / (b.at_s - a.at_s) for a, b in pairs if b.at_s > a.at_s]
     return median(slopes) if slopes else None
 
@@ -143,7 +143,7 @@ def worker_kinds(samples: Sequence[Sample]) -> list[str]:
     return sorted(counted, key=lambda kind: -counted[kind])
 
 
-def summed(sample: Sample, kind: str) -> float:
+def sum_kind(sample: Sample, kind: str) -> float:
     """What all workers of a kind hold together, MiB."""
     return sum(process.own_mib for process in _workers(sample) if process.kind == kind)
 
@@ -162,7 +162,7 @@ def _of_storage(samples: Sequence[Sample]) -> Iterator[Series]:
     ):
         yield Series(name, "MiB", _of(samples, size), share=None if told else _SAW)
         if told:
-            each = [_each(sample, size(sample), then if of_most else sample.kept or 1) for sample, then in told]
+            each = [_share_each(sample, size(sample), then if of_most else sample.kept or 1) for sample, then in told]
             yield Series(f"{name}, a task", "KiB", each, share=_SAW)
 
 
@@ -178,7 +178,7 @@ def _data_mib(sample: Sample) -> float:
     return sample.data_mib
 
 
-def _each(sample: Sample, mib: float, tasks: int) -> Point:
+def _share_each(sample: Sample, mib: float, tasks: int) -> Point:
     return Point(sample.at_s, 1024 * mib / tasks)
 
 
@@ -245,7 +245,7 @@ def _workers(sample: Sample) -> Iterator[ProcessSeen]:
     return (process for process in sample.processes if process.kind not in (SERVER, STARTING))
 
 
-def _thinned(points: Sequence[Point], most: int) -> Sequence[Point]:
+def _thin_out(points: Sequence[Point], most: int) -> Sequence[Point]:
     """At most so many: medians of neighbours, so that no single sample counts."""
     size = -(-len(points) // most)
     groups = [points[start : start + size] for start in range(0, len(points), size)] if size > 1 else []

@@ -64,7 +64,7 @@ def _against_others(arguments: argparse.Namespace) -> list[Row]:
         ]
         runs = {contender: _median([done[contender] for done in rounds]) for contender in CONTENDERS}
         f1 = {name: 100 * fmean(page.word_f1 for page in scores_of(name, folder, truths)) for name in CONTENDERS}
-    return _compared(runs, f1, pages=len(truths))
+    return _compare(runs, f1, pages=len(truths))
 
 
 def _median(runs: list[Run]) -> Run:
@@ -75,7 +75,7 @@ def _median(runs: list[Run]) -> Run:
     )
 
 
-def _compared(runs: Mapping[str, Run], f1: Mapping[str, float], *, pages: int) -> list[Row]:
+def _compare(runs: Mapping[str, Run], f1: Mapping[str, float], *, pages: int) -> list[Row]:
     plain, bare, service = (runs[name] for name in (_PLAIN, _BARE, _SERVICE))
     faster, share = plain.seconds / service.seconds, bare.seconds / service.seconds
     again = plain.again_seconds / service.again_seconds

@@ -62,7 +62,7 @@ def _print(stats: pstats.Stats, pages: int) -> None:
     by_name: dict[str, float] = {}
     functions = stats.get_stats_profile().func_profiles
     for name, function in functions.items():
-        by_name[_plain(name)] = by_name.get(_plain(name), 0.0) + function.tottime
+        by_name[_plain_name(name)] = by_name.get(_plain_name(name), 0.0) + function.tottime
     total = sum(by_name.values())
     table = Table("part", "ms a page", "share", title=f"Where the time of {pages} pages goes")
     rest = total
@@ -75,7 +75,7 @@ def _print(stats: pstats.Stats, pages: int) -> None:
     Console().print(table)
 
 
-def _plain(name: str) -> str:
+def _plain_name(name: str) -> str:
     """`wait` of `<built-in method openvino._pyopenvino.wait>` and `resize` of `{resize}`."""
     return name.strip("{}<> ").split("'")[0].split(" of ")[0].split(" ")[-1].split(".")[-1]
 

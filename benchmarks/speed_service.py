@@ -42,8 +42,8 @@ async def measure(folder: Path, long_pages: int) -> dict[str, float]:
         figures["alone_s"] = await _read(application, short)
         figures["short_s_per_page"] = figures["alone_s"] / _SHORT
         figures["long_s_per_page"] = await _read(application, long) / long_pages
-        figures["behind_s"] = await _behind(application, long, short)
-        await _unloaded(application)
+        figures["behind_s"] = await _time_behind(application, long, short)
+        await _wait_until_unloaded(application)
         figures["cold_s"] = await _read(application, one)
     return figures
 
@@ -57,17 +57,17 @@ async def _of_digital_pages(application: Application, document: Path) -> dict[st
     return {"digital_pages_per_cpu_s": _DIGITAL / spent, "digital_models": len(models)}
 
 
-async def _behind(application: Application, long: Path, short: Path) -> float:
+async def _time_behind(application: Application, long: Path, short: Path) -> float:
     """Seconds for the short document, submitted behind the long one."""
     first = await application.submit_file(long, TaskOptions())
     seconds = await _read(application, short)
     with suppress(IllegalTransition):  # it may be over by now
         await application.manager.cancel_task(first.task_id)
-    await _finished(application, first)
+    await _wait_for_end(application, first)
     return seconds
 
 
-async def _unloaded(application: Application) -> None:
+async def _wait_until_unloaded(application: Application) -> None:
     for _ in range(600):
         if all(resident.key.is_reader for resident in application.pool.snapshot().model_sets):
             return
@@ -78,7 +78,7 @@ async def _unloaded(application: Application) -> None:
 async def _read(application: Application, document: Path) -> float:
     started = time.perf_counter()
     task = await application.submit_file(document, TaskOptions())
-    await _finished(application, task)
+    await _wait_for_end(application, task)
     seconds = time.perf_counter() - started
     status = (await application.reader.get_task(task.task_id)).status
     lost = (await application.reader.receipt(task.task_id)).workers_lost
@@ -87,7 +87,7 @@ async def _read(application: Application, document: Path) -> float:
     return seconds
 
 
-async def _finished(application: Application, task: Task) -> None:
+async def _wait_for_end(application: Application, task: Task) -> None:
     async for _ in application.reader.progress(task.task_id):
         pass
 

@@ -75,9 +75,9 @@ def _step(pdf: PdfFile, plain: pdfium.PdfDocument, number: int, taken: _Steps) -
     page = pdf.text_page(number, dpi=_DPI, mode=OcrMode.NEVER)
     if page is None:
         raise SystemExit("The document has a page without a text layer; name another with --document.")
-    words, lines = _placed(page), list(page.lines)
+    words, lines = _place_words(page), list(page.lines)
     frame = pdf.frame(number, width_px=page.width_px, height_px=page.height_px, rotation=page.rotation)
-    taken.opened.append(_cpu_ms(lambda: _opened(plain, number)))
+    taken.opened.append(_cpu_ms(lambda: _open_page(plain, number)))
     taken.words.append(_cpu_ms(lambda: read_text_layer(plain[number - 1], frame, drawn=1)))
     taken.lines.append(_cpu_ms(lambda: lines_of_words(words)))
     taken.blocks.append(
@@ -86,13 +86,13 @@ def _step(pdf: PdfFile, plain: pdfium.PdfDocument, number: int, taken: _Steps) -
     taken.json.append(_cpu_ms(page.to_json))
 
 
-def _opened(plain: pdfium.PdfDocument, number: int) -> None:
+def _open_page(plain: pdfium.PdfDocument, number: int) -> None:
     page = plain[number - 1]
     page.get_textpage().close()
     page.close()
 
 
-def _placed(page: Page) -> list[PlacedWord]:
+def _place_words(page: Page) -> list[PlacedWord]:
     bounds = [(word.text, Bounds.of(word.polygon)) for word in page.words]
     return [PlacedWord(text, at.left, at.top, at.right, at.bottom) for text, at in bounds]
 

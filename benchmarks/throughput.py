@@ -78,7 +78,7 @@ def lay_out(folder: Path, arguments: argparse.Namespace) -> dict[str, str]:
     (warm_up,) = sample_pages(1, seed=1)
     warm_up.image.save(folder / "warm-up.png")
     if arguments.folder is not None:
-        return _copied(arguments.folder, folder / "pages")
+        return _copy_source(arguments.folder, folder / "pages")
     truths = {}
     for page in sample_pages(arguments.pages):
         page.image.save(folder / "pages" / f"{page.name}.png")
@@ -86,7 +86,7 @@ def lay_out(folder: Path, arguments: argparse.Namespace) -> dict[str, str]:
     return truths
 
 
-def _copied(source: Path, target: Path) -> dict[str, str]:
+def _copy_source(source: Path, target: Path) -> dict[str, str]:
     truths = {}
     for image in sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGES):
         truth = image.with_suffix(".csv")
@@ -175,9 +175,9 @@ def _print(runs: dict[str, list[Run]], scores: dict[str, list[Score]]) -> None:
     table = Table(title=f"{pages} pages on {_cores()} cores")
     for heading in ("", "pages/s", "ratio", "again", "ratio", "peak MiB", "ratio", "word F1", "character errors"):
         table.add_column(heading, justify="left" if not heading else "right")
-    plain = _best(next(iter(runs.values())))
+    plain = _find_best(next(iter(runs.values())))
     for contender, done in runs.items():
-        best = _best(done)
+        best = _find_best(done)
         table.add_row(
             contender,
             f"{pages / best.seconds:.2f}",
@@ -192,7 +192,7 @@ def _print(runs: dict[str, list[Run]], scores: dict[str, list[Score]]) -> None:
     Console().print(table)
 
 
-def _best(runs: Sequence[Run]) -> Run:
+def _find_best(runs: Sequence[Run]) -> Run:
     return Run(
         min(run.seconds for run in runs),
         min(run.again_seconds for run in runs),

@@ -48,7 +48,7 @@ class Progress:
         self._lead = lead_pages
         self._changed = Condition(Lock())
 
-    def killed(self) -> None:
+    def note_kill(self) -> None:
         """One more kill is done."""
         with self._changed:
             self.kills += 1
@@ -63,10 +63,10 @@ class Progress:
     def want_work(self) -> None:
         """Have another document sent: there is too little work to disturb."""
         with self._changed:
-            self._lead = max(self._lead, round(self.sent_pages - self._due()) + 1)
+            self._lead = max(self._lead, round(self.sent_pages - self._pages_due()) + 1)
             self._changed.notify_all()
 
-    def ended(self, pages: int) -> None:
+    def note_end(self, pages: int) -> None:
         """A document is over."""
         with self._changed:
             self.ended_pages += pages
@@ -75,15 +75,15 @@ class Progress:
     def wait_to_send(self, pages: int) -> None:
         """Return when the next document may be sent."""
         with self._changed:
-            self._changed.wait_for(lambda: self.sent_pages <= self._due() + self._lead)
+            self._changed.wait_for(lambda: self.sent_pages <= self._pages_due() + self._lead)
             self.sent_pages += pages
 
     def wait_to_disturb(self, limit_s: float) -> bool:
         """Return once enough documents are over for another disturbance; False where that took too long."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.ended_pages >= self._due() - self._lead, timeout=limit_s)
+            return self._changed.wait_for(lambda: self.ended_pages >= self._pages_due() - self._lead, timeout=limit_s)
 
-    def _due(self) -> float:
+    def _pages_due(self) -> float:
         return self._pages * (self.kills / self._all_kills if self._all_kills else 1.0)
 
 
@@ -109,7 +109,7 @@ def send_all(
                         return done
                     progress.wait_to_send(document.pages)
                 done.append(_send(client, document, engines[number % len(engines)], patience_s))
-                progress.ended(document.pages)
+                progress.note_end(document.pages)
 
     with ThreadPoolExecutor(CLIENTS) as threads:
         return [sent for each in threads.map(work, range(CLIENTS)) for sent in each]

@@ -100,13 +100,15 @@ def prove(options: Options) -> list[str]:
         (folder / "documents").mkdir(parents=True)
         documents = make_documents(folder / "documents", pages=options.pages_each, seed=options.seed)
         engines = list(witnessed_engines(Settings()))
-        expected = _undisturbed(folder / "undisturbed", documents, engines)
-        runs = [_disturbed(folder / each, each, documents, engines, expected, options) for each in options.databases]
+        expected = _run_undisturbed(folder / "undisturbed", documents, engines)
+        runs = [
+            _run_disturbed(folder / each, each, documents, engines, expected, options) for each in options.databases
+        ]
     print_table(runs)
     return [f"{run.database}: {promise}" for run in runs for promise in run.broken]
 
 
-def _undisturbed(folder: Path, documents: Sequence[ChaosDocument], engines: Sequence[str]) -> Digests:
+def _run_undisturbed(folder: Path, documents: Sequence[ChaosDocument], engines: Sequence[str]) -> Digests:
     with undisturbed_server(folder) as supervisor:
         progress = Progress(pages=1, kills=0, lead_pages=sum(document.pages for document in documents))
         sent = send_all(supervisor.url, documents, engines=engines, progress=progress, patience_s=lambda: 1.0)
@@ -114,7 +116,7 @@ def _undisturbed(folder: Path, documents: Sequence[ChaosDocument], engines: Sequ
             return digests_of(client, sent)
 
 
-def _disturbed(
+def _run_disturbed(
     folder: Path,
     database: str,
     documents: Sequence[ChaosDocument],
@@ -170,7 +172,7 @@ def _send_and_disturb(
                 time.sleep(step.after_s)
                 disturber.take(step)
                 if step.kind in KILLS:
-                    progress.killed()
+                    progress.note_kill()
         finally:
             wake_all(supervisor)
             over_at.append(time.monotonic())

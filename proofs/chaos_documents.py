@@ -42,7 +42,7 @@ def _make(base: Path, *, most: int, chance: random.Random) -> ChaosDocument:
         return ChaosDocument(make_pdf(base.with_suffix(".pdf"), list(_digital(base.name, count))), count)
     if kind == "mixed":
         count = min(most, chance.randint(2, 8))
-        return ChaosDocument(make_pdf(base.with_suffix(".pdf"), list(_mixed(base.name, count))), count)
+        return ChaosDocument(make_pdf(base.with_suffix(".pdf"), list(_mix_pages(base.name, count))), count)
     count = min(most, chance.randint(1, 4))
     return ChaosDocument(_scan(base, ".pdf" if kind == "scan" else ".tiff", count, chance), count)
 
@@ -67,7 +67,7 @@ def _digital(name: str, count: int) -> Iterator[PdfPageSpec]:
         yield PdfPageSpec("".join(text_at(72, 700 - 20 * row, line) for row, line in enumerate(lines)))
 
 
-def _mixed(name: str, count: int) -> Iterator[PdfPageSpec]:
+def _mix_pages(name: str, count: int) -> Iterator[PdfPageSpec]:
     """Digital and scanned pages in turn."""
     for number, page in enumerate(_digital(name, count)):
         if number % 2 == 0:

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cgroups import inside, temporary_cgroup
+from benchmarks.cgroups import join_command, temporary_cgroup
 from proofs.chaos_plan import Kind
 from proofs.disturbing import DATABASE, Site
 from proofs.neighbour import Neighbour, neighbour
@@ -50,14 +50,14 @@ class Ground:
     @property
     def within(self) -> Sequence[str]:
         """A command that runs its arguments under the limit."""
-        return inside(self.cgroup, ()) if self.cgroup is not None else ()
+        return join_command(self.cgroup, ()) if self.cgroup is not None else ()
 
 
 @contextmanager
 def undisturbed_server(folder: Path) -> Iterator[Supervisor]:
     """A server that is left alone, on SQLite."""
     folder.mkdir()
-    with _supervised(folder, folder / "data", SETTINGS) as supervisor:
+    with _run_supervised(folder, folder / "data", SETTINGS) as supervisor:
         yield supervisor
 
 
@@ -75,7 +75,7 @@ def disturbed_site(folder: Path, database: str, *, limit_mib: int, volume_mib: i
         if postgres is not None:
             settings["DATABASE_URL"] = postgres.create(DATABASE)
         data = ground.volume.folder / "data"
-        supervisor = stack.enter_context(_supervised(folder, data, settings, within=ground.within))
+        supervisor = stack.enter_context(_run_supervised(folder, data, settings, within=ground.within))
         site = Site(
             supervisor=supervisor,
             journal=folder / "journal",
@@ -83,7 +83,7 @@ def disturbed_site(folder: Path, database: str, *, limit_mib: int, volume_mib: i
             postgres=postgres,
             neighbour=crowd,
             neighbour_mib=round(NEIGHBOUR_SHARE * limit_mib),
-            impossible=_impossible(ground, postgres, crowd),
+            impossible=_find_impossible(ground, postgres, crowd),
         )
         yield site, ground
 
@@ -97,7 +97,7 @@ def _ground(stack: ExitStack, folder: Path, *, limit_mib: int, volume_mib: int) 
     return Ground(folder, volume, cgroup, "", limit_mib)
 
 
-def _impossible(ground: Ground, postgres: PostgresServer | None, crowd: Neighbour | None) -> dict[Kind, str]:
+def _find_impossible(ground: Ground, postgres: PostgresServer | None, crowd: Neighbour | None) -> dict[Kind, str]:
     without: dict[Kind, str] = {}
     if ground.volume.why_not:
         without[Kind.DISK_FULL] = ground.volume.why_not
@@ -109,7 +109,7 @@ def _impossible(ground: Ground, postgres: PostgresServer | None, crowd: Neighbou
 
 
 @contextmanager
-def _supervised(
+def _run_supervised(
     folder: Path, data: Path, settings: Mapping[str, str], *, within: Sequence[str] = ()
 ) -> Iterator[Supervisor]:
     supervisor = Supervisor(

@@ -107,11 +107,11 @@ class Disturber:
         return any(each.since_s <= at_s <= each.until_s + RECOVERS_S for each in self.interruptions)
 
     def _kill_worker(self, step: Step) -> bool:
-        return self._signalled(self._worker_with_engine(step), signal.SIGKILL)
+        return self._send_signal(self._worker_with_engine(step), signal.SIGKILL)
 
     def _kill_reader(self, step: Step) -> bool:
         known = engine_workers(self._site.journal)
-        return self._signalled(self._chosen(step, lambda worker: worker.pid not in known), signal.SIGKILL)
+        return self._send_signal(self._choose(step, lambda worker: worker.pid not in known), signal.SIGKILL)
 
     def _kill_server(self, step: Step) -> bool:
         """Mostly the next step waits until it is up again; now and then it is disturbed while it starts."""
@@ -126,17 +126,17 @@ class Disturber:
         assert postgres is not None
         main = psutil.Process(int((postgres.folder / "data" / "postmaster.pid").read_text().split()[0]))
         backends = [each for each in main.children() if any(DATABASE in part for part in _words(each))]
-        return self._signalled(backends[int(step.chance * len(backends))] if backends else None, signal.SIGKILL)
+        return self._send_signal(backends[int(step.chance * len(backends))] if backends else None, signal.SIGKILL)
 
     def _stop_worker(self, step: Step) -> bool:
         worker = self._worker_with_engine(step)
-        stopped = self._signalled(worker, signal.SIGSTOP)
+        stopped = self._send_signal(worker, signal.SIGSTOP)
         time.sleep(min(step.lasts_s, 5.0))
-        self._signalled(worker, signal.SIGCONT)
+        self._send_signal(worker, signal.SIGCONT)
         return stopped
 
     def _hang_worker(self, step: Step) -> bool:
-        return self._signalled(self._worker_with_engine(step), signal.SIGSTOP)
+        return self._send_signal(self._worker_with_engine(step), signal.SIGSTOP)
 
     def _stop_server(self, step: Step) -> bool:
         stopped = self._site.supervisor.signal(signal.SIGSTOP)
@@ -168,9 +168,9 @@ class Disturber:
     def _worker_with_engine(self, step: Step) -> psutil.Process | None:
         """Mostly one that is at a page."""
         known = busy_workers if step.chance < BUSY_SHARE else engine_workers
-        return self._chosen(step, lambda worker: worker.pid in known(self._site.journal))
+        return self._choose(step, lambda worker: worker.pid in known(self._site.journal))
 
-    def _chosen(self, step: Step, is_wanted: Callable[[psutil.Process], bool]) -> psutil.Process | None:
+    def _choose(self, step: Step, is_wanted: Callable[[psutil.Process], bool]) -> psutil.Process | None:
         """One of the workers there are; where there is none, the first that comes soon."""
         for tick in range(round(TARGET_WITHIN_S / LOOK_S)):
             if found := sorted(filter(is_wanted, self._site.supervisor.workers()), key=lambda worker: worker.pid):
@@ -181,7 +181,7 @@ class Disturber:
         return None
 
     @staticmethod
-    def _signalled(process: psutil.Process | None, number: signal.Signals) -> bool:
+    def _send_signal(process: psutil.Process | None, number: signal.Signals) -> bool:
         with suppress(psutil.NoSuchProcess):
             if process is not None:
                 process.send_signal(number)

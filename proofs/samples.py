@@ -56,16 +56,16 @@ def prove(
     strangers: Sequence[Path], honest: Sequence[Path], *, at_once: int, within_s: float, longest_s: float
 ) -> list[str]:
     """Send the documents and print the tables; the promises that were broken, a sentence each."""
-    with tempfile.TemporaryDirectory(prefix="pagemill-samples-") as folder, _serving(Path(folder)) as server:
+    with tempfile.TemporaryDirectory(prefix="pagemill-samples-") as folder, _run_server(Path(folder)) as server:
         ours = Sender(server.url, "honest", within_s=within_s, longest_s=longest_s)
-        alone = _alone(ours, honest)
+        alone = _time_alone(ours, honest)
         before = own_memory_mib(server.process.pid)
-        with WorkerWatch(server.url, "honest") as watch, _repeating(ours, honest) as meanwhile:
+        with WorkerWatch(server.url, "honest") as watch, _send_repeatedly(ours, honest) as meanwhile:
             theirs = Sender(server.url, "strangers", within_s=within_s, longest_s=longest_s)
             with ThreadPoolExecutor(at_once) as threads:
                 fates = list(threads.map(theirs.send, strangers))
-        after = _settled(server.process.pid, before + GROWTH_MIB)
-        alone = {name: max(seconds, alone[name]) for name, seconds in _alone(ours, honest).items()}
+        after = _wait_until_low(server.process.pid, before + GROWTH_MIB)
+        alone = {name: max(seconds, alone[name]) for name, seconds in _time_alone(ours, honest).items()}
         late = [
             f"{fate.name} took {fate.seconds:.1f} s, alone {alone[fate.name]:.1f} s ({ours.story(fate)})."
             for fate in meanwhile
@@ -83,12 +83,12 @@ def prove(
 
 
 @contextmanager
-def _serving(folder: Path) -> Iterator[Server]:
+def _run_server(folder: Path) -> Iterator[Server]:
     with Server(folder / "data", settings=KEYS) as server:
         yield server
 
 
-def _alone(sender: Sender, documents: Sequence[Path]) -> dict[str, float]:
+def _time_alone(sender: Sender, documents: Sequence[Path]) -> dict[str, float]:
     """Seconds of each document on a server that has its models and nothing else to do."""
     for document in documents[:1]:
         sender.send(document)
@@ -96,7 +96,7 @@ def _alone(sender: Sender, documents: Sequence[Path]) -> dict[str, float]:
 
 
 @contextmanager
-def _repeating(sender: Sender, documents: Sequence[Path]) -> Iterator[list[Fate]]:
+def _send_repeatedly(sender: Sender, documents: Sequence[Path]) -> Iterator[list[Fate]]:
     """Send the documents again and again, until the `with` statement ends, and each at least once."""
     fates: list[Fate] = []
     over = Event()
@@ -116,7 +116,7 @@ def _repeating(sender: Sender, documents: Sequence[Path]) -> Iterator[list[Fate]
         thread.join()
 
 
-def _settled(pid: int, enough_mib: float) -> float:
+def _wait_until_low(pid: int, enough_mib: float) -> float:
     """The server's own memory, once it is that low or has had its time."""
     end = time.monotonic() + SETTLE_S
     while (held := own_memory_mib(pid)) > enough_mib and time.monotonic() < end:

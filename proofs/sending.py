@@ -75,13 +75,13 @@ class Sender:
         return ", ".join(f"+{at:.1f} {event.event_type}" for at, event in zip(seconds, events, strict=True))
 
     def _send(self, name: str, document: Path, began: float) -> Fate:
-        answer = self._posted(document, began)
+        answer = self._post(document, began)
         if answer.status_code != HTTPStatus.ACCEPTED:
-            return _refused(name, answer, time.monotonic() - began)
-        task = self._followed(TaskWire.model_validate_json(answer.content))
+            return _refused_fate(name, answer, time.monotonic() - began)
+        task = self._follow(TaskWire.model_validate_json(answer.content))
         return _fate(name, task, time.monotonic() - began)
 
-    def _followed(self, task: TaskWire) -> TaskWire:
+    def _follow(self, task: TaskWire) -> TaskWire:
         """The task once it is over, or once no page of it was finished for too long.
 
         One of so many pages that it goes on and on is cancelled, and has to end by that.
@@ -90,13 +90,13 @@ class Sender:
         settled = -1
         while not task.status.is_final and time.monotonic() - since < self._within_s:
             task = TaskWire.model_validate_json(self._http.get(f"/tasks/{task.task_id}", headers=PATIENCE).content)
-            if _settled(task) > settled and task.status is not TaskStatus.CANCELLING:
-                settled, since = _settled(task), time.monotonic()
+            if _count_settled(task) > settled and task.status is not TaskStatus.CANCELLING:
+                settled, since = _count_settled(task), time.monotonic()
             if time.monotonic() - began > self._longest_s and not task.status.is_final:
                 self._http.post(f"/tasks/{task.task_id}/cancel")
         return task
 
-    def _posted(self, document: Path, began: float) -> httpx.Response:
+    def _post(self, document: Path, began: float) -> httpx.Response:
         """The answer to the upload; "come back later" is heeded, for as long as a document has."""
         while True:
             with document.open("rb") as file:
@@ -106,7 +106,7 @@ class Sender:
             time.sleep(min(5.0, float(answer.headers["retry-after"])))
 
 
-def _refused(name: str, answer: httpx.Response, seconds: float) -> Fate:
+def _refused_fate(name: str, answer: httpx.Response, seconds: float) -> Fate:
     problem = answer.json()
     is_clear = 400 <= answer.status_code < 500 or answer.status_code == HTTPStatus.INSUFFICIENT_STORAGE
     complaint = "" if is_clear and problem.get("detail") else f"was answered {answer.status_code}: {answer.text[:200]}"
@@ -114,7 +114,7 @@ def _refused(name: str, answer: httpx.Response, seconds: float) -> Fate:
     return Fate(name, f"HTTP {answer.status_code}", seconds, reason=reason, complaint=complaint)
 
 
-def _settled(task: TaskWire) -> int:
+def _count_settled(task: TaskWire) -> int:
     return task.progress.pages_done + task.progress.pages_failed
 
 
@@ -122,11 +122,10 @@ def _fate(name: str, task: TaskWire, seconds: float) -> Fate:
     reason = f"{task.failure.reason}: {task.failure.message}" if task.failure else ""
     complaint = ""
     if task.status is TaskStatus.CANCELLED:
-        reason = f"cancelled after {_settled(task)} of {task.progress.pages_total} pages"
+        reason = f"cancelled after {_count_settled(task)} of {task.progress.pages_total} pages"
     elif not task.status.is_final:
-        complaint = (
-            f"did not end: {_settled(task)} of {task.progress.pages_total} pages are settled after {seconds:.0f} s"
-        )
+        settled = f"{_count_settled(task)} of {task.progress.pages_total}"
+        complaint = f"did not end: {settled} pages are settled after {seconds:.0f} s"
     elif task.progress.pages_done < task.progress.pages_total and not reason:
         complaint = "ended without a reason"
     peak, reserved = (task.receipt.peak_mb, task.receipt.reserved_mb) if task.receipt else (None, None)

@@ -56,15 +56,15 @@ def rapidocr(config: EngineConfig) -> Engine:
     """RapidOCR, watched."""
     from pagemill.engines.rapidocr import load
 
-    return _watched(load, config)
+    return _watch_engine(load, config)
 
 
 def tesseract(config: EngineConfig) -> Engine:
     """Tesseract, watched."""
     from pagemill.engines.tesseract import load
 
-    return _watched(load, config)
+    return _watch_engine(load, config)
 
 
-def _watched(load: EngineFactory, config: EngineConfig) -> Engine:
+def _watch_engine(load: EngineFactory, config: EngineConfig) -> Engine:
     return Witness(load(config), Path(str(config.options[JOURNAL_OPTION])))

@@ -86,14 +86,14 @@ def _body(media: str, content: Schema) -> str:
 
 def _response(status: str, response: Schema) -> str:
     forms = [
-        f"`{media}`{_named(each)}" for media, each in response.get("content", {}).items() if "problem" not in media
+        f"`{media}`{_name_of(each)}" for media, each in response.get("content", {}).items() if "problem" not in media
     ]
     told = response["description"].rstrip(".")
     shown = told if told != "Successful Response" else ""
     return f"| {status} | {'; '.join(filter(None, [shown, ', '.join(forms)])) or 'nothing'} |\n"
 
 
-def _named(content: Schema) -> str:
+def _name_of(content: Schema) -> str:
     kind = _kind(content["schema"])
     return f" {kind}" if kind.startswith("[") else ""
 

@@ -55,10 +55,10 @@ def _labels(metric: Metric) -> str:
             known = values.setdefault(label, [])
             if value not in known:
                 known.append(value)
-    return "<br>".join(f"`{label}`{_told(label, known)}" for label, known in values.items())
+    return "<br>".join(f"`{label}`{_describe_label(label, known)}" for label, known in values.items())
 
 
-def _told(label: str, values: list[str]) -> str:
+def _describe_label(label: str, values: list[str]) -> str:
     if label in ("device", "lane", "version"):
         return ""
     return ": " + ", ".join(values[:MOST_VALUES])

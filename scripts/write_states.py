@@ -32,12 +32,12 @@ def page() -> str:
     ]
     ends = [f"    {status} --> [*]" for status in TaskStatus if status in FINAL_STATUSES]
     drawing = "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> created", *arrows, *ends, "```"])
-    rows = [f"| `{status}` | {MEANINGS[status]} | {_next(status)} |" for status in TaskStatus]
+    rows = [f"| `{status}` | {MEANINGS[status]} | {_next_statuses(status)} |" for status in TaskStatus]
     table = "\n".join(["| status | meaning | next |", "|---|---|---|", *rows])
     return f"{HEAD}\n{drawing}\n\n{table}\n"
 
 
-def _next(status: TaskStatus) -> str:
+def _next_statuses(status: TaskStatus) -> str:
     return ", ".join(f"`{after}`" for after in TaskStatus if after in TRANSITIONS[status]) or "–"
 
 

@@ -24,10 +24,10 @@ def plain_traceback(exc_info: ExcInfo) -> str:
     """The traceback without local variables, of bounded length."""
     kind, error, frames = exc_info
     text = "".join(traceback.format_exception(kind, error, frames, limit=-MOST_FRAMES))
-    return _shortened(text, LONGEST_TRACEBACK)
+    return _shorten(text, LONGEST_TRACEBACK)
 
 
-def _shortened(text: str, longest: int) -> str:
+def _shorten(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
     half = longest // 2
@@ -35,7 +35,7 @@ def _shortened(text: str, longest: int) -> str:
 
 
 def _bound_message(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    event["event"] = _shortened(str(event.get("event", "")), LONGEST_MESSAGE)
+    event["event"] = _shorten(str(event.get("event", "")), LONGEST_MESSAGE)
     return event
 
 

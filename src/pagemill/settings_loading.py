@@ -101,11 +101,11 @@ def _explain(error: ValidationError, path: Path | None) -> str:
         if detail["type"] == "extra_forbidden":
             problems.append(f"{key}: this setting does not exist.{_did_you_mean(key, _dotted_keys(Settings))}")
         else:
-            problems.append(f"{key}: {detail['msg']}{_got(detail)}.")
+            problems.append(f"{key}: {detail['msg']}{_describe_input(detail)}.")
     return f"The settings are not valid ({path or 'environment and command line'}): " + " ".join(problems)
 
 
-def _got(detail: ErrorDetails) -> str:
+def _describe_input(detail: ErrorDetails) -> str:
     """What was given instead, unless it may be a secret, or hold one."""
     given = detail["input"]
     if not isinstance(given, str | int | float) or _may_hold_secrets(detail["loc"]):

@@ -26,7 +26,7 @@ from pagemill.domain.errors import (
 from pagemill.domain.task.plain_options import ReadingOptions
 from pagemill.domain.task.task import Task, TaskOptions
 from pagemill.settings import Settings
-from pagemill.testing.engines import FAULTY, faulty
+from pagemill.testing.engines import FAULTY, make_faulty
 
 AS_TOLD = ReadingOptions(engine="faulty", profile="plain", ocr="force")
 TEXT_LAYER = ReadingOptions(engine="faulty", profile="plain", ocr="never")
@@ -61,7 +61,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 def session(faults: dict[str, str], *, memory_limit_mb: int | None = None) -> Session:
     settings = Settings(engines={"faulty": faults}, tasks={"retry": {"max_attempts": 1}})
-    return Session(settings, engines={FAULTY.name: faulty(faults)}, memory_limit_mb=memory_limit_mb)
+    return Session(settings, engines={FAULTY.name: make_faulty(faults)}, memory_limit_mb=memory_limit_mb)
 
 
 def test_a_script_reads_a_document_and_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from benchmarks.soak import RECORDING
 from benchmarks.soak_documents import Documents, samples
 from benchmarks.soak_load import deck
 from benchmarks.soak_report import judge_all, report
-from benchmarks.soak_samples import Ending, Head, ProcessSeen, Recorded, Recording, Sample, recorded
+from benchmarks.soak_samples import Ending, Head, ProcessSeen, Recorded, Recording, Sample, read_recording
 from benchmarks.soak_slopes import Point, robust_slope
 from tests.fixtures.server import clean_environment
 
@@ -49,7 +49,7 @@ def test_a_short_run_records_everything_and_draws_it(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.soak", "--hours", "0.008", "--load", "4", "--out", str(tmp_path)]
     run = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), timeout=280, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    found = recorded(tmp_path / RECORDING)
+    found = read_recording(tmp_path / RECORDING)
     assert found.ending == Ending(complaints=[], leftovers=[])
     assert {"work", "rest"} <= {sample.phase for sample in found.samples}
     end = found.samples[-1]
@@ -70,7 +70,7 @@ def test_a_run_that_was_cut_short_is_drawn_but_has_not_passed(tmp_path: Path) ->
         for sample in steady_run({}).samples[:50]:
             recording.add(sample)
         file.write('{"at_s": 51')
-    found = recorded(path)
+    found = read_recording(path)
     assert len(found.samples) == 50
     assert not report(found, plot=tmp_path / "soak.svg")
     assert lines_drawn(tmp_path / "soak.svg") > 10

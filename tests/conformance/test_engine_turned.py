@@ -80,7 +80,7 @@ def test_what_one_network_took_is_given_back_before_the_other_begins() -> None:
             loaded.batch_size,
         )
 
-    engine = RapidOcrEngine.ready("watched", EngineConfig(profile="accurate", threads=2), networks)
+    engine = RapidOcrEngine.load_ready("watched", EngineConfig(profile="accurate", threads=2), networks)
     sideways = make_pages.text_page().rotate(90, expand=True)
     page = engine.read(make_pages.page_image(sideways), number=1, rotation=None, batch_size=None)
     engine.close()

@@ -57,7 +57,7 @@ def told(page: Page) -> list[tuple[BlockKind, str]]:
 @pytest.mark.parametrize("ruled", [True, False])
 def test_finds_title_paragraphs_and_the_table_between_them(analyser: StructureAnalyser, *, ruled: bool) -> None:
     made = report_page(ruled=ruled)
-    page = analyser.structured(read(made), page_image(made.image))
+    page = analyser.find_structure(read(made), page_image(made.image))
     (table,) = [block for block in page.blocks if block.kind is BlockKind.TABLE]
     assert page.blocks.index(table) == 2
     assert told(page) == [
@@ -74,7 +74,7 @@ def test_finds_title_paragraphs_and_the_table_between_them(analyser: StructureAn
 def test_keeps_every_word_where_it_was(analyser: StructureAnalyser) -> None:
     made = report_page()
     before = read(made)
-    after = analyser.structured(before, page_image(made.image))
+    after = analyser.find_structure(before, page_image(made.image))
     assert sorted(word.model_dump_json() for word in after.words) == sorted(
         word.model_dump_json() for word in before.words
     )
@@ -84,14 +84,14 @@ def test_keeps_every_word_where_it_was(analyser: StructureAnalyser) -> None:
 def test_looks_at_the_page_upright(analyser: StructureAnalyser, turned: int) -> None:
     made = report_page()
     stored = made.image.rotate(turned, expand=True)
-    page = analyser.structured(read(made, rotation=turned), page_image(stored))
+    page = analyser.find_structure(read(made, rotation=turned), page_image(stored))
     assert [cells(block) for block in page.blocks if block.table] == [list(STAFF)]
 
 
 def test_an_image_of_another_size_than_the_page_will_do(analyser: StructureAnalyser) -> None:
     made = report_page()
     smaller = made.image.resize((900, 1273), Image.Resampling.BOX)
-    page = analyser.structured(read(made), page_image(smaller.convert("RGB")))
+    page = analyser.find_structure(read(made), page_image(smaller.convert("RGB")))
     assert [cells(block) for block in page.blocks if block.table] == [list(STAFF)]
 
 
@@ -99,14 +99,14 @@ def test_a_long_table_keeps_its_rows(analyser: StructureAnalyser) -> None:
     made = TablePage.blank()
     grid = [Cell(row, column, f"{row}-{column}") for row in range(24) for column in range(5)]
     made.draw_table(grid, 120, 130, widths=[200] * 5)
-    page = analyser.structured(read(made), page_image(made.image))
+    page = analyser.find_structure(read(made), page_image(made.image))
     assert [cells(block) for block in page.blocks if block.table] == [grid]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (40, 40), (300, 6000)])
 def test_odd_shapes_do_no_harm(analyser: StructureAnalyser, size: tuple[int, int]) -> None:
     blank = TablePage.blank(*size)
-    page = analyser.structured(read(blank), page_image(blank.image))
+    page = analyser.find_structure(read(blank), page_image(blank.image))
     assert [block for block in page.blocks if block.lines] == []
 
 
@@ -114,7 +114,7 @@ def test_noise_does_no_harm(analyser: StructureAnalyser) -> None:
     noise = np.random.default_rng(5).integers(0, 255, (900, 700), dtype=np.uint8)
     made = TablePage(Image.fromarray(noise), report_page().lines[:3])
     before = read(made)
-    after = analyser.structured(before, page_image(made.image))
+    after = analyser.find_structure(before, page_image(made.image))
     assert sorted(word.text for word in after.words) == sorted(word.text for word in before.words)
 
 
@@ -124,4 +124,4 @@ def test_is_of_no_use_once_closed() -> None:
     analyser.close()
     made = report_page()
     with pytest.raises(EngineFailed, match="Load them again"):
-        analyser.structured(read(made), page_image(made.image))
+        analyser.find_structure(read(made), page_image(made.image))

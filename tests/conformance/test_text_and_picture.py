@@ -72,7 +72,7 @@ def content_of(layer: LayerKind, picture: Picture | None, place: tuple[float, fl
 def taken(path: Path, mode: OcrMode) -> tuple[Page | None, Unread]:
     with open_document(path) as document:
         page = document.text_page(1, dpi=100, mode=mode)
-        return page, document.unread(1, dpi=100, max_pixels=10**7, mode=mode)
+        return page, document.find_unread(1, dpi=100, max_pixels=10**7, mode=mode)
 
 
 @pytest.mark.parametrize("picture", PICTURES)

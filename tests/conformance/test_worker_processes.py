@@ -103,7 +103,7 @@ async def test_a_signal_ends_it_and_that_is_seen(process: WorkerProcess, number:
     await load(process)
     assert process.rss_bytes() > 0
     process.signal_group(number)
-    assert (await soon(process.exited())).code == -number
+    assert (await soon(process.wait_for_exit())).code == -number
     assert await soon(process.receive()) is None
     assert await soon(process.log()) == b""
     assert (process.rss_bytes(), process.private_bytes(), process.peak_bytes()) == (0, 0, 0)
@@ -114,20 +114,20 @@ async def test_a_signal_ends_it_and_that_is_seen(process: WorkerProcess, number:
 async def test_it_ends_when_it_is_told_to(process: WorkerProcess) -> None:
     await load(process)
     await process.send(Stop())
-    assert (await soon(process.exited())).code == 0
+    assert (await soon(process.wait_for_exit())).code == 0
 
 
 async def test_it_ends_with_its_pipes(process: WorkerProcess) -> None:
     await load(process)
     process.close()
     process.close()
-    await soon(process.exited())
+    await soon(process.wait_for_exit())
 
 
 async def test_one_that_does_not_obey_lives_until_it_ends(subject: Subject, process: WorkerProcess) -> None:
     await load(process)
     let_go = subject.hold(process)
-    exit_ = asyncio.create_task(process.exited())
+    exit_ = asyncio.create_task(process.wait_for_exit())
     try:
         for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGKILL):
             process.signal_group(number)

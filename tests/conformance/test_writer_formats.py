@@ -3,7 +3,7 @@
 import json
 
 from pagemill.documents.writers import ResultWriters
-from pagemill.documents.writers.markdown import escaped
+from pagemill.documents.writers.markdown import escape
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.page.page import Block, BlockKind, Line, Page, PageSource
 from pagemill.domain.task.results import ResultHeader
@@ -29,7 +29,7 @@ def written(name: str, *pages: Page, unread: int | None = None) -> str:
     writer = ResultWriters()[name]
     parts = [writer.begin(HEADER), *map(writer.page, pages)]
     if unread is not None:
-        parts.append(writer.unread(unread, TaskFailureReason.TIMEOUT, "Too slow."))
+        parts.append(writer.mark_unread(unread, TaskFailureReason.TIMEOUT, "Too slow."))
     return b"".join([*parts, writer.end()]).decode()
 
 
@@ -113,4 +113,4 @@ def test_markdown_escapes_what_would_mean_something() -> None:
         "`code` ~x~ | $": r"\`code\` \~x\~ \| \$",
         "plain - text + more # here 1. no": "plain - text + more # here 1. no",
     }
-    assert {text: escaped(text) for text in cases} == cases
+    assert {text: escape(text) for text in cases} == cases

@@ -73,7 +73,7 @@ def page(number: int) -> Page:
 def written(name: str) -> ET.Element:
     """Page 1, an unread page 2, page 3."""
     writer = ResultWriters()[name]
-    unread = writer.unread(2, TaskFailureReason.TIMEOUT, 'Too "slow" <1 s>\x00.')
+    unread = writer.mark_unread(2, TaskFailureReason.TIMEOUT, 'Too "slow" <1 s>\x00.')
     parts = [writer.begin(HEADER), writer.page(page(1)), unread, writer.page(page(3)), writer.end()]
     return ET.fromstring(b"".join(parts))  # noqa: S314 - ours
 

@@ -68,7 +68,9 @@ def page(number: int) -> Page:
 
 def written(writer: ResultWriter, numbers: list[int], *, unread: int | None = None) -> str:
     parts = [writer.begin(HEADER)]
-    parts += [writer.unread(number, *UNREAD) if number == unread else writer.page(page(number)) for number in numbers]
+    parts += [
+        writer.mark_unread(number, *UNREAD) if number == unread else writer.page(page(number)) for number in numbers
+    ]
     return b"".join([*parts, writer.end()]).decode("utf-8")
 
 

@@ -116,7 +116,7 @@ def written() -> JsonValue:
     page = Page(number=1, width_px=10, height_px=20, dpi=None, source=PageSource.OCR, blocks=(block,))
     writer = ResultWriters()["json"]
     header = ResultHeader(task_id="01TASK", document="a.pdf", pages_total=2)
-    parts = [writer.begin(header), writer.page(page), writer.unread(2, TaskFailureReason.TIMEOUT, "Too slow.")]
+    parts = [writer.begin(header), writer.page(page), writer.mark_unread(2, TaskFailureReason.TIMEOUT, "Too slow.")]
     result: JsonValue = json.loads(b"".join([*parts, writer.end()]))
     return result
 

@@ -78,7 +78,7 @@ def page(number: int, blocks: tuple[Block, ...]) -> Page:
 def written(name: str, header: ResultHeader, *pages: tuple[Block, ...]) -> bytes:
     """These pages, from page 2 on, after an unread one."""
     writer = ResultWriters()[name]
-    unread = writer.unread(1, TaskFailureReason.TIMEOUT, 'Too "slow" <1 s>\x00,\nand more.')
+    unread = writer.mark_unread(1, TaskFailureReason.TIMEOUT, 'Too "slow" <1 s>\x00,\nand more.')
     parts = (writer.page(page(number, blocks)) for number, blocks in enumerate(pages, 2))
     return b"".join([writer.begin(header), unread, *parts, writer.end()])
 

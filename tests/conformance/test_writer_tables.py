@@ -29,7 +29,7 @@ def written(name: str, *blocks: Block) -> str:
     """Page 1 of these blocks, and an unread page 2."""
     page = Page(number=1, width_px=600, height_px=800, dpi=200, source=PageSource.OCR, blocks=blocks)
     writer = ResultWriters()[name]
-    unread = writer.unread(2, TaskFailureReason.TIMEOUT, "Too <slow>.")
+    unread = writer.mark_unread(2, TaskFailureReason.TIMEOUT, "Too <slow>.")
     return b"".join([writer.begin(HEADER), writer.page(page), unread, writer.end()]).decode("utf-8-sig")
 
 

@@ -69,7 +69,7 @@ class Machine:
     def own_bytes(self) -> int:
         return OWN
 
-    def stalled(self) -> float:
+    def stalled_share(self) -> float:
         return 0.0
 
     def hold(self, pid: int) -> None:

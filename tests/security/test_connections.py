@@ -16,7 +16,7 @@ from tests.fixtures.server import Server, until
 
 from pagemill.logs import REPEATED, OncePerMinute
 from pagemill.web.connections import network_of
-from pagemill.web.http_server import accept_errors_apart, affordable
+from pagemill.web.http_server import accept_errors_apart, count_affordable
 
 IDLE_S = 1.5
 MOST = 40
@@ -148,7 +148,7 @@ def test_whose_address_it_is(address: str, network: str) -> None:
     ("descriptors", "connections"), [(65536, 1000), (1256, 1000), (1024, 768), (256, 128), (64, 32), (1, 1)]
 )
 def test_connections_leave_descriptors_for_the_rest(descriptors: int, connections: int) -> None:
-    assert affordable(1000, descriptors) == connections
+    assert count_affordable(1000, descriptors) == connections
 
 
 FEW = 256

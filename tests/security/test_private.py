@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from pagemill.cli.main import cli
 from pagemill.cli.serve import check_exposure
-from pagemill.cli.showing_settings import MASK, shown, without_password
+from pagemill.cli.showing_settings import MASK, mask_secrets, without_password
 from pagemill.domain.errors import EngineFailed, InvalidDocument, InvalidSettings, PagemillError, WorkerLost
 from pagemill.domain.text import without_paths
 from pagemill.settings import Sensitive, ServerSettings, Settings
@@ -230,7 +230,7 @@ def test_a_url_keeps_what_names_the_machine(url: str, masked: str) -> None:
 
 def test_what_is_no_secret_is_shown(tmp_path: Path) -> None:
     settings = load_settings(overrides={"data_dir": tmp_path, "server": {"port": 1234, "api_keys": ["a", "b"]}})
-    values = json.loads(json.dumps(shown(settings)))
+    values = json.loads(json.dumps(mask_secrets(settings)))
     assert values["server"]["port"] == 1234
     assert values["server"]["api_keys"] == [MASK, MASK]
     assert values["data_dir"] == str(tmp_path)

@@ -13,7 +13,7 @@ from pagemill.app.front_parts import FrontParts
 from pagemill.app.memory_parts import MemoryParts
 from pagemill.app.pool_parts import PoolParts
 from pagemill.app.progress_parts import ProgressParts
-from pagemill.app.services import Runnable, started
+from pagemill.app.services import Runnable, run_services
 from pagemill.app.site import Site
 from pagemill.app.work_parts import WorkParts
 from pagemill.domain.clocks import SystemClock
@@ -109,7 +109,7 @@ class Application:
             make_folder(self.uploads)
             if self._site.is_alone:
                 await asyncio.to_thread(self._remove_leftovers)
-            await stack.enter_async_context(started(self.services))
+            await stack.enter_async_context(run_services(self.services))
             stack.callback(self.answer_waiting)
             for shortcoming in shortcomings(is_on=self.settings.pool.sandbox):
                 logger.warning(shortcoming)

@@ -18,7 +18,7 @@ class Runnable(Protocol):
 
 
 @asynccontextmanager
-async def started(services: Iterable[Runnable]) -> AsyncIterator[None]:
+async def run_services(services: Iterable[Runnable]) -> AsyncIterator[None]:
     """Start the services in order; at the end stop those that started, in the reverse order."""
     async with AsyncExitStack() as stack:
         for service in services:

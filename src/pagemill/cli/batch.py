@@ -89,7 +89,7 @@ async def run_batch(client: AsyncClient, request: BatchRequest) -> ExitCode:
     with progress_bars() as bars:
         run = _Run(client, request, known, bars=bars, extension=extension)
         try:
-            codes = await run.all(files)
+            codes = await run.read_all(files)
         except asyncio.CancelledError:
             complain("interrupted; the server continues with what was sent. Run the same command again to continue.")
             return ExitCode.INTERRUPTED
@@ -121,7 +121,7 @@ class _Run:
         self._gate = asyncio.Semaphore(request.at_once)
         self._overall: TaskID | None = None
 
-    async def all(self, files: Sequence[Path]) -> list[ExitCode]:
+    async def read_all(self, files: Sequence[Path]) -> list[ExitCode]:
         self._overall = self._bars.add_task(bar_label(self._request.name), total=len(files), unit="documents")
         return await asyncio.gather(*(self._one(file) for file in files))
 

@@ -14,9 +14,9 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Print the settings in force as YAML, ready to use as a settings file. Secrets are masked."""
     import yaml
 
-    from pagemill.cli.showing_settings import shown
+    from pagemill.cli.showing_settings import mask_secrets
 
-    values = shown(settings_or_exit(config))
+    values = mask_secrets(settings_or_exit(config))
     if as_json:
         typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
     else:

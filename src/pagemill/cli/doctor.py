@@ -124,7 +124,7 @@ def _report(settings: Settings) -> Report:
     specs, accounts = application.engines, application.guard.accounts()
     unusable = unusable_engines(specs)
     usable = [spec for name, spec in specs.items() if name not in unusable]
-    libraries = dict(_installed())
+    libraries = dict(_list_installed())
     devices = application.guard.devices()
     return Report(
         pagemill=__version__,
@@ -138,7 +138,7 @@ def _report(settings: Settings) -> Report:
     )
 
 
-def _installed() -> Iterator[tuple[str, str]]:
+def _list_installed() -> Iterator[tuple[str, str]]:
     for name in _LIBRARIES:
         try:
             yield name, version(name)

@@ -29,7 +29,7 @@ def settings_or_exit(config: Path | None, overrides: Mapping[str, object] | None
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def end_on_signals() -> Iterator[None]:
     """Have Ctrl-C and SIGTERM end the command in order, with the exit code for it."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

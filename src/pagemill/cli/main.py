@@ -9,7 +9,7 @@ from pagemill.cli.config_commands import config_commands
 from pagemill.cli.db import db_commands
 from pagemill.cli.engine_commands import engine_commands
 from pagemill.cli.exits import run_command
-from pagemill.cli.loading import ConfigOption, JsonOption, explain_errors, interruptible, settings_or_exit
+from pagemill.cli.loading import ConfigOption, JsonOption, end_on_signals, explain_errors, settings_or_exit
 from pagemill.cli.server_commands import FurnitureOption, server_commands
 from pagemill.domain.documents import OcrMode
 from pagemill.version import __version__
@@ -131,6 +131,6 @@ def bench(
     from pagemill.cli.bench import measure, render_table
 
     settings = settings_or_exit(config, {"log_level": "error"})
-    with explain_errors(), interruptible():
+    with explain_errors(), end_on_signals():
         measured = measure(settings, pages=pages, engine=engine, profile=profile)
     typer.echo(render_table(measured, as_json=as_json))

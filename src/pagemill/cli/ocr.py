@@ -114,9 +114,9 @@ class _OcrRun:
                 complain(f"{file}: page {page.number} could not be read: {page.failure_message}")
             for warning in page.warnings:
                 complain(f"{file}: page {page.number}: {warning}")
-        self._codes.append(await self._written(file, task))
+        self._codes.append(await self._write_result(file, task))
 
-    async def _written(self, file: Path, task: Task) -> ExitCode:
+    async def _write_result(self, file: Path, task: Task) -> ExitCode:
         if task.pages_done == 0 and self._format.name not in self._application.writers:
             return _code(task)  # nothing to make a PDF or an archive of, and that was said
         try:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pagemill.client import SubmitOptions
 
 
-def _declared(
+def _declare_options(
     pages: Annotated[str | None, typer.Option(help='Pages such as "1-3,7,-1". Default: all.')] = None,
     ocr: Annotated[
         OcrMode | None,
@@ -67,8 +67,8 @@ def _declared(
 def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
     """A command that takes these options beside its own; what was asked for is its first argument."""
     own = list(inspect.signature(command).parameters.values())[1:]
-    declared = list(inspect.signature(_declared).parameters.values())
-    asked: Callable[..., SubmitOptions] = _declared
+    declared = list(inspect.signature(_declare_options).parameters.values())
+    asked: Callable[..., SubmitOptions] = _declare_options
     names = {parameter.name for parameter in declared}
 
     def run(**given: object) -> None:

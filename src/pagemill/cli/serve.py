@@ -20,7 +20,7 @@ from pagemill.logs import configure_logging
 from pagemill.memory.probes.machine import MachineProbe
 from pagemill.settings import ServerSettings, Settings
 from pagemill.store.private_folder import PRIVATE, open_to_others
-from pagemill.web.http_server import HttpServer, is_loopback, listening, raise_descriptor_limit
+from pagemill.web.http_server import HttpServer, is_loopback, open_listener, raise_descriptor_limit
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ async def serve_http(
     check_exposure(settings.server)
     warn_of_others(settings.data_dir.resolve())
     raise_descriptor_limit()
-    with _listening(settings.server.host, settings.server.port) as listener:
+    with _open_listener(settings.server.host, settings.server.port) as listener:
         application = Application(settings, engines=engines, machine=machine)
         async with application.running():
             _spare_collections()
@@ -107,9 +107,9 @@ class _Server(HttpServer):
         yield
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _open_listener(host: str, port: int) -> socket.socket:
     try:
-        return listening(host, port)
+        return open_listener(host, port)
     except OSError as error:
         message = f"Cannot listen on {host} port {port} ({error.strerror}). Choose another with --host or --port."
         raise InvalidSettings(message) from error

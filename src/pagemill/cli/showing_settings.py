@@ -12,18 +12,18 @@ MASK = "**********"
 _PASSWORD = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)([^:@/]*):(.*)@", re.DOTALL)
 
 
-def shown(settings: Settings) -> dict[str, object]:
+def mask_secrets(settings: Settings) -> dict[str, object]:
     """All settings as plain values; secrets are masked, and URLs keep the part that names the machine."""
-    return _masked(settings.model_dump(mode="json"), type(settings))
+    return _mask_values(settings.model_dump(mode="json"), type(settings))
 
 
-def _masked(values: Mapping[str, object], model: type[BaseModel]) -> dict[str, object]:
-    return {name: _shown(value, model.model_fields[name]) for name, value in values.items()}
+def _mask_values(values: Mapping[str, object], model: type[BaseModel]) -> dict[str, object]:
+    return {name: _mask_value(value, model.model_fields[name]) for name, value in values.items()}
 
 
-def _shown(value: object, field: FieldInfo) -> object:
+def _mask_value(value: object, field: FieldInfo) -> object:
     if isinstance(value, Mapping) and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-        return _masked(value, field.annotation)
+        return _mask_values(value, field.annotation)
     marker = next((each for each in field.metadata if isinstance(each, Sensitive)), None)
     if value is None or marker is None:
         return value

@@ -144,7 +144,7 @@ class _Changes:
         self._batch = batch
         self.stream = _path_of(batch, "events")
 
-    def known(self, data: JsonValue) -> Sequence[JsonValue]:
+    def parse_known(self, data: JsonValue) -> Sequence[JsonValue]:
         """See `Followed`."""
         return [data]
 

@@ -26,7 +26,7 @@ def blocking(
 
     @wraps(method)
     def call(client: HasCalls, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return done(method(client.calls, *args, **kwargs))
+        return run_to_end(method(client.calls, *args, **kwargs))
 
     return call
 
@@ -43,7 +43,7 @@ def iterating(
     return call
 
 
-def done(work: Coroutine[object, None, T]) -> T:
+def run_to_end(work: Coroutine[object, None, T]) -> T:
     """The result of a coroutine that never suspends."""
     try:
         work.send(None)
@@ -58,9 +58,9 @@ def _items(source: AsyncGenerator[T, None]) -> Iterator[T]:
     try:
         while True:
             try:
-                item = done(source.__anext__())
+                item = run_to_end(source.__anext__())
             except StopAsyncIteration:
                 return
             yield item
     finally:
-        done(source.aclose())
+        run_to_end(source.aclose())

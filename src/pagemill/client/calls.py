@@ -44,7 +44,7 @@ class Calls:
         """Close all connections."""
         await self._transport.close()
 
-    def _retrying(self) -> Retrying:
+    def _start_retrying(self) -> Retrying:
         return Retrying(self._rules, now=self._transport.now, spread=self._spread)
 
     async def _send(self, request: Request) -> Reply:
@@ -53,7 +53,7 @@ class Calls:
         Raises:
             ClientError: It did not succeed.
         """
-        retrying = self._retrying()
+        retrying = self._start_retrying()
         while True:
             try:
                 reply = await self._transport.send(request)

@@ -47,7 +47,7 @@ class Followed(Protocol[E]):
         """Path of its stream."""
         ...
 
-    def known(self, data: JsonValue) -> Sequence[E]:
+    def parse_known(self, data: JsonValue) -> Sequence[E]:
         """The event in a message; None if only newer versions know it."""
         ...
 
@@ -70,7 +70,7 @@ class Following(Calls):
 
         It ends when no more events can follow, or shortly before `until` on the transport's clock.
         """
-        retrying, silent, last = self._retrying(), 0, after
+        retrying, silent, last = self._start_retrying(), 0, after
         while not self._is_late(until):
             by_stream = silent < SILENT_STREAMS
             source = self._stream(followed, last) if by_stream else self._poll(followed, last)
@@ -78,7 +78,7 @@ class Following(Calls):
             try:
                 async with aclosing(source) as coming:
                     async for heard in coming:
-                        retrying.succeeded()
+                        retrying.start_over()
                         was_heard, silent = True, 0 if by_stream else silent
                         last = heard.last
                         yield heard.items
@@ -109,7 +109,7 @@ class Following(Calls):
                 async for chunk in chunks:
                     messages = list(reader.feed(chunk))
                     last = int(messages[-1].id or last) if messages else last
-                    items = [item for each in messages for item in followed.known(_JSON.validate_json(each.data))]
+                    items = [item for each in messages for item in followed.parse_known(_JSON.validate_json(each.data))]
                     yield Heard(items, last)
 
     async def _poll(self, followed: Followed[E], after: int) -> AsyncGenerator[Heard[E], None]:

@@ -108,7 +108,7 @@ class TaskEvents:
         self._task = task
         self.stream = path_of(task, "events", "stream")
 
-    def known(self, data: JsonValue) -> Sequence[EventWire]:
+    def parse_known(self, data: JsonValue) -> Sequence[EventWire]:
         """See `Followed`."""
         return known_event(data)
 

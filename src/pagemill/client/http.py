@@ -25,14 +25,14 @@ class AsyncHttp:
 
     async def send(self, request: Request) -> Reply:
         """See `Transport`."""
-        with _prepared(self._http, request) as prepared, _explained(self._address):
+        with _prepare_request(self._http, request) as prepared, _explain_errors(self._address):
             response = await self._http.send(prepared)
-        return Reply(response.status_code, _lower(response.headers), response.content)
+        return Reply(response.status_code, _lower_names(response.headers), response.content)
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[StreamedReply]:
         """See `Transport`."""
-        with _prepared(self._http, request) as prepared, _explained(self._address):
+        with _prepare_request(self._http, request) as prepared, _explain_errors(self._address):
             response = await self._http.send(prepared, stream=True)
         try:
             yield _AsyncReply(response, self._address)
@@ -65,14 +65,14 @@ class BlockingHttp:
 
     async def send(self, request: Request) -> Reply:
         """See `Transport`."""
-        with _prepared(self._http, request) as prepared, _explained(self._address):
+        with _prepare_request(self._http, request) as prepared, _explain_errors(self._address):
             response = self._http.send(prepared)
-        return Reply(response.status_code, _lower(response.headers), response.content)
+        return Reply(response.status_code, _lower_names(response.headers), response.content)
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[StreamedReply]:
         """See `Transport`."""
-        with _prepared(self._http, request) as prepared, _explained(self._address):
+        with _prepare_request(self._http, request) as prepared, _explain_errors(self._address):
             response = self._http.send(prepared, stream=True)
         try:
             yield _BlockingReply(response, self._address)
@@ -101,19 +101,19 @@ class _HttpReply:
         self._response = response
         self._address = address
         self.status = response.status_code
-        self.headers = _lower(response.headers)
+        self.headers = _lower_names(response.headers)
 
 
 class _AsyncReply(_HttpReply):
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        with _explained(self._address):
+        with _explain_errors(self._address):
             async for chunk in self._response.aiter_bytes():
                 yield chunk
 
 
 class _BlockingReply(_HttpReply):
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        with _explained(self._address):
+        with _explain_errors(self._address):
             for chunk in self._response.iter_bytes():
                 yield chunk
 
@@ -143,10 +143,10 @@ def _headers(api_key: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def _prepared(http: httpx.Client | httpx.AsyncClient, request: Request) -> Iterator[httpx.Request]:
+def _prepare_request(http: httpx.Client | httpx.AsyncClient, request: Request) -> Iterator[httpx.Request]:
     """The prepared request; its documents stay open meanwhile."""
     with ExitStack() as stack:
-        files = [("file", (each.name, stack.enter_context(each.opened()))) for each in request.uploads]
+        files = [("file", (each.name, stack.enter_context(each.open()))) for each in request.uploads]
         yield http.build_request(
             request.method,
             request.path,
@@ -160,7 +160,7 @@ def _prepared(http: httpx.Client | httpx.AsyncClient, request: Request) -> Itera
 
 
 @contextmanager
-def _explained(address: str) -> Iterator[None]:
+def _explain_errors(address: str) -> Iterator[None]:
     """Turn connection errors into one error of ours.
 
     Raises:
@@ -178,5 +178,5 @@ def _explained(address: str) -> Iterator[None]:
         raise ServiceUnreachable(f"The connection to {address} broke ({error}). Try again.") from error
 
 
-def _lower(headers: httpx.Headers) -> Mapping[str, str]:
+def _lower_names(headers: httpx.Headers) -> Mapping[str, str]:
     return {name.lower(): value for name, value in headers.items()}

@@ -97,27 +97,27 @@ class ResultCalls(Calls):
         with ExitStack() as stack:
             if isinstance(to, str | Path):
                 target = Path(to)
-                out = await self._transport.offload(lambda: _opened(target))
-                stack.callback(_removed, _part_of(target))
+                out = await self._transport.offload(lambda: _open_part(target))
+                stack.callback(_remove_part, _part_of(target))
                 stack.enter_context(out)
-                complete = await self._filled(out, request)
-                await self._transport.offload(lambda: _finished(out, target))
+                complete = await self._fill(out, request)
+                await self._transport.offload(lambda: _finish_part(out, target))
                 return complete
-            return await self._filled(to, request)
+            return await self._fill(to, request)
 
-    async def _filled(self, out: BinaryIO, request: Request) -> bool:
+    async def _fill(self, out: BinaryIO, request: Request) -> bool:
         """Write the answer's body to a file, and start over if the connection breaks."""
-        retrying, destination = self._retrying(), _Destination(out)
+        retrying, destination = self._start_retrying(), _Destination(out)
         while True:
             try:
-                return await self._copied(destination, request)
+                return await self._copy_body(destination, request)
             except ClientError as error:
                 pause = retrying.pause_after(error)
                 if not destination.rewound():
                     raise
             await self._transport.sleep(pause)
 
-    async def _copied(self, destination: "_Destination", request: Request) -> bool:
+    async def _copy_body(self, destination: "_Destination", request: Request) -> bool:
         async with self._transport.stream(request) as reply:
             if not 200 <= reply.status < 300:
                 raise refusal_of(await read_whole(reply))
@@ -166,26 +166,26 @@ def _part_of(target: Path) -> Path:
     return target.with_name(f".{target.name}.part")
 
 
-def _opened(target: Path) -> BinaryIO:
+def _open_part(target: Path) -> BinaryIO:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         return _part_of(target).open("wb")
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise _unwritable_file(target, error) from error
 
 
-def _finished(out: BinaryIO, target: Path) -> None:
+def _finish_part(out: BinaryIO, target: Path) -> None:
     try:
         out.close()
         _part_of(target).replace(target)
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise _unwritable_file(target, error) from error
 
 
-def _removed(part: Path) -> None:
+def _remove_part(part: Path) -> None:
     with suppress(OSError):
         part.unlink(missing_ok=True)
 
 
-def _unwritable(target: Path, error: OSError) -> DocumentUnusable:
+def _unwritable_file(target: Path, error: OSError) -> DocumentUnusable:
     return DocumentUnusable(f"Cannot write {target}: {error.strerror}.")

@@ -45,7 +45,7 @@ class Retrying:
         self._failures = 0
         self._reply_lost = False
 
-    def succeeded(self) -> None:
+    def start_over(self) -> None:
         """Start counting again, because something succeeded."""
         self._begun = self._now()
         self._failures = 0

@@ -77,7 +77,7 @@ class Upload:
         self.name = name or own or UNNAMED
 
     @contextmanager
-    def opened(self) -> Iterator[BinaryIO]:
+    def open(self) -> Iterator[BinaryIO]:
         """The document from its start.
 
         Raises:

@@ -9,7 +9,7 @@ import numpy as np
 from pagemill.documents.ink import Gray, InkLine, ink_lines
 from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.page import Page, PageWarning, Point, WarningKind
-from pagemill.domain.page.regions import joined
+from pagemill.domain.page.regions import join_rects
 
 UNREAD = "Something here looks like text and could not be read."
 LEAST_MARKS = 5
@@ -30,7 +30,7 @@ def with_warnings(page: Page, image: PageImage) -> Page:
         page: As it was read.
         image: The picture that it was read from, as stored; known words may have been left out of it.
     """
-    gray = _upright(image, page.rotation)
+    gray = _turn_upright(image, page.rotation)
     scale = gray.shape[1] / page.width_px
     outlines = [[(x * scale, y * scale) for x, y in polygon] for polygon in _polygons(page)]
     lines = [line for line in ink_lines(gray, outlines) if line.marks >= LEAST_MARKS]
@@ -41,7 +41,7 @@ def with_warnings(page: Page, image: PageImage) -> Page:
 
 def _warnings(lines: list[InkLine], scale: float) -> list[PageWarning]:
     gap = _APART * median(line.size for line in lines)
-    places = joined((line.rect for line in lines), gap=gap, most=_MOST_PLACES)
+    places = join_rects((line.rect for line in lines), gap=gap, most=_MOST_PLACES)
     return [
         PageWarning(
             kind=WarningKind.UNREAD_INK,
@@ -56,7 +56,7 @@ def _polygons(page: Page) -> list[tuple[Point, ...]]:
     return [piece.polygon for line in page.lines for piece in (line.words or (line,))]
 
 
-def _upright(image: PageImage, rotation: int) -> Gray:
+def _turn_upright(image: PageImage, rotation: int) -> Gray:
     """The picture in gray, turned upright, as coarse as it need be."""
     pixels = np.asarray(image.data, dtype=np.uint8).reshape(image.height_px, image.width_px, image.channels)
     wanted = _DPI / image.dpi if image.dpi else _SIDE / max(image.width_px, image.height_px)

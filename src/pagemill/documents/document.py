@@ -59,7 +59,7 @@ class Document(Protocol):
         """
         ...
 
-    def unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
+    def find_unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
         """The page for recognition, with `auto` beside the words of its text layer; see `render`.
 
         Raises:

@@ -39,7 +39,7 @@ class CharacterCodes:
     def __len__(self) -> int:
         return len(self._codes)
 
-    def encoded(self, text: str) -> str:
+    def encode(self, text: str) -> str:
         """The text as a PDF string in hexadecimal, without its brackets."""
         return "".join(f"{self._code(character):04X}" for character in text)
 
@@ -76,24 +76,24 @@ def add_font(pdf: Pdf, codes: CharacterCodes, font: pikepdf.Object) -> None:
         Descent=DESCENT,
         CapHeight=ASCENT,
         StemV=80,
-        FontFile2=deflated(pdf, program, Length1=len(program)),
+        FontFile2=deflate(pdf, program, Length1=len(program)),
     )
     descendant = Dictionary(
         Type=Name.Font,
         Subtype=Name.CIDFontType2,
         BaseFont=Name.PagemillGlyphless,
         CIDSystemInfo=Dictionary(Registry=pikepdf.String("Adobe"), Ordering=pikepdf.String("Identity"), Supplement=0),
-        CIDToGIDMap=deflated(pdf, b"\0\1" * (len(codes) + 1)),
+        CIDToGIDMap=deflate(pdf, b"\0\1" * (len(codes) + 1)),
         DW=ADVANCE,
         FontDescriptor=pdf.make_indirect(descriptor),
     )
     font.Type, font.Subtype, font.BaseFont = Name.Font, Name.Type0, Name.PagemillGlyphless
     font.Encoding = Name("/Identity-H")
     font.DescendantFonts = Array([pdf.make_indirect(descendant)])
-    font.ToUnicode = deflated(pdf, codes.character_map())
+    font.ToUnicode = deflate(pdf, codes.character_map())
 
 
-def deflated(pdf: Pdf, data: bytes, **keys: pikepdf.Object | int) -> pikepdf.Object:
+def deflate(pdf: Pdf, data: bytes, **keys: pikepdf.Object | int) -> pikepdf.Object:
     """A compressed stream of the PDF."""
     stream = pdf.make_stream(b"")
     stream.write(zlib.compress(data), filter=Name.FlateDecode)

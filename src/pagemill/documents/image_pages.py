@@ -111,7 +111,7 @@ class ImagePages:
         scale = max(page.width_px, page.height_px) / max(size.width, size.height)
         return PageFrame(0, 0, size.width, size.height, page.rotation // 90 % 4, scale).to_page
 
-    def written(self, page: Page) -> WrittenWords:
+    def find_written(self, page: Page) -> WrittenWords:
         """No words: images have none."""
         del page
         return WrittenWords((), ())

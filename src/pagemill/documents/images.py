@@ -122,7 +122,7 @@ class ImageDocument:
             warnings=(PageWarning(kind=WarningKind.OCR_OFF, message=_NOT_RECOGNISED),),
         )
 
-    def unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
+    def find_unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
         """All of it: an image has no words of its own."""
         del mode
         return Unread(self.render(number, dpi=dpi, max_pixels=max_pixels))

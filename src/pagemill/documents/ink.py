@@ -79,12 +79,12 @@ class InkLine:
     marks: int
     size: float
 
-    def moved(self, right: int, down: int) -> "InkLine":
+    def move(self, right: int, down: int) -> "InkLine":
         """The same line, so far from there."""
         left, top, right_edge, bottom = self.rect
         return replace(self, rect=(left + right, top + down, right_edge + right, bottom + down))
 
-    def scaled(self, factor: float) -> "InkLine":
+    def scale(self, factor: float) -> "InkLine":
         """The same line on a picture so much larger."""
         left, top, right, bottom = self.rect
         return replace(
@@ -105,7 +105,7 @@ def ink_lines(gray: Gray, words: Iterable[Outline] = (), windows: Iterable[Rect]
     cover = _Cover(gray.shape, words)
     rows, columns = gray.shape
     return [
-        line.moved(window[0], window[1])
+        line.move(window[0], window[1])
         for window in _whole_pixels(windows or [(0, 0, columns, rows)], columns, rows)
         for line in _lines_in(gray, cover, window)
     ]
@@ -124,8 +124,8 @@ def _lines_in(gray: Gray, cover: "_Cover", window: _Window) -> Iterator[InkLine]
     found = _lines(part, lambda: cover.full[top:bottom, left:right])
     yield from (line for line in found if _is_on_paper(part, line))
     if min(part.shape) >= _COARSER * _HIGHEST:
-        for line in _lines(_reduced(part), lambda: _reduced(cover.full[top:bottom, left:right])):
-            finer = line.scaled(_COARSER)
+        for line in _lines(_reduce(part), lambda: _reduce(cover.full[top:bottom, left:right])):
+            finer = line.scale(_COARSER)
             if finer.size > _HIGHEST and _is_on_paper(part, finer):
                 yield finer
 
@@ -177,7 +177,7 @@ def _is_level(word: Outline, around: Rect) -> bool:
     return all((x < left or x > right) and (y < top or y > bottom) for x, y in word)
 
 
-def _reduced(gray: Gray) -> Gray:
+def _reduce(gray: Gray) -> Gray:
     rows, columns = gray.shape
     size = (columns // _COARSER, rows // _COARSER)
     return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

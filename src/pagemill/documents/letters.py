@@ -33,14 +33,14 @@ def text_of_codes(codes: Iterable[int]) -> str:
 
     A surrogate pair becomes its character, followed by `SECOND_HALF`.
     """
-    return _NO_CHARACTER.sub(REPLACEMENT, _PAIR.sub(_joined, "".join(map(chr, codes))))
+    return _NO_CHARACTER.sub(REPLACEMENT, _PAIR.sub(_join_pair, "".join(map(chr, codes))))
 
 
-def _joined(pair: re.Match[str]) -> str:
+def _join_pair(pair: re.Match[str]) -> str:
     return pair[0].encode("utf-16", "surrogatepass").decode("utf-16") + SECOND_HALF
 
 
-def plain(text: str) -> str:
+def make_plain(text: str) -> str:
     """Composed (NFC) text without ligatures, soft hyphens within words, controls and replacement characters.
 
     A hyphen at the end of a line remains as `-`.

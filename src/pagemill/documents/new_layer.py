@@ -56,7 +56,7 @@ class _Rows:
             for row in _rows_of(rect):
                 self._rows[row].append(at)
 
-    def near(self, box: Rectangle) -> list[PlacedText]:
+    def find_near(self, box: Rectangle) -> list[PlacedText]:
         """Those that reach into the rows of the rectangle, in their order."""
         return [self._texts[at] for at in sorted({at for row in _rows_of(box) for at in self._rows.get(row, ())})]
 
@@ -69,9 +69,9 @@ def _rows_of(rect: Rectangle) -> range:
 def _is_to_write(word: Word, of_page: PageSource, shown: _Rows, old: _Rows) -> bool:
     box = _box(word.polygon)
     if (word.source or of_page) is PageSource.TEXT_LAYER:
-        return any(_lies_in(rect, box) for _, rect in old.near(box))
-    under = "".join(text for text, rect in shown.near(box) if _lies_in(rect, box) or _lies_in(box, rect))
-    return SequenceMatcher(None, _folded(under), _folded(word.text), autojunk=False).ratio() < _ALIKE
+        return any(_lies_in(rect, box) for _, rect in old.find_near(box))
+    under = "".join(text for text, rect in shown.find_near(box) if _lies_in(rect, box) or _lies_in(box, rect))
+    return SequenceMatcher(None, _fold_case(under), _fold_case(word.text), autojunk=False).ratio() < _ALIKE
 
 
 def _lies_in(one: Rectangle, other: Rectangle) -> bool:
@@ -81,7 +81,7 @@ def _lies_in(one: Rectangle, other: Rectangle) -> bool:
     return width > 0 and height > 0 and width * height >= _UNDER * area
 
 
-def _folded(text: str) -> str:
+def _fold_case(text: str) -> str:
     return "".join(letter for letter in text.casefold() if letter.isalnum()) or text
 
 

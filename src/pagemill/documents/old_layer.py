@@ -81,7 +81,7 @@ class _Walk:
             self._block, self._modes = [], set()
         self._follow_state(operator, instruction)
         if operator == "Do":
-            instruction = self._drawn(instruction)
+            instruction = self._look_at_drawn(instruction)
         if self._block is None:
             self._kept.append(instruction)
             return
@@ -101,7 +101,7 @@ class _Walk:
                 self._state = replace(self._state, mode=int(instruction.operands[0]))
             case "cm" if len(instruction.operands) == 6:
                 a, b, c, d, e, f = map(float, instruction.operands)
-                self._state = replace(self._state, matrix=_chained((a, b, c, d, e, f), self._state.matrix))
+                self._state = replace(self._state, matrix=_chain_matrices((a, b, c, d, e, f), self._state.matrix))
             case _:
                 pass
 
@@ -115,7 +115,7 @@ class _Walk:
             self._seen_blocks.append((start, len(self._kept)))
         self._block = None
 
-    def _drawn(self, instruction: _Instruction) -> _Instruction:
+    def _look_at_drawn(self, instruction: _Instruction) -> _Instruction:
         """The instruction that draws an object, after a look at what it draws."""
         name = instruction.operands[0] if instruction.operands else None
         drawn = _entry(self._resources.get("/XObject"), name)
@@ -144,7 +144,7 @@ class _Walk:
         """What draws the form without its hidden text; None where it has none."""
         resources = Dictionary(dict(form.get("/Resources", self._resources).items()))
         matrix = tuple(map(float, form.get("/Matrix", ())))
-        inner = _chained(matrix, self._state.matrix) if len(matrix) == 6 else self._state.matrix
+        inner = _chain_matrices(matrix, self._state.matrix) if len(matrix) == 6 else self._state.matrix
         state = replace(self._state, matrix=inner)
         walk = _Walk(self._pdf, resources, area=self._area, state=state, depth=self._depth + 1)
         walk.follow(pikepdf.parse_content_stream(form))
@@ -171,7 +171,7 @@ def _entry(entries: pikepdf.Object | None, name: object) -> pikepdf.Object | Non
     return entries.get(str(name)) if isinstance(entries, Dictionary) and isinstance(name, Name) else None
 
 
-def _chained(inner: _Matrix, outer: _Matrix) -> _Matrix:
+def _chain_matrices(inner: _Matrix, outer: _Matrix) -> _Matrix:
     a, b, c, d, e, f = inner
     oa, ob, oc, od, oe, of = outer
     return (

@@ -79,6 +79,6 @@ class PageFrame:
         across, down = x - e, y - f
         return (d * across - c * down) / size, (a * down - b * across) / size
 
-    def turned(self, quarter_turns: int) -> "PageFrame":
+    def turn(self, quarter_turns: int) -> "PageFrame":
         """The same page, turned further clockwise."""
         return replace(self, quarter_turns=(self.quarter_turns + quarter_turns) % 4)

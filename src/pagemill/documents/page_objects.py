@@ -36,25 +36,25 @@ _INT = ctypes.c_int
 _POINTER = ctypes.c_void_p
 
 
-def _plain(function: ctypes.c_void_p, result: type, *arguments: type) -> Callable[..., int]:
+def _make_plain(function: ctypes.c_void_p, result: type, *arguments: type) -> Callable[..., int]:
     address = ctypes.cast(function, _POINTER).value or 0  # type-checked calls of pypdfium2 take longer than pdfium does
     return ctypes.PYFUNCTYPE(result, *arguments)(address)
 
 
-_count = _plain(pdfium_c.FPDFPage_CountObjects, _INT, _POINTER)
-_object = _plain(pdfium_c.FPDFPage_GetObject, _POINTER, _POINTER, _INT)
-_inner_count = _plain(pdfium_c.FPDFFormObj_CountObjects, _INT, _POINTER)
-_inner_object = _plain(pdfium_c.FPDFFormObj_GetObject, _POINTER, _POINTER, ctypes.c_ulong)
-_kind = _plain(pdfium_c.FPDFPageObj_GetType, _INT, _POINTER)
-_segments = _plain(pdfium_c.FPDFPath_CountSegments, _INT, _POINTER)
-_is_transparent = _plain(pdfium_c.FPDFPageObj_HasTransparency, _INT, _POINTER)
-_bounds = _plain(pdfium_c.FPDFPageObj_GetBounds, _INT, _POINTER, *4 * [_POINTER])
-_matrix = _plain(pdfium_c.FPDFPageObj_GetMatrix, _INT, _POINTER, _POINTER)
-_pixel_size = _plain(pdfium_c.FPDFImageObj_GetImagePixelSize, _INT, _POINTER, _POINTER, _POINTER)
-_filter_count = _plain(pdfium_c.FPDFImageObj_GetImageFilterCount, _INT, _POINTER)
-_filter = _plain(pdfium_c.FPDFImageObj_GetImageFilter, ctypes.c_ulong, _POINTER, _INT, _POINTER, ctypes.c_ulong)
-_render_mode = _plain(pdfium_c.FPDFTextObj_GetTextRenderMode, _INT, _POINTER)
-_set_active = _plain(pdfium_c.FPDFPageObj_SetIsActive, _INT, _POINTER, _INT)
+_count = _make_plain(pdfium_c.FPDFPage_CountObjects, _INT, _POINTER)
+_object = _make_plain(pdfium_c.FPDFPage_GetObject, _POINTER, _POINTER, _INT)
+_inner_count = _make_plain(pdfium_c.FPDFFormObj_CountObjects, _INT, _POINTER)
+_inner_object = _make_plain(pdfium_c.FPDFFormObj_GetObject, _POINTER, _POINTER, ctypes.c_ulong)
+_kind = _make_plain(pdfium_c.FPDFPageObj_GetType, _INT, _POINTER)
+_segments = _make_plain(pdfium_c.FPDFPath_CountSegments, _INT, _POINTER)
+_is_transparent = _make_plain(pdfium_c.FPDFPageObj_HasTransparency, _INT, _POINTER)
+_bounds = _make_plain(pdfium_c.FPDFPageObj_GetBounds, _INT, _POINTER, *4 * [_POINTER])
+_matrix = _make_plain(pdfium_c.FPDFPageObj_GetMatrix, _INT, _POINTER, _POINTER)
+_pixel_size = _make_plain(pdfium_c.FPDFImageObj_GetImagePixelSize, _INT, _POINTER, _POINTER, _POINTER)
+_filter_count = _make_plain(pdfium_c.FPDFImageObj_GetImageFilterCount, _INT, _POINTER)
+_filter = _make_plain(pdfium_c.FPDFImageObj_GetImageFilter, ctypes.c_ulong, _POINTER, _INT, _POINTER, ctypes.c_ulong)
+_render_mode = _make_plain(pdfium_c.FPDFTextObj_GetTextRenderMode, _INT, _POINTER)
+_set_active = _make_plain(pdfium_c.FPDFPageObj_SetIsActive, _INT, _POINTER, _INT)
 
 _INVISIBLE = (pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium_c.FPDF_TEXTRENDERMODE_CLIP)
 
@@ -171,7 +171,7 @@ def _add_form(form: int, drawing: Drawing, placed: _Matrix, *, depth: int) -> No
     if depth >= DEEPEST:
         drawing.is_whole = False
         return
-    inner = _chained(_matrix_of(form), placed)
+    inner = _chain_matrices(_matrix_of(form), placed)
     for index in range(_inner_count(form)):
         if drawing.objects >= MOST_OBJECTS:
             drawing.is_whole = False
@@ -219,7 +219,7 @@ def _rect_of(drawn: int, placed: _Matrix) -> PageRect:
     left, bottom, right, top = corners
     if placed is _UPRIGHT:
         return (left, bottom, right, top)
-    points = [_moved(x, y, placed) for x in (left, right) for y in (bottom, top)]
+    points = [_transform(x, y, placed) for x in (left, right) for y in (bottom, top)]
     xs, ys = [x for x, _ in points], [y for _, y in points]
     return (min(xs), min(ys), max(xs), max(ys))
 
@@ -231,14 +231,14 @@ def _matrix_of(drawn: int) -> _Matrix:
     return (matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f)
 
 
-def _chained(inner: _Matrix, outer: _Matrix) -> _Matrix:
+def _chain_matrices(inner: _Matrix, outer: _Matrix) -> _Matrix:
     a, b, c, d, e, f = inner
-    across, down = _moved(e, f, outer)
+    across, down = _transform(e, f, outer)
     oa, ob, oc, od, _, _ = outer
     return (a * oa + b * oc, a * ob + b * od, c * oa + d * oc, c * ob + d * od, across, down)
 
 
-def _moved(x: float, y: float, matrix: _Matrix) -> tuple[float, float]:
+def _transform(x: float, y: float, matrix: _Matrix) -> tuple[float, float]:
     a, b, c, d, e, f = matrix
     return a * x + c * y + e, b * x + d * y + f
 

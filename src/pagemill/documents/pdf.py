@@ -71,7 +71,7 @@ class PdfFile:
         """See `Document.render`. With its annotations and form fields, RGB on white."""
         with self._page(number) as page:
             scale, dpi_drawn = self._scale(page, number, dpi=dpi, max_pixels=max_pixels)
-            return _drawn(page, scale=scale, dpi=dpi_drawn)
+            return _draw_page(page, scale=scale, dpi=dpi_drawn)
 
     def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:
         """See `Document.text_page`. The page's text layer, if it is trustworthy or the only source allowed."""
@@ -83,7 +83,7 @@ class PdfFile:
             return sheet.known_page(number, dpi=dpi)
         return sheet.whole_page(number, dpi=dpi) if mode is OcrMode.NEVER else None
 
-    def unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
+    def find_unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
         """The page without the words that are known, and where it shows more."""
         if mode is not OcrMode.AUTO:
             return Unread(self.render(number, dpi=dpi, max_pixels=max_pixels))
@@ -91,7 +91,7 @@ class PdfFile:
             scale, dpi_drawn = self._scale(page, number, dpi=dpi, max_pixels=max_pixels)
             at = partial(self._frame, page, number)
             sheet = read_sheet(page, at, dpi=dpi_drawn, most_decoded=None)
-            image = _drawn(page, scale=scale, dpi=dpi_drawn)
+            image = _draw_page(page, scale=scale, dpi=dpi_drawn)
         if not sheet.known:
             return Unread(image)
         return Unread(image, sheet.known_page(number, dpi=dpi_drawn), tuple(sheet.regions()))
@@ -109,11 +109,11 @@ class PdfFile:
             PageUnreadable: The page is damaged.
         """
         with self._page(number) as page:
-            shown = self._frame(page, number, POINTS_PER_INCH).turned(rotation // 90)
+            shown = self._frame(page, number, POINTS_PER_INCH).turn(rotation // 90)
         scale = max(width_px, height_px) / max(shown.right - shown.left, shown.top - shown.bottom)
         return replace(shown, scale=scale)
 
-    def written(self, number: int, frame: PageFrame) -> WrittenWords:
+    def find_written(self, number: int, frame: PageFrame) -> WrittenWords:
         """The words of a page's text layer, in pixels of a frame of it.
 
         Raises:
@@ -178,7 +178,7 @@ class PdfFile:
         self._let_go_of_images()
         try:
             page = self._pdf[number - 1]
-            if flat and _flattened(page):
+            if flat and _flatten_annotations(page):
                 page.close()
                 page = self._pdf[number - 1]
             try:
@@ -217,7 +217,7 @@ def _fit(width: float, height: float, max_pixels: int) -> float:
     return factor
 
 
-def _drawn(page: pdfium.PdfPage, *, scale: float, dpi: float) -> PageImage:
+def _draw_page(page: pdfium.PdfPage, *, scale: float, dpi: float) -> PageImage:
     """Let pdfium draw into our memory, because its own buffer has a type without a shape."""
     width, height = (math.ceil(side * scale) for side in page.get_size())
     samples = bytearray(width * height * RGB)
@@ -227,7 +227,7 @@ def _drawn(page: pdfium.PdfPage, *, scale: float, dpi: float) -> PageImage:
     return PageImage(data=data, width_px=width, height_px=height, channels=RGB, dpi=dpi)
 
 
-def _flattened(page: pdfium.PdfPage) -> bool:
+def _flatten_annotations(page: pdfium.PdfPage) -> bool:
     """Make the text of form fields and notes part of the page's text."""
     kinds = set()
     for index in range(pdfium_c.FPDFPage_GetAnnotCount(page)):

@@ -40,7 +40,7 @@ def page_image(image: Image.Image, *, stored_size: Size, max_pixels: int) -> Pag
     """
     dpi = stated_dpi(image, stored_size)
     ImageOps.exif_transpose(image, in_place=True)
-    flat = _flattened(_reduced(image, max_pixels))
+    flat = _flatten_transparency(_reduce(image, max_pixels))
     width, height = flat.size
     channels = len(flat.getbands())
     return PageImage(
@@ -63,15 +63,15 @@ def _samples(image: Image.Image) -> bytearray:
     return samples
 
 
-def _reduced(image: Image.Image, max_pixels: int) -> Image.Image:
+def _reduce(image: Image.Image, max_pixels: int) -> Image.Image:
     """The image in a plain mode, averaged down to `max_pixels`.
 
     Plain samples may take several times as much memory as the stored ones, so a large image is converted in bands.
     """
     target = _target(image.size, max_pixels)
-    white = _white(image) if _is_deep(image) else None
+    white = _find_white(image) if _is_deep(image) else None
     if target == image.size:
-        return _plain(image, white)
+        return _make_plain(image, white)
     if image.mode in ("L", "RGB") and not image.has_transparency_data:
         return image.resize(target, Image.Resampling.BOX, reducing_gap=2.0)
     made: Image.Image | None = None
@@ -79,7 +79,7 @@ def _reduced(image: Image.Image, max_pixels: int) -> Image.Image:
         part = _reduced_rows(image, target, (top, bottom), white)
         made = made or Image.new(part.mode, target)
         made.paste(part, (0, top))
-    return made or _plain(image, white)
+    return made or _make_plain(image, white)
 
 
 def _reduced_rows(image: Image.Image, target: Size, rows: tuple[int, int], white: float | None) -> Image.Image:
@@ -87,7 +87,7 @@ def _reduced_rows(image: Image.Image, target: Size, rows: tuple[int, int], white
     pitch = image.height / target[1]
     top, bottom = rows[0] * pitch, min(rows[1] * pitch, float(image.height))
     first, last = math.floor(top), math.ceil(bottom)
-    band = _plain(image.crop((0, first, image.width, last)), white)
+    band = _make_plain(image.crop((0, first, image.width, last)), white)
     box = (0.0, top - first, float(image.width), bottom - first)
     return band.resize((target[0], rows[1] - rows[0]), Image.Resampling.BOX, box=box)
 
@@ -110,7 +110,7 @@ def _target(size: Size, max_pixels: int) -> Size:
     return width, height
 
 
-def _plain(image: Image.Image, white: float | None) -> Image.Image:
+def _make_plain(image: Image.Image, white: float | None) -> Image.Image:
     """The image in one of the modes L, LA, RGB, RGBA; `white` is the lightest sample of a deep one."""
     if white is not None:
         return image.convert("F").point(lambda sample: sample * (255 / white)).convert("L")
@@ -125,7 +125,7 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I") or image.mode == "F"
 
 
-def _white(image: Image.Image) -> float:
+def _find_white(image: Image.Image) -> float:
     """The lightest of samples of more than 8 bits, or fractions of one: the least common depth that holds all."""
     width, height = image.size
     step = max(1, _BAND_PIXELS // width)
@@ -135,7 +135,7 @@ def _white(image: Image.Image) -> float:
     return 1 if is_fraction else next(white for white in _WHITES if highest <= white)
 
 
-def _flattened(image: Image.Image) -> Image.Image:
+def _flatten_transparency(image: Image.Image) -> Image.Image:
     """Replace transparency with white paper."""
     if image.mode not in ("LA", "RGBA"):
         return image

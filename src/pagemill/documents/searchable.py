@@ -19,7 +19,7 @@ import pikepdf
 from pikepdf import Array, Dictionary, Pdf
 from pydantic import BaseModel
 
-from pagemill.documents.glyphless import CharacterCodes, add_font, deflated
+from pagemill.documents.glyphless import CharacterCodes, add_font, deflate
 from pagemill.documents.image_pages import ImagePages
 from pagemill.documents.new_layer import words_to_write
 from pagemill.documents.old_layer import without_hidden_text
@@ -52,7 +52,7 @@ class _Target(Protocol):
         """From pixels of the page as it was read to its user space. Raises `PageUnreadable`."""
         ...
 
-    def written(self, page: Page) -> WrittenWords:
+    def find_written(self, page: Page) -> WrittenWords:
         """The words that it has already, in pixels of the page as it was read. Raises `PageUnreadable`."""
         ...
 
@@ -76,8 +76,8 @@ class _OriginalPdf:
     def to_user_space(self, page: Page) -> ToUserSpace:
         return self._frame(page).to_page
 
-    def written(self, page: Page) -> WrittenWords:
-        return self._seen.written(page.number, self._frame(page))
+    def find_written(self, page: Page) -> WrittenWords:
+        return self._seen.find_written(page.number, self._frame(page))
 
     def _frame(self, page: Page) -> PageFrame:
         return self._seen.frame(page.number, width_px=page.width_px, height_px=page.height_px, rotation=page.rotation)
@@ -185,23 +185,23 @@ def _add_words(target: _Target, pages: Iterable[Page]) -> bool:
 def _add_page_words(target: _Target, page: Page, *, codes: CharacterCodes, font: pikepdf.Object) -> None:
     """Give a page the words that were read, in place of those of an earlier recognition."""
     stored = target.pdf.pages[page.number - 1].obj
-    to_user_space, old = target.to_user_space(page), target.written(page)
+    to_user_space, old = target.to_user_space(page), target.find_written(page)
     resources = _own_resources(stored)
     name = _free_name(resources.Font)
     page = words_to_write(page, shown=old.shown, hidden=old.hidden)
-    content = text_stream(page, font=name, encoded=codes.encoded, to_user_space=to_user_space)
+    content = text_stream(page, font=name, encoded=codes.encode, to_user_space=to_user_space)
     if not content:
         return
     kept = without_hidden_text(target.pdf, stored, resources, area=_area(stored)) if old.hidden else None
     resources.Font[name] = font
     stored.Resources = resources
     contents = _contents(stored) if kept is None else (kept,)
-    stored.Contents = Array([deflated(target.pdf, content), *contents])
+    stored.Contents = Array([deflate(target.pdf, content), *contents])
 
 
 def _area(page: pikepdf.Object) -> float:
     """Of the visible part of the page, in its own units, squared."""
-    box = _inherited(page, "/CropBox") or _inherited(page, "/MediaBox")
+    box = _find_inherited(page, "/CropBox") or _find_inherited(page, "/MediaBox")
     left, bottom, right, top = map(float, box) if isinstance(box, Array) else (0.0, 0.0, 0.0, 0.0)
     return abs((right - left) * (top - bottom))
 
@@ -215,7 +215,7 @@ def _contents(page: pikepdf.Object) -> Iterable[pikepdf.Object]:
 
 def _own_resources(page: pikepdf.Object) -> Dictionary:
     """A copy of the page's resources and fonts, which other pages may share; deeper objects are not copied."""
-    resources = Dictionary(_entries(_inherited(page, "/Resources")))
+    resources = Dictionary(_entries(_find_inherited(page, "/Resources")))
     resources.Font = Dictionary(_entries(resources.get("/Font")))
     return resources
 
@@ -224,7 +224,7 @@ def _entries(value: pikepdf.Object | None) -> dict[str, pikepdf.Object]:
     return dict(value.items()) if isinstance(value, Dictionary) else {}
 
 
-def _inherited(page: pikepdf.Object, key: str) -> pikepdf.Object | None:
+def _find_inherited(page: pikepdf.Object, key: str) -> pikepdf.Object | None:
     node: pikepdf.Object | None = page
     for _ in range(_MOST_ANCESTORS):
         if not isinstance(node, Dictionary):

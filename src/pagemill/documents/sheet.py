@@ -23,7 +23,7 @@ from pagemill.documents.plausibility import is_plausible
 from pagemill.documents.text_layer import TextLayer, read_text_layer
 from pagemill.documents.trust import distrust
 from pagemill.domain.page.page import Page, PageWarning, Rectangle, WarningKind
-from pagemill.domain.page.regions import joined
+from pagemill.domain.page.regions import join_rects
 
 if TYPE_CHECKING:
     from pagemill.documents.ink import Gray
@@ -96,10 +96,10 @@ class Sheet:
 
     def regions(self) -> list[Rectangle]:
         """What is to be recognised, pixels of the page as it is stored, at the resolution of its words."""
-        return self._places(self.layer.frame.turned(-self.layer.rotation // 90))
+        return self._places(self.layer.frame.turn(-self.layer.rotation // 90))
 
     def _places(self, frame: PageFrame) -> list[Rectangle]:
-        return joined(frame.rects(self.unread), gap=APART * self.size * frame.scale, most=MOST_PLACES)
+        return join_rects(frame.rects(self.unread), gap=APART * self.size * frame.scale, most=MOST_PLACES)
 
 
 FrameAt = Callable[[float], PageFrame]
@@ -122,7 +122,7 @@ def read_sheet(page: pdfium.PdfPage, at: FrameAt, *, dpi: float, most_decoded: i
     layer = read_text_layer(page, at(dpi), drawn=drawing.objects)
     if doubt := distrust(layer.facts):
         return Sheet(layer, (), doubt=doubt)
-    hidden = frozenset(_hidden(layer, drawing))
+    hidden = frozenset(_find_hidden(layer, drawing))
     if not (hidden or layer.broken or drawing.may_hold_text):
         return Sheet(layer, tuple(range(len(layer.words))))
     if most_decoded is not None and drawing.pixels > most_decoded:
@@ -147,7 +147,7 @@ def written_words(page: pdfium.PdfPage, frame: PageFrame) -> WrittenWords:
     """The words of an open page, in pixels of a frame of it. Raises PdfiumError."""
     drawing = drawing_of(page)
     layer = read_text_layer(page, frame, drawn=drawing.objects)
-    hidden = frozenset(_hidden(layer, drawing))
+    hidden = frozenset(_find_hidden(layer, drawing))
     placed = [(word.text, rect) for word, rect in zip(layer.words, frame.rects(layer.stored), strict=True)]
     return WrittenWords(
         shown=tuple(each for position, each in enumerate(placed) if position not in hidden),
@@ -155,7 +155,7 @@ def written_words(page: pdfium.PdfPage, frame: PageFrame) -> WrittenWords:
     )
 
 
-def _hidden(layer: TextLayer, drawing: Drawing) -> Iterator[int]:
+def _find_hidden(layer: TextLayer, drawing: Drawing) -> Iterator[int]:
     """Positions of words that nobody sees: written invisibly, or under a picture."""
     invisible = {text: is_invisible(text) for text in set(layer.objects) if text}
     for position, (text, rect) in enumerate(zip(layer.objects, layer.stored, strict=True)):
@@ -255,7 +255,7 @@ class _Look:
             (left - _PAPER, top - _PAPER, right + _PAPER, bottom + _PAPER)
             for left, top, right, bottom in self.frame.rects(suspects)
         )
-        return joined(rects, gap=0, most=MOST_WINDOWS)
+        return join_rects(rects, gap=0, most=MOST_WINDOWS)
 
     def to_page(self, rect: Rect) -> PageRect:
         left, top, right, bottom = rect

@@ -57,7 +57,7 @@ def sniff(head: bytes) -> DocumentKind:
         raise InvalidDocument("The document is empty (0 bytes): check that the upload was complete.")
     kind = _kind(head)
     if kind is None:
-        raise UnsupportedFormat(f"This is {_other(head)}. {READABLE}.")
+        raise UnsupportedFormat(f"This is {_sniff_other(head)}. {READABLE}.")
     return kind
 
 
@@ -69,7 +69,7 @@ def _kind(head: bytes) -> DocumentKind | None:
     return next((kind for mark, kind in _READABLE_MARKS if head.startswith(mark)), None)
 
 
-def _other(head: bytes) -> str:
+def _sniff_other(head: bytes) -> str:
     if head[4:8] == b"ftyp":
         return _media(head[8:12])
     if head.startswith(b"PK\x03\x04"):

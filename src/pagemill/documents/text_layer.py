@@ -10,7 +10,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from pagemill.documents.characters import Characters
-from pagemill.documents.letters import LINE_END_HYPHEN, is_broken, plain, tally
+from pagemill.documents.letters import LINE_END_HYPHEN, is_broken, make_plain, tally
 from pagemill.documents.page_frame import PageFrame, PageRect
 from pagemill.documents.text_lines import PlacedWord, lines_of_words, main_direction
 from pagemill.documents.trust import LayerFacts
@@ -106,7 +106,7 @@ def read_text_layer(page: pdfium.PdfPage, frame: PageFrame, *, drawn: int) -> Te
         placed = _placed_words(stored, frame)
         turns = -main_direction(placed.values()) % 4
         if turns:
-            frame = frame.turned(turns)
+            frame = frame.turn(turns)
             placed = _placed_words(stored, frame)
         return TextLayer(
             words=tuple(placed.values()),
@@ -122,7 +122,7 @@ def read_text_layer(page: pdfium.PdfPage, frame: PageFrame, *, drawn: int) -> Te
 
 
 def _stored_words(characters: Characters) -> _Words:
-    runs = [(word, *run.span()) for run in _RUN.finditer(characters.text) if (word := plain(run[0]))]
+    runs = [(word, *run.span()) for run in _RUN.finditer(characters.text) if (word := make_plain(run[0]))]
     firsts = [start for _, start, _ in runs]
     rects = characters.rects(firsts, [end - 1 for _, _, end in runs])
     turns = [round(angle / QUARTER_TURN) for angle in characters.angles(firsts)]

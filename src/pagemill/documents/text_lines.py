@@ -41,7 +41,7 @@ def lines_of_words(words: Sequence[PlacedWord]) -> tuple[Line, ...]:
     for turns in sorted({word.turns for word in words}):
         level = [word for word in words if word.turns == turns]
         level = [_turned_back(word, turns) for word in level] if turns else level
-        lines += [_line(run, turns) for run in _joined(list(_stored_runs(level)))]
+        lines += [_line(run, turns) for run in _join_runs(list(_stored_runs(level)))]
     return tuple(lines)
 
 
@@ -73,7 +73,7 @@ def _continues(before: PlacedWord, word: PlacedWord, widest_space: float) -> boo
     return overlap > 0.5 * low and -DEEPEST_OVERLAP * high < left - right < widest_space * high
 
 
-def _joined(runs: list[list[PlacedWord]]) -> list[list[PlacedWord]]:
+def _join_runs(runs: list[list[PlacedWord]]) -> list[list[PlacedWord]]:
     """Join runs of one baseline that were stored apart, such as words placed one by one in any order."""
     if len(runs) < 2:
         return runs

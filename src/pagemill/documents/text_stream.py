@@ -70,13 +70,13 @@ class _Run:
         """The width of the space before the next word."""
         return min(max(self.distance(following) - self.length, _SMALLEST * self.size), _WIDEST_SPACE * self.size)
 
-    def parted(self, following: "_Run") -> "_Run":
-        """The word cut short so far before the next one that readers who measure gaps see a space."""
+    def cut_before(self, following: "_Run") -> "_Run":
+        """The word shortened before the next one, so that readers who measure gaps see a space."""
         shortest = self.length * _LEAST_LENGTH
         length = max(min(self.length, self.distance(following) - _NARROWEST_SPACE * self.size), shortest)
         return replace(self, length=length)
 
-    def joined(self, following: "_Run") -> "_Run":
+    def extend_to(self, following: "_Run") -> "_Run":
         """The word extended to the next one, so that readers see no space between two Chinese words."""
         length = self.distance(following)
         return replace(self, length=length) if self.length < length < self.length + self.size else self
@@ -107,17 +107,17 @@ def _line(line: Line, font: str, encoded: Callable[[str], str], to_user_space: T
     for at, run in enumerate(runs):
         following = runs[at + 1] if at + 1 < len(runs) else None
         if following is None:
-            parts.append(_shown(run, font, encoded))
+            parts.append(_show_run(run, font, encoded))
         elif words[at + 1].is_spaced:
-            parted = run.parted(following)
-            stretch = _stretch(parted.gap(following), run.size, characters=1)
-            parts.append(f"{_shown(parted, font, encoded)}{stretch:.2f} Tz <{encoded(' ')}> Tj\n")
+            shorter = run.cut_before(following)
+            stretch = _stretch(shorter.gap(following), run.size, characters=1)
+            parts.append(f"{_show_run(shorter, font, encoded)}{stretch:.2f} Tz <{encoded(' ')}> Tj\n")
         else:
-            parts.append(_shown(run.joined(following), font, encoded))
+            parts.append(_show_run(run.extend_to(following), font, encoded))
     return f"BT\n3 Tr\n{''.join(parts)}ET\n" if parts else ""
 
 
-def _shown(run: _Run, font: str, encoded: Callable[[str], str]) -> str:
+def _show_run(run: _Run, font: str, encoded: Callable[[str], str]) -> str:
     across, up = run.along
     stretch = _stretch(run.length, run.size, characters=len(run.text))
     return (

@@ -85,9 +85,9 @@ def _numbers(part: str, page_count: int) -> range:
     match = _PART.fullmatch(part)
     if match is None:
         raise InvalidPageRange(f"The page range {part!r} is not valid. {_HELP}")
-    first = _absolute(match["first"], part, page_count)
+    first = _resolve_number(match["first"], part, page_count)
     if match["last"] is not None:
-        last = _absolute(match["last"], part, page_count)
+        last = _resolve_number(match["last"], part, page_count)
     else:
         open_ended = part.endswith("-")
         last = page_count if open_ended else first
@@ -96,7 +96,7 @@ def _numbers(part: str, page_count: int) -> range:
     return range(first, last + 1)
 
 
-def _absolute(number: str, part: str, page_count: int) -> int:
+def _resolve_number(number: str, part: str, page_count: int) -> int:
     value = int(number)
     page = page_count + 1 + value if value < 0 else value
     if value == 0 or not 1 <= page <= page_count:

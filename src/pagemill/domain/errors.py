@@ -40,7 +40,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, Self
 
-from pagemill.domain.text import storable
+from pagemill.domain.text import make_storable
 
 
 class TaskFailureReason(StrEnum):
@@ -77,7 +77,7 @@ def fault_of_ours(error_id: str) -> str:
 class PagemillError(Exception):
     """Base of all errors raised on purpose. The message says what happened and what to do next.
 
-    The message and the details may contain text from outside; the constructor makes it `storable`.
+    The message and the details may contain text from outside; the constructor makes it `make_storable`.
 
     Attributes:
         code: Stable name of the kind of error, part of the API ("queue_full").
@@ -90,9 +90,11 @@ class PagemillError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, **details: str | int | float | None) -> None:
-        self.message = storable(message)
+        self.message = make_storable(message)
         super().__init__(self.message)
-        self.details = {name: storable(value) if isinstance(value, str) else value for name, value in details.items()}
+        self.details = {
+            name: make_storable(value) if isinstance(value, str) else value for name, value in details.items()
+        }
 
 
 class InvalidRequest(PagemillError):

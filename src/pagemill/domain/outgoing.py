@@ -52,7 +52,7 @@ class OutgoingRules:
         Raises:
             ValueError: It is no IP address.
         """
-        ip = _plain(ipaddress.ip_address(address.partition("%")[0]))
+        ip = _unmap_address(ipaddress.ip_address(address.partition("%")[0]))
         if _is_in(ip, self.allowed):
             return True
         if _is_in(ip, NEVER):
@@ -72,7 +72,7 @@ class OutgoingRules:
             return True
 
 
-def _plain(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def _unmap_address(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """`::ffff:a.b.c.d` is another spelling of a.b.c.d: the system connects to the same."""
     return (isinstance(ip, IPv6Address) and ip.ipv4_mapped) or ip
 

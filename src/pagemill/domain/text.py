@@ -21,7 +21,7 @@ _ESCAPED = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 """How JSON writes them. Surrogate pairs, which are valid, look the same; parsing tells them apart."""
 
 
-def storable(text: str) -> str:
+def make_storable(text: str) -> str:
     """The text with `REPLACEMENT` for every NUL and half a surrogate pair."""
     return _NO_CHARACTER.sub(REPLACEMENT, text)
 
@@ -40,7 +40,7 @@ def without_paths(text: str) -> str:
 
 
 class TextFromOutside:
-    """Base of frozen dataclasses with texts from outside. It makes each text `storable`.
+    """Base of frozen dataclasses with texts from outside. It makes each text `make_storable`.
 
     Attributes:
         taken_as_it_is: Fields to leave unchanged, because they name something such as a file.
@@ -51,24 +51,24 @@ class TextFromOutside:
     def __post_init__(self) -> None:
         for name, value in tuple(vars(self).items()):
             if type(value) is str and name not in self.taken_as_it_is:
-                object.__setattr__(self, name, storable(value))
+                object.__setattr__(self, name, make_storable(value))
 
 
 def storable_value(value: "JsonValue") -> "JsonValue":
-    """The value with all its texts `storable`, including names of members."""
+    """The value with all its texts `make_storable`, including names of members."""
     match value:
         case str():
-            return storable(value)
+            return make_storable(value)
         case list():
             return [storable_value(each) for each in value]
         case dict():
-            return {storable(name): storable_value(each) for name, each in value.items()}
+            return {make_storable(name): storable_value(each) for name, each in value.items()}
         case _:
             return value
 
 
 def storable_json(text: bytes) -> bytes:
-    """The JSON with all its texts `storable`; JSON that needs no change is returned as it is.
+    """The JSON with all its texts `make_storable`; JSON that needs no change is returned as it is.
 
     Raises:
         ValueError: The text may need a change but is not JSON.
@@ -77,5 +77,5 @@ def storable_json(text: bytes) -> bytes:
 
 
 def write_storable(value: "JsonValue") -> bytes:
-    """The value as UTF-8 JSON with `storable` texts."""
+    """The value as UTF-8 JSON with `make_storable` texts."""
     return json.dumps(storable_value(value), ensure_ascii=False, separators=(",", ":")).encode()

@@ -5,16 +5,16 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticSerializationError
 
-from pagemill.domain.text import storable, storable_json, write_storable
+from pagemill.domain.text import make_storable, storable_json, write_storable
 
-Text = Annotated[str, AfterValidator(storable)]
+Text = Annotated[str, AfterValidator(make_storable)]
 """A model field for text from outside."""
 Name = Annotated[Text, Field(max_length=64)]
 """Likewise, of one word: an engine, a language, a device."""
 
 
 def as_storable_json(model: BaseModel) -> bytes:
-    """The model as UTF-8 JSON with `storable` texts."""
+    """The model as UTF-8 JSON with `make_storable` texts."""
     try:
         return storable_json(model.model_dump_json().encode())
     except PydanticSerializationError:  # half a surrogate pair cannot be written

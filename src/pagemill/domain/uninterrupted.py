@@ -7,7 +7,7 @@ from typing import TypeVar
 _Result = TypeVar("_Result")
 
 
-async def uninterrupted(work: Coroutine[None, None, _Result]) -> _Result:
+async def finish_despite_cancel(work: Coroutine[None, None, _Result]) -> _Result:
     """Finish `work`, which has its own time limits, before obeying a cancellation that arrives meanwhile."""
     task = asyncio.create_task(work)
     cancelled = False

@@ -16,7 +16,7 @@ def pixels_of(image: PageImage) -> Pixels:
     return array[:, :, 0] if image.channels == 1 else array
 
 
-def turned(pixels: Pixels, degrees_clockwise: int) -> Pixels:
+def turn(pixels: Pixels, degrees_clockwise: int) -> Pixels:
     """The image turned by a multiple of 90 degrees; itself for 0."""
     quarters = degrees_clockwise // 90 % 4
     return np.ascontiguousarray(np.rot90(pixels, -quarters)) if quarters else pixels
@@ -28,14 +28,14 @@ def as_bgr(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(pixels, code), dtype=np.uint8)
 
 
-def resized(pixels: Pixels, width: int, height: int) -> Pixels:
+def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     """The image at another size; shrinking averages, so that thin strokes do not vanish."""
     shrinks = width * height < pixels.shape[0] * pixels.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), dtype=np.uint8)
 
 
-def normalised(bgr: Pixels) -> NDArray[np.float32]:
+def normalise(bgr: Pixels) -> NDArray[np.float32]:
     """Samples in the form for the models: shape (1, 3, rows, columns), -1 … 1."""
     blob = cv2.dnn.blobFromImage(bgr, scalefactor=1 / 127.5, mean=(127.5, 127.5, 127.5))
     return np.asarray(blob, dtype=np.float32)

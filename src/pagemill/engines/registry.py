@@ -75,7 +75,7 @@ def _as_found(spec: EngineSpec) -> EngineSpec:
 
 
 def _why_not(spec: EngineSpec) -> str:
-    missing = [] if spec.interpreter is not None else _missing(spec)
+    missing = [] if spec.interpreter is not None else _find_missing(spec)
     if not missing:
         return spec.unusable
     return (
@@ -92,5 +92,5 @@ def _version(distribution: str) -> str:
         return ""
 
 
-def _missing(spec: EngineSpec) -> list[str]:
+def _find_missing(spec: EngineSpec) -> list[str]:
     return [module for module in spec.requires if find_spec(module) is None]

@@ -42,9 +42,9 @@ def skew_degrees(picture: Image.Image) -> float:
     if not len(down):
         return 0.0
     coarse = np.arange(-MOST_DEGREES, MOST_DEGREES + 0.25, 0.5)
-    best = _best(coarse, down, across)
-    best = _best(best + np.arange(-0.4, 0.45, 0.1), down, across)
-    is_clear = _parted(best, down, across) > _CLEARLY_LEVELLER * _parted(0.0, down, across)
+    best = _find_best(coarse, down, across)
+    best = _find_best(best + np.arange(-0.4, 0.45, 0.1), down, across)
+    is_clear = _measure_parting(best, down, across) > _CLEARLY_LEVELLER * _measure_parting(0.0, down, across)
     return best if is_clear and abs(best) <= MOST_DEGREES else 0.0
 
 
@@ -58,11 +58,11 @@ def _ink(picture: Image.Image) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return rows, columns
 
 
-def _best(degrees: NDArray[np.float64], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> float:
-    return float(max(degrees, key=lambda one: _parted(one, rows, columns)))
+def _find_best(degrees: NDArray[np.float64], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> float:
+    return float(max(degrees, key=lambda one: _measure_parting(one, rows, columns)))
 
 
-def _parted(degrees: float, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> float:
+def _measure_parting(degrees: float, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> float:
     """How unevenly the ink falls into rows at that angle."""
     slanted = rows - columns * math.tan(math.radians(degrees))
     counts = np.bincount((slanted - slanted.min()).astype(np.intp))

@@ -32,14 +32,14 @@ def read_upright(
         number: 1-based page number.
         rotation: Degrees clockwise; None to find out.
     """
-    degrees, lines = upright(read) if rotation is None else (rotation, read(rotation))
+    degrees, lines = find_upright(read) if rotation is None else (rotation, read(rotation))
     width, height = image.width_px, image.height_px
     if degrees % 180:
         width, height = height, width
     return lines, ReadImage(number, width, height, image.dpi, degrees)
 
 
-def upright(read: Read) -> tuple[int, Sequence[Line]]:
+def find_upright(read: Read) -> tuple[int, Sequence[Line]]:
     """Degrees clockwise (0, 90, 180, 270) to turn the page by, and its lines after that.
 
     Args:

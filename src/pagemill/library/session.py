@@ -87,9 +87,11 @@ class Session:
             DocumentError: The document cannot be read.
             PagemillError: See the tree.
         """
-        return self._begun(document, options, is_last=False)
+        return self._begin_reading(document, options, is_last=False)
 
-    def _begun(self, document: str | os.PathLike[str] | bytes, options: ReadingOptions, *, is_last: bool) -> Pages:
+    def _begin_reading(
+        self, document: str | os.PathLike[str] | bytes, options: ReadingOptions, *, is_last: bool
+    ) -> Pages:
         asked = _options(options)
         application = self._background.application
         with _as_file(document) as path:
@@ -121,7 +123,7 @@ def ocr(
     """
     session = Session(settings, memory_limit_mb=memory_limit_mb)
     try:
-        return session._begun(document, options, is_last=True)  # noqa: SLF001 - its own module
+        return session._begin_reading(document, options, is_last=True)  # noqa: SLF001 - its own module
     except BaseException:
         session.close()
         raise
@@ -159,7 +161,7 @@ async def _fill(application: Application, task: Task, filling: Filling) -> None:
     try:
         async for state in application.reader.progress(task.task_id):
             task = state
-            while pages := await _settled(application, task, after=last):
+            while pages := await _read_settled(application, task, after=last):
                 for page in pages:
                     if page.state is PageState.DONE:
                         filling.add(await application.views.page(task.task_id, page.number))
@@ -176,7 +178,7 @@ async def _fill(application: Application, task: Task, filling: Filling) -> None:
         filling.end(unread, receipt, error)
 
 
-async def _settled(application: Application, task: Task, *, after: int) -> Sequence[TaskPage]:
+async def _read_settled(application: Application, task: Task, *, after: int) -> Sequence[TaskPage]:
     """Some pages in a row after that one, as far as it is known what becomes of them; none where the next is open."""
     pages = await application.reader.pages(task.task_id, after=after, limit=ROWS_AT_ONCE)
     return list(takewhile(lambda page: _is_settled(page, task), pages))

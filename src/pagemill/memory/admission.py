@@ -42,7 +42,7 @@ class WorkerUse:
     anonymous_bytes: int
     gpu_bytes: int | None = 0
 
-    def alone(self, device: DeviceId) -> int | None:
+    def bytes_alone(self, device: DeviceId) -> int | None:
         """The memory of that device that it alone holds."""
         if device == CPU:
             return self.anonymous_bytes
@@ -50,7 +50,7 @@ class WorkerUse:
 
     def resident(self, device: DeviceId) -> int:
         """The part of its reservation on that device that it uses; 0 if the driver does not report it."""
-        return self.rss_bytes if device == CPU else self.alone(device) or 0
+        return self.rss_bytes if device == CPU else self.bytes_alone(device) or 0
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def others_after(before: int | None, account: Account) -> int | None:
     return max(0, account.used_bytes - sum(held or 0 for held in account.held.values()))
 
 
-def capped(reading: MemoryReading, cap_bytes: int, own_bytes: int) -> MemoryReading:
+def cap_reading(reading: MemoryReading, cap_bytes: int, own_bytes: int) -> MemoryReading:
     """The reading of a device if Pagemill itself may use at most `cap_bytes` of it, and now uses `own_bytes`."""
     limit = min(reading.limit_bytes, cap_bytes)
     free = min(reading.free_bytes, max(0, cap_bytes - own_bytes))

@@ -41,16 +41,16 @@ def envelope(points: Sequence[Point], *, exceptions: int = 0) -> Line:
     if exceptions <= 0 or len(points) <= exceptions + 1:
         return line
     mean = fmean(x for x, _ in points)
-    rests = [_without(points, point) for point in _touched(points, line)]
+    rests = [_without_point(points, point) for point in _find_touched(points, line)]
     return envelope(min(rests, key=lambda rest: lowest_line_above(rest).at(mean)), exceptions=exceptions - 1)
 
 
-def _touched(points: Sequence[Point], line: Line) -> Iterable[Point]:
+def _find_touched(points: Sequence[Point], line: Line) -> Iterable[Point]:
     slack = 1e-9 * max(1.0, max(y for _, y in points))
     return {(x, y) for x, y in points if line.at(x) - y <= slack}
 
 
-def _without(points: Sequence[Point], left_out: Point) -> Sequence[Point]:
+def _without_point(points: Sequence[Point], left_out: Point) -> Sequence[Point]:
     index = points.index(left_out)
     return [*points[:index], *points[index + 1 :]]
 

@@ -107,7 +107,7 @@ class LearningEstimator:
         if not bases:
             return _on_device(key.device, self._seed(key).base)
         factor = 1 + self._config.base_margin
-        largest = _largest(bases)
+        largest = _find_largest(bases)
         return MemoryNeed(ceil(largest.ram_bytes * factor), ceil(largest.gpu_bytes * factor))
 
     def peak(
@@ -125,7 +125,7 @@ class LearningEstimator:
     def _need(self, key: ModelSetKey, ram_bytes: int, gpu_bytes: int) -> MemoryNeed:
         base = self.base(key)
         gpu_bytes = 0 if key.device == CPU else max(base.gpu_bytes, gpu_bytes)
-        return MemoryNeed(max(base.ram_bytes, ram_bytes, self._least(key)), gpu_bytes)
+        return MemoryNeed(max(base.ram_bytes, ram_bytes, self._least_bytes(key)), gpu_bytes)
 
     def observe(self, key: ModelSetKey, *, pixels: int, batch_size: int | None, peak: MemoryNeed) -> None:
         """See `MemoryEstimator.observe`."""
@@ -153,14 +153,14 @@ class LearningEstimator:
         """How well the estimates of each model set with pages held lately."""
         return {key: _drift(learned.ratios) for key, learned in self._learned.items() if learned.ratios}
 
-    def measured(self, key: ModelSetKey) -> MeasuredMemory | None:
-        """See `MemoryHistory.measured`."""
+    def find_measured(self, key: ModelSetKey) -> MeasuredMemory | None:
+        """See `MemoryHistory.find_measured`."""
         learned = self._learned.get(key)
         if learned is None or not (learned.bases or learned.ram.points):
             return None
         ram, gpu = (max((ceil(peak) for _, peak in curve.points), default=0) for curve in (learned.ram, learned.gpu))
         return MeasuredMemory(
-            idle=_largest(learned.bases) if learned.bases else None,
+            idle=_find_largest(learned.bases) if learned.bases else None,
             page=MemoryNeed(ram, gpu) if learned.ram.points else None,
             pages=len(learned.ram.points),
         )
@@ -201,7 +201,7 @@ class LearningEstimator:
             self._learned[key] = _Learned(PeakCurve(ram, self._config), PeakCurve(gpu, self._config))
         return self._learned[key]
 
-    def _least(self, key: ModelSetKey) -> int:
+    def _least_bytes(self, key: ModelSetKey) -> int:
         """The least reservation: for a reader its seed, because its memory depends on no size that is known before.
 
         After hundreds of small pages, a long scan would otherwise exceed everything seen so far.
@@ -217,7 +217,7 @@ def _on_device(device: DeviceId, need: MemoryNeed) -> MemoryNeed:
     return MemoryNeed(need.ram_bytes) if device == CPU else need
 
 
-def _largest(needs: Iterable[MemoryNeed]) -> MemoryNeed:
+def _find_largest(needs: Iterable[MemoryNeed]) -> MemoryNeed:
     ram, gpu = zip(*((need.ram_bytes, need.gpu_bytes) for need in needs), strict=True)
     return MemoryNeed(max(ram), max(gpu))
 

@@ -31,7 +31,7 @@ from pagemill.domain.memory import (
     Reservation,
 )
 from pagemill.domain.ports import Clock, WatchedWorkers
-from pagemill.memory.admission import Account, WorkerUse, capped
+from pagemill.memory.admission import Account, WorkerUse, cap_reading
 from pagemill.memory.guard_decisions import GuardRules, Kill, Look, Memory, Orders, Relief, decide
 from pagemill.memory.ledger import Measurement, MemoryLedger
 from pagemill.memory.probes.machine import Machine
@@ -216,7 +216,7 @@ class MemoryGuard:
         own_bytes = self._machine.own_bytes()
         readings = self._readings(uses, own_bytes)
         self._note_shortage(self._ledger.note(Measurement(readings, uses, own_bytes)))
-        return Look(self._clock.monotonic(), readings, alive, uses, self._machine.stalled())
+        return Look(self._clock.monotonic(), readings, alive, uses, self._machine.stalled_share())
 
     def _note_shortage(self, accounts: Mapping[DeviceId, Account]) -> None:
         now = self._clock.monotonic()
@@ -232,9 +232,9 @@ class MemoryGuard:
         readings = {reading.device: reading for reading in self._machine.read()}
         for device, cap_bytes in self._config.caps.items():
             if device in readings:
-                own = sum(use.alone(device) or 0 for use in uses.values())
+                own = sum(use.bytes_alone(device) or 0 for use in uses.values())
                 own += own_bytes if device == CPU else 0
-                readings[device] = capped(readings[device], cap_bytes, own)
+                readings[device] = cap_reading(readings[device], cap_bytes, own)
         return readings
 
     # --- acting ------------------------------------------------------------------------------------------------------

@@ -123,7 +123,7 @@ class MemoryLedger:
     def promised_bytes(self, device: DeviceId) -> int:
         """All reservations of that device together."""
         with self._lock:
-            return sum(self._promised(device).values())
+            return sum(self._promised_bytes(device).values())
 
     def _admits(self, accounts: Mapping[DeviceId, Account], owner: str, more: Mapping[DeviceId, int]) -> bool:
         return all(
@@ -133,7 +133,7 @@ class MemoryLedger:
         )
 
     def _level_admits(self, device: DeviceId, owner: str) -> bool:
-        owners = self._promised(device)
+        owners = self._promised_bytes(device)
         return level_admits(self._level(device), is_load=owner not in owners, holds_nothing=not owners)
 
     def _accounts(self, measured: Measurement | None = None) -> dict[DeviceId, Account]:
@@ -143,13 +143,13 @@ class MemoryLedger:
         return {device: self._account(reading, measured) for device, reading in measured.readings.items()}
 
     def _account(self, reading: MemoryReading, measured: Measurement) -> Account:
-        held = {owner: use.alone(reading.device) for owner, use in measured.uses.items()}
+        held = {owner: use.bytes_alone(reading.device) for owner, use in measured.uses.items()}
         account = Account(
             limit_bytes=reading.limit_bytes,
             used_bytes=reading.used_bytes,
             own_bytes=(self._own_bytes or 0) if reading.device == CPU else 0,
             margin_bytes=round(reading.limit_bytes * self._margin),
-            promised=self._promised(reading.device),
+            promised=self._promised_bytes(reading.device),
             held=held,
             resident={owner: use.resident(reading.device) for owner, use in measured.uses.items()},
         )
@@ -157,7 +157,7 @@ class MemoryLedger:
         self._others[reading.device] = others
         return replace(account, others_bytes=others)
 
-    def _promised(self, device: DeviceId) -> dict[str, int]:
+    def _promised_bytes(self, device: DeviceId) -> dict[str, int]:
         promised: dict[str, int] = {}
         for reservation in self._reservations.values():
             asked = demands(reservation.device, reservation.need).get(device, 0)

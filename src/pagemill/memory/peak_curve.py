@@ -85,17 +85,19 @@ class PeakCurve:
 
     def at(self, x: float, *, climbed: bool) -> int:
         """The need of a page at its first attempt, or after it has climbed: then everything seen counts."""
-        alike = self._alike(x)
+        alike = self._count_alike(x)
         seeded = self._seed.at(x) if alike < self._config.few else 0.0
-        usual = max(self._learned(x, alike, everything=False), seeded)
-        return ceil(max(usual, self._learned(x, alike, everything=True), self._least(x)) if climbed else usual)
+        usual = max(self._learned_peak(x, alike, everything=False), seeded)
+        return ceil(
+            max(usual, self._learned_peak(x, alike, everything=True), self._least_peak(x)) if climbed else usual
+        )
 
     def modestly_at(self, x: float) -> int:
         """The least that may be enough: the seed, or the median of the pages read if that is less."""
-        share = min(1.0, self._middle()) if self._alike(x) >= self._config.few else 1.0
+        share = min(1.0, self._middle()) if self._count_alike(x) >= self._config.few else 1.0
         return ceil(share * self._seed.at(x))
 
-    def _alike(self, x: float) -> int:
+    def _count_alike(self, x: float) -> int:
         return sum(seen >= x / 2 for seen, _ in self.points)
 
     def _middle(self) -> float:
@@ -104,12 +106,14 @@ class PeakCurve:
             return 1.0
         return median(peak / max(1.0, self._seed.at(x)) for x, peak in self.points)
 
-    def _usual(self) -> Sequence[Point]:
+    def _usual_points(self) -> Sequence[Point]:
         """All points except rare ones far above the usual."""
         usual = self._config.far * self._middle()
         far = [(x, peak) for x, peak in self.points if peak > usual * max(1.0, self._seed.at(x))]
         rare = {
-            x for x, _ in far if sum(other >= x / 2 for other, _ in far) <= max(1, self._alike(x) // self._config.rare)
+            x
+            for x, _ in far
+            if sum(other >= x / 2 for other, _ in far) <= max(1, self._count_alike(x) // self._config.rare)
         }
         left_out = {(x, peak) for x, peak in far if x in rare}
         return [point for point in self.points if point not in left_out]
@@ -136,12 +140,12 @@ class PeakCurve:
         self.failures = [Failure(*failure) for failure in failures]
         self._fits.clear()
 
-    def _learned(self, x: float, alike: int, *, everything: bool) -> float:
+    def _learned_peak(self, x: float, alike: int, *, everything: bool) -> float:
         """The line, and a doubt that shrinks with the number of similar pages (at least half as large).
 
         Beyond the largest page seen, the line rises at least as fast as the seed, and at most `steepest` times as fast.
         """
-        if (fit := self._fitted(everything=everything)) is None:
+        if (fit := self._cached_fit(everything=everything)) is None:
             return 0.0
         slope = min(fit.line.slope, self._config.steepest * max(self._seed.slope, _IMAGE))
         unseen = max(0.0, x - fit.largest) * max(self._seed.slope, slope)
@@ -149,9 +153,9 @@ class PeakCurve:
         scale = max(fit.scale, self._config.variation * level)
         return level + scale * max(0.0, log(self._config.one_in / (alike + 1)))
 
-    def _fitted(self, *, everything: bool) -> "_Fit | None":
+    def _cached_fit(self, *, everything: bool) -> "_Fit | None":
         if everything not in self._fits:
-            self._fits[everything] = self._fit(tuple(self.points) if everything else self._usual())
+            self._fits[everything] = self._fit(tuple(self.points) if everything else self._usual_points())
         return self._fits[everything]
 
     def _fit(self, points: Sequence[Point]) -> "_Fit | None":
@@ -162,6 +166,6 @@ class PeakCurve:
         scale = _scale(points, line) if len(points) >= self._config.few else 0.0
         return _Fit(line, scale, max(x for x, _ in points))
 
-    def _least(self, x: float) -> float:
+    def _least_peak(self, x: float) -> float:
         reached = max((failure.reached for failure in self.failures if failure.x <= x), default=0.0)
         return reached * self._config.after_failure

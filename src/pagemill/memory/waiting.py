@@ -130,10 +130,10 @@ class WaitingLine:
 
     def serve(self) -> None:
         """Serve every request that can be served now."""
-        while served := self._next():
+        while served := self._find_next():
             self._answer(*served)
 
-    def _next(self) -> tuple[Waiter, Reservation | PagemillError] | None:
+    def _find_next(self) -> tuple[Waiter, Reservation | PagemillError] | None:
         return first_served(self._line, self._attempt, most_passes=self._most_passes)
 
     def _answer(self, waiter: Waiter, answer: Reservation | PagemillError) -> None:

@@ -9,7 +9,7 @@ from pagemill.domain.work.outcomes import LossCause, WorkerLoss
 _OTHERS_TOOK_IT = "The kernel killed the worker because other programs took the memory that was reserved for it."
 
 
-def blamed(loss: WorkerLoss, *, promised: MemoryNeed, was_short: Callable[[], bool]) -> WorkerLoss:
+def find_cause(loss: WorkerLoss, *, promised: MemoryNeed, was_short: Callable[[], bool]) -> WorkerLoss:
     """The loss; memory pressure is its cause if the kernel killed a worker that was not to blame.
 
     Args:

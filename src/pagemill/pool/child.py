@@ -52,7 +52,7 @@ from pagemill.pool.messages import (
     pack,
     parse_request,
 )
-from pagemill.pool.page_reader import PageReader, raising
+from pagemill.pool.page_reader import PageReader, translate_errors
 from pagemill.pool.sandbox.confinement import Confinement
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Inbox:
         self._cancelled = -1
         self._stopping = False
 
-    def first(self) -> Request:
+    def receive_first(self) -> Request:
         """Wait for the first request on this thread; `next` returns it again."""
         try:
             self._take(request := self._receive())
@@ -92,7 +92,7 @@ class Inbox:
         """Start to listen."""
         threading.Thread(target=self._listen, name="listener", daemon=True).start()
 
-    def next(self) -> Work | Stop:
+    def wait_for_next(self) -> Work | Stop:
         """Wait for the next request."""
         return self._waiting.get()
 
@@ -116,13 +116,13 @@ class Inbox:
         self._waiting.put(request)
 
     def _receive(self) -> Request:
-        head, payload = LENGTHS.unpack(self._exactly(LENGTHS.size))
+        head, payload = LENGTHS.unpack(self._receive_exactly(LENGTHS.size))
         check_lengths(head, payload)
-        request = parse_request(self._exactly(head))
-        self._exactly(payload)
+        request = parse_request(self._receive_exactly(head))
+        self._receive_exactly(payload)
         return request
 
-    def _exactly(self, size: int) -> bytes:
+    def _receive_exactly(self, size: int) -> bytes:
         received = bytearray()
         while len(received) < size:
             part = self._connection.recv(size - len(received))
@@ -143,9 +143,9 @@ class Child:
     def run(self, confinement: Confinement | None = None) -> None:
         """Serve until `Stop`, confined by what the first request needs."""
         if confinement is not None:
-            self._confine(confinement, self._inbox.first())
+            self._confine(confinement, self._inbox.receive_first())
         self._inbox.listen()
-        while not isinstance(request := self._inbox.next(), Stop):
+        while not isinstance(request := self._inbox.wait_for_next(), Stop):
             try:
                 self._serve(request)
             except PagemillError as error:
@@ -224,7 +224,7 @@ def _load(request: Load) -> PageReader:
     engine = None if request.factory is None else _make_engine(request.factory, request.config)
     threads = request.config.threads
     structure = None if request.structure is None else _make_structure(request.structure, threads=threads)
-    with raising(EngineFailed("The libraries of the engine could not be loaded. The worker's log says why.")):
+    with translate_errors(EngineFailed("The libraries of the engine could not be loaded. The worker's log says why.")):
         reader = PageReader(engine, structure=structure, max_pixels=request.max_pixels, open_document=open_document)
     if request.data_limit_bytes is not None:
         linux.limit_data(request.data_limit_bytes)
@@ -243,29 +243,29 @@ def _spare_collections(*, is_reader: bool) -> None:
 
 
 def _make_engine(factory: str, config: EngineConfig) -> Engine:
-    with raising(EngineFailed(f"The engine {factory} could not be loaded. The worker's log says why.")):
-        return cast("EngineFactory", _found(factory))(config)
+    with translate_errors(EngineFailed(f"The engine {factory} could not be loaded. The worker's log says why.")):
+        return cast("EngineFactory", _find_factory(factory))(config)
 
 
 def _make_structure(factory: str, *, threads: int) -> StructureAnalyser:
-    with raising(EngineFailed("The structure models could not be loaded. The worker's log says why.")):
-        return cast("StructureFactory", _found(factory))(threads=threads)
+    with translate_errors(EngineFailed("The structure models could not be loaded. The worker's log says why.")):
+        return cast("StructureFactory", _find_factory(factory))(threads=threads)
 
 
-def _found(factory: str) -> object:
+def _find_factory(factory: str) -> object:
     module, _, attribute = factory.partition(":")
     return getattr(import_module(module), attribute)
 
 
 def _inspect(reader: PageReader, request: Inspect) -> DocumentInfo:
-    with raising(InvalidDocument("The document cannot be opened: its data is damaged.")):
+    with translate_errors(InvalidDocument("The document cannot be opened: its data is damaged.")):
         return reader.inspect(request.path, max_pages=request.max_pages)
 
 
 def _render(reader: PageReader, request: Render) -> None:
     from pagemill.documents.previews import write_preview
 
-    with raising(PageUnreadable("The page cannot be drawn: its data is damaged.")):
+    with translate_errors(PageUnreadable("The page cannot be drawn: its data is damaged.")):
         image = reader.image(request.document, request.page, dpi=request.dpi, max_pixels=request.max_pixels)
         write_preview(image, Path(request.path), rotation=request.rotation)
 
@@ -273,7 +273,7 @@ def _render(reader: PageReader, request: Render) -> None:
 def _export(request: Export) -> None:
     from pagemill.documents.searchable import read_pages, write_searchable_pdf
 
-    with raising(InvalidDocument("No PDF can be made of the document: its data is damaged.")):
+    with translate_errors(InvalidDocument("No PDF can be made of the document: its data is damaged.")):
         write_searchable_pdf(Path(request.document), read_pages(Path(request.pages)), Path(request.output))
 
 

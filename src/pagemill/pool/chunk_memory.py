@@ -11,7 +11,7 @@ from pagemill.domain.ports import Clock, MemoryAdmission, MemoryEstimator
 from pagemill.domain.work.fitting import within_ceilings
 from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, PageFailed, PageOutcome, PageRead, WorkerLoss
 from pagemill.domain.work.recognition import ChunkParams, ModelSetKey, Stage
-from pagemill.pool.blame import blamed
+from pagemill.pool.blame import find_cause
 from pagemill.pool.pool_config import ModelManagerConfig
 from pagemill.pool.residents import Resident, ResidentState
 from pagemill.pool.roster import Roster
@@ -98,10 +98,10 @@ class ChunkMemory:
             self._learn_failure(resident, params, outcome.peak_bytes)
 
     def blame(self, resident: Resident, loss: WorkerLoss) -> WorkerLoss:
-        """The loss of a worker at work; see `blamed`."""
+        """The loss of a worker at work; see `find_cause`."""
         since = self._clock.monotonic() if resident.busy_since is None else resident.busy_since
         was_short = partial(self._admission.was_short, CPU, since=since)
-        return blamed(loss, promised=resident.reserved, was_short=was_short)
+        return find_cause(loss, promised=resident.reserved, was_short=was_short)
 
     def learn_loss(self, resident: Resident, params: ChunkParams, outcome: ChunkOutcome) -> None:
         """Tell the estimator what was not enough for a chunk."""

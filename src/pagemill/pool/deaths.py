@@ -58,7 +58,7 @@ def explain(signs: Signs) -> WorkerLoss:
     cause = _cause(signs)
     where = f" while reading page {signs.page}" if signs.page is not None else ""
     words = f"; its last words: {signs.last_words}" if signs.last_words else ""
-    sentence = _SENTENCES.get(cause) or f"The worker {_ending(signs.code)}"
+    sentence = _SENTENCES.get(cause) or f"The worker {_describe_ending(signs.code)}"
     if not signs.is_seen:
         sentence += ", but its process still runs"
     if cause is LossCause.KERNEL_OOM and signs.oom is OomEvidence.LIKELY:
@@ -89,7 +89,7 @@ def _cause(signs: Signs) -> LossCause:
     return LossCause.CRASH
 
 
-def _ending(code: int | None) -> str:
+def _describe_ending(code: int | None) -> str:
     if code is None:
         return "ended; its exit status is not known"
     if code >= 0:

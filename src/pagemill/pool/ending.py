@@ -111,11 +111,11 @@ class Ending:
         """Note a peak of its resident size."""
         self._peak_bytes = max(self._peak_bytes, peak_bytes)
 
-    async def gone(self) -> None:
+    async def wait_until_gone(self) -> None:
         """Wait for its confirmed end, however long that takes."""
         await asyncio.shield(self._gone)
 
-    async def over(self) -> None:
+    async def wait_until_over(self) -> None:
         """Wait until nothing more will come from it; after `kill`, that takes at most `kill_limit`."""
         await asyncio.wait([self._over])
 
@@ -146,11 +146,11 @@ class Ending:
             if self._next_look is not None:
                 self._next_look.cancel()
 
-    async def lost(self) -> None:
+    async def wait_until_lost(self) -> None:
         """Wait until it is over; end it if it closed its pipe but lives."""
         if not await self.is_gone_within(_LINGER):
             self.kill(LossCause.PROTOCOL)
-        await self.over()
+        await self.wait_until_over()
 
     def kill(self, cause: LossCause) -> None:
         """End it now; the first cause counts."""
@@ -166,7 +166,7 @@ class Ending:
             self._process.signal_group(signal.SIGTERM)
             if not await self.is_gone_within(self._config.term_grace):
                 self._kill()
-        await self.over()
+        await self.wait_until_over()
         if not self.is_gone:
             return False
         await asyncio.wait([self._watching], timeout=_LINGER.total_seconds())
@@ -194,7 +194,7 @@ class Ending:
         with suppress(TimeoutError):
             async with asyncio.timeout(grace.total_seconds()):
                 await self._process.send(Stop())
-                await self.gone()
+                await self.wait_until_gone()
         return self.is_gone
 
     def _kill(self) -> None:
@@ -217,7 +217,7 @@ class Ending:
 
     async def _watch(self) -> None:
         """Wait for its end, read its last output, tell how it died, close its pipes."""
-        status = await self._process.exited()
+        status = await self._process.wait_for_exit()
         if self._last_resort is not None:
             self._last_resort.cancel()
         await asyncio.wait([self._logging], timeout=_LINGER.total_seconds())

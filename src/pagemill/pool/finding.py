@@ -7,7 +7,7 @@ from datetime import timedelta
 from pagemill.domain.errors import PoolExhausted
 from pagemill.domain.memory import MemoryNeed, Reservation
 from pagemill.domain.ports import MemoryAdmission, MemoryEstimator
-from pagemill.domain.uninterrupted import uninterrupted
+from pagemill.domain.uninterrupted import finish_despite_cancel
 from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.pool.chunk_memory import OPENING_BYTES
 from pagemill.pool.pool_config import ModelManagerConfig
@@ -67,15 +67,20 @@ class Finder:
 
     async def _find(self, key: ModelSetKey) -> Resident | None:
         """None if the caller must look again after the next change."""
-        return self._unused(key) or await self._free_soon(key) or await self._new(key) or self._shared(key)
+        return (
+            self._find_unused(key)
+            or await self._free_soon(key)
+            or await self._load_another(key)
+            or self._find_shared(key)
+        )
 
     async def _free_soon(self, key: ModelSetKey) -> Resident | None:
         """Wait a moment for a busy reader: most become free soon. Only a slow one is worth a second process."""
         now = asyncio.get_running_loop().time
         until = now() + _SPARE_AFTER_S
-        while key.is_reader and self._shared(key) is not None and not self.is_stopping:
+        while key.is_reader and self._find_shared(key) is not None and not self.is_stopping:
             changed = self._roster.changed
-            if (unused := self._unused(key)) is not None:
+            if (unused := self._find_unused(key)) is not None:
                 return unused
             if any(one.key == key and one.state is ResidentState.LOADING for one in self._roster):
                 until = now() + _SPARE_AFTER_S
@@ -86,7 +91,7 @@ class Finder:
                     await self._roster.change(changed)
         return None
 
-    def _most(self, key: ModelSetKey) -> int:
+    def _most_processes(self, key: ModelSetKey) -> int:
         """The most processes that a model set may have."""
         return self._config.readers if _is_plain_reader(key) else self._config.workers_per_key
 
@@ -94,25 +99,25 @@ class Finder:
         """One that has read nothing yet; idle processes that have read something are ended for it."""
         worked = [one for one in self._roster if one.key == key and one.is_idle and one.has_worked]
         await asyncio.gather(*(self._roster.end(one) for one in worked))
-        unused = self._unused(key)
-        return unused if unused is not None and not unused.has_worked else await self._new(key)
+        unused = self._find_unused(key)
+        return unused if unused is not None and not unused.has_worked else await self._load_another(key)
 
-    def _unused(self, key: ModelSetKey) -> Resident | None:
+    def _find_unused(self, key: ModelSetKey) -> Resident | None:
         """One that is idle, or is being loaded for a caller that has left."""
         return next((one for one in self._roster if one.key == key and one.is_usable and not one.references), None)
 
-    def _shared(self, key: ModelSetKey) -> Resident | None:
+    def _find_shared(self, key: ModelSetKey) -> Resident | None:
         usable = (resident for resident in self._roster if resident.key == key and resident.is_usable)
         return min(usable, key=lambda resident: resident.references, default=None)
 
-    async def _new(self, key: ModelSetKey) -> Resident | None:
+    async def _load_another(self, key: ModelSetKey) -> Resident | None:
         """One more process of that model set; None if it has enough, or if another one became usable meanwhile."""
         alike = [
             one
             for one in self._roster
             if one.key == key and one.state is not ResidentState.UNLOADING and not one.is_unkillable
         ]
-        if len(alike) >= self._most(key):
+        if len(alike) >= self._most_processes(key):
             return None
         if not key.is_reader:
             self._roster.profile(key)
@@ -129,10 +134,10 @@ class Finder:
 
     async def _reserve(self, resident: Resident) -> Reservation | None:
         need, device = self._estimator.base(resident.key), resident.key.device
-        if _is_plain_reader(resident.key) and self._shared(resident.key) is not None:
+        if _is_plain_reader(resident.key) and self._find_shared(resident.key) is not None:
             need += MemoryNeed(OPENING_BYTES)  # else a spare reader takes what the first one needs
         while (reservation := self._admission.reserve(resident.worker_id, device, need)) is None:
-            if self._shared(resident.key) is not None:
+            if self._find_shared(resident.key) is not None:
                 return None
             if not await self._unloader.make_room(device, need):
                 return await self._reserve_in_line(resident, need)
@@ -146,16 +151,16 @@ class Finder:
         )
         line.add_done_callback(lambda _: self._roster.notify())
         try:
-            while not (line.done() or self.is_stopping or self._shared(resident.key)):
+            while not (line.done() or self.is_stopping or self._find_shared(resident.key)):
                 changed = self._roster.changed
                 if not await self._unloader.make_room(device, need):
                     await self._roster.change(changed)
         except BaseException:
-            await uninterrupted(self._leave(line))
+            await finish_despite_cancel(self._leave(line))
             raise
         if line.done():
             return line.result()
-        await uninterrupted(self._leave(line))
+        await finish_despite_cancel(self._leave(line))
         return None
 
     async def _leave(self, line: asyncio.Task[Reservation | None]) -> None:

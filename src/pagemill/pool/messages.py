@@ -264,7 +264,7 @@ def parse_request(head: bytes) -> Request:
 
 
 def parse_reply(head: bytes, payload: bytes) -> Reply:
-    """A reply from a frame's JSON and raw part, with all texts in them made `storable`.
+    """A reply from a frame's JSON and raw part, with all texts in them made `make_storable`.
 
     Raises:
         ProtocolError: It is not a valid reply.

@@ -202,7 +202,7 @@ class ModelManager:
 
     def workers(self) -> Sequence[WatchedWorker]:
         """See `WatchedWorkers.workers`."""
-        pictures = (resident.watched() for resident in self._roster)
+        pictures = (resident.watched_worker() for resident in self._roster)
         return [picture for picture in pictures if picture is not None]
 
     async def evict_idle(self, device: DeviceId, *, at_least_bytes: int | None = None) -> int:
@@ -211,7 +211,7 @@ class ModelManager:
 
     async def trim_idle(self, device: DeviceId) -> None:
         """See `WatchedWorkers.trim_idle`."""
-        await self._unloader.trim(self._unloader.evictable(device))
+        await self._unloader.trim(self._unloader.find_evictable(device))
 
     async def kill(self, worker_id: str, cause: LossCause) -> None:
         """See `WatchedWorkers.kill`; a worker that is gone is left alone."""

@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 
-from pagemill.domain.text import storable
+from pagemill.domain.text import make_storable
 from pagemill.pool.deaths import last_words
 from pagemill.pool.placement import WorkerProcess
 
@@ -34,6 +34,6 @@ class Output:
         return last_words(self._tail)
 
     def _note(self, line: bytes) -> None:
-        if text := storable(line.decode(errors="replace")).rstrip():
+        if text := make_storable(line.decode(errors="replace")).rstrip():
             self._tail.append(text)
             printed.info("%s: %s", self._name, text)

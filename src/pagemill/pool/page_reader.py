@@ -50,7 +50,7 @@ class PageReader:
         open_document: OpenDocument,
     ) -> None:
         self._engine = engine
-        self._accounted = _accounting(engine)
+        self._accounted = _load_accounting(engine)
         self._structure = structure
         self._max_pixels = max_pixels
         self._open_document = open_document
@@ -61,7 +61,7 @@ class PageReader:
         """The outcome of the page; any error makes it a `PageFailed`."""
         reset_peak()
         try:
-            with raising(EngineFailed(_ENGINE)):
+            with translate_errors(EngineFailed(_ENGINE)):
                 return self._read(number, params)
         except PagemillError as error:
             logger.warning("Page %s of %s failed: %s", number, params.document, error.message)
@@ -100,7 +100,7 @@ class PageReader:
 
     def _read(self, number: int, params: ChunkParams) -> PageOutcome:
         started = time.perf_counter()
-        page, pixels = self._recognised(number, params) if params.stage is Stage.OCR else self._text(number, params)
+        page, pixels = self._recognise_page(number, params) if params.stage is Stage.OCR else self._text(number, params)
         if page is None:
             return PageNeedsOcr(number)
         return PageRead(
@@ -114,43 +114,43 @@ class PageReader:
         )
 
     def _text(self, number: int, params: ChunkParams) -> tuple[Page | None, int]:
-        with raising(PageUnreadable(_UNREADABLE)):
+        with translate_errors(PageUnreadable(_UNREADABLE)):
             document = self._document(params.document)
             page = document.text_page(number, dpi=params.options.dpi, mode=params.options.ocr)
             if page is None or self._structure is None:
                 return page, 0
             most = min(self._max_pixels, STRUCTURE_PIXELS)
             image = document.render(number, dpi=params.options.dpi, max_pixels=most)
-        return self._structured(page, image), image.pixels
+        return self._add_structure(page, image), image.pixels
 
-    def _recognised(self, number: int, params: ChunkParams) -> tuple[Page, int]:
+    def _recognise_page(self, number: int, params: ChunkParams) -> tuple[Page, int]:
         if self._engine is None:
             raise EngineFailed("This worker has no engine; only one that has can recognise a page.")
         options = params.options
-        with raising(PageUnreadable(_UNREADABLE)):
+        with translate_errors(PageUnreadable(_UNREADABLE)):
             document = self._document(params.document)
-            unread = document.unread(number, dpi=options.dpi, max_pixels=self._max_pixels, mode=options.ocr)
+            unread = document.find_unread(number, dpi=options.dpi, max_pixels=self._max_pixels, mode=options.ocr)
         page = read_unread(unread, number, self._engine, rotation=options.rotation, batch_size=params.batch_size)
         if self._accounted is not None and not unread.image.is_plain:
             page = self._accounted(page, unread.image)
         if self._structure is not None:
-            page = self._structured(page, self._whole(document, number, unread, dpi=options.dpi))
+            page = self._add_structure(page, self._render_whole(document, number, unread, dpi=options.dpi))
         return page.model_copy(update={"warnings": page.warnings + params.notes}), unread.image.pixels
 
-    def _whole(self, document: Document, number: int, unread: Unread, *, dpi: int) -> PageImage:
+    def _render_whole(self, document: Document, number: int, unread: Unread, *, dpi: int) -> PageImage:
         """The page with the ink of its known words, which structure is seen by."""
         if unread.known is None:
             return unread.image
-        with raising(PageUnreadable(_UNREADABLE)):
+        with translate_errors(PageUnreadable(_UNREADABLE)):
             return document.render(number, dpi=dpi, max_pixels=self._max_pixels)
 
-    def _structured(self, page: Page, image: PageImage) -> Page:
+    def _add_structure(self, page: Page, image: PageImage) -> Page:
         """The page with its layout and tables, if they are wanted; its text is never lost over them."""
         if self._structure is None:
             return page
         try:
-            with raising(EngineFailed(_NO_STRUCTURE)):
-                return self._structure.structured(page, image)
+            with translate_errors(EngineFailed(_NO_STRUCTURE)):
+                return self._structure.find_structure(page, image)
         except EngineFailed as failure:
             logger.warning("Page %d keeps its plain text: %s", page.number, failure.message)
             lacking = PageWarning(kind=WarningKind.STRUCTURE, message=_NO_STRUCTURE)
@@ -173,7 +173,7 @@ class PageReader:
                 models.trim()
 
 
-def _accounting(engine: Engine | None) -> Callable[[Page, PageImage], Page] | None:
+def _load_accounting(engine: Engine | None) -> Callable[[Page, PageImage], Page] | None:
     """What adds warnings about ink that has no word to a page; None if no engine reads ink.
 
     It loads OpenCV together with the engine: what a ready worker holds includes it, and no limit forbids it later.
@@ -186,7 +186,7 @@ def _accounting(engine: Engine | None) -> Callable[[Page, PageImage], Page] | No
 
 
 @contextmanager
-def raising(otherwise: PagemillError) -> Iterator[None]:
+def translate_errors(otherwise: PagemillError) -> Iterator[None]:
     """Turn an error of the block into one of ours (mostly `otherwise`), and log the original."""
     try:
         yield

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pagemill.documents.document import Unread
 from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.page import Page, Rectangle
-from pagemill.domain.page.patchwork import Patch, patched
-from pagemill.domain.page.regions import joined
+from pagemill.domain.page.patchwork import Patch, patch_page
+from pagemill.domain.page.regions import join_rects
 from pagemill.domain.work.engine_spec import Engine
 
 MARGIN = 24
@@ -30,17 +30,17 @@ def read_unread(unread: Unread, number: int, engine: Engine, *, rotation: int | 
     if unread.known is None:
         return read(unread.image)
     patches = [
-        Patch(read(unread.image.cropped(left, top, right, bottom)), left, top)
+        Patch(read(unread.image.crop(left, top, right, bottom)), left, top)
         for left, top, right, bottom in parts_of(unread)
     ]
-    return patched(unread.known, patches)
+    return patch_page(unread.known, patches)
 
 
 def parts_of(unread: Unread) -> list[tuple[int, int, int, int]]:
     """The parts of the image that are to be read, each with some paper around it; left, top, right, bottom."""
     image = unread.image
     regions = (_with_margin(region, image) for region in unread.regions)
-    parts = joined(regions, gap=0, most=MOST_PARTS)
+    parts = join_rects(regions, gap=0, most=MOST_PARTS)
     area = sum((right - left) * (bottom - top) for left, top, right, bottom in parts)
     if area > LARGEST_SHARE * image.pixels:
         return [(0, 0, image.width_px, image.height_px)]
@@ -48,12 +48,12 @@ def parts_of(unread: Unread) -> list[tuple[int, int, int, int]]:
 
 
 def _with_margin(region: Rectangle, image: PageImage) -> Rectangle:
-    left, right = _widened(region[0], region[2], image.width_px)
-    top, bottom = _widened(region[1], region[3], image.height_px)
+    left, right = _widen(region[0], region[2], image.width_px)
+    top, bottom = _widen(region[1], region[3], image.height_px)
     return left, top, right, bottom
 
 
-def _widened(start: float, end: float, most: int) -> tuple[float, float]:
+def _widen(start: float, end: float, most: int) -> tuple[float, float]:
     around = max(MARGIN, (SMALLEST - (end - start)) / 2)
     return max(0.0, start - around), min(float(most), end + around)
 

@@ -19,7 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from pagemill.domain.uninterrupted import uninterrupted
+from pagemill.domain.uninterrupted import finish_despite_cancel
 from pagemill.pool import linux
 from pagemill.pool.messages import LENGTHS, Reply, Request, check_lengths, pack, parse_reply
 from pagemill.pool.sandbox.desks import Desk, Sandbox
@@ -70,7 +70,7 @@ class WorkerProcess(Protocol):
         """Some of what it printed; empty once it has ended."""
         ...
 
-    async def exited(self) -> ExitStatus:
+    async def wait_for_exit(self) -> ExitStatus:
         """Wait for its confirmed end."""
         ...
 
@@ -132,7 +132,7 @@ class LocalPlacement:
             try:
                 process = _LocalProcess(started, kept, desk=desk)
             except BaseException:
-                await uninterrupted(_end_unwatched(started))
+                await finish_despite_cancel(_end_unwatched(started))
                 raise
         await process.connect(ours, log)
         return process
@@ -175,7 +175,7 @@ async def see_killed(process: WorkerProcess, *, within: timedelta) -> None:
     process.close()
     with suppress(TimeoutError):
         async with asyncio.timeout(within.total_seconds()):
-            await process.exited()
+            await process.wait_for_exit()
 
 
 async def _end_unwatched(process: subprocess.Popen[bytes]) -> None:
@@ -246,7 +246,7 @@ class _LocalProcess:
     async def log(self) -> bytes:
         return await self._log.read(4096)
 
-    async def exited(self) -> ExitStatus:
+    async def wait_for_exit(self) -> ExitStatus:
         return await asyncio.shield(self._exit)
 
     def close(self) -> None:

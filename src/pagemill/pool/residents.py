@@ -233,7 +233,7 @@ class Resident:
             unkillable=self.is_unkillable,
         )
 
-    def watched(self) -> WatchedWorker | None:
+    def watched_worker(self) -> WatchedWorker | None:
         """The picture for the memory guard; None where it has no live process."""
         if self.worker is None or self.worker.is_gone:
             return None

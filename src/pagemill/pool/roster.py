@@ -138,7 +138,7 @@ class Roster:
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run something in the background; a failure is a fault of ours and is logged."""
-        return self._kept(work, self._tasks)
+        return self._keep_task(work, self._tasks)
 
     async def clear(self) -> None:
         """End all model sets; one that does not end after some tries stays on the roster until it does."""
@@ -199,7 +199,7 @@ class Roster:
             await see_killed(process, within=self._config.worker.kill_limit)
             raise
         resident.attach(worker)
-        self._kept(self._see_off(resident, worker), self._farewells)
+        self._keep_task(self._see_off(resident, worker), self._farewells)
         return await worker.load(self._load_request(key, spec))
 
     def _load_request(self, key: ModelSetKey, spec: EngineSpec | None) -> Load:
@@ -239,7 +239,7 @@ class Roster:
             await self.end(resident)
 
     async def _see_off(self, resident: Resident, worker: Worker) -> None:
-        await worker.gone()
+        await worker.wait_until_gone()
         try:
             if (leaving := resident.departure) is not None:
                 await self._see_back(leaving, resident.key.device)
@@ -266,7 +266,7 @@ class Roster:
             return None
         return Departure(used_bytes, worker.private_bytes if device == CPU else resident.reserved.gpu_bytes)
 
-    def _kept(self, work: Coroutine[None, None, None], among: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+    def _keep_task(self, work: Coroutine[None, None, None], among: set[asyncio.Task[None]]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         among.add(task)
         task.add_done_callback(among.discard)

@@ -98,7 +98,9 @@ class OCRServicePool:
             async with asyncio.timeout(limit.total_seconds()):
                 return await self._acquire(key, lane, fresh=fresh, may_use_spare=may_use_spare)
         except TimeoutError as error:
-            raise PoolExhausted(self._exhausted(key, lane, limit), in_use=lane.in_use, places=lane.capacity) from error
+            raise PoolExhausted(
+                self._explain_exhaustion(key, lane, limit), in_use=lane.in_use, places=lane.capacity
+            ) from error
 
     @asynccontextmanager
     async def reader(self, profile: str = "", *, wait: timedelta) -> AsyncIterator[OCRService]:
@@ -169,7 +171,7 @@ class OCRServicePool:
             raise DeviceUnavailable(f"There is no device {device}. Choose one of: {there}.", device=device)
         return lane
 
-    def _exhausted(self, key: ModelSetKey, lane: Places, limit: timedelta) -> str:
+    def _explain_exhaustion(self, key: ModelSetKey, lane: Places, limit: timedelta) -> str:
         waited = f"within {limit.total_seconds():g} s"
         if lane.in_use >= lane.capacity:
             return (

@@ -68,13 +68,13 @@ class Unloader:
         await self.trim(resident for resident in idle if resident.idle_for(now) >= trim_after)
         await self._rest()
 
-    def evictable(self, device: DeviceId) -> Sequence[Resident]:
+    def find_evictable(self, device: DeviceId) -> Sequence[Resident]:
         """The idle ones that hold memory of the device; all hold host memory."""
         return [resident for resident in self._roster if resident.is_idle and device in (CPU, resident.key.device)]
 
     async def evict(self, device: DeviceId, *, at_least_bytes: int | None) -> int:
         """See `WatchedWorkers.evict_idle`."""
-        chosen = self._choose(self.evictable(device), device, at_least_bytes)
+        chosen = self._choose(self.find_evictable(device), device, at_least_bytes)
         return await self.unload(chosen, device, UnloadCause.PRESSURE)
 
     async def make_room(self, device: DeviceId, more: MemoryNeed) -> bool:
@@ -82,7 +82,7 @@ class Unloader:
         now = self._clock.monotonic()
         settled = [
             resident
-            for resident in self.evictable(device) or self.evictable(CPU)
+            for resident in self.find_evictable(device) or self.find_evictable(CPU)
             if now - resident.loaded_at >= self._config.min_residency.total_seconds()
         ]
         chosen = self._choose(settled, device, self._missing_bytes(device, more))

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from pagemill.domain.errors import TimedOut, WorkerLost
 from pagemill.domain.ports import OnPage
-from pagemill.domain.uninterrupted import uninterrupted
+from pagemill.domain.uninterrupted import finish_despite_cancel
 from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, PageNeedsOcr, PageOutcome, WorkerLoss
 from pagemill.domain.work.recognition import ChunkParams
 from pagemill.memory.probes.oom import WatchOom
@@ -114,9 +114,9 @@ class Worker:
         """What it alone holds now, and gives back when it ends; 0 once it is gone."""
         return self._process.private_bytes()
 
-    async def gone(self) -> None:
+    async def wait_until_gone(self) -> None:
         """Wait for its confirmed end, however long that takes."""
-        await self._ending.gone()
+        await self._ending.wait_until_gone()
 
     async def load(self, request: Load) -> int:
         """Load the models; return the resident size after that, in bytes.
@@ -146,7 +146,7 @@ class Worker:
                 )
                 loss = await self._follow(chunk, params, on_page)
             except BaseException:
-                await uninterrupted(self._call_off(chunk))
+                await finish_despite_cancel(self._call_off(chunk))
                 raise
             return ChunkOutcome(tuple(chunk.settled), loss)
 
@@ -181,7 +181,7 @@ class Worker:
     async def kill(self, cause: LossCause) -> None:
         """End it now; its work ends with that cause. The first cause counts."""
         self._ending.kill(cause)
-        await self._ending.over()
+        await self._ending.wait_until_over()
 
     async def stop(self, *, grace: timedelta | None = None) -> bool:
         """End it: ask first, and use force after `grace`. A second call does no harm.
@@ -203,7 +203,7 @@ class Worker:
                     return None
                 case _:
                     self._ending.kill(LossCause.PROTOCOL)
-        await self._ending.lost()
+        await self._ending.wait_until_lost()
         return self._ending.loss_on(chunk.page)
 
     async def _settle(self, chunk: _Chunk, outcome: PageOutcome, on_page: OnPage) -> None:
@@ -222,7 +222,7 @@ class Worker:
                     if isinstance(reply, ChunkEnded):
                         self.exhausted = reply.exhausted
                         return
-                await self._ending.lost()
+                await self._ending.wait_until_lost()
                 return
         await self.kill(LossCause.HANG)
 
@@ -231,7 +231,7 @@ class Worker:
         if not self.is_usable:
             raise lost_error(self.known_loss)
         self._ending.begin()
-        return await uninterrupted(self._converse(request, expected, limit))
+        return await finish_despite_cancel(self._converse(request, expected, limit))
 
     async def _converse(self, request: Request, expected: type[Answer], limit: timedelta) -> Answer:
         await self._tell(request, limit.total_seconds())
@@ -242,7 +242,7 @@ class Worker:
             raise reply.to_error()
         if reply is not None:
             self._ending.kill(LossCause.PROTOCOL)
-        await self._ending.lost()
+        await self._ending.wait_until_lost()
         raise lost_error(self._ending.loss)
 
     async def _tell(self, request: Request, timeout_s: float) -> None:

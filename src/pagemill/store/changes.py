@@ -177,7 +177,11 @@ def _times(task: Task, after: TaskStatus, now: datetime) -> Values:
         return place | (_first_times(task, now) if _begins(task) else come_back)
     if after is TaskStatus.RUNNING and task.status is TaskStatus.QUEUED:
         return {"started_at": now, "admission": _next_admission()}
-    return {"finished_at": now, "delete_at": _after(now, task.options.time_to_live_seconds)} if after.is_final else {}
+    return (
+        {"finished_at": now, "delete_at": _add_seconds(now, task.options.time_to_live_seconds)}
+        if after.is_final
+        else {}
+    )
 
 
 def _begins(task: Task) -> bool:
@@ -188,11 +192,11 @@ def _begins(task: Task) -> bool:
 def _first_times(task: Task, now: datetime) -> Values:
     fresh: Values = {"started_at": None, "finished_at": None, "resource_cleanup_completed": False}
     fresh |= {"queued_at": now, "unserved_since": now}
-    fresh |= {"deadline_at": _after(now, task.options.deadline_seconds), "delete_at": None}
+    fresh |= {"deadline_at": _add_seconds(now, task.options.deadline_seconds), "delete_at": None}
     return fresh | ({"pages_failed": 0} if task.status.is_final else {})
 
 
-def _after(now: datetime, seconds: float | None) -> datetime | None:
+def _add_seconds(now: datetime, seconds: float | None) -> datetime | None:
     return None if seconds is None else now + timedelta(seconds=seconds)
 
 
@@ -224,10 +228,10 @@ def _settle_pages(connection: Connection, task: Task, after: TaskStatus) -> None
     elif after.is_final:
         _move_pages(connection, task, OPEN, {"state": PageState.CANCELLED, **REVOKED})
     elif after is TaskStatus.QUEUED and task.status.is_final:
-        _move_pages(connection, task, (PageState.FAILED, PageState.CANCELLED), _anew())
+        _move_pages(connection, task, (PageState.FAILED, PageState.CANCELLED), _reset_values())
 
 
-def _anew() -> Values:
+def _reset_values() -> Values:
     return {
         "state": PageState.QUEUED,
         "attempts": 0,

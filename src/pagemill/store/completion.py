@@ -36,16 +36,16 @@ _LEFT = select(func.count(), func.count().filter(BUSY)).where(
 def is_any_resting(connection: Connection, task_id: str | None, now: datetime) -> bool:
     """Whether any running or cancelling task (or the given one) has no page that is leased or can be leased."""
     query = _ANY_RESTING if task_id is None else _IS_RESTING
-    return connection.execute(query, _about(task_id, now)).first() is not None
+    return connection.execute(query, _bind_task(task_id, now)).first() is not None
 
 
 def lock_resting(connection: Connection, task_id: str | None, now: datetime) -> Sequence[RowMapping]:
     """The rows of these tasks, locked until the transaction ends."""
     query = _LOCK_ALL if task_id is None else _LOCK
-    return connection.execute(query, _about(task_id, now)).mappings().all()
+    return connection.execute(query, _bind_task(task_id, now)).mappings().all()
 
 
-def _about(task_id: str | None, now: datetime) -> Values:
+def _bind_task(task_id: str | None, now: datetime) -> Values:
     return at(now) if task_id is None else {**at(now), "of_task": task_id}
 
 
@@ -54,7 +54,7 @@ def settle_task(connection: Connection, task: Task, now: datetime) -> Task:
 
     A task whose pages were leased or came due before it was locked stays as it is.
     """
-    open_pages, busy_pages = connection.execute(_LEFT, _about(task.task_id, now)).one()
+    open_pages, busy_pages = connection.execute(_LEFT, _bind_task(task.task_id, now)).one()
     if busy_pages:
         return task
     if open_pages:

@@ -46,10 +46,10 @@ def _enum_differences(connection: Connection, table: Table) -> list[str]:
 
 
 def _difference(name: str, expected: Set[object], stored: Set[object]) -> list[str]:
-    return [f"{name} lacks {value}." for value in _sorted(expected - stored)] + [
-        f"{name} also has {value}." for value in _sorted(stored - expected)
+    return [f"{name} lacks {value}." for value in _sort_values(expected - stored)] + [
+        f"{name} also has {value}." for value in _sort_values(stored - expected)
     ]
 
 
-def _sorted(values: Iterable[object]) -> list[object]:
+def _sort_values(values: Iterable[object]) -> list[object]:
     return sorted(values, key=str)

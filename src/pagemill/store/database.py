@@ -10,8 +10,8 @@ A transaction waits only for the database. It crosses to its thread and back onc
 crossing costs several times as much as a statement.
 
 A power failure must not undo anything that Pagemill has confirmed: such transactions are on the disk before they return
-(`promising`). Work that can simply be repeated is not (`writing`), which saves a sync on SQLite. A promise also brings
-everything that was committed before it to the disk.
+(`writing_durably`). Work that can simply be repeated is not (`writing`), which saves a sync on SQLite. A promise also
+brings everything that was committed before it to the disk.
 """
 
 import asyncio
@@ -126,7 +126,7 @@ class Database:
         Raises:
             DatabaseUnavailable: The database is unavailable.
         """
-        return await _run(_started(self._reader), work)
+        return await _run(_require_started(self._reader), work)
 
     async def write(self, work: Callable[[Connection], _T], *, durable: bool = False) -> _T:
         """Run `work` in a transaction that commits at its end, or rolls back if it raises an error.
@@ -141,7 +141,7 @@ class Database:
             DatabaseUnavailable: The database is unavailable. If it went away during the commit, the outcome is
                 unknown; leases, tokens and the state machine make sure that a repetition does nothing twice.
         """
-        return await _run(_started(self._writer), work, durable=durable)
+        return await _run(_require_started(self._writer), work, durable=durable)
 
     def _sqlite_lane(self, connections: int, *, writes: bool) -> _Lane:
         engine = create_engine(
@@ -169,10 +169,10 @@ def reading(
     """Turn a plain method that takes a connection into an awaitable one that runs in a reading transaction."""
 
     @wraps(method)
-    async def awaited(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    async def run_in_thread(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return await self._database.read(lambda connection: method(self, connection, *args, **kwargs))
 
-    return awaited
+    return run_in_thread
 
 
 def writing(
@@ -184,13 +184,13 @@ def writing(
     """
 
     @wraps(method)
-    async def awaited(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    async def run_in_thread(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return await self._database.write(lambda connection: method(self, connection, *args, **kwargs))
 
-    return awaited
+    return run_in_thread
 
 
-def promising(
+def writing_durably(
     method: Callable[Concatenate[_S, Connection, _P], _T],
 ) -> Callable[Concatenate[_S, _P], Coroutine[object, None, _T]]:
     """Like `writing`, for changes that must survive a power failure once this returns.
@@ -199,10 +199,10 @@ def promising(
     """
 
     @wraps(method)
-    async def awaited(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    async def run_in_thread(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return await self._database.write(lambda connection: method(self, connection, *args, **kwargs), durable=True)
 
-    return awaited
+    return run_in_thread
 
 
 def _threads(number: int) -> ThreadPoolExecutor:
@@ -246,7 +246,7 @@ def _unavailable() -> DatabaseUnavailable:
     return DatabaseUnavailable(message, retry_after_s=CONNECT_SECONDS)
 
 
-def _started(lane: _Lane | None) -> _Lane:
+def _require_started(lane: _Lane | None) -> _Lane:
     if lane is None:
         raise RuntimeError("The database is not started; await its start() first.")
     return lane

@@ -15,7 +15,7 @@ from pagemill.domain.ports import Clock
 from pagemill.domain.task.document_batch import DocumentBatch, NewDocumentBatch, SubmittedBatch, check_size
 from pagemill.domain.task.task import FINAL_STATUSES, Task, TaskStatus
 from pagemill.store.creation import create_task
-from pagemill.store.database import Database, promising, reading
+from pagemill.store.database import Database, reading, writing_durably
 from pagemill.store.dialects import Lock, serialise
 from pagemill.store.records import task_of
 from pagemill.store.tables import document_batches, tasks
@@ -32,7 +32,7 @@ class SqlDocumentBatches:
         self._clock = clock
         self._config = config or QueueConfig()
 
-    @promising
+    @writing_durably
     def submit(self, connection: Connection, new: NewDocumentBatch) -> DocumentBatch:
         """See `DocumentBatches.submit`."""
         check_size(len(new.tasks), self._config.max_queue_size)
@@ -74,13 +74,13 @@ class SqlDocumentBatches:
         return _as_they_stand(connection, query)
 
     @reading
-    def unfinished(self, connection: Connection, batch_id: str) -> Sequence[str]:
-        """See `DocumentBatches.unfinished`."""
+    def find_unfinished(self, connection: Connection, batch_id: str) -> Sequence[str]:
+        """See `DocumentBatches.find_unfinished`."""
         of_batch = select(tasks.c.task_id).where(tasks.c.batch_id == batch_id)
         query = of_batch.where(tasks.c.status.not_in(FINAL_STATUSES)).order_by(tasks.c.task_id)
         return connection.execute(query).scalars().all()
 
-    @promising
+    @writing_durably
     def delete(self, connection: Connection, batch_id: str) -> Sequence[Task]:
         """See `DocumentBatches.delete`."""
         batch = _get(connection, batch_id)

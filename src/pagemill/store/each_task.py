@@ -42,7 +42,7 @@ def each_task(
     return changed
 
 
-def readable(rows: Iterable[RowMapping]) -> list[Task]:
+def parse_readable(rows: Iterable[RowMapping]) -> list[Task]:
     """The tasks of those rows that can be read; the others are logged."""
     found: list[Task] = []
     for row in rows:

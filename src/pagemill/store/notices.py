@@ -20,8 +20,8 @@ class SqlTaskNotices:
         self._database = database
 
     @reading
-    def latest(self, connection: Connection) -> int:
-        """See `TaskNotices.latest`."""
+    def find_latest(self, connection: Connection) -> int:
+        """See `TaskNotices.find_latest`."""
         newest: int | None = connection.execute(select(func.max(task_events.c.sequence))).scalar_one()
         return newest or 0
 

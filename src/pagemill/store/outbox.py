@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, Select, delete, insert, select, u
 from pagemill.domain.ports import Clock
 from pagemill.domain.task.task import Task
 from pagemill.domain.task.webhooks import Delivery
-from pagemill.store.database import Database, promising, reading, writing
+from pagemill.store.database import Database, reading, writing, writing_durably
 from pagemill.store.tables import webhook_deliveries
 
 KEPT_FOR = timedelta(days=7)
@@ -38,12 +38,12 @@ class SqlOutbox:
 
     @reading
     def _is_any_due(self, connection: Connection) -> bool:
-        return connection.execute(_due(self._clock.now()).limit(1)).first() is not None
+        return connection.execute(_select_due(self._clock.now()).limit(1)).first() is not None
 
-    @promising
+    @writing_durably
     def _claim(self, connection: Connection, limit: int, hold_for: timedelta) -> Sequence[Delivery]:
         now = self._clock.now()
-        taken = connection.execute(_due(now).limit(limit).with_for_update(skip_locked=True)).scalars().all()
+        taken = connection.execute(_select_due(now).limit(limit).with_for_update(skip_locked=True)).scalars().all()
         claimed = (
             update(webhook_deliveries)
             .where(webhook_deliveries.c.delivery_id.in_(taken))
@@ -74,7 +74,7 @@ class SqlOutbox:
         connection.execute(one.values(**values))
 
 
-def _due(now: datetime) -> Select[int]:
+def _select_due(now: datetime) -> Select[int]:
     due = select(webhook_deliveries.c.delivery_id).where(webhook_deliveries.c.due_at <= now)
     return due.order_by(webhook_deliveries.c.due_at)
 

@@ -17,7 +17,7 @@ from pagemill.store.changes import begin_to_wait, change_status, note
 from pagemill.store.database import Database, reading, writing
 from pagemill.store.each_task import each_task
 from pagemill.store.records import task_of
-from pagemill.store.settling import lock_status, rows_of, stale
+from pagemill.store.settling import lock_status, rows_of, stale_lease
 from pagemill.store.tables import task_pages, tasks
 
 LET_IN = (TaskStatus.RUNNING, TaskStatus.RETRYING)
@@ -48,7 +48,7 @@ class SqlOverdueTasks:
         lock_status(connection, lease)
         pages = update(task_pages).where(*rows_of(lease, lease.pages)).values(begun=True)
         if connection.execute(pages).rowcount == 0:
-            raise stale(lease)
+            raise stale_lease(lease)
 
     @writing
     def note_refused(self, connection: Connection, task_ids: Collection[str]) -> None:
@@ -75,16 +75,16 @@ class SqlOverdueTasks:
         return each_task(connection, rows, lambda row: _expire(connection, row, now, is_gone), now=now)
 
     @reading
-    def unchanged(self, connection: Connection, silence: timedelta) -> Sequence[str]:
-        """See `OverdueTasks.unchanged`."""
-        query = _unchanged(self._clock.now() - silence).order_by(tasks.c.changed_at, tasks.c.task_id)
+    def find_unchanged(self, connection: Connection, silence: timedelta) -> Sequence[str]:
+        """See `OverdueTasks.find_unchanged`."""
+        query = _select_unchanged(self._clock.now() - silence).order_by(tasks.c.changed_at, tasks.c.task_id)
         return connection.execute(query.with_only_columns(tasks.c.task_id)).scalars().all()
 
     @writing
     def end_stalled(self, connection: Connection, task_id: str, silence: timedelta) -> Task | None:
         """See `OverdueTasks.end_stalled`."""
         now = self._clock.now()
-        query = _unchanged(now - silence).where(tasks.c.task_id == task_id).with_for_update(key_share=True)
+        query = _select_unchanged(now - silence).where(tasks.c.task_id == task_id).with_for_update(key_share=True)
         rows = connection.execute(query).mappings().all()
         ended = each_task(connection, rows, lambda row: _end_stalled(connection, row, now), now=now)
         return ended[0] if ended else None
@@ -126,14 +126,14 @@ def why_expired(
 
 
 def _overdue(now: datetime, queue_timeout: timedelta | None) -> Select[*tuple[object, ...]]:
-    return select(tasks).where(or_(_late(now), _unserved(now, queue_timeout)))
+    return select(tasks).where(or_(_is_late(now), _is_unserved(now, queue_timeout)))
 
 
-def _late(now: datetime) -> ColumnElement[bool]:
+def _is_late(now: datetime) -> ColumnElement[bool]:
     return and_(tasks.c.status.in_(UNDER_WAY), tasks.c.deadline_at <= now)
 
 
-def _unserved(now: datetime, queue_timeout: timedelta | None) -> ColumnElement[bool]:
+def _is_unserved(now: datetime, queue_timeout: timedelta | None) -> ColumnElement[bool]:
     """Waiting tasks, and running tasks on whose pages no worker has begun."""
     if queue_timeout is None:
         return false()
@@ -143,7 +143,7 @@ def _unserved(now: datetime, queue_timeout: timedelta | None) -> ColumnElement[b
 # --- stalled ---------------------------------------------------------------------------------------------------------
 
 
-def _unchanged(since: datetime) -> Select[*tuple[object, ...]]:
+def _select_unchanged(since: datetime) -> Select[*tuple[object, ...]]:
     return select(tasks).where(tasks.c.status.in_(WATCHED), tasks.c.changed_at <= since)
 
 

@@ -51,7 +51,7 @@ from pagemill.store.settling import (
     lock_status,
     rows_of,
     settle,
-    stale,
+    stale_lease,
     waiting_state,
     was_revoked,
 )
@@ -250,11 +250,11 @@ class SqlPageQueue:
         """See `PageQueue.renew`."""
         until = self._clock.now() + lease_for
         if lock_status(connection, lease) is TaskStatus.CANCELLING:
-            raise stale(lease)
+            raise stale_lease(lease)
         unsettled = update(task_pages).where(*rows_of(lease, lease.pages))
         renewed = connection.execute(unsettled.values(lease_until=until))
         if renewed.rowcount == 0 and was_revoked(connection, lease):
-            raise stale(lease)
+            raise stale_lease(lease)
         return replace(lease, until=until)
 
     async def rescue(self, *, owner: str | None = None) -> int:

@@ -51,7 +51,7 @@ def _count_by_status(connection: Connection) -> Mapping[TaskStatus, int]:
 def _oldest_by_priority(connection: Connection, now: datetime) -> Mapping[int, timedelta]:
     waiting = select(tasks.c.priority, func.min(tasks.c.queued_at)).where(tasks.c.status == TaskStatus.QUEUED)
     query = waiting.group_by(tasks.c.priority).order_by(tasks.c.priority.desc())
-    return {priority: _between(now, queued_at) for priority, queued_at in connection.execute(query)}
+    return {priority: _time_between(now, queued_at) for priority, queued_at in connection.execute(query)}
 
 
 def _failures(connection: Connection, since: datetime) -> tuple[FailureGroup, ...]:
@@ -101,10 +101,10 @@ def _page_seconds(since: datetime) -> Select[float | None]:
 
 def _durations(rows: Iterable[Row[datetime | None, datetime | None]]) -> list[timedelta]:
     """The durations of rows of (later, earlier)."""
-    return [_between(later, earlier) for later, earlier in rows if later is not None and earlier is not None]
+    return [_time_between(later, earlier) for later, earlier in rows if later is not None and earlier is not None]
 
 
-def _between(later: datetime, earlier: datetime) -> timedelta:
+def _time_between(later: datetime, earlier: datetime) -> timedelta:
     return max(later - earlier, timedelta())
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, delete, or_, select
 from pagemill.domain.ports import Clock
 from pagemill.domain.task.task import FINAL_STATUSES, Task, TaskStatus
 from pagemill.store.database import Database, reading, writing
-from pagemill.store.each_task import readable
+from pagemill.store.each_task import parse_readable
 from pagemill.store.quarantine import prune_quarantine
 from pagemill.store.tables import task_metrics, tasks
 
@@ -21,8 +21,8 @@ class SqlRetention:
         self._clock = clock
 
     @reading
-    def outdated(self, connection: Connection, kept_for: timedelta, *, limit: int = 50) -> Sequence[Task]:
-        """See `Retention.outdated`."""
+    def find_outdated(self, connection: Connection, kept_for: timedelta, *, limit: int = 50) -> Sequence[Task]:
+        """See `Retention.find_outdated`."""
         now = self._clock.now()
         before = now - kept_for
         ended = tasks.c.status.in_(FINAL_STATUSES)
@@ -34,7 +34,7 @@ class SqlRetention:
             )
         )
         rows = connection.execute(query.order_by(tasks.c.task_id).limit(limit))
-        return readable(rows.mappings())
+        return parse_readable(rows.mappings())
 
     @reading
     def unknown_tasks(self, connection: Connection, task_ids: Sequence[str]) -> set[str]:

@@ -36,8 +36,8 @@ class SqlTaskSamples:
         return [_sample(row) for row in rows.mappings()]
 
     @reading
-    def latest(self, connection: Connection, task_id: str) -> Sequence[TaskSample]:
-        """See `TaskSamples.latest`."""
+    def find_latest(self, connection: Connection, task_id: str) -> Sequence[TaskSample]:
+        """See `TaskSamples.find_latest`."""
         of_task = task_metrics.c.task_id == task_id
         newest = select(func.max(task_metrics.c.timestamp)).where(of_task).scalar_subquery()
         query = select(task_metrics).where(of_task, task_metrics.c.timestamp == newest)

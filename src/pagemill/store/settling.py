@@ -54,7 +54,7 @@ _PAGE_DONE = (
 _ADD_RESULT = insert(page_results)
 
 
-def stale(lease: PageLease) -> StaleLease:
+def stale_lease(lease: PageLease) -> StaleLease:
     """The error for a worker that is too late."""
     return StaleLease(
         f"Lease {lease.token} of task {lease.task_id} no longer holds the page; its work is dropped.",
@@ -67,7 +67,7 @@ def lock_status(connection: Connection, lease: PageLease) -> TaskStatus:
     """Lock the task of the lease, always before its pages, so that no two transactions wait for each other."""
     status: TaskStatus | None = connection.execute(_LOCK_STATUS, {"of_task": lease.task_id}).scalar_one_or_none()
     if status is None:
-        raise stale(lease)
+        raise stale_lease(lease)
     return status
 
 
@@ -94,7 +94,7 @@ def settle(connection: Connection, lease: PageLease, pages: Sequence[int], value
     """
     statement = update(task_pages).where(*rows_of(lease, pages)).values({**RELEASED, **values})
     if connection.execute(statement).rowcount != len(set(pages)):
-        raise stale(lease)
+        raise stale_lease(lease)
 
 
 def commit(connection: Connection, lease: PageLease, read: Sequence[PageRead], *, now: datetime) -> None:
@@ -104,8 +104,8 @@ def commit(connection: Connection, lease: PageLease, read: Sequence[PageRead], *
         StaleLease: The lease does not hold all of them.
     """
     count(connection, lease, now=now, done=len(read), peak_bytes=max(page.peak_bytes for page in read))
-    if connection.execute(_PAGE_DONE, [_done(lease, page, now) for page in read]).rowcount != len(read):
-        raise stale(lease)
+    if connection.execute(_PAGE_DONE, [_done_values(lease, page, now) for page in read]).rowcount != len(read):
+        raise stale_lease(lease)
     fingerprint = lease.options.fingerprint
     connection.execute(_ADD_RESULT, [_result(lease.task_id, page, fingerprint, now) for page in read])
     details: list[Details] = [
@@ -114,7 +114,7 @@ def commit(connection: Connection, lease: PageLease, read: Sequence[PageRead], *
     note_all(connection, lease.task_id, TaskEvent.PAGE_DONE, now=now, details=details)
 
 
-def _done(lease: PageLease, page: PageRead, now: datetime) -> Values:
+def _done_values(lease: PageLease, page: PageRead, now: datetime) -> Values:
     return {
         "of_task": lease.task_id,
         "of_page": page.number,
@@ -156,7 +156,7 @@ def count(
     counted: Values = {"more_done": done, "more_failed": failed, "peak_mb": peak_mb}
     values: Values = {"of_task": lease.task_id, **counted, "moment": now}
     if connection.execute(_COUNT, values).rowcount == 0:
-        raise stale(lease)
+        raise stale_lease(lease)
 
 
 def was_revoked(connection: Connection, lease: PageLease) -> bool:

@@ -24,7 +24,7 @@ from pagemill.domain.reports.snapshot import QueueSnapshot
 from pagemill.domain.task.task import NewTask, Rung, Task, TaskStatus, check_startable
 from pagemill.store.changes import change_status, climb, lock_task
 from pagemill.store.creation import create_task
-from pagemill.store.database import Database, promising, reading, writing
+from pagemill.store.database import Database, reading, writing, writing_durably
 from pagemill.store.dialects import Lock, serialise
 from pagemill.store.each_task import each_task
 from pagemill.store.queue_statistics import read_statistics
@@ -64,7 +64,7 @@ class SqlTaskQueue:
         self._clock = clock
         self._config = config or QueueConfig()
 
-    @promising
+    @writing_durably
     def add_task(self, connection: Connection, task: Task, priority: int = 0) -> Task:
         """See `TaskQueue.add_task`."""
         now = self._clock.now()
@@ -106,7 +106,7 @@ class SqlTaskQueue:
         is_next = tasks.c.priority == next_priority
         return everybody.order_by(is_next.desc(), case((is_next, _last_served())), *first_come)
 
-    @promising
+    @writing_durably
     def submit(self, connection: Connection, new: NewTask) -> Task:
         """See `TaskQueue.submit`."""
         now = self._clock.now()
@@ -128,7 +128,7 @@ class SqlTaskQueue:
             )
         if rung is not None:
             climb(connection, stored, rung, device=device)
-        return enqueue(connection, stored, lowered(stored), config=self._config, now=now)
+        return enqueue(connection, stored, lower_priority(stored), config=self._config, now=now)
 
     @reading
     def size(self, connection: Connection) -> int:
@@ -153,7 +153,7 @@ def enqueue(connection: Connection, task: Task, priority: int, *, config: QueueC
     return change_status(connection, task, TaskStatus.QUEUED, now=now, values=values)
 
 
-def lowered(task: Task) -> int:
+def lower_priority(task: Task) -> int:
     """The priority of a returning task: one less, at most `MOST_LOWERED` below its original one."""
     return min(task.priority, max(task.priority - 1, task.options.priority - MOST_LOWERED))
 
@@ -203,8 +203,8 @@ def _last_served() -> ScalarSelect[int]:
 
 
 def _count_queued(connection: Connection) -> int:
-    return connection.execute(_counting(TaskStatus.QUEUED)).scalar_one()
+    return connection.execute(_count_statement(TaskStatus.QUEUED)).scalar_one()
 
 
-def _counting(*statuses: TaskStatus) -> Select[int]:
+def _count_statement(*statuses: TaskStatus) -> Select[int]:
     return select(func.count()).select_from(tasks).where(tasks.c.status.in_(statuses))

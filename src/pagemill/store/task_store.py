@@ -11,9 +11,9 @@ from pagemill.domain.ports import Clock
 from pagemill.domain.task.task import FINAL_STATUSES, NewTask, PageState, Task, TaskPage, TaskStatus
 from pagemill.store.changes import change_status, lock_task, no_such_task, raised_peak
 from pagemill.store.creation import create_task
-from pagemill.store.database import Database, promising, reading, writing
+from pagemill.store.database import Database, reading, writing, writing_durably
 from pagemill.store.document_batches import forget_empty
-from pagemill.store.each_task import readable
+from pagemill.store.each_task import parse_readable
 from pagemill.store.labels import has_labels
 from pagemill.store.payload import unpack
 from pagemill.store.quotas import CallerQuota
@@ -32,7 +32,7 @@ class SqlTaskStore:
         self._clock = clock
         self._quota = quota or CallerQuota()
 
-    @promising
+    @writing_durably
     def create(self, connection: Connection, new: NewTask) -> Task:
         """See `TaskStore.create`."""
         return create_task(connection, new, quota=self._quota, now=self._clock.now())
@@ -67,7 +67,7 @@ class SqlTaskStore:
             query = query.where(tasks.c.status == status)
         if before is not None:
             query = query.where(tasks.c.task_id < before)
-        return readable(connection.execute(query).mappings())
+        return parse_readable(connection.execute(query).mappings())
 
     @reading
     def pages(
@@ -104,7 +104,7 @@ class SqlTaskStore:
         )
         return connection.execute(query).scalars().all()
 
-    @promising
+    @writing_durably
     def transition(
         self,
         connection: Connection,
@@ -146,7 +146,7 @@ class SqlTaskStore:
         if changed.rowcount == 0:
             raise no_such_task(task_id)
 
-    @promising
+    @writing_durably
     def delete(self, connection: Connection, task_id: str) -> Task:
         """See `TaskStore.delete`."""
         task = lock_task(connection, task_id)

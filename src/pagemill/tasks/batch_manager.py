@@ -127,7 +127,7 @@ class DocumentBatchManager:
             NotFound: There is no such batch.
         """
         await self._batches.get(batch_id)
-        for task_id in await self._batches.unfinished(batch_id):
+        for task_id in await self._batches.find_unfinished(batch_id):
             with suppress(IllegalTransition, NotFound):  # it ended a moment ago
                 await self._manager.cancel_task(task_id)
         return await self._batches.get(batch_id)

@@ -98,7 +98,7 @@ class TaskPlacer:
         except NeverFits:
             ceilings = {device.device: device.ceiling for device in devices}
             needs = {
-                device: within_ceilings(device, need, self._modest(keys[device], pixels), ceilings)
+                device: within_ceilings(device, need, self._modest_need(keys[device], pixels), ceilings)
                 for device, need in needs.items()
             }
             chosen = select_device(options.device, spec, devices, needs)
@@ -106,14 +106,14 @@ class TaskPlacer:
 
     def _need(self, keys: Sequence[ModelSetKey], pixels: int) -> MemoryNeed:
         """The largest need of the stages that a page goes through."""
-        return _largest(self._estimator.peak(key, pixels=0 if key.is_reader else pixels) for key in keys)
+        return _find_largest(self._estimator.peak(key, pixels=0 if key.is_reader else pixels) for key in keys)
 
-    def _modest(self, keys: Sequence[ModelSetKey], pixels: int) -> MemoryNeed:
+    def _modest_need(self, keys: Sequence[ModelSetKey], pixels: int) -> MemoryNeed:
         """The largest modest need of these stages."""
-        return _largest(self._estimator.modest_peak(key, pixels=0 if key.is_reader else pixels) for key in keys)
+        return _find_largest(self._estimator.modest_peak(key, pixels=0 if key.is_reader else pixels) for key in keys)
 
 
-def _largest(needs: Iterable[MemoryNeed]) -> MemoryNeed:
+def _find_largest(needs: Iterable[MemoryNeed]) -> MemoryNeed:
     ram, gpu = zip(*((need.ram_bytes, need.gpu_bytes) for need in needs), strict=True)
     return MemoryNeed(max(ram), max(gpu))
 

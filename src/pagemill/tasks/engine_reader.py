@@ -67,14 +67,14 @@ class EngineReader:
             estimate = WorkerMemory(self._estimator.base(key), self._estimator.peak(key, pixels=pixels))
             yield ModelSetReport(
                 device=device,
-                seed=_on(device, _seeded(profile.seed, pixels)),
+                seed=_on(device, _seed_memory(profile.seed, pixels)),
                 estimate=estimate,
-                measured=self._memory.measured(key),
+                measured=self._memory.find_measured(key),
                 load=self._loads.load_time(key),
             )
 
 
-def _seeded(seed: MemorySeed, pixels: int) -> WorkerMemory:
+def _seed_memory(seed: MemorySeed, pixels: int) -> WorkerMemory:
     page = MemoryNeed(int(seed.ram_per_pixel * pixels), int(seed.gpu_per_pixel * pixels))
     return WorkerMemory(seed.base, seed.base + seed.fixed + page)
 

@@ -168,5 +168,7 @@ class TaskReader:
         if task.status.is_final:
             return None
         fresh = self._clock.now() - FRESH_SAMPLE
-        sizes = [each.memory_usage_mb for each in await self._samples.latest(task.task_id) if each.timestamp > fresh]
+        sizes = [
+            each.memory_usage_mb for each in await self._samples.find_latest(task.task_id) if each.timestamp > fresh
+        ]
         return sum(sizes) if sizes else None

@@ -47,7 +47,7 @@ _TO_A_FILE = ("spin", "tally", "wait")
 """Faults whose argument is a file that they write to."""
 
 
-def faulty(faults: Mapping[str, str | int | float | bool]) -> EngineSpec:
+def make_faulty(faults: Mapping[str, str | int | float | bool]) -> EngineSpec:
     """`FAULTY` with the folders that these faults write to, which the sandbox of workers else refuses."""
     arguments = [str(fault).partition(":") for fault in faults.values()]
     folders = {str(Path(path).absolute().parent) for name, _, path in arguments if name in _TO_A_FILE}
@@ -191,7 +191,7 @@ def _spawn(path: str) -> None:
     Path(path).write_text(str(process.pid))
 
 
-def _stubborn() -> NoReturn:
+def _ignore_stop() -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _hang()
 
@@ -213,5 +213,5 @@ _FAULTS: Mapping[str, Callable[[str], None]] = {
     "wait": _wait,
     "spin": _spin,
     "spawn": _spawn,
-    "stubborn": lambda _: _stubborn(),
+    "stubborn": lambda _: _ignore_stop(),
 }

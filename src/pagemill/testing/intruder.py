@@ -69,7 +69,7 @@ class Intruder:
 class IntrudingStructure:
     """Tries what the page's text says; its only warning tells what became of it, as JSON."""
 
-    def structured(self, page: Page, image: PageImage) -> Page:
+    def find_structure(self, page: Page, image: PageImage) -> Page:
         """The page with that warning."""
         del image
         attempts: Attempts = json.loads(bytes.fromhex("".join(page.text.split())))

@@ -83,7 +83,7 @@ class FakeAdmission:
     def devices(self) -> Sequence[DeviceMemory]:
         """See `MemoryAdmission.devices`. Promises are counted as use."""
         return [
-            DeviceMemory(device, limit, self._taken(device), self._taken(device), self.level(device))
+            DeviceMemory(device, limit, self._taken_bytes(device), self._taken_bytes(device), self.level(device))
             for device, limit in self.limits.items()
         ]
 
@@ -94,8 +94,8 @@ class FakeAdmission:
 
     def _promise(self, wanted: Reservation, *, instead_of: Reservation | None = None) -> Reservation | None:
         before = instead_of.need if instead_of else MemoryNeed(0)
-        grown = {device: size - demands(wanted.device, before)[device] for device, size in _wanted(wanted).items()}
-        if any(more > 0 and self._taken(device) + more > self.limits[device] for device, more in grown.items()):
+        grown = {device: size - demands(wanted.device, before)[device] for device, size in _demands_of(wanted).items()}
+        if any(more > 0 and self._taken_bytes(device) + more > self.limits[device] for device, more in grown.items()):
             return None
         self._promised[wanted.reservation_id] = wanted
         self._notify()
@@ -112,11 +112,11 @@ class FakeAdmission:
         if lack is not None:
             raise lack.error
 
-    def _taken(self, device: DeviceId) -> int:
-        return sum(_wanted(reservation).get(device, 0) for reservation in self._promised.values())
+    def _taken_bytes(self, device: DeviceId) -> int:
+        return sum(_demands_of(reservation).get(device, 0) for reservation in self._promised.values())
 
 
-def _wanted(reservation: Reservation) -> Mapping[DeviceId, int]:
+def _demands_of(reservation: Reservation) -> Mapping[DeviceId, int]:
     return demands(reservation.device, reservation.need)
 
 

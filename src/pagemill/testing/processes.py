@@ -112,7 +112,7 @@ class FakeProcess:
         await asyncio.shield(self._exit)
         return b""
 
-    async def exited(self) -> ExitStatus:
+    async def wait_for_exit(self) -> ExitStatus:
         """Wait for its end."""
         return await asyncio.shield(self._exit)
 

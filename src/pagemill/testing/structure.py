@@ -13,8 +13,8 @@ class MarkingAnalyser:
     def __init__(self, *, threads: int = 1) -> None:
         self._threads = threads
 
-    def structured(self, page: Page, image: PageImage) -> Page:
-        """See `StructureAnalyser.structured`. The page as it was, and a warning."""
+    def find_structure(self, page: Page, image: PageImage) -> Page:
+        """See `StructureAnalyser.find_structure`. The page as it was, and a warning."""
         told = f"structured from {image.width_px} x {image.height_px} pixels on {self._threads} threads"
         warning = PageWarning(kind=WarningKind.STRUCTURE, message=told)
         return page.model_copy(update={"warnings": (*page.warnings, warning)})

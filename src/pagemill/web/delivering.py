@@ -33,7 +33,7 @@ def choose_format(formats: Mapping[str, ResultFormat], name: str | None, accept:
         return formats[name]
     by_type: dict[str, ResultFormat] = {}
     for result in formats.values():
-        by_type.setdefault(_bare(result.media_type), result)
+        by_type.setdefault(_bare_type(result.media_type), result)
     best = best_match(accept, tuple(by_type))
     if best is None:
         message = (
@@ -76,7 +76,7 @@ def result_headers(task: Task, result: ResultFormat, *, keep_furniture: bool = F
     return headers
 
 
-def streamed(headers: Mapping[str, str], result: ResultFormat, pieces: AsyncIterator[bytes]) -> Response:
+def stream_result(headers: Mapping[str, str], result: ResultFormat, pieces: AsyncIterator[bytes]) -> Response:
     """A response with the finished pages, streamed from the database."""
     return StreamingResponse(pieces, media_type=result.media_type, headers=headers)
 
@@ -98,7 +98,7 @@ def _nothing_yet(task: Task) -> RequestRefused:
 def _disposition(task: Task, result: ResultFormat) -> str:
     """RFC 6266; the sender's name goes out only percent-encoded, so that nothing in it can end the header."""
     name = quote(result_name(task.document.name, result.extension), safe="")
-    kind = "inline" if _bare(result.media_type) in SHOWN_INLINE else "attachment"
+    kind = "inline" if _bare_type(result.media_type) in SHOWN_INLINE else "attachment"
     return f"{kind}; filename=\"{task.task_id}{result.extension}\"; filename*=UTF-8''{name}"
 
 
@@ -109,5 +109,5 @@ def result_name(document: str, extension: str) -> str:
     return name if name.lower() != document.lower() else f"{stem}-searchable{extension}"
 
 
-def _bare(media_type: str) -> str:
+def _bare_type(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()

@@ -68,11 +68,11 @@ async def _messages(
 def _message(item: EventRecord | TaskNotice) -> bytes:
     match item:
         case EventRecord():
-            return _encoded(item.sequence, item.event_type, EventWire.of(item))
+            return _encode_event(item.sequence, item.event_type, EventWire.of(item))
         case TaskNotice():
-            return _encoded(item.sequence, CHANGED, NoticeWire.of(item))
+            return _encode_event(item.sequence, CHANGED, NoticeWire.of(item))
 
 
-def _encoded(sequence: int, name: str, data: BaseModel) -> bytes:
+def _encode_event(sequence: int, name: str, data: BaseModel) -> bytes:
     """JSON has no bare line ends, so the data is one line."""
     return f"id: {sequence}\nevent: {name}\ndata: {data.model_dump_json()}\n\n".encode()

@@ -39,7 +39,7 @@ class HttpServer(uvicorn.Server):
     """
 
     def __init__(self, app: ASGIApp, rules: ConnectionRules) -> None:
-        self.open = Connections(replace(rules, most=affordable(rules.most, descriptor_limit())))
+        self.open = Connections(replace(rules, most=count_affordable(rules.most, descriptor_limit())))
         super().__init__(
             uvicorn.Config(
                 app,
@@ -90,7 +90,7 @@ def descriptor_limit() -> int:
     return MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
 
 
-def affordable(wanted: int, descriptors: int) -> int:
+def count_affordable(wanted: int, descriptors: int) -> int:
     """Connections a process with so many descriptors can hold beside all else."""
     return max(1, min(wanted, descriptors - min(MOST_RESERVED, descriptors // 2)))
 
@@ -104,7 +104,7 @@ def is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in found)
 
 
-def listening(host: str, port: int) -> socket.socket:
+def open_listener(host: str, port: int) -> socket.socket:
     """A socket that listens there.
 
     Raises:

@@ -48,7 +48,7 @@ class MultipartReader:
         _, parameters = parse_options_header(content_type)
         boundary = parameters.get(b"boundary", b"")
         if not boundary:
-            raise _malformed("The Content-Type names no boundary; let your HTTP library set it.")
+            raise _malformed_body("The Content-Type names no boundary; let your HTTP library set it.")
         self._events: list[MultipartEvent] = []
         self._header = (bytearray(), bytearray())
         self._headers: dict[str, str] = {}
@@ -62,14 +62,14 @@ class MultipartReader:
         try:
             self._parser.write(chunk)
         except FormParserError as error:
-            raise _malformed(f"The body is not multipart/form-data: {error}.") from error
+            raise _malformed_body(f"The body is not multipart/form-data: {error}.") from error
         events, self._events = self._events, []
         return events
 
     def close(self) -> None:
         """The body is over: refuse it if it is not complete."""
         if not self._complete:
-            raise _malformed("The body ends before its last boundary; send it again in full.")
+            raise _malformed_body("The body ends before its last boundary; send it again in full.")
 
     def _make_parser(self, boundary: bytes) -> MultipartParser:
         try:
@@ -87,12 +87,12 @@ class MultipartReader:
                 },
             )
         except FormParserError as error:
-            raise _malformed(f"The boundary is not valid: {error}.") from error
+            raise _malformed_body(f"The boundary is not valid: {error}.") from error
 
     def _on_part_begin(self) -> None:
         self._parts += 1
         if self._parts > self._max_parts:
-            raise _malformed(f"The form has more than {self._max_parts} parts.")
+            raise _malformed_body(f"The form has more than {self._max_parts} parts.")
         self._headers = {}
 
     def _on_header_end(self) -> None:
@@ -105,7 +105,7 @@ class MultipartReader:
         disposition = self._headers.get("content-disposition", "").encode().decode("latin-1")
         _, parameters = parse_options_header(disposition)
         if b"name" not in parameters:
-            raise _malformed("A part of the form has no name.")
+            raise _malformed_body("A part of the form has no name.")
         filename = parameters.get(b"filename")
         self._events.append(
             PartBegun(
@@ -118,5 +118,5 @@ class MultipartReader:
         self._complete = True
 
 
-def _malformed(message: str) -> RequestRefused:
+def _malformed_body(message: str) -> RequestRefused:
     return RequestRefused("malformed_body", message)

@@ -87,27 +87,27 @@ def parse_options(fields: Mapping[str, str]) -> TaskOptions:
             check_url(given["webhook_url"])
         return TaskOptions.model_validate({**values, "recognition": recognition})
     except InvalidRequest as error:
-        raise _refused("webhook_url", error.message) from error
+        raise _refuse_field("webhook_url", error.message) from error
     except ValidationError as error:
-        errors = [{**each, "loc": _flat(each["loc"])} for each in error.errors()]
+        errors = [{**each, "loc": _flatten_location(each["loc"])} for each in error.errors()]
         raise RequestRefused.for_fields(field_problems(errors)) from error
 
 
-def _flat(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+def _flatten_location(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return location[1:] if location[0] == "recognition" else location
 
 
 def _labels(text: str) -> dict[str, str]:
     if len(text) > LONGEST_LABELS:
-        raise _refused("labels", f"too long ({len(text)} characters); the limit is {LONGEST_LABELS}")
+        raise _refuse_field("labels", f"too long ({len(text)} characters); the limit is {LONGEST_LABELS}")
     try:
         labels = json.loads(text)
     except ValueError as error:
-        raise _refused("labels", f"not valid JSON ({error})") from error
+        raise _refuse_field("labels", f"not valid JSON ({error})") from error
     except RecursionError:
-        raise _refused("labels", "nested too deeply; use strings as values") from None
+        raise _refuse_field("labels", "nested too deeply; use strings as values") from None
     if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
-        raise _refused("labels", 'use a JSON object of strings such as {"customer": "17"}')
+        raise _refuse_field("labels", 'use a JSON object of strings such as {"customer": "17"}')
     _refuse_unstorable({"labels": "".join([*labels, *labels.values()])})
     _check_labels(labels)
     return labels
@@ -116,14 +116,14 @@ def _labels(text: str) -> dict[str, str]:
 def _check_labels(labels: Mapping[str, str]) -> None:
     """What tasks are found by stays short, and fits into a query as `name:value`."""
     if len(labels) > MOST_LABELS:
-        raise _refused("labels", f"too many labels ({len(labels)}); the limit is {MOST_LABELS}")
+        raise _refuse_field("labels", f"too many labels ({len(labels)}); the limit is {MOST_LABELS}")
     for name, value in labels.items():
         if not 0 < len(name) <= LONGEST_LABEL_NAME or ":" in name or len(value) > LONGEST_LABEL_VALUE:
             message = (
                 f"use 1 to {LONGEST_LABEL_NAME} characters and no colon for a name, "
                 f"and at most {LONGEST_LABEL_VALUE} for a value; see {name[:LONGEST_LABEL_NAME]!r}"
             )
-            raise _refused("labels", message)
+            raise _refuse_field("labels", message)
 
 
 def label_filter(labels: Sequence[str]) -> dict[str, str]:
@@ -134,7 +134,7 @@ def label_filter(labels: Sequence[str]) -> dict[str, str]:
     """
     pairs = [label.partition(":") for label in labels]
     if not all(name and colon for name, colon, _ in pairs):
-        raise _refused("query.label", "write it as name:value")
+        raise _refuse_field("query.label", "write it as name:value")
     _refuse_unstorable({"query.label": "".join(labels)})
     return {name: value for name, _, value in pairs}
 
@@ -143,10 +143,10 @@ def _refuse_unstorable(fields: Mapping[str, str]) -> None:
     """No database keeps a NUL or half a surrogate pair in a text."""
     for name, text in fields.items():
         if _UNSTORABLE.search(text):
-            raise _refused(name, "it contains an invalid character (NUL or half a surrogate pair); remove it")
+            raise _refuse_field(name, "it contains an invalid character (NUL or half a surrogate pair); remove it")
 
 
-def _refused(field: str, message: str) -> RequestRefused:
+def _refuse_field(field: str, message: str) -> RequestRefused:
     return RequestRefused.for_fields([FieldProblem(field=field, message=message)])
 
 

@@ -12,19 +12,19 @@ MAX_ID_LENGTH = 64
 
 async def known_form(task_id: str) -> str:
     """The id in the path if it can be one; nothing else reaches the database."""
-    return _checked(task_id, "task")
+    return _check_form(task_id, "task")
 
 
 async def known_batch_form(batch_id: str) -> str:
     """The same of a batch's id."""
-    return _checked(batch_id, "batch")
+    return _check_form(batch_id, "batch")
 
 
 TaskId = Annotated[str, Depends(known_form)]
 BatchId = Annotated[str, Depends(known_batch_form)]
 
 
-def _checked(given: str, kind: str) -> str:
+def _check_form(given: str, kind: str) -> str:
     if len(given) > MAX_ID_LENGTH or not ID_CHARACTERS.issuperset(given):
         raise NotFound(f"There is no such {kind}: a {kind}'s id has only letters, digits and dashes.")
     return given

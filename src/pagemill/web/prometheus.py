@@ -75,7 +75,7 @@ class StatusCollector(Collector):
         yield from self._work()
         yield from self._memory()
         yield from self._pool()
-        yield from self._received()
+        yield from self._collect_uploads()
 
     def _tasks(self) -> Iterator[Metric]:
         queue = self._status.queue
@@ -162,7 +162,7 @@ class StatusCollector(Collector):
         yield _counter("pagemill_unloads", "Model sets unloaded.", pool.unloads)
         yield _counter("pagemill_unloaded_bytes", "Memory that unloading gave back, measured.", pool.unloaded_bytes)
 
-    def _received(self) -> Iterator[Metric]:
+    def _collect_uploads(self) -> Iterator[Metric]:
         uploads = self._uploads
         yield _gauge("pagemill_uploads_in_progress", "Uploads in progress.", uploads.in_progress)
         yield _counter("pagemill_uploads", "Documents received completely.", uploads.finished)

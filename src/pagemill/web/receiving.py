@@ -43,7 +43,7 @@ async def receive_task(request: Request, uploads: UploadStore) -> TaskCreateRequ
     fields = query_fields(request)
     is_form = _is_form(request)
     check_declared_size(request, uploads.max_bytes)
-    async with uploads.incoming(sender_of(request)) as file:
+    async with uploads.take_place(sender_of(request)) as file:
         chunks = body_chunks(request)
         if is_form:
             only = _OnlyDocument(file)
@@ -143,7 +143,7 @@ class FormReceiver:
             case PartEnded() if self._part == FILE_PART:
                 await self._documents.end()
             case PartEnded():
-                self._fields[self._part] = self._decoded()
+                self._fields[self._part] = self._decode_text()
 
     def _begin(self, part: PartBegun) -> None:
         self._part = part.name
@@ -155,7 +155,7 @@ class FormReceiver:
         if part.name in self._fields:
             raise refused_field(part.name, "given twice; send it once")
 
-    def _decoded(self) -> str:
+    def _decode_text(self) -> str:
         text, self._text = self._text, bytearray()
         try:
             return text.decode()

@@ -9,7 +9,7 @@ from pagemill.domain.task.results import ResultWriter, result_formats
 from pagemill.tasks.results.result_files import ResultFiles
 from pagemill.tasks.task_reader import TaskReader
 from pagemill.web.dashboard_routes import not_modified
-from pagemill.web.delivering import check_deliverable, choose_format, from_file, result_headers, streamed
+from pagemill.web.delivering import check_deliverable, choose_format, from_file, result_headers, stream_result
 from pagemill.web.openapi import ANYWHERE, problem_responses, range_parameters, result_response
 from pagemill.web.paths import TaskId
 
@@ -88,5 +88,5 @@ class ResultEndpoints:
         in_parts = task.status.is_final and "range" in request.headers
         if writer is not None and not in_parts:
             pieces = self._reads.write(task_id, writer, keep_furniture=keep_furniture)
-            return streamed(headers, wanted, pieces)
+            return stream_result(headers, wanted, pieces)
         return from_file(headers, wanted, await self._files.file(task_id, wanted, keep_furniture=keep_furniture))

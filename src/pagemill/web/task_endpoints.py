@@ -196,7 +196,7 @@ class TaskEndpoints:
             await self._uploads.remove(wanted.document)
             response.headers[REPLAYED] = "true"
         response.headers["Location"] = task_path(task.task_id, root=root_of(request))
-        return await self._settled(task, request, response)
+        return await self._answer_command(task, request, response)
 
     async def list_(
         self,
@@ -222,7 +222,7 @@ class TaskEndpoints:
 
     async def get(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
         """The task now; with `Prefer: wait=N`, when it ends or after N seconds."""
-        task = await self._waited(await self._reads.get_task(task_id), request, response)
+        task = await self._wait_as_asked(await self._reads.get_task(task_id), request, response)
         receipt = ReceiptWire.of(await self._reads.receipt(task_id)) if task.status.is_final else None
         return TaskWire.of(task, root=root_of(request), receipt=receipt)
 
@@ -248,15 +248,15 @@ class TaskEndpoints:
     ) -> TaskWire:
         """Queue a task that was created with `start=false`, or the failed pages of a finished task."""
         task = await self._commands.start_task(task_id, body or TaskStartRequest())
-        return await self._settled(task, request, response)
+        return await self._answer_command(task, request, response)
 
     async def retry(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
         """Retry the unread pages of a finished task. Its finished pages are kept."""
-        return await self._settled(await self._commands.retry_task(task_id), request, response)
+        return await self._answer_command(await self._commands.retry_task(task_id), request, response)
 
     async def cancel(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
         """Stop the task, at most a page later. Finished pages are kept."""
-        return await self._settled(await self._commands.cancel_task(task_id), request, response)
+        return await self._answer_command(await self._commands.cancel_task(task_id), request, response)
 
     async def delete(self, task_id: TaskId, request: Request, response: Response) -> TaskWire | None:
         """Delete a task that has ended or was never started (204); cancel it if it is running (202)."""
@@ -268,14 +268,14 @@ class TaskEndpoints:
         response.status_code = 204
         return None
 
-    async def _settled(self, task: Task, request: Request, response: Response) -> TaskWire:
+    async def _answer_command(self, task: Task, request: Request, response: Response) -> TaskWire:
         """The answer to a command: 200 if its end was waited for and came, else 202."""
-        waited = await self._waited(task, request, response)
+        waited = await self._wait_as_asked(task, request, response)
         is_over = "Preference-Applied" in response.headers and waited.status.is_final
         response.status_code = 200 if is_over else 202
         return TaskWire.of(waited, root=root_of(request))
 
-    async def _waited(self, task: Task, request: Request, response: Response) -> Task:
+    async def _wait_as_asked(self, task: Task, request: Request, response: Response) -> Task:
         wait = preferred_wait(request.headers.getlist("prefer"), longest=self._config.max_wait)
         if wait is None or task.status is TaskStatus.CREATED:
             return task

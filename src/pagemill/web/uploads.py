@@ -104,18 +104,18 @@ class UploadStore:
             raise
 
     @contextlib.asynccontextmanager
-    async def incoming(self, sender: str = "") -> AsyncIterator["IncomingFile"]:
+    async def take_place(self, sender: str = "") -> AsyncIterator["IncomingFile"]:
         """A place for one document; an incomplete document is deleted at the end.
 
         Raises:
             RequestRefused: `too_many_uploads`: all places are taken; no request with a body has to wait.
                 `rate_limited`: the sender has its share.
         """
-        async with self._place(sender), self.receiving() as file:
+        async with self._place(sender), self.receive_one() as file:
             yield file
 
     @contextlib.asynccontextmanager
-    async def receiving(self) -> AsyncIterator["IncomingFile"]:
+    async def receive_one(self) -> AsyncIterator["IncomingFile"]:
         """Receive and count a document; only for requests with a place."""
         file = IncomingFile(self._directory / secrets.token_hex(16), max_bytes=self._max_bytes)
         self._count(in_progress=1)
@@ -256,7 +256,7 @@ class IncomingBatch:
     async def write(self, data: bytes) -> None:
         """See `DocumentSink.write`. Errors: `IncomingFile.write`."""
         if self._file is None:
-            self._file = await self._open.enter_async_context(self._uploads.receiving())
+            self._file = await self._open.enter_async_context(self._uploads.receive_one())
         await self._file.write(data)
         await self._keep_new()
 

@@ -31,7 +31,7 @@ class Machine:
     def own_bytes(self) -> int:
         return 50 * MIB
 
-    def stalled(self) -> float:
+    def stalled_share(self) -> float:
         return 0.0
 
     def hold(self, pid: int) -> None:

@@ -267,7 +267,7 @@ def test_pressure_is_that_of_our_own_cgroup_or_else_of_the_machine(
         (root / "proc" / "pressure" / "memory").write_text(PRESSURE.format(of_machine))
     for file in root.rglob("memory.stat") if of_cgroup is not None else ():
         file.with_name("memory.pressure").write_text(PRESSURE.format(of_cgroup))
-    assert PressureProbe(root).stalled() == expected
+    assert PressureProbe(root).stalled_share() == expected
 
 
 def test_this_machine_can_be_read() -> None:

@@ -17,7 +17,7 @@ def _retention(stores: Stores) -> SqlRetention:
 
 
 async def _outdated(stores: Stores, kept_for: timedelta = 7 * DAY, *, limit: int = 50) -> list[str]:
-    return [task.task_id for task in await _retention(stores).outdated(kept_for, limit=limit)]
+    return [task.task_id for task in await _retention(stores).find_outdated(kept_for, limit=limit)]
 
 
 async def _ended(stores: Stores, name: str, *, time_to_live: timedelta | None = None) -> None:

@@ -29,11 +29,11 @@ async def test_samples_are_read_in_order_a_part_at_a_time(stores: Stores) -> Non
 async def test_the_latest_are_those_of_one_moment(stores: Stores) -> None:
     await stores.tasks.create(new_task("a"))
     samples = SqlTaskSamples(stores.database)
-    assert await samples.latest("a") == []
+    assert await samples.find_latest("a") == []
     await samples.add([sample(stores, "a", 10), sample(stores, "a", 20)])
     stores.clock.turn(MINUTE)
     await samples.add([sample(stores, "a", 30), sample(stores, "a", 40, "text")])
-    assert sorted(each.memory_usage_mb for each in await samples.latest("a")) == [30, 40]
+    assert sorted(each.memory_usage_mb for each in await samples.find_latest("a")) == [30, 40]
 
 
 async def test_a_task_that_is_gone_costs_the_others_nothing(stores: Stores) -> None:

@@ -30,7 +30,7 @@ async def _requeue(stores: Stores) -> None:
 
 
 async def _unchanged(stores: Stores) -> list[str]:
-    return list(await stores.overdue.unchanged(SILENCE))
+    return list(await stores.overdue.find_unchanged(SILENCE))
 
 
 async def _add(stores: Stores, status: TaskStatus) -> None:

@@ -65,7 +65,7 @@ async def _let_all_in(stores: Stores) -> Sequence[str]:
 
 
 async def _end_stalled(stores: Stores) -> Sequence[Task | None]:
-    return [await stores.overdue.end_stalled(name, HOUR) for name in await stores.overdue.unchanged(HOUR)]
+    return [await stores.overdue.end_stalled(name, HOUR) for name in await stores.overdue.find_unchanged(HOUR)]
 
 
 Prepare = Callable[[Stores, str], Awaitable[None]]

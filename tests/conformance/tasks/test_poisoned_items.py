@@ -66,7 +66,7 @@ class BrokenPages(SqlPageQueue):
 class BrokenRetention(SqlRetention):
     """Nothing but files can be looked through."""
 
-    async def outdated(self, kept_for: timedelta, *, limit: int = 50) -> Sequence[Task]:
+    async def find_outdated(self, kept_for: timedelta, *, limit: int = 50) -> Sequence[Task]:
         del kept_for, limit
         raise Poison
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.fixtures.cgroups import inside, limited_cgroup
+from tests.fixtures.cgroups import join_command, limited_cgroup
 
 from pagemill.domain.memory import MIB, MemoryLevel
 from pagemill.memory.levels import Levels, Polling, next_level
@@ -52,7 +52,7 @@ def test_the_probe_says_no_more_than_can_be_taken_and_cache_is_no_emergency(
 
 @contextmanager
 def _neighbour(cgroup: MemoryCgroup, kind: str, mib: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    command = inside(cgroup, [sys.executable, str(HERE / "neighbour.py"), kind, str(mib), str(folder)])
+    command = join_command(cgroup, [sys.executable, str(HERE / "neighbour.py"), kind, str(mib), str(folder)])
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -61,6 +61,6 @@ def _neighbour(cgroup: MemoryCgroup, kind: str, mib: int, folder: Path) -> Itera
 
 def _take_all(cgroup: MemoryCgroup) -> int:
     """Take memory in the cgroup until the kernel says no; returns bytes."""
-    command = inside(cgroup, [sys.executable, str(HERE / "allocator.py")])
+    command = join_command(cgroup, [sys.executable, str(HERE / "allocator.py")])
     printed = subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout
     return max((int(line) for line in printed.split()), default=0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.fixtures.cgroups import inside, limited_cgroup, peak_bytes
+from tests.fixtures.cgroups import join_command, limited_cgroup, peak_bytes
 
 from pagemill.domain.memory import MIB
 from pagemill.memory.probes.cgroup import MemoryCgroup
@@ -36,7 +36,7 @@ class Ending:
 
 
 def serve(cgroup: MemoryCgroup, reserved_mib: int, manner: str) -> Ending:
-    command = inside(cgroup, [sys.executable, str(SERVER), str(reserved_mib), manner])
+    command = join_command(cgroup, [sys.executable, str(SERVER), str(reserved_mib), manner])
     done = subprocess.run(command, check=False, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr.decode()
     return Ending(**json.loads(done.stdout), oom_kills=cgroup.oom_kills(), peak_bytes=peak_bytes(cgroup))

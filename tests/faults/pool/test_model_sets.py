@@ -585,7 +585,7 @@ class Undying(LocalPlacement):
     async def start(self, *, interpreter: str | None = None) -> WorkerProcess:
         """A process like any other, but for its end."""
         process = await super().start(interpreter=interpreter)
-        seen = process.exited
+        seen = process.wait_for_exit
 
         async def exited() -> ExitStatus:
             await self.allowed.wait()

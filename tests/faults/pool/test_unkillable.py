@@ -72,7 +72,7 @@ async def stuck(kind: str, *, is_loaded: bool = True) -> AsyncIterator[Stuck]:
     finally:
         let_go()
         await worker.kill(LossCause.CRASH)
-        await asyncio.wait_for(worker.gone(), PATIENCE.total_seconds())
+        await asyncio.wait_for(worker.wait_until_gone(), PATIENCE.total_seconds())
 
 
 async def cancelled(worker: Worker, document: Path) -> object:
@@ -122,7 +122,7 @@ async def test_no_wait_for_it_is_without_end(kind: str, first: str, document: Pa
             await attempt(then, worker, document)
         assert not worker.is_gone
         held.let_go()
-        await asyncio.wait_for(worker.gone(), PATIENCE.total_seconds())
+        await asyncio.wait_for(worker.wait_until_gone(), PATIENCE.total_seconds())
         assert not worker.is_unkillable
         assert await worker.stop()
 

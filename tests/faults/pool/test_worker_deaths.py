@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.fixtures.cgroups import inside, limited_cgroup
+from tests.fixtures.cgroups import join_command, limited_cgroup
 from tests.fixtures.pool import Outcomes, WorkerMaker, chunk, eventually, faulty_load
 
 from pagemill.domain.errors import EngineFailed, InvalidDocument, OutOfMemory, TaskFailureReason, TimedOut, WorkerLost
@@ -110,7 +110,7 @@ async def test_somebody_elses_death_for_lack_of_memory_is_no_sign(workers: Worke
         reading = asyncio.create_task(worker.process(chunk(document, 1), Outcomes()))
         await eventually(lambda: worker.page == 1)
         greedy = [sys.executable, "-c", "taken = bytearray(b'x') * (200 << 20)"]
-        process = await asyncio.create_subprocess_exec(*inside(theirs, greedy))
+        process = await asyncio.create_subprocess_exec(*join_command(theirs, greedy))
         assert await process.wait() == -signal.SIGKILL
         assert theirs.oom_kills() == 1
         os.kill(worker.pid, signal.SIGKILL)

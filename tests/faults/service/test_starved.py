@@ -16,7 +16,7 @@ from pagemill.domain.memory import CPU, MIB, MemoryNeed, Reservation
 from pagemill.domain.task.task import Task, TaskOptions, TaskStartRequest, TaskStatus
 from pagemill.domain.work.recognition import RecognitionOptions
 from pagemill.settings import Settings
-from pagemill.testing.engines import FAULTY, faulty
+from pagemill.testing.engines import FAULTY, make_faulty
 
 LIMIT_S = 60
 SMALL = MemoryNeed(4 * MIB)
@@ -36,7 +36,7 @@ async def starving(data: Path, faults: Mapping[str, str] | None = None) -> Async
             "engines": {FAULTY.name: dict(faults or {})},
         }
     )
-    application = Application(settings, engines={FAULTY.name: faulty(faults or {})})
+    application = Application(settings, engines={FAULTY.name: make_faulty(faults or {})})
     async with application.running():
         yield application
         assert (await application.reader.status()).work.tasks_stalled == 0

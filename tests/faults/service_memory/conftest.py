@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.fixtures import faulty_server
-from tests.fixtures.cgroups import inside, limited_cgroup
+from tests.fixtures.cgroups import join_command, limited_cgroup
 from tests.fixtures.server import AS_INSTALLED, Api, Server
 
 from pagemill.domain.memory import MIB
@@ -48,7 +48,7 @@ def confined(tmp_path: Path) -> Iterator[ConfinedServer]:
             given = {"SERVER__PORT": "0", "POOL__SERVICES_PER_DEVICE": "1", **settings}
             if faults is not None:
                 given |= {"ENGINES": json.dumps({"faulty": dict(faults)})}
-            command = inside(cgroup, AS_INSTALLED if faults is None else FAULTY_COMMAND)
+            command = join_command(cgroup, AS_INSTALLED if faults is None else FAULTY_COMMAND)
             server = stack.enter_context(Server(tmp_path / "data", settings=given, command=command))
             return Confined(server, cgroup)
 

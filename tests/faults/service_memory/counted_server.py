@@ -13,7 +13,7 @@ from pathlib import Path
 from pagemill.cli.exits import run_command
 from pagemill.cli.serve import serve_http
 from pagemill.settings_loading import load_settings
-from pagemill.testing.engines import FAULTY, faulty
+from pagemill.testing.engines import FAULTY, make_faulty
 
 DATA = Path(sys.argv[-1])
 
@@ -31,4 +31,4 @@ def count(_number: int, _frame: object) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGUSR1, count)
     settings = load_settings(overrides={"server": {"port": 0}, "data_dir": DATA})
-    run_command(serve_http(settings, engines={FAULTY.name: faulty(settings.engines.get(FAULTY.name, {}))}))
+    run_command(serve_http(settings, engines={FAULTY.name: make_faulty(settings.engines.get(FAULTY.name, {}))}))

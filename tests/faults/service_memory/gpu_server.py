@@ -12,7 +12,7 @@ from pagemill.memory.probes.machine import MachineProbe
 from pagemill.memory.probes.nvml import NvmlProbe
 from pagemill.memory.probes.process import ProcessProbe
 from pagemill.settings_loading import load_settings
-from pagemill.testing.engines import FAULTY, faulty
+from pagemill.testing.engines import FAULTY, make_faulty
 
 
 class OneGpu:
@@ -41,5 +41,5 @@ if __name__ == "__main__":
     settings = load_settings(overrides={"server": {"port": 0}, "data_dir": Path(sys.argv[-1])})
     machine = MachineProbe(HostProbe(), ProcessProbe(), NvmlProbe(OneGpu()))
     run_command(
-        serve_http(settings, engines={FAULTY.name: faulty(settings.engines.get(FAULTY.name, {}))}, machine=machine)
+        serve_http(settings, engines={FAULTY.name: make_faulty(settings.engines.get(FAULTY.name, {}))}, machine=machine)
     )

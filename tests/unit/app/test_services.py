@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from pagemill.app.services import started
+from pagemill.app.services import run_services
 
 NAMES = ("b", "a", "c")
 
@@ -28,7 +28,7 @@ class Noting:
 
 async def test_they_stop_in_the_reverse_order() -> None:
     seen: list[str] = []
-    async with started([Noting(name, seen) for name in NAMES]):
+    async with run_services([Noting(name, seen) for name in NAMES]):
         seen.append("-")
     assert seen == ["start b", "start a", "start c", "-", "stop c", "stop a", "stop b"]
 
@@ -38,7 +38,7 @@ async def test_where_one_cannot_start_those_before_it_stop(number: int) -> None:
     seen: list[str] = []
     services = [Noting(name, seen, fails=name == NAMES[number]) for name in NAMES]
     with pytest.raises(OSError, match=NAMES[number]):
-        async with started(services):
+        async with run_services(services):
             seen.append("-")
     begun = [f"start {name}" for name in NAMES[: number + 1]]
     ended = [f"stop {name}" for name in reversed(NAMES[:number])]

@@ -72,7 +72,7 @@ def test_pauses_double_up_to_a_limit_and_begin_anew_after_a_success() -> None:
     retrying = Retrying(rules, now=Time().now, spread=latest)
     gone = ServiceUnreachable("Gone.")
     assert [retrying.pause_after(gone) for _ in range(5)] == [1, 2, 4, 5, 5]
-    retrying.succeeded()
+    retrying.start_over()
     assert retrying.pause_after(gone) == 1
 
 
@@ -90,7 +90,7 @@ def test_a_pause_that_would_end_too_late_is_not_begun() -> None:
     time.at = 9.1
     with pytest.raises(ServiceUnreachable):
         retrying.pause_after(ServiceUnreachable("Gone."))
-    retrying.succeeded()
+    retrying.start_over()
     assert retrying.pause_after(ServiceUnreachable("Gone.")) == 1
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pagemill.documents.letters import REPLACEMENT, WorkCounter, plain, tally, text_of_codes
+from pagemill.documents.letters import REPLACEMENT, WorkCounter, make_plain, tally, text_of_codes
 
 
 @pytest.mark.parametrize(
@@ -23,14 +23,14 @@ from pagemill.documents.letters import REPLACEMENT, WorkCounter, plain, tally, t
     ],
 )
 def test_what_fonts_hold_is_made_plain(stored: str, read: str) -> None:
-    assert plain(stored) == read
+    assert make_plain(stored) == read
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8")))
 def test_plain_text_is_composed_and_stays_as_it_is(text: str) -> None:
-    once = plain(text)
+    once = make_plain(text)
     assert unicodedata.is_normalized("NFC", once)
-    assert plain(once) == once
+    assert make_plain(once) == once
 
 
 def test_codes_that_are_no_characters_are_replaced_one_by_one() -> None:
@@ -39,7 +39,7 @@ def test_codes_that_are_no_characters_are_replaced_one_by_one() -> None:
 
 def test_a_pair_of_codes_is_one_character_in_two_places() -> None:
     text = text_of_codes([0x41, 0xD835, 0xDC65, 0xDC65, 0x42])
-    assert (len(text), plain(text)) == (5, "A𝑥B")
+    assert (len(text), make_plain(text)) == (5, "A𝑥B")
 
 
 def test_a_layer_is_counted_by_kind_without_its_white_space() -> None:

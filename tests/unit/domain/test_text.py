@@ -27,7 +27,7 @@ from pagemill.domain.page.page import (
 )
 from pagemill.domain.task.task import StoredDocument, TaskCreateRequest, TaskOptions, TaskStartRequest
 from pagemill.domain.task.webhooks import WebhookFailed
-from pagemill.domain.text import REPLACEMENT, TextFromOutside, storable, storable_json
+from pagemill.domain.text import REPLACEMENT, TextFromOutside, make_storable, storable_json
 from pagemill.domain.work import outcomes
 from pagemill.domain.work.outcomes import LossCause, PageFailed, WorkerLoss
 from pagemill.pool import messages
@@ -103,7 +103,7 @@ REPLIES = [reply for reply in get_args(messages.Reply) if issubclass(reply, Base
 def test_every_field_of_every_message_of_a_worker_is_cleaned(kind: type) -> None:
     for example in composed(kind):
         reply = parse_reply(json.dumps(example).encode(), json.dumps(ODD).encode())
-        assert all(text == storable(text) for text in texts(reply)), example
+        assert all(text == make_storable(text) for text in texts(reply)), example
 
 
 def test_some_messages_of_workers_bear_texts() -> None:
@@ -156,7 +156,7 @@ def test_every_text_that_is_asked_for_is_cleaned(kind: type[BaseModel]) -> None:
         for example in examples(hint):
             given = {**example, **known} if name == "recognition" and isinstance(example, dict) else example
             asked = kind.model_validate({name: given})
-            assert all(text == storable(text) for text in texts(asked)), (name, given)
+            assert all(text == make_storable(text) for text in texts(asked)), (name, given)
 
 
 def test_what_a_document_is_called_is_cleaned_and_where_it_lies_is_not() -> None:
@@ -191,10 +191,10 @@ def test_every_text_of_a_page_is_cleaned_as_it_leaves_its_process() -> None:
 def test_json_is_cleaned_as_texts_are(text: str) -> None:
     joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
     assert json.loads(storable_json(json.dumps({text: [text, 1, None]}).encode())) == {
-        storable(joined): [storable(joined), 1, None]
+        make_storable(joined): [make_storable(joined), 1, None]
     }
 
 
 def test_what_is_fit_to_be_kept_stays_as_it_is() -> None:
-    assert storable("ä\n\t\x01😀") == "ä\n\t\x01😀"
+    assert make_storable("ä\n\t\x01😀") == "ä\n\t\x01😀"
     assert storable_json(b'{"a": "\\u0001"}') == b'{"a": "\\u0001"}'

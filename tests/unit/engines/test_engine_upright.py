@@ -5,7 +5,7 @@ import pytest
 from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.page import Line, Word
 from pagemill.engines.assembly import ReadImage
-from pagemill.engines.upright import read_upright, upright
+from pagemill.engines.upright import find_upright, read_upright
 
 LEVEL = ((0.0, 0.0), (90.0, 0.0), (90.0, 9.0), (0.0, 9.0))
 DOWN = ((9.0, 0.0), (9.0, 90.0), (0.0, 90.0), (0.0, 0.0))
@@ -47,7 +47,7 @@ class Readings:
 )
 def test_turns_by(readings: Mapping[int, list[Line]], degrees: int) -> None:
     asked = Readings(readings)
-    assert upright(asked) == (degrees, readings[degrees])
+    assert find_upright(asked) == (degrees, readings[degrees])
     assert set(asked.asked) == set(readings)
 
 

@@ -3,7 +3,7 @@ from collections.abc import Mapping
 import pytest
 
 from pagemill.domain.memory import CPU, DeviceId, MemoryLevel, MemoryNeed, MemoryReading, demands
-from pagemill.memory.admission import Account, WorkerUse, admits, capped, level_admits, others_after
+from pagemill.memory.admission import Account, WorkerUse, admits, cap_reading, level_admits, others_after
 
 GPU = DeviceId("cuda:0")
 
@@ -126,7 +126,7 @@ def test_a_gpu_need_asks_of_the_host_too() -> None:
 
 def test_a_worker_holds_gpu_memory_of_its_own_device_only() -> None:
     use = WorkerUse(GPU, rss_bytes=3, anonymous_bytes=2, gpu_bytes=5)
-    assert [use.alone(device) for device in (CPU, GPU, DeviceId("cuda:1"))] == [2, 5, 0]
+    assert [use.bytes_alone(device) for device in (CPU, GPU, DeviceId("cuda:1"))] == [2, 5, 0]
     assert [use.resident(device) for device in (CPU, GPU, DeviceId("cuda:1"))] == [3, 5, 0]
 
 
@@ -140,5 +140,5 @@ def test_a_worker_holds_gpu_memory_of_its_own_device_only() -> None:
     ],
 )
 def test_a_cap_counts_only_our_own_use(cap: int, own: int, limit: int, free: int, source: str) -> None:
-    reading = capped(MemoryReading(CPU, 1000, 600, "machine"), cap, own)
+    reading = cap_reading(MemoryReading(CPU, 1000, 600, "machine"), cap, own)
     assert (reading.limit_bytes, reading.free_bytes, reading.source) == (limit, free, source)

@@ -76,7 +76,7 @@ class DialMachine:
     def own_bytes(self) -> int:
         return 50 * MIB
 
-    def stalled(self) -> float:
+    def stalled_share(self) -> float:
         return self.stalls
 
     def hold(self, pid: int) -> Held:

@@ -2,7 +2,7 @@ import pytest
 
 from pagemill.domain.memory import MemoryNeed
 from pagemill.domain.work.outcomes import LossCause, WorkerLoss
-from pagemill.pool.blame import blamed
+from pagemill.pool.blame import find_cause
 from pagemill.tasks.decisions.retry import INNOCENT
 
 PROMISED = 100
@@ -15,7 +15,7 @@ def test_only_a_kill_by_the_kernel_for_others_sake_is_nothing_against_the_page(
     cause: LossCause, peak_bytes: int, *, was_short: bool
 ) -> None:
     loss = WorkerLoss(cause, "As it was.", page=3, peak_bytes=peak_bytes)
-    told = blamed(loss, promised=MemoryNeed(PROMISED), was_short=lambda: was_short)
+    told = find_cause(loss, promised=MemoryNeed(PROMISED), was_short=lambda: was_short)
     is_others_doing = cause is LossCause.KERNEL_OOM and was_short and peak_bytes <= PROMISED
     assert (told.page, told.peak_bytes) == (3, peak_bytes)
     assert told.cause is (LossCause.MEMORY_PRESSURE if is_others_doing else cause)

@@ -9,7 +9,7 @@ from pagemill.domain.documents import DocumentInfo, DocumentKind
 from pagemill.domain.work.recognition import ChunkParams, RecognitionOptions, Stage
 from pagemill.pool.messages import Export, Failed, Inspect, Inspected, Made, Process, ProtocolError, Render, Stop, Trim
 from pagemill.pool.sandbox.desks import FOLDER, Desk, Sandbox
-from pagemill.pool.sandbox.places import around
+from pagemill.pool.sandbox.places import list_around
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_a_folder_around_the_data_folder_is_granted_without_it(tmp_path: Path) -
     for folder in (data / "uploads", tmp_path / "app" / "code", tmp_path / "other"):
         folder.mkdir(parents=True)
     (tmp_path / "app" / "link").symlink_to(data)
-    assert [*around(tmp_path, data)] == [tmp_path / "app" / "code", tmp_path / "other"]
-    assert [*around(data, data)] == []
-    assert [*around(data / "engines" / "own", data)] == [data / "engines" / "own"]
-    assert [*around(tmp_path / "app" / "link", data)] == []
+    assert [*list_around(tmp_path, data)] == [tmp_path / "app" / "code", tmp_path / "other"]
+    assert [*list_around(data, data)] == []
+    assert [*list_around(data / "engines" / "own", data)] == [data / "engines" / "own"]
+    assert [*list_around(tmp_path / "app" / "link", data)] == []

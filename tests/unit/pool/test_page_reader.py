@@ -57,7 +57,7 @@ class Book:
             return None
         return Page(number=number, width_px=3, height_px=2, dpi=dpi, source=PageSource.TEXT_LAYER)
 
-    def unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
+    def find_unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
         image = self.render(number, dpi=dpi, max_pixels=max_pixels)
         known = self.shelf.known if mode is OcrMode.AUTO else None
         return Unread(image, known, ((0, 0, 3, 2),) if known else ())
@@ -170,8 +170,8 @@ class _Stumbling(MarkingAnalyser):
         super().__init__()
         self._error = error
 
-    def structured(self, page: Page, image: PageImage) -> Page:
-        super().structured(page, image)
+    def find_structure(self, page: Page, image: PageImage) -> Page:
+        super().find_structure(page, image)
         raise self._error
 
 

@@ -63,8 +63,8 @@ class AltoWriter:
             [f'<PrintSpace HPOS="0" VPOS="0" {size}>', *blocks, "</PrintSpace>"],
         )
 
-    def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """See `ResultWriter.unread`.
+    def mark_unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
+        """See `ResultWriter.mark_unread`.
 
         A `Page` of the class `unread` with the worst quality, and the reason as its detail.
         """

@@ -44,9 +44,9 @@ class CsvWriter:
             return "".join(_rows(block, page, table) for table, block in enumerate(tables, 1)).encode()
         return "".join(_rows(block, page, 0) for block in page.blocks).encode()
 
-    def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """See `ResultWriter.unread`. A row with the note."""
-        return _written([str(page_number), "", f"was not read: {one_line(message)} ({reason})"]).encode(
+    def mark_unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
+        """See `ResultWriter.mark_unread`. A row with the note."""
+        return _write_row([str(page_number), "", f"was not read: {one_line(message)} ({reason})"]).encode(
             errors="replace"
         )
 
@@ -56,23 +56,23 @@ class CsvWriter:
 
 
 def _rows(block: Block, page: Page, table: int) -> str:
-    return "".join(_written([str(page.number), str(table), *row]) for row in block_cells(block, page))
+    return "".join(_write_row([str(page.number), str(table), *row]) for row in block_cells(block, page))
 
 
-def _written(fields: list[str]) -> str:
+def _write_row(fields: list[str]) -> str:
     line = io.StringIO(newline="")
-    csv.writer(line).writerow([_harmless(field) for field in fields])
+    csv.writer(line).writerow([_make_harmless(field) for field in fields])
     return line.getvalue()
 
 
-def _harmless(field: str) -> str:
+def _make_harmless(field: str) -> str:
     if _is_number(field):
         return field
     pieces = _SEPARATOR.split(field)
-    return "".join(piece if place % 2 else _guarded(piece) for place, piece in enumerate(pieces))
+    return "".join(piece if place % 2 else _guard_cell(piece) for place, piece in enumerate(pieces))
 
 
-def _guarded(piece: str) -> str:
+def _guard_cell(piece: str) -> str:
     """One cell, as it is for programs that take this separator."""
     return f"'{piece}" if piece.lstrip(_SKIPPED).startswith(_FORMULA) else piece
 

@@ -61,8 +61,8 @@ class HocrWriter:
         parts = [self._opening(page), *(_area(block, f"{page.number}_{at}") for at, block in enumerate(page.blocks, 1))]
         return ("".join(parts) + "</div>\n").encode()
 
-    def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """See `ResultWriter.unread`. An `ocr_page` without a box, and a paragraph that is no OCR element."""
+    def mark_unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
+        """See `ResultWriter.mark_unread`. An `ocr_page` without a box, and a paragraph that is no OCR element."""
         note = xml_text(f"Page {page_number} was not read: {one_line(message)} ({reason})")
         opening = f'<div class="ocr_page" id="page_{page_number}" title="ppageno {page_number - 1}">'
         return f'{opening}<p class="unread">{note}</p></div>\n'.encode()

@@ -29,10 +29,10 @@ class HtmlWriter:
 
     def page(self, page: Page) -> bytes:
         """See `ResultWriter.page`. A section."""
-        return _section(page.number, "".join(_written(block, page) for block in page.blocks if block.lines))
+        return _section(page.number, "".join(_write_block(block, page) for block in page.blocks if block.lines))
 
-    def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """See `ResultWriter.unread`. A section with the note."""
+    def mark_unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
+        """See `ResultWriter.mark_unread`. A section with the note."""
         note = xml_text(f"Page {page_number} was not read: {one_line(message)} ({reason})")
         return _section(page_number, f"<p><strong>{note}</strong></p>\n")
 
@@ -45,13 +45,13 @@ def _section(number: int, content: str) -> bytes:
     return f'<section id="page-{number}" aria-label="Page {number}">\n{content}</section>\n'.encode()
 
 
-def _written(block: Block, page: Page) -> str:
+def _write_block(block: Block, page: Page) -> str:
     rows = block_cells(block, page)
     match block.kind:
         case BlockKind.TITLE:
-            return _element("h2", " ".join(_joined(rows)))
+            return _element("h2", " ".join(_join_rows(rows)))
         case BlockKind.LIST:
-            return _item(list(_joined(rows)))
+            return _item(list(_join_rows(rows)))
         case BlockKind.TABLE:
             return html_table(block.table) if block.table is not None else _table(rows)
         case BlockKind.HEADER:
@@ -59,7 +59,7 @@ def _written(block: Block, page: Page) -> str:
         case BlockKind.FOOTER | BlockKind.PAGE_NUMBER:
             return f"<footer>{_paragraph(rows)}</footer>\n"
         case BlockKind.CAPTION:
-            return f"<figure>{_element('figcaption', ' '.join(_joined(rows)))}</figure>\n"
+            return f"<figure>{_element('figcaption', ' '.join(_join_rows(rows)))}</figure>\n"
         case BlockKind.FIGURE:
             return f"<figure>{_paragraph(rows)}</figure>\n"
         case BlockKind.TEXT:
@@ -68,7 +68,7 @@ def _written(block: Block, page: Page) -> str:
             assert_never(block.kind)
 
 
-def _joined(rows: Iterable[list[str]]) -> Iterable[str]:
+def _join_rows(rows: Iterable[list[str]]) -> Iterable[str]:
     return (" ".join(row) for row in rows)
 
 
@@ -77,7 +77,7 @@ def _element(name: str, text: str) -> str:
 
 
 def _paragraph(rows: list[list[str]]) -> str:
-    return _element("p", "\n".join(_joined(rows)))
+    return _element("p", "\n".join(_join_rows(rows)))
 
 
 def _item(rows: list[str]) -> str:

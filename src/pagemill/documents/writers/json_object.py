@@ -34,16 +34,16 @@ class JsonWriter:
             "finished_at": header.finished_at and header.finished_at.isoformat(),
             "pagemill_version": header.pagemill_version,
         }
-        return b'{"schema":%s,"document":%s,"pages":[' % (_encoded(SCHEMA), _encoded(document))
+        return b'{"schema":%s,"document":%s,"pages":[' % (_encode_json(SCHEMA), _encode_json(document))
 
     def page(self, page: Page) -> bytes:
         """See `ResultWriter.page`. Its blocks, lines and words."""
         return self._item(b'{"status":"read",' + page.to_json().removeprefix(b"{"))
 
-    def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """See `ResultWriter.unread`. An entry that says why the page is missing."""
+    def mark_unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
+        """See `ResultWriter.mark_unread`. An entry that says why the page is missing."""
         return self._item(
-            _encoded({"status": "unread", "number": page_number, "reason": reason.value, "message": message})
+            _encode_json({"status": "unread", "number": page_number, "reason": reason.value, "message": message})
         )
 
     def end(self) -> bytes:
@@ -55,5 +55,5 @@ class JsonWriter:
         return separator + item
 
 
-def _encoded(value: object) -> bytes:
+def _encode_json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")

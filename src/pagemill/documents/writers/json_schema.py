@@ -38,7 +38,7 @@ def result_schema() -> dict[str, JsonValue]:
             },
         },
         "required": ["schema", "document", "pages"],
-        "$defs": {"Document": _document(), "ReadPage": _read(page), "UnreadPage": _unread(), **definitions},
+        "$defs": {"Document": _document(), "ReadPage": _read(page), "UnreadPage": _unread_schema(), **definitions},
     }
 
 
@@ -70,7 +70,7 @@ def _read(page: dict[str, JsonValue]) -> JsonValue:
     return {**own, "title": "ReadPage", "properties": members, "required": list(members)}
 
 
-def _unread() -> JsonValue:
+def _unread_schema() -> JsonValue:
     return _object(
         "A page that was not read.",
         {
@@ -100,10 +100,10 @@ def _members(schema: dict[str, JsonValue], name: str) -> dict[str, JsonValue]:
 
 def _open(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """The schema without the ban on more members: newer servers may add some, which programs must ignore."""
-    return {key: _opened(value) for key, value in schema.items() if key != "additionalProperties"}
+    return {key: _open_value(value) for key, value in schema.items() if key != "additionalProperties"}
 
 
-def _opened(value: JsonValue) -> JsonValue:
+def _open_value(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         return _open(value)
-    return [_opened(item) for item in value] if isinstance(value, list) else value
+    return [_open_value(item) for item in value] if isinstance(value, list) else value

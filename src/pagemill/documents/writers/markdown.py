@@ -34,16 +34,16 @@ class MarkdownWriter:
 
     def begin(self, header: ResultHeader) -> bytes:
         """See `ResultWriter.begin`. The document's name as its heading."""
-        return f"# {escaped(one_line(header.document))}\n".encode(errors="replace")
+        return f"# {escape(one_line(header.document))}\n".encode(errors="replace")
 
     def page(self, page: Page) -> bytes:
         """See `ResultWriter.page`. The page's mark and its blocks."""
-        blocks = (_written(block, page) for block in page.blocks if block.lines)
+        blocks = (_write_block(block, page) for block in page.blocks if block.lines)
         return "".join(f"\n{part}\n" for part in (f"<!-- page {page.number} -->", *blocks)).encode()
 
-    def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """See `ResultWriter.unread`. The page's mark and a quoted note in its place."""
-        note = f"> **Page {page_number} was not read:** {escaped(one_line(message))} ({escaped(reason)})"
+    def mark_unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
+        """See `ResultWriter.mark_unread`. The page's mark and a quoted note in its place."""
+        note = f"> **Page {page_number} was not read:** {escape(one_line(message))} ({escape(reason)})"
         return f"\n<!-- page {page_number} -->\n\n{note}\n".encode(errors="replace")
 
     def end(self) -> bytes:
@@ -51,19 +51,19 @@ class MarkdownWriter:
         return b""
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Text that Markdown shows unchanged, wherever a line of it begins."""
     inline = _SPECIAL.sub(_ESCAPED, text)
     return _AT_START.sub(r"\g<digits>\\\g<mark>", inline, count=1) if _AT_START.match(inline) else inline
 
 
-def _written(block: Block, page: Page) -> str:
+def _write_block(block: Block, page: Page) -> str:
     rows = list(block_rows(block, page))
     if block.table is not None:
         return _table(block.table)
     match block.kind:
         case BlockKind.TITLE:
-            return f"## {escaped(' '.join(rows))}"
+            return f"## {escape(' '.join(rows))}"
         case BlockKind.LIST:
             return _item(rows)
         case (
@@ -83,17 +83,17 @@ def _written(block: Block, page: Page) -> str:
 def _table(table: Table) -> str:
     if table.has_spans:
         return html_table(table).removesuffix("\n")
-    head, *rows = (_piped(row) for row in table.grid)
+    head, *rows = (_pipe_cells(row) for row in table.grid)
     return "\n".join((head, "|" + " --- |" * table.columns, *rows))
 
 
-def _piped(cells: list[str]) -> str:
+def _pipe_cells(cells: list[str]) -> str:
     return "".join(f"| {_SPECIAL.sub(_ESCAPED, one_line(cell))} " for cell in cells) + "|"
 
 
 def _paragraph(rows: list[str], *, has_cells: bool) -> str:
     """Lines flow together, but rows of several cells stay rows."""
-    return (HARD_BREAK if has_cells else "\n").join(map(escaped, rows))
+    return (HARD_BREAK if has_cells else "\n").join(map(escape, rows))
 
 
 def _item(rows: list[str]) -> str:
@@ -103,4 +103,4 @@ def _item(rows: list[str]) -> str:
     if item.mark is None:
         return _paragraph(rows, has_cells=False)
     indent = " " * (len(item.mark) + 1)
-    return "\n".join((f"{item.mark} {escaped(item.text)}", *(indent + escaped(row) for row in rest)))
+    return "\n".join((f"{item.mark} {escape(item.text)}", *(indent + escape(row) for row in rest)))

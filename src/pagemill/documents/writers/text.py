@@ -26,8 +26,8 @@ class TextWriter:
         blocks = ("".join(f"{row}\n" for row in block_rows(block, page)) for block in page.blocks)
         return ("\n".join(filter(None, blocks)) + FORM_FEED).encode()
 
-    def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """See `ResultWriter.unread`. A line in brackets in the page's place."""
+    def mark_unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
+        """See `ResultWriter.mark_unread`. A line in brackets in the page's place."""
         return f"[Page {page_number} was not read: {one_line(message)} ({reason})]\n{FORM_FEED}".encode(
             errors="replace"
         )

@@ -48,15 +48,15 @@ def atoms_of(boxes: Sequence[Box], *, slope: float | None, size: float) -> list[
         size: Typical height of its writing.
     """
     if slope is None:
-        return [_whole(box) for box in boxes]
+        return [_make_whole(box) for box in boxes]
     spaces = [_spaces(box) for box in boxes]
     widest = max(WIDE_SPACE * size, WIDER * _typical_space(spaces))
     atoms: list[Atom] = []
     for box, between in zip(boxes, spaces, strict=True):
         if between and max(between) > widest and min(between) > -size:
-            atoms += _parted(box, between, widest, slope)
+            atoms += _part_words(box, between, widest, slope)
         else:
-            atoms.append(_whole(box))
+            atoms.append(_make_whole(box))
     return atoms
 
 
@@ -74,7 +74,7 @@ def _typical_space(spaces: Sequence[Sequence[float]]) -> float:
     return median(seen) if seen else 0.0
 
 
-def _parted(box: Box, spaces: Sequence[float], widest: float, slope: float) -> Iterator[Atom]:
+def _part_words(box: Box, spaces: Sequence[float], widest: float, slope: float) -> Iterator[Atom]:
     words = box.line.words
     shift = box.x0 - _ends(words[0], slope)[0]
     starts = [at for at, space in enumerate(spaces, start=1) if space > widest]
@@ -94,7 +94,7 @@ def _ends(word: Word, slope: float) -> tuple[float, float]:
     return (ax + dx + slope * (ay + dy)) / 2, (bx + cx + slope * (by + cy)) / 2
 
 
-def _whole(box: Box) -> Atom:
+def _make_whole(box: Box) -> Atom:
     return Atom(box, 0, len(box.line.words), box.x0, box.y0, box.x1, box.y1)
 
 

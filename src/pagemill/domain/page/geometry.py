@@ -87,18 +87,18 @@ def upright_boxes(lines: Sequence[Line], *, width_px: int, height_px: int, slope
     cosine, sine = math.cos(math.atan(slope)), math.sin(math.atan(slope))
     centre_x, centre_y = width_px / 2, height_px / 2
 
-    def turned(point: Point) -> Point:
+    def turn_point(point: Point) -> Point:
         x, y = point[0] - centre_x, point[1] - centre_y
         return x * cosine + y * sine + centre_x, y * cosine - x * sine + centre_y
 
     boxes = []
     for line in lines:
-        box = _box(line, tuple(turned(point) for point in line.polygon))
-        boxes.append(_slimmed(box, abs(sine)) if _is_upright(line.polygon) else box)
+        box = _box(line, tuple(turn_point(point) for point in line.polygon))
+        boxes.append(_slim(box, abs(sine)) if _is_upright(line.polygon) else box)
     return boxes
 
 
-def _slimmed(box: Box, sine: float) -> Box:
+def _slim(box: Box, sine: float) -> Box:
     """What a rectangle that was upright holds, once it has been turned: a line as long as it, its slant taken off."""
     (ax, ay), (bx, _), (_, _), (_, dy) = box.line.polygon
     width, height = abs(bx - ax), abs(dy - ay)

@@ -22,7 +22,7 @@ class PageImage:
     channels: int
     dpi: float | None
 
-    def cropped(self, left: int, top: int, right: int, bottom: int) -> "PageImage":
+    def crop(self, left: int, top: int, right: int, bottom: int) -> "PageImage":
         """A copy of a part of it: columns from `left`, rows from `top`, up to and without `right` and `bottom`."""
         flat, stride = self.data.cast("B"), self.width_px * self.channels
         rows = (

@@ -134,12 +134,12 @@ class Lane:
         left, right = max(self.left, pair.left.x1 - EDGE * size), min(self.right, pair.right.x0 + EDGE * size)
         if right - left >= NARROWEST * size:
             self.left, self.right = left, right
-        elif not self._nearly(pair, size):
+        elif not self._juts_out(pair, size):
             return False
         self.bottom = max(self.bottom, pair.bottom)
         return True
 
-    def _nearly(self, pair: Pair, size: float) -> bool:
+    def _juts_out(self, pair: Pair, size: float) -> bool:
         """Whether an end of a line that juts out a little keeps it from going on."""
         left, right = pair.left.x1 - EDGE * size, pair.right.x0 + EDGE * size
         if right <= left or pair.left.x0 > self.left or pair.right.x1 < self.right:
@@ -171,7 +171,7 @@ class Lane:
 def facing_pairs(pieces: Iterable[Piece]) -> list[Pair]:
     """All that face each other, from the top down, from left to right."""
     beside: list[Piece] = []
-    from_top = sorted(pieces, key=_top)
+    from_top = sorted(pieces, key=_top_of)
     for piece in from_top:
         piece.before = piece.after = None
         top, bottom, middle = piece.y0, piece.y1, piece.x0 + piece.x1
@@ -191,7 +191,7 @@ def facing_pairs(pieces: Iterable[Piece]) -> list[Pair]:
     return sorted(_pairs(from_top), key=lambda pair: (pair.top, pair.left.x1))
 
 
-def _top(piece: Piece) -> float:
+def _top_of(piece: Piece) -> float:
     return piece.y0
 
 
@@ -205,7 +205,7 @@ def _pairs(pieces: Iterable[Piece]) -> Iterator[Pair]:
 
 def lanes_between(pieces: Sequence[Piece], pairs: Sequence[Pair], *, size: float) -> list[Lane]:
     """The lanes along which pairs follow each other; a pair across several tells of the longest."""
-    from_top = sorted(pieces, key=_top)
+    from_top = sorted(pieces, key=_top_of)
     edge, jut, longest = EDGE * size, JUT * size, LONGEST_BREAK * size
     at, active, done = 0, list[Lane](), list[Lane]()
     for pair in pairs:
@@ -214,9 +214,9 @@ def lanes_between(pieces: Sequence[Piece], pairs: Sequence[Pair], *, size: float
             x0, x1 = from_top[at].x0 + jut, from_top[at].x1 - jut
             at += 1
             if any(x0 <= lane.left and x1 >= lane.right for lane in active):
-                active = _kept(active, [lane for lane in active if x0 > lane.left or x1 < lane.right], done)
+                active = _keep_active(active, [lane for lane in active if x0 > lane.left or x1 < lane.right], done)
         if any(top - lane.bottom >= longest for lane in active):
-            active = _kept(active, [lane for lane in active if top - lane.bottom < longest], done)
+            active = _keep_active(active, [lane for lane in active if top - lane.bottom < longest], done)
         near = [lane for lane in active if lane.left < right + jut and lane.right > left - jut]
         between = [lane for lane in near if lane.goes_on(pair, size)]
         if not between:
@@ -226,7 +226,7 @@ def lanes_between(pieces: Sequence[Piece], pairs: Sequence[Pair], *, size: float
     return [*done, *active]
 
 
-def _kept(active: list[Lane], kept: list[Lane], done: list[Lane]) -> list[Lane]:
+def _keep_active(active: list[Lane], kept: list[Lane], done: list[Lane]) -> list[Lane]:
     if len(kept) < len(active):
         done += [lane for lane in active if lane not in kept]
     return kept

@@ -59,7 +59,7 @@ class Region:
         x, y = (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
         return self.left <= x <= self.right and self.top <= y <= self.bottom
 
-    def shared(self, other: "Region") -> float:
+    def shared_part(self, other: "Region") -> float:
         """The share of the smaller region that is inside the larger one."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
@@ -120,7 +120,7 @@ def blocks_by_layout(
     for (region, _), run in groupby(items, key=lambda item: item.group):
         if region is not None and region.kind in _CONTAINERS:
             held = blocks_in_reading_order(inside[region], width_px=width_px, height_px=height_px)
-            blocks.append(_contained(region, [line for block in held for line in block.lines], table))
+            blocks.append(_make_container(region, [line for block in held for line in block.lines], table))
         else:
             blocks.append(_block(list(run), region))
     return tuple(blocks)
@@ -129,10 +129,10 @@ def blocks_by_layout(
 def _without_rivals(regions: Iterable[Region], lines: Sequence[Line]) -> list[Region]:
     """Regions without rivals: tables and figures keep their content; otherwise the more confident region stays."""
     seen = [region for region in regions if region.area and not _is_whole_page(region, lines)]
-    likely = (region for region in seen if not any(_outdone(region, other) for other in seen))
+    likely = (region for region in seen if not any(_is_outdone(region, other) for other in seen))
     kept: list[Region] = []
     for region in sorted(likely, key=_precedence):
-        if all(region.shared(other) < _SAME for other in kept):
+        if all(region.shared_part(other) < _SAME for other in kept):
             kept.append(region)
     return kept
 
@@ -142,12 +142,12 @@ def _precedence(region: Region) -> tuple[bool, float, float, float]:
     return region.kind not in _CONTAINERS, -(region.confidence + telling), region.top, region.left
 
 
-def _outdone(region: Region, other: Region) -> bool:
+def _is_outdone(region: Region, other: Region) -> bool:
     """Whether a region of about the same size has another kind with more confidence than this table or figure."""
     if region.kind not in _CONTAINERS or other.confidence <= region.confidence:
         return False
     smaller, larger = sorted((region.area, other.area))
-    return smaller > larger / 2 and region.shared(other) >= _SAME
+    return smaller > larger / 2 and region.shared_part(other) >= _SAME
 
 
 def _is_whole_page(region: Region, lines: Sequence[Line]) -> bool:
@@ -170,7 +170,7 @@ def _in_order(lines: Sequence[Line], regions: Sequence[Region], *, width_px: int
     items = [
         _Item(line, number, block.kind, region)
         for number, block in enumerate(blocks)
-        for line, region in _placed(block, marks, regions)
+        for line, region in _place_lines(block, marks, regions)
     ]
     first: dict[Region | None, int] = {}
     for position, item in enumerate(items):
@@ -179,7 +179,7 @@ def _in_order(lines: Sequence[Line], regions: Sequence[Region], *, width_px: int
     return sorted(items, key=lambda item: ranks[id(item)])
 
 
-def _placed(
+def _place_lines(
     block: Block, marks: Mapping[Line, Region], regions: Sequence[Region]
 ) -> Iterator[tuple[Line, Region | None]]:
     """The lines of a block with their regions. Lines of a paragraph that a region missed join their neighbours."""
@@ -204,7 +204,7 @@ def _mark(region: Region, size: float) -> Line:
     )
 
 
-def _contained(region: Region, lines: Sequence[Line], table: TableMaker) -> Block:
+def _make_container(region: Region, lines: Sequence[Line], table: TableMaker) -> Block:
     made = table(region, lines) if region.kind is BlockKind.TABLE and lines else None
     return made or Block(polygon=region.polygon, lines=tuple(lines), kind=region.kind)
 

@@ -75,7 +75,7 @@ def passages_of(rows: Iterable[PlacedRow], size: float) -> list[Passage]:
         if id(row) in taken:
             continue
         run = [row]
-        while (following := seen.following(run[-1], size)) is not None and id(following) not in taken:
+        while (following := seen.find_following(run[-1], size)) is not None and id(following) not in taken:
             taken.add(id(following))
             run.append(following)
         found.append(Passage.of(run))
@@ -94,13 +94,13 @@ class _Skyline:
         self._below: dict[int, list[PlacedRow]] = {id(row): [] for row in from_top}
         self._line: list[tuple[float, float, PlacedRow]] = []
         for row in from_top:
-            covered = self._covered(row, slack)
+            covered = self._cover(row, slack)
             hidden = {id(over) for other in covered for over in self._above[id(other)]}
             self._above[id(row)] = seen = [other for other in covered if id(other) not in hidden]
             for other in seen:
                 self._below[id(other)].append(row)
 
-    def _covered(self, row: PlacedRow, slack: float) -> list[PlacedRow]:
+    def _cover(self, row: PlacedRow, slack: float) -> list[PlacedRow]:
         """What the row hides from those below it."""
         left, right = row.x0 + slack, row.x1 - slack
         if right <= left:
@@ -119,7 +119,7 @@ class _Skyline:
         self._line = line
         return seen
 
-    def following(self, row: PlacedRow, size: float) -> PlacedRow | None:
+    def find_following(self, row: PlacedRow, size: float) -> PlacedRow | None:
         """The row that it goes on in."""
         below = self._below[id(row)]
         fitting = [other for other in below if _hang_together(row, other, size)]

@@ -58,7 +58,7 @@ class _Turn:
         return _Turn(-self.degrees, self.width, self.height).to_stored(point)
 
 
-def patched(known: Page, patches: Sequence[Patch]) -> Page:
+def patch_page(known: Page, patches: Sequence[Patch]) -> Page:
     """The known page with what was recognised beside its words, each word with its source.
 
     A word that was recognised where a known one stands is left out. Where nothing was recognised, the page is the known
@@ -71,14 +71,14 @@ def patched(known: Page, patches: Sequence[Patch]) -> Page:
     upright = _Turn(known.rotation, known.width_px, known.height_px)
     size = known.width_px, known.height_px
     stored_size = size if known.rotation % 180 == 0 else (size[1], size[0])
-    ours = [_moved(line, upright.to_stored, PageSource.TEXT_LAYER) for line in known.lines]
+    ours = [_move_line(line, upright.to_stored, PageSource.TEXT_LAYER) for line in known.lines]
     taken = [_box(word.polygon) for line in ours for word in line.words]
-    read = [left for patch in patches for line in _stored_lines(patch) if (left := _without(line, taken))]
+    read = [left for patch in patches for line in _stored_lines(patch) if (left := _without_taken(line, taken))]
     if not read:
         return known
     rotation = _rotation(known, patches)
     back = _Turn(rotation, *stored_size)
-    lines = [_moved(line, back.to_upright) for line in (*ours, *read)] if rotation else [*ours, *read]
+    lines = [_move_line(line, back.to_upright) for line in (*ours, *read)] if rotation else [*ours, *read]
     width_px, height_px = stored_size if rotation % 180 == 0 else (stored_size[1], stored_size[0])
     first = patches[0].page
     return known.model_copy(
@@ -105,14 +105,14 @@ def _rotation(known: Page, patches: Sequence[Patch]) -> int:
 def _stored_lines(patch: Patch) -> Iterator[Line]:
     turn = _Turn(patch.page.rotation, patch.page.width_px, patch.page.height_px)
 
-    def moved(point: Point) -> Point:
+    def move(point: Point) -> Point:
         x, y = turn.to_stored(point)
         return x + patch.left, y + patch.top
 
-    return (_moved(line, moved, PageSource.OCR) for line in patch.page.lines)
+    return (_move_line(line, move, PageSource.OCR) for line in patch.page.lines)
 
 
-def _moved(line: Line, moved: Callable[[Point], Point], source: PageSource | None = None) -> Line:
+def _move_line(line: Line, moved: Callable[[Point], Point], source: PageSource | None = None) -> Line:
     """The line elsewhere; with a source, its words have that, and it has words."""
     words = line.words or (Word(text=line.text, polygon=line.polygon, confidence=line.confidence),)
     return line.model_copy(
@@ -126,7 +126,7 @@ def _moved(line: Line, moved: Callable[[Point], Point], source: PageSource | Non
     )
 
 
-def _without(line: Line, taken: Sequence[Rectangle]) -> Line | None:
+def _without_taken(line: Line, taken: Sequence[Rectangle]) -> Line | None:
     """The line without the words that stand where others do; None where none is left."""
     kept = [word for word in line.words if not _is_taken(_box(word.polygon), taken)]
     if len(kept) == len(line.words):
@@ -139,10 +139,10 @@ def _without(line: Line, taken: Sequence[Rectangle]) -> Line | None:
 
 def _is_taken(box: Rectangle, taken: Sequence[Rectangle]) -> bool:
     area = (box[2] - box[0]) * (box[3] - box[1])
-    return sum(_shared(box, other) for other in taken) > _SAME * area
+    return sum(_shared_area(box, other) for other in taken) > _SAME * area
 
 
-def _shared(one: Rectangle, other: Rectangle) -> float:
+def _shared_area(one: Rectangle, other: Rectangle) -> float:
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     return width * height if width > 0 and height > 0 else 0.0

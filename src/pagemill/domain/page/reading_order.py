@@ -40,13 +40,13 @@ def blocks_in_reading_order(lines: Sequence[Line], *, width_px: int, height_px: 
     slope: float | None = page_slope(lines)
     level, down, up = list[Box](), list[Box](), list[Box]()
     boxes = upright_boxes(lines, width_px=width_px, height_px=height_px, slope=slope)
-    for box in sorted(boxes, key=_canonical):
+    for box in sorted(boxes, key=_sort_key):
         if not box.is_upended:
             level.append(box)
         else:
-            (up if box.runs_up else down).append(_turned(box))
+            (up if box.runs_up else down).append(_lay_level(box))
     if _runs_from_right(lines):
-        level, slope = list(map(_mirrored, level)), None
+        level, slope = list(map(_mirror, level)), None
     parts = (_rows_in_order(level, slope), _rows_in_order(down, None), _rows_in_order(up, None))
     return tuple(block for rows in parts for block in blocks_of_rows(rows))
 
@@ -62,7 +62,7 @@ def rows_of_lines(lines: Sequence[Line], *, width_px: int, height_px: int) -> li
     return [[box.line for box in row] for row in rows]
 
 
-def _canonical(box: Box) -> tuple[float, float, float, float, str]:
+def _sort_key(box: Box) -> tuple[float, float, float, float, str]:
     return box.y0, box.x0, box.y1, box.x1, box.line.text
 
 
@@ -77,11 +77,11 @@ def _runs_from_right(lines: Iterable[Line]) -> bool:
     return directions["R"] + directions["AL"] > directions["L"]
 
 
-def _mirrored(box: Box) -> Box:
+def _mirror(box: Box) -> Box:
     return Box(box.line, -box.x1, box.y0, -box.x0, box.y1)
 
 
-def _turned(box: Box) -> Box:
+def _lay_level(box: Box) -> Box:
     """An upended line in a frame in which it runs level: lines that run down follow each other from right to left."""
     if box.runs_up:
         return Box(box.line, -box.y1, box.x0, -box.y0, box.x1)

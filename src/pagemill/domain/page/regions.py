@@ -8,36 +8,36 @@ _MANY = 300
 _CELLS = 16
 
 
-def joined(rects: Iterable[Rectangle], *, gap: float, most: int) -> list[Rectangle]:
+def join_rects(rects: Iterable[Rectangle], *, gap: float, most: int) -> list[Rectangle]:
     """Rectangles that cover the given ones, those joined that are no more than `gap` apart, from the top.
 
     No more than `most` come out: what is left over is one.
     """
     given = list(rects)
     regions: list[Rectangle] = []
-    for rect in _gathered(given) if len(given) > _MANY else given:
+    for rect in _gather(given) if len(given) > _MANY else given:
         grown = rect
         while near := [region for region in regions if _are_near(region, grown, gap)]:
             regions = [region for region in regions if region not in near]
-            grown = around([grown, *near])
+            grown = enclose([grown, *near])
         regions.append(grown)
     regions.sort(key=lambda region: (region[1], region[0]))
-    return regions if len(regions) <= most else [*regions[: most - 1], around(regions[most - 1 :])]
+    return regions if len(regions) <= most else [*regions[: most - 1], enclose(regions[most - 1 :])]
 
 
-def _gathered(rects: Sequence[Rectangle]) -> Iterable[Rectangle]:
+def _gather(rects: Sequence[Rectangle]) -> Iterable[Rectangle]:
     """The rectangles, those joined whose middles lie in one cell of a coarse grid: so they are soon compared."""
-    left, top, right, bottom = around(rects)
+    left, top, right, bottom = enclose(rects)
     width, height = max(right - left, 1.0), max(bottom - top, 1.0)
     cells: dict[tuple[int, int], Rectangle] = {}
     for rect in rects:
         x, y = (rect[0] + rect[2]) / 2 - left, (rect[1] + rect[3]) / 2 - top
         cell = int(_CELLS * x / width), int(_CELLS * y / height)
-        cells[cell] = around((rect, cells[cell])) if cell in cells else rect
+        cells[cell] = enclose((rect, cells[cell])) if cell in cells else rect
     return cells.values()
 
 
-def around(rects: Iterable[Rectangle]) -> Rectangle:
+def enclose(rects: Iterable[Rectangle]) -> Rectangle:
     """The smallest rectangle that holds them all."""
     lefts, tops, rights, bottoms = zip(*rects, strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)

@@ -67,7 +67,7 @@ def placed_rows(boxes: Sequence[Box], *, slope: float | None) -> list[PlacedRow]
         least = DRIFTED_ROW if _key(pair) in drifting else SAME_ROW
         return _key(pair) not in apart and pair.left.shared_height(pair.right) > least
 
-    rows = _joined(segments.pieces, segments.pairs, joins)
+    rows = _join_pieces(segments.pieces, segments.pairs, joins)
     return [PlacedRow.of(_boxes(row)) for row in rows]
 
 
@@ -98,7 +98,7 @@ def _segments(faced: _Faced, size: float) -> _Faced:
             return False
         return gap < WIDEST_SPACE * max(size, own) and (is_large or _key(pair) not in apart)
 
-    groups = _joined(faced.pieces, faced.pairs, is_space)
+    groups = _join_pieces(faced.pieces, faced.pairs, is_space)
     if len(groups) == len(faced.pieces):
         return faced
     return _Faced.of([held[0] if len(held) == 1 else Piece.of(_atoms(held)) for held in groups], size)
@@ -108,7 +108,7 @@ def _key(pair: Pair) -> Key:
     return id(pair.left), id(pair.right)
 
 
-def _joined(pieces: Sequence[Piece], pairs: Iterable[Pair], joins: Callable[[Pair], bool]) -> list[list[Piece]]:
+def _join_pieces(pieces: Sequence[Piece], pairs: Iterable[Pair], joins: Callable[[Pair], bool]) -> list[list[Piece]]:
     """Pieces of one row, directly or over others; what stands most level is joined first, so that no two meet in x."""
     groups = {id(piece): [piece] for piece in pieces}
     likely = [(-pair.left.shared_height(pair.right), at, pair) for at, pair in enumerate(pairs) if joins(pair)]

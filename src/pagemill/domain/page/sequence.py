@@ -65,7 +65,7 @@ def _parts(passages: Region, size: float) -> list[list[Passage]]:
     if len(columns) > 1 and (len(bands) < 2 or any(_stand_side_by_side(band, columns) for band in bands)):
         articles = _articles(passages, size)
         return articles if len(articles) > 1 else _with_common_articles(columns, size)
-    parts = _joined(
+    parts = _join_bands(
         bands, lambda above, below: _shares_columns(above, below, size) and not _ends_between(above, below, size)
     )
     return _past_captions(parts, size)
@@ -98,7 +98,7 @@ def _go_on_past(above: Region, between: Region, below: Region, size: float) -> b
 def _articles(passages: Region, size: float) -> list[list[Passage]]:
     """What is read to its end, columns and all, before what stands below it."""
     bands = _with_heads(_bands(passages, TOUCHING * size), size)
-    return _joined(bands, lambda above, below: not _ends_between(above, below, size))
+    return _join_bands(bands, lambda above, below: not _ends_between(above, below, size))
 
 
 def _with_heads(bands: Sequence[list[Passage]], size: float) -> list[list[Passage]]:
@@ -162,7 +162,7 @@ def _stand_side_by_side(band: Region, columns: Sequence[Region]) -> bool:
     return sum(any(id(passage) in held for passage in column) for column in columns) > 1
 
 
-def _joined(bands: Sequence[list[Passage]], goes_on: Callable[[Region, Region], bool]) -> list[list[Passage]]:
+def _join_bands(bands: Sequence[list[Passage]], goes_on: Callable[[Region, Region], bool]) -> list[list[Passage]]:
     """Bands, those of which are one that go on in the next."""
     parts: list[list[Passage]] = []
     for band in bands:
@@ -295,7 +295,7 @@ class _Rules:
         count = range(len(from_top))
         self._over = [{at for at in count if at != one and self._overlap(one, at)} for one in count]
         self._floats = {at for at in count if self._is_flowed_around(at)}
-        self.before = [set(self._before(at)) for at in count]
+        self.before = [set(self._find_before(at)) for at in count]
 
     def is_below(self, at: int, last: int) -> bool:
         """Whether it goes on in the column of the last one."""
@@ -315,7 +315,7 @@ class _Rules:
             for other in beside
         )
 
-    def _before(self, at: int) -> Iterator[int]:
+    def _find_before(self, at: int) -> Iterator[int]:
         passage = self._passages[at]
         for other in range(len(self._passages)):
             if other in self._over[at]:

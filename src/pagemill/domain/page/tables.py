@@ -42,11 +42,11 @@ def table_block(cells: Sequence[GridCell], lines: Sequence[Line], *, polygon: Po
         lines: All lines of the table, in reading order.
         polygon: The table's outline.
     """
-    cells = _disjoint(cells)
+    cells = _separate_cells(cells)
     parts: defaultdict[GridCell, list[Line]] = defaultdict(list)
     stray = 0
     for line in lines if cells else ():
-        for cell, part, is_stray in _parted(line, cells):
+        for cell, part, is_stray in _part_line(line, cells):
             parts[cell].append(part)
             stray += is_stray
     if not parts or stray > _MOST_STRAY * sum(map(len, parts.values())):
@@ -54,13 +54,13 @@ def table_block(cells: Sequence[GridCell], lines: Sequence[Line], *, polygon: Po
     return _block(_without_empty_edges(cells, parts.keys()), parts, polygon)
 
 
-def _disjoint(cells: Sequence[GridCell]) -> list[GridCell]:
+def _separate_cells(cells: Sequence[GridCell]) -> list[GridCell]:
     """The cells, with spans cut so that no two cover the same place; cells without a place of their own are dropped."""
     taken: set[tuple[int, int]] = set()
     kept: list[GridCell] = []
     for cell in cells:
-        columns = _free(((cell.row, cell.column + at) for at in range(cell.column_span)), taken)
-        rows = _free(((cell.row + at, cell.column) for at in range(cell.row_span)), taken)
+        columns = _count_free(((cell.row, cell.column + at) for at in range(cell.column_span)), taken)
+        rows = _count_free(((cell.row + at, cell.column) for at in range(cell.row_span)), taken)
         while any(place in taken for place in _places(cell, rows, columns)):
             rows -= 1
         if rows and columns:
@@ -69,7 +69,7 @@ def _disjoint(cells: Sequence[GridCell]) -> list[GridCell]:
     return kept
 
 
-def _free(places: Iterable[tuple[int, int]], taken: set[tuple[int, int]]) -> int:
+def _count_free(places: Iterable[tuple[int, int]], taken: set[tuple[int, int]]) -> int:
     """How many places in a row, from the first one on, are free."""
     return sum(1 for _ in takewhile(lambda place: place not in taken, places))
 
@@ -78,10 +78,10 @@ def _places(cell: GridCell, rows: int, columns: int) -> list[tuple[int, int]]:
     return [(cell.row + down, cell.column + across) for down in range(rows) for across in range(columns)]
 
 
-def _parted(line: Line, cells: Sequence[GridCell]) -> Iterator[tuple[GridCell, Line, bool]]:
+def _part_line(line: Line, cells: Sequence[GridCell]) -> Iterator[tuple[GridCell, Line, bool]]:
     """The line, cut where it passes from one cell into another; and whether a part is outside all cells."""
     words = line.words or (Word(text=line.text, polygon=line.polygon, confidence=line.confidence),)
-    placed = [(*_nearest(word.polygon, cells), word) for word in words]
+    placed = [(*_find_nearest(word.polygon, cells), word) for word in words]
     position = 0
     for cell, run in groupby(placed, key=lambda each: each[0]):
         near = list(run)
@@ -110,7 +110,7 @@ def _text_of(text: str, words: Sequence[Word], position: int) -> tuple[str, int]
     return text[start:end], position
 
 
-def _nearest(polygon: Polygon, cells: Sequence[GridCell]) -> tuple[GridCell, float]:
+def _find_nearest(polygon: Polygon, cells: Sequence[GridCell]) -> tuple[GridCell, float]:
     """The cell that holds most of the word, or else the nearest one; and its distance in heights of the word."""
     left, top, right, bottom = _bounds(polygon)
     height = max(1.0, min(bottom - top, right - left))

@@ -72,7 +72,7 @@ class MemoryEstimator(Protocol):
 class MemoryHistory(Protocol):
     """What workers and pages were seen to take."""
 
-    def measured(self, key: ModelSetKey) -> MeasuredMemory | None:
+    def find_measured(self, key: ModelSetKey) -> MeasuredMemory | None:
         """The largest figures of the last workers and pages; None if there were none."""
         ...
 

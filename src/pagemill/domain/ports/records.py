@@ -99,7 +99,7 @@ class TaskSamples(Protocol):
         """Samples of one task with a higher sequence than `after`, oldest first."""
         ...
 
-    async def latest(self, task_id: str) -> Sequence[TaskSample]:
+    async def find_latest(self, task_id: str) -> Sequence[TaskSample]:
         """All samples of the task from the last moment that has any."""
         ...
 
@@ -107,7 +107,7 @@ class TaskSamples(Protocol):
 class TaskNotices(Protocol):
     """The log of all tasks together, condensed: which tasks had events."""
 
-    async def latest(self) -> int:
+    async def find_latest(self) -> int:
         """The highest sequence in the log; 0 if it is empty."""
         ...
 

@@ -188,7 +188,7 @@ class OverdueTasks(Protocol):
         """
         ...
 
-    async def unchanged(self, silence: timedelta) -> Sequence[str]:
+    async def find_unchanged(self, silence: timedelta) -> Sequence[str]:
         """Ids of unfinished tasks whose status and pages have not changed for this long since they were queued."""
         ...
 
@@ -200,7 +200,7 @@ class OverdueTasks(Protocol):
 class Retention(Protocol):
     """Finds and deletes data that is old enough or belongs to no task."""
 
-    async def outdated(self, kept_for: timedelta, *, limit: int = 50) -> Sequence[Task]:
+    async def find_outdated(self, kept_for: timedelta, *, limit: int = 50) -> Sequence[Task]:
         """Tasks that ended (or were created and never started) longer ago than this, or than their own time to live."""
         ...
 
@@ -366,7 +366,7 @@ class DocumentBatches(Protocol):
         """Batches, newest first; `before` is the last batch_id of the previous page."""
         ...
 
-    async def unfinished(self, batch_id: str) -> Sequence[str]:
+    async def find_unfinished(self, batch_id: str) -> Sequence[str]:
         """Ids of its unfinished tasks."""
         ...
 

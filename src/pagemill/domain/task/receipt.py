@@ -93,24 +93,24 @@ def make_receipt(task: Task, events: Sequence[EventRecord], pages: Iterable[Task
     return Receipt(
         task_id=task.task_id,
         estimated_mb=task.estimated_memory_mb,
-        reserved_mb=_highest(released, "reserved_mb"),
-        peak_mb=max(filter(None, (task.actual_memory_mb, _highest(lost, "peak_mb"))), default=None),
+        reserved_mb=_find_highest(released, "reserved_mb"),
+        peak_mb=max(filter(None, (task.actual_memory_mb, _find_highest(lost, "peak_mb"))), default=None),
         devices=tuple(devices) or ((task.assigned_device,) if task.assigned_device else ()),
         rungs=tuple(map(_rung_taken, of[TaskEvent.OOM_RECOVERY])),
-        retries=_counted(of[TaskEvent.PAGE_RETRIED], "reason", "cause"),
-        workers_lost=_counted(lost, "cause"),
+        retries=_count_details(of[TaskEvent.PAGE_RETRIED], "reason", "cause"),
+        workers_lost=_count_details(lost, "cause"),
         memory_warnings=len(of[TaskEvent.MEMORY_WARNING]),
-        waited=_waited(events, now),
+        waited=_sum_waits(events, now),
         worked=timedelta(seconds=sum(page.seconds or 0.0 for page in pages)),
         is_final=task.status.is_final,
     )
 
 
-def _highest(events: Iterable[EventRecord], name: str) -> int | None:
+def _find_highest(events: Iterable[EventRecord], name: str) -> int | None:
     return max((value for event in events if isinstance(value := event.details.get(name), int) and value), default=None)
 
 
-def _counted(events: Iterable[EventRecord], *names: str) -> Mapping[str, int]:
+def _count_details(events: Iterable[EventRecord], *names: str) -> Mapping[str, int]:
     """Count events by the first of these details that each has."""
     found = (next((event.details[name] for name in names if event.details.get(name)), "unknown") for event in events)
     return dict(Counter(map(str, found)))
@@ -129,7 +129,7 @@ def _rung_taken(event: EventRecord) -> RungTaken:
     )
 
 
-def _waited(events: Iterable[EventRecord], now: datetime) -> timedelta:
+def _sum_waits(events: Iterable[EventRecord], now: datetime) -> timedelta:
     """Total time between each entry into the queue and the event that ended that wait."""
     waited, since = timedelta(), None
     for event in events:

@@ -110,7 +110,7 @@ class ResultWriter(ResultFormat, Protocol):
         """A page that was read."""
         ...
 
-    def unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
+    def mark_unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
         """Mark a page that was not read: a result never omits a page silently."""
         ...
 

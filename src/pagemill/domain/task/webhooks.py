@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pagemill.domain.errors import InvalidRequest, InvalidSettings
 from pagemill.domain.outgoing import OutgoingRules, looks_like_a_number
-from pagemill.domain.text import storable
+from pagemill.domain.text import make_storable
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix by which secrets are known
 LEAST_SECRET_BYTES = 24
@@ -40,7 +40,7 @@ class WebhookFailed(Exception):
     """
 
     def __init__(self, message: str, *, retryable: bool = True) -> None:
-        self.message = storable(message)[:LONGEST_ERROR]
+        self.message = make_storable(message)[:LONGEST_ERROR]
         super().__init__(self.message)
         self.retryable = retryable
 

@@ -197,7 +197,7 @@ class EngineFactory(Protocol):
 class StructureAnalyser(Protocol):
     """Loaded structure models: find layout and tables on a page that was read. Runs in a worker, on one thread."""
 
-    def structured(self, page: Page, image: PageImage) -> Page:
+    def find_structure(self, page: Page, image: PageImage) -> Page:
         """The same page, with its lines in blocks of the right kind, and tables with rows, columns and spans.
 
         It keeps every line; a line that runs through several cells of a table is split between them.

@@ -21,7 +21,7 @@ from pagemill.engines.paddle.layout import table_cells
 from pagemill.engines.paddle.lines import page_lines
 from pagemill.engines.paddle.models import STRUCTURE, Pipeline, how_to_get
 from pagemill.engines.paddle.pipelines import RawPage, Reading, make_reader
-from pagemill.engines.pixels import Pixels, as_bgr, pixels_of, turned
+from pagemill.engines.pixels import Pixels, as_bgr, pixels_of, turn
 from pagemill.engines.upright import read_upright
 
 _SMALLEST_SIDE = 32
@@ -67,7 +67,7 @@ class PaddleEngine:
         seen: dict[int, RawPage] = {}
 
         def lines_at(degrees: int) -> list[Line]:
-            seen[degrees] = self._look(turned(stored, degrees))
+            seen[degrees] = self._look(turn(stored, degrees))
             return page_lines(seen[degrees].lines)
 
         read = read_upright(lines_at, image, number=number, rotation=rotation)
@@ -79,10 +79,10 @@ class PaddleEngine:
             raise EngineFailed("The engine was closed. Load it again.")
         height, width = pixels.shape[:2]
         scale = min(1.0, math.sqrt(_LOOKED_AT_PIXELS / (height * width)))
-        return self._reader(_padded(as_bgr(pixels)), max(_SMALLEST_SIDE, round(max(height, width) * scale)))
+        return self._reader(_pad(as_bgr(pixels)), max(_SMALLEST_SIDE, round(max(height, width) * scale)))
 
 
-def _padded(bgr: Pixels) -> Pixels:
+def _pad(bgr: Pixels) -> Pixels:
     """The image, padded with white at the right and bottom if it is too thin for the models."""
     below, beside = (max(0, _SMALLEST_SIDE - side) for side in bgr.shape[:2])
     if not (below or beside):
@@ -95,7 +95,7 @@ def _with_layout(page: Page, seen: RawPage) -> Page:
 
     def table(place: Region, lines: Sequence[Line]) -> Block | None:
         for cells in map(table_cells, seen.tables):
-            if cells and place.shared(_around(cells)) >= _SAME_TABLE:
+            if cells and place.shared_part(_enclose_cells(cells)) >= _SAME_TABLE:
                 return table_block(cells, lines, polygon=place.polygon)
         return None
 
@@ -105,7 +105,7 @@ def _with_layout(page: Page, seen: RawPage) -> Page:
     return page.model_copy(update={"blocks": blocks})
 
 
-def _around(cells: Sequence[GridCell]) -> Region:
+def _enclose_cells(cells: Sequence[GridCell]) -> Region:
     return Region(
         BlockKind.TABLE,
         min(cell.left for cell in cells),

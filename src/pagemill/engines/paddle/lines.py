@@ -109,14 +109,14 @@ def _part(polygon: Polygon, start: float, end: float) -> Polygon:
     """The stretch between two fractions of the line's length."""
     top_left, top_right, bottom_right, bottom_left = polygon
     return (
-        _between(top_left, top_right, start),
-        _between(top_left, top_right, end),
-        _between(bottom_left, bottom_right, end),
-        _between(bottom_left, bottom_right, start),
+        _point_between(top_left, top_right, start),
+        _point_between(top_left, top_right, end),
+        _point_between(bottom_left, bottom_right, end),
+        _point_between(bottom_left, bottom_right, start),
     )
 
 
-def _between(first: Point, second: Point, share: float) -> Point:
+def _point_between(first: Point, second: Point, share: float) -> Point:
     (x0, y0), (x1, y1) = first, second
     return _point((x0 + (x1 - x0) * share, y0 + (y1 - y0) * share))
 

@@ -42,7 +42,7 @@ def _load(name: str, config: EngineConfig, *, runtime: str) -> Engine:
     try:
         from pagemill.engines.rapidocr.engine import RapidOcrEngine
 
-        return RapidOcrEngine.ready(name, config, _networks_factory(runtime, config))
+        return RapidOcrEngine.load_ready(name, config, _networks_factory(runtime, config))
     except Exception as error:
         raise engine_error(error, doing=f"Loading the engine {name}/{config.profile}") from error
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from rapidocr.ch_ppocr_det.utils import DBPostProcess
 
-from pagemill.engines.pixels import Pixels, as_bgr, resized
+from pagemill.engines.pixels import Pixels, as_bgr, resize
 from pagemill.engines.rapidocr.marks import marks_outside
 from pagemill.engines.rapidocr.models import DetectionNetwork, Tensor
 from pagemill.engines.rapidocr.strips import Quad
@@ -78,7 +78,7 @@ class Detector:
     def _at_scale(self, pixels: Pixels, scale: float) -> list[Quad]:
         height, width = pixels.shape[:2]
         small_width, small_height = max(1, round(width * scale)), max(1, round(height * scale))
-        canvas = _padded(as_bgr(resized(pixels, small_width, small_height)))
+        canvas = _pad(as_bgr(resize(pixels, small_width, small_height)))
         quads, _ = self._quads_from_map(self._text_map(canvas)[None, None], canvas.shape[:2])
         enlarged = np.array([width / small_width, height / small_height], dtype=np.float32)
         corner = np.array([width, height], dtype=np.float32)
@@ -88,7 +88,7 @@ class Detector:
         """How likely each pixel of the canvas belongs to a line."""
         joined: Tensor = np.zeros(canvas.shape[:2], dtype=np.float32)
         for columns, rows in tiles(canvas.shape[1], canvas.shape[0], most_pixels=self._limits.pixels):
-            tile = _padded(canvas[rows.start : rows.stop, columns.start : columns.stop])
+            tile = _pad(canvas[rows.start : rows.stop, columns.start : columns.stop])
             if np.ptp(tile) < _FAINTEST:
                 continue
             part = self._network(tile)
@@ -108,7 +108,7 @@ def _low_height(quads: Sequence[Quad]) -> float:
     return float(np.quantile(heights, 0.25))
 
 
-def _padded(bgr: Pixels) -> Pixels:
+def _pad(bgr: Pixels) -> Pixels:
     """The image on a canvas that the network can halve, with extended edges so that no frame appears."""
     height, width = bgr.shape[:2]
     below, right = -height % _STRIDE, -width % _STRIDE

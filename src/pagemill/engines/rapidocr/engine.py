@@ -15,7 +15,7 @@ from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.assembly import ReadImage, assemble
 from pagemill.engines.failures import engine_error
-from pagemill.engines.pixels import Pixels, pixels_of, turned
+from pagemill.engines.pixels import Pixels, pixels_of, turn
 from pagemill.engines.rapidocr.detection import DetectionLimits, Detector
 from pagemill.engines.rapidocr.lines import page_line
 from pagemill.engines.rapidocr.models import NetworksFactory, model_files
@@ -38,7 +38,7 @@ class RapidOcrEngine:
     reads_ink = True
 
     @classmethod
-    def ready(cls, name: str, config: EngineConfig, networks: NetworksFactory) -> Self:
+    def load_ready(cls, name: str, config: EngineConfig, networks: NetworksFactory) -> Self:
         """Load the models and recognise one small image.
 
         Args:
@@ -87,7 +87,7 @@ class RapidOcrEngine:
         degrees, lines = rotation, None
         if degrees is None:
             degrees, lines = self._find_upright(stored)
-        pixels = turned(stored, degrees)
+        pixels = turn(stored, degrees)
         if lines is None:
             lines = self._lines(self._strips(pixels))
         height, width = pixels.shape[:2]

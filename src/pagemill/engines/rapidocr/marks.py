@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pagemill.engines.pixels import Pixels, resized
+from pagemill.engines.pixels import Pixels, resize
 from pagemill.engines.rapidocr.strips import Quad
 
 _NEIGHBOURHOOD = 31
@@ -23,7 +23,7 @@ def marks_outside(pixels: Pixels, quads: Sequence[Quad], *, scale: float) -> tup
         quads: Text lines found on it, in its pixels.
         scale: The scale of the search; letters smaller than 4 pixels at this scale are ignored.
     """
-    gray = _gray(resized(pixels, max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))))
+    gray = _gray(resize(pixels, max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))))
     ink = cv2.adaptiveThreshold(
         gray, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, _NEIGHBOURHOOD, _DARKER_BY
     )

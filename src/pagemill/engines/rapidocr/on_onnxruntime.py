@@ -11,7 +11,7 @@ from pagemill.domain.errors import EngineFailed
 from pagemill.domain.memory import CPU
 from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.engines.allocator import give_large_blocks_back, share_one_heap
-from pagemill.engines.pixels import Pixels, normalised
+from pagemill.engines.pixels import Pixels, normalise
 from pagemill.engines.rapidocr.models import NO_ALPHABET, Letters, ModelFiles, Networks, NetworksFactory, Tensor
 from pagemill.engines.rapidocr.providers import CPU_PROVIDER, Provider, check_in_use, cuda_providers
 from pagemill.engines.rapidocr.spec import CUDA_BATCH, ONE_BY_ONE
@@ -91,7 +91,7 @@ class _Detection:
         self._session = session
 
     def __call__(self, image: Pixels) -> Tensor:
-        likelihoods: Tensor = self._session.run(normalised(image))[0, 0]
+        likelihoods: Tensor = self._session.run(normalise(image))[0, 0]
         return likelihoods
 
     def shrink(self) -> None:
@@ -105,7 +105,7 @@ class _Recognition:
     def read(self, pictures: Iterable[Pixels], *, batch_size: int) -> Iterator[Letters]:
         for _, alike in groupby(pictures, key=np.shape):
             while batch := tuple(islice(alike, batch_size)):
-                for likelihoods in self._session.run(np.concatenate([normalised(picture) for picture in batch])):
+                for likelihoods in self._session.run(np.concatenate([normalise(picture) for picture in batch])):
                     yield Letters(likelihoods.argmax(axis=1), likelihoods.max(axis=1))
 
     def shrink(self) -> None:

@@ -38,7 +38,7 @@ def turn_to_upright(
     as_is = fmean(line.confidence for _, line in lines)
     if as_is >= _CLEARLY_READ:
         return 270 if sideways else 0
-    flipped = fmean(line.confidence for line in read_again([strip.flipped() for strip, _ in lines]))
+    flipped = fmean(line.confidence for line in read_again([strip.flip() for strip, _ in lines]))
     if sideways:
         return _sideways_turn(as_is, flipped)
     return 180 if flipped >= max(_JUST_READ, as_is + _CLEARLY_BETTER) else 0

@@ -9,7 +9,7 @@ from statistics import fmean
 from rapidocr.ch_ppocr_rec.typings import WordInfo
 from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
 
-from pagemill.engines.pixels import Pixels, as_bgr, resized
+from pagemill.engines.pixels import Pixels, as_bgr, resize
 from pagemill.engines.rapidocr.models import COLUMN, Letters, RecognitionNetwork
 from pagemill.engines.rapidocr.strips import LONGEST, LineStrip
 
@@ -66,14 +66,16 @@ class Recogniser:
         widths = [input_width(strip.aspect) for strip in strips]
         order = sorted(range(len(strips)), key=lambda index: -widths[index])
         pictures = (_picture(strips[index], widths[index]) for index in order)
-        lines = dict(zip(order, map(self._decoded, self._network.read(pictures, batch_size=batch_size)), strict=True))
+        lines = dict(
+            zip(order, map(self._decode_letters, self._network.read(pictures, batch_size=batch_size)), strict=True)
+        )
         return [lines[index] for index in range(len(strips))]
 
     def shrink(self) -> None:
         """Free the memory of the last page; call it between pages."""
         self._network.shrink()
 
-    def _decoded(self, letters: Letters) -> ReadLine:
+    def _decode_letters(self, letters: Letters) -> ReadLine:
         ((text, confidence),), (info,) = self._decode.decode(
             letters.indices[None], letters.probabilities[None], return_word_box=True, remove_duplicate=True
         )
@@ -81,7 +83,7 @@ class Recogniser:
 
 
 def _picture(strip: LineStrip, width: int) -> Pixels:
-    return as_bgr(resized(strip.picture(), width, _HEIGHT))
+    return as_bgr(resize(strip.picture(), width, _HEIGHT))
 
 
 def input_width(aspect: float) -> int:

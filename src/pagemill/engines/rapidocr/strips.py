@@ -78,7 +78,7 @@ class LineStrip:
             )
         return np.array(corners, dtype=np.float32)
 
-    def flipped(self) -> "LineStrip":
+    def flip(self) -> "LineStrip":
         """The same line with its picture turned by 180 degrees."""
         return replace(self, upside_down=not self.upside_down)
 

@@ -16,7 +16,7 @@ from pagemill.domain.page.tables import GridCell, table_block
 from pagemill.domain.work.engine_spec import StructureAnalyser
 from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.failures import engine_errors
-from pagemill.engines.pixels import Pixels, pixels_of, turned
+from pagemill.engines.pixels import Pixels, pixels_of, turn
 from pagemill.engines.structure.layout import HEIGHT, WIDTH, LayoutModel
 from pagemill.engines.structure.tables import TableModel
 
@@ -53,10 +53,10 @@ class Analyser:
         self._models().layout.regions(paper)
         self._models().table.cells(paper)
 
-    def structured(self, page: Page, image: PageImage) -> Page:
-        """See `StructureAnalyser.structured`."""
+    def find_structure(self, page: Page, image: PageImage) -> Page:
+        """See `StructureAnalyser.find_structure`."""
         with engine_errors(doing=f"Finding the structure of page {page.number}"):
-            return self._structured(page, turned(pixels_of(image), page.rotation))
+            return self._analyse_pixels(page, turn(pixels_of(image), page.rotation))
 
     def trim(self) -> None:
         """See `StructureAnalyser.trim`."""
@@ -68,14 +68,14 @@ class Analyser:
         gc.collect()
         self._trim()
 
-    def _structured(self, page: Page, pixels: Pixels) -> Page:
+    def _analyse_pixels(self, page: Page, pixels: Pixels) -> Page:
         scale = page.width_px / pixels.shape[1], page.height_px / pixels.shape[0]
 
         def table(region: Region, lines: Sequence[Line]) -> Block | None:
             cells = self._cells(region, pixels, scale)
             return table_block(cells, lines, polygon=region.polygon)
 
-        regions = [_scaled(region, scale) for region in self._models().layout.regions(pixels)]
+        regions = [_scale_region(region, scale) for region in self._models().layout.regions(pixels)]
         blocks = blocks_by_layout(
             tuple(page.lines), regions, width_px=page.width_px, height_px=page.height_px, table=table
         )
@@ -90,7 +90,7 @@ class Analyser:
         if right - left < 2 * _MARGIN or bottom - top < 2 * _MARGIN:
             return []
         cells = self._models().table.cells(pixels[top:bottom, left:right])
-        return [_moved(cell, left, top, scale) for cell in cells]
+        return [_move_cell(cell, left, top, scale) for cell in cells]
 
     def _models(self) -> _Models:
         if self._loaded is None:
@@ -98,7 +98,7 @@ class Analyser:
         return self._loaded
 
 
-def _scaled(region: Region, scale: tuple[float, float]) -> Region:
+def _scale_region(region: Region, scale: tuple[float, float]) -> Region:
     across, down = scale
     return replace(
         region,
@@ -109,7 +109,7 @@ def _scaled(region: Region, scale: tuple[float, float]) -> Region:
     )
 
 
-def _moved(cell: GridCell, left: int, top: int, scale: tuple[float, float]) -> GridCell:
+def _move_cell(cell: GridCell, left: int, top: int, scale: tuple[float, float]) -> GridCell:
     """Map coordinates of the table's image to the page."""
     across, down = scale
     return replace(

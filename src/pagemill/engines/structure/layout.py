@@ -8,7 +8,7 @@ from rapid_layout.model_handler.pp.pre_process import PPPreProcess
 
 from pagemill.domain.page.layout import Region
 from pagemill.domain.page.page import BlockKind
-from pagemill.engines.pixels import Pixels, as_bgr, resized
+from pagemill.engines.pixels import Pixels, as_bgr, resize
 from pagemill.engines.structure.models import Network, package_file
 
 WIDTH, HEIGHT = 608, 800
@@ -43,7 +43,7 @@ class LayoutModel:
 
     def regions(self, pixels: Pixels) -> list[Region]:
         """The regions of an upright page, in pixels of the image; they may overlap."""
-        image = self._prepare(as_bgr(resized(pixels, WIDTH, HEIGHT)))
+        image = self._prepare(as_bgr(resize(pixels, WIDTH, HEIGHT)))
         boxes, scores, names = self._decode(pixels.shape[:2], image, self._network(image))
         return [
             _region(_KINDS[name], box, score)

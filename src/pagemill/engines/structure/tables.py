@@ -6,7 +6,7 @@ from rapid_table.table_matcher import TableMatch
 from rapid_table.table_structure.utils import TableLabelDecode, TablePreprocess
 
 from pagemill.domain.page.tables import GridCell
-from pagemill.engines.pixels import Pixels, as_bgr, resized
+from pagemill.engines.pixels import Pixels, as_bgr, resize
 from pagemill.engines.structure.models import Network, package_file
 
 SIDE = 488
@@ -26,7 +26,7 @@ class TableModel:
         """The cells of the table that fills this image, in its pixels; none if the model sees no complete table."""
         height, width = pixels.shape[:2]
         scale = SIDE / max(height, width)
-        small = resized(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
+        small = resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
         image, shape = self._prepare({"image": as_bgr(small)})
         places, tokens = self._network(np.asarray(image, dtype=np.float32)[None])
         found = self._decode({"loc_preds": places, "structure_probs": tokens}, [shape[None]])

@@ -11,7 +11,7 @@ from pagemill.engines.assembly import assemble
 from pagemill.engines.failures import engine_errors
 from pagemill.engines.skew import read_level
 from pagemill.engines.tesseract.languages import NAME, data_files
-from pagemill.engines.tesseract.pictures import gray_picture, turned
+from pagemill.engines.tesseract.pictures import gray_picture, turn
 from pagemill.engines.tesseract.recognition import Recogniser
 from pagemill.engines.upright import Read, read_upright
 
@@ -51,6 +51,6 @@ class TesseractEngine:
         recogniser, gray = self._recogniser, gray_picture(image)
 
         def lines_at(degrees: int) -> list[Line]:
-            return read_level(turned(gray, degrees), lambda level: recogniser.lines(level, dpi=image.dpi))
+            return read_level(turn(gray, degrees), lambda level: recogniser.lines(level, dpi=image.dpi))
 
         return lines_at

@@ -19,7 +19,7 @@ def gray_picture(image: PageImage) -> Image.Image:
     return Image.fromarray(pixels).convert("L")
 
 
-def turned(picture: Image.Image, degrees: int) -> Image.Image:
+def turn(picture: Image.Image, degrees: int) -> Image.Image:
     """The picture turned clockwise by a multiple of 90 degrees."""
     return picture.transpose(_TURNS[degrees]) if degrees else picture
 

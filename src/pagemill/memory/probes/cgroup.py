@@ -122,7 +122,7 @@ def locate(root: Path, pid: int | str = "self") -> tuple[MemoryCgroup, ...]:
         if mounted is not None:
             mount_root, mount_point = mounted
             top = root / mount_point.relative_to("/")
-            return _chain(top, _below(path, mount_root), version)
+            return _chain(top, _path_below(path, mount_root), version)
     return ()
 
 
@@ -142,11 +142,11 @@ def _memory_mount(lines: list[str], version: int) -> tuple[PurePosixPath, PurePo
             kind == "cgroup" and version == 1 and "memory" in options.split()[-1].split(",")
         ):
             fields = left.split()
-            return _unescaped(fields[3]), _unescaped(fields[4])
+            return _unescape(fields[3]), _unescape(fields[4])
     return None
 
 
-def _below(path: PurePosixPath, mount_root: PurePosixPath) -> PurePosixPath:
+def _path_below(path: PurePosixPath, mount_root: PurePosixPath) -> PurePosixPath:
     inside = path.is_relative_to(mount_root) and ".." not in path.parts
     return path.relative_to(mount_root) if inside else PurePosixPath()
 
@@ -158,7 +158,7 @@ def _chain(top: Path, below: PurePosixPath, version: int) -> tuple[MemoryCgroup,
     return tuple(MemoryCgroup(top / step, version) for step in steps)
 
 
-def _unescaped(field: str) -> PurePosixPath:
+def _unescape(field: str) -> PurePosixPath:
     return PurePosixPath(_MOUNTED_OCTAL.sub(lambda code: chr(int(code[1], 8)), field))
 
 

@@ -80,7 +80,7 @@ def machine_bound(meminfo: str) -> Bound:
     pages = PageUse(**{ours: _bytes(figures.get(theirs, "0")) for ours, theirs in _PAGES.items()})
     listed = pages.active_file + pages.inactive_file
     cache = file_cache(pages)
-    return _bound(total, total - available + listed, cache, "MemAvailable")
+    return _make_bound(total, total - available + listed, cache, "MemAvailable")
 
 
 def cgroup_bounds(cgroup: MemoryCgroup) -> Iterable[Bound]:
@@ -90,12 +90,12 @@ def cgroup_bounds(cgroup: MemoryCgroup) -> Iterable[Bound]:
     if use is None:
         return
     if limit is not None:
-        yield _bound(limit, use.memory, use.cache, str(cgroup.path))
+        yield _make_bound(limit, use.memory, use.cache, str(cgroup.path))
     if with_swap is not None:
-        yield _bound(with_swap, use.memory_and_swap, use.cache, f"{cgroup.path} (memory and swap)")
+        yield _make_bound(with_swap, use.memory_and_swap, use.cache, f"{cgroup.path} (memory and swap)")
 
 
-def _bound(limit: int, held: int, cache: FileCache, source: str) -> Bound:
+def _make_bound(limit: int, held: int, cache: FileCache, source: str) -> Bound:
     """A limit under which so much is held, file cache included."""
     used = max(0, held - cache.free)
     return Bound(limit, used, source, min(used, cache.unwritten))

@@ -39,7 +39,7 @@ class Machine(Protocol):
         """What this server process holds itself."""
         ...
 
-    def stalled(self) -> float:
+    def stalled_share(self) -> float:
         """The share of the last seconds in which some process waited for memory, 0 … 1."""
         ...
 
@@ -89,9 +89,9 @@ class MachineProbe:
         use = self._processes.use("self")
         return use.anonymous_bytes if use is not None else 0
 
-    def stalled(self) -> float:
-        """See `Machine.stalled`. Of the last ten seconds."""
-        return self._pressure.stalled()
+    def stalled_share(self) -> float:
+        """See `Machine.stalled_share`. Of the last ten seconds."""
+        return self._pressure.stalled_share()
 
     def hold(self, pid: int) -> ProcessHandle | None:
         """See `Machine.hold`."""

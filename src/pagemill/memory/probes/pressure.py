@@ -18,7 +18,7 @@ class PressureProbe:
         own = [cgroup.path / "memory.pressure" for cgroup in locate(root)[:1] if cgroup.version == 2]
         self._files = [*own, root / "proc" / "pressure" / "memory"]
 
-    def stalled(self) -> float:
+    def stalled_share(self) -> float:
         """The share of the last ten seconds in which some process waited for memory, 0 … 1; 0 where nothing tells."""
         for file in self._files:
             try:

@@ -113,15 +113,15 @@ class Desk:
         """
         match request:
             case Process():
-                document = await self._only(request.params.document)
+                document = await self._place_one(request.params.document)
                 return request.model_copy(update={"params": replace(request.params, document=document)})
             case Inspect():
-                return request.model_copy(update={"path": await self._only(request.path)})
+                return request.model_copy(update={"path": await self._place_one(request.path)})
             case Render():
-                document = await self._only(request.document)
+                document = await self._place_one(request.document)
                 return request.model_copy(update={"document": document, "path": self._make(request.path)})
             case Export():
-                document, pages = await self._all(request.document, request.pages)
+                document, pages = await self._place_all(request.document, request.pages)
                 output = self._make(request.output)
                 return request.model_copy(update={"document": document, "pages": pages, "output": output})
             case Trim():
@@ -152,11 +152,11 @@ class Desk:
         self._wanted = Path(wanted)
         return str(self._result)
 
-    async def _only(self, document: str) -> str:
-        (path,) = await self._all(document)
+    async def _place_one(self, document: str) -> str:
+        (path,) = await self._place_all(document)
         return path
 
-    async def _all(self, *paths: str) -> list[str]:
+    async def _place_all(self, *paths: str) -> list[str]:
         self._take_away(set(paths))
         return [await self._put(path) for path in paths]
 

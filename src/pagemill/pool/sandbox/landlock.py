@@ -82,7 +82,7 @@ def restrict(grants: Iterable[Grant]) -> bool:
     known, libc = version(), _libc()
     if not known:
         return False
-    handled = _handled(known)
+    handled = _rights_of(known)
     ruleset = _Ruleset(handled, _TCP if known >= _TCP_SINCE else 0, _SCOPES if known >= _SCOPES_SINCE else 0)
     descriptor = _call(libc, _CREATE, ctypes.byref(ruleset), ctypes.c_size_t(_size(known)), ctypes.c_uint32(0))
     try:
@@ -94,7 +94,7 @@ def restrict(grants: Iterable[Grant]) -> bool:
     return True
 
 
-def _handled(known: int) -> int:
+def _rights_of(known: int) -> int:
     handled = sum(Access)
     if known < _IOCTL_SINCE:
         handled &= ~Access.IOCTL_DEV

@@ -33,12 +33,12 @@ def code(environment: Mapping[str, str], *, apart: Path) -> Iterator[Grant]:
     """
     named = [part for name in _CODE_VARIABLES for part in environment.get(name, "").replace(" ", ":").split(":")]
     roots = [*_SYSTEM_CODE, sys.base_prefix, sys.prefix, *sys.path, *named]
-    yield from _readable([*map(Path, roots), _PACKAGE], apart=apart)
+    yield from _grant_reading([*map(Path, roots), _PACKAGE], apart=apart)
 
 
 def models(files: Iterable[str], *, apart: Path) -> Iterator[Grant]:
     """The engine's files."""
-    yield from _readable(map(Path, files), apart=apart)
+    yield from _grant_reading(map(Path, files), apart=apart)
 
 
 def system() -> Iterator[Grant]:
@@ -57,15 +57,15 @@ def gpus() -> Iterator[Grant]:
         yield from (Grant(path, USE_DEVICE) for path in Path("/dev").glob(pattern))
 
 
-def _readable(roots: Iterable[Path], *, apart: Path) -> Iterator[Grant]:
+def _grant_reading(roots: Iterable[Path], *, apart: Path) -> Iterator[Grant]:
     granted: set[Path] = set()
     for root in roots:
         if root.is_absolute() and granted.isdisjoint((root, *root.parents)):
-            granted.update(around(root, apart))
+            granted.update(list_around(root, apart))
     yield from (Grant(path, READ) for path in granted)
 
 
-def around(root: Path, apart: Path) -> Iterator[Path]:
+def list_around(root: Path, apart: Path) -> Iterator[Path]:
     """The folder, or what lies in it on either side of the way to `apart`, where that leads through it.
 
     What lies in `apart` is given as it is: an engine's own environment may. Links lead elsewhere and are left out.
@@ -77,4 +77,4 @@ def around(root: Path, apart: Path) -> Iterator[Path]:
         with suppress(OSError):
             for below in sorted(root.iterdir()):
                 if not below.is_symlink():
-                    yield from around(below, apart)
+                    yield from list_around(below, apart)

@@ -41,7 +41,7 @@ def health_of(
         device=task.assigned_device,
         warnings=(
             *_warnings(task, pages, max(usage_mb or 0, task.actual_memory_mb or 0), promised_mb, devices),
-            *map(_unkillable, unkillable),
+            *map(_describe_unkillable, unkillable),
             *_of_pages(pages),
         ),
     )
@@ -56,7 +56,7 @@ def _of_pages(pages: Sequence[TaskPage]) -> Sequence[str]:
     return [*warnings[:MOST_TOLD], f"{more} more warnings are with the pages."]
 
 
-def _unkillable(worker: ModelSetSnapshot) -> str:
+def _describe_unkillable(worker: ModelSetSnapshot) -> str:
     return (
         f"Process {worker.pid} on {worker.key.device} does not end although Pagemill killed it; it still holds "
         f"{worker.rss_bytes // MIB} MiB. Look for a hanging disk or driver."

@@ -121,7 +121,7 @@ class _Filling:
         at_work: Mapping[str, Collection[str]],
         limits: ChunkLimits,
     ) -> None:
-        self.times = _admitted(backlogs, virtual_times)
+        self.times = _start_times(backlogs, virtual_times)
         self.assignments: list[Assignment] = []
         self._waiting = {backlog.task_id: backlog for backlog in backlogs}
         self._tasks_of = Counter(backlog.caller for backlog in backlogs)
@@ -166,14 +166,14 @@ class _Filling:
         pages = _cut(backlog, kind, places=self._capacity[lane], limits=self._limits)
         is_new = backlog.caller not in at_work
         self.assignments.append(Assignment(backlog.task_id, kind, lane, pages, backlog.caller, may_use_spare=is_new))
-        self._waiting[backlog.task_id] = _without(backlog, kind, pages)
+        self._waiting[backlog.task_id] = _without_pages(backlog, kind, pages)
         self.times[backlog.task_id] += pages * self._tasks_of[backlog.caller] / weight_of(backlog.priority)
         at_work.add(backlog.caller)
         if kind.alone:
             self._solitary.add(lane)
 
 
-def _admitted(backlogs: Sequence[Backlog], before: Mapping[str, float]) -> dict[str, float]:
+def _start_times(backlogs: Sequence[Backlog], before: Mapping[str, float]) -> dict[str, float]:
     known = [before[backlog.task_id] for backlog in backlogs if backlog.task_id in before]
     start = min(known, default=0.0)
     return {backlog.task_id: before.get(backlog.task_id, start) for backlog in backlogs}
@@ -188,6 +188,6 @@ def _cut(backlog: Backlog, kind: PageKind, *, places: int, limits: ChunkLimits) 
     return min(fair_cut, waiting, limits.of(kind.stage, structure=backlog.structure))
 
 
-def _without(backlog: Backlog, kind: PageKind, pages: int) -> Backlog:
+def _without_pages(backlog: Backlog, kind: PageKind, pages: int) -> Backlog:
     waiting = {**backlog.waiting, kind: backlog.waiting[kind] - pages}
     return replace(backlog, waiting=waiting, leased=backlog.leased + pages)

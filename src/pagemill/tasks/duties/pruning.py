@@ -86,7 +86,7 @@ class Pruning:
         await self._duty.stop()
 
     async def _delete_outdated(self) -> None:
-        while outdated := await self._retention.outdated(self._config.tasks_for, limit=AT_ONCE):
+        while outdated := await self._retention.find_outdated(self._config.tasks_for, limit=AT_ONCE):
             deleted = await with_each(outdated, self._delete, name=lambda task: f"Deleting task {task.task_id}")
             if not any(deleted):
                 break

@@ -96,7 +96,7 @@ class Watchdog:
     async def run_once(self) -> None:
         """End the tasks that have been silent in every run for long enough."""
         now = self._clock.monotonic()
-        unchanged = await self._overdue.unchanged(self._config.interval)
+        unchanged = await self._overdue.find_unchanged(self._config.interval)
         silent = [task_id for task_id in unchanged if not self._dispatcher.has_in_line(task_id)]
         self._silent_since = {task_id: self._silent_since.get(task_id, now) for task_id in silent}
         limit = self._config.silence.total_seconds()

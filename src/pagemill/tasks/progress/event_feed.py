@@ -62,7 +62,7 @@ class EventFeed:
             after: Sequence number to continue after; None for new events only.
         """
         with self._watch.watching_all() as change:
-            seen = await self._notices.latest() if after is None else after
+            seen = await self._notices.find_latest() if after is None else after
             while not self._watch.is_closed:
                 found = await self._notices.read(after=seen, limit=NOTICES_AT_ONCE)
                 yield found

@@ -139,7 +139,7 @@ class TaskEventHandlers:
         """One page has an outcome."""
         self._watch.notify_progress(task_id)
 
-    def ended(self, task_id: str) -> None:
+    def notify_end(self, task_id: str) -> None:
         """The task ended before its last page."""
         self._watch.notify(task_id)
 

@@ -88,14 +88,14 @@ class PageViews:
                 raise PoolExhausted("The service is drawing too many pages at once. Try again in a moment.")
             drawing = asyncio.create_task(self._draw_unless_there(document, number, rotation=rotation, path=path))
             self._drawing[path] = drawing
-            drawing.add_done_callback(lambda done: self._drawn(path, done))
+            drawing.add_done_callback(lambda done: self._forget_drawing(path, done))
         await asyncio.shield(self._drawing[path])
 
     async def _draw_unless_there(self, document: str, number: int, *, rotation: int, path: Path) -> None:
         if not await asyncio.to_thread(path.is_file):  # it may have come since it was last looked for
             await self._drawer.draw(document, number, rotation=rotation, path=path)
 
-    def _drawn(self, path: Path, done: asyncio.Task[None]) -> None:
+    def _forget_drawing(self, path: Path, done: asyncio.Task[None]) -> None:
         del self._drawing[path]
         if not done.cancelled():
             done.exception()  # told to those who wait for it; nobody may be left

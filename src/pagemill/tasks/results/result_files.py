@@ -94,7 +94,7 @@ class ResultFiles:
         if path not in self._making:
             making = asyncio.create_task(self._make(task, result, path, keep_furniture=keep_furniture))
             self._making[path] = making
-            making.add_done_callback(lambda done: self._made(path, done))
+            making.add_done_callback(lambda done: self._forget_making(path, done))
         async with unless_deleted(self._store, task_id):
             await asyncio.shield(self._making[path])
         return path
@@ -125,7 +125,7 @@ class ResultFiles:
         if result.name == ARCHIVE.name:
             await self._fill_archive(task, file, keep_furniture=keep_furniture)
             return
-        async with aclosing(self._written(task, result.name, keep_furniture=keep_furniture)) as pieces:
+        async with aclosing(self._write_pieces(task, result.name, keep_furniture=keep_furniture)) as pieces:
             async for piece in pieces:
                 file.write(piece)
 
@@ -138,19 +138,19 @@ class ResultFiles:
                 name = f"{safe or 'result'}{writer.extension}"
                 entry = manifest.entry(name, writer.media_type)
                 with archive.open(_member(task, name), "w", force_zip64=True) as member:
-                    async with aclosing(self._written(task, writer.name, keep_furniture=keep_furniture)) as pieces:
+                    async with aclosing(self._write_pieces(task, writer.name, keep_furniture=keep_furniture)) as pieces:
                         async for piece in pieces:
                             await asyncio.to_thread(_pack, piece, member, entry)
             archive.writestr(_member(task, MANIFEST), manifest.text())
 
-    async def _written(self, task: Task, name: str, *, keep_furniture: bool) -> AsyncGenerator[bytes, None]:
+    async def _write_pieces(self, task: Task, name: str, *, keep_furniture: bool) -> AsyncGenerator[bytes, None]:
         pieces = write_result(
             task, self._writers[name], store=self._store, results=self._results, keep_furniture=keep_furniture
         )
         async for piece in pieces:
             yield piece
 
-    def _made(self, path: Path, done: asyncio.Task[None]) -> None:
+    def _forget_making(self, path: Path, done: asyncio.Task[None]) -> None:
         del self._making[path]
         if not done.cancelled():
             done.exception()  # told to those who wait for it; nobody may be left

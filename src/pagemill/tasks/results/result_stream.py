@@ -33,7 +33,7 @@ async def write_result(
     pages = _Pages(writer, unread, keep_furniture=keep_furniture)
     yield writer.begin(_header(task))
     async for payload in results.results(task.task_id):
-        if piece := await asyncio.to_thread(pages.written, payload):
+        if piece := await asyncio.to_thread(pages.write_page, payload):
             yield piece
     while pages.has_left:
         yield await asyncio.to_thread(pages.next_left)
@@ -51,7 +51,7 @@ class _Pages:
         self._is_whole = keep_furniture or not writer.leaves_out_furniture
         self._finder = FurnitureFinder()
 
-    def written(self, payload: bytes) -> bytes:
+    def write_page(self, payload: bytes) -> bytes:
         """Take the next page; return what can be written now."""
         return b"".join(map(self._piece, self._finder.add(Page.from_json(payload))))
 
@@ -99,4 +99,4 @@ def _header(task: Task) -> ResultHeader:
 def _unread_before(number: int, unread: deque[UnreadPage], writer: ResultWriter) -> Iterator[bytes]:
     while unread and unread[0].number < number:
         page = unread.popleft()
-        yield writer.unread(page.number, page.reason, page.message)
+        yield writer.mark_unread(page.number, page.reason, page.message)

@@ -43,7 +43,7 @@ class ChunkParamsMaker:
     def footing(self, lease: PageLease, device: DeviceId) -> Footing:
         """How to read the lease's pages, according to the highest rung among them."""
         options = lease.options
-        batch_size = self._sizes.limit(self._key(lease, device), lease.pixels, self._usual(lease))
+        batch_size = self._sizes.limit(self._key(lease, device), lease.pixels, self._usual_size(lease))
         rung = max(lease.rungs, default=Rung.USUAL)
         return footing(rung, batch_size=batch_size, reduction=self._rules.reduction, dpi=options.dpi)
 
@@ -55,10 +55,10 @@ class ChunkParamsMaker:
 
     def _batch_size(self, footed: Footing | None, lease: PageLease) -> int | None:
         """The batch size to request; None leaves it to the engine if nothing has failed."""
-        usual = self._usual(lease)
+        usual = self._usual_size(lease)
         return footed.batch_size if footed is not None and footed.batch_size < usual else None
 
-    def _usual(self, lease: PageLease) -> int:
+    def _usual_size(self, lease: PageLease) -> int:
         return self._profile(lease).batch_size
 
     def _key(self, lease: PageLease, device: DeviceId) -> ModelSetKey:
@@ -80,10 +80,10 @@ class ChunkParamsMaker:
             page_timeout_s=self._rules.page_timeout.total_seconds(),
             pixels=lease.pixels,
             climbed=any(lease.rungs),
-            notes=(_lowered(dpi, lease.options.dpi),) if lowered else (),
+            notes=(_lower_resolution_warning(dpi, lease.options.dpi),) if lowered else (),
         )
 
 
-def _lowered(dpi: int, wanted: int) -> PageWarning:
+def _lower_resolution_warning(dpi: int, wanted: int) -> PageWarning:
     message = f"Memory ran out, so this page was read at {dpi} dpi instead of {wanted} dpi."
     return PageWarning(kind=WarningKind.LOWER_RESOLUTION, message=message)

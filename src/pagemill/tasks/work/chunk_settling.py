@@ -16,7 +16,7 @@ from pagemill.domain.errors import DatabaseUnavailable, PagemillError, StaleLeas
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.ports import PageQueue
 from pagemill.domain.task.task import PageLease
-from pagemill.domain.uninterrupted import uninterrupted
+from pagemill.domain.uninterrupted import finish_despite_cancel
 from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead, WorkerLoss
 from pagemill.tasks.decisions.plan import Assignment
 from pagemill.tasks.decisions.retry import INNOCENT
@@ -132,7 +132,7 @@ class PageSettler:
 
     async def charge_open_pages(self, chunk: OpenChunk, error: Exception) -> None:
         """Count an attempt for all open pages, which failed because of an internal error."""
-        fault = Fault.logged(error, task_id=chunk.task_id, doing=f"work on pages {sorted(chunk.open_pages)}")
+        fault = Fault.log(error, task_id=chunk.task_id, doing=f"work on pages {sorted(chunk.open_pages)}")
         await self._fail_all(chunk, fault.of_page)
 
     async def give_back(self, chunk: OpenChunk) -> None:
@@ -149,7 +149,7 @@ class PageSettler:
     async def _outlast(self, chunk: OpenChunk, write: Callable[[], Coroutine[None, None, None]]) -> None:
         while True:
             try:
-                return await uninterrupted(write())
+                return await finish_despite_cancel(write())
             except DatabaseUnavailable as error:
                 pages = sorted(chunk.open_pages)
                 logger.warning("Task %s waits to store pages of %s: %s", chunk.task_id, pages, error)
@@ -168,9 +168,9 @@ class PageSettler:
         except (StaleLease, DatabaseUnavailable):
             raise
         except Exception as error:  # noqa: BLE001 - logged there
-            fault = Fault.logged(error, task_id=chunk.task_id, doing=f"storing pages {[page.number for page in done]}")
+            fault = Fault.log(error, task_id=chunk.task_id, doing=f"storing pages {[page.number for page in done]}")
         else:
-            self._settled(chunk, *done)
+            self._settle_outcomes(chunk, *done)
             return
         if len(done) == 1:
             await self._fail(chunk, fault.of_page(done[0].number, peak_bytes=_peak_bytes(done[0])))
@@ -188,9 +188,9 @@ class PageSettler:
 
     async def _fail(self, chunk: OpenChunk, failure: PageFailed) -> None:
         await self._errors.page_failed(chunk.lease, failure, device=chunk.device)
-        self._settled(chunk, failure)
+        self._settle_outcomes(chunk, failure)
 
-    def _settled(self, chunk: OpenChunk, *outcomes: PageOutcome) -> None:
+    def _settle_outcomes(self, chunk: OpenChunk, *outcomes: PageOutcome) -> None:
         chunk.settle(*(outcome.number for outcome in outcomes))
         self._handlers.page_settled(chunk.task_id)
         for outcome in outcomes:

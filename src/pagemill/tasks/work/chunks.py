@@ -11,7 +11,7 @@ from functools import partial
 from pagemill.domain.errors import DatabaseUnavailable, PagemillError, PoolExhausted, StaleLease
 from pagemill.domain.ports import OverdueTasks, PageQueue, Service, ServicePool
 from pagemill.domain.task.task import PageLease
-from pagemill.domain.uninterrupted import uninterrupted
+from pagemill.domain.uninterrupted import finish_despite_cancel
 from pagemill.domain.work.recognition import READER, Stage
 from pagemill.tasks.decisions.plan import Assignment
 from pagemill.tasks.progress.event_handlers import ResourceUse, TaskEventHandlers, resource_of
@@ -97,7 +97,7 @@ class ChunkRunner:
             logger.info("Task %s waits: %s", task_id, error)
             return False
         except Exception as error:  # noqa: BLE001 - logged and counted there
-            await uninterrupted(self._faults.add(task_id, error))
+            await finish_despite_cancel(self._faults.add(task_id, error))
             return False
         if has_settled_any:
             self._faults.reset(task_id)
@@ -105,7 +105,7 @@ class ChunkRunner:
 
     async def _run(self, assignment: Assignment, on_last_page: Callable[[], None]) -> bool:
         async with AsyncExitStack() as ending:
-            chunk = await uninterrupted(self._claim(assignment, on_last_page, ending))
+            chunk = await finish_despite_cancel(self._claim(assignment, on_last_page, ending))
             if chunk is None:
                 return False
             await self._work(chunk)
@@ -124,7 +124,7 @@ class ChunkRunner:
         if lease is None:
             return None
         chunk = OpenChunk(assignment, lease, on_last_page)
-        ending.push_async_callback(lambda: uninterrupted(self._end(chunk)))
+        ending.push_async_callback(lambda: finish_despite_cancel(self._end(chunk)))
         return chunk
 
     async def _work(self, chunk: OpenChunk) -> None:
@@ -137,7 +137,7 @@ class ChunkRunner:
 
     async def _try(self, chunk: OpenChunk) -> None:
         try:
-            async with self._renewed(chunk.lease), self._service(chunk) as service:
+            async with self._renew_lease(chunk.lease), self._service(chunk) as service:
                 await self._process(chunk, service)
             chunk.refused = True
         except StaleLease:
@@ -165,7 +165,7 @@ class ChunkRunner:
 
     async def _note_begun(self, lease: PageLease) -> None:
         if lease.is_unserved:
-            await uninterrupted(self._overdue.note_begun(lease))
+            await finish_despite_cancel(self._overdue.note_begun(lease))
 
     async def _end(self, chunk: OpenChunk) -> None:
         try:
@@ -190,10 +190,10 @@ class ChunkRunner:
             may_use_spare=chunk.assignment.may_use_spare,
         )
         try:
-            await uninterrupted(self._handlers.on_task_resource_acquired(chunk.task_id, resource_of(service)))
+            await finish_despite_cancel(self._handlers.on_task_resource_acquired(chunk.task_id, resource_of(service)))
             yield service
         finally:
-            await uninterrupted(self._release(service, chunk))
+            await finish_despite_cancel(self._release(service, chunk))
 
     async def _release(self, service: Service, chunk: OpenChunk) -> None:
         use = ResourceUse(chunk.device, chunk.reserved_bytes, chunk.peak_bytes)
@@ -203,7 +203,7 @@ class ChunkRunner:
             await self._handlers.on_task_resource_released(chunk.task_id, service.service_instance_id, use)
 
     @asynccontextmanager
-    async def _renewed(self, lease: PageLease) -> AsyncIterator[None]:
+    async def _renew_lease(self, lease: PageLease) -> AsyncIterator[None]:
         """Renew the lease in the background; if it is stale, end the work under it with `StaleLease`."""
         limit = asyncio.timeout(None)
         try:

@@ -144,7 +144,7 @@ class Dispatcher:
         if await self._admit(self._config.max_running - len(backlogs)):
             backlogs = await self._pages.backlog()
         self._wasted &= {backlog.task_id for backlog in backlogs}
-        self._line.look(backlogs, self._virtual_times, closed=self._closed(), begun=self._begun)
+        self._line.look(backlogs, self._virtual_times, closed=self._find_closed(), begun=self._begun)
         for assignment in self._plan(backlogs):
             self._begin(assignment)
         await self._note_refused(backlogs)
@@ -168,7 +168,7 @@ class Dispatcher:
         return has_open_pages
 
     def _plan(self, backlogs: Sequence[Backlog]) -> Sequence[Assignment]:
-        free = self._free()
+        free = self._count_free()
         at_work: defaultdict[str, set[str]] = defaultdict(set)
         for work in self._working.values():
             at_work[work.assignment.lane].add(work.assignment.caller)
@@ -184,10 +184,10 @@ class Dispatcher:
         self._virtual_times = planned.virtual_times
         return planned.assignments
 
-    def _free(self) -> dict[str, int]:
+    def _count_free(self) -> dict[str, int]:
         works = self._working.values()
         busy = Counter(work.assignment.lane for work in works if not work.ending)
-        closed = self._closed()
+        closed = self._find_closed()
         alone = {work.assignment.lane for work in works if work.assignment.kind.alone}
         return {
             lane: places - busy[lane]
@@ -195,14 +195,14 @@ class Dispatcher:
             if lane not in alone and lane not in closed
         }
 
-    def _closed(self) -> set[str]:
+    def _find_closed(self) -> set[str]:
         """Lanes that start nothing now, for lack of memory."""
         devices = self._config.capacity.keys() - {READER_LANE}
         return {lane for lane in devices if self._memory.level(DeviceId(lane)) >= MemoryLevel.HARD}
 
     async def _note_refused(self, backlogs: Sequence[Backlog]) -> None:
         """Record a refusal for tasks that wait only in closed lanes, so that they do not wait for ever."""
-        opened = self._config.capacity.keys() - self._closed()
+        opened = self._config.capacity.keys() - self._find_closed()
         refused = [
             backlog.task_id
             for backlog in backlogs
@@ -223,9 +223,9 @@ class Dispatcher:
         run = self._chunks.run(assignment, on_last_page=on_last_page)
         running = asyncio.create_task(run, name=f"chunk of {assignment.task_id}")
         self._working[running] = work
-        running.add_done_callback(self._ended)
+        running.add_done_callback(self._note_chunk_end)
 
-    def _ended(self, running: asyncio.Task[bool]) -> None:
+    def _note_chunk_end(self, running: asyncio.Task[bool]) -> None:
         """Fill the place at once if pages were settled; otherwise wait for the next run, to avoid a busy loop."""
         assignment = self._working.pop(running).assignment
         if running.cancelled():

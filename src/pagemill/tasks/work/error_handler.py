@@ -108,7 +108,7 @@ class TaskErrorHandler:
             raise
         except Exception as error:  # noqa: BLE001 - logged there
             if loss.page is None:
-                Fault.logged(error, task_id=lease.task_id, doing="telling of a lost worker")
+                Fault.log(error, task_id=lease.task_id, doing="telling of a lost worker")
             else:
                 await self._charge(lease, _failure_of(loss, loss.page), error)
 
@@ -145,7 +145,7 @@ class TaskErrorHandler:
         A page that has already left its lease is settled.
         """
         doing = f"settling the failure ({failure.reason}) of page {failure.number}"
-        fault = Fault.logged(error, task_id=lease.task_id, doing=doing)
+        fault = Fault.log(error, task_id=lease.task_id, doing=doing)
         plain = fault.of_page(failure.number, retryable=failure.retryable, peak_bytes=failure.peak_bytes)
         attempts = lease.attempts[lease.pages.index(failure.number)]
         with suppress(StaleLease):
@@ -231,7 +231,7 @@ class TaskErrorHandler:
         options = task.options.recognition
         return Situation(
             device=device,
-            devices=_usable(self._engines[options.engine], self._memory.devices()),
+            devices=_usable_ids(self._engines[options.engine], self._memory.devices()),
             batch_size=batch_size if recognised else 1,
             dpi=options.dpi if recognised and task.kind is DocumentKind.PDF else None,
             may_lower_resolution=options.allow_lower_resolution,
@@ -270,7 +270,7 @@ def _failure_of(loss: WorkerLoss, page: int) -> PageFailed:
     return PageFailed(page, loss.reason, loss.message, retryable=True, peak_bytes=loss.peak_bytes)
 
 
-def _usable(spec: EngineSpec, devices: Sequence[DeviceMemory]) -> tuple[DeviceId, ...]:
+def _usable_ids(spec: EngineSpec, devices: Sequence[DeviceMemory]) -> tuple[DeviceId, ...]:
     return tuple(device.device for device in devices if device.device.partition(":")[0] in spec.device_kinds)
 
 

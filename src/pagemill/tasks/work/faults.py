@@ -29,7 +29,7 @@ class Fault:
     error_id: str
 
     @classmethod
-    def logged(cls, error: Exception, *, task_id: str, doing: str) -> "Fault":
+    def log(cls, error: Exception, *, task_id: str, doing: str) -> "Fault":
         """Log the error in full; `doing` is what failed, as in "claiming pages"."""
         fault = cls(secrets.token_hex(8))
         logger.error("Error %s: %s of task %s failed", fault.error_id, doing, task_id, exc_info=error)
@@ -79,7 +79,7 @@ class FaultCounter:
 
     async def add(self, task_id: str, error: Exception) -> None:
         """Count an error, and end its task if there were too many."""
-        fault = Fault.logged(error, task_id=task_id, doing="a batch")
+        fault = Fault.log(error, task_id=task_id, doing="a batch")
         faults = self._counts[task_id].faults + 1 if task_id in self._counts else 1
         self._forget_old()
         self._counts[task_id] = _Count(faults, self._clock.monotonic() + backoff(self._policy, faults).total_seconds())
@@ -99,7 +99,7 @@ class FaultCounter:
             logger.exception("Task %s could not be ended; Pagemill tries again", task_id)
             return
         self.reset(task_id)
-        self._handlers.ended(task_id)
+        self._handlers.notify_end(task_id)
 
     def _forget_old(self) -> None:
         """Forget tasks that ended in another way."""

@@ -49,7 +49,7 @@ class TaskFinisher:
         if task_id not in self._following:
             work = asyncio.create_task(self.process_document_task(task_id), name=f"task {task_id}")
             self._following[task_id] = work
-            work.add_done_callback(lambda done: self._ended(task_id, done))
+            work.add_done_callback(lambda done: self._note_end(task_id, done))
 
     async def start(self) -> None:
         """Follow the tasks that were running when the server last stopped, if `resumes` is set."""
@@ -66,7 +66,7 @@ class TaskFinisher:
             work.cancel()
         await asyncio.gather(*works, return_exceptions=True)
 
-    def _ended(self, task_id: str, work: asyncio.Task[None]) -> None:
+    def _note_end(self, task_id: str, work: asyncio.Task[None]) -> None:
         del self._following[task_id]
         if not work.cancelled() and (error := work.exception()) is not None:
             logger.error("Following task %s failed; the rescuer takes over", task_id, exc_info=error)

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from pagemill.domain.page.page import Rectangle
-from pagemill.domain.page.regions import around, joined
+from pagemill.domain.page.regions import enclose, join_rects
 
 places = st.sampled_from([0.0, 1.0, 5.0, 9.0, 40.0, 41.0, 90.0])
 rects = st.builds(
@@ -16,7 +16,7 @@ rects = st.builds(
 
 @given(st.lists(rects, max_size=12), st.sampled_from([0.0, 3.0]), st.integers(1, 4))
 def test_they_cover_all_and_are_apart_and_few(given_: list[Rectangle], gap: float, most: int) -> None:
-    regions = joined(given_, gap=gap, most=most)
+    regions = join_rects(given_, gap=gap, most=most)
     assert len(regions) <= most
     assert bool(regions) is bool(given_)
     for left, top, right, bottom in given_:
@@ -25,7 +25,7 @@ def test_they_cover_all_and_are_apart_and_few(given_: list[Rectangle], gap: floa
 
 @given(st.lists(rects, max_size=12), st.sampled_from([0.0, 3.0]))
 def test_no_two_are_near(given_: list[Rectangle], gap: float) -> None:
-    regions = joined(given_, gap=gap, most=100)
+    regions = join_rects(given_, gap=gap, most=100)
     for at, one in enumerate(regions):
         for other in regions[:at]:
             across = max(one[0], other[0]) - min(one[2], other[2])
@@ -38,7 +38,7 @@ def test_thousands_are_joined_at_once() -> None:
     """5000 rectangles compared with each other would take several seconds."""
     scattered = [(x * 20.0, y * 30.0, x * 20 + 3.0, y * 30 + 4.0) for x in range(100) for y in range(50)]
     started = time.process_time()
-    regions = joined(scattered, gap=1, most=1000)
+    regions = join_rects(scattered, gap=1, most=1000)
     assert time.process_time() - started < 1
-    assert around(regions) == around(scattered)
+    assert enclose(regions) == enclose(scattered)
     assert len(regions) <= 17 * 17
