@@ -8,7 +8,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from pagemill.domain.callers import ApiKey
 from pagemill.domain.errors import Conflict, NotFound
 from pagemill.domain.ports import Clock
-from pagemill.store.database import Database, promising, reading
+from pagemill.store.database import Database, reading, writing_durably
 from pagemill.store.records import Values
 from pagemill.store.tables import api_keys
 
@@ -20,7 +20,7 @@ class SqlApiKeys:
         self._database = database
         self._clock = clock
 
-    @promising
+    @writing_durably
     def add(self, connection: Connection, key: ApiKey) -> None:
         """See `ApiKeys.add`."""
         connection.execute(insert(api_keys), _row(key))
@@ -37,7 +37,7 @@ class SqlApiKeys:
         query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.key_id)
         return [_key(row) for row in connection.execute(query).mappings()]
 
-    @promising
+    @writing_durably
     def revoke(self, connection: Connection, key_id: str) -> ApiKey:
         """See `ApiKeys.revoke`."""
         key = _locked(connection, key_id)
@@ -45,7 +45,7 @@ class SqlApiKeys:
             return key
         return _changed(connection, key_id, revoked_at=self._clock.now())
 
-    @promising
+    @writing_durably
     def replace(self, connection: Connection, key_id: str, new: ApiKey, *, old_until: datetime | None) -> ApiKey:
         """See `ApiKeys.replace`."""
         key, now = _locked(connection, key_id), self._clock.now()

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pagemill.domain.callers import AdminUse, AuditEntry
 from pagemill.domain.ports import Clock
-from pagemill.store.database import Database, promising, reading, writing
+from pagemill.store.database import Database, reading, writing, writing_durably
 from pagemill.store.tables import audit_log
 
 _SAME = ("minute", "name", "key_id", "action", "target", "owner")
@@ -24,7 +24,7 @@ class SqlAuditLog:
         self._database = database
         self._clock = clock
 
-    @promising
+    @writing_durably
     def record(self, connection: Connection, use: AdminUse) -> None:
         """See `AuditLog.record`."""
         now = self._clock.now()

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.data.documents import make_numbered_scan
 from tests.faults.memory import neighbour
 from tests.faults.service_memory.conftest import Confined, ConfinedServer
-from tests.fixtures.cgroups import inside
+from tests.fixtures.cgroups import join_command
 from tests.fixtures.server import FAULTY_ENGINE, Gate, until
 
 from pagemill.domain.errors import TaskFailureReason
@@ -47,7 +47,7 @@ def crowd(cgroup: MemoryCgroup, folder: Path, stack: ExitStack) -> None:
     """Let neighbours into the cgroup until the kernel has killed once; they stay until the stack is closed."""
     mib = tightest(cgroup_bounds(cgroup)).free_bytes // MIB
     while not cgroup.oom_kills():
-        command = inside(cgroup, [sys.executable, neighbour.__file__, "anonymous", str(mib), str(folder)])
+        command = join_command(cgroup, [sys.executable, neighbour.__file__, "anonymous", str(mib), str(folder)])
         process = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
