@@ -4,11 +4,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
+from tests.data.animations import FORMS, MANY, animate, many_pngs
+from tests.data.heic import make_heic
 
+from pagemill.documents import images
 from pagemill.documents.opening import inspect_document, open_document
 from pagemill.domain.documents import PageSize
-from pagemill.domain.errors import DocumentTooLarge, PageUnreadable
+from pagemill.domain.errors import DocumentError, DocumentTooLarge, InvalidDocument, PageUnreadable
 from pagemill.domain.page.image import PageImage
 from pagemill.pool.linux import peak_rss_bytes, reset_peak, rss_bytes
 
@@ -53,15 +56,121 @@ def test_thumbnails_in_a_tiff_are_no_pages(tmp_path: Path) -> None:
     assert inspect_document(path).page_count == 1
 
 
-def test_an_animation_is_its_first_picture(tmp_path: Path) -> None:
+def slides(count: int, *, size: tuple[int, int] = (64, 48)) -> list[Image.Image]:
+    """Each adds a mark to the one before, as animations are made that store what changes."""
+    made = [Image.new("RGB", size, "white")]
+    for at in range(count):
+        made.append(made[-1].copy())
+        ImageDraw.Draw(made[-1]).rectangle((8 * at, 8, 8 * at + 5, 40), fill=(0, 0, 0))
+    return made[1:]
+
+
+def marks(page: PageImage) -> list[bool]:
+    """Which of the eight marks a slide has."""
+    return [page.data[20, 8 * at + 2, 0] < 100 for at in range(8)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("order", [range(1, 7), range(6, 0, -1), (3, 3, 5, 1, 6, 2, 2)], ids=["on", "back", "anyhow"])
+def test_every_picture_of_an_animation_is_whole_in_whatever_order_it_is_read(
+    tmp_path: Path, form: str, order: range | tuple[int, ...]
+) -> None:
+    path = animate(tmp_path / "moving", form, slides(6))
+    with open_document(path) as document:
+        assert document.info().page_count == 6
+        for number in order:
+            page = document.render(number, dpi=200, max_pixels=LIMIT)
+            assert marks(page) == [at < number for at in range(8)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_hundred_thousand_pictures_are_counted_to_the_limit_only(tmp_path: Path, form: str) -> None:
+    path = MANY[form](tmp_path / "moving", 100_000)
+    assert path.stat().st_size < 10_000_000
+    with pytest.raises(DocumentTooLarge, match="the limit is 50"), open_document(path, max_pages=50):
+        pass
+
+
+def test_a_hundred_thousand_photos_in_a_file_are_refused(tmp_path: Path) -> None:
+    path = make_heic(tmp_path / "photos", pictures=100_000)
+    with pytest.raises(DocumentError), open_document(path, max_pages=50):
+        pass
+    path = make_heic(tmp_path / "photos", pictures=51)
+    with pytest.raises(DocumentTooLarge, match="has 51 pages; the limit is 50"), open_document(path, max_pages=50):
+        pass
+
+
+@pytest.mark.parametrize("claimed", [2, 100_000, 2**31])
+def test_an_animation_has_no_more_pictures_than_it_holds_and_claims(tmp_path: Path, claimed: int) -> None:
+    path = many_pngs(tmp_path / "moving", 3, claimed=claimed)
+    assert inspect_document(path).page_count == min(claimed, 3)
+
+
+def test_what_other_programs_show_of_an_animation_is_a_page_too(tmp_path: Path) -> None:
     path = tmp_path / "moving"
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
-    frames[0].save(path, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
-    assert inspect_document(path).page_count == 1
-    assert tuple(rendered(path).data.tobytes()[:3]) == (255, 0, 0)
+    first, *others = slides(3)
+    first.save(path, "PNG", save_all=True, append_images=others, default_image=True)
+    with open_document(path) as document:
+        found = [document.render(number, dpi=200, max_pixels=LIMIT) for number in range(1, 4)]
+        assert document.info().page_count == 3
+    assert [marks(page)[:3] for page in found] == [[True, False, False], [True, True, False], [True, True, True]]
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("form", FORMS)
+def test_an_animation_that_takes_too_long_to_go_through_is_refused_on_opening(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = animate(tmp_path / "moving", form, slides(6))
+    monkeypatch.setattr(images, "MOST_MOVING_PIXELS", 6 * 64 * 48 - 1)
+    with pytest.raises(DocumentTooLarge, match="6 pictures of 64 x 48 pixels, 18,432 in all"):
+        inspect_document(path)
+    monkeypatch.setattr(images, "MOST_MOVING_PIXELS", 6 * 64 * 48)
+    assert inspect_document(path).page_count == 6
+
+
+@pytest.mark.parametrize("pictures", [1, 2])
+def test_a_photo_that_claims_to_be_huge_is_refused_with_the_numbers(tmp_path: Path, pictures: int) -> None:
+    path = make_heic(tmp_path / "photo", pictures=pictures, claimed=(60_000, 60_000))
+    assert inspect_document(path).page_count == pictures
+    with pytest.raises(PageUnreadable, match="60000 x 60000 pixels and takes 27,465 MiB decoded; the limit is 384 MiB"):
+        rendered(path, pictures)
+
+
+def test_a_photo_that_is_larger_than_it_claims_is_not_decoded(tmp_path: Path) -> None:
+    with pytest.raises(PageUnreadable, match="limit"):
+        rendered(make_heic(tmp_path / "photo", claimed=(20, 30)))
+
+
+def test_a_huge_gif_is_refused_with_the_numbers(tmp_path: Path) -> None:
+    path = MANY["GIF"](tmp_path / "canvas", 1)
+    path.write_bytes(path.read_bytes().replace(b"GIF89a\1\0\1\0", b"GIF89a\xff\xff\xff\xff"))
+    with pytest.raises(PageUnreadable, match="65535 x 65535 pixels"):
+        rendered(path)
+
+
+def test_every_photo_of_a_file_is_a_page_and_stands_as_the_file_says(tmp_path: Path) -> None:
+    path = make_heic(tmp_path / "photos", pictures=3, quarter_turns=1)
+    with open_document(path) as document:
+        assert document.info().page_sizes == (PageSize(300, 200),) * 3
+        for number in (3, 1, 1, 2):
+            page = document.render(number, dpi=200, max_pixels=LIMIT)
+            assert (page.width_px, page.height_px) == (300, 200)
+            assert page.data[200 - 40, 60, 0] < 10, "a quarter turn to the left"
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"mif1", b"heix"])
+def test_a_photo_is_known_by_its_brands(tmp_path: Path, brand: bytes) -> None:
+    assert rendered(make_heic(tmp_path / "photo", brand=brand)).width_px == 200
+
+
+def test_a_moving_picture_without_a_photo_is_refused_with_a_reason(tmp_path: Path) -> None:
+    path = tmp_path / "burst"
+    path.write_bytes(b"\0\0\0\x18ftyphevc\0\0\0\0msf1hevc" + b"\0\0\0\x08moov")
+    with pytest.raises(InvalidDocument, match="HEIC image is damaged"):
+        inspect_document(path)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 def test_a_photo_stands_as_it_was_held(tmp_path: Path, form: str) -> None:
     image = Image.new("RGB", (64, 32), "white")
     image.paste((0, 0, 0), (0, 0, 16, 16))
@@ -134,12 +243,14 @@ def test_a_canvas_that_is_made_on_opening_is_refused_on_opening(tmp_path: Path) 
         inspect_document(path)
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "WEBP", "BMP"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "AVIF", "HEIC"])
 def test_an_image_that_is_deleted_is_read_to_its_end(tmp_path: Path, form: str) -> None:
     path = tmp_path / "scan"
     frames = [Image.new("RGB", (40, 30), "red"), Image.new("RGB", (40, 30), "blue")]
     if form == "TIFF":
         frames[0].save(path, form, save_all=True, append_images=frames[1:])
+    elif form == "HEIC":
+        make_heic(path, pictures=2)
     else:
         frames[0].save(path, form)
     before = len(list(Path("/proc/self/fd").iterdir()))
@@ -147,5 +258,5 @@ def test_an_image_that_is_deleted_is_read_to_its_end(tmp_path: Path, form: str) 
         path.unlink()
         last = document.info().page_count
         pages = [document.render(number, dpi=200, max_pixels=LIMIT) for number in (1, 1, last, last, 1)]
-    assert [page.width_px for page in pages] == [40] * 5
+    assert [page.width_px for page in pages] == [200 if form == "HEIC" else 40] * 5
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.data.animations import FORMS, animate
+from tests.data.heic import make_heic
 from tests.data.pdfs import PdfPageSpec, image_at, make_pdf
 
 from pagemill.documents.opening import inspect_document, open_document
@@ -52,6 +54,20 @@ def _fax(path: Path) -> Path:
     return path
 
 
+def _fine_avif(path: Path) -> Path:
+    picture().save(path, "AVIF", quality=95, speed=9)
+    return path
+
+
+def _of_two(form: str) -> Maker:
+    """The picture, and one that shows it is not the only one."""
+
+    def make(path: Path) -> Path:
+        return animate(path, form, [picture(), Image.eval(picture(), lambda level: 255 - level)])
+
+    return make
+
+
 MAKERS: dict[str, tuple[DocumentKind, Maker]] = {
     "pdf": (DocumentKind.PDF, _pdf),
     "png": (DocumentKind.PNG, _saved("PNG")),
@@ -60,7 +76,22 @@ MAKERS: dict[str, tuple[DocumentKind, Maker]] = {
     "tiff-g4": (DocumentKind.TIFF, _fax),
     "webp": (DocumentKind.WEBP, _lossless_webp),
     "bmp": (DocumentKind.BMP, _saved("BMP")),
+    "gif": (DocumentKind.GIF, _saved("GIF")),
+    "heic": (DocumentKind.HEIC, make_heic),
+    "avif": (DocumentKind.AVIF, _fine_avif),
 }
+MOVING: dict[str, Maker] = {form: _of_two(form) for form in FORMS}
+"""The same picture as the first of an animation."""
+
+
+def test_every_kind_is_tried() -> None:
+    assert {kind for kind, _ in MAKERS.values()} == set(DocumentKind)
+
+
+@pytest.fixture(params=MOVING)
+def moving(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """An animation of each form."""
+    return MOVING[request.param](tmp_path / "upload.doc")
 
 
 @pytest.fixture(params=MAKERS)
@@ -154,3 +185,23 @@ def test_what_is_no_document_is_refused(tmp_path: Path) -> None:
     path.write_text("only its name says PDF")
     with pytest.raises(UnsupportedFormat, match="plain text"):
         inspect_document(path)
+
+
+def test_every_picture_of_an_animation_is_a_page(moving: Path) -> None:
+    left, top, right, bottom = INK
+    assert inspect_document(moving).page_sizes == (PageSize(WIDTH, HEIGHT),) * 2
+    with open_document(moving) as document:
+        for number in (1, 2, 2, 1):
+            image = document.render(number, dpi=72, max_pixels=LIMIT)
+            shades = image.data[top + 5, left + 5, 0], image.data[bottom + 5, right + 5, 0]
+            assert shades == pytest.approx((0, 255) if number == 1 else (255, 0), abs=10)
+
+
+@pytest.mark.parametrize("kept", [1, 8, 40, 0.3, 0.7, 0.95], ids=str)
+def test_a_cut_off_animation_gives_pages_or_errors_of_ours(moving: Path, kept: float) -> None:
+    content = moving.read_bytes()
+    moving.write_bytes(content[: kept if isinstance(kept, int) else int(kept * len(content))])
+    with suppress(DocumentError), open_document(moving) as document:
+        for number in range(1, document.info().page_count + 1):
+            with suppress(PageUnreadable):
+                assert document.render(number, dpi=72, max_pixels=LIMIT).width_px == WIDTH

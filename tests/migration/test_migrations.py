@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 from tests.fixtures.stores import Stores, TurnedClock, new_task, read_page, started
 
+from pagemill.domain.documents import DocumentKind
 from pagemill.domain.errors import DatabaseUnavailable, InvalidSettings, TaskFailureReason
 from pagemill.domain.memory import CPU
 from pagemill.domain.task.task import TRANSITIONS, CacheUse, TaskOptions, TaskStatus
@@ -176,6 +177,18 @@ def test_reasons_of_resources_come_and_go(empty_database: str, reason: str) -> N
         newer[table] = [{**row, column: "internal_error"} for row in newer[table]]
     assert _everything(empty_database) == newer
     assert migrate.check(empty_database) == []
+
+
+def test_images_of_newer_kinds_are_images_to_an_older_schema(empty_database: str) -> None:
+    migrate.upgrade(empty_database)
+    _populate(empty_database, TaskStatus.QUEUED)
+    for kind in DocumentKind:
+        assert _is_accepted(empty_database, f"UPDATE tasks SET kind = '{kind}'")  # noqa: S608
+        migrate.downgrade(empty_database, "0104")
+        newer = kind in (DocumentKind.GIF, DocumentKind.HEIC, DocumentKind.AVIF)
+        assert [row["kind"] for row in _rows(empty_database, "tasks")] == ["png" if newer else kind]
+        assert _is_accepted(empty_database, f"UPDATE tasks SET kind = '{kind}'") is not newer  # noqa: S608
+        migrate.upgrade(empty_database)
 
 
 async def test_what_went_down_and_up_again_is_read_on(empty_database: str) -> None:

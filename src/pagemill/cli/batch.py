@@ -23,7 +23,9 @@ from pagemill.cli.targets import overall_code
 from pagemill.client import AsyncClient, ClientError, SubmitOptions
 from pagemill.wire.task_wire import TaskWire
 
-SUFFIXES = frozenset({".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
+SUFFIXES = frozenset(
+    {".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".heic", ".heif", ".avif"}
+)
 BATCH, ITEM = "batch", "batch_item"
 
 

@@ -168,7 +168,8 @@ def _image_of(images: ImageDocument, number: int) -> _Image:
     dpi = stated_dpi(frame, frame.size)
     if isinstance(frame, JpegImageFile) and frame.mode in _JPEG_COLOURS:
         return _jpeg_image(frame, images.path.read_bytes(), dpi)
-    if isinstance(frame, PngImageFile) and (image := _png_image(images.path.read_bytes())) is not None:
+    is_alone = isinstance(frame, PngImageFile) and not images.is_moving
+    if is_alone and (image := _png_image(images.path.read_bytes())) is not None:
         return replace(image, orientation=_orientation(frame), dpi=dpi)
     is_black_and_white = frame.mode == "1"
     image = _png_image(_as_png(images.render(number, dpi=POINTS_PER_INCH, max_pixels=sys.maxsize), is_black_and_white))

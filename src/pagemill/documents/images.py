@@ -13,12 +13,14 @@ from typing import Self
 
 from PIL import Image, ImageFile
 from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from pagemill.documents.document import SIZES_TOLD, Unread, check_page_number
+from pagemill.documents.frames import count_frames
 from pagemill.documents.kept_file import KeptFile
 from pagemill.documents.pixels import page_image, reduction
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
@@ -30,8 +32,16 @@ from pagemill.domain.page.page import Page, PageSource, PageWarning, WarningKind
 MOST_DECODED_BYTES = 384 * MIB
 """An image is decoded whole before it is reduced: an A3 page in colour at 600 dpi, an A0 plan in black at 300."""
 
+MOST_MOVING_PIXELS = 2_000_000_000
+"""Of all pictures of an animation together, since each is made from those before it: 960 of 1920 x 1080. Ordinary ones
+were decoded at 340 million pixels a second, and a page may take two minutes."""
+
 _BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
 """What Pillow holds a pixel in; of all other modes in 4."""
+
+_MOVING_BYTES = 12
+_OWN_BYTES = {DocumentKind.WEBP: 16, DocumentKind.HEIC: 8, DocumentKind.AVIF: 9}
+"""Measured peaks of decoders that hold a picture of their own beside Pillow's, for each pixel in any mode."""
 
 _READERS: dict[DocumentKind, type[ImageFile.ImageFile]] = {
     DocumentKind.PNG: PngImageFile,
@@ -39,8 +49,12 @@ _READERS: dict[DocumentKind, type[ImageFile.ImageFile]] = {
     DocumentKind.TIFF: TiffImageFile,
     DocumentKind.WEBP: WebPImageFile,
     DocumentKind.BMP: BmpImageFile,
+    DocumentKind.GIF: GifImageFile,
 }
 """Only the decoder of the detected kind is tried. Used directly, decoders leave the limit on pixels to us."""
+
+_MOVING = frozenset({DocumentKind.GIF, DocumentKind.PNG, DocumentKind.WEBP, DocumentKind.AVIF})
+"""Kinds whose pictures, if there are several, have one size, and need those before them."""
 
 _DECODER_FAULTS = (
     OSError,
@@ -65,28 +79,38 @@ _FRAMES_PER_PAGE = 2
 
 
 class ImageDocument:
-    """A document of one image, or of several (TIFF); see `Document`."""
+    """A document of one image, or of several (TIFF, HEIC, animations); see `Document`."""
 
     def __init__(self, path: Path, kind: DocumentKind, *, max_pages: int | None = None) -> None:
         """Read the file's header, and count its pages up to `max_pages`.
 
         Raises:
             InvalidDocument: It is damaged.
-            DocumentTooLarge: Its canvas alone would take too much memory (WebP), or it has more pages.
+            DocumentTooLarge: Its canvas alone would take too much memory (WebP), its pictures together would take too
+                long (animations), or it has more pages.
         """
         with ExitStack() as opening:
             self._file = opening.enter_context(closing(KeptFile(path)))
             self.path, self._kind = self._file.path, kind
+            counted = _counted_frames(self.path, kind, max_pages)
             with _faults_as(InvalidDocument, f"The {kind.upper()} image is damaged and cannot be opened"):
-                self._image = opening.enter_context(closing(_READERS[kind](self.path)))
+                self._image = opening.enter_context(closing(_reader_of(kind)(self.path)))
             with _faults_as(InvalidDocument, f"The {kind.upper()} image is damaged and its pages cannot be counted"):
-                self._frames = _page_frames(self._image, max_pages)
+                self._frames = _page_frames(self._image, kind, counted, max_pages)
+            self.is_moving = kind in _MOVING and len(self._frames) > 1
+            if self.is_moving:
+                _check_moving(self._image, len(self._frames))
             opening.pop_all()
+        self._decoded: int | None = None
+        self._is_broken = False
 
     def info(self) -> DocumentInfo:
         """See `Document.info`. Frames and their sizes in pixels."""
+        told = self._frames[:SIZES_TOLD]
+        if self.is_moving:
+            return DocumentInfo(self._kind, len(self._frames), (PageSize(*map(float, self._image.size)),) * len(told))
         sizes = []
-        for frame in self._frames[:SIZES_TOLD]:
+        for frame in told:
             with _faults_as(InvalidDocument, "The image is damaged"):
                 self._image.seek(frame)
             sizes.append(PageSize(*map(float, self._image.size)))
@@ -96,15 +120,18 @@ class ImageDocument:
         """See `Document.render`. The frame's own pixels, reduced to `max_pixels`; `dpi` has no effect."""
         del dpi
         image = self.frame(number)
+        self._decoded = self._frames[number - 1]
         width, height = image.size
         scale = reduction(image.size, max_pixels)
         if isinstance(image, JpegImageFile) and scale < 1:
             image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
-        _check_decodable(number, image)
-        with _faults_as(PageUnreadable, f"The image of page {number} is damaged"):
+        self._check_decodable(number, image)
+        with self._moving_on(), _faults_as(PageUnreadable, f"The image of page {number} is damaged"):
             image.load()
-            page = page_image(image, stored_size=(width, height), max_pixels=max_pixels)
-        image.im = Image.new("1", (1, 1)).im  # else Pillow keeps what it decoded until the next page
+            still = image.copy() if self.is_moving else image  # the next picture is made from this one
+            page = page_image(still, stored_size=(width, height), max_pixels=max_pixels)
+        if not self.is_moving:
+            image.im = Image.new("1", (1, 1)).im  # else Pillow keeps what it decoded until the next page
         return page
 
     def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:
@@ -149,18 +176,85 @@ class ImageDocument:
             PageUnreadable: It is damaged.
         """
         check_page_number(number, len(self._frames))
-        with _faults_as(PageUnreadable, f"The image of page {number} is damaged"):
-            if self._image.tell() == self._frames[number - 1]:  # it may be decoded and spent
+        wanted = self._frames[number - 1]
+        with self._moving_on(), _faults_as(PageUnreadable, f"The image of page {number} is damaged"):
+            if self._is_spent(wanted):
                 self._image.close()
-                self._image = _READERS[self._kind](self.path)
-            self._image.seek(self._frames[number - 1])
+                self._image = _reader_of(self._kind)(self.path)
+                self._decoded, self._is_broken = None, False
+            self._image.seek(wanted)
         return self._image
 
+    def _is_spent(self, wanted: int) -> bool:
+        """Whether the open file cannot give the picture: it gave it away, is past it, or can decode only one (HEIC)."""
+        if self.is_moving:
+            return self._is_broken or self._image.tell() > wanted
+        if self._decoded is None:
+            return self._is_broken
+        return self._is_broken or self._decoded == wanted or self._kind is DocumentKind.HEIC
 
-def _page_frames(image: ImageFile.ImageFile, max_pages: int | None) -> tuple[int, ...]:
-    """Frames that are pages: in a TIFF all but thumbnails, in an animation the first."""
-    if not isinstance(image, TiffImageFile):
-        return (0,)
+    @contextmanager
+    def _moving_on(self) -> Iterator[None]:
+        """Note an error: an animation that was interrupted would go on from the wrong picture."""
+        try:
+            yield
+        except BaseException:
+            self._is_broken = True
+            raise
+
+    def _check_decodable(self, number: int, image: Image.Image) -> None:
+        width, height = image.size
+        own = max(_OWN_BYTES.get(self._kind, 0), _MOVING_BYTES if self.is_moving else 0)
+        needed = width * height * (own or _BYTES_PER_PIXEL.get(image.mode, 4))
+        if needed > MOST_DECODED_BYTES:
+            raise PageUnreadable(
+                f"The image of page {number} has {width} x {height} pixels and takes {needed // MIB:,} MiB decoded; "
+                f"the limit is {MOST_DECODED_BYTES // MIB} MiB. Scan it at a lower resolution or cut it into parts.",
+                needed_bytes=needed,
+                limit_bytes=MOST_DECODED_BYTES,
+            )
+
+
+def _reader_of(kind: DocumentKind) -> type[ImageFile.ImageFile]:
+    """The decoder of a kind. Seldom used ones are loaded here, and use one thread, so that memory is foreseeable."""
+    match kind:
+        case DocumentKind.HEIC:
+            from pagemill.documents.heic import HeicImageFile
+
+            return HeicImageFile
+        case DocumentKind.AVIF:
+            from PIL import AvifImagePlugin
+
+            AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+            return AvifImagePlugin.AvifImageFile
+        case _:
+            return _READERS[kind]
+
+
+def _counted_frames(path: Path, kind: DocumentKind, max_pages: int | None) -> int | None:
+    """Pictures found before a decoder looks for them; None where they are found as the file is read."""
+    counted = count_frames(path, kind, most=max_pages)
+    if counted is not None and max_pages is not None and counted > max_pages:
+        raise too_many_pages(f"more than {max_pages}", most=max_pages)
+    return counted
+
+
+def _page_frames(
+    image: ImageFile.ImageFile, kind: DocumentKind, counted: int | None, max_pages: int | None
+) -> tuple[int, ...]:
+    """Frames that are pages: all but the thumbnails of a TIFF."""
+    if isinstance(image, TiffImageFile):
+        return _tiff_pages(image, max_pages)
+    if kind is DocumentKind.GIF:
+        return tuple(range(max(1, counted or 1)))
+    known = int(getattr(image, "n_frames", 1))
+    found = known if counted is None else min(counted, known)
+    if max_pages is not None and found > max_pages:
+        raise too_many_pages(str(found), most=max_pages)
+    return tuple(range(max(1, found)))
+
+
+def _tiff_pages(image: TiffImageFile, max_pages: int | None) -> tuple[int, ...]:
     pages = []
     for frame in _frames(image):
         if not int(image.tag_v2.get(_THUMBNAIL_TAG, 0)) & _THUMBNAIL_BIT:
@@ -168,6 +262,18 @@ def _page_frames(image: ImageFile.ImageFile, max_pages: int | None) -> tuple[int
         if max_pages is not None and (len(pages) > max_pages or frame >= max_pages * _FRAMES_PER_PAGE):
             raise too_many_pages(f"more than {max_pages}", most=max_pages)
     return tuple(pages) or (0,)
+
+
+def _check_moving(image: Image.Image, frames: int) -> None:
+    width, height = image.size
+    pixels = width * height * frames
+    if pixels > MOST_MOVING_PIXELS:
+        raise DocumentTooLarge(
+            f"The animation has {frames} pictures of {width} x {height} pixels, {pixels:,} in all; the limit is "
+            f"{MOST_MOVING_PIXELS:,}. Save the pictures that you need one by one, and send those.",
+            pixels=pixels,
+            max_pixels=MOST_MOVING_PIXELS,
+        )
 
 
 def _frames(image: TiffImageFile) -> Iterator[int]:
@@ -178,18 +284,6 @@ def _frames(image: TiffImageFile) -> Iterator[int]:
         except EOFError:
             return
         yield frame
-
-
-def _check_decodable(number: int, image: Image.Image) -> None:
-    width, height = image.size
-    needed = width * height * _BYTES_PER_PIXEL.get(image.mode, 4)
-    if needed > MOST_DECODED_BYTES:
-        raise PageUnreadable(
-            f"The image of page {number} has {width} x {height} pixels and takes {needed // MIB:,} MiB decoded; the "
-            f"limit is {MOST_DECODED_BYTES // MIB} MiB. Scan it at a lower resolution or cut it into parts.",
-            needed_bytes=needed,
-            limit_bytes=MOST_DECODED_BYTES,
-        )
 
 
 @contextmanager
@@ -203,4 +297,4 @@ def _faults_as(error: type[InvalidDocument | PageUnreadable], message: str) -> I
         too_large = DocumentTooLarge if error is InvalidDocument else PageUnreadable
         raise too_large(f"{fault} Send the image at a lower resolution or cut into parts.") from fault
     except _DECODER_FAULTS as fault:
-        raise error(f"{message} ({fault}): save or scan it again.") from fault
+        raise error(f"{message} ({' '.join(str(fault).split())}): save or scan it again.") from fault

@@ -6,7 +6,7 @@ from typing import assert_never
 from pagemill.documents.document import Document
 from pagemill.documents.images import ImageDocument
 from pagemill.documents.pdf import PdfFile
-from pagemill.documents.sniffing import HEAD_BYTES, sniff
+from pagemill.documents.sniffing import HEAD_BYTES, TAIL_BYTES, sniff
 from pagemill.domain.documents import DocumentInfo, DocumentKind
 
 
@@ -27,7 +27,16 @@ def open_document(path: Path, *, max_pages: int | None = None) -> Document:
     match kind:
         case DocumentKind.PDF:
             return PdfFile(path, max_pages=max_pages)
-        case DocumentKind.PNG | DocumentKind.JPEG | DocumentKind.TIFF | DocumentKind.WEBP | DocumentKind.BMP:
+        case (
+            DocumentKind.PNG
+            | DocumentKind.JPEG
+            | DocumentKind.TIFF
+            | DocumentKind.WEBP
+            | DocumentKind.BMP
+            | DocumentKind.GIF
+            | DocumentKind.HEIC
+            | DocumentKind.AVIF
+        ):
             return ImageDocument(path, kind, max_pages=max_pages)
         case _:
             assert_never(kind)
@@ -42,4 +51,6 @@ def inspect_document(path: Path) -> DocumentInfo:
 def sniff_file(path: Path) -> DocumentKind:
     """The kind of the file at `path`. Raises as `sniff` does."""
     with path.open("rb") as file:
-        return sniff(file.read(HEAD_BYTES))
+        head = file.read(HEAD_BYTES)
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        return sniff(head, file.read(TAIL_BYTES))

@@ -16,6 +16,9 @@ class DocumentKind(StrEnum):
     TIFF = "tiff"
     WEBP = "webp"
     BMP = "bmp"
+    GIF = "gif"
+    HEIC = "heic"
+    AVIF = "avif"
 
 
 class OcrMode(StrEnum):
@@ -44,7 +47,7 @@ class DocumentInfo:
 
     Attributes:
         kind: Determined from the bytes.
-        page_count: Pages (PDF), frames (TIFF) or 1.
+        page_count: Pages (PDF), or pictures.
         page_sizes: Sizes of the first pages (at most 64), for the memory estimate.
     """
 

@@ -13,12 +13,12 @@ export function uploadPanel(setup) {
   const options = optionFields(setup);
   const rows = h("ul", { class: "sending", "aria-label": "Uploads" });
   const chooser = h("input", { type: "file", multiple: true, class: "unseen", id: "files", tabindex: -1,
-    "aria-label": "Documents", accept: ".pdf,.png,.jpg,.jpeg,.tif,.tiff,.webp,.bmp,application/pdf,image/*",
+    "aria-label": "Documents", accept: ".pdf,.png,.jpg,.jpeg,.tif,.tiff,.webp,.bmp,.gif,.heic,.heif,.avif,application/pdf,image/*",
     onchange: () => { take(chooser.files); chooser.value = ""; } });
   const zone = h("section", { class: "drop", "aria-label": "Send documents" },
     h("div", { class: "drop-face" },
       h("p", { class: "drop-title" }, "Drop documents here"),
-      h("p", { class: "hint" }, `PDF, TIFF, PNG, JPEG, WebP, BMP · up to ${bytes(setup.max_upload_bytes)} each`)),
+      h("p", { class: "hint" }, `PDF, TIFF, PNG, JPEG, HEIC, AVIF, WebP, GIF, BMP · up to ${bytes(setup.max_upload_bytes)} each`)),
     h("button", { class: "primary", onclick: () => chooser.click() }, "Choose files"), chooser,
     options.element, rows);
 
