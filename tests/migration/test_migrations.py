@@ -29,7 +29,7 @@ RESOURCE_COLUMNS = {
     "service_instance_id": None,
     "resource_cleanup_completed": False,
 }
-NEWEST = "0105"
+NEWEST = "0106"
 ADD_TASK = """
 INSERT INTO tasks (task_id, status, document_path, document_name, document_size_bytes, document_sha256, kind,
                    page_count, options, fingerprint, created_at, queue_order, pages_total, pages_done)
@@ -61,7 +61,7 @@ ALL_OPTIONS = TaskOptions(
     webhook_url="https://example.org/",
 )
 NEVER_RELEASED = ("0001", "0002", "0003", "0004", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
-NEWER = ("0106", "9999")
+NEWER = ("0107", "9999")
 
 
 @contextmanager
@@ -184,7 +184,7 @@ def test_images_of_newer_kinds_are_images_to_an_older_schema(empty_database: str
     _populate(empty_database, TaskStatus.QUEUED)
     for kind in DocumentKind:
         assert _is_accepted(empty_database, f"UPDATE tasks SET kind = '{kind}'")  # noqa: S608
-        migrate.downgrade(empty_database, "0104")
+        migrate.downgrade(empty_database, "0105")
         newer = kind in (DocumentKind.GIF, DocumentKind.HEIC, DocumentKind.AVIF)
         assert [row["kind"] for row in _rows(empty_database, "tasks")] == ["png" if newer else kind]
         assert _is_accepted(empty_database, f"UPDATE tasks SET kind = '{kind}'") is not newer  # noqa: S608

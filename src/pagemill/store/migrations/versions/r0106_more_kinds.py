@@ -2,8 +2,8 @@
 
 from pagemill.store.migrations.listed_values import list_values, rename_values
 
-revision = "0105"
-down_revision = "0104"
+revision = "0106"
+down_revision = "0105"
 branch_labels = None
 depends_on = None
 
