@@ -13,11 +13,13 @@ Maker = Callable[[Path, int], Path]
 FORMS = ("GIF", "PNG", "WEBP", "AVIF")
 """Every form of animation that Pagemill reads; PNG's are called APNG."""
 
+_FINE: dict[str, dict[str, int]] = {"WEBP": {"lossless": 1}, "AVIF": {"quality": 95, "speed": 9}}
+
 
 def animate(path: Path, form: str, frames: Sequence[Image.Image]) -> Path:
     """Write an animation of these pictures, without loss but for AVIF."""
-    lossless = {"WEBP": {"lossless": True}, "AVIF": {"quality": 95, "speed": 9}}.get(form, {})
-    frames[0].save(path, form, save_all=True, append_images=frames[1:], duration=100, loop=0, **lossless)
+    fine = _FINE.get(form, {})
+    frames[0].save(path, form, save_all=True, append_images=frames[1:], duration=100, loop=0, **fine)
     return path
 
 
