@@ -4,6 +4,8 @@ import struct
 import zlib
 from pathlib import Path
 
+from PIL import Image
+
 from pagemill.domain.memory import MIB
 
 _TAGS = ((256, 1), (257, 1), (258, 8), (259, 1), (262, 1), (273, 8), (278, 1), (279, 1))
@@ -55,4 +57,10 @@ def make_long_tiff(path: Path, directories: int, *, thumbnails: bool = False) ->
         written += struct.pack("<H", len(tags)) + entries
         written += struct.pack("<I", following if number < directories else 0)
     path.write_bytes(bytes(written))
+    return path
+
+
+def make_bomb_image(path: Path, *, side: int = 11_000) -> Path:
+    """A PNG of one colour that is nearly the largest that is decoded; its file is a three-hundredth of that."""
+    Image.new("RGB", (side, side), "white").save(path, compress_level=1)
     return path

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import logging
 import socket
 import sys
@@ -203,3 +204,29 @@ def test_the_same_is_said_once_a_minute() -> None:
     again = record("a")
     assert said.filter(again)
     assert "5 times more" in again.getMessage()
+
+
+NO_REQUESTS = {
+    "no HTTP": b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\r\n\r\n",
+    "an endless address": b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "an endless header": b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: " + b"a" * 200_000 + b"\r\n\r\n",
+    "two lengths": b"POST /tasks HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    "no host": b"GET / HTTP/1.1\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", NO_REQUESTS)
+def test_what_is_no_request_is_answered_with_a_problem(door: Door, kind: str) -> None:
+    """All of it is sent before the answer is read: the server drops the rest, so that the answer is not lost."""
+    with connection(door, NO_REQUESTS[kind]) as made:
+        head, _, body = all_of(made).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"application/problem+json" in head
+    assert json.loads(body)["code"] == "malformed_request"
+
+
+def test_a_malformed_request_after_a_good_one_gets_no_answer_into_that_ones(door: Door) -> None:
+    with connection(door, REQUEST + b"nonsense\r\n\r\n") as made:
+        answers = all_of(made)
+    assert answers.count(b"HTTP/1.1 ") <= 2
+    assert answers.startswith(b"HTTP/1.1 200") or not answers

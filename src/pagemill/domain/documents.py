@@ -64,6 +64,10 @@ def too_many_pages(found: str, *, most: int) -> DocumentTooLarge:
 
 
 _PART = re.compile(r"(?P<first>-?[0-9]{1,9})(?:\s*-\s*(?P<last>-?[0-9]{1,9})?)?")
+_PART_PATTERN = r" *-?[0-9]{1,9}( *- *(-?[0-9]{1,9})?)? *"
+PAGE_RANGE_PATTERN = f"^( *|{_PART_PATTERN}(,{_PART_PATTERN})*)$"
+"""The form of a page range, for JSON schemas: what else can be wrong with one is that it runs backwards, or that
+the document lacks its pages."""
 _HELP = 'Write ranges such as "1-3,7,-1": the first page is 1, "-1" is the last page, and "5-" runs to the end.'
 
 

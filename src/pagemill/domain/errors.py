@@ -6,6 +6,7 @@ PagemillError
 │   ├── UnknownEngine
 │   ├── EngineUnavailable
 │   ├── IdempotencyKeyReused
+│   ├── WebhookRefused
 │   ├── BatchTooLarge
 │   └── DocumentsRefused
 ├── InvalidSettings
@@ -126,6 +127,12 @@ class IdempotencyKeyReused(InvalidRequest):
     """The caller used the idempotency key before, with another document or other options."""
 
     code = "idempotency_key_reused"
+
+
+class WebhookRefused(InvalidRequest):
+    """The URL of the webhook is well-formed, but this service does not send to it, or sends no webhooks."""
+
+    code = "webhook_refused"
 
 
 class BatchTooLarge(InvalidRequest):

@@ -14,9 +14,7 @@ from pagemill.pool.chunk_memory import DECODING_BYTES, OPENING_BYTES
 from pagemill.pool.messages import Inspect, Inspected
 from pagemill.pool.pool_config import PoolConfig
 from pagemill.pool.service_pool import OCRServicePool
-
-_DOCUMENT_S = (LossCause.CRASH, LossCause.PROTOCOL, LossCause.OVER_RESERVATION, LossCause.KERNEL_OOM)
-"""Deaths of a reader that the document may have caused."""
+from pagemill.pool.suspicion import DOCUMENT_S, is_suspicious
 
 
 class _Callers:
@@ -66,10 +64,8 @@ class PooledInspector:
         request = Inspect(path=path, max_pages=self._config.max_pages)
         try:
             return await self._inspect(request, caller, OPENING_BYTES)
-        except OutOfMemory:
-            pass
-        except WorkerLost as error:
-            if error.details.get("cause") not in _DOCUMENT_S:
+        except (OutOfMemory, WorkerLost) as error:
+            if not is_suspicious(error):
                 raise
         return await self._inspect_again(request, caller)
 
@@ -86,9 +82,9 @@ class PooledInspector:
         except WorkerLost as error:
             cause, peak_bytes = error.details.get("cause"), error.details.get("peak_bytes")
             was_refused_more = isinstance(peak_bytes, int) and peak_bytes > DECODING_BYTES // 2
-            if cause == LossCause.OVER_RESERVATION or (cause in _DOCUMENT_S and was_refused_more):
+            if cause == LossCause.OVER_RESERVATION or (cause in DOCUMENT_S and was_refused_more):
                 raise _too_large() from error
-            if cause not in _DOCUMENT_S or cause == LossCause.KERNEL_OOM:
+            if cause not in DOCUMENT_S or cause == LossCause.KERNEL_OOM:
                 raise
             raise InvalidDocument("The document cannot be opened: it crashes the program that reads it.") from error
 

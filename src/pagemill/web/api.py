@@ -14,6 +14,7 @@ from pagemill.tasks.results.page_views import PageViews
 from pagemill.tasks.results.result_files import ResultFiles
 from pagemill.tasks.task_reader import TaskReader
 from pagemill.version import __version__
+from pagemill.web.allowed import AllowedMethods
 from pagemill.web.batch_endpoints import BatchEndpoints
 from pagemill.web.dashboard_routes import Dashboard
 from pagemill.web.engine_endpoints import EngineEndpoints
@@ -100,6 +101,7 @@ def create_api(
     )
     for router in routers:
         api.include_router(router)
+    install_problem_handlers(api, AllowedMethods(routers))
     guard = Guard(
         api_keys=config.api_keys,
         allowed_hosts=config.allowed_hosts,
@@ -122,5 +124,4 @@ def _bare_api(*, with_keys: bool) -> PagemillApi:
         redirect_slashes=False,
     )
     api.with_keys = with_keys
-    install_problem_handlers(api)
     return api

@@ -12,7 +12,7 @@ from pagemill.domain.task.task import TaskCreateRequest, TaskStatus
 from pagemill.domain.text import without_paths
 from pagemill.tasks.batch_manager import DocumentBatchManager
 from pagemill.web.batch_receiving import receive_batch
-from pagemill.web.event_stream import MEDIA_TYPE, event_stream, last_event_id
+from pagemill.web.event_stream import MEDIA_TYPE, MESSAGE_SCHEMA, event_stream, last_event_id
 from pagemill.web.guards import CALLER
 from pagemill.web.headers import REPLAYED, idempotency_key
 from pagemill.web.openapi import ANYWHERE, CHANGES, UPLOAD, batch_operation, idempotency_parameter, problem_responses
@@ -67,7 +67,7 @@ class BatchEndpoints:
             summary="Stream changes of a batch's tasks",
             response_class=StreamingResponse,
             responses={
-                200: {"description": "Server-sent events.", "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}},
+                200: {"description": "Server-sent events.", "content": {MEDIA_TYPE: {"schema": MESSAGE_SCHEMA}}},
                 204: _OVER,
                 **problem_responses("not_found", "invalid_request"),
             },
@@ -96,6 +96,8 @@ class BatchEndpoints:
 
     async def create(self, request: Request, response: Response) -> BatchWire:
         """Send several documents, each as a part `file` of one form, with options for all of them.
+
+        Options stand in the query or in the form; if one stands in both, that in the form holds.
 
         The service accepts all or none: if it cannot read one, or the queue has no room for all, it stores nothing.
         With an `Idempotency-Key` you can repeat the request for 24 hours without creating a second batch.

@@ -16,12 +16,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, cast
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from pagemill.web.problems import bare_problem
 
 logger = logging.getLogger(__name__)
 
 READ_BYTES = 16 * 1024
 """Bytes taken from a socket at once: chunks of one byte each in it are parsed in about 25 ms."""
+MALFORMED = (
+    "This is no HTTP request, or the lines before its body are longer than 64 KiB. Send options as fields of a form if "
+    "they do not fit into the URL."
+)
 REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -110,6 +117,7 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
         super().__init__(*args, **kwargs)
         self._request_due: asyncio.TimerHandle | None = None
         self._reading_due: asyncio.TimerHandle | None = None
+        self._is_refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Admit it, or refuse it at once."""
@@ -132,11 +140,25 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Handle the bytes; a complete head ends the wait for a request."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._is_refused:
             return
         super().data_received(data)
         if self._has_request:
             self._stop_waiting()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request. The rest of it is not read but dropped: the client would not see our answer.
+
+        In the middle of an answer to another request it is hung up on.
+        """
+        del msg
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.abort()
+            return
+        self._is_refused = True
+        self.transport.write(bare_problem("malformed_request", MALFORMED))
+        self.transport.write_eof()
+        self._wait_for_request()
 
     def on_response_complete(self) -> None:
         """Wait for the next request, unless it is here already."""

@@ -1,9 +1,11 @@
 """Delivers a task's result: chooses its format and headers, and sends it page by page or from a file."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from fastapi import Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from pagemill.domain.task.results import ResultFormat
@@ -12,6 +14,9 @@ from pagemill.tasks.results.result_files import result_tag
 from pagemill.web.negotiation import best_match
 from pagemill.web.problems import FieldProblem, RequestRefused
 
+_SOME = r" *([0-9]{1,18} *- *[0-9]{0,18}|- *[0-9]{1,18}) *"
+_RANGE = re.compile(rf" *bytes *=(?P<spans>{_SOME}(,{_SOME})*)", re.IGNORECASE)
+_SPAN = re.compile(r"([0-9]+) *- *([0-9]*)")
 COMPLETE = "Pagemill-Complete"
 STATUS = "Pagemill-Task-Status"
 RUNS_NOTHING = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -58,6 +63,13 @@ def check_deliverable(task: Task, result: ResultFormat, *, needs_end: bool) -> N
             "ended. Try again then."
         )
         raise RequestRefused("result_not_ready", message, retryable=True, pages_total=task.pages_total)
+
+
+def forget_invalid_range(request: Request) -> None:
+    """Answer a `Range` header that asks for no range of bytes as if it were not there (RFC 9110, 14.2)."""
+    asked = _RANGE.fullmatch(request.headers.get("range", ""))
+    if asked is None or any(last and int(first) > int(last) for first, last in _SPAN.findall(asked["spans"])):
+        request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
 
 
 def result_headers(task: Task, result: ResultFormat, *, keep_furniture: bool = False) -> dict[str, str]:

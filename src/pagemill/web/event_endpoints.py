@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from pagemill.tasks.progress.event_feed import EventFeed
 from pagemill.tasks.task_reader import TaskReader
-from pagemill.web.event_stream import MEDIA_TYPE, event_stream, last_event_id, wants_stream
+from pagemill.web.event_stream import MEDIA_TYPE, MESSAGE_SCHEMA, SEQUENCE, event_stream, last_event_id, wants_stream
 from pagemill.web.openapi import ANYWHERE, problem_responses
 from pagemill.web.paths import TaskId
 from pagemill.wire.task_wire import EventListWire
@@ -15,13 +15,13 @@ from pagemill.wire.task_wire import EventListWire
 After = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="Only items with a higher sequence number.")]
 EventCount = Annotated[int, Query(ge=1, le=1000, description="Maximum number of events in the answer.")]
 
-_STREAM = {MEDIA_TYPE: {"schema": {"type": "string"}}}
+_STREAM = {MEDIA_TYPE: {"schema": MESSAGE_SCHEMA}}
 _OVER = {"description": "The task has ended and the client has seen all its events."}
 _RESUME = {
     "name": "Last-Event-ID",
     "in": "header",
     "required": False,
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": SEQUENCE},
     "description": "The id of the last message you saw; the stream continues after it.",
 }
 

@@ -24,7 +24,19 @@ CHANGED = "task_changed"
 """Name of messages that are not about a single event."""
 KEEP_ALIVE = b": nothing new\n\n"
 
-_SEQUENCE = re.compile(r"[0-9]{1,18}")
+SEQUENCE = "^([0-9]{1,18})?$"
+_SEQUENCE = re.compile(SEQUENCE)
+MESSAGE_SCHEMA = {
+    "type": "object",
+    "description": "One message of the stream; its data is JSON.",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "retry": {"type": "integer"},
+    },
+}
+"""What OpenAPI says of a stream: the form of each message in it."""
 
 
 def wants_stream(request: Request) -> bool:

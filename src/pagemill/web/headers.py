@@ -9,7 +9,8 @@ from pagemill.web.problems import FieldProblem, RequestRefused
 IDEMPOTENCY_KEY = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 
-_GOOD_KEY = re.compile(r"[!-~]{1,255}")
+GOOD_KEY = "^[!-~]{1,255}$"
+_GOOD_KEY = re.compile(GOOD_KEY)
 
 
 def idempotency_key(request: Request) -> str | None:

@@ -7,12 +7,14 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from pagemill.web.options import NAME, option_schemas
+from pagemill.web.headers import GOOD_KEY
+from pagemill.web.option_schemas import option_schemas
+from pagemill.web.options import NAME
 from pagemill.web.problems import MEDIA_TYPE, PROBLEMS, Problem
 from pagemill.web.receiving import FILE_PART, FORM, RAW_TYPES
 
 PROBLEM_REFERENCE = {"$ref": "#/components/schemas/Problem"}
-ANYWHERE = ("internal_error", "unauthorized", "host_not_allowed")
+ANYWHERE = ("internal_error", "unauthorized", "host_not_allowed", "malformed_request")
 """Problems that every endpoint but the probes may answer with."""
 CHANGES = ("cross_site_request",)
 """Problems that every request that changes something may answer with."""
@@ -29,6 +31,7 @@ UPLOAD = (
     "invalid_document",
     "encrypted_document",
     "device_unavailable",
+    "webhook_refused",
     "idempotency_key_reused",
     "duplicate_submission",
     "queue_full",
@@ -63,7 +66,12 @@ def upload_operation() -> dict[str, Any]:
     """The request of `POST /tasks`: options in the query or the form, the document in the form or the body."""
     schemas = option_schemas()
     file = {"type": "string", "format": "binary", "description": "The document."}
-    form = {"type": "object", "required": [FILE_PART], "properties": {FILE_PART: file, **schemas}}
+    form = {
+        "type": "object",
+        "required": [FILE_PART],
+        "properties": {FILE_PART: file, **schemas},
+        "additionalProperties": False,
+    }
     raw = {"schema": {"type": "string", "format": "binary"}}
     return {
         "parameters": [
@@ -80,7 +88,12 @@ def batch_operation() -> dict[str, Any]:
     """The request of `POST /batches`: options in the query or the form, the documents in the form."""
     schemas = {name: schema for name, schema in option_schemas().items() if name != NAME}
     files = {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
-    form = {"type": "object", "required": [FILE_PART], "properties": {FILE_PART: files, **schemas}}
+    form = {
+        "type": "object",
+        "required": [FILE_PART],
+        "properties": {FILE_PART: files, **schemas},
+        "additionalProperties": False,
+    }
     return {
         "parameters": [
             {"name": name, "in": "query", "required": False, "schema": schema} for name, schema in schemas.items()
@@ -107,7 +120,7 @@ def idempotency_parameter() -> dict[str, Any]:
         "name": "Idempotency-Key",
         "in": "header",
         "required": False,
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", "pattern": GOOD_KEY},
         "description": "The same document, options and key create one task, however often you send them "
         "within 24 hours; the answer to a repetition has the header Idempotency-Replayed.",
     }
@@ -124,6 +137,17 @@ def range_parameters() -> list[dict[str, Any]]:
         {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
         for name, text in told.items()
     ]
+
+
+def format_parameter(names: Iterable[str]) -> dict[str, Any]:
+    """The query parameter that chooses the format of a result."""
+    return {
+        "name": "format",
+        "in": "query",
+        "required": False,
+        "schema": {"type": "string", "enum": [*names]},
+        "description": "Name of a format; overrides the Accept header.",
+    }
 
 
 def result_response(media_types: Iterable[str]) -> dict[str, Any]:

@@ -3,12 +3,11 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 
 from pydantic import ValidationError
 
 from pagemill.domain.errors import InvalidRequest
-from pagemill.domain.task.task import CacheUse, TaskOptions
+from pagemill.domain.task.task import TaskOptions
 from pagemill.domain.task.webhooks import check_url
 from pagemill.domain.work.recognition import RecognitionOptions
 from pagemill.web.problems import (
@@ -30,28 +29,6 @@ _RECOGNITION = frozenset(RecognitionOptions.model_fields)
 _TASK = frozenset(TaskOptions.model_fields) - {"recognition"}
 FIELD_NAMES = _RECOGNITION | _TASK | {NAME}
 """Every field of a request, without the document itself."""
-
-_DESCRIPTIONS: Mapping[str, str] = {
-    NAME: "Name of the document. Default: the name of the file.",
-    "pages": 'Page range such as "1-3,7,-1", 1-based; -1 is the last page. Default: all pages.',
-    "ocr": "auto: recognise the pages without usable text; force: recognise all pages; never: use text layers only.",
-    "engine": "Recognition engine.",
-    "profile": "The engine's trade-off between accuracy and speed.",
-    "languages": "ISO 639 codes, separated by commas. Default: the engine's default models.",
-    "dpi": "Resolution at which PDF pages are rendered.",
-    "rotation": "Degrees by which to turn every page clockwise. Default: Pagemill finds which way is up on each page.",
-    "allow_lower_resolution": "true: if memory runs out, read the page at half the resolution.",
-    "structure": "true: also find layout and tables: titles, figures, headers, footers, rows, columns and spans.",
-    "device": '"cpu" or "cuda:N". Default: the least loaded device that fits.',
-    "priority": "Higher priorities go first.",
-    "start": "false: store the task and wait for POST /tasks/{task_id}/start.",
-    "deadline_seconds": "The task expires this long after it was queued unless it has ended. Finished pages are kept.",
-    "time_to_live_seconds": "The task and its results are deleted this long after it ended.",
-    "cache": "use: reuse pages read before from the same content with the same options, and share these; "
-    "refresh: read all pages and share them; off: read all pages.",
-    "webhook_url": "URL to notify when the task ends, signed as Standard Webhooks define.",
-    "labels": 'JSON object of strings such as {"customer": "17"}.',
-}
 
 
 def refuse_unknown(names: Iterable[str]) -> None:
@@ -126,16 +103,22 @@ def _check_labels(labels: Mapping[str, str]) -> None:
             raise _refuse_field("labels", message)
 
 
+LABEL = f"^[^:\\x00]{{1,{LONGEST_LABEL_NAME}}}:[^\\x00]{{0,{LONGEST_LABEL_VALUE}}}$"
+"""How a query names a label."""
+_LABEL = re.compile(LABEL)
+
+
 def label_filter(labels: Sequence[str]) -> dict[str, str]:
     """Labels as a query names them, `name:value`.
 
     Raises:
         RequestRefused: `invalid_request`.
     """
-    pairs = [label.partition(":") for label in labels]
-    if not all(name and colon for name, colon, _ in pairs):
-        raise _refuse_field("query.label", "write it as name:value")
     _refuse_unstorable({"query.label": "".join(labels)})
+    if not all(map(_LABEL.fullmatch, labels)):
+        message = f"write it as name:value, with 1 to {LONGEST_LABEL_NAME} and at most {LONGEST_LABEL_VALUE} characters"
+        raise _refuse_field("query.label", message)
+    pairs = [label.partition(":") for label in labels]
     return {name: value for name, _, value in pairs}
 
 
@@ -148,17 +131,3 @@ def _refuse_unstorable(fields: Mapping[str, str]) -> None:
 
 def _refuse_field(field: str, message: str) -> RequestRefused:
     return RequestRefused.for_fields([FieldProblem(field=field, message=message)])
-
-
-@cache
-def option_schemas() -> Mapping[str, Mapping[str, object]]:
-    """JSON schema of every field, for the OpenAPI document."""
-    properties = {
-        **TaskOptions.model_json_schema()["properties"],
-        **RecognitionOptions.model_json_schema()["properties"],
-        **{name: {"type": "string"} for name in (NAME, "languages")},
-        "ocr": {"type": "string", "enum": ["auto", "force", "never"], "default": "auto"},
-        "cache": {"type": "string", "enum": [*CacheUse], "default": CacheUse.OFF},
-        "labels": {"type": "string", "contentMediaType": "application/json"},
-    }
-    return {name: {**properties[name], "description": _DESCRIPTIONS.get(name, "")} for name in sorted(FIELD_NAMES)}

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from pagemill.domain.errors import PagemillError
 from pagemill.domain.text import without_paths
+from pagemill.web.allowed import AllowedMethods
 
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "pagemill.request_id"
@@ -51,12 +52,14 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "memory_limit_exceeded": (HTTPStatus.SERVICE_UNAVAILABLE, "The work used more memory than was reserved for it"),
     "never_fits": (HTTPStatus.INSUFFICIENT_STORAGE, "The work needs more memory than the service has"),
     "pool_exhausted": (HTTPStatus.SERVICE_UNAVAILABLE, "No worker became free in time"),
+    "webhook_refused": (HTTPStatus.UNPROCESSABLE_ENTITY, "The service does not send to this webhook"),
     "device_unavailable": (HTTPStatus.UNPROCESSABLE_ENTITY, "The service has no such device"),
     "worker_lost": (HTTPStatus.SERVICE_UNAVAILABLE, "A worker process died"),
     "timed_out": (HTTPStatus.GATEWAY_TIMEOUT, "The work took too long"),
     "database_unavailable": (HTTPStatus.SERVICE_UNAVAILABLE, "The database is unavailable"),
     "internal_error": (HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side"),
     # what the web refuses before a task exists, by `RequestRefused.code`
+    "malformed_request": (HTTPStatus.BAD_REQUEST, "The request is malformed"),
     "malformed_body": (HTTPStatus.BAD_REQUEST, "The request body is malformed"),
     "unauthorized": (HTTPStatus.UNAUTHORIZED, "This request needs a valid API key"),
     "cross_site_request": (HTTPStatus.FORBIDDEN, "The service refuses requests from other web sites"),
@@ -170,27 +173,54 @@ def problem_response(request: Request, error: PagemillError | RequestRefused) ->
     return Response(problem.model_dump_json(), status_code=status, headers=headers, media_type=MEDIA_TYPE)
 
 
+def bare_problem(code: str, message: str) -> bytes:
+    """All bytes of an HTTP response to what is no request; the connection ends with it."""
+    status, title = PROBLEMS[code]
+    problem = Problem(
+        type=problem_type(code),
+        title=title,
+        status=status,
+        detail=message,
+        instance="",
+        code=code,
+        retryable=False,
+        request_id="",
+    )
+    body = problem.model_dump_json().encode()
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        f"Content-Type: {MEDIA_TYPE}",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    )
+    return "\r\n".join((*head, "", "")).encode() + body
+
+
 def request_id(request: Request) -> str:
     """The id of this request in the log; `RequestFrame` sets it."""
     return str(request.scope.get(REQUEST_ID, ""))
 
 
-def install_problem_handlers(api: FastAPI) -> None:
+def install_problem_handlers(api: FastAPI, allowed: AllowedMethods) -> None:
     """Answer every error, our own and the framework's, in one form."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return problem_response(request, _refusal_of(request, error, allowed))
+
     for kind in (PagemillError, RequestRefused, RequestValidationError, HTTPException):
-        api.add_exception_handler(kind, _answer)
+        api.add_exception_handler(kind, answer)
 
 
-async def _answer(request: Request, error: Exception) -> Response:
+def _refusal_of(request: Request, error: Exception, allowed: AllowedMethods) -> PagemillError | RequestRefused:
     match error:
         case PagemillError() | RequestRefused():
-            return problem_response(request, error)
+            return error
         case RequestValidationError():
-            return problem_response(request, RequestRefused.for_fields(field_problems(error.errors())))
+            return RequestRefused.for_fields(field_problems(error.errors()))
         case HTTPException() if isinstance(error.__cause__, RequestRefused):  # while the framework read the body
-            return problem_response(request, error.__cause__)
+            return error.__cause__
         case HTTPException():
-            return problem_response(request, _framework_refusal(request, error))
+            return _framework_refusal(request, error, allowed)
         case _:
             raise error
 
@@ -209,14 +239,16 @@ def _location(loc: object) -> tuple[object, ...]:
     return loc if isinstance(loc, tuple) else (loc,)
 
 
-def _framework_refusal(request: Request, error: HTTPException) -> RequestRefused:
+def _framework_refusal(request: Request, error: HTTPException, allowed: AllowedMethods) -> RequestRefused:
     path = request.url.path
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             return RequestRefused("not_found", f"The service has nothing at {path}; /openapi.json lists all its paths.")
         case HTTPStatus.METHOD_NOT_ALLOWED:
             message = f"{path} does not allow {request.method}; use a method from the Allow header."
-            return RequestRefused("method_not_allowed", message, headers=error.headers)
+            methods = allowed.of(request.scope["path"].removeprefix(request.scope.get("root_path", "")))
+            headers = {"Allow": ", ".join(sorted(methods))} if methods else error.headers
+            return RequestRefused("method_not_allowed", message, headers=headers)
         case HTTPStatus.BAD_REQUEST if isinstance(error.__cause__, RecursionError | ValueError):
             problem = FieldProblem(field="body", message="it cannot be read as JSON: too deep, or no UTF-8")
             return RequestRefused.for_fields([problem])

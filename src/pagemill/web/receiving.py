@@ -1,11 +1,12 @@
 """The body of `POST /tasks`: a multipart form with the document in it, or the document itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from fastapi import Request
 
+from pagemill.domain.documents import DocumentKind
 from pagemill.domain.task.task import TaskCreateRequest
 from pagemill.web.guards import CALLER
 from pagemill.web.headers import idempotency_key
@@ -17,7 +18,19 @@ from pagemill.web.uploads import UNNAMED, IncomingFile, UploadStore, too_large
 
 FILE_PART = "file"
 FORM = "multipart/form-data"
-RAW_TYPES = ("application/pdf", "application/octet-stream", "image/*")
+MEDIA_TYPES: Mapping[DocumentKind, str] = {
+    DocumentKind.PDF: "application/pdf",
+    DocumentKind.PNG: "image/png",
+    DocumentKind.JPEG: "image/jpeg",
+    DocumentKind.TIFF: "image/tiff",
+    DocumentKind.WEBP: "image/webp",
+    DocumentKind.BMP: "image/bmp",
+    DocumentKind.GIF: "image/gif",
+    DocumentKind.HEIC: "image/heic",
+    DocumentKind.AVIF: "image/avif",
+}
+"""Of every kind of document that can be sent as the body itself; its bytes tell its kind, whatever is said here."""
+RAW_TYPES = (*MEDIA_TYPES.values(), "application/octet-stream")
 MAX_FIELD_BYTES = 64 * 1024
 MAX_FORM_OVERHEAD_BYTES = 1024 * 1024
 """Of a form, beside its documents: fields, headers of parts, and what stands before the first part and after the
@@ -96,11 +109,12 @@ class _OnlyDocument:
 
 
 class FormReceiver:
-    """Takes a form apart: the documents to where they go, every other part to `fields`."""
+    """Takes a form apart: documents to where they go, other parts to `fields`, where they replace the query's."""
 
     def __init__(self, documents: DocumentSink, fields: dict[str, str], *, max_parts: int = MAX_PARTS) -> None:
         self._documents = documents
         self._fields = fields
+        self._named: set[str] = set()
         self._max_parts = max_parts
         self._part = ""
         self._text = bytearray()
@@ -152,8 +166,9 @@ class FormReceiver:
             self._documents.begin(part.filename or UNNAMED)
             return
         refuse_unknown([part.name])
-        if part.name in self._fields:
+        if part.name in self._named:
             raise refused_field(part.name, "given twice; send it once")
+        self._named.add(part.name)
 
     def _decode_text(self) -> str:
         text, self._text = self._text, bytearray()

@@ -9,11 +9,17 @@ from pagemill.domain.task.results import ResultWriter, result_formats
 from pagemill.tasks.results.result_files import ResultFiles
 from pagemill.tasks.task_reader import TaskReader
 from pagemill.web.dashboard_routes import not_modified
-from pagemill.web.delivering import check_deliverable, choose_format, from_file, result_headers, stream_result
-from pagemill.web.openapi import ANYWHERE, problem_responses, range_parameters, result_response
+from pagemill.web.delivering import (
+    check_deliverable,
+    choose_format,
+    forget_invalid_range,
+    from_file,
+    result_headers,
+    stream_result,
+)
+from pagemill.web.openapi import ANYWHERE, format_parameter, problem_responses, range_parameters, result_response
 from pagemill.web.paths import TaskId
 
-Format = Annotated[str | None, Query(description="Name of a format; overrides the Accept header.")]
 KeepFurniture = Annotated[
     bool, Query(description="Keep headers, footers and page numbers, which text and Markdown leave out.")
 ]
@@ -52,7 +58,7 @@ class ResultEndpoints:
             self.result,
             response_model=None,
             summary="Get the result",
-            openapi_extra={"parameters": range_parameters()},
+            openapi_extra={"parameters": [format_parameter(self._formats), *range_parameters()]},
             responses={
                 200: result_response(each.media_type for each in self._formats.values()),
                 206: {"description": "The requested parts (`Range`) of the result of a finished task."},
@@ -63,13 +69,7 @@ class ResultEndpoints:
         )
         return router
 
-    async def result(
-        self,
-        task_id: TaskId,
-        request: Request,
-        format: Format = None,  # noqa: A002 - its name on the wire
-        keep_furniture: KeepFurniture = False,
-    ) -> Response:
+    async def result(self, task_id: TaskId, request: Request, keep_furniture: KeepFurniture = False) -> Response:
         """The finished pages, even while the task runs; `Pagemill-Complete` says whether these are all.
 
         Headers, footers and page numbers (blocks of these kinds in JSON) are not in text and Markdown, unless you set
@@ -78,7 +78,8 @@ class ResultEndpoints:
         The service makes a searchable PDF and an archive of all other formats (zip) after the task has ended. From then
         on, results have an `ETag`, and you can request parts with `Range`.
         """
-        wanted = choose_format(self._formats, format, request.headers.get("accept", ""))
+        forget_invalid_range(request)
+        wanted = choose_format(self._formats, request.query_params.get("format"), request.headers.get("accept", ""))
         writer = self._writers.get(wanted.name)
         task = await self._reads.get_task(task_id)
         check_deliverable(task, wanted, needs_end=writer is None)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import WithJsonSchema
 
 from pagemill.domain.errors import Conflict, DatabaseUnavailable
 from pagemill.domain.task.task import Task, TaskPage, TaskStartRequest, TaskStatus
@@ -21,7 +22,7 @@ from pagemill.web.openapi import (
     upload_operation,
     wait_parameter,
 )
-from pagemill.web.options import label_filter
+from pagemill.web.options import LABEL, label_filter
 from pagemill.web.paging import link_next
 from pagemill.web.paths import TaskId, root_of
 from pagemill.web.receiving import receive_task
@@ -46,7 +47,8 @@ Cursor = Annotated[
     ),
 ]
 Labels = Annotated[
-    Sequence[str], Query(description="Only tasks with this label, as name:value. Repeat to require several labels.")
+    Sequence[Annotated[str, WithJsonSchema({"type": "string", "pattern": LABEL})]],
+    Query(description="Only tasks with this label, as name:value. Repeat to require several labels."),
 ]
 PageSize = Annotated[int, Query(ge=1, le=200, description="Maximum number of tasks in the answer.")]
 After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only items with a higher sequence number.")]
@@ -180,6 +182,8 @@ class TaskEndpoints:
 
     async def create(self, request: Request, response: Response) -> TaskWire:
         """Send a document: as the part `file` of a form, or as the body itself. It is queued unless `start=false`.
+
+        Options stand in the query or in the form; if one stands in both, that in the form holds.
 
         With an `Idempotency-Key` you can repeat the request for 24 hours without creating a second task.
         """

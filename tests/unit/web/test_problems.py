@@ -136,3 +136,26 @@ async def test_every_kind_of_problem_can_be_looked_up(client: httpx.AsyncClient)
         kind = (await client.get(f"/problems/{code.replace('_', '-')}")).json()
         assert (kind["code"], kind["status"], kind["title"]) == (code, status, title)
     check_problem(await client.get("/problems/bad-weather"), "not_found")
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/", "GET"),
+        ("/livez", "GET"),
+        ("/tasks", "GET, POST"),
+        ("/tasks/metrics", "GET"),
+        ("/tasks/one", "DELETE, GET"),
+        ("/tasks/one/start", "POST"),
+        ("/batches", "GET, POST"),
+        ("/batches/one", "DELETE, GET"),
+        ("/batches/one/cancel", "POST"),
+    ],
+)
+@pytest.mark.parametrize("root", ["", "/ocr"])
+async def test_all_methods_of_a_path_are_named(api: FastAPI, path: str, allowed: str, root: str) -> None:
+    transport = httpx.ASGITransport(api, root_path=root)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        response = await client.request("PATCH", root + path)
+    check_problem(response, "method_not_allowed")
+    assert response.headers["allow"] == allowed

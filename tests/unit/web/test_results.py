@@ -72,6 +72,18 @@ async def test_parts_are_sent_of_every_form(client: httpx.AsyncClient, tasks: We
     assert beyond.status_code == 416
 
 
+@pytest.mark.parametrize("name", ["text", "pdf", "zip"])
+@pytest.mark.parametrize(
+    "asked", ["", "x", "bytes", "bytes=", "bytes=-", "bytes=5-2", "bytes=a-b", "bytes=1-2,x", "lines=1-2"]
+)
+async def test_a_range_that_is_none_is_as_if_it_were_not_asked_for(
+    client: httpx.AsyncClient, tasks: WebTasks, name: str, asked: str
+) -> None:
+    path = await finished(client, tasks)
+    response = await client.get(path, params={"format": name}, headers={"range": asked})
+    assert response.status_code == 200
+
+
 @pytest.mark.parametrize(
     ("name", "media_type", "head"), [("pdf", "application/pdf", b"%PDF of 3"), ("zip", "application/zip", b"PK")]
 )

@@ -170,6 +170,16 @@ async def test_a_field_that_cannot_be_used_is_refused_by_name(
     assert left(uploads) == []
 
 
+@pytest.mark.parametrize("path", ["/tasks", "/batches"])
+async def test_an_option_in_the_form_replaces_that_in_the_query(
+    client: httpx.AsyncClient, tasks: WebTasks, path: str
+) -> None:
+    url = f"{path}?dpi=72&priority=3"
+    assert (await client.post(url, files={"file": PDF}, data={"dpi": "96"})).status_code == 202
+    (task,) = await tasks.sent()
+    assert (task.options.recognition.dpi, task.options.priority) == (96, 3)
+
+
 async def test_all_bad_options_are_named_at_once(client: httpx.AsyncClient) -> None:
     response = await client.post("/tasks", files={"file": PDF}, data={"dpi": "x", "priority": "y"})
     assert {error["field"] for error in response.json()["errors"]} == {"dpi", "priority"}

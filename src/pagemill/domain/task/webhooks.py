@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from pagemill.domain.errors import InvalidRequest, InvalidSettings
+from pagemill.domain.errors import InvalidRequest, InvalidSettings, WebhookRefused
 from pagemill.domain.outgoing import OutgoingRules, looks_like_a_number
 from pagemill.domain.text import make_storable
 
@@ -117,16 +117,17 @@ def check_webhook(url: str, *, sends: bool, outgoing: OutgoingRules) -> None:
         outgoing: Addresses it may send to.
 
     Raises:
-        InvalidRequest: It can never deliver it; the message says what to do.
+        WebhookRefused: It can never deliver it; the message says what to do.
+        InvalidRequest: It is not the URL of a webhook.
     """
     if not sends:
-        raise InvalidRequest(
+        raise WebhookRefused(
             "This service sends no webhooks. Leave out webhook_url, or ask the operator to set webhooks.secret."
         )
     check_url(url)
     host = urlsplit(url).hostname or ""
     if not outgoing.permits_host(host):
-        raise InvalidRequest(f"The service does not send to {host}. {OPERATOR_CAN_ALLOW}")
+        raise WebhookRefused(f"The service does not send to {host}. {OPERATOR_CAN_ALLOW}")
 
 
 def check_url(url: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
-from pagemill.domain.errors import EngineUnavailable, InvalidRequest, UnknownEngine
+from pagemill.domain.errors import EngineUnavailable, UnknownEngine
 from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec, find_profile
 from pagemill.domain.work.recognition import RecognitionOptions, Stage
 
@@ -56,14 +56,14 @@ def check_structure(spec: EngineSpec, options: RecognitionOptions, *, missing: s
         missing: Why the models are missing here, in one sentence; None if they are installed.
 
     Raises:
-        InvalidRequest: The message says what to do instead.
+        EngineUnavailable: The message says what to do instead.
     """
     if not options.structure or spec.finds_structure:
         return
     if missing is not None:
-        raise InvalidRequest(missing)
+        raise EngineUnavailable(missing)
     if spec.interpreter is not None:
-        raise InvalidRequest(
+        raise EngineUnavailable(
             f"The engine {spec.name} runs in an environment of its own, which lacks the structure models. Use "
             "another engine, or leave structure out."
         )
