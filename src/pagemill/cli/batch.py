@@ -1,7 +1,7 @@
-"""`pagemill batch`: a folder of documents, read by the server; the same command again goes on where it stopped.
+"""`pagemill batch`: reads a folder of documents on the server; run it again to continue where it stopped.
 
-What was sent is known by labels on the tasks: `batch` names the run, `batch_item` the file, its content and the
-options. So nothing is kept on this side, and a document is neither sent nor read twice while the server remembers it.
+Labels on the tasks identify what was sent: `batch` names the run, `batch_item` the file, its content and the options.
+So the command keeps nothing, and sends no document twice while the server remembers it.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ BATCH, ITEM = "batch", "batch_item"
 
 @dataclass(frozen=True)
 class BatchRequest:
-    """What `pagemill batch` was asked for.
+    """The request of `pagemill batch`.
 
     Attributes:
-        folder: Where the documents are, folders within it too.
-        name: Of the batch; the label by which its tasks are found.
-        options: How documents are to be read.
+        folder: The folder of documents, with its subfolders.
+        name: The name of the batch, a label of its tasks.
+        options: The options for every document.
         form: How the results are written.
         output: Folder that receives them, in the shape of `folder`; None leaves them on the server.
         at_once: Documents to process at the same time.
@@ -61,7 +61,7 @@ def default_name(folder: Path) -> str:
 
 
 def documents_in(folder: Path, *, but: Path | None) -> list[Path]:
-    """Every document below the folder, by name; hidden ones and those in the folder of results are left out."""
+    """Every document below the folder, by name, without hidden ones and those in the folder of results."""
     return sorted(path for path in _walk(folder) if but is None or but.resolve() not in path.resolve().parents)
 
 
@@ -73,7 +73,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def item_key(file: Path, name: str, options: SubmitOptions) -> str:
-    """What a document of a batch is known by: its place, its content and how it is to be read."""
+    """The identity of a document in a batch: its place, its content and its options."""
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     asked = json.dumps([name, digest, dict(options)], sort_keys=True, default=str)
@@ -81,7 +81,7 @@ def item_key(file: Path, name: str, options: SubmitOptions) -> str:
 
 
 async def run_batch(client: AsyncClient, request: BatchRequest) -> ExitCode:
-    """Read all; what was read before is only fetched, and what was fetched before is left alone."""
+    """Read all documents. Fetch what was read before without reading it again; skip what was fetched before."""
     files = await asyncio.to_thread(documents_in, request.folder, but=request.output)
     if not files:
         complain(f"no documents found in {request.folder} ({', '.join(sorted(SUFFIXES))}).")
@@ -157,7 +157,7 @@ class _Run:
         return report(name, task)
 
     async def _task(self, file: Path, name: str) -> TaskWire:
-        """The task of this document, made now or in an earlier run."""
+        """The task of this document, from this run or an earlier one."""
         key = await asyncio.to_thread(item_key, file, name, self._request.options)
         known = self._known.get(key)
         if known is None:

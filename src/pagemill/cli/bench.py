@@ -1,4 +1,4 @@
-"""`pagemill bench`: how fast this machine reads, and what memory it takes for it, measured on pages made here."""
+"""`pagemill bench`: measures how fast this machine reads generated pages, and how much memory that takes."""
 
 import json
 import time
@@ -18,7 +18,7 @@ CAUTION = "Measured on clean, generated print; scans differ. Other work on this 
 
 @dataclass(frozen=True)
 class Measured:
-    """What came out.
+    """The measurements.
 
     Attributes:
         first_page_s: From nothing running to the first page: starting a worker, loading models, reading.
@@ -43,7 +43,7 @@ class Measured:
 def measure(
     settings: Settings, *, pages: int, engine: str, profile: str, now: Callable[[], float] = time.perf_counter
 ) -> Measured:
-    """Read so many pages, two or more, by the usual way and with a fresh start.
+    """Read this many pages (at least two) in the usual way, with a fresh start.
 
     Raises:
         PagemillError: They could not all be read.
@@ -76,7 +76,7 @@ def _check(pages: Pages) -> None:
 
 
 def words_found(pages: Sequence[Page]) -> float:
-    """Share of the words on these pages that were read as they stand there, 0 … 1."""
+    """The share of the words on these pages that the engine read correctly, 0 … 1."""
     found = total = 0
     for page in pages:
         expected = Counter(word for line in page_words(page.number) for word in line)
@@ -86,7 +86,7 @@ def words_found(pages: Sequence[Page]) -> float:
 
 
 def render_table(measured: Measured, *, as_json: bool) -> str:
-    """For people or for programs."""
+    """The measurements as text."""
     if as_json:
         return json.dumps(asdict(measured))
     return (

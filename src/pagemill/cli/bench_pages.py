@@ -1,4 +1,4 @@
-"""Pages to measure this machine with: a PDF of plain print, made here from a list of words, the same every time."""
+"""Pages for measuring: a PDF of plain print, generated from a list of words, always the same."""
 
 import random
 import zlib
@@ -30,13 +30,13 @@ winter witness wooden worker writing yearly
 
 
 def page_words(number: int) -> list[list[str]]:
-    """What stands on a page, line by line; 1-based."""
+    """The words on a page, line by line; pages count from 1."""
     chosen = random.Random(SEED + number)  # noqa: S311 - the same pages every time, no secrets
     return [chosen.choices(VOCABULARY, k=WORDS) for _ in range(LINES)]
 
 
 def make_pdf(pages: int) -> bytes:
-    """A PDF of so many pages, in Helvetica, which every reader has."""
+    """A PDF with this many pages, in Helvetica, which every PDF reader has."""
     kids = " ".join(f"{4 + 2 * index} 0 R" for index in range(pages))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",

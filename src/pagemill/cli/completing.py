@@ -1,4 +1,4 @@
-"""What a shell may complete."""
+"""What a shell can complete."""
 
 from collections.abc import Iterator
 

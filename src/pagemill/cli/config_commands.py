@@ -1,4 +1,4 @@
-"""`pagemill config`: what is set, whether it can be used, and what there is to set."""
+"""`pagemill config`: shows the settings in force, checks them, and lists all settings."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`pagemill db`: brings the database to a schema, and says at which it is. A server does the upgrade by itself."""
+"""`pagemill db`: upgrades, downgrades and checks the database. A server upgrades it by itself."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Where results of the server go: to stdout, or to files that appear when they are complete."""
+"""Delivers results of the server to stdout, or to files that appear when they are complete."""
 
 import asyncio
 import shutil
@@ -54,6 +54,6 @@ def _to_stdout(whole: BinaryIO) -> None:
 
 
 async def extension_of(client: AsyncClient, form: str) -> str:
-    """That of files in a format, as the server has it; a format it does not know is left for it to refuse."""
+    """The extension of files in a format, according to the server; the server refuses unknown formats later."""
     known: Mapping[str, str] = {each.name: each.extension for each in (await client.setup()).formats}
     return known.get(form, f".{form}")

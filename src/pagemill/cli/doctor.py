@@ -1,4 +1,4 @@
-"""`pagemill doctor`: what was found on this machine, and what follows from it for memory."""
+"""`pagemill doctor`: what this machine offers, and how many services fit into its memory."""
 
 import json
 import sys
@@ -59,7 +59,7 @@ class Device:
 
 @dataclass(frozen=True)
 class EngineState:
-    """An engine, and why it cannot be used here, if so."""
+    """An engine and, if it is unavailable, the reason."""
 
     engine: str
     usable: bool
@@ -94,7 +94,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Report:
-    """All that was found."""
+    """Everything that `doctor` found."""
 
     pagemill: str
     python: str
@@ -113,7 +113,7 @@ def examine(settings: Settings, *, as_json: bool) -> str:
 
 
 def mend(settings: Settings) -> str:
-    """Make the data folder private; returns what was done, as a sentence."""
+    """Make the data folder private, and return a sentence about what was done."""
     folder = settings.data_dir.resolve()
     changed = make_private(folder) if folder.is_dir() else 0
     return f"{folder}: took the permissions of other users from {changed} files and folders."

@@ -1,4 +1,4 @@
-"""`pagemill engines`: which engines there are, why one cannot be used, what they take; and installing one."""
+"""`pagemill engines`: lists the engines, why an engine is unavailable, and its memory; installs engines."""
 
 import json
 from collections.abc import Iterator

@@ -53,17 +53,17 @@ _BY_ERROR: tuple[tuple[type[PagemillError], ExitCode], ...] = (
 
 
 def exit_code_of(error: PagemillError) -> ExitCode:
-    """What a command that fails by this error ends with."""
+    """The exit code of a command that fails with this error."""
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), ExitCode.FAULT)
 
 
 def complain(message: str) -> None:
-    """Say one sentence on stderr."""
+    """Write one sentence to stderr."""
     print(f"pagemill: {message}", file=sys.stderr)  # noqa: T201 - this is the command line
 
 
 def run_command(work: Coroutine[None, None, ExitCode]) -> NoReturn:
-    """Run a command to its end and leave with its exit code; errors become one sentence."""
+    """Run a command to its end, and exit with its code; errors become one sentence."""
     try:
         code = asyncio.run(_until_signal(work))
         sys.stdout.flush()
@@ -80,7 +80,7 @@ def run_command(work: Coroutine[None, None, ExitCode]) -> NoReturn:
 
 
 def _discard_output() -> None:
-    """Whoever read our output has had enough; what is left of it must not fail again when the interpreter ends."""
+    """The program that read our output has gone; drop the rest, so that the interpreter does not fail at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

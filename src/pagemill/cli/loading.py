@@ -1,4 +1,4 @@
-"""How every command comes by its settings."""
+"""Loads the settings for every command."""
 
 import signal
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print it for programs.
 
 
 def settings_or_exit(config: Path | None, overrides: Mapping[str, object] | None = None) -> "Settings":
-    """The settings; where they cannot be used, the command ends and says why."""
+    """The settings; if they are invalid, the command explains why and ends."""
     from pagemill.settings_loading import load_settings
 
     with explain_errors():

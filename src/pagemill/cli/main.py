@@ -1,4 +1,4 @@
-"""The commands and their options. What a command needs is imported when it runs, so that `--help` comes at once."""
+"""The commands and their options. Each command imports what it needs when it runs, so that `--help` is fast."""
 
 from pathlib import Path
 from typing import Annotated

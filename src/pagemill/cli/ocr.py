@@ -1,4 +1,4 @@
-"""`pagemill ocr`: read files here and now, without a server."""
+"""`pagemill ocr`: reads files on this machine, without a server."""
 
 import asyncio
 import shutil
@@ -30,7 +30,7 @@ SUBMITTED_AHEAD = 8
 
 @dataclass(frozen=True)
 class OcrRequest:
-    """What `pagemill ocr` was asked for.
+    """The request of `pagemill ocr`.
 
     Attributes:
         files: Documents to read.
@@ -48,7 +48,7 @@ class OcrRequest:
 
 
 async def recognise_files(request: OcrRequest, settings: Settings) -> ExitCode:
-    """Read every file as the service would, on a temporary data folder; deliver each as soon as it is read.
+    """Read every file as the service would, on a temporary data folder; deliver each when it is read.
 
     Raises:
         InvalidRequest: There is no such format, or the results cannot go where they are to go.
@@ -153,7 +153,7 @@ def _code(task: Task) -> ExitCode:
 
 @contextmanager
 def _destination(target: Path | None) -> Iterator[IO[bytes]]:
-    """Where a result goes; a file appears under its name only when it is complete.
+    """The place for a result; a file gets its name only when it is complete.
 
     Raises:
         InvalidRequest: The file cannot be written.

@@ -1,4 +1,4 @@
-"""The options about how a document is read, declared once for every command that sends one."""
+"""The options for reading a document, declared once for all commands that send documents."""
 
 import inspect
 from collections.abc import Callable
@@ -65,7 +65,7 @@ def _declare_options(
 
 
 def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that takes these options beside its own; what was asked for is its first argument."""
+    """A command with these options beside its own; it gets their values as its first argument."""
     own = list(inspect.signature(command).parameters.values())[1:]
     declared = list(inspect.signature(_declare_options).parameters.values())
     asked: Callable[..., SubmitOptions] = _declare_options
@@ -83,7 +83,7 @@ def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def labels_of(given: list[str] | None) -> dict[str, str]:
-    """NAME=VALUE as a mapping; a command whose labels are not written so ends."""
+    """Labels written as NAME=VALUE, as a mapping; a wrong label ends the command."""
     pairs = [label.partition("=") for label in given or ()]
     if not all(name and equals for name, equals, _ in pairs):
         complain("Write a label as NAME=VALUE, such as --label customer=17.")

@@ -1,4 +1,4 @@
-"""How a command reaches the server, and how what goes wrong on the way ends it."""
+"""Connects commands to the server, and turns failures on the way into exit codes."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pagemill.client.errors import ClientError
 
 FIRST_S = 2.0
-"""A server that was there is waited for; one that was not there to begin with is said to be missing soon."""
+"""Wait for a server that answered before; report a server that never answered after this time."""
 
 ServerOption = Annotated[
     str | None,
@@ -58,7 +58,7 @@ def run_with_client(
 
 
 def explain_refusal(error: "ClientError") -> str:
-    """The one sentence about it; the request's id goes with what only the server's log explains."""
+    """One sentence about the error, with the request's id if only the server's log explains it."""
     from pagemill.client.errors import AccessDenied, ServiceFault
 
     if isinstance(error, AccessDenied) and error.status == 401:
@@ -69,7 +69,7 @@ def explain_refusal(error: "ClientError") -> str:
 
 
 def exit_code_of_refusal(error: "ClientError") -> ExitCode:
-    """What a command that fails by this error ends with."""
+    """The exit code of a command that fails with this error."""
     from pagemill.client import errors
 
     by_error: tuple[tuple[type[ClientError], ExitCode], ...] = (

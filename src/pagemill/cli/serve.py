@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 async def serve_http(
     settings: Settings, *, engines: Mapping[str, EngineSpec] | None = None, machine: MachineProbe | None = None
 ) -> ExitCode:
-    """Serve until SIGINT or SIGTERM, then end in order; unfinished pages go on after the next start.
+    """Serve until SIGINT or SIGTERM, then end in order; unfinished pages continue after the next start.
 
     Args:
         settings: All settings.
@@ -53,10 +53,10 @@ async def serve_http(
 
 
 def check_exposure(server: ServerSettings) -> None:
-    """Refuse to serve other machines without keys, unless that is asked for.
+    """Refuse to serve other machines without keys unless the settings allow it.
 
     Raises:
-        InvalidSettings: The host is more than loopback, and anybody could use the service.
+        InvalidSettings: The host is more than loopback, and everyone could use the service.
     """
     if server.api_keys or server.allow_open or is_loopback(server.host):
         return
@@ -67,23 +67,23 @@ def check_exposure(server: ServerSettings) -> None:
 
 
 def warn_of_others(data_dir: Path) -> None:
-    """Say so if other users of this machine can read the data."""
+    """Log a warning if other users of this machine can read the data."""
     if found := open_to_others(data_dir):
         message = "Other users of this machine can read %s (mode %o); `pagemill doctor --fix` makes it private"
         logger.warning(message, data_dir, found)
 
 
 def _spare_collections() -> None:
-    """Leave all that there is now, and stays, out of collections of cyclic garbage.
+    """Exclude all objects of this moment, which stay anyway, from garbage collection.
 
-    To look through it again and again takes half the time of reading a result.
+    Otherwise the collector looks through them again and again, which takes half the time of reading a result.
     """
     gc.collect()
     gc.freeze()
 
 
 class _Server(HttpServer):
-    """Says where it listens, answers those who wait before it ends, and ends without killing itself by the signal."""
+    """Logs its address, answers waiting requests before it ends, and does not kill itself with the signal."""
 
     def __init__(self, application: Application) -> None:
         super().__init__(http_api(application), connection_rules(application.settings))

@@ -1,4 +1,4 @@
-"""The commands that ask a server, and their options. What they need is imported when they run."""
+"""The commands that ask a server, and their options. Each imports what it needs when it runs."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pagemill.client import SubmitOptions
 
 BATCH_PATIENCE_S = 24 * 3600.0
-"""A batch waits for a full queue, and for a server that is started anew, as long as it takes."""
+"""A batch waits without limit for a full queue and for a server that restarts."""
 
 server_commands = typer.Typer(rich_markup_mode=None)
 

@@ -1,4 +1,4 @@
-"""What commands show: JSON for programs, tables on a terminal, parted by tabs in a pipe; progress on stderr."""
+"""Output of commands: JSON for programs; tables on a terminal, tabs in a pipe; progress on stderr."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from pagemill.wire.task_wire import EventWire, TaskWire
 
 
 def print_line(text: str) -> None:
-    """A line on stdout, at once: whoever reads it need not wait for the next."""
+    """Write a line to stdout at once, so that its reader need not wait for the next."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
@@ -28,7 +28,7 @@ def print_json(shown: BaseModel) -> None:
 
 
 def print_rows(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on a terminal; elsewhere lines without heads, their cells parted by tabs."""
+    """Print a table on a terminal; elsewhere, lines without headings and with tabs between cells."""
     texts = [[_cell(value) for value in row] for row in rows]
     console = Console()
     if not console.is_terminal:
@@ -44,7 +44,7 @@ def print_rows(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def print_facts(facts: Mapping[str, object]) -> None:
-    """Names and values, those left out that are not known."""
+    """Print names and values, without unknown values."""
     known = {name: value for name, value in facts.items() if value not in (None, "", [], {})}
     width = max(map(len, known), default=0)
     for name, value in known.items():
@@ -68,7 +68,7 @@ def _cell(value: object) -> str:
 
 
 def task_facts(task: TaskWire) -> dict[str, object]:
-    """What people want to know of a task."""
+    """The facts about a task that people ask for."""
     done, total, failed = task.progress.pages_done, task.progress.pages_total, task.progress.pages_failed
     return {
         "task": task.task_id,
@@ -101,7 +101,7 @@ def event_line(event: EventWire) -> str:
 
 
 def progress_bars() -> Progress:
-    """Bars of what is done, each with its `unit`; on a terminal only, and on stderr."""
+    """Progress bars, each with its `unit`; only on a terminal, and on stderr."""
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
@@ -115,12 +115,12 @@ def progress_bars() -> Progress:
 
 
 def bar_label(name: str) -> str:
-    """A document's name as a label; nothing in it is markup."""
+    """A document's name as a label, with markup escaped."""
     return escape(name)
 
 
 def outcome(task: TaskWire) -> ExitCode:
-    """What a command that waited for the task ends with."""
+    """The exit code of a command that waited for the task."""
     if task.progress.pages_done == task.progress.pages_total:
         return ExitCode.OK
     return ExitCode.PARTLY_READ if task.progress.pages_done else ExitCode.NOTHING_READ

@@ -1,4 +1,4 @@
-"""Settings as they are shown to people: without what only the service may know."""
+"""Settings for display, with secrets masked."""
 
 import re
 from collections.abc import Mapping

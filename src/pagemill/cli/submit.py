@@ -1,4 +1,4 @@
-"""`pagemill submit`: send documents to the server, and stay until they are read where that is asked for."""
+"""`pagemill submit`: sends documents to the server and, if asked, waits until they are read."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from pagemill.wire.task_wire import TaskWire
 
 @dataclass(frozen=True)
 class SubmitRequest:
-    """What `pagemill submit` was asked for.
+    """The request of `pagemill submit`.
 
     Attributes:
         files: What to send.
@@ -41,7 +41,7 @@ class SubmitRequest:
 
 
 async def submit_files(client: AsyncClient, request: SubmitRequest) -> ExitCode:
-    """Send all; with `wait` or `watch`, each is stayed with until it is over, one after the other."""
+    """Send all documents; with `wait` or `watch`, stay with each until it ends, one after the other."""
     extension = await extension_of(client, request.form.name) if request.output else ""
     targets = targets_for(request.files, request.output, extension)
     codes: list[ExitCode] = []
@@ -93,7 +93,7 @@ async def _stay(
 
 
 async def _see_through(client: AsyncClient, request: SubmitRequest, task: TaskWire, *, target: Path | None) -> TaskWire:
-    """The task once it is over and its result delivered, where that is asked for."""
+    """Wait for the task to end and, if asked, deliver its result."""
     over = await (watch_task if request.watch else wait_for_task)(client, task, as_json=request.as_json)
     if request.wait and request.as_json:
         print_json(over)
@@ -103,7 +103,7 @@ async def _see_through(client: AsyncClient, request: SubmitRequest, task: TaskWi
 
 
 async def tell_warnings(client: AsyncClient, task: TaskWire) -> None:
-    """Say what a reader of the result should know of its pages."""
+    """Print the warnings about a task's pages."""
     if task.progress.pages_done:
         for page in await client.pages(task):
             for warning in page.warnings:
@@ -111,7 +111,7 @@ async def tell_warnings(client: AsyncClient, task: TaskWire) -> None:
 
 
 def report(name: str, task: TaskWire) -> ExitCode:
-    """Say what is wrong with how a task ended; what it was worth."""
+    """Print how a task failed, and return its exit code."""
     code = outcome(task)
     if code is not ExitCode.OK:
         why = f" ({task.failure.reason}: {task.failure.message})" if task.failure else ""
@@ -123,20 +123,20 @@ def report(name: str, task: TaskWire) -> ExitCode:
 
 
 def say_how_to_go_on(tasks: Sequence[TaskWire | str]) -> None:
-    """After Ctrl-C: nothing was stopped but the looking on."""
+    """After Ctrl-C, say that the server continues, and how to follow or stop it."""
     ids = " ".join(task if isinstance(task, str) else task.task_id for task in tasks)
     complain(f"interrupted; the server continues. To follow: pagemill watch {ids}. To stop: pagemill cancel {ids}")
 
 
 async def wait_for_task(client: AsyncClient, task: TaskWire | str, *, as_json: bool) -> TaskWire:
-    """The task once it is over; on a terminal, a bar shows its pages."""
+    """Wait for the task to end; on a terminal, a bar shows its pages."""
     del as_json
     with progress_bars() as bars:
         return await follow_with_bar(client, task, bars)
 
 
 async def follow_with_bar(client: AsyncClient, task: TaskWire | str, bars: Progress, *, keep: bool = True) -> TaskWire:
-    """The task once it is over; its bar moves with its pages, and goes with it unless it is to be kept."""
+    """Wait for the task to end; a bar shows its pages, and disappears afterwards unless it is to be kept."""
     bar = None
     async with aclosing(client.watch(task)) as states:
         async for state in states:
@@ -150,7 +150,7 @@ async def follow_with_bar(client: AsyncClient, task: TaskWire | str, bars: Progr
 
 
 async def watch_task(client: AsyncClient, task: TaskWire | str, *, as_json: bool) -> TaskWire:
-    """The task once it is over; what happens to it is told line by line."""
+    """Wait for the task to end; print its events line by line."""
     async with aclosing(client.follow(task)) as events:
         async for event in events:
             if as_json:

@@ -1,4 +1,4 @@
-"""Where results go, and what a command over several documents ends with."""
+"""Targets of results, and the exit code of a command for several documents."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from pagemill.domain.errors import InvalidRequest
 
 
 def overall_code(codes: Sequence[ExitCode]) -> ExitCode:
-    """All alike: that. Some of everything: partly read."""
+    """The common exit code if all are equal; otherwise "partly read"."""
     return codes[0] if len(set(codes)) == 1 else ExitCode.PARTLY_READ
 
 

@@ -1,4 +1,4 @@
-"""What the server is asked about tasks: `status`, `watch`, `result`, `pages`, `list`, `cancel`, `retry`, `purge`."""
+"""Commands on tasks: `status`, `watch`, `result`, `pages`, `list`, `cancel`, `retry`, `purge`."""
 
 import asyncio
 import sys
@@ -32,7 +32,7 @@ DELETED_AT_ONCE = 8
 
 
 async def show_status(client: AsyncClient, tasks: Sequence[str], *, as_json: bool) -> ExitCode:
-    """How tasks stand; of none, how the service does."""
+    """Print the status of tasks or, without any, of the service."""
     if not tasks:
         status = await client.status()
         print_json(status) if as_json else print_facts(_service_facts(status))
@@ -63,7 +63,7 @@ def _service_facts(status: StatusWire) -> dict[str, object]:
 
 
 async def watch_tasks(client: AsyncClient, tasks: Sequence[str], *, as_json: bool) -> ExitCode:
-    """Tell what happens to tasks, one after the other, until they are over."""
+    """Print the events of tasks, one after the other, until they end."""
     codes, left = [], list(tasks)
     try:
         for task_id in tasks:
@@ -79,7 +79,7 @@ async def watch_tasks(client: AsyncClient, tasks: Sequence[str], *, as_json: boo
 
 @dataclass(frozen=True)
 class ResultRequest:
-    """What `pagemill result` was asked for.
+    """The request of `pagemill result`.
 
     Attributes:
         form: How it is written.
@@ -94,7 +94,7 @@ class ResultRequest:
 
 
 async def fetch_result(client: AsyncClient, request: ResultRequest) -> ExitCode:
-    """Deliver a result; where pages are missing from it, that is said and is the exit code."""
+    """Deliver a result; if pages are missing, say so and return the exit code for that."""
     try:
         if request.wait:
             await wait_for_task(client, request.task_id, as_json=False)
@@ -113,7 +113,7 @@ async def fetch_result(client: AsyncClient, request: ResultRequest) -> ExitCode:
 
 
 async def show_pages(client: AsyncClient, task_id: str, *, as_json: bool) -> ExitCode:
-    """Where each page stands."""
+    """Print the state of each page."""
     pages = await client.pages(task_id)
     if as_json:
         for page in pages:
@@ -141,7 +141,7 @@ async def show_pages(client: AsyncClient, task_id: str, *, as_json: bool) -> Exi
 
 @dataclass(frozen=True)
 class Selection:
-    """Which tasks are meant.
+    """A choice of tasks.
 
     Attributes:
         status: Only these; None for all.
@@ -154,7 +154,7 @@ class Selection:
     older_than: timedelta | None = None
 
     async def tasks(self, client: AsyncClient) -> AsyncGenerator[TaskWire, None]:
-        """Newest first."""
+        """The tasks, newest first."""
         before = None if self.older_than is None else datetime.now(UTC) - self.older_than
         async with aclosing(client.tasks(status=self.status, labels=self.labels)) as tasks:
             async for task in tasks:
@@ -163,7 +163,7 @@ class Selection:
 
 
 async def list_tasks(client: AsyncClient, selection: Selection, *, limit: int | None, as_json: bool) -> ExitCode:
-    """Tasks, newest first."""
+    """Print tasks, newest first."""
     found: list[TaskWire] = []
     async with aclosing(selection.tasks(client)) as tasks:
         async for task in tasks:
@@ -184,7 +184,7 @@ def _row(task: TaskWire) -> Sequence[object]:
 
 
 async def command_tasks(client: AsyncClient, verb: str, tasks: Sequence[str], *, as_json: bool) -> ExitCode:
-    """Cancel or retry each; what cannot be done is said, the others are done all the same."""
+    """Cancel or retry each task; report failures, and continue with the other tasks."""
     codes = []
     for task_id in tasks:
         try:
@@ -201,7 +201,7 @@ async def command_tasks(client: AsyncClient, verb: str, tasks: Sequence[str], *,
 async def purge_tasks(
     client: AsyncClient, tasks: Sequence[str], selection: Selection, *, yes: bool, as_json: bool
 ) -> ExitCode:
-    """Delete tasks that are over, with their documents and results: these, or all that were selected."""
+    """Delete finished tasks with their documents and results: these, or all selected ones."""
     chosen = list(tasks) or [task.task_id async for task in selection.tasks(client) if task.status in FINAL_STATUSES]
     if not chosen:
         complain("nothing to delete.")
