@@ -1,4 +1,4 @@
-"""Lines of text as boxes, parted wherever a gap between two of their words is wide."""
+"""Splits lines of text into boxes wherever two of their words are far apart."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ WIDER = 1.6
 
 @dataclass(eq=False, slots=True)
 class Atom:
-    """A line, or a part of it between two wide gaps: its words from `start` up to `end`, and where they stand."""
+    """A line, or the part of a line between two wide gaps: its words from `start` up to `end`, and their position."""
 
     box: Box
     start: int
@@ -29,18 +29,18 @@ class Atom:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is all of its line."""
+        """Whether it is the whole line."""
         return self.start == 0 and self.end == len(self.box.line.words)
 
     @property
     def text(self) -> str:
-        """Its words; all of its line's text where it is whole."""
+        """Its words; the whole line's text if it is the whole line."""
         line = self.box.line
         return line.text if self.is_whole else " ".join(word.text for word in line.words[self.start : self.end])
 
 
 def atoms_of(boxes: Sequence[Box], *, slope: float | None, size: float) -> list[Atom]:
-    """Parts of lines that may be of different columns.
+    """Split lines into parts that may belong to different columns.
 
     Args:
         boxes: Lines of a page that was turned level.
@@ -61,7 +61,7 @@ def atoms_of(boxes: Sequence[Box], *, slope: float | None, size: float) -> list[
 
 
 def _spaces(box: Box) -> Sequence[float]:
-    """Between its words, from left to right, along their upper edges; none where they do not follow each other so."""
+    """The spaces between its words, left to right, along their upper edges; empty if the words are not in order."""
     if box.is_upended:
         return ()
     polygons = [word.polygon for word in box.line.words]
@@ -69,7 +69,7 @@ def _spaces(box: Box) -> Sequence[float]:
 
 
 def _typical_space(spaces: Sequence[Sequence[float]]) -> float:
-    """Median of one from each line; not the middle one, which of two lines in one is the gutter."""
+    """The median of one space from each line: in a line over two columns, the middle space is the gutter."""
     seen = [between[len(between) // 3] for between in spaces if between]
     return median(seen) if seen else 0.0
 
@@ -85,7 +85,7 @@ def _part_words(box: Box, spaces: Sequence[float], widest: float, slope: float) 
 
 
 def _ends(word: Word, slope: float) -> tuple[float, float]:
-    """Left and right end along the line."""
+    """The left and right end along the line."""
     polygon = word.polygon
     if slope == 0 or len(polygon) != 4:
         xs = [x for x, _ in polygon]
@@ -99,7 +99,7 @@ def _make_whole(box: Box) -> Atom:
 
 
 def _heights(box: Box, start: int, end: int, slope: float) -> tuple[float, float]:
-    """Top and bottom of some words: of two lines in one, each may stand at a height of its own."""
+    """Top and bottom of some words; the words of one line may stand at different heights if it is really two lines."""
     words = box.line.words
     if slope:
         whole = _tops_and_bottoms(words, slope)
@@ -114,7 +114,7 @@ def _tops_and_bottoms(words: Sequence[Word], slope: float) -> tuple[float, float
 
 
 def box_of(atoms: Sequence[Atom]) -> Box:
-    """One box of atoms of one line that follow each other; the line itself where they are all of it."""
+    """One box for consecutive atoms of one line; the line itself if they make up all of it."""
     first, last = atoms[0], atoms[-1]
     box = first.box
     if first.start == 0 and last.end == len(box.line.words):
@@ -129,6 +129,6 @@ def _part(line: Line, words: Sequence[Word]) -> Line:
 
 
 def _hull(words: Sequence[Word]) -> Polygon:
-    """From the first word's left end to the last one's right end; skew is kept."""
+    """The outline from the first word's left end to the last one's right end, skew included."""
     first, last = words[0].polygon, words[-1].polygon
     return (first[0], last[1], last[2], first[3]) if len(first) == len(last) == 4 else enclosing_polygon(words)

@@ -1,4 +1,4 @@
-"""Which lanes part columns, and which only the cells of rows.
+"""Decides which lanes separate columns, and which separate only the cells of rows.
 
 Columns of running text are wide and filled, and their lines begin in mid-sentence; cells are short, share base lines,
 and are often numbers; a label ends with a colon. What speaks for columns is added up: the weights are a logistic
@@ -14,39 +14,39 @@ from statistics import median
 from pagemill.domain.page.lanes import Lane, Piece, Wording
 
 STRUCTURAL = 13.0
-"""Natural logarithm of how unlikely a lane must be as a chance row of spaces."""
+"""Natural logarithm: a lane must be this unlikely as a chance row of spaces."""
 
 FEW = 3
-"""Fewer rows than this make no list of numbers."""
+"""A list of numbers has at least this many rows."""
 
 SURE = 2.0
 """A score that leaves little doubt."""
 
 MANY = 15
-"""More rows than this prove nothing more."""
+"""More rows than this add no evidence."""
 
 LONG = 8
-"""Rows at both sides of a lane that tells of the page's grid."""
+"""A lane with this many rows on each side shows the page's grid."""
 
 IN_LINE = 5.0
-"""What it is worth to be in line with such a lane."""
+"""The weight of standing in line with such a lane."""
 
 UNLIKELY = -1.5
-"""As likely at most are columns to the right of which there are but numbers, or one short piece."""
+"""The highest likelihood of columns with only numbers, or one short piece, to their right."""
 
 SHORT = 3.0
-"""Alone in its row, a piece not wider than this, in heights of the writing, is of what stands left of it."""
+"""In heights of the writing: a piece alone in its row, at most this wide, belongs to what stands to its left."""
 
 
 def structural_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
-    """Those that are more than word spaces which happen to be below each other, and those in line with long ones."""
+    """Lanes that are more than word spaces which happen to lie below each other, and lanes in line with long ones."""
     sure = [lane for lane in lanes if _is_structural(lane, size)]
     long = [lane for lane in sure if min(map(len, lane.sides())) >= LONG]
     return [lane for lane in lanes if lane in sure or any(lane.is_in_line(other, size) for other in long)]
 
 
 def _is_structural(lane: Lane, size: float) -> bool:
-    """A gap of 0.3 heights is a common space; each 0.12 more are e times rarer, up to e to the sixth."""
+    """A gap of 0.3 heights is a common space; every further 0.12 makes it e times rarer, up to e to the sixth."""
     lefts, rights = lane.sides()
     rows = min(len(lefts), len(rights))
     if rows * 6 < STRUCTURAL:
@@ -56,7 +56,7 @@ def _is_structural(lane: Lane, size: float) -> bool:
 
 
 def column_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
-    """Those to the left of which all is read before what stands right of them.
+    """Lanes whose left side is read as a whole before the right side.
 
     Lanes in line with a long one of this kind are likelier to be of it, for a page has a grid.
     """
@@ -72,13 +72,13 @@ def column_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
 
 
 def number_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
-    """Those to the right of which there are mostly numbers: what they are of stands to their left."""
+    """Lanes with mostly numbers on the right, which belong to what stands on the left."""
     tall = (lane for lane in lanes if min(map(len, lane.sides())) >= FEW)
     return [lane for lane in tall if _side_of(lane.sides()[1], size).numeric >= 0.5]
 
 
 def _is_of_table(lane: Lane, cells: Sequence[Lane]) -> bool:
-    """Whether the same rows are surely cells elsewhere."""
+    """Whether the same rows are clearly cells elsewhere."""
     return any(lane.runs_beside(other) for other in cells)
 
 
@@ -94,7 +94,7 @@ def _score(lane: Lane, size: float) -> float:
 
 
 def evidence(lane: Lane, size: float) -> dict[str, float]:
-    """What tells columns from cells, all of the order of 1."""
+    """The features that distinguish columns from cells, each of the order of 1."""
     lefts, rights = lane.sides()
     left, right = _side_of(lefts, size), _side_of(rights, size)
     fewer, level = min(len(lefts), len(rights)), _level_share(lane)
@@ -168,7 +168,7 @@ def _side_of(pieces: Sequence[Piece], size: float) -> _Side:
 
 
 def _wording(piece: Piece) -> Wording:
-    """Found out once: most pieces stand beside two lanes."""
+    """The wording of a piece, worked out once: most pieces stand beside two lanes."""
     if piece.wording is None:
         text = piece.text
         piece.wording = Wording(len(text.split()), _begins_lower(text), looks_numeric(text), text.endswith(":"))
@@ -176,7 +176,7 @@ def _wording(piece: Piece) -> Wording:
 
 
 def _begins_lower(text: str) -> float:
-    """1 or 0; between them where the script knows no small letters."""
+    """1 or 0; a value between if the script has no small letters."""
     first = text[:1]
     if first.isalpha() and first.lower() == first.upper():
         return 0.4
@@ -184,13 +184,13 @@ def _begins_lower(text: str) -> float:
 
 
 def looks_numeric(text: str) -> bool:
-    """Whether a short text is a number, an amount, a date or the like."""
+    """Whether a short text is a number, an amount, a date or similar."""
     characters = [character for character in text if not character.isspace()]
     return 2 * sum(map(str.isalpha, characters)) < len(characters) <= 20
 
 
 def _level_share(lane: Lane) -> float:
-    """Share of the shorter side that has a piece level with it on the other."""
+    """The share of the shorter side's pieces that have a piece at the same height on the other side."""
     level = {id(side) for pair in lane.pairs if pair.is_level for side in (pair.left, pair.right)}
     fewer = min(lane.sides(), key=len)
     return sum(id(piece) in level for piece in fewer) / len(fewer)

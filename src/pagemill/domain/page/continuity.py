@@ -1,4 +1,4 @@
-"""Whether a sentence goes on from the end of one line to the beginning of another."""
+"""Decides whether a sentence continues from the end of one line at the beginning of another."""
 
 _HYPHENS = frozenset("-\N{SOFT HYPHEN}\N{HYPHEN}")
 _STOPS = frozenset(".?!:;…。！？：；")
@@ -6,7 +6,7 @@ _CLOSERS = "\"')]}»«”’“"
 
 
 def continuity(end: str, start: str) -> float:
-    """How much speaks for `start` following `end` (above 0) or against it (below 0).
+    """The evidence that `start` follows `end`: above 0 for it, below 0 against it.
 
     A hyphen or a line that breaks off wants a small letter, a full stop wants none. Scripts without capitals, numbers
     and marks tell nothing.

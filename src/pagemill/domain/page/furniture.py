@@ -71,14 +71,14 @@ class FurnitureFinder:
         """Take the next page; yield those that are decided now."""
         self._waiting.append((page, edges_of(page)))
         if len(self._waiting) > SPAN:
-            yield self._decided()
+            yield self._decide_next()
 
     def rest(self) -> Iterator[Page]:
         """The pages that are left, after the last one came."""
         while self._waiting:
-            yield self._decided()
+            yield self._decide_next()
 
-    def _decided(self) -> Page:
+    def _decide_next(self) -> Page:
         page, own = self._waiting.popleft()
         around = [*self._before, *(edges for _, edges in self._waiting)]
         self._before.append(own)
@@ -228,12 +228,12 @@ def with_roles(page: Page, roles: Roles) -> Page:
     blocks: list[Block] = []
     first = 0
     for block in page.blocks:
-        blocks += _parted(block, [roles.get(first + at) for at in range(len(block.lines))])
+        blocks += _split_block(block, [roles.get(first + at) for at in range(len(block.lines))])
         first += len(block.lines)
     return page.model_copy(update={"blocks": tuple(blocks)})
 
 
-def _parted(block: Block, roles: Sequence[BlockKind | None]) -> Iterator[Block]:
+def _split_block(block: Block, roles: Sequence[BlockKind | None]) -> Iterator[Block]:
     """The block, split where lines of another kind begin."""
     if not any(roles):
         yield block

@@ -1,4 +1,4 @@
-"""Upright boxes around text lines, freed of the page's skew."""
+"""Upright boxes around text lines, corrected for the page's skew."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -99,7 +99,7 @@ def upright_boxes(lines: Sequence[Line], *, width_px: int, height_px: int, slope
 
 
 def _slim(box: Box, sine: float) -> Box:
-    """What a rectangle that was upright holds, once it has been turned: a line as long as it, its slant taken off."""
+    """The size of a rectangle before the page was turned: as long as its line, without the height the slant adds."""
     (ax, ay), (bx, _), (_, _), (_, dy) = box.line.polygon
     width, height = abs(bx - ax), abs(dy - ay)
     less = sine * width if width > height else 0.0
@@ -129,13 +129,13 @@ def _box(line: Line, polygon: Polygon) -> Box:
 
 
 def page_slope(lines: Sequence[Line]) -> float:
-    """Rise over run: the median of the long lines, for short ones say little about the page's skew."""
+    """Rise over run: the median of the long lines, because short ones say little about the page's skew."""
     slopes = [slope for slope in map(_line_slope, lines) if slope is not None]
     return median(slopes) if slopes else 0.0
 
 
 def _line_slope(line: Line) -> float | None:
-    """The page's skew as this line tells it; an upended one leans as much to the side as level ones rise or fall."""
+    """The page's skew according to this line; an upended line leans to the side as much as level ones rise or fall."""
     if len(line.polygon) != 4:
         return None
     (ax, ay), (bx, by), (cx, cy), (dx, dy) = line.polygon
@@ -149,7 +149,7 @@ def _line_slope(line: Line) -> float | None:
 
 
 def _slope_of_words(line: Line) -> float | None:
-    """Of a line in an upright rectangle: from its first word to its last; level where it has but a few."""
+    """The slope of a line with an upright outline: from its first word to its last; 0 if it has only a few."""
     if len(line.words) < 3:
         return None if line.words else 0.0
     (first_x, first_y), (last_x, last_y) = _centre(line.words[0].polygon), _centre(line.words[-1].polygon)

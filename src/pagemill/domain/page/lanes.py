@@ -1,4 +1,4 @@
-"""Lanes: white strips that run down between pieces of text which stand side by side.
+"""Lanes: white strips between pieces of text that stand side by side.
 
 A lane is followed from one line to the next (local evidence): it begins and ends anywhere, whatever stands elsewhere
 on the page, and what crosses it ends it. It parts columns, or the cells of rows, or is a chance row of word spaces.
@@ -11,23 +11,23 @@ from typing import NamedTuple
 from pagemill.domain.page.atoms import Atom
 
 NARROWEST = 0.3
-"""Of a lane, in heights of the writing."""
+"""The least width of a lane, in heights of the writing."""
 
 EDGE = 0.15
-"""Ends of boxes are true to so many heights of the writing: engines draw them a little too wide."""
+"""In heights of the writing: engines draw the ends of boxes too wide by up to this much."""
 
 JUT = 0.6
-"""So many heights of the writing may the end of a line stand out."""
+"""In heights of the writing: the end of a line may stick out this far."""
 
 LONGEST_BREAK = 5.0
-"""A lane ends where nothing stands at both of its sides for so many heights of the writing."""
+"""In heights of the writing: a lane ends if nothing stands on both of its sides for this long."""
 
 LEVEL = 0.3
-"""Two face each other when they share this much of the lower one's height."""
+"""Two pieces face each other if they share this much of the lower one's height."""
 
 
 class Wording(NamedTuple):
-    """What of a piece's text tells columns from cells: `lower` is 1 where it begins with a small letter."""
+    """The features of a piece's text that tell columns from cells: `lower` is 1 if it begins with a small letter."""
 
     words: int
     lower: float
@@ -53,7 +53,7 @@ class Piece:
 
     @classmethod
     def of(cls, atoms: Sequence[Atom]) -> "Piece":
-        """From atoms in any order."""
+        """A piece from atoms in any order."""
         if len(atoms) == 1:
             atom = atoms[0]
             return cls((atom,), atom.x0, atom.y0, atom.x1, atom.y1)
@@ -78,51 +78,51 @@ class Piece:
 
     @property
     def text(self) -> str:
-        """What stands in it."""
+        """Its text."""
         return " ".join(atom.text for atom in self.atoms)
 
     def meets(self, other: "Piece") -> bool:
-        """Whether one stands above the other for half of the narrower one's width."""
+        """Whether one is above the other for half of the narrower one's width."""
         return min(self.x1, other.x1) - max(self.x0, other.x0) > 0.5 * min(self.width, other.width)
 
     def shared_height(self, other: "Piece") -> float:
-        """What they share of y, in heights of the lower one; negative where one is below the other."""
+        """The height that both share, in heights of the lower one; negative if one is below the other."""
         shared = min(self.y1, other.y1) - max(self.y0, other.y0)
         return shared / (min(self.height, other.height) or 1.0)
 
 
 @dataclass(eq=False, slots=True)
 class Pair:
-    """Two pieces that face each other with nothing between them."""
+    """Two pieces that face each other, with nothing between them."""
 
     left: Piece
     right: Piece
 
     @property
     def top(self) -> float:
-        """Where the lower one begins."""
+        """The top of the lower piece."""
         return max(self.left.y0, self.right.y0)
 
     @property
     def bottom(self) -> float:
-        """Where the higher one ends."""
+        """The bottom of the higher piece."""
         return min(self.left.y1, self.right.y1)
 
     @property
     def is_level(self) -> bool:
-        """Whether they stand at the same height."""
+        """Whether both stand at the same height."""
         left, right = self.left, self.right
         return abs(left.y0 + left.y1 - right.y0 - right.y1) <= 0.7 * min(left.height, right.height)
 
     @property
     def gap(self) -> float:
-        """White space between them; a little negative where they overlap."""
+        """The white space between them; slightly negative if they overlap."""
         return self.right.x0 - self.left.x1
 
 
 @dataclass(eq=False, slots=True)
 class Lane:
-    """A strip that is white from `left` to `right` as far down as `bottom`, and what faces each other across it."""
+    """A strip that is white from `left` to `right` down to `bottom`, and the pairs that face each other across it."""
 
     left: float
     right: float
@@ -130,7 +130,7 @@ class Lane:
     pairs: list[Pair] = field(default_factory=list)
 
     def goes_on(self, pair: Pair, size: float) -> bool:
-        """Whether it goes on between the two; then it is narrowed to what they leave."""
+        """Whether it continues between the two pieces; if so, narrow it to the gap between them."""
         left, right = max(self.left, pair.left.x1 - EDGE * size), min(self.right, pair.right.x0 + EDGE * size)
         if right - left >= NARROWEST * size:
             self.left, self.right = left, right
@@ -140,7 +140,7 @@ class Lane:
         return True
 
     def _juts_out(self, pair: Pair, size: float) -> bool:
-        """Whether an end of a line that juts out a little keeps it from going on."""
+        """Whether only the end of a line that sticks out a little stops the lane here."""
         left, right = pair.left.x1 - EDGE * size, pair.right.x0 + EDGE * size
         if right <= left or pair.left.x0 > self.left or pair.right.x1 < self.right:
             return False
@@ -148,28 +148,28 @@ class Lane:
 
     @property
     def top(self) -> float:
-        """Where it begins."""
+        """Its top."""
         return self.pairs[0].top
 
     def runs_beside(self, other: "Lane") -> bool:
-        """Whether the other is at its side for most of its length."""
+        """Whether the other lane is beside it for most of its length."""
         shared = min(self.bottom, other.bottom) - max(self.top, other.top)
         return other is not self and shared > 0.7 * (self.bottom - self.top)
 
     def is_in_line(self, other: "Lane", size: float) -> bool:
-        """Whether it leaves most of the other's strip open."""
+        """Whether it leaves most of the other lane's strip open."""
         shared = min(self.right, other.right) - max(self.left, other.left)
         return shared >= max(NARROWEST * size, 0.7 * (other.right - other.left))
 
     def sides(self) -> tuple[list[Piece], list[Piece]]:
-        """What stands to its left and to its right, each once, from the top."""
+        """The pieces to its left and to its right, each once, from the top."""
         lefts = {id(pair.left): pair.left for pair in self.pairs}
         rights = {id(pair.right): pair.right for pair in self.pairs}
         return list(lefts.values()), list(rights.values())
 
 
 def facing_pairs(pieces: Iterable[Piece]) -> list[Pair]:
-    """All that face each other, from the top down, from left to right."""
+    """All pairs that face each other, from top to bottom, from left to right."""
     beside: list[Piece] = []
     from_top = sorted(pieces, key=_top_of)
     for piece in from_top:
@@ -204,7 +204,7 @@ def _pairs(pieces: Iterable[Piece]) -> Iterator[Pair]:
 
 
 def lanes_between(pieces: Sequence[Piece], pairs: Sequence[Pair], *, size: float) -> list[Lane]:
-    """The lanes along which pairs follow each other; a pair across several tells of the longest."""
+    """The lanes along which pairs follow each other; a pair across several lanes counts for the longest."""
     from_top = sorted(pieces, key=_top_of)
     edge, jut, longest = EDGE * size, JUT * size, LONGEST_BREAK * size
     at, active, done = 0, list[Lane](), list[Lane]()

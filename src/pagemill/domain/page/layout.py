@@ -143,7 +143,7 @@ def _precedence(region: Region) -> tuple[bool, float, float, float]:
 
 
 def _is_outdone(region: Region, other: Region) -> bool:
-    """Whether a region of about the same size has another kind with more confidence than this table or figure."""
+    """Whether a region of about the same size has another kind, with more confidence, than this table or figure."""
     if region.kind not in _CONTAINERS or other.confidence <= region.confidence:
         return False
     smaller, larger = sorted((region.area, other.area))

@@ -1,4 +1,4 @@
-"""Rows to passages: rows that follow each other down one column, whatever stands beside them."""
+"""Joins rows to passages: rows that follow each other down one column, whatever stands beside them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pagemill.domain.page.continuity import continuity
 from pagemill.domain.page.rows import PlacedRow
 
 SLACK = 0.3
-"""Ends of rows are true to so many heights of the writing."""
+"""In heights of the writing: the ends of rows are accurate to this much."""
 
 WIDEST_BREAK = 1.2
 """White space between rows of one passage, in heights of the writing."""
@@ -16,12 +16,12 @@ LINE_BREAK = 0.55
 """White space between lines of a paragraph, in heights of the writing."""
 
 GOES_ON = 1.0
-"""Of `continuity`: surely one sentence."""
+"""The `continuity` above which two rows surely belong to one sentence."""
 
 
 @dataclass(eq=False, slots=True)
 class Passage:
-    """Rows from the top down, and the rectangle around them."""
+    """Rows from top to bottom, and the rectangle around them."""
 
     rows: list[PlacedRow]
     x0: float
@@ -31,7 +31,7 @@ class Passage:
 
     @classmethod
     def of(cls, rows: list[PlacedRow]) -> "Passage":
-        """From rows in order; at least one."""
+        """A passage from rows in order; at least one."""
         return cls(
             rows,
             min(row.x0 for row in rows),
@@ -52,17 +52,17 @@ class Passage:
 
     @property
     def first_text(self) -> str:
-        """How it begins."""
+        """The beginning of its text."""
         return self.rows[0].boxes[0].line.text
 
     @property
     def last_text(self) -> str:
-        """How it ends."""
+        """The end of its text."""
         return self.rows[-1].boxes[-1].line.text
 
 
 def passages_of(rows: Iterable[PlacedRow], size: float) -> list[Passage]:
-    """Every row in one passage.
+    """Put every row into one passage.
 
     A row goes on in the one below it where each is the other's only neighbour, or the only one at the distance of lines
     with an edge in common, and the sentence goes on: so a column goes on beside a quotation that it runs around.
@@ -87,7 +87,7 @@ def _twice_middle(row: PlacedRow) -> float:
 
 
 class _Skyline:
-    """What is seen from each row straight up, and straight down, past the end of none that stands between."""
+    """The rows that each row faces directly above and directly below, with no other row between."""
 
     def __init__(self, from_top: Sequence[PlacedRow], slack: float) -> None:
         self._above: dict[int, list[PlacedRow]] = {}
@@ -101,7 +101,7 @@ class _Skyline:
                 self._below[id(other)].append(row)
 
     def _cover(self, row: PlacedRow, slack: float) -> list[PlacedRow]:
-        """What the row hides from those below it."""
+        """Add the row, and return the rows that it hides from rows further down."""
         left, right = row.x0 + slack, row.x1 - slack
         if right <= left:
             left = right = (row.x0 + row.x1) / 2
@@ -120,7 +120,7 @@ class _Skyline:
         return seen
 
     def find_following(self, row: PlacedRow, size: float) -> PlacedRow | None:
-        """The row that it goes on in."""
+        """The row in which this row continues."""
         below = self._below[id(row)]
         fitting = [other for other in below if _hang_together(row, other, size)]
         if len(below) > 1:
@@ -136,7 +136,7 @@ class _Skyline:
 
 
 def _runs_past(above: PlacedRow, below: PlacedRow, rival: PlacedRow) -> bool:
-    """Whether the text is of another kind than what stands beside it, or goes on in mid-sentence."""
+    """Whether the text is of another kind than the text beside it, or continues in mid-sentence."""
     small, large = sorted((below.size, rival.size))
     return large > 1.2 * small or continuity(above.boxes[-1].line.text, below.boxes[0].line.text) >= GOES_ON
 
@@ -147,7 +147,7 @@ def _hang_together(above: PlacedRow, below: PlacedRow, size: float) -> bool:
 
 
 def _is_next_line(above: PlacedRow, below: PlacedRow) -> bool:
-    """Whether it is set at the distance of lines, and begins, ends or is centred where the one above is."""
+    """Whether it is at the distance of a line, and begins, ends or is centred like the line above."""
     small, large = sorted((above.size, below.size))
     left, right = abs(above.x0 - below.x0), abs(above.x1 - below.x1)
     middle = abs(above.x0 + above.x1 - below.x0 - below.x1) / 2

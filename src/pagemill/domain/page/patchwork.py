@@ -1,4 +1,4 @@
-"""A page of words that were known and of parts that were recognised. Pure.
+"""Puts a page together from known words and from parts that were recognised. Pure.
 
 known words ─────────────────────────┐
 part, read upright ──▶ on the page ──┼──▶ all turned as most of the writing stands ──▶ one reading order
@@ -14,7 +14,7 @@ from pagemill.domain.page.page import Line, Page, PageSource, Point, Polygon, Re
 from pagemill.domain.page.reading_order import blocks_in_reading_order
 
 _SAME = 0.5
-"""Share of a recognised word under known ones from which on it is one of them, read again."""
+"""A recognised word is a known word read again if known words cover this share of it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class _Turn:
 
 
 def patch_page(known: Page, patches: Sequence[Patch]) -> Page:
-    """The known page with what was recognised beside its words, each word with its source.
+    """The known page with the words that were recognised beside its own, each word with its source.
 
     A word that was recognised where a known one stands is left out. Where nothing was recognised, the page is the known
     one.
@@ -95,7 +95,7 @@ def patch_page(known: Page, patches: Sequence[Patch]) -> Page:
 
 
 def _rotation(known: Page, patches: Sequence[Patch]) -> int:
-    """How most of the writing stands; as known words do where that is even."""
+    """The direction of most of the writing; if there is a tie, that of the known words."""
     letters = Counter({known.rotation: len(known.text)})
     for patch in patches:
         letters[patch.page.rotation] += len(patch.page.text)
@@ -113,7 +113,7 @@ def _stored_lines(patch: Patch) -> Iterator[Line]:
 
 
 def _move_line(line: Line, moved: Callable[[Point], Point], source: PageSource | None = None) -> Line:
-    """The line elsewhere; with a source, its words have that, and it has words."""
+    """The line at another place; with a source, its words get that source, and it gets words if it has none."""
     words = line.words or (Word(text=line.text, polygon=line.polygon, confidence=line.confidence),)
     return line.model_copy(
         update={
@@ -127,7 +127,7 @@ def _move_line(line: Line, moved: Callable[[Point], Point], source: PageSource |
 
 
 def _without_taken(line: Line, taken: Sequence[Rectangle]) -> Line | None:
-    """The line without the words that stand where others do; None where none is left."""
+    """The line without words that stand where known words do; None if no word remains."""
     kept = [word for word in line.words if not _is_taken(_box(word.polygon), taken)]
     if len(kept) == len(line.words):
         return line

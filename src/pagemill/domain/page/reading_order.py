@@ -1,4 +1,4 @@
-"""In which order a person would read the lines of a page.
+"""The order in which a person would read the lines of a page.
 
 ```
 lines ─ levelled ─▶ boxes ─ split, joined along white lanes ─▶ rows ─▶ passages ─ cut, or by rules ─▶ order ─▶ blocks
@@ -52,7 +52,7 @@ def blocks_in_reading_order(lines: Sequence[Line], *, width_px: int, height_px: 
 
 
 def rows_of_lines(lines: Sequence[Line], *, width_px: int, height_px: int) -> list[list[Line]]:
-    """Group lines, which stand in reading order, by the visual row they stand in: cells side by side, or one line."""
+    """Group lines in reading order by their visual row: cells side by side, or one line."""
     rows: list[list[Box]] = []
     for box in upright_boxes(lines, width_px=width_px, height_px=height_px):
         if rows and box.shares_row(rows[-1][-1]) and box.x0 > rows[-1][-1].x0:
@@ -67,7 +67,7 @@ def _sort_key(box: Box) -> tuple[float, float, float, float, str]:
 
 
 def _runs_from_right(lines: Iterable[Line]) -> bool:
-    """Whether most letters are of scripts that run from right to left; then columns and cells follow each other so."""
+    """Whether most letters belong to scripts that run from right to left; then columns and cells do, too."""
     directions = Counter[str]()
     for line in lines:
         if line.text.isascii():
@@ -82,7 +82,7 @@ def _mirror(box: Box) -> Box:
 
 
 def _lay_level(box: Box) -> Box:
-    """An upended line in a frame in which it runs level: lines that run down follow each other from right to left."""
+    """An upended line, turned so that it runs level: lines that run down follow each other from right to left."""
     if box.runs_up:
         return Box(box.line, -box.y1, box.x0, -box.y0, box.x1)
     return Box(box.line, box.y0, -box.x1, box.y1, -box.x0)
@@ -99,7 +99,7 @@ def _rows_in_order(boxes: Sequence[Box], slope: float | None) -> list[Row]:
 
 
 def _follow_each_other(rows: Sequence[PlacedRow]) -> bool:
-    """Whether each row is right below the one before: then there are no columns."""
+    """Whether each row is right below the one before: then the page has no columns."""
     return all(
         below.y0 - above.y0 > 0.5 * above.size and below.x0 < above.x1 and above.x0 < below.x1
         for above, below in pairwise(rows)

@@ -1,4 +1,4 @@
-"""Rectangles that stand close together, joined. Pure."""
+"""Joins rectangles that are close together. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +9,7 @@ _CELLS = 16
 
 
 def join_rects(rects: Iterable[Rectangle], *, gap: float, most: int) -> list[Rectangle]:
-    """Rectangles that cover the given ones, those joined that are no more than `gap` apart, from the top.
+    """Join rectangles that are at most `gap` apart, and return the results from top to bottom.
 
     No more than `most` come out: what is left over is one.
     """
@@ -26,7 +26,7 @@ def join_rects(rects: Iterable[Rectangle], *, gap: float, most: int) -> list[Rec
 
 
 def _gather(rects: Sequence[Rectangle]) -> Iterable[Rectangle]:
-    """The rectangles, those joined whose middles lie in one cell of a coarse grid: so they are soon compared."""
+    """Join rectangles whose middles lie in one cell of a coarse grid, so that comparing the rest is quick."""
     left, top, right, bottom = enclose(rects)
     width, height = max(right - left, 1.0), max(bottom - top, 1.0)
     cells: dict[tuple[int, int], Rectangle] = {}
@@ -38,7 +38,7 @@ def _gather(rects: Sequence[Rectangle]) -> Iterable[Rectangle]:
 
 
 def enclose(rects: Iterable[Rectangle]) -> Rectangle:
-    """The smallest rectangle that holds them all."""
+    """The smallest rectangle around all of them."""
     lefts, tops, rights, bottoms = zip(*rects, strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
 

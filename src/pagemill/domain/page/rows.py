@@ -1,4 +1,4 @@
-"""Lines to the rows a person reads: split where they run over two columns, joined where a row is in pieces."""
+"""Turns lines into the rows that a person reads: splits lines over two columns, and joins the pieces of a row."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,13 +11,13 @@ from pagemill.domain.page.lanes import Lane, Pair, Piece, facing_pairs, lanes_be
 from pagemill.domain.page.paragraphs import Row
 
 SAME_ROW = 0.5
-"""Of one row is what shares this much of the lower one's height."""
+"""Boxes that share this much of the lower one's height are in one row."""
 
 DRIFTED_ROW = 0.15
-"""The same for a number and what stands left of it, which drift apart where the paper is curled."""
+"""The same for a number and what stands left of it: on curled paper they drift apart."""
 
 WIDEST_SPACE = 2.5
-"""In heights of the writing: within a line of one column no two words stand farther apart."""
+"""In heights of the writing: the words of a line in one column are at most this far apart."""
 
 WIDEST_INDENT = 3.0
 """In heights of the writing, from a bullet or number to its item."""
@@ -40,7 +40,7 @@ class PlacedRow:
 
     @classmethod
     def of(cls, boxes: Iterable[Box]) -> "PlacedRow":
-        """From boxes in any order; at least one."""
+        """A row from boxes in any order; at least one."""
         row = tuple(sorted(boxes, key=lambda box: (box.x0, box.y0)))
         if len(row) == 1:
             box = row[0]
@@ -51,7 +51,7 @@ class PlacedRow:
 
 
 def placed_rows(boxes: Sequence[Box], *, slope: float | None) -> list[PlacedRow]:
-    """Rows of one column, or of cells side by side, in no order.
+    """The rows of one column, or of cells side by side, in no order.
 
     Args:
         boxes: Lines, level.
@@ -73,7 +73,7 @@ def placed_rows(boxes: Sequence[Box], *, slope: float | None) -> list[PlacedRow]
 
 @dataclass(frozen=True, slots=True)
 class _Faced:
-    """Pieces, those that face each other, and the lanes between them."""
+    """Pieces, the pairs that face each other, and the lanes between them."""
 
     pieces: Sequence[Piece]
     pairs: Sequence[Pair]
@@ -86,7 +86,7 @@ class _Faced:
 
 
 def _segments(faced: _Faced, size: float) -> _Faced:
-    """Pieces joined across gaps that are but spaces between words, and bullets with their items."""
+    """Join pieces across gaps that are only word spaces, and bullets with their items."""
     apart = {_key(pair) for lane in structural_lanes(faced.lanes, size) for pair in lane.pairs}
 
     def is_space(pair: Pair) -> bool:
@@ -109,7 +109,7 @@ def _key(pair: Pair) -> Key:
 
 
 def _join_pieces(pieces: Sequence[Piece], pairs: Iterable[Pair], joins: Callable[[Pair], bool]) -> list[list[Piece]]:
-    """Pieces of one row, directly or over others; what stands most level is joined first, so that no two meet in x."""
+    """Join the pieces of each row, the most level pairs first, so that no two pieces overlap in x."""
     groups = {id(piece): [piece] for piece in pieces}
     likely = [(-pair.left.shared_height(pair.right), at, pair) for at, pair in enumerate(pairs) if joins(pair)]
     for _, _, pair in sorted(likely):
@@ -126,7 +126,7 @@ def _atoms(pieces: Iterable[Piece]) -> list[Atom]:
 
 
 def _boxes(pieces: Iterable[Piece]) -> Iterator[Box]:
-    """Lines, and the parts of lines that were split."""
+    """The lines, and the parts of lines that were split."""
     by_line: dict[int, list[Atom]] = {}
     for atom in _atoms(pieces):
         by_line.setdefault(id(atom.box), []).append(atom)

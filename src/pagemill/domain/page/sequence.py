@@ -1,4 +1,4 @@
-"""Passages to reading order.
+"""Puts passages into reading order.
 
 A region of the page is cut where white space runs right through it: into columns, or, where something spans these,
 into bands from top to bottom, of which those that share a gutter stay one. Where nothing can be cut (text around a
@@ -14,31 +14,31 @@ from pagemill.domain.page.continuity import continuity
 from pagemill.domain.page.passages import Passage
 
 DEEPEST = 30
-"""Cuts within cuts; no real page comes near it."""
+"""The most cuts within cuts; no real page comes near it."""
 
 OVERHANG = 0.15
-"""A passage may reach so much of its width into the next column."""
+"""The share of its width by which a passage may reach into the next column."""
 
 MOST_OVERHANG = 1.5
-"""… but not more than so many heights of the writing."""
+"""… but at most this many heights of the writing."""
 
 TOUCHING = -0.4
-"""Engines draw boxes so much too high, in heights of the writing, that lines below each other overlap."""
+"""In heights of the writing: engines draw boxes too high by this much, so lines below each other overlap."""
 
 CAPTION_ROWS = 6
-"""Of the longest caption or quotation that columns go on past."""
+"""Rows of the longest caption or quotation that columns continue past."""
 
 NO_DOUBT = 2.0
-"""Of `continuity`, summed over all columns."""
+"""The least `continuity`, summed over all columns, that leaves no doubt."""
 
 HEAD_ROWS = 4
-"""Of the longest head."""
+"""Rows of the longest heading."""
 
 NARROWEST_STRIP = 0.8
-"""Articles below each other are this far apart, in heights of the writing."""
+"""In heights of the writing: articles below each other are at least this far apart."""
 
 APART = 1.0
-"""A running head or page number stands so many heights of the writing from all else."""
+"""In heights of the writing: a running head or page number is this far from everything else."""
 
 Region = Sequence[Passage]
 
@@ -60,7 +60,7 @@ def _from_top(passage: Passage) -> tuple[float, float]:
 
 
 def _parts(passages: Region, size: float) -> list[list[Passage]]:
-    """The columns or bands that a region is cut into; one where it cannot be cut."""
+    """The columns or bands into which a region is cut; a single part if it cannot be cut."""
     columns, bands = _columns(passages, size), _bands(passages, TOUCHING * size)
     if len(columns) > 1 and (len(bands) < 2 or any(_stand_side_by_side(band, columns) for band in bands)):
         articles = _articles(passages, size)
@@ -72,7 +72,7 @@ def _parts(passages: Region, size: float) -> list[list[Passage]]:
 
 
 def _past_captions(parts: Sequence[list[Passage]], size: float) -> list[list[Passage]]:
-    """Bands, those of which are one whose columns go on below a caption or quotation over all of them."""
+    """Join bands whose columns continue below a caption or quotation that spans them all."""
     kept: list[list[Passage]] = []
     for part in parts:
         if len(kept) > 1 and _go_on_past(kept[-2], kept[-1], part, size):
@@ -85,7 +85,7 @@ def _past_captions(parts: Sequence[list[Passage]], size: float) -> list[list[Pas
 
 
 def _go_on_past(above: Region, between: Region, below: Region, size: float) -> bool:
-    """Whether sentences leave no doubt that text goes on column by column past a few lines."""
+    """Whether sentences leave no doubt that the text continues column by column past a few lines."""
     if sum(len(passage.rows) for passage in between) > CAPTION_ROWS:
         return False
     lower = _columns(below, size)
@@ -96,13 +96,13 @@ def _go_on_past(above: Region, between: Region, below: Region, size: float) -> b
 
 
 def _articles(passages: Region, size: float) -> list[list[Passage]]:
-    """What is read to its end, columns and all, before what stands below it."""
+    """The articles: each is read to its end, all columns included, before what stands below it."""
     bands = _with_heads(_bands(passages, TOUCHING * size), size)
     return _join_bands(bands, lambda above, below: not _ends_between(above, below, size))
 
 
 def _with_heads(bands: Sequence[list[Passage]], size: float) -> list[list[Passage]]:
-    """Bands, a head over one column together with what it stands over."""
+    """Bands, with each heading of a single column joined to what it heads."""
     parts: list[list[Passage]] = []
     for at in reversed(range(len(bands))):
         band = bands[at]
@@ -119,7 +119,7 @@ def _gap(above: Region, below: Region) -> float:
 
 
 def _with_common_articles(columns: Sequence[list[Passage]], size: float) -> list[list[Passage]]:
-    """Columns, those of which are one over which articles run that stand below each other."""
+    """Join columns that contain articles which run across them, one below the other."""
     parts: list[list[Passage]] = []
     for column in columns:
         if parts and len(_articles([*parts[-1], *column], size)) > 1:
@@ -130,7 +130,7 @@ def _with_common_articles(columns: Sequence[list[Passage]], size: float) -> list
 
 
 def _columns(passages: Region, size: float) -> list[list[Passage]]:
-    """Left to right, with white between them; ends that hang over do not count."""
+    """The columns, left to right, with white space between them; overhanging ends do not count."""
 
     def extent(passage: Passage) -> tuple[float, float]:
         less = min(OVERHANG * passage.width, MOST_OVERHANG * size)
@@ -140,7 +140,7 @@ def _columns(passages: Region, size: float) -> list[list[Passage]]:
 
 
 def _bands(passages: Region, narrowest: float) -> list[list[Passage]]:
-    """From top to bottom, with white between them."""
+    """The bands, from top to bottom, with white space between them."""
     return _cut(passages, lambda passage: (passage.y0, passage.y1), narrowest)
 
 
@@ -157,13 +157,13 @@ def _cut(passages: Region, extent: Callable[[Passage], tuple[float, float]], nar
 
 
 def _stand_side_by_side(band: Region, columns: Sequence[Region]) -> bool:
-    """Whether a band has something of more than one column."""
+    """Whether a band contains parts of more than one column."""
     held = {id(passage) for passage in band}
     return sum(any(id(passage) in held for passage in column) for column in columns) > 1
 
 
 def _join_bands(bands: Sequence[list[Passage]], goes_on: Callable[[Region, Region], bool]) -> list[list[Passage]]:
-    """Bands, those of which are one that go on in the next."""
+    """Join each band to the one before if that continues in it."""
     parts: list[list[Passage]] = []
     for band in bands:
         if parts and goes_on(parts[-1], band):
@@ -174,7 +174,7 @@ def _join_bands(bands: Sequence[list[Passage]], goes_on: Callable[[Region, Regio
 
 
 def _ends_between(above: Region, below: Region, size: float) -> bool:
-    """Whether all columns end at the white strip between two bands, so that each band is read for itself.
+    """Whether all columns end at the white strip between two bands, so that each band is read by itself.
 
     A wide strip speaks for it, and another number of columns below; against it, columns that begin at any height, and
     sentences that go on across it.
@@ -193,26 +193,26 @@ def _ends_between(above: Region, below: Region, size: float) -> bool:
 
 
 def _begins_level(column: Region, below: Region, size: float) -> bool:
-    """Whether a column begins at the height of something in another one."""
+    """Whether a column begins at the same height as something in another column."""
     top = min(passage.y0 for passage in column)
     return any(abs(passage.y0 - top) < 0.5 * size for passage in below if passage not in column)
 
 
 def _under_what_spans(above: Region, columns: Sequence[Region]) -> Region:
-    """What of a region stands below all that spans several of these columns."""
+    """The part of a region below everything that spans several of these columns."""
     spanning = [passage for passage in above if sum(_overlap([passage], column) for column in columns) > 1]
     bottom = max((passage.y1 for passage in spanning), default=-math.inf)
     return [passage for passage in above if passage not in spanning and passage.y1 > bottom]
 
 
 def _by_bands(upper: Sequence[Region], lower: Sequence[Region]) -> float:
-    """How well sentences go on where each band is read to its end."""
+    """How well sentences continue if each band is read to its end."""
     steps = [*pairwise(upper), (upper[-1], lower[0]), *pairwise(lower)]
     return sum(continuity(_end(before), _start(after)) for before, after in steps)
 
 
 def _by_columns(upper: Sequence[Region], lower: Sequence[Region]) -> float:
-    """How well sentences go on where each column is read through both bands."""
+    """How well sentences continue if each column is read through both bands."""
     steps = []
     last: Region | None = None
     for column in upper:
@@ -239,7 +239,7 @@ def _end(column: Region) -> str:
 
 
 def _shares_columns(above: Region, below: Region, size: float) -> bool:
-    """Whether columns go on below a white strip, whatever spans them farther up."""
+    """Whether columns continue below a white strip, whatever spans them further up."""
     columns = _columns(below, size)
     upper = _under_what_spans(above, columns)
     if not upper:
@@ -251,7 +251,7 @@ def _shares_columns(above: Region, below: Region, size: float) -> bool:
 
 
 def _without_furniture(passages: Region, size: float) -> list[list[Passage]]:
-    """A row that stands apart at the top or bottom, and the rest; empty where there is none."""
+    """A row that stands apart at the top or bottom, and the rest; empty if no row does."""
     bands = _bands(passages, APART * size)
     first, last = 0, len(bands)
     if len(bands) > 1 and _is_row(bands[0], size):
@@ -273,7 +273,7 @@ def _is_row(band: Region, size: float) -> bool:
 
 
 def _by_rules(passages: Region, size: float) -> list[Passage]:
-    """Whatever waits for nothing, what is below the last one first; the least bound where all wait for another."""
+    """The order by rules: passages that wait for no other, those below the last first; in a cycle, the least bound."""
     from_top = sorted(passages, key=_from_top)
     rules = _Rules(from_top, 0.35 * size)
     waiting = set(range(len(from_top)))
@@ -288,7 +288,7 @@ def _by_rules(passages: Region, size: float) -> list[Passage]:
 
 
 class _Rules:
-    """Which passages, numbered from the top, come before each."""
+    """The passages, numbered from the top, that come before each passage."""
 
     def __init__(self, from_top: Region, slack: float) -> None:
         self._passages, self._slack = from_top, slack
@@ -298,7 +298,7 @@ class _Rules:
         self.before = [set(self._find_before(at)) for at in count]
 
     def is_below(self, at: int, last: int) -> bool:
-        """Whether it goes on in the column of the last one."""
+        """Whether it continues the column of the last one."""
         return at in self._over[last] and at > last
 
     def _overlap(self, one: int, other: int) -> bool:
@@ -306,7 +306,7 @@ class _Rules:
         return min(first.x1, second.x1) - max(first.x0, second.x0) > self._slack
 
     def _is_flowed_around(self, at: int) -> bool:
-        """Whether a longer passage runs past it in the same column: then it parts nothing."""
+        """Whether a longer passage runs past it in the same column, so that it separates nothing."""
         passage = self._passages[at]
         beside = (self._passages[other] for other in self._over[at])
         return any(

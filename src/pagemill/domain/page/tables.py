@@ -55,7 +55,7 @@ def table_block(cells: Sequence[GridCell], lines: Sequence[Line], *, polygon: Po
 
 
 def _separate_cells(cells: Sequence[GridCell]) -> list[GridCell]:
-    """The cells, with spans cut so that no two cover the same place; cells without a place of their own are dropped."""
+    """The cells, with spans cut so that no two overlap; cells without a place of their own are dropped."""
     taken: set[tuple[int, int]] = set()
     kept: list[GridCell] = []
     for cell in cells:
@@ -70,7 +70,7 @@ def _separate_cells(cells: Sequence[GridCell]) -> list[GridCell]:
 
 
 def _count_free(places: Iterable[tuple[int, int]], taken: set[tuple[int, int]]) -> int:
-    """How many places in a row, from the first one on, are free."""
+    """How many of the places, from the first on, are free."""
     return sum(1 for _ in takewhile(lambda place: place not in taken, places))
 
 
@@ -79,7 +79,7 @@ def _places(cell: GridCell, rows: int, columns: int) -> list[tuple[int, int]]:
 
 
 def _part_line(line: Line, cells: Sequence[GridCell]) -> Iterator[tuple[GridCell, Line, bool]]:
-    """The line, cut where it passes from one cell into another; and whether a part is outside all cells."""
+    """Split the line between the cells it passes through, and say whether each part lies outside all cells."""
     words = line.words or (Word(text=line.text, polygon=line.polygon, confidence=line.confidence),)
     placed = [(*_find_nearest(word.polygon, cells), word) for word in words]
     position = 0
