@@ -1,4 +1,4 @@
-"""Is all text-like ink of a page accounted for? What has no word is told of. Runs in workers only."""
+"""Adds a warning to a page for each place with ink that looks like text and has no word. Runs in workers only."""
 
 import math
 from statistics import median
@@ -13,7 +13,7 @@ from pagemill.domain.page.regions import join_rects
 
 UNREAD = "Something here looks like text and could not be read."
 LEAST_MARKS = 5
-"""Letters of a line, or runs of letters, that are worth a warning."""
+"""Letters, or runs of letters, in a line that is worth a warning."""
 
 _APART = 2.5
 _MOST_PLACES = 16
@@ -57,7 +57,7 @@ def _polygons(page: Page) -> list[tuple[Point, ...]]:
 
 
 def _turn_upright(image: PageImage, rotation: int) -> Gray:
-    """The picture in gray, turned upright, as coarse as it need be."""
+    """The picture in gray, turned upright, no finer than necessary."""
     pixels = np.asarray(image.data, dtype=np.uint8).reshape(image.height_px, image.width_px, image.channels)
     wanted = _DPI / image.dpi if image.dpi else _SIDE / max(image.width_px, image.height_px)
     scale = min(1.0, wanted, math.sqrt(_MOST_PIXELS / image.pixels))

@@ -106,18 +106,18 @@ class ImagePages:
             self._closing = closing.pop_all()
 
     def to_user_space(self, page: Page) -> ToUserSpace:
-        """From pixels of the page as it was read to points of its PDF page."""
+        """See `_Target.to_user_space`."""
         size = self._sizes[page.number - 1]
         scale = max(page.width_px, page.height_px) / max(size.width, size.height)
         return PageFrame(0, 0, size.width, size.height, page.rotation // 90 % 4, scale).to_page
 
     def find_written(self, page: Page) -> WrittenWords:
-        """No words: images have none."""
+        """See `_Target.find_written`. No words: images have none."""
         del page
         return WrittenWords((), ())
 
     def close(self) -> None:
-        """Close the PDF and its temporary files."""
+        """See `_Target.close`. Deletes its temporary files, too."""
         self._closing.close()
 
     def _add(self, image: "_Image") -> None:

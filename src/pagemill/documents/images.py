@@ -150,7 +150,7 @@ class ImageDocument:
         )
 
     def find_unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
-        """All of it: an image has no words of its own."""
+        """See `Document.find_unread`. All of the page: an image has no words of its own."""
         del mode
         return Unread(self.render(number, dpi=dpi, max_pixels=max_pixels))
 

@@ -1,4 +1,4 @@
-"""Where a picture of a page has ink that looks like text and that no word accounts for. Runs in workers only.
+"""Finds ink that looks like text and that no word accounts for, in a picture of a page. Runs in workers only.
 
 Letters are marks that stand out from their surroundings, are of like height, and stand beside each other on a line, on
 paper. Rules, boxes, frames, solid shapes and the texture of photos are not. Nothing is read here: what is found is to
@@ -34,14 +34,14 @@ _WRONG_BY = 0.3
 
 _CROOKED = 2.0
 _MOSTLY = 140
-"""Of 255: what takes more than this of the surroundings is the paper."""
+"""Of 255: a gray that covers more than this share of the surroundings is the paper."""
 
 _LOWEST, _HIGHEST = 4, 44
 _LEAST_AREA = 5
 _LEAST_MARKS = 3
 _MOST_MARKS = 40_000
 _ALIGNED = 2.3
-"""Most height of a line, in heights of its marks: some letters reach over it and some under it."""
+"""In heights of its marks: the greatest height of a line, because some letters reach above it and some below."""
 
 _SHORTEST = 1.8
 _FILL = (0.08, 0.8)
@@ -51,11 +51,11 @@ _EQUAL = 0.04
 _REPEATED = 0.6
 _STROKES = 0.8
 _THIN = 0.06
-"""Spread of a stroke's ink across it over that along it: a stroke three wide and twelve long."""
+"""A stroke's spread of ink across it, divided by that along it: a stroke three pixels wide and twelve long."""
 
 _SOLID = 0.85
 _RASTER = 0.7
-"""Pixels by which equal things differ, as they fall on the raster."""
+"""Pixels by which equal shapes differ, depending on how they fall on the raster."""
 
 _HOLLOW = 0.8
 _COARSER = 4
@@ -67,7 +67,7 @@ of lines on receipts one in fifty."""
 
 @dataclass(frozen=True, slots=True)
 class InkLine:
-    """Ink that looks like a line of text; pixels of the picture it was found on.
+    """Ink that looks like a line of text, in pixels of the picture.
 
     Attributes:
         rect: Where.
@@ -80,12 +80,12 @@ class InkLine:
     size: float
 
     def move(self, right: int, down: int) -> "InkLine":
-        """The same line, so far from there."""
+        """The same line, moved by this much."""
         left, top, right_edge, bottom = self.rect
         return replace(self, rect=(left + right, top + down, right_edge + right, bottom + down))
 
     def scale(self, factor: float) -> "InkLine":
-        """The same line on a picture so much larger."""
+        """The same line on a picture that is larger by this factor."""
         left, top, right, bottom = self.rect
         return replace(
             self, rect=(left * factor, top * factor, right * factor, bottom * factor), size=self.size * factor
@@ -93,7 +93,7 @@ class InkLine:
 
 
 def ink_lines(gray: Gray, words: Iterable[Outline] = (), windows: Iterable[Rect] | None = None) -> list[InkLine]:
-    """Lines of ink that looks like text and that is not under a word.
+    """Find lines of ink that looks like text and that is not under a word.
 
     They may be dark on light or light on dark, level or upended.
 
@@ -137,7 +137,7 @@ def is_inked(gray: Gray, rect: Rect) -> bool:
 
 
 class _Cover:
-    """Where words are, drawn only once there is something that they may cover."""
+    """The places of words, drawn only if the picture has ink that they may cover."""
 
     def __init__(self, shape: tuple[int, ...], words: Iterable[Outline]) -> None:
         self._shape = shape
@@ -145,7 +145,7 @@ class _Cover:
 
     @cached_property
     def full(self) -> Gray:
-        """1 on every word and as far around it as its outline may be wrong, 0 elsewhere."""
+        """1 on every word and in the margin by which its outline may be wrong, 0 elsewhere."""
         covered = np.zeros(self._shape, dtype=np.uint8)
         for word in self._words:
             left, top, right, bottom = around_it = bounds(word)
@@ -171,7 +171,7 @@ def bounds(outline: Outline) -> Rect:
 
 
 def _is_level(word: Outline, around: Rect) -> bool:
-    """Whether it is the rectangle around it, or nearly: each corner is near one of its sides across and one down."""
+    """Whether it nearly equals the rectangle around it: each corner is near one of its sides across and one down."""
     left, top, right, bottom = around
     left, top, right, bottom = left + _CROOKED, top + _CROOKED, right - _CROOKED, bottom - _CROOKED
     return all((x < left or x > right) and (y < top or y > bottom) for x, y in word)
@@ -194,7 +194,7 @@ def _lines(gray: Gray, covered: Callable[[], Gray]) -> Iterator[InkLine]:
 
 
 def _is_paper(gray: Gray) -> NDArray[np.bool_]:
-    """Where most of the surroundings are about as dark as the darkest there: ink is the lesser part."""
+    """Where most of the surroundings are about as dark as the darkest point there: ink covers less than half."""
     rows, columns = gray.shape
     size, side = (max(1, columns // 2), max(1, rows // 2)), (_AROUND // 2, _AROUND // 2)
     small = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
@@ -223,7 +223,7 @@ def _lines_of(ink: Gray, covered: Callable[[], Gray]) -> Iterator[InkLine]:
 
 
 def _letter_like(marks: Marks) -> Marks:
-    """Those of a letter's size that are no bars, no solid blocks and no frames."""
+    """The marks of a letter's size that are not bars, solid blocks or frames."""
     width, height, area = marks[:, 2], marks[:, 3], marks[:, 4]
     shorter, longer, box = np.minimum(width, height), np.maximum(width, height), width * height
     is_sized = (longer >= _LOWEST) & (shorter <= _HIGHEST) & (area >= _LEAST_AREA)
@@ -252,7 +252,7 @@ def _level_lines(ink: Gray, marks: Marks) -> Iterator[InkLine]:
 
 
 def _line(ink: Gray, marks: Marks) -> InkLine | None:
-    """The marks as a line, if they look like letters of one."""
+    """The marks as a line, if they look like its letters."""
     left, top = int(marks[:, 0].min()), int(marks[:, 1].min())
     right, bottom = int((marks[:, 0] + marks[:, 2]).max()), int((marks[:, 1] + marks[:, 3]).max())
     heights, width, height = marks[:, 3], right - left, bottom - top
@@ -267,7 +267,7 @@ def _line(ink: Gray, marks: Marks) -> InkLine | None:
 
 
 def _is_pattern(ink: Gray, marks: Marks) -> bool:
-    """Whether the marks are alike as letters never are: hatching, bars of a code, boxes to be filled in, dots."""
+    """Whether the marks are more alike than letters ever are: hatching, bars of a code, boxes to fill in, dots."""
     width, height, area = marks[:, 2], marks[:, 3], marks[:, 4]
     if sum(_is_stroke(ink, mark) for mark in marks.tolist()) >= _STROKES * len(marks):
         return True
@@ -304,7 +304,7 @@ def _is_hollow(ink: Gray, mark: Sequence[int]) -> bool:
 
 
 def _is_on_paper(gray: Gray, line: InkLine) -> bool:
-    """Whether what lies between the marks is even, as paper is and the rest of a photo is not.
+    """Whether the space between the marks is even, like paper and unlike the rest of a photo.
 
     Of a few marks, which may stand in a row by chance, more is asked.
     """

@@ -62,7 +62,7 @@ def _is_swapped(letter: str) -> bool:
 
 
 def is_broken(text: str) -> bool:
-    """Whether characters of a word are missing or none: its font does not say which letters it draws.
+    """Whether a word has missing characters or none, because its font does not say which letters it draws.
 
     One by itself is a bullet or an ornament, which says nothing.
     """

@@ -1,4 +1,4 @@
-"""Which words a searchable PDF is given: each that was read, and none that is there already. Pure."""
+"""Chooses the words that a searchable PDF gets: each word that was read and is not there already. Pure."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from pagemill.documents.words import Bounds
 from pagemill.domain.page.page import Line, Page, PageSource, Polygon, Rectangle, Word
 
 _UNDER = 0.5
-"""Share of a word under others from which on it is these."""
+"""A word counts as present if other words cover this share of it."""
 
 _ALIKE = 0.8
 _ROW = 50.0
@@ -20,7 +20,7 @@ PlacedText = tuple[str, Rectangle]
 
 
 def words_to_write(page: Page, *, shown: Sequence[PlacedText], hidden: Sequence[PlacedText]) -> Page:
-    """The page with those of its words that are to be written into the PDF.
+    """The page, reduced to the words that go into the PDF.
 
     These are recognised words, but not where text that people see says the same; and words of the old hidden layer that
     were found right, for that goes.
@@ -47,7 +47,7 @@ def _words(line: Line) -> tuple[Word, ...]:
 
 
 class _Rows:
-    """Texts by the rows of the page they reach into, so that few are compared with each word."""
+    """Texts, grouped by the rows of the page they reach into, so that each word is compared with few of them."""
 
     def __init__(self, texts: Sequence[PlacedText]) -> None:
         self._rows: defaultdict[int, list[int]] = defaultdict(list)
@@ -57,7 +57,7 @@ class _Rows:
                 self._rows[row].append(at)
 
     def find_near(self, box: Rectangle) -> list[PlacedText]:
-        """Those that reach into the rows of the rectangle, in their order."""
+        """The texts that reach into the rows of the rectangle, in their order."""
         return [self._texts[at] for at in sorted({at for row in _rows_of(box) for at in self._rows.get(row, ())})]
 
 

@@ -1,4 +1,4 @@
-"""The invisible text of an earlier recognition, taken out of a PDF page's content. Runs in workers only.
+"""Removes the invisible text of an earlier recognition from a PDF page's content. Runs in workers only.
 
 Only operators that show text go, so that nothing else on the page moves. Text is hidden if it is drawn invisibly, or if
 a picture that fills the page is drawn over it. A text object with hidden and visible text stays as it is: the visible
@@ -12,10 +12,10 @@ import pikepdf
 from pikepdf import ContentStreamInlineImage, ContentStreamInstruction, Dictionary, Name, Pdf, Stream
 
 DEEPEST = 4
-"""Forms within forms that are looked into."""
+"""The deepest level of forms within forms that is searched."""
 
 _FILLS = 0.9
-"""Share of the page from which on a picture fills it."""
+"""A picture fills the page if it covers this share of it."""
 
 _INVISIBLE = frozenset({3, 7})
 _SHOWS = frozenset({"Tj", "TJ", "'", '"'})
@@ -25,7 +25,7 @@ _Instruction = ContentStreamInstruction | ContentStreamInlineImage
 
 
 def without_hidden_text(pdf: Pdf, page: pikepdf.Object, resources: Dictionary, *, area: float) -> Stream | None:
-    """The page's content without its hidden text; None where it has none.
+    """The page's content without its hidden text; None if it has none.
 
     Args:
         pdf: That of the page.
@@ -43,14 +43,14 @@ def without_hidden_text(pdf: Pdf, page: pikepdf.Object, resources: Dictionary, *
 
 @dataclass(frozen=True)
 class _State:
-    """Of the graphics state, what tells whether text is seen, and how large a picture is."""
+    """The parts of the graphics state that decide whether text is visible, and how large a picture is."""
 
     mode: int = 0
     matrix: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 class _Walk:
-    """One way through a content stream."""
+    """One pass through a content stream."""
 
     def __init__(self, pdf: Pdf, resources: Dictionary, *, area: float, state: _State, depth: int) -> None:
         self._kept: list[_Instruction | None] = []
@@ -66,13 +66,13 @@ class _Walk:
         self._seen_blocks: list[tuple[int, int]] = []
 
     def follow(self, instructions: Sequence[_Instruction]) -> None:
-        """Go through all of it."""
+        """Go through the whole stream."""
         for instruction in instructions:
             self._take(instruction)
         self._kept += self._block or ()
 
     def content(self) -> bytes:
-        """What is left, as a content stream."""
+        """The remaining instructions, as a content stream."""
         return pikepdf.unparse_content_stream([kept for kept in self._kept if kept is not None])
 
     def _take(self, instruction: _Instruction) -> None:
@@ -116,7 +116,7 @@ class _Walk:
         self._block = None
 
     def _look_at_drawn(self, instruction: _Instruction) -> _Instruction:
-        """The instruction that draws an object, after a look at what it draws."""
+        """Look at what an instruction draws, and return the instruction that draws what remains of it."""
         name = instruction.operands[0] if instruction.operands else None
         drawn = _entry(self._resources.get("/XObject"), name)
         if not isinstance(drawn, Stream):
@@ -128,7 +128,7 @@ class _Walk:
         return instruction
 
     def _cover(self, image: Stream) -> None:
-        """A picture over all of the page hides the text before it."""
+        """Hide the text drawn so far if the picture covers the whole page."""
         a, b, c, d, _, _ = self._state.matrix
         is_opaque = not ("/SMask" in image or "/Mask" in image or image.get("/ImageMask", False))
         if not (is_opaque and abs(a * d - b * c) >= _FILLS * self._area):
@@ -141,7 +141,7 @@ class _Walk:
         self._seen_blocks.clear()
 
     def _form(self, form: Stream) -> _Instruction | None:
-        """What draws the form without its hidden text; None where it has none."""
+        """The instruction that draws the form without its hidden text; None if the form has none."""
         resources = Dictionary(dict(form.get("/Resources", self._resources).items()))
         matrix = tuple(map(float, form.get("/Matrix", ())))
         inner = _chain_matrices(matrix, self._state.matrix) if len(matrix) == 6 else self._state.matrix

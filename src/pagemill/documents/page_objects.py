@@ -1,4 +1,4 @@
-"""What is drawn on a PDF page, and what of it may hold text that is no text. Runs in workers only.
+"""Finds what is drawn on a PDF page, and what of it may hold text beside the text layer. Runs in workers only.
 
 pdfium is asked through plain C functions, as in `characters`: pages may have thousands of objects.
 """
@@ -15,19 +15,19 @@ from pagemill.documents.page_frame import PageRect
 
 MOST_OBJECTS = 5000
 DEEPEST = 4
-"""Where looking stops: forms may hold forms without end."""
+"""The deepest level of forms that is searched: forms may contain forms without end."""
 
 _MOST_PLAIN = 5
-"""Segments of a rule, a rectangle, a rounded corner; a letter has more."""
+"""A rule, a rectangle or a rounded corner has at most this many segments; a letter has more."""
 
 _LETTER = (2.0, 60.0)
-"""Points: a shape of both sides between these may be a letter, or a part of one."""
+"""Points: a shape with both sides between these may be a letter, or a part of one."""
 
 _JPX_WEIGHT = 4
 """JPEG 2000 is decoded whole, into 32 bits for each colour of each pixel."""
 
 _LEAST_PICTURE = 5.0
-"""Points: no picture with a lower side holds text."""
+"""Points: a picture with a shorter side cannot contain text."""
 
 _Matrix = tuple[float, float, float, float, float, float]
 _UPRIGHT: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
@@ -78,7 +78,7 @@ class Picture:
 
 @dataclass
 class Drawing:
-    """What is drawn on a page; forms are looked into.
+    """What is drawn on a page, forms included.
 
     Attributes:
         objects: All that is drawn, forms themselves not counted.
@@ -98,12 +98,12 @@ class Drawing:
 
     @property
     def may_hold_text(self) -> bool:
-        """Whether anything but its text can show letters."""
+        """Whether anything but the page's text can show letters."""
         return bool(self.pictures) or len(self.shapes) >= 3 or not self.is_whole
 
     @property
     def suspects(self) -> Iterator[PageRect]:
-        """Where something stands that may hold text; everything, if not every object was looked at."""
+        """Areas that may contain text; the whole page if some objects were not examined."""
         if not self.is_whole:
             yield self.page
         yield from (picture.rect for picture in self.pictures)
@@ -111,12 +111,12 @@ class Drawing:
 
     @property
     def pixels(self) -> int:
-        """Of all its pictures."""
+        """The pixels of all its pictures."""
         return sum(picture.pixels for picture in self.pictures)
 
     @property
     def coverage(self) -> float:
-        """Share of the page under pictures, those that overlap counted twice, at most 1."""
+        """The share of the page under pictures, at most 1; overlaps count twice."""
         left, bottom, right, top = self.page
         area = max((right - left) * (top - bottom), 1.0)
         return min(1.0, sum(_area_within(picture.rect, self.page) for picture in self.pictures) / area)
@@ -141,7 +141,7 @@ class Drawing:
 
 
 def drawing_of(page: pdfium.PdfPage) -> Drawing:
-    """Look at what is drawn on the page, up to `MOST_OBJECTS` objects."""
+    """Find what is drawn on the page, up to `MOST_OBJECTS` objects."""
     drawing, address = Drawing(page=page.get_bbox()), ctypes.cast(page.raw, _POINTER).value or 0
     for index in range(_count(address)):
         if drawing.objects >= MOST_OBJECTS:
@@ -197,7 +197,7 @@ def _add_shape(path: int, drawing: Drawing, placed: _Matrix) -> None:
 
 
 def _weight(image: int) -> int:
-    """How many times as much memory a pixel takes while it is decoded as in most formats."""
+    """How many times more memory a pixel takes while it is decoded than in most formats."""
     name = ctypes.create_string_buffer(32)
     for index in range(_filter_count(image)):
         _filter(image, index, ctypes.addressof(name), len(name))
@@ -244,10 +244,10 @@ def _transform(x: float, y: float, matrix: _Matrix) -> tuple[float, float]:
 
 
 def is_invisible(text: int) -> bool:
-    """Whether a text object, given by its address, is drawn without a trace."""
+    """Whether a text object, given by its address, leaves no visible ink."""
     return _render_mode(text) in _INVISIBLE
 
 
 def switch_off(drawn: int) -> None:
-    """Leave an object, given by its address, out when its page is drawn, until the page is closed."""
+    """Hide an object, given by its address, from the drawing of its page until the page is closed."""
     _set_active(drawn, 0)

@@ -84,7 +84,7 @@ class PdfFile:
         return sheet.whole_page(number, dpi=dpi) if mode is OcrMode.NEVER else None
 
     def find_unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
-        """The page without the words that are known, and where it shows more."""
+        """See `Document.find_unread`. The page without the words that are known, and where it shows more."""
         if mode is not OcrMode.AUTO:
             return Unread(self.render(number, dpi=dpi, max_pixels=max_pixels))
         with self._page(number, flat=True) as page:
@@ -210,7 +210,7 @@ def _open(path: Path) -> pdfium.PdfDocument:
 
 
 def _fit(width: float, height: float, max_pixels: int) -> float:
-    """Factor for both sides after which they, rounded up, have no more than `max_pixels`."""
+    """The factor for both sides that leaves at most `max_pixels` when they are rounded up."""
     factor = 1.0
     while (pixels := math.ceil(width * factor) * math.ceil(height * factor)) > max_pixels and factor > 1e-9:
         factor *= min(math.sqrt(max_pixels / pixels), 0.999)
@@ -218,7 +218,7 @@ def _fit(width: float, height: float, max_pixels: int) -> float:
 
 
 def _draw_page(page: pdfium.PdfPage, *, scale: float, dpi: float) -> PageImage:
-    """Let pdfium draw into our memory, because its own buffer has a type without a shape."""
+    """Have pdfium draw into our memory, because its own buffer has a type without a shape."""
     width, height = (math.ceil(side * scale) for side in page.get_size())
     samples = bytearray(width * height * RGB)
     canvas = partial(pdfium.PdfBitmap.new_native, buffer=(ctypes.c_ubyte * len(samples)).from_buffer(samples))

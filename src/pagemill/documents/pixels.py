@@ -126,7 +126,7 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _find_white(image: Image.Image) -> float:
-    """The lightest of samples of more than 8 bits, or fractions of one: the least common depth that holds all."""
+    """The lightest sample of a deep image: the smallest common depth that holds all samples, or 1 for fractions."""
     width, height = image.size
     step = max(1, _BAND_PIXELS // width)
     bands = (image.crop((0, top, width, min(top + step, height))) for top in range(0, height, step))

@@ -1,11 +1,11 @@
-"""Whether words look like those of a language or like what a poor recognition leaves. Pure; knows no dictionary."""
+"""Decides whether words look like a language or like a poor recognition. Pure; uses no dictionary."""
 
 import re
 import unicodedata
 from collections.abc import Iterable
 
 MOST_ODD = 0.12
-"""Share of odd words in a layer that is believed: clean ones have up to 0.04, names, codes and formulas included."""
+"""The largest share of odd words in a credible layer: clean ones have up to 0.04, names and formulas included."""
 
 FEWEST_JUDGED = 4
 _MOST_JUDGED = 150
@@ -26,7 +26,7 @@ _VOWELS = frozenset("aeiouy")
 
 
 def is_plausible(words: Iterable[str]) -> bool:
-    """Whether few of the words are odd; words without letters are not judged, and a handful is believed."""
+    """Whether few of the words are odd; words without letters do not count, and a handful is always plausible."""
     judged = [word for word in words if len(word) >= 3 and _LETTER.search(word)]
     judged = judged[:: max(1, len(judged) // _MOST_JUDGED)]
     odd = sum(map(is_odd, judged))
@@ -34,7 +34,7 @@ def is_plausible(words: Iterable[str]) -> bool:
 
 
 def is_odd(word: str) -> bool:
-    """Whether a word looks misread: digits, capitals or signs in the midst of letters, or hardly a vowel.
+    """Whether a word looks misread: digits, capitals or signs between its letters, or hardly a vowel.
 
     Only words in Latin letters can be told by their vowels. Addresses and codes in capitals are left alone.
     """

@@ -1,4 +1,4 @@
-"""A PDF page as text and picture: which of its words are known, and what its picture says beside them.
+"""Sorts a PDF page into text and picture: which of its words are known, and what its picture shows beside them.
 
     text layer ──▶ words shown ────────────────────────────▶ known
                └─▶ words hidden (an earlier recognition) ──▶ known, if they look like words and lie on ink
@@ -29,44 +29,44 @@ if TYPE_CHECKING:
     from pagemill.documents.ink import Gray
 
 LOOKED_AT_DPI = 100
-"""Fine enough to part the letters of small print, coarse enough to be looked through in a few milliseconds."""
+"""Fine enough to separate the letters of small print, and coarse enough to search in a few milliseconds."""
 
 MOST_LOOKED_AT = 4_000_000
-"""Pixels of the drawing that is looked through: 23 by 16 inches in full fineness; larger pages are coarser."""
+"""Pixels of the drawing that is searched: 23 by 16 inches at full resolution; larger pages are coarser."""
 
 MOST_DECODED = 10_000_000
 """Pixels of all a page's pictures that a reader may decode to look: a page of 300 dpi in colour took 62 MiB, of the 100
 MiB that a reader has for opening documents."""
 
 LEAST_MARKS = 4
-"""Letters, or runs of them, beside the known words from which on a page is recognised."""
+"""A page with this many letters, or runs of letters, beside its known words is recognised."""
 
 APART = 2.5
-"""Heights of the writing between lines of one region."""
+"""Heights of the writing between two lines of one region."""
 
 MOST_PLACES = 16
 SCAN_COVERAGE = 0.5
-"""Share of a page under pictures from which on it is one."""
+"""A page is a picture if pictures cover this share of it."""
 
 FEWEST_OVER_SCAN = 200
-"""Characters known of a page that is a picture, below which all of it is recognised: its writing may be faint."""
+"""A page that is a picture is recognised as a whole below this many known characters; its writing may be faint."""
 
 FEWEST_HIDDEN = 30
-"""Characters of an earlier recognition that are enough."""
+"""This many characters of an earlier recognition are enough."""
 
 BROKEN_SIZE = 12.0
 _LEAST_INKED = 0.7
-"""Share of hidden words that must lie on ink, where the page has any."""
+"""The share of hidden words that must lie on ink, if the page has any ink."""
 
 _SAMPLED = 80
 _PAPER = 20
 MOST_WINDOWS = 8
-"""Parts of a page that are looked through one by one."""
+"""The largest number of parts of a page that are searched one by one."""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """What is known of a page, and what is not.
+    """What is known of a page, and what remains to be read.
 
     Attributes:
         layer: Its text layer.
@@ -88,14 +88,14 @@ class Sheet:
         return self.layer.page(number, dpi=dpi, known=self.known)
 
     def whole_page(self, number: int, *, dpi: float) -> Page:
-        """All words of its layer, with warnings of what may be missing or wrong: nothing is to be recognised."""
+        """All words of its layer, with warnings about what may be missing or wrong, if nothing is to be recognised."""
         message = f"Parts of this page may be missing: {self.doubt}, and OCR is off."
         places: Sequence[Rectangle | None] = self._places(self.layer.frame) or (None,)
         warnings = tuple(PageWarning(kind=WarningKind.OCR_OFF, message=message, box=box) for box in places)
         return self.layer.page(number, dpi=dpi, warnings=warnings)
 
     def regions(self) -> list[Rectangle]:
-        """What is to be recognised, pixels of the page as it is stored, at the resolution of its words."""
+        """The parts to recognise, pixels of the page as it is stored, at the resolution of its words."""
         return self._places(self.layer.frame.turn(-self.layer.rotation // 90))
 
     def _places(self, frame: PageFrame) -> list[Rectangle]:
@@ -132,11 +132,11 @@ def read_sheet(page: pdfium.PdfPage, at: FrameAt, *, dpi: float, most_decoded: i
 
 @dataclass(frozen=True)
 class WrittenWords:
-    """What a page says in text, each word with where it stands in pixels.
+    """The text on a page, each word with its place in pixels.
 
     Attributes:
         shown: Words that people see.
-        hidden: Words that nobody sees, as an earlier recognition wrote them.
+        hidden: Invisible words, which an earlier recognition wrote.
     """
 
     shown: tuple[tuple[str, Rectangle], ...]
@@ -156,7 +156,7 @@ def written_words(page: pdfium.PdfPage, frame: PageFrame) -> WrittenWords:
 
 
 def _find_hidden(layer: TextLayer, drawing: Drawing) -> Iterator[int]:
-    """Positions of words that nobody sees: written invisibly, or under a picture."""
+    """Positions of words that are invisible or under a picture."""
     invisible = {text: is_invisible(text) for text in set(layer.objects) if text}
     for position, (text, rect) in enumerate(zip(layer.objects, layer.stored, strict=True)):
         if invisible.get(text, False) or (drawing.pictures and drawing.hides(text, rect)):
@@ -189,7 +189,7 @@ def _looked_at(page: pdfium.PdfPage, layer: TextLayer, drawing: Drawing, hidden:
 
 
 def _is_thin(layer: TextLayer, known: Sequence[int], believed: frozenset[int]) -> bool:
-    """Whether so little is known of a page that is a picture that there may be more, however faint."""
+    """Whether so little of a page that is a picture is known that it may have more text, however faint."""
     hidden = sum(len(layer.words[position].text) for position in believed)
     return hidden < FEWEST_HIDDEN and sum(len(layer.words[position].text) for position in known) < FEWEST_OVER_SCAN
 
@@ -201,7 +201,7 @@ def _doubt(*, is_poor: bool) -> str:
 
 
 def _is_believed(layer: TextLayer, hidden: frozenset[int], look: "_Look") -> bool:
-    """Whether hidden words look like words, and lie on ink where there is any."""
+    """Whether hidden words look like words and, if the page has ink, lie on it."""
     from pagemill.documents.ink import is_inked
 
     if not is_plausible(layer.words[position].text for position in hidden):
@@ -213,7 +213,7 @@ def _is_believed(layer: TextLayer, hidden: frozenset[int], look: "_Look") -> boo
 
 @dataclass(frozen=True)
 class _Look:
-    """The page drawn to be looked through."""
+    """The page, drawn to be searched."""
 
     gray: "Gray"
     frame: PageFrame
@@ -242,7 +242,7 @@ class _Look:
     def outlines(
         self, stored: Iterable[PageRect], windows: Sequence[Rectangle] | None
     ) -> Iterator[tuple[tuple[float, float], ...]]:
-        """Outlines of words that lie in the windows, or of all."""
+        """The outlines of the words that lie in the windows, or of all words."""
         for left, top, right, bottom in self.frame.rects(stored):
             if windows is None or any(
                 left < window[2] and right > window[0] and top < window[3] and bottom > window[1] for window in windows
@@ -250,7 +250,7 @@ class _Look:
                 yield ((left, top), (right, top), (right, bottom), (left, bottom))
 
     def windows(self, suspects: Iterable[PageRect]) -> list[Rectangle]:
-        """Where to look, each with some paper around it; few, however many the suspects are."""
+        """The parts of the page to search, each with some paper around it; only a few, however many suspects."""
         rects = (
             (left - _PAPER, top - _PAPER, right + _PAPER, bottom + _PAPER)
             for left, top, right, bottom in self.frame.rects(suspects)

@@ -20,7 +20,7 @@ from pagemill.domain.page.reading_order import blocks_in_reading_order
 QUARTER_TURN = math.pi / 2
 
 FINENESS = 100
-"""Coordinate steps per pixel: all digits of pdfium would make results twice as large."""
+"""Coordinate steps per pixel; with all digits of pdfium, results would be twice as large."""
 
 SAMPLED = 60
 """Characters to examine more closely, spread over the page."""

@@ -74,7 +74,7 @@ def _continues(before: PlacedWord, word: PlacedWord, widest_space: float) -> boo
 
 
 def _join_runs(runs: list[list[PlacedWord]]) -> list[list[PlacedWord]]:
-    """Join runs of one baseline that were stored apart, such as words placed one by one in any order."""
+    """Join runs of one baseline that are stored apart, such as words placed one by one in any order."""
     if len(runs) < 2:
         return runs
     size = median(run[0].bottom - run[0].top for run in runs) or 1.0
@@ -130,7 +130,7 @@ def _polygon(left: float, top: float, right: float, bottom: float, turns: int) -
 
 
 def _line(placed: Sequence[PlacedWord], turns: int) -> Line:
-    """The words as a line, checked all at once: word by word takes half as long again."""
+    """The words as a line, validated together: word by word takes half as long again."""
     texts, lefts, tops, rights, bottoms, _ = zip(*placed, strict=True)
     polygons = map(_polygon, lefts, tops, rights, bottoms, repeat(turns))
     return Line.model_validate(
