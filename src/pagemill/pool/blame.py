@@ -1,4 +1,4 @@
-"""Decides whether a worker that the kernel killed was to blame for that. Pure."""
+"""Decides whether a worker that the kernel killed was to blame. Pure."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +10,7 @@ _OTHERS_TOOK_IT = "The kernel killed the worker because other programs took the 
 
 
 def find_cause(loss: WorkerLoss, *, promised: MemoryNeed, was_short: Callable[[], bool]) -> WorkerLoss:
-    """The loss; memory pressure is its cause if the kernel killed a worker that was not to blame.
+    """The loss, with memory pressure as its cause if the kernel killed a worker that was not to blame.
 
     Args:
         loss: The loss as `explain` gives it.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Make the package of this file importable, and nothing beside it; then become a worker."""
+    """Make the package of this file importable, and no other; then become a worker."""
     package = Path(__file__).resolve().parents[1]
     found = importlib.util.spec_from_file_location(
         "pagemill", package / "__init__.py", submodule_search_locations=[str(package)]

@@ -58,7 +58,7 @@ from pagemill.pool.sandbox.confinement import Confinement
 logger = logging.getLogger(__name__)
 
 _READER_ALLOCATIONS = 20_000
-"""How many new objects make a reader look for cyclic garbage: those of a few pages."""
+"""New objects after which a reader collects cyclic garbage: those of a few pages."""
 
 _NO_REQUEST = "The server sent an invalid request, or is gone"
 _NO_SANDBOX = "The worker could not enter its sandbox"

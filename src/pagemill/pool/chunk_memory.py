@@ -20,14 +20,14 @@ from pagemill.pool.unloading import Unloader
 logger = logging.getLogger(__name__)
 
 OPENING_BYTES = 100 * MIB
-"""What a first look at a document, and taking a text layer, may take: nearly all documents take a tenth of it."""
+"""The memory for a first look at a document, or for its text layer; nearly all documents take a tenth of it."""
 DECODING_BYTES = 450 * MIB
 """The largest image that is decoded (`documents.images.MOST_DECODED_BYTES`), and what is made of it."""
 
 _LACK_OF_MEMORY = (LossCause.KERNEL_OOM, LossCause.OVER_RESERVATION)
 
 GpuBytes = Callable[[int, DeviceId], int | None]
-"""Returns what a process holds of a GPU now; None if the driver does not say."""
+"""Returns the GPU memory that a process holds; None if the driver does not say."""
 
 
 class ChunkMemory:
@@ -76,7 +76,7 @@ class ChunkMemory:
 
     @contextmanager
     def working(self, resident: Resident, task_id: str | None = None, *, pages: int = 0) -> Iterator[None]:
-        """Show it as busy while the block runs; after that, lower its reservation to what it holds.
+        """Show the model set as busy while the block runs; then lower its reservation to what it holds.
 
         Args:
             resident: The model set that works.
@@ -176,7 +176,7 @@ class ChunkMemory:
         return False
 
     def _may_wait(self, resident: Resident) -> bool:
-        """Whether it may wait: while a chunk runs or a model set comes or goes all may; otherwise only the first.
+        """Whether it may wait: while a chunk runs or a model set comes or goes, all may; otherwise only the first.
 
         Without this rule, model sets that wait for each other's memory would wait for ever.
         """

@@ -1,4 +1,4 @@
-"""Tells why a worker died, from what was seen of its death."""
+"""Explains why a worker died."""
 
 import signal
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _LIKELY = (
 
 @dataclass(frozen=True)
 class Signs:
-    """What was seen of a death.
+    """The evidence of a death.
 
     Attributes:
         code: Exit code; negative for the signal that ended it; None where it is not known.
@@ -54,7 +54,7 @@ class Signs:
 
 
 def explain(signs: Signs) -> WorkerLoss:
-    """Tell a kill of ours from one of the kernel's and from a crash."""
+    """Distinguish a kill by the guard from one by the kernel and from a crash."""
     cause = _cause(signs)
     where = f" while reading page {signs.page}" if signs.page is not None else ""
     words = f"; its last words: {signs.last_words}" if signs.last_words else ""

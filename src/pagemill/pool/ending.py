@@ -1,4 +1,4 @@
-"""Ends one worker, and tells when those who work with it need not wait any longer.
+"""Ends one worker, and says when those who work with it need not wait any longer.
 
     its own death ───────────────────────────▶ gone = over
     SIGKILL ─┬─ obeyed within `kill_limit` ──▶ gone = over
@@ -198,14 +198,14 @@ class Ending:
         return self.is_gone
 
     def _kill(self) -> None:
-        """Send SIGKILL; it is over within `kill_limit`, whatever the process does."""
+        """Send SIGKILL; the worker is over within `kill_limit`, whatever its process does."""
         self._process.signal_group(signal.SIGKILL)
         if self._last_resort is None and not self.is_over:
             limit_s = self._config.kill_limit.total_seconds()
             self._last_resort = asyncio.get_running_loop().call_later(limit_s, self._give_up)
 
     def _give_up(self) -> None:
-        """It does not end: stop waiting for it."""
+        """Stop waiting for a process that does not end."""
         logger.error(
             "Worker %s (pid %d) was killed but does not end; most likely it waits for a disk or a driver. Its memory "
             "stays reserved until it ends.",
@@ -216,7 +216,7 @@ class Ending:
             self._patience.reschedule(asyncio.get_running_loop().time())
 
     async def _watch(self) -> None:
-        """Wait for its end, read its last output, tell how it died, close its pipes."""
+        """Wait for its end, read its last output, explain its death, and close its pipes."""
         status = await self._process.wait_for_exit()
         if self._last_resort is not None:
             self._last_resort.cancel()
@@ -231,7 +231,7 @@ class Ending:
             self._process.close()
 
     def _explain(self, status: ExitStatus | None) -> WorkerLoss | None:
-        """How it was lost; without a status it is not gone. None if it was told to stop."""
+        """How it was lost; without a status, its process still lives. None if it was told to stop."""
         if self.is_stopping and self.asked is None:
             return None
         self._signs = signs = Signs(

@@ -1,4 +1,4 @@
-"""Which process serves a use: an idle one, a new one if there is memory for it, or one that is shared."""
+"""Chooses the process for a use: an idle one, a new one if its memory fits, or a shared one."""
 
 import asyncio
 from contextlib import suppress
@@ -92,7 +92,7 @@ class Finder:
         return None
 
     def _most_processes(self, key: ModelSetKey) -> int:
-        """The most processes that a model set may have."""
+        """The largest number of processes that a model set may have."""
         return self._config.readers if _is_plain_reader(key) else self._config.workers_per_key
 
     async def _find_fresh(self, key: ModelSetKey) -> Resident | None:
@@ -103,7 +103,7 @@ class Finder:
         return unused if unused is not None and not unused.has_worked else await self._load_another(key)
 
     def _find_unused(self, key: ModelSetKey) -> Resident | None:
-        """One that is idle, or is being loaded for a caller that has left."""
+        """A process that is idle, or that is loading for a caller who has left."""
         return next((one for one in self._roster if one.key == key and one.is_usable and not one.references), None)
 
     def _find_shared(self, key: ModelSetKey) -> Resident | None:
@@ -111,7 +111,7 @@ class Finder:
         return min(usable, key=lambda resident: resident.references, default=None)
 
     async def _load_another(self, key: ModelSetKey) -> Resident | None:
-        """One more process of that model set; None if it has enough, or if another one became usable meanwhile."""
+        """One more process of that model set; None if it has enough, or if another became usable meanwhile."""
         alike = [
             one
             for one in self._roster

@@ -101,7 +101,7 @@ class PooledInspector:
 
 @asynccontextmanager
 async def _in_time(config: PoolConfig) -> AsyncIterator[None]:
-    """Bound the time for waiting and looking together; a refusal says when to come back."""
+    """Limit the time for waiting and inspecting together; a refusal says when to come back."""
     places = config.inspections
     busy = f"Too many documents at once ({places} are being inspected). Send this one again in a moment."
     a_while_s = max(1, math.ceil(config.inspect_limit.total_seconds() / places))

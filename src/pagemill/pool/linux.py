@@ -1,4 +1,4 @@
-"""What Linux does for us: it measures processes, kills workers first, and ends them with their parent.
+"""Uses Linux to measure processes, to have workers killed first, and to end them with their parent.
 
 A figure that cannot be read is 0 or None: "not known".
 """

@@ -89,7 +89,7 @@ class Cancel(_Message):
 
 
 class Inspect(_Work):
-    """Say what the document is: `Inspected` or `Failed`.
+    """Find out what the document is: `Inspected` or `Failed`.
 
     Attributes:
         max_pages: Refuse a document that has more, without counting them all; None allows any number.

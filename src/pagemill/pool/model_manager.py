@@ -115,7 +115,7 @@ class ModelManager:
         await self._unloader.tend()
 
     async def stop(self) -> None:
-        """End every worker. Running chunks end early and without a loss. A second call does nothing."""
+        """End every worker. Running chunks end early and without a loss."""
         self._finder.stop()
         if self._loop is not None:
             self._loop.cancel()

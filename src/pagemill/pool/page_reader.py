@@ -138,14 +138,14 @@ class PageReader:
         return page.model_copy(update={"warnings": page.warnings + params.notes}), unread.image.pixels
 
     def _render_whole(self, document: Document, number: int, unread: Unread, *, dpi: int) -> PageImage:
-        """The page with the ink of its known words, which structure is seen by."""
+        """The whole page as an image for the structure models, known words included."""
         if unread.known is None:
             return unread.image
         with translate_errors(PageUnreadable(_UNREADABLE)):
             return document.render(number, dpi=dpi, max_pixels=self._max_pixels)
 
     def _add_structure(self, page: Page, image: PageImage) -> Page:
-        """The page with its layout and tables, if they are wanted; its text is never lost over them."""
+        """The page with its layout and tables, if wanted; a failure never costs the page its text."""
         if self._structure is None:
             return page
         try:
@@ -174,7 +174,7 @@ class PageReader:
 
 
 def _load_accounting(engine: Engine | None) -> Callable[[Page, PageImage], Page] | None:
-    """What adds warnings about ink that has no word to a page; None if no engine reads ink.
+    """A function that adds warnings about ink without words to a page; None if no engine reads ink.
 
     It loads OpenCV together with the engine: what a ready worker holds includes it, and no limit forbids it later.
     """

@@ -1,4 +1,4 @@
-"""Reads what of a page is not known, in as few and small pictures as do. Runs in a worker."""
+"""Reads the unknown parts of a page, in as few and as small pictures as possible. Runs in a worker."""
 
 import math
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ from pagemill.domain.page.regions import join_rects
 from pagemill.domain.work.engine_spec import Engine
 
 MARGIN = 24
-"""Pixels around a region: an engine wants to see the paper around a line."""
+"""Pixels around a region: an engine needs some paper around a line."""
 
 SMALLEST = 160
-"""Pixels of the shorter side of a part that is read by itself."""
+"""Pixels of the shorter side of the smallest part that is read by itself."""
 
 MOST_PARTS = 6
 LARGEST_SHARE = 0.5
-"""Of the page: where the parts take more, it is read as a whole."""
+"""If the parts cover more than this share of the page, the page is read as a whole."""
 
 
 def read_unread(unread: Unread, number: int, engine: Engine, *, rotation: int | None, batch_size: int | None) -> Page:
-    """Recognise a page, or what of it is not known, and put both together. Raises as `Engine.read`."""
+    """Recognise a page, or its unknown parts, and put both together. Raises as `Engine.read`."""
 
     def read(image: PageImage) -> Page:
         return engine.read(image, number=number, rotation=rotation, batch_size=batch_size)
@@ -37,7 +37,7 @@ def read_unread(unread: Unread, number: int, engine: Engine, *, rotation: int | 
 
 
 def parts_of(unread: Unread) -> list[tuple[int, int, int, int]]:
-    """The parts of the image that are to be read, each with some paper around it; left, top, right, bottom."""
+    """The parts of the image to read, each with some paper around it; left, top, right, bottom."""
     image = unread.image
     regions = (_with_margin(region, image) for region in unread.regions)
     parts = join_rects(regions, gap=0, most=MOST_PARTS)

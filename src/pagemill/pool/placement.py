@@ -111,7 +111,7 @@ class LocalPlacement:
     """Workers as child processes on this machine (Linux 5.3 or newer)."""
 
     def __init__(self, *, sandbox: Sandbox | None = None) -> None:
-        """Set what confines the workers; without a sandbox they inherit our environment and all our rights."""
+        """Configure the workers' sandbox; without one, they inherit our environment and all our rights."""
         self._sandbox = sandbox
 
     async def start(self, *, interpreter: str | None = None) -> WorkerProcess:
@@ -165,7 +165,7 @@ def _keep_exit_statuses() -> None:
 
 
 def _clear_away(desk: Desk) -> None:
-    """Beside the loop: who took over a worker may have made a million files."""
+    """Delete the desk in a thread: code that took over a worker may have made a million files."""
     asyncio.get_running_loop().run_in_executor(None, desk.remove)
 
 
@@ -204,7 +204,7 @@ class _LocalProcess:
         self._closing = closing.pop_all()
 
     async def connect(self, ours: socket.socket, log_fd: int) -> None:
-        """Connect the pipes; end a process to which that is not possible."""
+        """Connect the pipes; if that fails, end the process."""
         try:
             self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
             self._closing.callback(self._writer.transport.abort)
@@ -267,7 +267,7 @@ class _LocalProcess:
         return 0 if self._exit.done() else linux.peak_rss_bytes(self.pid)
 
     def _bury(self) -> None:
-        """Reap it. Until then no other process can have its number or its group's, so the group may be signalled."""
+        """Reap it. Until then, no other process can get its number or its group's, so signalling the group is safe."""
         asyncio.get_running_loop().remove_reader(self._pidfd)
         os.close(self._pidfd)
         self.signal_group(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A resident model set and what is known of it. Others read its attributes; only its own methods change them."""
+"""A resident model set and its state. Others read its attributes; only its own methods change them."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -98,20 +98,20 @@ class Resident:
     # --- its life ----------------------------------------------------------------------------------------------------
 
     def promise(self, reservation: Reservation | None) -> bool:
-        """Keep what the ledger promised it, in place of what it had; returns whether it did promise."""
+        """Keep a new reservation in place of the old one; returns whether the ledger granted one."""
         self.reservation = reservation or self.reservation
         return reservation is not None
 
     def begin_loading(self) -> None:
-        """Its process is being started."""
+        """Note that its process is being started."""
         self.state = ResidentState.LOADING
 
     def attach(self, worker: Worker) -> None:
-        """Its process was started."""
+        """Note that its process was started."""
         self.worker = worker
 
     def finish_loading(self, *, rss_bytes: int, since: float, now: float) -> None:
-        """Its models are loaded; one that is already being unloaded stays so."""
+        """Note that its models are loaded; a resident that is already unloading stays so."""
         self.base_rss_bytes = rss_bytes
         self.load_s = now - since
         self.loaded_at = self.idle_since = now
@@ -123,20 +123,20 @@ class Resident:
         self.state = ResidentState.UNLOADING
 
     def leave(self, end: Callable[[], asyncio.Task[None]]) -> asyncio.Task[None]:
-        """Have it ended, by one effort at a time; returns the present one."""
+        """End it, with one effort at a time; returns the present effort."""
         self.begin_unloading()
         if self.leaving is None or self.leaving.done():
             self.leaving = end()
         return self.leaving
 
     def depart(self, departure: Departure | None) -> None:
-        """Keep what was measured before its end."""
+        """Keep the measurements from before its end."""
         self.departure = departure
 
     # --- its uses ----------------------------------------------------------------------------------------------------
 
     def begin_use(self) -> None:
-        """Count one use more."""
+        """Count one more use."""
         self.references += 1
 
     def end_use(self, now: float) -> None:
@@ -146,16 +146,16 @@ class Resident:
         self.trimmed = False
 
     def note_trim(self) -> None:
-        """It gave its free memory back."""
+        """Note that it returned its free memory."""
         self.trimmed = True
 
     def measure_growth(self, base_bytes: int) -> int:
-        """What it holds now beyond `base_bytes`, and beyond what it held itself when loaded."""
+        """The bytes it holds beyond `base_bytes`, and beyond its size when loaded."""
         self.growth_bytes = max(0, self.rss_bytes - max(base_bytes, self.base_rss_bytes))
         return self.growth_bytes
 
     def retire(self) -> None:
-        """Let no further use of it begin: it has grown too much."""
+        """Allow no further use: it has grown too much."""
         self.outgrown = True
 
     @contextmanager
@@ -172,7 +172,7 @@ class Resident:
 
     @property
     def reserved(self) -> MemoryNeed:
-        """What the ledger promised it."""
+        """Its reservation in the ledger."""
         return self.reservation.need if self.reservation else MemoryNeed(0)
 
     @property
@@ -205,7 +205,7 @@ class Resident:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether ending it failed by a fault of ours, so that it must be tried again."""
+        """Whether ending it failed because of a fault in Pagemill, so that it must be tried again."""
         has_failed = self.leaving is not None and self.leaving.done() and not self.ended.done()
         return self.state is ResidentState.UNLOADING and has_failed and not self.is_unkillable
 
@@ -219,7 +219,7 @@ class Resident:
         return now - self.idle_since if self.is_idle else 0.0
 
     def snapshot(self, now: float) -> ModelSetSnapshot | None:
-        """The picture for metrics; None before it has a process."""
+        """Its state for metrics; None before it has a process."""
         if self.worker is None:
             return None
         return ModelSetSnapshot(
@@ -234,7 +234,7 @@ class Resident:
         )
 
     def watched_worker(self) -> WatchedWorker | None:
-        """The picture for the memory guard; None where it has no live process."""
+        """Its state for the memory guard; None if it has no live process."""
         if self.worker is None or self.worker.is_gone:
             return None
         return WatchedWorker(

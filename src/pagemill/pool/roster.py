@@ -30,7 +30,7 @@ from pagemill.pool.worker import Worker
 logger = logging.getLogger(__name__)
 
 _LOOK_AGAIN = timedelta(milliseconds=500)
-"""Other programs may free memory without telling us, so whoever waits for a change looks this often."""
+"""Other programs free memory without telling us, so those who wait for a change check this often."""
 
 _TRIES = 4
 _SEE_BACK = timedelta(milliseconds=250)
@@ -137,7 +137,7 @@ class Roster:
                 await since.wait()
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Run something in the background; a failure is a fault of ours and is logged."""
+        """Run something in the background; a failure is a fault in Pagemill and is logged."""
         return self._keep_task(work, self._tasks)
 
     async def clear(self) -> None:
@@ -275,7 +275,7 @@ class Roster:
 
 
 def died_loading(error: WorkerLost) -> bool:
-    """Whether its worker died or hung. An error that the engine raised would only come again."""
+    """Whether its worker died or hung; an error that the engine raised would only come again."""
     return error.details.get("cause") not in (None, LossCause.LOAD_FAILED)
 
 
@@ -285,7 +285,7 @@ def _log_failure(task: asyncio.Task[None]) -> None:
 
 
 def _grace(resident: Resident) -> timedelta | None:
-    """A worker that is still loading cannot answer, so it gets no time for that."""
+    """The time to stop: none for a worker that is loading, because it cannot answer."""
     return None if resident.ready.done() else timedelta(0)
 
 

@@ -77,7 +77,7 @@ class OCRService:
     async def ask(
         self, request: Opening, expected: type[Answer], *, limit: timedelta, memory_bytes: int = DECODING_BYTES
     ) -> Answer:
-        """Have a reader do something else with a document than read its pages, within a reservation for that.
+        """Have a reader do something with a document other than reading its pages, within a reservation for that.
 
         Args:
             request: What it is to do.

@@ -1,4 +1,4 @@
-"""The one pool of services: its places bound how many there are, and callers get them in order of arrival."""
+"""The one pool of services: its places limit how many there are, and callers get them in order of arrival."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Held:
-    """What a service holds until `kept` is closed."""
+    """The resources of a service until `kept` is closed."""
 
     resident: Resident
     kept: ExitStack
@@ -69,7 +69,7 @@ class OCRServicePool:
             await self._given_back.wait()
 
     async def stop(self) -> None:
-        """End every worker. Running chunks end early. A second call does nothing."""
+        """End every worker. Running chunks end early."""
         self._draining = True
         await self._models.stop()
 

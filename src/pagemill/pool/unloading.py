@@ -1,4 +1,4 @@
-"""Unloads idle model sets: when they were idle for long, are spent, or hold memory that others need."""
+"""Unloads model sets that were idle for long, are spent, or hold memory that others need."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 async def keep_all() -> None:
-    """An `at_rest` that gives nothing back."""
+    """An `at_rest` that returns no memory."""
 
 
 class Unloader:
@@ -69,7 +69,7 @@ class Unloader:
         await self._rest()
 
     def find_evictable(self, device: DeviceId) -> Sequence[Resident]:
-        """The idle ones that hold memory of the device; all hold host memory."""
+        """The idle model sets that hold memory of the device; all of them hold host memory."""
         return [resident for resident in self._roster if resident.is_idle and device in (CPU, resident.key.device)]
 
     async def evict(self, device: DeviceId, *, at_least_bytes: int | None) -> int:
@@ -124,7 +124,7 @@ class Unloader:
                 await self.unload([resident], resident.key.device, UnloadCause.SPENT)
 
     async def _rest(self) -> None:
-        """Once the last model set is gone, have this process give its own free memory back."""
+        """After the last model set is gone, return this process's own free memory."""
         worked, self._resting = not self._resting, not any(self._roster)
         if worked and self._resting:
             await self._at_rest()

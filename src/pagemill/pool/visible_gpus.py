@@ -15,7 +15,7 @@ ONLY_GPU = DeviceId("cuda:0")
 
 @dataclass(frozen=True)
 class Sight:
-    """What a worker sees of the machine's GPUs.
+    """The GPUs that a worker sees.
 
     Attributes:
         visible: Its CUDA_VISIBLE_DEVICES, set before it loads anything; None leaves it as it is.

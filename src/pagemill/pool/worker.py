@@ -42,12 +42,12 @@ from pagemill.pool.pool_config import WorkerConfig
 logger = logging.getLogger(__name__)
 
 _DONE = {"inspect": "inspected", "render": "drawn", "export": "made into a PDF"}
-"""What a document is after each kind of request that opens it."""
+"""The past participle for each kind of request that opens a document."""
 
 
 @dataclass
 class _Chunk:
-    """The chunk in the worker's hands, and the page of it that it works on."""
+    """The chunk that the worker is reading, and the page that it is at."""
 
     number: int
     settled: list[int] = field(default_factory=list)
@@ -214,7 +214,7 @@ class Worker:
         await on_page(outcome)
 
     async def _call_off(self, chunk: _Chunk) -> None:
-        """Wait until the current page is over, and drop its outcome."""
+        """Wait until the current page ends, and drop its outcome."""
         with suppress(TimeoutError, ProtocolError):
             async with asyncio.timeout(self._config.cancel_grace.total_seconds()):
                 await self._process.send(Cancel(chunk=chunk.number))
@@ -246,7 +246,7 @@ class Worker:
         raise lost_error(self._ending.loss)
 
     async def _tell(self, request: Request, timeout_s: float) -> None:
-        """Send it a request; end a worker that does not take it in time."""
+        """Send a request; end a worker that does not take it in time."""
         with suppress(TimeoutError):
             async with self._ending.waiting(timeout_s):
                 await self._process.send(request)

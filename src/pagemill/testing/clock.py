@@ -1,4 +1,4 @@
-"""A clock that stands still until it is told how much time has passed."""
+"""A clock that stands still until a test advances it."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

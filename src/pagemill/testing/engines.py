@@ -1,4 +1,4 @@
-"""An engine that does as it is told, faults included. Runs in a worker; needs nothing but the standard library.
+"""An engine that does what its options say, faults included. Runs in a worker; needs only the standard library.
 
 Its options name faults by page number, by `every` (page), by `load`, or by the kind of device (`cuda`):
 
@@ -41,21 +41,21 @@ FAULTY = EngineSpec(
     ),
     device_kinds=("cpu", "cuda"),
 )
-"""How the server knows `FaultyEngine`."""
+"""The server's description of `FaultyEngine`."""
 
 _TO_A_FILE = ("spin", "tally", "wait")
 """Faults whose argument is a file that they write to."""
 
 
 def make_faulty(faults: Mapping[str, str | int | float | bool]) -> EngineSpec:
-    """`FAULTY` with the folders that these faults write to, which the sandbox of workers else refuses."""
+    """`FAULTY` with the folders that these faults write to; the workers' sandbox would otherwise refuse them."""
     arguments = [str(fault).partition(":") for fault in faults.values()]
     folders = {str(Path(path).absolute().parent) for name, _, path in arguments if name in _TO_A_FILE}
     return replace(FAULTY, writes=tuple(sorted(folders)))
 
 
 UNSTORABLE = "\0|\ud800|\udfff"
-"""What no database keeps: NUL, and either half of a surrogate pair."""
+"""Characters that no database stores: NUL, and either half of a surrogate pair."""
 
 
 class FaultyEngine:

@@ -1,4 +1,4 @@
-"""What a document could do that has taken over its worker: an engine, and structure models, that try to break out.
+"""An engine and structure models that try to break out, as a document that has taken over its worker could.
 
 The engine is told what to try by its options, the structure models by the text of the page: a `script`. Each tells what
 became of it: "done", or the name of the error. Runs in a worker; needs nothing but the standard library.
@@ -24,20 +24,20 @@ INTRUDER = EngineSpec(
     factory="pagemill.testing.intruder:Intruder",
     profiles=(EngineProfile("plain", MemorySeed(MemoryNeed(50 * MIB), MemoryNeed(10 * MIB)), max_pixels=1_000_000),),
 )
-"""How the server knows `Intruder`."""
+"""The server's description of `Intruder`."""
 
 STRUCTURE = "pagemill.testing.intruder:load_structure"
-"""Where workers find the structure models that try to break out: a way into readers, which have no engine."""
+"""The place of the structure models that try to break out: a way into readers, which have no engine."""
 
 SERVER = "{server}"
-"""Stands in an attempt's argument for the process that started the worker."""
+"""A placeholder for the process that started the worker, in an attempt's argument."""
 
 Attempts = Mapping[str, str]
-"""By any name, what to try: an attempt of `ATTEMPTS`, a colon, and its argument."""
+"""What to try, by any name: an attempt of `ATTEMPTS`, a colon, and its argument."""
 
 
 class Intruder:
-    """Tries what its options say on every page; the page's lines tell what became of it."""
+    """Tries what its options say on every page; the page's lines report the outcomes."""
 
     reads_ink = False
 
@@ -45,7 +45,7 @@ class Intruder:
         self._attempts = {name: str(value) for name, value in config.options.items()}
 
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
-        """A page with a line of JSON: the outcomes by name."""
+        """See `Engine.read`. A page with a line of JSON: the outcomes by name."""
         del rotation, batch_size
         corners = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
         line = Line(text=json.dumps(outcomes(self._attempts)), polygon=corners, confidence=0.5)
@@ -60,27 +60,27 @@ class Intruder:
         )
 
     def trim(self) -> None:
-        """Nothing."""
+        """See `Engine.trim`. Nothing."""
 
     def close(self) -> None:
-        """Nothing."""
+        """See `Engine.close`. Nothing."""
 
 
 class IntrudingStructure:
-    """Tries what the page's text says; its only warning tells what became of it, as JSON."""
+    """Tries what the page's text says; its only warning reports the outcomes as JSON."""
 
     def find_structure(self, page: Page, image: PageImage) -> Page:
-        """The page with that warning."""
+        """See `StructureAnalyser.find_structure`. The page with that warning."""
         del image
         attempts: Attempts = json.loads(bytes.fromhex("".join(page.text.split())))
         warning = PageWarning(kind=WarningKind.STRUCTURE, message=json.dumps(outcomes(attempts)))
         return page.model_copy(update={"warnings": (warning,)})
 
     def trim(self) -> None:
-        """Nothing."""
+        """See `StructureAnalyser.trim`. Nothing."""
 
     def close(self) -> None:
-        """Nothing."""
+        """See `StructureAnalyser.close`. Nothing."""
 
 
 def load_structure(*, threads: int) -> IntrudingStructure:
@@ -90,12 +90,12 @@ def load_structure(*, threads: int) -> IntrudingStructure:
 
 
 def script(attempts: Attempts) -> str:
-    """The text of a page that has its reader try these: nothing but hex digits, so that no layout changes it."""
+    """The text of a page that makes its reader try these: only hex digits, so that no layout changes it."""
     return json.dumps(dict(attempts)).encode().hex()
 
 
 def outcomes(attempts: Attempts) -> dict[str, str]:
-    """What becomes of each."""
+    """The outcome of each attempt."""
     return {name: _outcome(*attempt.split(":", 1)) for name, attempt in attempts.items()}
 
 
@@ -181,7 +181,7 @@ def _limit(pid: str) -> None:
 
 
 def _call(number: int, *arguments: int) -> Callable[[str], None]:
-    """A system call of x86_64 that does no harm: whatever but EPERM the kernel says, the filter let it through."""
+    """Make a harmless system call of x86_64: unless the kernel answers EPERM, the filter let it through."""
 
     def attempt(_: str) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
@@ -222,4 +222,4 @@ ATTEMPTS: Mapping[str, Callable[[str], None]] = {
     "mount": _call(165, 0, 0, 0, 0, 0),
     "clone3": _call(435, 0, 0),
 }
-"""What can be tried. The calls by number are those of x86_64."""
+"""The possible attempts; calls by number are those of x86_64."""

@@ -1,4 +1,4 @@
-"""Memory as a test wants it: a ledger with a limit that can be set, and an estimator that always says the same."""
+"""Memory for tests: a ledger with a limit that can be set, and an estimator that always answers the same."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from pagemill.domain.work.recognition import ModelSetKey
 
 
 class FakeAdmission:
-    """`MemoryAdmission` that promises up to a limit for each device and measures nothing.
+    """`MemoryAdmission` that grants up to a limit for each device and measures nothing.
 
     Attributes:
         limits: Bytes by device; may be changed at any time.
@@ -43,7 +43,7 @@ class FakeAdmission:
 
     @property
     def reservations(self) -> Sequence[Reservation]:
-        """What is promised now."""
+        """The present reservations."""
         return tuple(self._promised.values())
 
     def reserve(self, owner: str, device: DeviceId, need: MemoryNeed) -> Reservation | None:
@@ -122,7 +122,7 @@ def _demands_of(reservation: Reservation) -> Mapping[DeviceId, int]:
 
 @dataclass(frozen=True)
 class Observation:
-    """What an estimator was told of a page."""
+    """What an estimator learned about a page."""
 
     key: ModelSetKey
     pixels: int
@@ -132,7 +132,7 @@ class Observation:
 
 
 class FakeEstimator:
-    """`MemoryEstimator` that says what it was made with, and keeps what it is told.
+    """`MemoryEstimator` that returns what it was made with, and keeps what it is told.
 
     Attributes:
         elsewhere: What it says of work on single devices, in place of `working`.

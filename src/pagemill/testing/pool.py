@@ -1,4 +1,4 @@
-"""A pool without processes, for those who build on one."""
+"""A pool without processes, for tests of its callers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,20 +17,20 @@ from pagemill.domain.work.outcomes import ChunkOutcome, PageFailed, PageNeedsOcr
 from pagemill.domain.work.recognition import READER, ChunkParams, ModelSetKey, Stage
 
 Script = Callable[[str, ChunkParams, OnPage], Awaitable[ChunkOutcome]]
-"""What becomes of a chunk of a task; calls `on_page` for every page that it settles."""
+"""The outcome of a chunk; it calls `on_page` for every page that it settles."""
 
 
 HasRoom = Callable[[str, ChunkParams], bool]
-"""Whether there is memory for a chunk of a task now."""
+"""Whether the memory of a task's chunk fits now."""
 
 
 def do_nothing() -> None:
-    """Nothing goes wrong."""
+    """Let everything succeed."""
 
 
 @dataclass(frozen=True)
 class ChunkPromises:
-    """What every chunk is promised before it begins.
+    """The reservation for every chunk.
 
     Attributes:
         admission: Promises it.
@@ -113,7 +113,7 @@ class FakeServicePool:
         readers: Places for them.
         script: What becomes of chunks.
         script_of: The same, for each model set.
-        has_room: Whether there is memory for a chunk, where nobody promises any.
+        has_room: Whether there is memory for a chunk, if `promises` is None.
         promises: Who promises it.
         on_acquire: Called first by every `acquire`; it may raise.
         on_release: Called last by every `release`, when the place is free again; it may raise.
@@ -148,7 +148,7 @@ class FakeServicePool:
 
     @property
     def held(self) -> int:
-        """Services that were not released yet."""
+        """Services that are not released yet."""
         return len(self._held)
 
     async def acquire(
@@ -209,7 +209,7 @@ class FakeServicePool:
 
 
 async def read_every_page(task_id: str, params: ChunkParams, on_page: OnPage) -> ChunkOutcome:
-    """The script of a pool in which nothing goes wrong: an empty page for each, no text layers."""
+    """The script of a pool without failures: an empty page for each, and no text layers."""
     del task_id
     for number in params.pages:
         await on_page(_outcome(number, params.stage))

@@ -1,4 +1,4 @@
-"""Worker processes that are none: they answer what they are told to, and end when they are allowed to."""
+"""Fake worker processes: they answer as they are told, and end when they may."""
 
 import asyncio
 import signal
@@ -31,14 +31,14 @@ from pagemill.pool.messages import (
 from pagemill.pool.placement import ExitStatus
 
 Answers = Callable[[Request], Sequence[Reply]]
-"""What a process replies to a request."""
+"""The replies of a process to a request."""
 
 SIZE_BYTES = 40 * MIB
-"""What a process holds while it lives."""
+"""The memory that a process holds while it lives."""
 
 
 def answer(request: Request) -> Sequence[Reply]:
-    """The replies of a process in which nothing goes wrong."""
+    """The replies of a process without failures."""
     match request:
         case Load():
             return [Ready(rss_bytes=SIZE_BYTES)]
@@ -97,7 +97,7 @@ class FakeProcess:
             self.end(0)
 
     def reply(self, *replies: Reply) -> None:
-        """Say this, asked or not."""
+        """Send this reply, whether anything was asked or not."""
         for each in replies:
             self._replies.put_nowait(each)
 
@@ -141,11 +141,11 @@ class FakeProcess:
         return self.rss_bytes()
 
     def grow(self, *sizes_bytes: int) -> None:
-        """Be so large at each look at its peak from now on, and end after the last."""
+        """Grow to each of these sizes at each look at its peak, then end."""
         self._growth = list(sizes_bytes)
 
     def end(self, code: int = -signal.SIGKILL) -> None:
-        """Its end, whatever it obeys; twice is no error."""
+        """End it, even if it does not obey; ending twice is no error."""
         if not self._exit.done():
             self._exit.set_result(ExitStatus(code))
             self._replies.put_nowait(None)
@@ -174,6 +174,6 @@ class FakePlacement:
         return process
 
     def end_all(self) -> None:
-        """Let go of all that did not obey."""
+        """End all that did not obey."""
         for process in self.processes:
             process.end()

@@ -4,11 +4,11 @@ from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.page import Page, PageWarning, WarningKind
 
 FACTORY = "pagemill.testing.structure:MarkingAnalyser"
-"""How a worker finds it."""
+"""The place where a worker finds it."""
 
 
 class MarkingAnalyser:
-    """Says in each page's warnings what it was shown."""
+    """Reports in each page's warnings what it was given."""
 
     def __init__(self, *, threads: int = 1) -> None:
         self._threads = threads

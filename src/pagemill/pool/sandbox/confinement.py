@@ -1,4 +1,4 @@
-"""How a worker is confined: what it is told as it starts, and what it then does to itself. Runs in the worker."""
+"""Confines a worker: the instructions it gets at its start, and how it carries them out. Runs in the worker."""
 
 import ctypes
 import os
@@ -20,7 +20,7 @@ _KEPT_CAPABILITIES = 1 << 1 | 1 << 2
 
 @dataclass(frozen=True)
 class Confinement:
-    """What a worker is told.
+    """The instructions for a worker.
 
     Attributes:
         documents: The folder of its desk that the server puts documents in; the worker reads them.
@@ -36,15 +36,15 @@ class Confinement:
 
     @classmethod
     def from_arguments(cls, arguments: Sequence[str]) -> "Confinement | None":
-        """Of the arguments a worker was started with; None where there are none."""
+        """The confinement in the arguments of a worker; None if they contain none."""
         return cls(*map(Path, arguments)) if arguments else None
 
     def arguments(self) -> list[str]:
-        """For `from_arguments`."""
+        """The arguments for `from_arguments`."""
         return [str(path) for path in (self.documents, self.results, self.home, self.apart)]
 
     def apply(self, *, files: Sequence[str] = (), writes: Sequence[str] = (), has_gpu: bool = False) -> None:
-        """Confine this process, for good. It has one thread yet.
+        """Confine this process for good, while it has only one thread.
 
         Args:
             files: What it may read beside its code: the models of its engine.
@@ -76,7 +76,7 @@ def _of_the_engine(files: Sequence[str], writes: Sequence[str], *, apart: Path, 
 
 
 def _limit() -> None:
-    """No core files, which would hold the document; no file without end.
+    """Forbid core files, which would contain the document, and files without end.
 
     `RLIMIT_CPU` would end a worker for having read many pages: each page has its time limit. `RLIMIT_NPROC` counts all
     processes of the user, the server's too: the seccomp filter allows no process at all.

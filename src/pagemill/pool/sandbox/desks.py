@@ -1,4 +1,4 @@
-"""The server's side of the sandbox: a desk for each worker, on which lies the one document it works on.
+"""The server's side of the sandbox: a desk for each worker, with the one document that it works on.
 
 data/desks/SERVER/WORKER/documents   hard links, put there and taken away by the server; the worker reads
                         /results     the worker writes; the server moves what was asked for to its place
@@ -29,11 +29,11 @@ _VARIABLES = frozenset({
     "LD_PRELOAD", "MALLOC_ARENA_MAX", "NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "PATH",
     "PYTHONHASHSEED", "PYTHONHOME", "PYTHONPATH", "TZ",
 })  # fmt: skip
-"""What a worker is told of our environment: where code is, how to write, which GPUs there are."""
+"""Environment variables that a worker gets: where code is, how to write, which GPUs it may use."""
 
 
 class Sandbox:
-    """Where the workers of one server have their desks.
+    """The desks of one server's workers.
 
     Desks of servers that died are removed; a server holds a lock on its own folder for as long as it lives.
     """
@@ -45,7 +45,7 @@ class Sandbox:
         self._numbers = count(1)
 
     def desk(self) -> "Desk":
-        """An empty one.
+        """Make an empty desk.
 
         Raises:
             OSError: It could not be made.
@@ -85,7 +85,7 @@ def _remove_abandoned(desks: Path) -> None:
 
 
 class Desk:
-    """One worker's place for the document it works on, and for what it makes of it."""
+    """One worker's place for its document and its results."""
 
     def __init__(self, folder: Path, *, apart: Path) -> None:
         self._folder = folder
@@ -98,13 +98,13 @@ class Desk:
         self._wanted: Path | None = None
 
     def environment(self, ours: Mapping[str, str]) -> dict[str, str]:
-        """The worker's environment, of ours."""
+        """The environment of a worker, taken from ours."""
         home = str(self.confinement.home)
         kept = {name: value for name, value in ours.items() if name in _VARIABLES}
         return kept | {"HOME": home, "TMPDIR": home, "XDG_CACHE_HOME": home, "PYTHONDONTWRITEBYTECODE": "1"}
 
     async def lay(self, request: Request) -> Request:
-        """Put on the desk what the request is about, take away all else, and say it in the worker's words.
+        """Put the request's document on the desk, remove everything else, and translate the request's paths.
 
         A document that is not there any more is left out, so that the worker says so.
 
@@ -129,7 +129,7 @@ class Desk:
         return request
 
     async def collect(self, reply: Reply) -> None:
-        """Move what was asked for to its place, complete or not at all.
+        """Move the result to its place, complete or not at all.
 
         Raises:
             ProtocolError: The worker says that it made it, but did not.
@@ -140,7 +140,7 @@ class Desk:
             await asyncio.to_thread(_move, self._result, wanted)
 
     def remove(self) -> None:
-        """Clear it away, once its worker has ended."""
+        """Delete the desk after its worker has ended."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -174,7 +174,7 @@ class Desk:
 
 
 async def _link(document: str, place: Path) -> bool:
-    """The document under another name, or a copy where it lies on another file system; False where it is gone."""
+    """Link the document under another name, or copy it to another file system; False if it is gone."""
     try:
         if not _hard_link(document, place):
             await asyncio.to_thread(shutil.copyfile, document, place)
@@ -184,7 +184,7 @@ async def _link(document: str, place: Path) -> bool:
 
 
 def _hard_link(document: str, place: Path) -> bool:
-    """Takes some microseconds; False where there can be none."""
+    """Make a hard link, which takes microseconds; False if that is impossible."""
     try:
         place.hardlink_to(os.path.realpath(document))
     except FileNotFoundError:
@@ -195,7 +195,7 @@ def _hard_link(document: str, place: Path) -> bool:
 
 
 def _move(made: Path, wanted: Path) -> None:
-    """Only a plain file of one name is taken: a link could lead to what the worker may not read."""
+    """Take only a plain file with one name: a link could lead to files that the worker may not read."""
     wanted.parent.mkdir(parents=True, exist_ok=True)
     part = wanted.with_name(f".{wanted.name}.part")
     try:

@@ -1,4 +1,4 @@
-"""What this kernel lacks for the sandbox: for `pagemill doctor` and the log. Runs in the server."""
+"""Finds what this kernel lacks for the sandbox, for `pagemill doctor` and the log. Runs in the server."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ _NO_SECCOMP = (
 
 
 def shortcomings(*, is_on: bool) -> Iterator[str]:
-    """What a worker could do that it should not, and the remedy, a few sentences each; nothing where all is well."""
+    """The gaps in the sandbox and their remedies, a few sentences each; empty if nothing is missing."""
     if not is_on:
         yield _OFF
         return

@@ -1,4 +1,4 @@
-"""Landlock: which files a process may open, said once and for good. See landlock(7) and linux/landlock.h.
+"""Landlock: restricts the files that a process may open, for good. See landlock(7) and linux/landlock.h.
 
 What it leaves alone (owners, rights and times of files, sockets other than TCP) is the seccomp filter's part.
 """
@@ -49,7 +49,7 @@ _OF_A_FILE = Access.EXECUTE | CHANGE | Access.IOCTL_DEV
 
 @dataclass(frozen=True)
 class Grant:
-    """What may be done with a file, or with a folder and all below it; one that is not there is not granted."""
+    """The access to a file, or to a folder and all below it; a missing path is not granted."""
 
     path: Path
     access: Access
@@ -65,13 +65,13 @@ class _PathBeneath(ctypes.Structure):
 
 
 def version() -> int:
-    """The version of Landlock's interface that this kernel has; 0 for none."""
+    """The version of Landlock's interface in this kernel; 0 if it has none."""
     found: int = _libc().syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))
     return max(0, found)
 
 
 def restrict(grants: Iterable[Grant]) -> bool:
-    """Let this thread, and those it will start, do no more than this, for good; whether the kernel can.
+    """Restrict this thread, and those it starts, to these grants, for good; returns whether the kernel can.
 
     The process may gain no privileges (`PR_SET_NO_NEW_PRIVS`). Some descriptors stay open: a rule on a file of /proc
     holds for as long as that file is known to the kernel.
@@ -106,7 +106,7 @@ def _rights_of(known: int) -> int:
 
 
 def _size(known: int) -> int:
-    """How much of the structure that kernel knows."""
+    """How much of the structure this kernel knows."""
     fields = 3 if known >= _SCOPES_SINCE else 2 if known >= _TCP_SINCE else 1
     return fields * ctypes.sizeof(ctypes.c_uint64)
 

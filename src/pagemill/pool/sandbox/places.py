@@ -1,4 +1,4 @@
-"""Which files a worker needs, apart from its desk: code, models, and what libraries ask the system."""
+"""Lists the files that a worker needs beside its desk: code, models, and what libraries ask the system."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ _GPU_DEVICES = ("nvidia*", "dri", "kfd", "dxg")
 
 
 def code(environment: Mapping[str, str], *, apart: Path) -> Iterator[Grant]:
-    """Where this interpreter, its packages and Pagemill are.
+    """The folders of this interpreter, its packages and Pagemill.
 
     Args:
         environment: The variables of this process.
@@ -42,7 +42,7 @@ def models(files: Iterable[str], *, apart: Path) -> Iterator[Grant]:
 
 
 def system() -> Iterator[Grant]:
-    """What says how the machine and this process are; the process may also begin to measure its peak anew."""
+    """Facts about the machine and this process; the process may also reset the measurement of its peak."""
     for path in (*_SYSTEM_FILES, "/proc/self"):
         yield Grant(Path(path), READ)
     for path in ("/dev/null", "/proc/self/clear_refs"):
@@ -50,7 +50,7 @@ def system() -> Iterator[Grant]:
 
 
 def gpus() -> Iterator[Grant]:
-    """GPUs, and what their drivers read."""
+    """The GPUs, and the files that their drivers read."""
     for path in _GPU_FILES:
         yield Grant(Path(path), READ)
     for pattern in _GPU_DEVICES:
@@ -66,7 +66,7 @@ def _grant_reading(roots: Iterable[Path], *, apart: Path) -> Iterator[Grant]:
 
 
 def list_around(root: Path, apart: Path) -> Iterator[Path]:
-    """The folder, or what lies in it on either side of the way to `apart`, where that leads through it.
+    """The folder, or its content without `apart` if that lies in it.
 
     What lies in `apart` is given as it is: an engine's own environment may. Links lead elsewhere and are left out.
     """

@@ -1,6 +1,6 @@
 """A seccomp filter: which system calls a worker may make. See seccomp(2) and linux/filter.h, linux/seccomp.h.
 
-It lists what is refused, because engines are libraries that need what nobody has listed. What is refused lets a process
+It lists what is refused, because no list of what engines need is complete. What is refused lets a process
 reach others, the network, the kernel, or rights that it lacks; no engine needs it.
 """
 
@@ -36,10 +36,10 @@ _MACHINE = """
 """
 _GROUPS = (_OTHER_PROCESSES, _PROGRAMS, _NETWORK, _SHARED_MEMORY, _FILES, _RIGHTS, _KERNEL, _MACHINE)
 REFUSED = tuple(name for group in _GROUPS for name in group.split())
-"""Refused with EPERM, whatever the arguments."""
+"""Refused with EPERM, whatever the arguments are."""
 
 _TO_A_PROCESS = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
-"""The first argument is a process: allowed for this one."""
+"""The first argument is a process; a worker may name only itself."""
 
 _FCNTL_REFUSED = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: they have the kernel send a signal to any process
 _IOCTL_REFUSED = (0x8901, 0x8902, 0x5412)  # FIOSETOWN, SIOCSPGRP: the same; TIOCSTI types on a terminal
@@ -63,7 +63,7 @@ class _Program(ctypes.Structure):
 
 
 def is_available() -> bool:
-    """Whether this kernel filters system calls, and their numbers are known here."""
+    """Whether this kernel filters system calls, and this module knows their numbers."""
     machine = this_machine()
     if machine is None:
         return False
@@ -72,7 +72,7 @@ def is_available() -> bool:
 
 
 def refuse_what_no_engine_needs() -> bool:
-    """Confine this process and all threads it will start, for good; whether that could be done.
+    """Filter the system calls of this process and its future threads, for good; returns whether that worked.
 
     The calling process has no other thread yet, and may gain no privileges (`PR_SET_NO_NEW_PRIVS`).
 
@@ -95,7 +95,7 @@ def _install(machine: Machine, program: Sequence[Instruction]) -> None:
 
 
 def instructions(machine: Machine, *, own_pid: int) -> Iterator[Instruction]:
-    """The filter: calls of another machine's kind end the process, what is not known does not exist."""
+    """The filter: calls of another architecture end the process, and unknown calls do not exist."""
     yield from _load(_ARCH_AT)
     yield _EQUAL, 1, 0, machine.audit_arch
     yield _RETURN, 0, 0, _KILL
@@ -112,7 +112,7 @@ def instructions(machine: Machine, *, own_pid: int) -> Iterator[Instruction]:
 
 
 def _conditions(own_pid: int) -> Iterator[tuple[str, Sequence[Instruction]]]:
-    """What is allowed or refused by its arguments."""
+    """The calls that are allowed or refused according to their arguments."""
     yield "clone", [*_load(_ARGUMENTS_AT), (_HAS_BIT, 1, 0, _CLONE_THREAD), _refuse(), _allow()]
     for name in _TO_A_PROCESS:
         yield name, _unless_argument(0, [own_pid])
@@ -122,23 +122,23 @@ def _conditions(own_pid: int) -> Iterator[tuple[str, Sequence[Instruction]]]:
 
 
 def _if_called(number: int, block: Sequence[Instruction]) -> Iterator[Instruction]:
-    """The block, which ends in an answer, for that call only."""
+    """The block for that call only; it ends in an answer."""
     yield _EQUAL, 0, len(block), number
     yield from block
 
 
 def _if_argument(index: int, values: Sequence[int]) -> Sequence[Instruction]:
-    """Refuse where the argument (its lower half) is one of these."""
+    """Refuse if the lower half of the argument is one of these."""
     return [*_load(_ARGUMENTS_AT + 8 * index), *_any_of(values), _allow(), _refuse()]
 
 
 def _unless_argument(index: int, values: Sequence[int]) -> Sequence[Instruction]:
-    """Refuse where it is none of these."""
+    """Refuse unless the argument is one of these."""
     return [*_load(_ARGUMENTS_AT + 8 * index), *_any_of(values), _refuse(), _allow()]
 
 
 def _any_of(values: Sequence[int]) -> Iterator[Instruction]:
-    """Jump over the next instruction but these where one is equal."""
+    """Skip the next instruction unless one of these is equal."""
     for left, value in zip(reversed(range(len(values))), values, strict=True):
         yield _EQUAL, left + 1, 0, value
 

@@ -34,12 +34,12 @@ _TABLE = """
     utimensat:280:88 utimes:235:- vfork:58:- vhangup:153:58
 """
 NEWEST = 469
-"""`file_setattr`, of Linux 6.17: what comes after it is not known here."""
+"""`file_setattr` of Linux 6.17: this module knows no later call."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A kind of processor.
+    """A processor architecture.
 
     Attributes:
         audit_arch: What seccomp calls it (`AUDIT_ARCH_…` in linux/audit.h).
@@ -51,7 +51,7 @@ class Machine:
 
 
 def this_machine() -> Machine | None:
-    """This one; None where its numbers are not known."""
+    """This machine's architecture; None if its numbers are not known."""
     return MACHINES.get(platform.machine())
 
 
