@@ -204,7 +204,7 @@ def _parts(page: Composition, row: list[int], chance: random.Random) -> Iterator
 
 
 def _fuse_rows(rows: list[list[int]], page: Composition, chance: random.Random) -> list[list[int]]:
-    """It joins what stands close together, though it be of two columns."""
+    """It joins boxes that are close together, even across two columns."""
     rows = sorted(rows, key=lambda row: (page.words[row[0]].turned, page.words[row[0]].left))
     open_rows: list[list[int]] = []
     for row in rows:

@@ -52,7 +52,7 @@ class Sample(_Line):
         phase: work, drain (nothing new is sent) or rest (nothing is there to be done).
         cycle: Number of the stretch of work, drain and perhaps rest.
         deck_ended: Every document of the cycle's decks is over, so that its pages and CPU time belong together.
-        children: Processes below the server, those that nobody waited for included.
+        children: Processes below the server, zombies included.
         zombies: Of these, processes that have ended and are still there.
         database_mib: The file.
         database_used_mib: The pages of it that hold something.

@@ -145,15 +145,15 @@ class _Changes:
         self.stream = _path_of(batch, "events")
 
     def parse_known(self, data: JsonValue) -> Sequence[JsonValue]:
-        """See `Followed`."""
+        """See `Followed.parse_known`."""
         return [data]
 
     async def ask(self, after: int) -> Heard[JsonValue]:
-        """See `Followed`."""
+        """See `Followed.ask`."""
         return Heard([None], after)
 
     async def is_over(self) -> bool:
-        """See `Followed`."""
+        """See `Followed.is_over`."""
         return (await self._calls.batch(self._batch)).status.is_final
 
 

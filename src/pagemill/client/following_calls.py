@@ -109,11 +109,11 @@ class TaskEvents:
         self.stream = path_of(task, "events", "stream")
 
     def parse_known(self, data: JsonValue) -> Sequence[EventWire]:
-        """See `Followed`."""
+        """See `Followed.parse_known`."""
         return known_event(data)
 
     async def ask(self, after: int) -> Heard[EventWire]:
-        """See `Followed`."""
+        """See `Followed.ask`."""
         events: list[EventWire] = []
         while True:
             found = await self._calls.raw_events(self._task, after=after, limit=EVENTS_AT_ONCE)
@@ -123,7 +123,7 @@ class TaskEvents:
                 return Heard(events, after)
 
     async def is_over(self) -> bool:
-        """See `Followed`."""
+        """See `Followed.is_over`."""
         state = await self._calls.task(self._task)
         return state.status.is_final and state.resource_cleanup_completed
 

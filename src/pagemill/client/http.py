@@ -24,14 +24,14 @@ class AsyncHttp:
         self._http = httpx.AsyncClient(base_url=self._address, headers=_headers(api_key))
 
     async def send(self, request: Request) -> Reply:
-        """See `Transport`."""
+        """See `Transport.send`."""
         with _prepare_request(self._http, request) as prepared, _explain_errors(self._address):
             response = await self._http.send(prepared)
         return Reply(response.status_code, _lower_names(response.headers), response.content)
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[StreamedReply]:
-        """See `Transport`."""
+        """See `Transport.stream`."""
         with _prepare_request(self._http, request) as prepared, _explain_errors(self._address):
             response = await self._http.send(prepared, stream=True)
         try:
@@ -44,15 +44,15 @@ class AsyncHttp:
         return await asyncio.to_thread(work)
 
     async def sleep(self, seconds: float) -> None:
-        """See `Transport`."""
+        """See `Transport.sleep`."""
         await asyncio.sleep(seconds)
 
     def now(self) -> float:
-        """See `Transport`."""
+        """See `Transport.now`."""
         return time.monotonic()
 
     async def close(self) -> None:
-        """See `Transport`."""
+        """See `Transport.close`."""
         await self._http.aclose()
 
 
@@ -64,14 +64,14 @@ class BlockingHttp:
         self._http = httpx.Client(base_url=self._address, headers=_headers(api_key))
 
     async def send(self, request: Request) -> Reply:
-        """See `Transport`."""
+        """See `Transport.send`."""
         with _prepare_request(self._http, request) as prepared, _explain_errors(self._address):
             response = self._http.send(prepared)
         return Reply(response.status_code, _lower_names(response.headers), response.content)
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[StreamedReply]:
-        """See `Transport`."""
+        """See `Transport.stream`."""
         with _prepare_request(self._http, request) as prepared, _explain_errors(self._address):
             response = self._http.send(prepared, stream=True)
         try:
@@ -84,15 +84,15 @@ class BlockingHttp:
         return work()
 
     async def sleep(self, seconds: float) -> None:
-        """See `Transport`."""
+        """See `Transport.sleep`."""
         time.sleep(seconds)  # noqa: ASYNC251 - a blocking client blocks
 
     def now(self) -> float:
-        """See `Transport`."""
+        """See `Transport.now`."""
         return time.monotonic()
 
     async def close(self) -> None:
-        """See `Transport`."""
+        """See `Transport.close`."""
         self._http.close()
 
 

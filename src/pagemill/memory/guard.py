@@ -175,7 +175,7 @@ class MemoryGuard:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Stop watching; stopping twice is no error. Reservations remain, and can be released."""
+        """Stop watching. Reservations remain, and can be released."""
         self._stopping.set()
         self._woken.set()
         thread, self._thread = self._thread, None

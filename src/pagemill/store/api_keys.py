@@ -1,4 +1,4 @@
-"""API keys, in SQL. A row holds a hash, from which nobody gets the key."""
+"""API keys, in SQL. A row holds a hash, from which the key cannot be computed."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,21 +40,21 @@ class SqlApiKeys:
     @writing_durably
     def revoke(self, connection: Connection, key_id: str) -> ApiKey:
         """See `ApiKeys.revoke`."""
-        key = _locked(connection, key_id)
+        key = _lock_key(connection, key_id)
         if key.revoked_at is not None:
             return key
-        return _changed(connection, key_id, revoked_at=self._clock.now())
+        return _change_key(connection, key_id, revoked_at=self._clock.now())
 
     @writing_durably
     def replace(self, connection: Connection, key_id: str, new: ApiKey, *, old_until: datetime | None) -> ApiKey:
         """See `ApiKeys.replace`."""
-        key, now = _locked(connection, key_id), self._clock.now()
+        key, now = _lock_key(connection, key_id), self._clock.now()
         if not key.is_active(now):
             raise Conflict(f"The key {key_id} is {key.state(now)}. Make a new one with `pagemill keys create`.")
         connection.execute(insert(api_keys), _row(new))
         if old_until is None:
-            return _changed(connection, key_id, revoked_at=now)
-        return _changed(connection, key_id, expires_at=min(old_until, key.expires_at or old_until))
+            return _change_key(connection, key_id, revoked_at=now)
+        return _change_key(connection, key_id, expires_at=min(old_until, key.expires_at or old_until))
 
     @reading
     def have_been_made(self, connection: Connection) -> bool:
@@ -62,7 +62,7 @@ class SqlApiKeys:
         return connection.execute(select(api_keys.c.key_id).limit(1)).first() is not None
 
 
-def _locked(connection: Connection, key_id: str) -> ApiKey:
+def _lock_key(connection: Connection, key_id: str) -> ApiKey:
     query = select(api_keys).where(api_keys.c.key_id == key_id).with_for_update()
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
@@ -70,7 +70,7 @@ def _locked(connection: Connection, key_id: str) -> ApiKey:
     return _key(row)
 
 
-def _changed(connection: Connection, key_id: str, **values: datetime) -> ApiKey:
+def _change_key(connection: Connection, key_id: str, **values: datetime) -> ApiKey:
     changed = update(api_keys).where(api_keys.c.key_id == key_id).values(**values).returning(api_keys)
     return _key(connection.execute(changed).mappings().one())
 

@@ -83,7 +83,7 @@ def lock_task(connection: Connection, task_id: str) -> Task:
     """The task, kept from changing until the transaction ends.
 
     Raises:
-        NotFound: There is none of that id.
+        NotFound: No task has that id.
     """
     return task_of(lock_row(connection, task_id))
 
@@ -92,7 +92,7 @@ def lock_row(connection: Connection, task_id: str) -> RowMapping:
     """The task's row, kept from changing until the transaction ends.
 
     Raises:
-        NotFound: There is none of that id.
+        NotFound: No task has that id.
     """
     row = connection.execute(_LOCKED, {"of_task": task_id}).mappings().one_or_none()
     if row is None:

@@ -105,7 +105,7 @@ class Database:
         self._reader = self._sqlite_lane(READERS, writes=False)
 
     async def stop(self) -> None:
-        """Close all connections after pending transactions; stopping twice is no error."""
+        """Close all connections after pending transactions."""
         lanes = [lane for lane in (self._writer, self._reader) if lane is not None]
         self._writer = self._reader = None
         for lane in lanes:

@@ -48,7 +48,7 @@ class Notifications:
             self._listening = asyncio.create_task(self._listen_always(), name="notifications")
 
     async def stop(self) -> None:
-        """Stop listening; stopping twice is no error."""
+        """Stop listening."""
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.wait([self._listening])

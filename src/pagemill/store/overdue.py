@@ -62,12 +62,12 @@ class SqlOverdueTasks:
 
     @reading
     def _is_any_overdue(self, connection: Connection, queue_timeout: timedelta | None) -> bool:
-        return connection.execute(_overdue(self._clock.now(), queue_timeout).limit(1)).first() is not None
+        return connection.execute(_select_overdue(self._clock.now(), queue_timeout).limit(1)).first() is not None
 
     @writing
     def _expire(self, connection: Connection, queue_timeout: timedelta | None, is_gone: IsGone) -> Sequence[Task]:
         now = self._clock.now()
-        overdue = _overdue(now, queue_timeout).order_by(tasks.c.task_id)
+        overdue = _select_overdue(now, queue_timeout).order_by(tasks.c.task_id)
         locked = overdue.limit(AT_ONCE).with_for_update(skip_locked=True, key_share=True)
         ids = [row["task_id"] for row in connection.execute(locked).mappings()]
         still = overdue.where(tasks.c.task_id.in_(ids))  # a page may have been begun before the lock was had
@@ -125,7 +125,7 @@ def why_expired(
     )
 
 
-def _overdue(now: datetime, queue_timeout: timedelta | None) -> Select[*tuple[object, ...]]:
+def _select_overdue(now: datetime, queue_timeout: timedelta | None) -> Select[*tuple[object, ...]]:
     return select(tasks).where(or_(_is_late(now), _is_unserved(now, queue_timeout)))
 
 

@@ -1,4 +1,4 @@
-"""The data folder is for the service's user alone: documents, results and the database are nobody else's."""
+"""The data folder is for the service's user alone: no other user may read documents, results or the database."""
 
 import os
 from pathlib import Path

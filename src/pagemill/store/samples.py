@@ -22,7 +22,7 @@ class SqlTaskSamples:
         if not samples:
             return
         known = select(tasks.c.task_id).where(tasks.c.task_id.in_({sample.task_id for sample in samples}))
-        # a task cannot go while its row is locked; on SQLite nobody else writes
+        # a task cannot go while its row is locked; on SQLite there is no other writer
         found = set(connection.execute(known.with_for_update(read=True, key_share=True)).scalars())
         rows = [_row(sample) for sample in samples if sample.task_id in found]
         if rows:

@@ -101,7 +101,7 @@ class DocumentBatchManager:
         """The batch as it stands.
 
         Raises:
-            NotFound: There is none of that id, or all its tasks were deleted.
+            NotFound: No batch has that id, or all its tasks were deleted.
         """
         return await self._batches.get(batch_id)
 

@@ -191,7 +191,7 @@ class TaskEndpoints:
         try:
             submission = await self._commands.submit_task(wanted)
         except DatabaseUnavailable:
-            raise  # perhaps the task was stored all the same; if not, its document is found to be nobody's later
+            raise  # the task may be stored; if it is not, pruning deletes its document later
         except Exception:
             await self._uploads.remove(wanted.document)
             raise

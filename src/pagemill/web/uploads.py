@@ -205,7 +205,7 @@ class IncomingFile:
         with self._lock:
             self._abandoned = True
             if self._file is not None:
-                # what could not be written for want of room cannot be flushed either
+                # what could not be written because the disk is full cannot be flushed either
                 with contextlib.suppress(OSError):
                     self._file.close()
             self._part.unlink(missing_ok=True)

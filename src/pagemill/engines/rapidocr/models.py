@@ -126,7 +126,7 @@ class RecognitionNetwork(Protocol):
 
 @dataclass(frozen=True)
 class Networks:
-    """A model set, loaded by a runtime; a run reads at most `batch_size` lines where nobody says otherwise."""
+    """A model set, loaded by a runtime; a run reads at most `batch_size` lines unless the call says otherwise."""
 
     detection: DetectionNetwork
     recognition: RecognitionNetwork

@@ -77,7 +77,7 @@ class _Session:
         return np.asarray(output, dtype=np.float32)
 
     def shrink(self) -> None:
-        """Free the arena's unused blocks. ONNX Runtime does that at the end of a run only, so one is made."""
+        """See `DetectionNetwork.shrink`. ONNX Runtime frees unused blocks only at the end of a run, so make one."""
         self._session.run(None, {self._input: self._smallest}, self._shrinking)
 
     def metadata(self, key: str) -> str | None:

@@ -72,7 +72,7 @@ class Recogniser:
         return [lines[index] for index in range(len(strips))]
 
     def shrink(self) -> None:
-        """Free the memory of the last page; call it between pages."""
+        """See `RecognitionNetwork.shrink`; call it between pages."""
         self._network.shrink()
 
     def _decode_letters(self, letters: Letters) -> ReadLine:

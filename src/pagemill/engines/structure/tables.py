@@ -32,7 +32,7 @@ class TableModel:
         found = self._decode({"loc_preds": places, "structure_probs": tokens}, [shape[None]])
         quads = found["bbox_batch_list"][0]
         spans = self._grid.decode_logic_points(found["structure_batch_list"][0][0])
-        if len(quads) != len(spans):  # rows that the model did not close: nobody knows which place is which cell's
+        if len(quads) != len(spans):  # the model left a row open, so places and cells do not match
             return []
         # the model's places are shares of its square, which the decoder takes for shares of the image
         stretch = np.array([SIDE / small.shape[1], SIDE / small.shape[0]]) / scale

@@ -29,7 +29,7 @@ class ProcessProbe:
         self._page_bytes = os.sysconf("SC_PAGE_SIZE")
 
     def use(self, pid: int | str) -> ProcessUse | None:
-        """What it holds now; None once it holds nothing (it has exited, even where nobody has waited for it yet)."""
+        """What it holds now; None once it holds nothing (it has exited, even if its parent has not reaped it yet)."""
         fields = _read(self._proc / str(pid) / "statm").split()
         if len(fields) < 3 or fields[1] == "0":
             return None

@@ -78,5 +78,5 @@ class Expiry:
         await self._dispatcher.cancel(task.task_id)
 
     async def stop(self) -> None:
-        """Stop the duty; stopping twice is no error."""
+        """Stop the duty."""
         await self._duty.stop()

@@ -68,7 +68,7 @@ class LearningKeeper:
             self._saved = text
 
     async def stop(self) -> None:
-        """Save one last time; stopping twice is no error."""
+        """Save one last time."""
         await self._duty.stop()
         try:
             await self.run_once()

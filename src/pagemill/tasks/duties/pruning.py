@@ -82,7 +82,7 @@ class Pruning:
         )
 
     async def stop(self) -> None:
-        """Stop the duty; stopping twice is no error."""
+        """Stop the duty."""
         await self._duty.stop()
 
     async def _delete_outdated(self) -> None:

@@ -67,7 +67,7 @@ class Rescuer:
         )
 
     async def stop(self) -> None:
-        """Stop the duty; stopping twice is no error."""
+        """Stop the duty."""
         await self._duty.stop()
 
     async def _rescue(self) -> None:

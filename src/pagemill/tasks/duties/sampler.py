@@ -53,7 +53,7 @@ class TaskSampler:
         await self._samples.add(samples)
 
     async def stop(self) -> None:
-        """Stop the duty; stopping twice is no error."""
+        """Stop the duty."""
         await self._duty.stop()
 
 

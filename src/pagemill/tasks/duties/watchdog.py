@@ -104,7 +104,7 @@ class Watchdog:
         await with_each(stalled, self._end, name=lambda task_id: f"Ending the stalled task {task_id}")
 
     async def stop(self) -> None:
-        """Stop the duty; stopping twice is no error."""
+        """Stop the duty."""
         await self._duty.stop()
 
     async def _end(self, task_id: str) -> None:

@@ -76,7 +76,7 @@ class WebhookCourier:
             await self._outbox.prune()
 
     async def stop(self) -> None:
-        """Claim no more messages, and wait for those being sent; stopping twice is no error.
+        """Claim no more messages, and wait for those being sent.
 
         The next start delivers the rest.
         """

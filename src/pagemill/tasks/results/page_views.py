@@ -98,4 +98,4 @@ class PageViews:
     def _forget_drawing(self, path: Path, done: asyncio.Task[None]) -> None:
         del self._drawing[path]
         if not done.cancelled():
-            done.exception()  # told to those who wait for it; nobody may be left
+            done.exception()  # those who wait for it get the error; perhaps no one waits

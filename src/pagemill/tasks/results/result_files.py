@@ -153,7 +153,7 @@ class ResultFiles:
     def _forget_making(self, path: Path, done: asyncio.Task[None]) -> None:
         del self._making[path]
         if not done.cancelled():
-            done.exception()  # told to those who wait for it; nobody may be left
+            done.exception()  # those who wait for it get the error; perhaps no one waits
 
 
 def result_tag(task: Task, result: ResultFormat, *, keep_furniture: bool = False) -> str:

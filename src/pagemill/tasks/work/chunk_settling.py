@@ -143,7 +143,7 @@ class PageSettler:
             await self._pages.give_back(chunk.lease, sorted(chunk.open_pages), refused=chunk.refused)
         except StaleLease:
             for number in sorted(chunk.open_pages):
-                with suppress(StaleLease):  # taken from us: another's by now, or nobody's
+                with suppress(StaleLease):  # another server took it, or it waits again
                     await self._pages.give_back(chunk.lease, (number,), refused=chunk.refused)
 
     async def _outlast(self, chunk: OpenChunk, write: Callable[[], Coroutine[None, None, None]]) -> None:

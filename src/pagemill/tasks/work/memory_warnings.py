@@ -42,7 +42,7 @@ class MemoryWarnings:
             writing.add_done_callback(self._writing.discard)
 
     async def stop(self) -> None:
-        """Wait for pending writes; stopping twice is no error."""
+        """Wait for pending writes."""
         await asyncio.gather(*self._writing)
 
     async def _tell(self, task_ids: frozenset[str], change: LevelChanged) -> None:

@@ -37,7 +37,7 @@ class OomAlerts:
         try:
             await self._outbox.add(self._url, KIND, _data(task, oom, rung))
         except Exception:
-            # the page's own fate is decided; that nobody was told must not undo it
+            # the page's outcome stands, even if its alert was not sent
             logger.exception("The alert about task %s could not be written", task.task_id)
 
 
