@@ -139,7 +139,7 @@ class PoolSettings(_Section):
     spare_after_seconds: Seconds | None = 0.5
     """How long a caller with nothing in progress waits for the workers of others on the CPU.
 
-    Then one more worker starts for it, if memory allows. So one caller's long pages do not delay others. none: it waits."""
+    Then one more worker starts for it, if memory allows, so long pages do not delay other callers. none: it waits."""
     readers: Count = 1
     """Workers without models that read text layers. `documents.max_inspections` counts those that inspect uploads."""
     services_total: Count | None = None

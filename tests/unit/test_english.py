@@ -25,10 +25,12 @@ def words(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"\w+", text))
 
 
-IRREGULAR = words("""begun borne broken brought built caught chosen done drawn driven fed felt forgotten found given gone got grown
+IRREGULAR = words(
+    """begun borne broken brought built caught chosen done drawn driven fed felt forgotten found given gone got grown
     heard held hidden kept known laid led left lent lost made meant met outdone overdue paid said seen sent shown slept
     sold sought spent stood struck stuck taken taught thought thrown told torn undone understood unread woken won worn
-    wound written""")
+    wound written"""
+)
 """Participles that do not end in -ed."""
 
 VERBS_AND_NOUNS = words("embed exceed feed need proceed seed shed speed string thing")

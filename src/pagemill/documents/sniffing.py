@@ -115,18 +115,18 @@ def _kind_of_brands(head: bytes) -> DocumentKind | None:
 def _sniff_other(head: bytes, tail: bytes) -> str:
     if head[4:8] == b"ftyp":
         return "a video or audio file"
-    if head.startswith(b"PK\x03\x04") and (found := _found(_ZIPPED, head + tail)):
+    if head.startswith(b"PK\x03\x04") and (found := _find_part(_ZIPPED, head + tail)):
         return found
     if head.startswith(_OLD_OFFICE_MARK):
         names = tuple((name.encode("utf-16-le"), what) for name, what in _OLD_OFFICE)
-        return _found(names, head + tail) or f"an old Word, Excel or PowerPoint file: {_AS_PDF}"
+        return _find_part(names, head + tail) or f"an old Word, Excel or PowerPoint file: {_AS_PDF}"
     for mark, name in _OTHER_MARKS:
         if head.startswith(mark):
             return name
     return _text(head)
 
 
-def _found(names: tuple[tuple[bytes, str], ...], parts: bytes) -> str | None:
+def _find_part(names: tuple[tuple[bytes, str], ...], parts: bytes) -> str | None:
     what = next((what for mark, what in names if mark in parts), None)
     return what and f"{what}: {_AS_PDF}"
 
