@@ -59,6 +59,10 @@ PAGES: dict[str, tuple[Block, ...]] = {
     "layout without lines": tuple(block(kind=kind) for kind in BlockKind),
     "turned": (block(line("a side", SIDEWAYS), line("on its head", UPSIDE_DOWN), line("not level", ASKEW)),),
     "Chinese": (block(line("合同编号 2026日期", confidence=0.987), line("été 한글 שלום 😀")),),
+    "right to left": (block(line("שלום 25 Pagemill"), line("السلام", SIDEWAYS)),),
+    "a table from right to left": (
+        block(line("סכום"), line("42"), kind=BlockKind.TABLE, table=Table(rows=1, columns=2, cells=(cell(0, 0, 0),))),
+    ),
     "tables": tuple(block(*CELLS, kind=BlockKind.TABLE, table=table) for table in (SPANS, HOLLOW, GAP)),
     "a table without lines": (block(kind=BlockKind.TABLE, table=HOLLOW),),
     "control characters": (block(line("bell\x07 \x00\x1b[0m \ufffe \ud83d"), line("\x0b")), block(line("\x1f"))),

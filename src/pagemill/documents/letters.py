@@ -17,13 +17,17 @@ REPLACEMENT = "\ufffd"
 FILLERS = frozenset(".·…-–—_")
 
 _LIGATURE = re.compile("[\ufb00-\ufb06]")
+_ARABIC_SHAPE = re.compile("[\ufb50-\ufdf9\ufdfc\ufe70-\ufefc]")
+"""Arabic letters as they are drawn at the beginning, in the midst and at the end of words, and joined ones."""
 _FAULTY = re.compile(
     "[\\x00\\x01\\x03-\\x08\\x0e-\\x1f\\x7f-\\x9f\ue000-\uf8ff\ufdd0-\ufdef\ufff0-\uffff\U000f0000-\U0010ffff]"
 )
 """No letters for people: controls (not those that are white space), private use, specials with the replacement
 character. `LINE_END_HYPHEN` is counted with the letters."""
 
-_ODD = re.compile(f"{_LIGATURE.pattern}|{_FAULTY.pattern}|[{SOFT_HYPHEN}{LINE_END_HYPHEN}{SECOND_HALF}]")
+_ODD = re.compile(
+    f"{_LIGATURE.pattern}|{_ARABIC_SHAPE.pattern}|{_FAULTY.pattern}|[{SOFT_HYPHEN}{LINE_END_HYPHEN}{SECOND_HALF}]"
+)
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 
@@ -41,7 +45,7 @@ def _join_pair(pair: re.Match[str]) -> str:
 
 
 def make_plain(text: str) -> str:
-    """Composed (NFC) text without ligatures, soft hyphens within words, controls and replacement characters.
+    """Composed (NFC) text without ligatures, Arabic letter shapes, soft hyphens, controls, replacement characters.
 
     A hyphen at the end of a line remains as `-`.
     """
@@ -51,6 +55,7 @@ def make_plain(text: str) -> str:
         if text.endswith((LINE_END_HYPHEN, SOFT_HYPHEN)):
             text = text[:-1] + "-"
         expanded = _LIGATURE.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
+        expanded = _ARABIC_SHAPE.sub(lambda match: unicodedata.normalize("NFKC", match[0]).strip(), expanded)
         text = _ODD.sub("", expanded)
     return unicodedata.normalize("NFC", text)
 

@@ -4,16 +4,18 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import accumulate, compress
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from pagemill.documents.characters import Characters
+from pagemill.documents.drawn_letters import DrawnWord, drawn_words, rows
 from pagemill.documents.letters import LINE_END_HYPHEN, is_broken, make_plain, tally
 from pagemill.documents.page_frame import PageFrame, PageRect
-from pagemill.documents.text_lines import PlacedWord, lines_of_words, main_direction
+from pagemill.documents.text_lines import Letter, PlacedWord, lines_of_words, main_direction
 from pagemill.documents.trust import LayerFacts
+from pagemill.domain.page.direction import RIGHT_TO_LEFT
 from pagemill.domain.page.page import Page, PageSource, PageWarning
 from pagemill.domain.page.reading_order import blocks_in_reading_order
 
@@ -27,6 +29,7 @@ SAMPLED = 60
 
 
 _RUN = re.compile(rf"[^\s{LINE_END_HYPHEN}]+{LINE_END_HYPHEN}?")
+_LINE = re.compile(r"[^\r\n]+")
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class _Words:
         turns: Clockwise quarter turns of their writing there.
         objects: Addresses of the text objects that show their first letters.
         broken: Positions of those whose font does not say which letters it draws.
+        letters: Those of words in lines that run from right to left, from left to right; empty for others.
     """
 
     texts: Sequence[str]
@@ -86,6 +90,7 @@ class _Words:
     turns: Sequence[int]
     objects: Sequence[int]
     broken: frozenset[int]
+    letters: Sequence[tuple[Letter, ...]]
 
 
 def read_text_layer(page: pdfium.PdfPage, frame: PageFrame, *, drawn: int) -> TextLayer:
@@ -122,19 +127,60 @@ def read_text_layer(page: pdfium.PdfPage, frame: PageFrame, *, drawn: int) -> Te
 
 
 def _stored_words(characters: Characters) -> _Words:
-    runs = [(word, *run.span()) for run in _RUN.finditer(characters.text) if (word := make_plain(run[0]))]
+    if RIGHT_TO_LEFT.search(characters.text):
+        return _words_of_lines(characters)
+    return _words_between(characters, 0, len(characters.text))
+
+
+def _words_of_lines(characters: Characters) -> _Words:
+    """The words of a page on which some lines run from right to left."""
+    parts = []
+    for start, end in rows(characters, [line.span() for line in _LINE.finditer(characters.text)]):
+        if RIGHT_TO_LEFT.search(characters.text, start, end):
+            parts.append(_drawn(list(drawn_words(characters, start, end)), characters))
+        else:
+            parts.append(_words_between(characters, start, end))
+    return _all_of(parts)
+
+
+def _all_of(parts: Sequence[_Words]) -> _Words:
+    starts = accumulate((len(part.texts) for part in parts), initial=0)
+    return _Words(
+        texts=[text for part in parts for text in part.texts],
+        rects=[rect for part in parts for rect in part.rects],
+        turns=[turns for part in parts for turns in part.turns],
+        objects=[address for part in parts for address in part.objects],
+        broken=frozenset(start + at for start, part in zip(starts, parts, strict=False) for at in part.broken),
+        letters=[letters for part in parts for letters in part.letters],
+    )
+
+
+def _words_between(characters: Characters, start: int, end: int) -> _Words:
+    runs = [(word, *run.span()) for run in _RUN.finditer(characters.text, start, end) if (word := make_plain(run[0]))]
     firsts = [start for _, start, _ in runs]
     rects = characters.rects(firsts, [end - 1 for _, _, end in runs])
     turns = [round(angle / QUARTER_TURN) for angle in characters.angles(firsts)]
     objects = list(characters.objects(firsts))
     broken = frozenset(at for at, (_, start, end) in enumerate(runs) if is_broken(characters.text[start:end]))
-    return _Words([word for word, _, _ in runs], list(rects), turns, objects, broken)
+    return _Words([word for word, _, _ in runs], list(rects), turns, objects, broken, [()] * len(runs))
+
+
+def _drawn(words: Sequence[DrawnWord], characters: Characters) -> _Words:
+    words = [word for word in words if word.text]
+    return _Words(
+        texts=[word.text for word in words],
+        rects=[word.rect for word in words],
+        turns=[word.turns for word in words],
+        objects=list(characters.objects([word.first for word in words])),
+        broken=frozenset(at for at, word in enumerate(words) if word.is_broken),
+        letters=[word.letters for word in words],
+    )
 
 
 def _placed_words(words: _Words, frame: PageFrame) -> dict[int, PlacedWord]:
     """Those whose middle is on the visible part of the page, by position."""
     across, down, frame_turns = 2 * frame.width_px, 2 * frame.height_px, frame.quarter_turns
-    placed = zip(words.texts, frame.rects(words.rects), words.turns, strict=True)
+    placed = zip(words.texts, frame.rects(words.rects), words.turns, words.letters, strict=True)
     return {
         at: PlacedWord(
             text,
@@ -143,8 +189,9 @@ def _placed_words(words: _Words, frame: PageFrame) -> dict[int, PlacedWord]:
             round(right * FINENESS) / FINENESS,
             round(bottom * FINENESS) / FINENESS,
             (turns + frame_turns) % 4,
+            letters,
         )
-        for at, (text, (left, top, right, bottom), turns) in enumerate(placed)
+        for at, (text, (left, top, right, bottom), turns, letters) in enumerate(placed)
         if 0 <= left + right <= across and 0 <= top + bottom <= down
     }
 

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import groupby, repeat
 from statistics import median
 from typing import NamedTuple
 
+from pagemill.documents.bidi import bracketed, reading_order, runs_from_right
 from pagemill.domain.page.page import Line, Polygon
 
 WIDEST_SPACE = 1.2
@@ -18,10 +19,22 @@ DEEPEST_OVERLAP = 0.6
 """In heights: how far a word may reach back over the one before it (kerning, slanted type)."""
 
 
+class Letter(NamedTuple):
+    """A letter with its marks, and where along its word it is drawn: 0 is where the word starts on the page, 1 its end.
+
+    All writing starts at the left of its own frame here, whichever way it is read.
+    """
+
+    text: str
+    start: float
+    end: float
+
+
 class PlacedWord(NamedTuple):
     """A word and its place.
 
-    `turns` are the clockwise quarter turns of its writing on the upright page.
+    `turns` are the clockwise quarter turns of its writing on the upright page. `letters` are there if its line may run
+    from right to left: only the line tells in which order they are read.
     """
 
     text: str
@@ -30,6 +43,10 @@ class PlacedWord(NamedTuple):
     right: float
     bottom: float
     turns: int = 0
+    letters: tuple[Letter, ...] = ()
+
+
+_SPACE = Letter(" ", 0.0, 0.0)
 
 
 def lines_of_words(words: Sequence[PlacedWord]) -> tuple[Line, ...]:
@@ -41,7 +58,7 @@ def lines_of_words(words: Sequence[PlacedWord]) -> tuple[Line, ...]:
     for turns in sorted({word.turns for word in words}):
         level = [word for word in words if word.turns == turns]
         level = [_turned_back(word, turns) for word in level] if turns else level
-        lines += [_line(run, turns) for run in _join_runs(list(_stored_runs(level)))]
+        lines += [_line(run, turns) for run in _as_read(_join_runs(list(_stored_runs(level))))]
     return tuple(lines)
 
 
@@ -65,8 +82,8 @@ def _stored_runs(words: Iterable[PlacedWord]) -> Iterator[list[PlacedWord]]:
 
 
 def _continues(before: PlacedWord, word: PlacedWord, widest_space: float) -> bool:
-    _, _, top, right, bottom, _ = before
-    _, left, next_top, _, next_bottom, _ = word
+    _, _, top, right, bottom, _, _ = before
+    _, left, next_top, _, next_bottom, _, _ = word
     height, next_height = bottom - top, next_bottom - next_top
     low, high = (height, next_height) if height < next_height else (next_height, height)
     overlap = (bottom if bottom < next_bottom else next_bottom) - (top if top > next_top else next_top)
@@ -102,6 +119,48 @@ def _rows(by_middle: Sequence[list[PlacedWord]], size: float) -> Iterator[list[l
         yield row
 
 
+def _as_read(lines: list[list[PlacedWord]]) -> list[list[PlacedWord]]:
+    """Words, and their letters, in the order in which they are read."""
+    if not any(word.letters for line in lines for word in line):
+        return lines
+    usual = runs_from_right([word.text for line in lines for word in line], is_usual=True)
+    return [_line_as_read(line, is_usual=usual) if any(word.letters for word in line) else line for line in lines]
+
+
+def _line_as_read(line: list[PlacedWord], *, is_usual: bool) -> list[PlacedWord]:
+    drawn = list(_drawn(sorted(line, key=lambda word: word.left + word.right)))
+    texts = [letter.text for letter, _ in drawn]
+    from_right = runs_from_right(texts, is_usual=is_usual)
+    read = [drawn[at] for at in reading_order(texts, from_right=from_right)]
+    words = [list(word) for is_space, word in groupby(read, lambda each: each[0] is _SPACE) if not is_space]
+    return [_of_letters(word) for word in words]
+
+
+def _drawn(line: Sequence[PlacedWord]) -> Iterator[tuple[Letter, PlacedWord]]:
+    """Letters and spaces from left to right, each with the word it is of."""
+    for at, word in enumerate(line):
+        if at:
+            yield _SPACE, word
+        for letter in word.letters or _even_letters(word.text):
+            yield letter, word
+
+
+def _even_letters(text: str) -> Iterator[Letter]:
+    for at, letter in enumerate(text):
+        yield Letter(letter, at / len(text), (at + 1) / len(text))
+
+
+def _of_letters(letters: Sequence[tuple[Letter, PlacedWord]]) -> PlacedWord:
+    return PlacedWord(
+        bracketed("".join(letter.text for letter, _ in letters)),
+        min(word.left + letter.start * (word.right - word.left) for letter, word in letters),
+        min(word.top for _, word in letters),
+        max(word.left + letter.end * (word.right - word.left) for letter, word in letters),
+        max(word.bottom for _, word in letters),
+        letters[0][1].turns,
+    )
+
+
 def _turned_back(word: PlacedWord, turns: int) -> PlacedWord:
     """The word in a frame where its writing runs from left to right."""
     left, top, right, bottom = word.left, word.top, word.right, word.bottom
@@ -131,7 +190,7 @@ def _polygon(left: float, top: float, right: float, bottom: float, turns: int) -
 
 def _line(placed: Sequence[PlacedWord], turns: int) -> Line:
     """The words as a line, validated together: word by word takes half as long again."""
-    texts, lefts, tops, rights, bottoms, _ = zip(*placed, strict=True)
+    texts, lefts, tops, rights, bottoms, _, _ = zip(*placed, strict=True)
     polygons = map(_polygon, lefts, tops, rights, bottoms, repeat(turns))
     return Line.model_validate(
         {

@@ -4,7 +4,7 @@ from itertools import groupby
 
 from pagemill.documents.words import Bounds, SpacedWord, spaced_words
 from pagemill.documents.writers.html_table import spans
-from pagemill.documents.writers.markup import xml_text
+from pagemill.documents.writers.markup import direction_attribute, xml_text
 from pagemill.documents.writers.rows import one_line
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.page.page import Block, BlockKind, Line, Page, Polygon, Table, TableCell
@@ -19,7 +19,7 @@ _HEAD = """\
 <meta http-equiv="Content-Type" content="text/html; charset=utf-8" />
 <meta name="ocr-system" content="{system}" />
 <meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_par ocr_line ocr_header ocr_footer ocr_pageno \
-ocr_caption ocr_photo ocr_table ocrx_word ocrp_wconf" />
+ocr_caption ocr_photo ocr_table ocrx_word ocrp_wconf ocrp_dir" />
 <meta name="ocr-number-of-pages" content="{pages}" />
 </head>
 <body>
@@ -92,9 +92,10 @@ def _area(block: Block, key: str) -> str:
         return _table(block, block.table, key)
     line_class = _LINE_CLASSES.get(block.kind, "ocr_line")
     lines = "\n".join(_line(line, line_class, f"{key}_{at}") for at, line in enumerate(block.lines, 1))
+    direction = direction_attribute(line.text for line in block.lines)
     return (
         f'<div class="ocr_carea" id="block_{key}" title="{title}">\n'
-        f'<p class="ocr_par" id="par_{key}" title="{title}">\n{lines}\n</p>\n</div>\n'
+        f'<p class="ocr_par" id="par_{key}"{direction} title="{title}">\n{lines}\n</p>\n</div>\n'
     )
 
 
@@ -117,7 +118,8 @@ def _cell(cell: TableCell, block: Block, key: str) -> str:
 def _line(line: Line, line_class: str, key: str) -> str:
     words = "".join(_word(spaced, f"{key}_{at}") for at, spaced in enumerate(spaced_words(line), 1))
     properties = "; ".join(filter(None, (bbox(line.polygon), baseline(line.polygon))))
-    return f'<span class="{line_class}" id="line_{key}" title="{properties}">{words}</span>'
+    direction = direction_attribute([line.text])
+    return f'<span class="{line_class}" id="line_{key}"{direction} title="{properties}">{words}</span>'
 
 
 def _word(spaced: SpacedWord, key: str) -> str:

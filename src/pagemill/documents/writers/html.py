@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from pagemill.documents.writers.html_table import html_table
-from pagemill.documents.writers.markup import xml_text
+from pagemill.documents.writers.markup import direction_attribute, xml_text
 from pagemill.documents.writers.rows import block_cells, list_item, one_line
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.page.page import Block, BlockKind, Page
@@ -73,7 +73,7 @@ def _join_rows(rows: Iterable[list[str]]) -> Iterable[str]:
 
 
 def _element(name: str, text: str) -> str:
-    return f"<{name}>{xml_text(text)}</{name}>\n"
+    return f"<{name}{direction_attribute([text])}>{xml_text(text)}</{name}>\n"
 
 
 def _paragraph(rows: list[list[str]]) -> str:
@@ -84,11 +84,13 @@ def _item(rows: list[str]) -> str:
     """A list of one item, because the end of a list is unknown until the page ends."""
     item = list_item(rows[0])
     text = xml_text("\n".join((item.text, *rows[1:])))
+    direction = direction_attribute(rows)
     if item.number is not None:
-        return f'<ol><li value="{item.number}">{text}</li></ol>\n'
-    return f"<ul><li>{text}</li></ul>\n" if item.is_bullet else f"<p>{text}</p>\n"
+        return f'<ol{direction}><li value="{item.number}">{text}</li></ol>\n'
+    return f"<ul{direction}><li>{text}</li></ul>\n" if item.is_bullet else f"<p{direction}>{text}</p>\n"
 
 
 def _table(rows: list[list[str]]) -> str:
     written = ("".join(f"<td>{xml_text(cell)}</td>" for cell in row) for row in rows)
-    return "<table>\n" + "".join(f"<tr>{row}</tr>\n" for row in written) + "</table>\n"
+    direction = direction_attribute(cell for row in rows for cell in row)
+    return f"<table{direction}>\n" + "".join(f"<tr>{row}</tr>\n" for row in written) + "</table>\n"

@@ -2,7 +2,7 @@
 
 from itertools import groupby
 
-from pagemill.documents.writers.markup import xml_text
+from pagemill.documents.writers.markup import direction_attribute, xml_text
 from pagemill.documents.writers.rows import one_line
 from pagemill.domain.page.page import Table, TableCell
 
@@ -22,4 +22,5 @@ def spans(cell: TableCell) -> str:
 
 
 def _cell(cell: TableCell) -> str:
-    return f"<td{spans(cell)}>{xml_text(one_line(cell.text))}</td>"
+    text = one_line(cell.text)
+    return f"<td{spans(cell)}{direction_attribute([text])}>{xml_text(text)}</td>"

@@ -11,7 +11,7 @@ CELL_GAP = "  "
 
 
 def block_cells(block: Block, page: Page) -> list[list[str]]:
-    """The block's rows from top to bottom, the cells of each from left to right.
+    """The block's rows from top to bottom, the cells of each in reading order.
 
     It keeps the reading order: each line of a paragraph is a row with one cell. A recognised table gives its grid,
     including empty places.
@@ -23,7 +23,7 @@ def block_cells(block: Block, page: Page) -> list[list[str]]:
 
 
 def block_rows(block: Block, page: Page) -> Iterator[str]:
-    """The block's rows from top to bottom, cells of one row joined from left to right."""
+    """The block's rows from top to bottom, cells of one row joined in reading order."""
     return (CELL_GAP.join(filter(None, row)) for row in block_cells(block, page))
 
 

@@ -10,11 +10,10 @@ whether it is columns, read one after the other, or cells, read row by row. What
 page (a heading, a page number, a picture's caption) changes nothing there.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from unicodedata import bidirectional
 
+from pagemill.domain.page.direction import runs_from_right
 from pagemill.domain.page.geometry import Box, page_slope, typical_size, upright_boxes
 from pagemill.domain.page.page import Block, Line
 from pagemill.domain.page.paragraphs import Row, blocks_of_rows
@@ -45,7 +44,7 @@ def blocks_in_reading_order(lines: Sequence[Line], *, width_px: int, height_px: 
             level.append(box)
         else:
             (up if box.runs_up else down).append(_lay_level(box))
-    if _runs_from_right(lines):
+    if runs_from_right(line.text for line in lines):
         level, slope = list(map(_mirror, level)), None
     parts = (_rows_in_order(level, slope), _rows_in_order(down, None), _rows_in_order(up, None))
     return tuple(block for rows in parts for block in blocks_of_rows(rows))
@@ -54,8 +53,9 @@ def blocks_in_reading_order(lines: Sequence[Line], *, width_px: int, height_px: 
 def rows_of_lines(lines: Sequence[Line], *, width_px: int, height_px: int) -> list[list[Line]]:
     """Group lines in reading order by their visual row: cells side by side, or one line."""
     rows: list[list[Box]] = []
+    onwards = -1 if runs_from_right(line.text for line in lines) else 1
     for box in upright_boxes(lines, width_px=width_px, height_px=height_px):
-        if rows and box.shares_row(rows[-1][-1]) and box.x0 > rows[-1][-1].x0:
+        if rows and box.shares_row(rows[-1][-1]) and onwards * (box.x0 - rows[-1][-1].x0) > 0:
             rows[-1].append(box)
         else:
             rows.append([box])
@@ -64,17 +64,6 @@ def rows_of_lines(lines: Sequence[Line], *, width_px: int, height_px: int) -> li
 
 def _sort_key(box: Box) -> tuple[float, float, float, float, str]:
     return box.y0, box.x0, box.y1, box.x1, box.line.text
-
-
-def _runs_from_right(lines: Iterable[Line]) -> bool:
-    """Whether most letters belong to scripts that run from right to left; then columns and cells do, too."""
-    directions = Counter[str]()
-    for line in lines:
-        if line.text.isascii():
-            directions["L"] += len(line.text)
-        else:
-            directions.update(map(bidirectional, line.text))
-    return directions["R"] + directions["AL"] > directions["L"]
 
 
 def _mirror(box: Box) -> Box:

@@ -1,0 +1,106 @@
+"""Text that runs from right to left: from the order on the page to the order in which it is read, and back. Pure.
+
+The Unicode bidirectional algorithm (UAX 9) says how text in reading order appears on the page. It is used in both
+directions, because the order of runs and the order within them are turned round in the same places; only a number after
+Arabic letters needs to be told.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from bidi import algorithm
+
+from pagemill.domain.page.direction import RIGHT_TO_LEFT
+
+_FROM_RIGHT = frozenset({"R", "AL"})
+_STRONG = frozenset({"L", "R", "AL"})
+_ORDINARY = _STRONG | {"EN", "AN", "ES", "ET", "CS", "NSM", "WS", "ON"}
+_OPENING = dict(zip("([{«‹", ")]}»›", strict=True))
+_CLOSING = {closing: opening for opening, closing in _OPENING.items()}
+_PREVAILING = 3
+_STOPS = ".,;:!?،؛؟"
+
+
+def runs_from_right(texts: Sequence[str], *, is_usual: bool) -> bool:
+    """Whether a line runs from right to left.
+
+    Args:
+        texts: Its words, from left to right on the page.
+        is_usual: Whether most text of the page does. It decides between a line of one language that ends in the other,
+            and a line of the other.
+    """
+    kinds = [kind for text in texts for kind in map(unicodedata.bidirectional, text) if kind in _STRONG]
+    from_right = sum(kind in _FROM_RIGHT for kind in kinds)
+    from_left = len(kinds) - from_right
+    if not from_right or not from_left:
+        return from_right > 0
+    begins_as_usual = (kinds[-1 if is_usual else 0] in _FROM_RIGHT) is is_usual
+    usual, other = (from_right, from_left) if is_usual else (from_left, from_right)
+    return is_usual if usual * (_PREVAILING if begins_as_usual else 1) >= other else not is_usual
+
+
+def reading_order(letters: Sequence[str], *, from_right: bool) -> list[int]:
+    """Positions of the letters and spaces of a line, given from left to right on the page, as they are read.
+
+    Args:
+        letters: Each with its marks.
+        from_right: Whether the line runs from right to left.
+    """
+    return _turned(_with_arabic_numbers([_kind(letter) for letter in letters]), from_right=from_right)
+
+
+def drawn_word(text: str) -> str:
+    """A word as it is drawn, from left to right; brackets are those that are seen."""
+    if not RIGHT_TO_LEFT.search(text):
+        return text
+    letters = re.findall(r".[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670]*", text)
+    return "".join(letters[at] for at in _turned([_kind(letter) for letter in letters], from_right=True))
+
+
+def bracketed(text: str) -> str:
+    """A word whose outer brackets open at its beginning and close at its end.
+
+    Fonts and PDF readers disagree on which of the two stands in text that runs from right to left.
+    """
+    if len(text) < 2:
+        return text
+    first, last = text[0], text[-1]
+    head = _CLOSING.get(first, first)
+    if last in _STOPS and len(text) > 2:
+        return head + text[1:-2] + _OPENING.get(text[-2], text[-2]) + last
+    return head + text[1:-1] + _OPENING.get(last, last)
+
+
+def _kind(letter: str) -> str:
+    kind = unicodedata.bidirectional(letter[0])
+    return kind if kind in _ORDINARY else "ON"
+
+
+def _with_arabic_numbers(kinds: Sequence[str]) -> list[str]:
+    """The kinds, where numbers that follow Arabic letters from the right are Arabic: their parts run from the right."""
+    told = list(kinds)
+    from_left, before, after = [], "", ""
+    for kind in kinds:
+        before = kind if kind in _STRONG else before
+        from_left.append(before)
+    for at in range(len(kinds) - 1, -1, -1):
+        if kinds[at] in _STRONG:
+            after = kinds[at]
+        elif kinds[at] == "EN" and after == "AL" and from_left[at] != "L":
+            told[at] = "AN"
+    return told
+
+
+def _turned(kinds: Iterable[str], *, from_right: bool) -> list[int]:
+    """Positions in the other order."""
+    storage = algorithm.get_empty_storage()
+    level = int(from_right)
+    storage["base_level"], storage["base_dir"] = level, "LR"[level]
+    storage["chars"] = [{"ch": at, "level": level, "type": kind, "orig": kind} for at, kind in enumerate(kinds)]
+    algorithm.calc_level_runs(storage)
+    algorithm.resolve_weak_types(storage, False)
+    algorithm.resolve_neutral_types(storage, False)
+    algorithm.resolve_implicit_levels(storage, False)
+    algorithm.reorder_resolved_levels(storage, False)
+    return [each["ch"] for each in storage["chars"]]

@@ -1,0 +1,196 @@
+"""Text that runs from right to left comes out in the order in which it is read, in whatever order a PDF stores it."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pikepdf
+import pytest
+from bidi import get_display
+from pikepdf import Array, Dictionary, Name, Pdf
+
+from pagemill.documents.glyphless import CharacterCodes, add_font
+from pagemill.documents.opening import open_document
+from pagemill.documents.words import Bounds
+from pagemill.documents.writers import ResultWriters
+from pagemill.domain.documents import OcrMode
+from pagemill.domain.page.page import Page
+
+_WORD = re.compile(r'(?<=CONTENT=")[^"]+|(?<=>)[^<>]+(?=</span>)')
+SIZE = 16
+PITCH = SIZE / 2
+LEFT, BASELINE = 72.0, 600.0
+
+TEXTS = {
+    "Hebrew": "שלום לכל העולם",
+    "Arabic": "عقد إيجار شقة في المدينة",
+    "Persian": "قرارداد اجارۀ آپارتمان",
+    "numbers in Hebrew": "מספר 2026-0417 מיום 12/05/2026 בסך 25,000 שקל",
+    "numbers in Arabic": "رقم 2026-0417 بتاريخ 12/05/2026 بمبلغ 25,000 ريال",
+    "Arabic digits": "المبلغ ١٢٣٫٥ ريال و٧٨٩ درهم",
+    "Latin in Hebrew": "השתמש ב-Python 3.11 כדי להריץ את Pagemill היום",
+    "Latin at the end": "البرمجة بلغة R وPython",
+    "Latin at the beginning": "Python היא שפה נוחה מאוד ללימוד",
+    "brackets": 'מחיר (כולל מע"מ 17%) ועוד [הערה].',
+    "per cent in Arabic": "مع الضريبة 15% فقط",
+}
+"""Each stands in a document of its language."""
+
+MIXED = {
+    "a Hebrew word in English": "The word שלום means peace, and so on",
+    "two Arabic words in English": "They say السلام عليكم to each other",
+    "Hebrew at the end": "Its name is הסכם שכירות",
+}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A letter, its place from the left of the line in letters, and whether a space follows it there."""
+
+    text: str
+    at: int
+
+
+Order = Callable[[Sequence[Drawn]], Sequence[Drawn]]
+
+
+def from_left(letters: Sequence[Drawn]) -> Sequence[Drawn]:
+    return letters
+
+
+def from_right(letters: Sequence[Drawn]) -> Sequence[Drawn]:
+    return letters[::-1]
+
+
+def words_in_any_order(letters: Sequence[Drawn]) -> Sequence[Drawn]:
+    words: list[list[Drawn]] = [[]]
+    for letter in letters:
+        if words[-1] and letter.at > words[-1][-1].at + 1:
+            words.append([])
+        words[-1].append(letter)
+    return [letter for word in (*words[1::2], *words[::2]) for letter in word]
+
+
+ORDERS = {"from left": from_left, "from right": from_right, "words in any order": words_in_any_order}
+
+
+def pdf_of(path: Path, lines: Sequence[Sequence[Drawn]], *, turn: int = 0) -> Path:
+    """A page that shows each letter by itself; it is stored so that turning it by `turn` brings it upright."""
+    codes = CharacterCodes()
+    shown = []
+    for row, letters in enumerate(lines):
+        for letter in letters:
+            x, y = LEFT + PITCH * letter.at, BASELINE - 2 * SIZE * row
+            shown.append(f"1 0 0 1 {x} {y} Tm <{codes._code(letter.text):04X}> Tj\n")
+    matrix = {0: "1 0 0 1 0 0", 90: "0 1 -1 0 792 0", 180: "-1 0 0 -1 612 792", 270: "0 -1 1 0 0 612"}[turn]
+    size = (612, 792) if turn % 180 == 0 else (792, 612)
+    with Pdf.new() as pdf:
+        font = pdf.make_indirect(Dictionary())
+        content = f"q {matrix} cm BT /F1 {SIZE} Tf\n{''.join(shown)}ET Q"
+        page = Dictionary(
+            Type=Name.Page,
+            MediaBox=Array([0, 0, *size]),
+            Rotate=turn,
+            Resources=Dictionary(Font=Dictionary(F1=font)),
+            Contents=pdf.make_stream(content.encode("ascii")),
+        )
+        pdf.pages.append(pikepdf.Page(page))
+        add_font(pdf, codes, font)
+        pdf.save(path)
+    return path
+
+
+def drawn(text: str, *, base: str) -> list[Drawn]:
+    return [Drawn(letter, at) for at, letter in enumerate(get_display(text, base_dir=base)) if letter != " "]
+
+
+def read(path: Path) -> Page:
+    with open_document(path) as document:
+        page = document.text_page(1, dpi=72, mode=OcrMode.NEVER)
+    assert page is not None
+    return page
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("kind", TEXTS)
+def test_lines_come_in_reading_order_however_they_are_stored(tmp_path: Path, kind: str, order: str, turn: int) -> None:
+    texts = [TEXTS[kind], TEXTS["Arabic" if "Arabic" in kind else "Hebrew"]]
+    lines = [ORDERS[order](drawn(text, base="R")) for text in texts]
+    page = read(pdf_of(tmp_path / "a.pdf", lines, turn=turn))
+    assert [line.text for line in page.lines] == texts
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("kind", MIXED)
+def test_words_of_another_direction_stand_in_their_line(tmp_path: Path, kind: str, order: str) -> None:
+    texts = ["A page in English begins like this", MIXED[kind], "and goes on like that"]
+    page = read(pdf_of(tmp_path / "a.pdf", [ORDERS[order](drawn(text, base="L")) for text in texts]))
+    assert [line.text for line in page.lines] == texts
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_words_keep_the_places_where_they_are_seen(tmp_path: Path, order: str) -> None:
+    text = "שלום לכל 25 העולם"
+    page = read(pdf_of(tmp_path / "a.pdf", [ORDERS[order](drawn(text, base="R"))]))
+    (line,) = page.lines
+    assert [word.text for word in line.words] == text.split()
+    places = [Bounds.of(word.polygon) for word in line.words]
+    right = LEFT + PITCH * len(text)
+    for word, place in zip(text.split(), places, strict=True):
+        assert (place.left, place.right) == pytest.approx((right - PITCH * len(word), right), abs=0.1)
+        right -= PITCH * (len(word) + 1)
+
+
+@pytest.mark.parametrize("order", ["from left", "from right"])
+@pytest.mark.parametrize(
+    ("glyphs", "text"),
+    [
+        (("ا", "لإ", "نتاج"), "الإنتاج"),  # a joined lam and alef, as fonts say it
+        (("ا", "ﻹ", "نتاج"), "الإنتاج"),  # as a letter shape of Unicode
+        (("ا", "لله"), "الله"),
+        (("ﺳ", "ﻼ", "ﻡ"), "سلام"),
+    ],
+)
+def test_joined_letters_and_letter_shapes_become_letters(
+    tmp_path: Path, glyphs: Sequence[str], text: str, order: str
+) -> None:
+    singles = [glyph for each in glyphs for glyph in ([each] if len(each) < 4 else list(each))]
+    letters = [Drawn(glyph, at) for at, glyph in enumerate(reversed(singles))]
+    page = read(pdf_of(tmp_path / "a.pdf", [ORDERS[order](letters)]))
+    assert page.text == text
+
+
+def test_cells_follow_each_other_from_the_right(tmp_path: Path) -> None:
+    rows = [("תאריך", "סכום"), ("אתמול", "42"), ("היום", "17")]
+    lines = [
+        [*drawn(amount, base="R"), *(Drawn(each.text, each.at + 30) for each in drawn(day, base="R"))]
+        for day, amount in rows
+    ]
+    assert read(pdf_of(tmp_path / "a.pdf", lines)).text.split() == [cell for row in rows for cell in row]
+
+
+@pytest.mark.parametrize("name", ResultWriters())
+def test_every_writer_gives_text_in_reading_order(tmp_path: Path, name: str) -> None:
+    texts = [TEXTS["Hebrew"], TEXTS["numbers in Hebrew"]]
+    page = read(pdf_of(tmp_path / "a.pdf", [from_left(drawn(text, base="R")) for text in texts]))
+    written = ResultWriters()[name].page(page).decode()
+    words = written if name in ("text", "markdown", "html", "json") else " ".join(_WORD.findall(written))
+    assert all(text in words for text in texts) or name == "csv"
+
+
+def test_writers_say_which_text_runs_from_right_to_left(tmp_path: Path) -> None:
+    lines = [drawn(TEXTS["Arabic"], base="R"), drawn("an English line as long as the other", base="L")]
+    page = read(pdf_of(tmp_path / "a.pdf", lines))
+    assert re.findall(r'<span class="ocr_line" id="\w+"( dir="rtl")?', _written("hocr", page)) == [' dir="rtl"', ""]
+    assert re.findall(r'<TextLine[^>]*?( BASEDIRECTION="rtl")?>', _written("alto", page)) == [
+        ' BASEDIRECTION="rtl"',
+        "",
+    ]
+    assert '<p dir="rtl">' in _written("html", read(pdf_of(tmp_path / "b.pdf", lines[:1])))
+    assert "dir=" not in _written("html", read(pdf_of(tmp_path / "c.pdf", lines[1:])))
+
+
+def _written(name: str, page: Page) -> str:
+    return ResultWriters()[name].page(page).decode()
