@@ -183,7 +183,7 @@ class BatchEndpoints:
             await self._uploads.remove(each.document)
 
     async def _has_unseen(self, batch_id: str, *, after: int) -> bool:
-        """Of a batch that is over: following it says at once what is left to tell, or ends."""
+        """Whether a finished batch has events that the reader has not seen."""
         async with aclosing(self._batches.follow_batch(batch_id, after=after)) as notices:
             async for found in notices:
                 return bool(found)

@@ -1,4 +1,4 @@
-"""Who may hold a connection, and for how long without a request.
+"""Limits connections: how many there are, and how long each may stay without a request.
 
     accept ─ admit? ─▶ waits for a request ──head complete──▶ busy ──response sent──▶ waits …
                  │            │ idle_timeout: closed            │ does not read for unread_timeout: closed
@@ -109,7 +109,7 @@ class Connections:
 
 
 class Connection(H11Protocol, asyncio.BufferedProtocol):
-    """One connection. `connection_class` gives it the connections it is counted among."""
+    """One connection, counted in its `Connections`; `connection_class` makes it."""
 
     among: ClassVar[Connections]
 

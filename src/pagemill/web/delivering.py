@@ -21,7 +21,7 @@ COMPLETE = "Pagemill-Complete"
 STATUS = "Pagemill-Task-Status"
 RUNS_NOTHING = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 SHOWN_INLINE = frozenset({"text/plain", "application/json"})
-"""What a browser cannot run. All else is saved: HTML, SVG, XML and PDF hold what a stranger's document says."""
+"""Formats that a browser shows, because it cannot run them. It saves all others, which contain a stranger's text."""
 
 
 def choose_format(formats: Mapping[str, ResultFormat], name: str | None, accept: str) -> ResultFormat:

@@ -36,7 +36,7 @@ MESSAGE_SCHEMA = {
         "retry": {"type": "integer"},
     },
 }
-"""What OpenAPI says of a stream: the form of each message in it."""
+"""The OpenAPI description of a stream: the form of each message in it."""
 
 
 def wants_stream(request: Request) -> bool:

@@ -91,7 +91,7 @@ def _labels(text: str) -> dict[str, str]:
 
 
 def _check_labels(labels: Mapping[str, str]) -> None:
-    """What tasks are found by stays short, and fits into a query as `name:value`."""
+    """Keep labels short, and in the form `name:value` that queries use."""
     if len(labels) > MOST_LABELS:
         raise _refuse_field("labels", f"too many labels ({len(labels)}); the limit is {MOST_LABELS}")
     for name, value in labels.items():
@@ -104,7 +104,7 @@ def _check_labels(labels: Mapping[str, str]) -> None:
 
 
 LABEL = f"^[^:\\x00]{{1,{LONGEST_LABEL_NAME}}}:[^\\x00]{{0,{LONGEST_LABEL_VALUE}}}$"
-"""How a query names a label."""
+"""The form of a label in a query."""
 _LABEL = re.compile(LABEL)
 
 
@@ -123,7 +123,7 @@ def label_filter(labels: Sequence[str]) -> dict[str, str]:
 
 
 def _refuse_unstorable(fields: Mapping[str, str]) -> None:
-    """No database keeps a NUL or half a surrogate pair in a text."""
+    """Refuse a NUL or half a surrogate pair, which no database stores in a text."""
     for name, text in fields.items():
         if _UNSTORABLE.search(text):
             raise _refuse_field(name, "it contains an invalid character (NUL or half a surrogate pair); remove it")

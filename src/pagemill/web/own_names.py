@@ -1,4 +1,4 @@
-"""By which names this machine is known to itself, for requests that name a host without a dot.
+"""The names by which this machine knows itself, for requests that name a host without a dot.
 
 A page of another site can have its own name point to 127.0.0.1, but only a name with a dot. Whoever rules a local
 network can do the same with a name without one; so such a name counts only where it really leads here.

@@ -250,7 +250,7 @@ def _framework_refusal(request: Request, error: HTTPException, allowed: AllowedM
             headers = {"Allow": ", ".join(sorted(methods))} if methods else error.headers
             return RequestRefused("method_not_allowed", message, headers=headers)
         case HTTPStatus.BAD_REQUEST if isinstance(error.__cause__, RecursionError | ValueError):
-            problem = FieldProblem(field="body", message="it cannot be read as JSON: too deep, or no UTF-8")
+            problem = FieldProblem(field="body", message="not valid JSON: nested too deeply, or not UTF-8")
             return RequestRefused.for_fields([problem])
         case _:
             return RequestRefused("http_error", str(error.detail), headers=error.headers)

@@ -192,7 +192,7 @@ def _counters(name: str, description: str, label: str, values: Mapping[str, floa
 
 
 def _drifts(status: ServiceStatus) -> tuple[Mapping[str, float], Mapping[str, float]]:
-    """By device: the highest p99 and the lowest median of its model sets; 0 where no page was read yet."""
+    """By device: the highest p99 and the lowest median of its model sets; 0 before the first page."""
     highest: dict[str, float] = {}
     lowest: dict[str, float] = {}
     for device in (each.device for each in status.devices):

@@ -29,14 +29,13 @@ MEDIA_TYPES: Mapping[DocumentKind, str] = {
     DocumentKind.HEIC: "image/heic",
     DocumentKind.AVIF: "image/avif",
 }
-"""Of every kind of document that can be sent as the body itself; its bytes tell its kind, whatever is said here."""
+"""Media types of documents that can be the body itself; the bytes decide the kind, whatever the type says."""
 RAW_TYPES = (*MEDIA_TYPES.values(), "application/octet-stream")
 MAX_FIELD_BYTES = 64 * 1024
 MAX_FORM_OVERHEAD_BYTES = 1024 * 1024
-"""Of a form, beside its documents: fields, headers of parts, and what stands before the first part and after the
-last."""
+"""The most bytes of a form beside its documents: fields, headers of parts, and text around the parts."""
 OVERHEAD_OF_A_DOCUMENT = 1024
-"""What each document adds to that."""
+"""Further bytes for each document."""
 PIECE_BYTES = 64 * 1024
 
 
@@ -72,7 +71,7 @@ async def receive_task(request: Request, uploads: UploadStore) -> TaskCreateRequ
 
 
 class DocumentSink(Protocol):
-    """Where a form's documents go, one after the other."""
+    """Receives a form's documents, one after the other."""
 
     def begin(self, name: str) -> None:
         """A document begins; what its sender calls it."""
@@ -83,7 +82,7 @@ class DocumentSink(Protocol):
         ...
 
     async def end(self) -> None:
-        """It is complete."""
+        """End the document: it is complete."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Who sends a request, for limits on what one sender may do at once and in a minute."""
+"""Identifies the sender of a request, and limits what one sender may do at once and in a minute."""
 
 import ipaddress
 import math

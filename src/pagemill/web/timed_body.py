@@ -1,4 +1,4 @@
-"""How long a request's body may take: whoever sends it holds a connection, and often one of few places for uploads."""
+"""Limits the time of a request's body: its sender holds a connection, and often one of few places for uploads."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class BodyRules:
     longest: timedelta = timedelta(hours=1)
 
     def patience(self, received: int, waited: float) -> float:
-        """How many seconds to wait for the next bytes, after so many bytes and seconds; none left at 0 or below."""
+        """Seconds to wait for the next bytes, after this many bytes and seconds; 0 or less means that none are left."""
         due = self.grace.total_seconds() + received / self.least_bytes_per_second
         return min(self.stall.total_seconds(), min(due, self.longest.total_seconds()) - waited)
 

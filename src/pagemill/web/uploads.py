@@ -78,7 +78,7 @@ class UploadStore:
         self._counts = UploadCounts()
 
     def counts(self) -> UploadCounts:
-        """How many documents came so far."""
+        """The number of documents that came so far."""
         return self._counts
 
     @property

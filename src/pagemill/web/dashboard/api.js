@@ -1,4 +1,4 @@
-// What the server is asked. Paths are relative to where the dashboard was loaded from; a key is kept for this tab only.
+// Requests to the server. Paths are relative to the dashboard's own address; the key stays in this tab.
 
 const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 const KEY = "pagemill-key";

@@ -1,4 +1,4 @@
-// Starts the dashboard: learns how the service is set up, then shows the view that the address names.
+// Starts the dashboard: gets the service's setup, then shows the view in the address.
 
 import { get, keep, Refusal } from "./api.js";
 import { announce, h, say } from "./dom.js";

@@ -1,5 +1,5 @@
-// A device's memory over the last minutes: used and reserved, with the guard's levels behind; and enlarged, what each of
-// our workers holds.
+// A device's memory over the last minutes: used and reserved, with the guard's levels in the background; enlarged, with
+// the memory of each worker.
 
 import { s } from "./dom.js";
 import { count, mebibytes } from "./format.js";

@@ -1,4 +1,4 @@
-// Elements made without markup: whatever comes from documents or servers becomes text, never HTML.
+// Makes elements without markup: all content from documents and servers becomes text, never HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 

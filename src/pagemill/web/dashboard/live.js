@@ -1,7 +1,7 @@
-// What all views share: the one connection that tells of changes, and the picture of the service with its recent past.
+// Shared by all views: the one connection that reports changes, and a snapshot of the service with its recent past.
 //
-// A tab that is not looked at holds no connection. The picture is taken when something changed, every two seconds while
-// there is work, and when an idle model set is due to leave; at rest nothing is asked.
+// A hidden tab keeps no connection. The snapshot is taken after a change, every two seconds while tasks run, and when an
+// idle model set is due to be unloaded; at rest, the dashboard asks nothing.
 
 import { get } from "./api.js";
 import { throttled } from "./dom.js";

@@ -1,4 +1,4 @@
-// One device's memory: limit, guard levels, what is promised against what is used, and by whom, over time.
+// One device's memory: limit, guard levels, and reserved and used memory over time, by worker.
 
 import { marksOf, memoryChart, ownChart, spanOf, topOf } from "./chart.js";
 import { h } from "./dom.js";

@@ -1,4 +1,4 @@
-// Resident model sets: who uses them, what they hold, when they leave; and which left last, and why.
+// Resident model sets: their uses, their memory, and when they are unloaded; the last unloaded one, and why.
 
 import { h } from "./dom.js";
 import { clock, count, mebibytes, seconds } from "./format.js";

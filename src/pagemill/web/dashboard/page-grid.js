@@ -1,4 +1,4 @@
-// Every page of a task as a small square that tells its state; arrow keys go from one to the next.
+// Every page of a task as a small square that shows its state; arrow keys move between them.
 
 import { h, mark, say } from "./dom.js";
 import { percent, words } from "./format.js";

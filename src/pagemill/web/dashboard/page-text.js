@@ -6,7 +6,7 @@ import { band } from "./status.js";
 const TAGS = { title: "h3", table: "div", figure: "div" };
 
 /**
- * Everything that is shown of a page beside its picture.
+ * Everything about a page that appears beside its picture.
  *
  * `units` are its words in reading order, each with its element in the text and its box; both bear its number.
  */

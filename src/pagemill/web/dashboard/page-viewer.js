@@ -1,4 +1,4 @@
-// A page as it looks and as it was read: boxes over the picture and words beside it, linked both ways.
+// A page as picture and text: boxes over the picture and words beside it, linked both ways.
 
 import { get, picture, Refusal } from "./api.js";
 import { announce, h, mark, s, say } from "./dom.js";

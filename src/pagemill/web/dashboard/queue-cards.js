@@ -1,4 +1,4 @@
-// The queue in numbers: what waits and for how long, how fast it goes, what was done and what failed.
+// The queue in numbers: waiting tasks and their waits, speed, finished work and failures.
 
 import { h } from "./dom.js";
 import { count, seconds, sentence, words } from "./format.js";

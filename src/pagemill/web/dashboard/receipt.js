@@ -1,4 +1,4 @@
-// The memory receipt of a task: what was promised it, what it took, and what was done where that was not enough.
+// The memory receipt of a task: estimate, reservation, peak, and the steps after it ran out of memory.
 
 import { h } from "./dom.js";
 import { count, mebibytes, seconds, words } from "./format.js";

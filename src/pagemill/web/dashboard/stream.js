@@ -7,9 +7,9 @@ const SHORTEST_MS = 500;
 const LONGEST_MS = 5_000;
 
 /**
- * Follow a stream until `signal` is aborted, coming back after every loss where it was.
+ * Follow a stream until `signal` is aborted; after every loss, continue at the same place.
  *
- * `onState` hears "open" and "lost" (with the refusal, if there was an answer).
+ * `onState` gets "open" and "lost" (with the refusal, if the server answered).
  */
 export async function follow(path, { signal, onMessage, onState }) {
   let lastId = null, wait = SHORTEST_MS;

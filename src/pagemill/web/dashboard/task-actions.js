@@ -1,4 +1,4 @@
-// What can be done to a task, the same in the list and in its own view.
+// The actions on a task, the same in the list and in its own view.
 
 import { download, post } from "./api.js";
 import { announce, h } from "./dom.js";

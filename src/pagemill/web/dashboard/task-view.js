@@ -1,4 +1,4 @@
-// One task: where each page stands, a page with its words, what it took and what happened.
+// One task: the state of each page, a page with its words, its memory and its events.
 
 import { get, Refusal } from "./api.js";
 import { h, say, throttled } from "./dom.js";

@@ -1,4 +1,4 @@
-// What happened to a task, in order; pages that follow each other are told in one line.
+// The events of a task, in order; consecutive pages share one line.
 
 import { get } from "./api.js";
 import { h, say } from "./dom.js";

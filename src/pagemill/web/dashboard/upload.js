@@ -1,4 +1,4 @@
-// Sending documents: dropped or chosen, two at a time, with options that need no thought.
+// Sends documents, dropped or chosen, two at a time, with a few options.
 
 import { upload } from "./api.js";
 import { announce, h, say } from "./dom.js";
