@@ -52,7 +52,7 @@ def _why(error: Exception) -> str:
     """Without what stands there: that may be a secret."""
     match error:
         case yaml.MarkedYAMLError(problem_mark=yaml.Mark() as mark):
-            what = _QUOTED.sub("\u2026", error.problem or "it is no YAML")
+            what = _QUOTED.sub("\u2026", error.problem or "it is not valid YAML")
             return f"{what} in line {mark.line + 1}, column {mark.column + 1}"
         case SettingsError():
             return str(error)

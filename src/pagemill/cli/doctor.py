@@ -116,7 +116,7 @@ def mend(settings: Settings) -> str:
     """Make the data folder private, and return a sentence about what was done."""
     folder = settings.data_dir.resolve()
     changed = make_private(folder) if folder.is_dir() else 0
-    return f"{folder}: took the permissions of other users from {changed} files and folders."
+    return f"{folder}: removed other users' permissions on {changed} files and folders."
 
 
 def _report(settings: Settings) -> Report:

@@ -1,7 +1,7 @@
 """Follows events reliably.
 
-stream ──broken, or the server ended──▶ again after the last thing heard, sooner or later
-   └──cannot be had (a proxy keeps it back, an old server)──▶ asked for every second instead
+stream ──broken, or the server ended──▶ opened again after the last event
+   └──unavailable (a proxy holds it back, an old server)──▶ polled every second instead
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -124,7 +124,7 @@ class Following(Calls):
 
 
 async def _check_stream(reply: StreamedReply) -> None:
-    """Where there is no stream, asking tells why."""
+    """Raise `StreamUnavailable` if the answer is no stream (polling finds out why), or the service's refusal."""
     if reply.status in NO_STREAM or (reply.status == 200 and not _is_stream(reply)):
         raise StreamUnavailable
     if reply.status != 200:

@@ -75,7 +75,7 @@ class Background:
 
 
 def _at_exit(end: "weakref.WeakMethod[Callable[[], None]]") -> None:
-    """Have it end when the interpreter does, before the threads that its end needs: what `atexit` does comes later."""
+    """Register its end for the moment before the interpreter stops the threads that it needs; `atexit` comes later."""
     register: Callable[[Callable[[], None]], object] = getattr(threading, "_register_atexit", atexit.register)
 
     def end_if_there() -> None:

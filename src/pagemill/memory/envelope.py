@@ -56,7 +56,7 @@ def _without_point(points: Sequence[Point], left_out: Point) -> Sequence[Point]:
 
 
 def _upper_hull(points: Sequence[Point]) -> list[Point]:
-    """From left to right (Andrew's monotone chain); of points above one another only the highest counts."""
+    """The upper hull from left to right (Andrew's monotone chain); of points with equal x, only the highest counts."""
     highest: dict[float, float] = {}
     for x, y in points:
         highest[x] = max(y, highest.get(x, y))

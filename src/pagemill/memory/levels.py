@@ -1,4 +1,4 @@
-"""How near a device is to its limit, and when to measure again: functions from values to values."""
+"""How close a device is to its limit, and when to measure again: functions from values to values."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -57,7 +57,7 @@ def explain(signs: Signs) -> WorkerLoss:
     """Distinguish a kill by the guard from one by the kernel and from a crash."""
     cause = _cause(signs)
     where = f" while reading page {signs.page}" if signs.page is not None else ""
-    words = f"; its last words: {signs.last_words}" if signs.last_words else ""
+    words = f"; its last output: {signs.last_words}" if signs.last_words else ""
     sentence = _SENTENCES.get(cause) or f"The worker {_describe_ending(signs.code)}"
     if not signs.is_seen:
         sentence += ", but its process still runs"

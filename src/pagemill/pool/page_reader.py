@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 STRUCTURE_PIXELS = 4_000_000
 """The most pixels of a page that is drawn only to find its structure: an A4 page at 200 dpi."""
 
-_NO_MEMORY = "There was not enough memory for this."
+_NO_MEMORY = "Memory ran out."
 _UNREADABLE = "This page cannot be opened: its data is damaged or of a kind that is not supported."
 _NO_STRUCTURE = "The structure of this page could not be found; its text is as it was read."
 _ENGINE = "The engine failed on this page. The worker's log says how."
@@ -125,7 +125,7 @@ class PageReader:
 
     def _recognise_page(self, number: int, params: ChunkParams) -> tuple[Page, int]:
         if self._engine is None:
-            raise EngineFailed("This worker has no engine; only one that has can recognise a page.")
+            raise EngineFailed("This worker has no engine, so it cannot recognise pages.")
         options = params.options
         with translate_errors(PageUnreadable(_UNREADABLE)):
             document = self._document(params.document)

@@ -244,7 +244,7 @@ class Roster:
             if (leaving := resident.departure) is not None:
                 await self._see_back(leaving, resident.key.device)
         except Exception:
-            logger.exception("What %s gave back could not be measured", resident.worker_id)
+            logger.exception("The memory that %s returned could not be measured", resident.worker_id)
         self.strike(resident)
 
     async def _see_back(self, leaving: Departure, device: DeviceId) -> None:
@@ -260,7 +260,7 @@ class Roster:
         try:
             used_bytes = self.used_bytes(device)
         except Exception:
-            logger.exception("What %s gives back will not be measured", resident.worker_id)
+            logger.exception("The memory that %s returns will not be measured", resident.worker_id)
             return None
         if used_bytes is None:
             return None

@@ -1,4 +1,4 @@
-"""How pages leave a lease whose holder is gone: they are queued again, and it costs them no attempt.
+"""Takes pages out of leases whose holders are gone: they are queued again at no cost of an attempt.
 
 Pages are worked in order, so the first that a lease left open is the one its server was at. A page that many servers
 in a row were at is given up: if it ends them itself, it would do so for ever.
@@ -71,7 +71,7 @@ def _first_of_each_lease(pages: Sequence[Row[int, int | None]]) -> Collection[in
 
 
 def _rescues(connection: Connection, task_id: str) -> Counter[int]:
-    """By page, how often in a row a lost lease was at it: since its work last came to an end of its own."""
+    """By page: how many lost leases in a row were at it since its work last ended by itself."""
     told = (TaskEvent.PAGE_RETRIED, TaskEvent.PAGE_FAILED)
     query = select(task_events.c.event_type, task_events.c.details).where(
         task_events.c.task_id == task_id, task_events.c.event_type.in_(told)

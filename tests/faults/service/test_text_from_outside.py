@@ -21,7 +21,7 @@ def check_it_ends(api: Api, document: Path) -> None:
     crashed, refused, read = api.pages(task_id)
     assert crashed.failure is not None
     assert (crashed.crashes, crashed.failure.reason) == (2, TaskFailureReason.WORKER_CRASHED)
-    assert "its last words: last words \ufffd|" in crashed.failure.message
+    assert "its last output: last words \ufffd|" in crashed.failure.message
     assert refused.failure is not None
     assert (refused.attempts, refused.failure.message) == (2, f"It cannot be said {PLAIN}.")
     assert read.state is PageState.DONE

@@ -40,7 +40,7 @@ def test_the_signs_tell_the_cause(signs: Signs, cause: LossCause, words: str) ->
 
 def test_the_report_names_the_page_the_peak_and_the_last_words() -> None:
     loss = explain(Signs(code=1, page=7, peak_bytes=99, last_words="ValueError: no"))
-    assert loss.message == "The worker exited with code 1 while reading page 7; its last words: ValueError: no."
+    assert loss.message == "The worker exited with code 1 while reading page 7; its last output: ValueError: no."
     assert (loss.page, loss.peak_bytes) == (7, 99)
 
 

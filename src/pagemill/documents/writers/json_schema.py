@@ -94,7 +94,7 @@ def _object(description: str, properties: dict[str, JsonValue]) -> JsonValue:
 def _members(schema: dict[str, JsonValue], name: str) -> dict[str, JsonValue]:
     members = schema[name]
     if not isinstance(members, dict):
-        raise TypeError(f"{name} of the page model's schema is no object.")
+        raise TypeError(f"{name} in the page model's schema is not an object.")
     return members
 
 

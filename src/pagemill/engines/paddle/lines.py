@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pagemill.domain.page.page import Line, Point, Polygon, Word
 
 _TALL = 1.5
-"""From this ratio of height to width on, PaddleOCR lays a line down before it reads it: as one that runs down."""
+"""From this ratio of height to width on, PaddleOCR turns a line on its side before it reads it: the line runs down."""
 
 _WIDE_FROM = "\u2e80"
-"""From here on letters are written without spaces between words: what PaddleOCR parts is a word."""
+"""Letters from this code on are written without spaces, so each part that PaddleOCR separates is a word."""
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,11 @@ class Answered:
         self.stdout = io.StringIO(found or "") if text else io.BytesIO(self._printed)
 
     def communicate(self) -> tuple[bytes, bytes]:
-        """What it printed, and its complaints."""
+        """Its standard output and error."""
         return self._printed, b"" if self.returncode == 0 else b"not found"
 
     def wait(self) -> int:
-        """How it ended."""
+        """Its exit status."""
         return self.returncode
 
 

@@ -154,7 +154,7 @@ class _Run:
         request.start_async([picture[None]])
 
     def letters(self) -> Letters:
-        """What was read, once that is done."""
+        """The letters of the line, once it is read."""
         self.request.wait()
         _check_written(self._probabilities)
         return Letters(self._indices[0, :, 0], self._probabilities[0, :, 0])

@@ -93,7 +93,7 @@ class MemoryCgroup:
         return self.version == 2 and self._number("memory.oom.group") == 1
 
     def _stat(self) -> PageUse:
-        """In v1 only the `total_` figures include the cgroups below, as usage does; they tell nothing of slabs."""
+        """In v1, only the `total_` figures include the cgroups below, as usage does; they do not include slabs."""
         figures = dict(line.split(" ", 1) for line in _text(self.path / "memory.stat").splitlines() if " " in line)
         prefix, names = ("total_", _V1_NAMES) if self.version == 1 else ("", _V2_NAMES)
         return PageUse(**{ours: int(figures.get(prefix + theirs, 0)) for ours, theirs in names.items()})

@@ -32,11 +32,11 @@ class Machine(Protocol):
         ...
 
     def uses(self, workers: Sequence[WatchedWorker]) -> Mapping[str, WorkerUse]:
-        """What each worker holds, by worker_id; a process that holds nothing any more is left out."""
+        """The memory of each worker, by worker_id, without processes that hold none any more."""
         ...
 
     def own_bytes(self) -> int:
-        """What this server process holds itself."""
+        """The memory of this server process."""
         ...
 
     def stalled_share(self) -> float:
@@ -61,7 +61,7 @@ class MachineProbe:
 
     @classmethod
     def of_this_machine(cls) -> "MachineProbe":
-        """All the probes as they come."""
+        """All probes with their defaults."""
         return cls(HostProbe(), ProcessProbe(), NvmlProbe())
 
     @property
@@ -81,7 +81,7 @@ class MachineProbe:
         return {worker_id: use for worker_id, use in found if use is not None}
 
     def gpu_bytes(self, pid: int, device: DeviceId) -> int | None:
-        """What a process holds of a GPU; None where the driver does not say."""
+        """The GPU memory of a process; None if the driver does not say."""
         return self._gpus.held_by_processes(device).get(pid)
 
     def own_bytes(self) -> int:

@@ -8,7 +8,7 @@ from pagemill.memory.probes.cgroup import MemoryCgroup, locate
 
 
 class OomEvidence(StrEnum):
-    """How sure it is that the kernel killed a process for lack of memory."""
+    """How certain it is that the kernel killed a process because memory ran out."""
 
     NONE = "none"
     LIKELY = "likely"

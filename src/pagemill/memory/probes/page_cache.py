@@ -52,7 +52,7 @@ class FileCache:
 
 
 def file_cache(pages: PageUse) -> FileCache:
-    """What can be given back of these pages."""
+    """The part of these pages that the kernel can free."""
     listed = pages.inactive_file + pages.active_file
     unmapped = max(0, listed - max(0, pages.mapped - pages.shmem))
     unwritten = min(unmapped, pages.dirty + pages.writeback)

@@ -61,7 +61,7 @@ class ProcessProbe:
 
 
 class ProcessHandle:
-    """One process, held so that its number cannot come to mean another (`pidfd`)."""
+    """One process, held (`pidfd`) so that its number cannot pass to another."""
 
     def __init__(self, pid: int) -> None:
         """Take hold of it.

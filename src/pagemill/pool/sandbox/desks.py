@@ -202,10 +202,10 @@ def _move(made: Path, wanted: Path) -> None:
         try:
             shutil.move(made, part)
         except FileNotFoundError as error:
-            raise ProtocolError("The worker did not make what it says that it made.") from error
+            raise ProtocolError("The worker did not make the file that it reported.") from error
         found = part.lstat()
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-            raise ProtocolError("The worker made something else than a file.")
+            raise ProtocolError("The worker made something that is not a plain file.")
         part.replace(wanted)
     finally:
         _discard(part)

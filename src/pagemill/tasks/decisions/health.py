@@ -48,7 +48,7 @@ def health_of(
 
 
 def _of_pages(pages: Sequence[TaskPage]) -> Sequence[str]:
-    """What readers of the result should know, the same of one page once."""
+    """The warnings about pages for readers of the result; equal warnings of one page appear once."""
     warnings = [f"Page {page.number}: {text}" for page in pages for text in dict.fromkeys(map(str, page.warnings))]
     more = len(warnings) - MOST_TOLD
     if more <= 1:

@@ -1,4 +1,4 @@
-"""Which tasks have a reason to wait: behind others, or for a place that was taken before their turn."""
+"""Decides which tasks have a reason to wait: tasks ahead of them, or a place that was taken before their turn."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -136,11 +136,11 @@ class TaskEventHandlers:
             await self.record(task.task_id, TaskEvent.MEMORY_WARNING, details)
 
     def page_settled(self, task_id: str) -> None:
-        """One page has an outcome."""
+        """Note that one page has an outcome."""
         self._watch.notify_progress(task_id)
 
     def notify_end(self, task_id: str) -> None:
-        """The task ended before its last page."""
+        """Announce that the task ended before its last page."""
         self._watch.notify(task_id)
 
     async def pages_settled(self, task_id: str) -> None:

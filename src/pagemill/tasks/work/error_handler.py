@@ -108,7 +108,7 @@ class TaskErrorHandler:
             raise
         except Exception as error:  # noqa: BLE001 - logged there
             if loss.page is None:
-                Fault.log(error, task_id=lease.task_id, doing="telling of a lost worker")
+                Fault.log(error, task_id=lease.task_id, doing="announcing a lost worker")
             else:
                 await self._charge(lease, _failure_of(loss, loss.page), error)
 
