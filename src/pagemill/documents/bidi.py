@@ -47,7 +47,7 @@ def reading_order(letters: Sequence[str], *, from_right: bool) -> list[int]:
         letters: Each with its marks.
         from_right: Whether the line runs from right to left.
     """
-    return _turned(_with_arabic_numbers([_kind(letter) for letter in letters]), from_right=from_right)
+    return _reorder(_with_arabic_numbers([_kind(letter) for letter in letters]), from_right=from_right)
 
 
 def drawn_word(text: str) -> str:
@@ -55,10 +55,10 @@ def drawn_word(text: str) -> str:
     if not RIGHT_TO_LEFT.search(text):
         return text
     letters = re.findall(r".[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670]*", text)
-    return "".join(letters[at] for at in _turned([_kind(letter) for letter in letters], from_right=True))
+    return "".join(letters[at] for at in _reorder([_kind(letter) for letter in letters], from_right=True))
 
 
-def bracketed(text: str) -> str:
+def mend_brackets(text: str) -> str:
     """A word whose outer brackets open at its beginning and close at its end.
 
     Fonts and PDF readers disagree on which of the two stands in text that runs from right to left.
@@ -92,7 +92,7 @@ def _with_arabic_numbers(kinds: Sequence[str]) -> list[str]:
     return told
 
 
-def _turned(kinds: Iterable[str], *, from_right: bool) -> list[int]:
+def _reorder(kinds: Iterable[str], *, from_right: bool) -> list[int]:
     """Positions in the other order."""
     storage = algorithm.get_empty_storage()
     level = int(from_right)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 
-from pagemill.documents.bidi import bracketed, reading_order
+from pagemill.documents.bidi import mend_brackets, reading_order
 from pagemill.documents.characters import Characters
 from pagemill.documents.letters import is_broken, make_plain
 from pagemill.documents.page_frame import PageRect
@@ -112,7 +112,7 @@ def drawn_words(characters: Characters, start: int, end: int) -> Iterator[DrawnW
         letters = _with_marks(_with_ligatures(line))
         if letters:
             _level(letters)
-            yield from (_word(word, quarter_turns) for word in _divided(letters, spaces))
+            yield from (_word(word, quarter_turns) for word in _divide_letters(letters, spaces))
 
 
 def _glyph(at: int, text: str, rect: PageRect, turns: int) -> _Glyph:
@@ -195,13 +195,13 @@ def _distance(letter: _Glyph, mark: _Glyph) -> tuple[bool, float, float]:
 
 
 def _level(letters: Sequence[_Glyph]) -> None:
-    """Give all letters of a line one height: some fonts draw a letter in pieces, and only one piece is told."""
+    """Give all letters of a line one height: some fonts draw a letter in pieces, and only one piece is reported."""
     low, high = min(glyph.low for glyph in letters), max(glyph.high for glyph in letters)
     for glyph in letters:
         glyph.low, glyph.high = low, high
 
 
-def _divided(letters: Sequence[_Glyph], spaces: Sequence[float]) -> Iterator[list[_Glyph]]:
+def _divide_letters(letters: Sequence[_Glyph], spaces: Sequence[float]) -> Iterator[list[_Glyph]]:
     """The letters of each word; `spaces` are the places of stored ones, in order."""
     word: list[_Glyph] = []
     end = 0.0
@@ -232,7 +232,7 @@ def _word(word: Sequence[_Glyph], turns: int) -> DrawnWord:
     order = reading_order([letter.text for letter in letters], from_right=True)
     raw = "".join(glyph.text for glyph in word)
     return DrawnWord(
-        text=bracketed("".join(letters[at].text for at in order)),
+        text=mend_brackets("".join(letters[at].text for at in order)),
         rect=_rect(start, end, word[0].low, word[0].high, turns),
         turns=turns,
         first=word[0].at,

@@ -128,10 +128,10 @@ class ImageDocument:
         self._check_decodable(number, image)
         with self._moving_on(), _faults_as(PageUnreadable, f"The image of page {number} is damaged"):
             image.load()
-            still = image.copy() if self.is_moving else image  # the next picture is made from this one
+            still = image.copy() if self.is_moving else image  # the next picture is drawn over this one
             page = page_image(still, stored_size=(width, height), max_pixels=max_pixels)
         if not self.is_moving:
-            image.im = Image.new("1", (1, 1)).im  # else Pillow keeps what it decoded until the next page
+            image.im = Image.new("1", (1, 1)).im  # otherwise Pillow keeps the decoded image until the next page
         return page
 
     def text_page(self, number: int, *, dpi: int, mode: OcrMode) -> Page | None:

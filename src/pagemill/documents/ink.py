@@ -207,7 +207,7 @@ def _is_paper(gray: Gray) -> NDArray[np.bool_]:
 def _lines_of(ink: Gray, covered: Callable[[], Gray]) -> Iterator[InkLine]:
     left, top, width, height = cv2.boundingRect(ink)
     if not width:
-        return  # OpenCV dies of an empty picture
+        return  # OpenCV crashes on an empty picture
     inked = np.ascontiguousarray(ink[top : top + height, left : left + width])
     _, _, stats, _ = cv2.connectedComponentsWithStats(inked, connectivity=8)
     marks = _letter_like(np.asarray(stats[1:], dtype=np.int32)) + np.array([left, top, 0, 0, 0], dtype=np.int32)
@@ -293,7 +293,7 @@ def _is_stroke(ink: Gray, mark: Sequence[int]) -> bool:
     along = (spread + math.hypot(tilt, 2 * slant)) / 2
     across_it = max(0.0, spread - along)
     area = len(down)
-    is_solid = area * area >= _SOLID * 12 * math.sqrt(along * across_it)  # of a rectangle, equal
+    is_solid = area * area >= _SOLID * 12 * math.sqrt(along * across_it)  # equal for a rectangle
     return across_it < _THIN * along and is_solid
 
 

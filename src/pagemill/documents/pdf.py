@@ -167,7 +167,7 @@ class PdfFile:
     def _let_go_of_images(self) -> None:
         if self._read * self._bytes > _MOST_KEPT * len(self._pdf):
             self._read = 0
-            with suppress(InvalidDocument, EncryptedDocument):  # what is open is as good, if larger
+            with suppress(InvalidDocument, EncryptedDocument):  # the open file is as good, only larger
                 self._pdf, old = _open(self._path), self._pdf
                 old.close()
         self._read += 1

@@ -164,7 +164,7 @@ def _find_hidden(layer: TextLayer, drawing: Drawing) -> Iterator[int]:
 
 
 def _looked_at(page: pdfium.PdfPage, layer: TextLayer, drawing: Drawing, hidden: frozenset[int], at: FrameAt) -> Sheet:
-    from pagemill.documents.ink import ink_lines  # takes 26 MiB and a tenth of a second: for pages that need it
+    from pagemill.documents.ink import ink_lines  # 26 MiB and a tenth of a second: only for pages that need it
 
     aside = hidden | layer.broken
     shown = [position for position in range(len(layer.words)) if position not in aside]
@@ -176,7 +176,7 @@ def _looked_at(page: pdfium.PdfPage, layer: TextLayer, drawing: Drawing, hidden:
     words = look.outlines((layer.stored[position] for position in (*shown, *believed)), windows)
     lines = ink_lines(look.gray, words, windows)
     if not lines:
-        believed = hidden  # no writing is seen that could be read instead
+        believed = hidden  # no visible writing could be read instead
     known = tuple(sorted((*shown, *believed)))
     unread = [look.to_page(line.rect) for line in lines] if sum(line.marks for line in lines) >= LEAST_MARKS else []
     unread += [layer.stored[position] for position in layer.broken]

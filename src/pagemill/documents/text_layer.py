@@ -137,7 +137,7 @@ def _words_of_lines(characters: Characters) -> _Words:
     parts = []
     for start, end in rows(characters, [line.span() for line in _LINE.finditer(characters.text)]):
         if RIGHT_TO_LEFT.search(characters.text, start, end):
-            parts.append(_drawn(list(drawn_words(characters, start, end)), characters))
+            parts.append(_words_drawn(list(drawn_words(characters, start, end)), characters))
         else:
             parts.append(_words_between(characters, start, end))
     return _all_of(parts)
@@ -165,7 +165,7 @@ def _words_between(characters: Characters, start: int, end: int) -> _Words:
     return _Words([word for word, _, _ in runs], list(rects), turns, objects, broken, [()] * len(runs))
 
 
-def _drawn(words: Sequence[DrawnWord], characters: Characters) -> _Words:
+def _words_drawn(words: Sequence[DrawnWord], characters: Characters) -> _Words:
     words = [word for word in words if word.text]
     return _Words(
         texts=[word.text for word in words],

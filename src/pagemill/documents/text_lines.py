@@ -6,7 +6,7 @@ from itertools import groupby, repeat
 from statistics import median
 from typing import NamedTuple
 
-from pagemill.documents.bidi import bracketed, reading_order, runs_from_right
+from pagemill.documents.bidi import mend_brackets, reading_order, runs_from_right
 from pagemill.domain.page.page import Line, Polygon
 
 WIDEST_SPACE = 1.2
@@ -128,7 +128,7 @@ def _as_read(lines: list[list[PlacedWord]]) -> list[list[PlacedWord]]:
 
 
 def _line_as_read(line: list[PlacedWord], *, is_usual: bool) -> list[PlacedWord]:
-    drawn = list(_drawn(sorted(line, key=lambda word: word.left + word.right)))
+    drawn = list(_letters_drawn(sorted(line, key=lambda word: word.left + word.right)))
     texts = [letter.text for letter, _ in drawn]
     from_right = runs_from_right(texts, is_usual=is_usual)
     read = [drawn[at] for at in reading_order(texts, from_right=from_right)]
@@ -136,8 +136,8 @@ def _line_as_read(line: list[PlacedWord], *, is_usual: bool) -> list[PlacedWord]
     return [_of_letters(word) for word in words]
 
 
-def _drawn(line: Sequence[PlacedWord]) -> Iterator[tuple[Letter, PlacedWord]]:
-    """Letters and spaces from left to right, each with the word it is of."""
+def _letters_drawn(line: Sequence[PlacedWord]) -> Iterator[tuple[Letter, PlacedWord]]:
+    """Letters and spaces from left to right, each with its word."""
     for at, word in enumerate(line):
         if at:
             yield _SPACE, word
@@ -152,7 +152,7 @@ def _even_letters(text: str) -> Iterator[Letter]:
 
 def _of_letters(letters: Sequence[tuple[Letter, PlacedWord]]) -> PlacedWord:
     return PlacedWord(
-        bracketed("".join(letter.text for letter, _ in letters)),
+        mend_brackets("".join(letter.text for letter, _ in letters)),
         min(word.left + letter.start * (word.right - word.left) for letter, word in letters),
         min(word.top for _, word in letters),
         max(word.left + letter.end * (word.right - word.left) for letter, word in letters),
