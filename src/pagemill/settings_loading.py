@@ -118,7 +118,7 @@ def _may_hold_secrets(location: Sequence[int | str]) -> bool:
     for name in location:
         field = model.model_fields.get(str(name)) if model is not None else None
         if field is None:
-            return False  # within a setting that is none
+            return False  # inside an unknown setting
         if any(isinstance(each, Sensitive) for each in field.metadata):
             return True
         model = _section(field.annotation)

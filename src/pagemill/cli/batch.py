@@ -136,7 +136,7 @@ class _Run:
                 complain(f"{name}: {explain_refusal(error)}")
                 code = exit_code_of_refusal(error)
             except BrokenPipeError:
-                raise  # whoever reads what we print has had enough
+                raise  # the reader of our output is gone
             except OSError as error:
                 complain(f"{name}: cannot read the file: {error.strerror}.")
                 code = ExitCode.USAGE

@@ -26,7 +26,7 @@ settlement seven shelter signal silver society special spring station statement 
 supply surface survey system tariff teacher tenant theatre thirty timber title total traffic transfer treaty
 trust twelve union valley value vehicle village visit voltage volume wages warehouse water weather western
 winter witness wooden worker writing yearly
-""".split()  # noqa: SIM905 - a list of words reads better so
+""".split()  # noqa: SIM905 - a list of words is more readable like this
 
 
 def page_words(number: int) -> list[list[str]]:

@@ -118,7 +118,7 @@ class _OcrRun:
 
     async def _write_result(self, file: Path, task: Task) -> ExitCode:
         if task.pages_done == 0 and self._format.name not in self._application.writers:
-            return _code(task)  # nothing to make a PDF or an archive of, and that was said
+            return _code(task)  # no page for a PDF or an archive; an error said so
         try:
             await self._write(file, task)
         except PagemillError as error:

@@ -129,7 +129,7 @@ class BatchCalls(Following):
         """
         state = await self.batch(batch)
         async with aclosing(self.watch_batch(batch, within=within)) as states:
-            async for state in states:  # noqa: B007 - the last one counts
+            async for state in states:  # noqa: B007 - keep only the last
                 pass
         if not state.status.is_final:
             raise WaitedTooLong(f"The batch did not end within {within} s. It continues; you can wait again.")

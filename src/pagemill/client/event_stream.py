@@ -54,7 +54,7 @@ class EventStreamReader:
             case "id" if "\0" not in value:
                 self._id = value
             case _:
-                pass  # a comment, a time to come back after, or what only newer readers know
+                pass  # a comment, a retry time, or a field that only newer readers know
 
     def _end(self) -> Iterator[Message]:
         event, data = self._event or "message", self._data

@@ -67,7 +67,7 @@ class FollowingCalls(TaskCalls, ResultCalls, Following):
         """
         state = None
         async with aclosing(self.watch(task, within=within)) as states:
-            async for state in states:  # noqa: B007 - the last one counts
+            async for state in states:  # noqa: B007 - keep only the last
                 pass
         if state is None or not state.status.is_final:
             raise WaitedTooLong(f"The task did not end within {within} s. It continues; you can wait again.")

@@ -91,7 +91,7 @@ class Upload:
         elif self._start == 0:
             yield self._document
         else:
-            with TemporaryFile() as rest:  # whatever sends it goes back to the start
+            with TemporaryFile() as rest:  # the sender rewinds it
                 self._document.seek(self._start)
                 shutil.copyfileobj(self._document, rest)
                 yield rest

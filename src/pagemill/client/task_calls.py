@@ -195,6 +195,6 @@ class TaskCalls(Calls):
             reply = await self._send(Request("POST", path_of(task, verb), headers=headers, content=body))
         except NotInThatState as error:
             if error.reply_was_lost:
-                return await self.task(task)  # an earlier try came through
+                return await self.task(task)  # an earlier attempt succeeded
             raise
         return parse_answer(reply, TaskWire)

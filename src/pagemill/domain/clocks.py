@@ -42,7 +42,7 @@ class SteadyClock:
         self.machine = machine
         self._time = machine.now()
         self._monotonic = machine.monotonic()
-        self._one_at_a_time = threading.Lock()  # transactions tell the time in threads
+        self._one_at_a_time = threading.Lock()  # transactions read the clock in threads
 
     def now(self) -> datetime:
         """See `Clock.now`. Never earlier than it was."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from pydantic import JsonValue  # `pagemill --help` comes at once: errors need this module, and no models
+    from pydantic import JsonValue  # `pagemill --help` must be fast: errors need this module, but no models
 
 REPLACEMENT = "\ufffd"
 """Replaces characters that are not valid."""

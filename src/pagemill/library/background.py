@@ -66,7 +66,7 @@ class Background:
 
     def end_after(self, work: "Future[T]") -> None:
         """Stop in the background once this is done."""
-        running = self._running  # and not what would keep us
+        running = self._running  # without a reference that would keep us alive
         work.add_done_callback(lambda _: running.stop())
 
     def close(self) -> None:
@@ -124,10 +124,10 @@ class _Running:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - told to who waits for the start
+        except BaseException as error:  # noqa: BLE001 - the caller that waits for the start gets the error
             if not self.started.done():
                 self.started.set_exception(error)
-            # else the interpreter ends and takes no more work for threads; the workers see it end and end too
+            # otherwise the interpreter is ending and accepts no work for threads; its workers end with it
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 

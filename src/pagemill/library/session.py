@@ -171,7 +171,7 @@ async def _fill(application: Application, task: Task, filling: Filling) -> None:
         if task.status.is_final:
             receipt = await application.reader.receipt(task.task_id)
             error = None if task.pages_done else _failure(task, unread)
-    except Exception as failed:  # noqa: BLE001 - told to who waits for the pages
+    except Exception as failed:  # noqa: BLE001 - the caller that waits for the pages gets the error
         if not application.reader.is_closing:
             error = failed
     finally:

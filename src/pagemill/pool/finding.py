@@ -135,7 +135,7 @@ class Finder:
     async def _reserve(self, resident: Resident) -> Reservation | None:
         need, device = self._estimator.base(resident.key), resident.key.device
         if _is_plain_reader(resident.key) and self._find_shared(resident.key) is not None:
-            need += MemoryNeed(OPENING_BYTES)  # else a spare reader takes what the first one needs
+            need += MemoryNeed(OPENING_BYTES)  # otherwise a spare reader takes memory that the first one needs
         while (reservation := self._admission.reserve(resident.worker_id, device, need)) is None:
             if self._find_shared(resident.key) is not None:
                 return None

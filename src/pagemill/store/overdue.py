@@ -70,7 +70,7 @@ class SqlOverdueTasks:
         overdue = _select_overdue(now, queue_timeout).order_by(tasks.c.task_id)
         locked = overdue.limit(AT_ONCE).with_for_update(skip_locked=True, key_share=True)
         ids = [row["task_id"] for row in connection.execute(locked).mappings()]
-        still = overdue.where(tasks.c.task_id.in_(ids))  # a page may have been begun before the lock was had
+        still = overdue.where(tasks.c.task_id.in_(ids))  # a worker may have begun a page before we got the lock
         rows = connection.execute(still).mappings().all()
         return each_task(connection, rows, lambda row: _expire(connection, row, now, is_gone), now=now)
 

@@ -19,7 +19,7 @@ def cache_key(new: NewTask) -> str | None:
     request = new.request
     if request.options.cache is CacheUse.OFF:
         return None
-    # a newer version may read better, and one caller is not to learn what another has sent
+    # a newer version may read better; no caller may learn what another has sent
     parts = (request.document.sha256, request.options.recognition.fingerprint, __version__, request.caller)
     return hashlib.sha256("/".join(parts).encode()).hexdigest()
 

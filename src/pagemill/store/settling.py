@@ -18,7 +18,7 @@ from pagemill.store.payload import pack
 from pagemill.store.records import Values
 from pagemill.store.tables import page_results, task_pages, tasks
 
-# Written once for every page that is read: built here, once, since building them costs as much as running them.
+# Executed for every page that is read: built once, because building them costs as much as executing them.
 _LOCK_STATUS = select(tasks.c.status).where(tasks.c.task_id == bindparam("of_task")).with_for_update(key_share=True)
 _COUNT = (
     update(tasks)

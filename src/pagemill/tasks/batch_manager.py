@@ -152,7 +152,7 @@ class DocumentBatchManager:
         """
         with self._watch.watching_all() as change:
             while True:
-                # looked at before its notices: of a batch that is over by now, those that follow are the last
+                # read before its notices: if the batch is over by now, the following notices are the last
                 is_over = (await self._batches.get(batch_id)).status.is_final
                 found = await self._notices.read(after=after, limit=NOTICES_AT_ONCE, batch_id=batch_id)
                 after = found[-1].sequence if found else after
@@ -189,7 +189,7 @@ class DocumentBatchManager:
             return await self._batches.get(stored.batch_id)
         except NotFound:
             logger.info("Batch %s was deleted before it was announced", stored.batch_id)
-        except Exception:  # it is stored: to say that it failed would have it sent again, and its documents removed
+        except Exception:  # it is stored: an error would make the client send it again, and remove its documents
             logger.warning("Batch %s is stored, but was not announced", stored.batch_id, exc_info=True)
         return stored
 

@@ -237,7 +237,7 @@ class TaskManager:
 
     async def _end(self, task: Task) -> Task:
         """End a task without pages left to do (they were read before, or cannot be read): it needs no turn."""
-        with suppress(IllegalTransition):  # it was let in and ended, or cancelled, since it was looked at
+        with suppress(IllegalTransition):  # it started and ended, or was cancelled, since we read it
             await self._store.transition(task.task_id, TaskStatus.RUNNING)
         await self._pages.finish_completed(task.task_id)
         return await self._store.get(task.task_id)

@@ -59,7 +59,7 @@ class Connections:
 
     def __init__(self, rules: ConnectionRules) -> None:
         self.rules = rules
-        self.buffer = bytearray(READ_BYTES)  # one for all: what is read is handled before the next read
+        self.buffer = bytearray(READ_BYTES)  # shared by all: each read is handled before the next
         self._open: dict[Connection, str] = {}
         self._by_address: Counter[str] = Counter()
         self._waiting: dict[Connection, None] = {}

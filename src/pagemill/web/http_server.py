@@ -63,7 +63,7 @@ class HttpServer(uvicorn.Server):
         loop.set_exception_handler(accept_errors_apart)
         await super().startup(sockets)
         for listener in sockets or ():
-            # asyncio accepts as many at once as may wait; many may wait all the same
+            # asyncio accepts this many at once; more can still wait
             listener.listen(BACKLOG)
 
 

@@ -25,7 +25,7 @@ LONGEST_FIELD_NAME = 200
 Detail = str | int | float | None
 
 PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
-    # what the domain raises, by `PagemillError.code`
+    # raised by the domain, by `PagemillError.code`
     "invalid_request": (HTTPStatus.UNPROCESSABLE_ENTITY, "The request is not valid"),
     "invalid_page_range": (HTTPStatus.UNPROCESSABLE_ENTITY, "The page range does not fit the document"),
     "unknown_engine": (HTTPStatus.UNPROCESSABLE_ENTITY, "Unknown engine, profile or language"),
@@ -58,7 +58,7 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "timed_out": (HTTPStatus.GATEWAY_TIMEOUT, "The work took too long"),
     "database_unavailable": (HTTPStatus.SERVICE_UNAVAILABLE, "The database is unavailable"),
     "internal_error": (HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side"),
-    # what the web refuses before a task exists, by `RequestRefused.code`
+    # refused by the web before a task exists, by `RequestRefused.code`
     "malformed_request": (HTTPStatus.BAD_REQUEST, "The request is malformed"),
     "malformed_body": (HTTPStatus.BAD_REQUEST, "The request body is malformed"),
     "unauthorized": (HTTPStatus.UNAUTHORIZED, "This request needs a valid API key"),
@@ -149,7 +149,7 @@ def problem_response(request: Request, error: PagemillError | RequestRefused) ->
     """The error as an HTTP response, with `Retry-After` where the error says when to try again."""
     status, title = PROBLEMS[error.code]
     detail, details = error.message, dict(error.details)
-    if isinstance(error, PagemillError):  # perhaps of a library, which knows nothing of strangers
+    if isinstance(error, PagemillError):  # perhaps from a library, whose text is not meant for strangers
         detail = without_paths(detail)
         details = {name: without_paths(each) if isinstance(each, str) else each for name, each in details.items()}
     problem = Problem(

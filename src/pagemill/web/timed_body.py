@@ -70,7 +70,7 @@ class TimedBody:
     async def _next_of_body(self) -> Message:
         patience = self._rules.patience(self._received, self._waited)
         begun = self._monotonic()
-        if patience > 0:  # otherwise, what is here already would come without any wait
+        if patience > 0:  # otherwise, bytes that are already here would come without a wait
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience):
                     message = await self._receive()

@@ -157,7 +157,7 @@ class IncomingFile:
         self._buffer = bytearray()
         self._digest = hashlib.sha256()
         self._file: BinaryIO | None = None
-        # a cancelled caller leaves its thread at work: abandoning waits for it, and what comes later does nothing
+        # a cancelled caller's thread continues: abandoning waits for it, and later calls do nothing
         self._lock = threading.Lock()
         self._abandoned = False
 

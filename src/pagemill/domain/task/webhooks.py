@@ -14,7 +14,7 @@ from pagemill.domain.errors import InvalidRequest, InvalidSettings, WebhookRefus
 from pagemill.domain.outgoing import OutgoingRules, looks_like_a_number
 from pagemill.domain.text import make_storable
 
-SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix by which secrets are known
+SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix that marks secrets
 LEAST_SECRET_BYTES = 24
 MAX_ATTEMPTS = 8
 FIRST_DELAY = timedelta(seconds=5)

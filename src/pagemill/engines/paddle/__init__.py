@@ -31,7 +31,7 @@ def load_structure(config: EngineConfig) -> Engine:
 
 def _load(config: EngineConfig, pipeline: Pipeline) -> Engine:
     if not may_download(config.options):
-        # else the pipelines ask several hosts whether they are there, before they look at the disk
+        # otherwise the pipelines contact several hosts before they look at the disk
         os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"] = "True"
     with engine_errors(doing=f"Loading the engine {pipeline.engine}"), shell_answered():
         from pagemill.engines.paddle.engine import PaddleEngine

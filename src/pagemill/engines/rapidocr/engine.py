@@ -102,7 +102,7 @@ class RapidOcrEngine:
         read = self._read_strips(sample)
         degrees = turn_to_upright(sample, read, self._read_strips)
         if degrees:
-            self._models().recogniser.shrink()  # lines are looked for again, and not on top of what reading these took
+            self._models().recogniser.shrink()  # free the memory of these lines before the next search
             return degrees, None
         return 0, [*_page_lines(sample, read), *self._lines(rest)]
 

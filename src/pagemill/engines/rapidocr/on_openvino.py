@@ -20,7 +20,7 @@ from pagemill.engines.pixels import Pixels
 from pagemill.engines.rapidocr.models import COLUMN, NO_ALPHABET, Letters, ModelFiles, Networks, Tensor
 from pagemill.engines.rapidocr.spec import ONE_BY_ONE
 
-# OpenVINO reports being imported to its maker through this package, where it is; an empty one is passed over
+# OpenVINO reports its import through this package, if installed; it accepts an empty one
 sys.modules["openvino_telemetry"] = ModuleType("openvino_telemetry")
 
 import openvino  # noqa: E402 - only now
@@ -99,7 +99,7 @@ class _Recognition:
                 yield running.popleft().letters()
         finally:
             for run in running:
-                with suppress(RuntimeError):  # another one has failed, and that is told
+                with suppress(RuntimeError):  # another one failed, and its error is raised
                     run.request.wait()
 
     def shrink(self) -> None:

@@ -18,7 +18,7 @@ Quad = NDArray[np.float32]
 LONGEST = 64
 """Aspect from which a strip is read in pieces: a line of some 130 letters."""
 
-_LAID_DOWN_FROM = 1.5  # the ratio of height to width from which get_rotate_crop_image lays a crop down
+_LAID_DOWN_FROM = 1.5  # get_rotate_crop_image turns a crop on its side from this ratio of height to width on
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class TableModel:
         spans = self._grid.decode_logic_points(found["structure_batch_list"][0][0])
         if len(quads) != len(spans):  # the model left a row open, so places and cells do not match
             return []
-        # the model's places are shares of its square, which the decoder takes for shares of the image
+        # the model's positions are shares of its square, but the decoder treats them as shares of the image
         stretch = np.array([SIDE / small.shape[1], SIDE / small.shape[0]]) / scale
         return [_cell(quad, span, stretch) for quad, span in zip(quads, spans, strict=True)]
 

@@ -18,7 +18,7 @@ Rectangle = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 
 _TOP_TO_BOTTOM = 2  # Tesseract's WritingDirection
-_LEAST_DPI = 70  # Tesseract takes less for a mistake and complains
+_LEAST_DPI = 70  # Tesseract reports lower values as a mistake
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Recogniser:
     """Reads pictures with the data of some languages."""
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
-        set_leptonica_log_level(LeptLogLevel.NONE)  # it complains of many a page that is read well
+        set_leptonica_log_level(LeptLogLevel.NONE)  # it complains about many pages that it reads well
         self._api = PyTessBaseAPI(path=str(folder), lang="+".join(names), psm=PSM.AUTO, oem=OEM.LSTM_ONLY)
         self._api.SetVariable("debug_file", "/dev/null")
 

@@ -101,7 +101,7 @@ def _rights_of(known: int) -> int:
     if known < _TRUNCATE_SINCE:
         handled &= ~Access.TRUNCATE
     if known == 1:
-        handled &= ~Access.REFER  # then refused always
+        handled &= ~Access.REFER  # then it is always refused
     return handled
 
 

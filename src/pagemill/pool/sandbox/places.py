@@ -14,7 +14,7 @@ _SYSTEM_FILES = (
     # the loader, the time zone, what OpenSSL, `mimetypes`, `platform` and fontconfig read as they are imported
     "/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/openssl.cnf", "/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/pki/tls",
     "/etc/mime.types", "/etc/os-release", "/etc/fonts",
-    # the machine, as allocators and engines ask for it
+    # facts about the machine for allocators and engines
     "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version", "/proc/filesystems",
     "/proc/sys/vm/overcommit_memory", "/proc/sys/vm/max_map_count", "/proc/sys/kernel/osrelease",
     "/sys/devices", "/sys/bus", "/sys/fs/cgroup", "/sys/kernel/mm/transparent_hugepage",

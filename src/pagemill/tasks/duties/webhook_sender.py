@@ -68,7 +68,7 @@ class HttpWebhookSender:
         self._outgoing = outgoing or OutgoingRules()
         self._resolve = resolve or SystemResolver()
         self._time_limit = time_limit.total_seconds()
-        # to look up, to connect and to shake hands: none is cut off by the limit on all, which would leave it open
+        # for lookup, connection and handshake: the overall limit must cut off none of them, or it would stay open
         self._step_limit = self._time_limit / 4
 
     async def send(self, delivery: Delivery) -> None:

@@ -41,7 +41,7 @@ class EventFeed:
         """
         with self._watch.watching(task_id) as change:
             while True:
-                # looked at before its events: of a task that is over by now, those that follow are all there will be
+                # read before its events: if the task is over by now, no events follow these
                 task = await self._store.get(task_id)
                 events = await self._events.read(task_id, after=after, limit=EVENTS_AT_ONCE)
                 if events:

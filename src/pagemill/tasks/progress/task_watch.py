@@ -95,7 +95,7 @@ class TaskWatch:
             task = await anext(changes)
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if within is None else within.total_seconds()):
-                    async for task in changes:  # noqa: B007 - the last one counts
+                    async for task in changes:  # noqa: B007 - keep only the last
                         pass
         return task
 

@@ -92,7 +92,7 @@ class PageViews:
         await asyncio.shield(self._drawing[path])
 
     async def _draw_unless_there(self, document: str, number: int, *, rotation: int, path: Path) -> None:
-        if not await asyncio.to_thread(path.is_file):  # it may have come since it was last looked for
+        if not await asyncio.to_thread(path.is_file):  # it may have appeared since the last look
             await self._drawer.draw(document, number, rotation=rotation, path=path)
 
     def _forget_drawing(self, path: Path, done: asyncio.Task[None]) -> None:

@@ -175,7 +175,7 @@ class PageSettler:
         if len(done) == 1:
             await self._fail(chunk, fault.of_page(done[0].number, peak_bytes=_peak_bytes(done[0])))
             return
-        for page in done:  # one is to blame, and is not to take the others along
+        for page in done:  # one page is to blame; the others must not fail with it
             await self._commit(chunk, [page])
 
     async def _fail_all(self, chunk: OpenChunk, failure: Callable[[int], PageFailed]) -> None:
