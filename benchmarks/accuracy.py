@@ -1,4 +1,4 @@
-"""How well each engine reads documents of many kinds: `python -m benchmarks.accuracy`.
+"""Compares how well engines read documents of many kinds: `python -m benchmarks.accuracy`.
 
 Every engine that the settings let be used here reads every document (`accuracy_documents`) in a worker, as `Session`
 has it, finding upright by itself; the profile `fast` where the settings name its files. Figures are of one page each:
@@ -36,15 +36,15 @@ class Contender:
 
     @property
     def name(self) -> str:
-        """As the table has it."""
+        """Its name in the table."""
         return f"{self.spec.name}/{self.profile.name}"
 
     def reads(self, document: TestDocument) -> bool:
-        """Whether it claims to know the document's languages."""
+        """Whether it claims to read the document's languages."""
         return not self.profile.languages or set(document.languages) <= set(self.profile.languages)
 
     def read(self, document: TestDocument, session: Session) -> str:
-        """The text it makes of the page."""
+        """The text that it reads on the page."""
         picture = io.BytesIO()
         image = document.image if document.image.mode == "L" else document.image.convert("RGB")
         image.save(picture, "PNG")
@@ -80,7 +80,7 @@ def _engines(only: str, engine: str) -> str:
 
 
 def _contenders(settings: Settings) -> Iterator[Contender]:
-    """All that can be used here."""
+    """All engines that this machine can use."""
     for spec in configs.engines(settings).values():
         for profile in () if spec.unusable else spec.profiles:
             if not profile.unusable:

@@ -1,4 +1,4 @@
-"""Documents of the kinds that are read in earnest, made by script, with their true text.
+"""Documents of everyday kinds, made by script, with their true text.
 
 They start from the sheets of `samples`; what happens to paper on its way (skew, a photo's perspective and shadow, few
 pixels, a fax) happens to them. Handwriting is not among them: no letters of that kind come with any library here.
@@ -29,7 +29,7 @@ class TestDocument:
 
 
 def documents() -> Iterator[TestDocument]:
-    """All of them, the same at every call."""
+    """All documents, the same at every call."""
     for name in ("letter", "report", "two columns", "invoice", "receipt", "small print"):
         yield _sample(_TITLES.get(name, name), name)
     yield _sample("Chinese and English", "chinese", languages=("zh", "en"))
@@ -44,7 +44,7 @@ _TITLES = {"small print": "6-point print"}
 
 
 def _variants() -> Iterator[TestDocument]:
-    """One letter, as it comes in."""
+    """One letter, as it may arrive."""
     letter = _sample("", "letter", scan=False)
 
     def variant(name: str, image: Image.Image) -> TestDocument:
@@ -128,7 +128,7 @@ def _turn_askew(image: Image.Image, degrees: float) -> Image.Image:
 
 
 def _photograph(image: Image.Image) -> Image.Image:
-    """From below and the left, on a dark table, with a shadow."""
+    """The image, photographed from below and the left, on a dark table, with a shadow."""
     pixels = np.asarray(image)
     height, width = pixels.shape
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float32)

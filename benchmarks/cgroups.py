@@ -1,4 +1,4 @@
-"""Memory cgroups, version 1 and 2, made for one run; and what is to run inside them."""
+"""Memory cgroups, version 1 and 2, made for one run, and commands that run inside them."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -28,13 +28,13 @@ def temporary_cgroup(limit_bytes: int | None = None) -> Iterator[MemoryCgroup]:
 
 
 def join_command(cgroup: MemoryCgroup, command: Sequence[str]) -> list[str]:
-    """The command as one that first joins the cgroup; it keeps its process number and its output."""
+    """The command, preceded by one that joins the cgroup; it keeps its process number and its output."""
     shell = shutil.which("sh") or "/bin/sh"
     return [shell, "-c", f'echo $$ > "{cgroup.path}/cgroup.procs" && exec "$@"', "sh", *command]
 
 
 def peak_bytes(cgroup: MemoryCgroup) -> int:
-    """The most it ever held, by the kernel's count (file cache included); 0 where this kernel does not count it."""
+    """The most it ever held by the kernel's count, file cache included; 0 if this kernel does not count it."""
     peak = cgroup.path / _PEAK[cgroup.version]
     return int(peak.read_text()) if peak.exists() else 0
 

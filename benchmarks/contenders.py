@@ -32,11 +32,11 @@ IMAGES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 
 Texts = dict[Path, str]
 Passes = tuple[float, float]
-"""Seconds for all pages: the first time, and again, when every size of page and line was met before."""
+"""Seconds for all pages: the first time, and again, after every size of page and line has occurred."""
 
 
 def plain_loop(warm_up: Path, pages: Sequence[Path], threads: int) -> tuple[Passes, Texts]:
-    """A loop over `RapidOCR()` as it comes: its default takes every core, so `threads` is what the machine has."""
+    """A loop over `RapidOCR()` with its defaults: it takes every core, so `threads` is the machine's number."""
     from rapidocr import RapidOCR
     from rapidocr.utils.output import RapidOCROutput
 
@@ -70,7 +70,7 @@ def bare_engine(warm_up: Path, pages: Sequence[Path], threads: int) -> tuple[Pas
 
 
 def product(warm_up: Path, pages: Sequence[Path], threads: int) -> tuple[Passes, Texts]:
-    """Pagemill as it is used: a server, documents sent over HTTP, read by pooled workers, texts fetched over HTTP."""
+    """Pagemill in use: a server, documents sent over HTTP, read by pooled workers, texts fetched over HTTP."""
     from tests.fixtures.server import Server
 
     del threads

@@ -1,4 +1,4 @@
-"""What a PDF's text layer or an engine would give of a page that was set, and how well it was put in order."""
+"""Imitates what a PDF's text layer or an engine would return for a composed page, and scores its reading order."""
 
 import math
 import random
@@ -62,7 +62,7 @@ class ObservedPage:
         return 1 - distance / max(1, len(truth))
 
     def _truth(self, places: dict[int, int]) -> Iterator[int]:
-        """Every float between the two paragraphs that lie nearest to where it was read."""
+        """The true order, with every float between the two paragraphs nearest to where it was read."""
         ends = [places[block[-1]] for block in self.page.flow]
         after: dict[int, list[list[int]]] = {}
         for block in sorted(self.page.floats, key=lambda block: places[block[0]]):
@@ -96,7 +96,7 @@ def observe_page(seed: int) -> ObservedPage:
 
 
 def _digital(page: Composition, chance: random.Random) -> tuple[list[Line], dict[Polygon, int]]:
-    """Words joined to lines as those of a PDF are, stored by column, row by row or in disorder."""
+    """Words joined to lines as in a PDF, stored by column, row by row or in disorder."""
     rows = [list(row) for row in page.rows]
     stored = chance.choice(("flow", "flow", "flow", "rows", "disorder"))
     if stored == "rows":
@@ -134,7 +134,7 @@ def _round_fine(value: float) -> float:
 
 @dataclass
 class _Scan:
-    """How the paper lay: turned by `angle` radians, its middle `curl` pixels lower."""
+    """The position of the paper: turned by `angle` radians, its middle `curl` pixels lower."""
 
     page: Composition
     chance: random.Random
@@ -192,7 +192,7 @@ def _shape(polygon: Polygon, *, upright: bool) -> Polygon:
 
 
 def _parts(page: Composition, row: list[int], chance: random.Random) -> Iterator[list[int]]:
-    """A detector parts a line where the gap is wide."""
+    """Split a line where the gap is wide, as a detector does."""
     part = [row[0]]
     for before, number in pairwise(row):
         gap = (page.words[number].left - page.words[before].right) / page.words[number].size

@@ -1,4 +1,4 @@
-"""A page being set: words with their places, and the order in which a person would read them.
+"""Composes a page: words with their places, and the order in which a person would read them.
 
 Nothing is drawn: reading order works on boxes, so boxes are all that is made. Widths of letters are those of a common
 serif; `layout_pages` composes pages from these parts, `layout_boxes` makes of them what an engine or a PDF would give.
@@ -100,14 +100,14 @@ class Composition:
 
     @contextmanager
     def float_together(self) -> Iterator[None]:
-        """What is set meanwhile is one float."""
+        """Treat everything that is set inside the block as one float."""
         before, self._target = self._target, []
         yield
         self.floats.append([number for block in self._target for number in block])
         self._target = before
 
     def begin(self) -> None:
-        """What is set next is a paragraph of its own."""
+        """Begin a new paragraph."""
         target = self.flow if self._target is None else self._target
         if not target or target[-1]:
             target.append([])
@@ -123,7 +123,7 @@ class Composition:
         target[-1] += numbers
 
     def text(self, left: float, base: float, text: str, size: float, *, space: float = _SPACE) -> float:
-        """One row as given; where it ends."""
+        """Set one row as given; returns where it ends."""
         placed, at = [], left
         for word in text.split():
             width = width_of(word, size)
@@ -211,7 +211,7 @@ class Pen:
         return self.base is None
 
     def advance(self, leading: float) -> tuple[float, float, float] | None:
-        """Left end, width and base of the next line; None where no room is left."""
+        """The left end, width and base of the next line; None if no room is left."""
         while frame := self.frame:
             base = frame.top + leading * 0.75 if self.base is None else self.base + leading
             self.base = base
@@ -245,7 +245,7 @@ class Pen:
 
 
 def paragraph(pen: Pen, words: Sequence[str], style: Style) -> bool:
-    """Set a paragraph; whether all of it found room."""
+    """Set a paragraph; returns whether all of it found room."""
     pen.page.begin()
     rest, is_first, before = list(words), True, (pen.at, pen.base)
     while rest:
@@ -264,7 +264,7 @@ def paragraph(pen: Pen, words: Sequence[str], style: Style) -> bool:
 
 
 def _fill_line(words: list[str], width: float, style: Style) -> tuple[list[str], list[str]]:
-    """What fits on a line, and the rest."""
+    """The words that fit on a line, and the rest."""
     used, count = width_of(words[0], style.size), 1
     while count < len(words):
         more = _SPACE * style.size + width_of(words[count], style.size)

@@ -1,4 +1,4 @@
-"""Memory of Pagemill against the way it was done before: an engine for every task, never unloaded.
+"""Compares the memory of Pagemill with the old way: an engine for every task, never unloaded.
 
     python -m benchmarks.memory [peak|flight|settle|estimate]...
 
@@ -26,7 +26,7 @@ from pagemill.domain.memory import MIB
 
 @dataclass(frozen=True)
 class Options:
-    """What can be said on the command line.
+    """The options of the command line.
 
     Attributes:
         threads: Threads both ways compute with, altogether.
@@ -47,7 +47,7 @@ class Options:
 
 
 def peak(options: Options, scratch: Path) -> None:
-    """Both ways in turn, some rounds; the same documents, sent all at once."""
+    """Run both ways in turn for some rounds, with the same documents sent all at once."""
     documents = make_documents(scratch, count=options.tasks, pages=options.pages)
     print(
         f"\nPeak memory, {options.tasks} tasks of {options.pages} pages at once, {options.threads} threads in all, MiB"
@@ -73,7 +73,7 @@ def peak(options: Options, scratch: Path) -> None:
 
 
 def flight(options: Options, scratch: Path) -> None:
-    """More and more tasks at once, until they do not all complete.
+    """Run more and more tasks at once, until some do not complete.
 
     A task is in flight once a page of it is read and until its last is; to be counted together, they must take a while.
     """

@@ -1,4 +1,4 @@
-"""How well estimates match the peaks of pages: what a real server reserved and learned, page by page."""
+"""Measures how well estimates match the peaks of pages that a real server reserved and learned, page by page."""
 
 import hashlib
 import json
@@ -57,7 +57,7 @@ class Read:
 
 
 def report(scratch: Path, *, folder: Path | None, engine: str, settings: Mapping[str, str]) -> None:
-    """Read pages one by one on a fresh server, then hold what was reserved for each against what was taken."""
+    """Read pages one by one on a fresh server, then compare each reservation with the peak."""
     files = _shuffle_documents(folder) if folder is not None else list(varied_images(scratch, MADE))
     read = _read(files, engine, settings)
     later = read[LEARNED_FROM:]
@@ -80,13 +80,13 @@ def report(scratch: Path, *, folder: Path | None, engine: str, settings: Mapping
 
 
 def _shuffle_documents(folder: Path) -> list[Path]:
-    """Its documents in an order that is always the same and says nothing: the first are to be as varied as the rest."""
+    """The documents in a fixed random order, so that the first are as varied as the rest."""
     documents = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     return sorted(documents, key=lambda path: hashlib.sha256(path.name.encode()).digest())
 
 
 def _read(files: Sequence[Path], engine: str, settings: Mapping[str, str]) -> list[Read]:
-    """Every page that was read, in order, by what the server wrote down of it."""
+    """Every page that was read, in order, according to the server's records."""
     alone = {"TASKS__MAX_QUEUE_SIZE": "1000", "TASKS__PAGES_PER_BATCH": "1"}
     with tempfile.TemporaryDirectory(prefix="pagemill-bench-") as folder:
         data = Path(folder) / "data"
@@ -100,7 +100,7 @@ def _read(files: Sequence[Path], engine: str, settings: Mapping[str, str]) -> li
 
 
 def _read_recorded(database: sqlite3.Connection, engine: str) -> list[Read]:
-    """Peaks and reservations by page; tasks with a page that failed are left out: which reservation was its is open."""
+    """Peaks and reservations by page, without tasks that have a failed page: its reservation is ambiguous."""
     pages = database.execute(_PAGES).fetchall()
     ((value,),) = database.execute(_LEARNED)
     (learned,) = (one["ram"] for one in json.loads(value)["model_sets"] if one["engine"] == engine)
@@ -117,7 +117,7 @@ def _read_recorded(database: sqlite3.Connection, engine: str) -> list[Read]:
 
 
 def _estimate_stopped(engine: str, read: Sequence[Read]) -> list[float]:
-    """What an estimator that learned from the first pages only would have reserved in vain for each of the others."""
+    """The unused part of each reservation, if the estimator had learned only from the first pages."""
     key = ModelSetKey(engine, "accurate", (), CPU)
     estimator = LearningEstimator(seeds_of(engine_specs().values()))
     for page in read[:LEARNED_FROM]:
@@ -129,7 +129,7 @@ def _estimate_stopped(engine: str, read: Sequence[Read]) -> list[float]:
 
 
 def _over_share(reserved_bytes: int, page: Read) -> float:
-    """Share of the peak that was reserved in vain; below zero where it was not covered."""
+    """The share of the peak that was reserved but not used; negative if the reservation was too small."""
     return reserved_bytes / page.peak_bytes - 1
 
 

@@ -30,7 +30,7 @@ class Sample:
 
 
 def look(pid: int, *, since: float = 0.0) -> Sample:
-    """What the process and its descendants hold now."""
+    """The memory of the process and its descendants now."""
     probe = ProcessProbe()
     tree = (pid, *processes_below(pid))
     own = [use.anonymous_bytes if (use := probe.use(process)) is not None else 0 for process in tree]

@@ -1,4 +1,4 @@
-"""Lines over time as an SVG file, with nothing but the standard library."""
+"""Draws lines over time as an SVG file, with only the standard library."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a server holds before its first task, after its last, when idle, and after the idle timeout."""
+"""Measures what a server holds before its first task, after its last, when idle, and after the idle timeout."""
 
 import time
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The way it was done before Pagemill: an OCR service with an engine of its own for every task, kept for ever.
+"""The way before Pagemill: an OCR service with an engine of its own for every task, kept for ever.
 
 One process; tasks in threads; every engine as it comes, but for the number of threads, so that both ways compute with
 as many. Prints a line of JSON for every page: {"task": 0, "page": 1}.
@@ -25,7 +25,7 @@ PDFIUM = Lock()
 
 
 class OCRService:
-    """What was made for every task."""
+    """The service that was made for every task."""
 
     def __init__(self, threads: int) -> None:
         options = {"EngineConfig.onnxruntime.intra_op_num_threads": threads} if threads else {}
@@ -55,7 +55,7 @@ def page_images(document: Path) -> Iterator[NDArray[np.uint8]]:
 
 
 def run_tasks(documents: Sequence[Path], *, threads_per_engine: int) -> list[OCRService]:
-    """Read all documents at the same time; the services stay, since nothing ever let them go."""
+    """Read all documents at the same time; the services stay, because nothing ever released them."""
     printing = Lock()
 
     def run(task: int) -> OCRService:
@@ -72,7 +72,7 @@ def run_tasks(documents: Sequence[Path], *, threads_per_engine: int) -> list[OCR
 
 
 def main() -> None:
-    """Run the tasks; with `--stay`, go on living until the standard input ends."""
+    """Run the tasks; with `--stay`, keep running until the standard input ends."""
     arguments = argparse.ArgumentParser(description="Read documents the old way.")
     arguments.add_argument("documents", nargs="+", type=Path)
     arguments.add_argument("--threads-per-engine", type=int, default=0, help="0 leaves it to the engine")

@@ -1,4 +1,4 @@
-"""Reading order on composed pages that it was not built on: `python -m benchmarks.order`.
+"""Measures reading order on composed pages that it was not built on: `python -m benchmarks.order`.
 
 Scores are those of `ObservedPage.score`, a page each. `--against` names a revision whose reading order is tried on the
 very same pages, from git. The time is that of a page of 500 lines, on this machine.

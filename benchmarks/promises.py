@@ -1,4 +1,4 @@
-"""What it costs that a power failure undoes nothing that was promised: `python -m benchmarks.promises`.
+"""Measures what it costs to keep promises through a power failure: `python -m benchmarks.promises`.
 
 Submitting a task, which is synced to the disk before its sender is told, and committing a page, which on SQLite is not;
 each beside the other way of doing it, turn by turn, so that a busy machine slows both. The last row is the disk's own
@@ -27,7 +27,7 @@ from pagemill.store.task_queue import QueueConfig
 
 T = TypeVar("T")
 SUBMISSION_BYTES = 40_000
-"""About what the log of SQLite grows by."""
+"""The approximate growth of SQLite's log for a submission."""
 _LAZILY = "SET LOCAL synchronous_commit = off"
 
 

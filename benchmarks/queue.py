@@ -1,4 +1,4 @@
-"""Tasks a second through the queue, and what it costs a page: `python -m benchmarks.queue`.
+"""Measures tasks per second through the queue, and its cost per page: `python -m benchmarks.queue`.
 
 The whole way of a task, submit, let in, claim, commit, finish, clean up, through the product's own dispatcher, with a
 pool that reads nothing. On SQLite and on a private PostgreSQL with fsync on; beside Procrastinate, one job for a task,
@@ -39,12 +39,12 @@ REAL_PAGE_SECONDS = 0.58
 PLACES = 8
 ENDLESS = 1_000_000
 LOOK_SECONDS = 0.05
-"""Between two looks whether all is done: few enough to cost nothing."""
+"""Seconds between two checks whether all is done: few enough checks to cost nothing."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run took."""
+    """The cost of a run."""
 
     seconds: float
     cpu_seconds: float

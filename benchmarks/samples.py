@@ -1,4 +1,4 @@
-"""Pages made by script: what an office scans, with the true text of each.
+"""Pages made by script, such as an office scans, with their true text.
 
 Fonts are those that come with Pillow (Latin) and OpenCV (Chinese), so that every machine makes the same pages.
 """
@@ -165,7 +165,7 @@ def compose(layout: str, chance: random.Random) -> Sheet:
 
 
 def scan_image(image: Image.Image, chance: random.Random) -> Image.Image:
-    """The image as a flatbed gives it: a little askew, soft and noisy."""
+    """The image as a flatbed scanner returns it: slightly askew, soft and noisy."""
     askew = image.rotate(chance.uniform(-0.7, 0.7), resample=Image.Resampling.BICUBIC, fillcolor=_PAPER)
     soft = np.asarray(askew.filter(ImageFilter.GaussianBlur(0.6)), dtype=np.float32)
     noise = np.random.default_rng(chance.randrange(2**32)).normal(0, 5, soft.shape)

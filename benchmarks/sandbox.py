@@ -1,4 +1,4 @@
-"""What the sandbox of workers costs, side by side with workers without one: `python -m benchmarks.sandbox`.
+"""Measures the cost of the workers' sandbox, side by side with workers without it: `python -m benchmarks.sandbox`.
 
 Workers of both kinds take turns. Times are of the processor, the worker's and the server's, and the least of all rounds
 counts: others at work on the machine only add to it.
@@ -29,7 +29,7 @@ KINDS = ("free", "confined")
 
 @dataclass(frozen=True)
 class Work:
-    """What a worker is to do.
+    """The work of a worker.
 
     Attributes:
         load: What it loads.

@@ -1,4 +1,4 @@
-"""How well a page was read, against its true text."""
+"""Scores how well a page was read, against its true text."""
 
 import re
 from collections import Counter

@@ -123,7 +123,7 @@ class Soak:
         self._resting = asyncio.Event()
 
     async def run(self, recording: Recording, callers: Sequence[AsyncClient]) -> Ending:
-        """Work and rest until the time is over; then see what is left."""
+        """Work and rest until time is up; then check what is left."""
         sampling = asyncio.create_task(self._sample(recording, callers[0]))
         in_turn = in_turns(callers)
         while not self._is_over():
@@ -164,7 +164,7 @@ class Soak:
         await self._see_sampled()
 
     async def _see_sampled(self) -> None:
-        """One sample in which all work is over and counted."""
+        """Wait for one sample in which all work has ended and is counted."""
         self._resting.clear()
         await self._resting.wait()
 
@@ -177,7 +177,7 @@ class Soak:
             self._seats.release()
 
     async def _keep_pace(self, began: float) -> None:
-        """Wait until no more CPU time was used than the load allows for the time of work so far."""
+        """Wait until the CPU time used is within the load allowed for the time of work so far."""
         while True:
             await asyncio.to_thread(self._book.look)
             allowed = self.plan.load * (self._working_s + self._at_s - began) + 2 * self.plan.load
@@ -186,7 +186,7 @@ class Soak:
             await asyncio.sleep(_PACE_S)
 
     async def _rest(self, client: AsyncClient) -> None:
-        """Until every model set is gone, and as long again."""
+        """Rest until every model set is gone, and for as long again."""
         self.phase = "rest"
         patience_s = self.plan.idle_timeout_s + _REST_PATIENCE_S
         try:
@@ -198,7 +198,7 @@ class Soak:
         self._base, self._working_s = self._book.total(), 0.0
 
     async def _find_leftovers(self, client: AsyncClient) -> list[str]:
-        """What should not be there any more."""
+        """What should no longer be there."""
         left = []
         async with aclosing(client.tasks(at_once=200)) as tasks:
             async for task in tasks:

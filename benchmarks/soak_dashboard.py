@@ -1,4 +1,4 @@
-"""Somebody who has the dashboard open all the time: a headless Chromium; without one, what a dashboard asks for."""
+"""Keeps the dashboard open in a headless Chromium or, without one, sends a dashboard's requests."""
 
 import asyncio
 import shutil
@@ -21,10 +21,10 @@ _FLAGS = (
     "--disable-sync",
 )
 _LOOK_S = 20.0
-"""For so long one view is looked at."""
+"""Seconds for which one view stays open."""
 _POLL_S = 2.0
 _NEW_TAB_AFTER = 30
-"""Views after which the page is loaded anew, as people do."""
+"""Views after which the page is loaded again, as people do."""
 Newest = Callable[[], str]
 """The task to look at; blank where there is none yet."""
 

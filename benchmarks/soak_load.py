@@ -1,4 +1,4 @@
-"""What a soak's callers do: each step sends documents, uses what comes back, and knows how they have to end."""
+"""The steps of a soak's callers: each sends documents, uses the results, and knows how they must end."""
 
 import asyncio
 import random
@@ -27,12 +27,12 @@ KEYS = ("soak-one", "soak-two", "soak-three")
 
 
 class Unexpected(Exception):
-    """Something did not go as it has to."""
+    """Something did not happen as it must."""
 
 
 @dataclass
 class Counts:
-    """What was done so far.
+    """The work so far.
 
     Attributes:
         pages: By the kind of process that read them; `server` and `reader` count all.
@@ -146,7 +146,7 @@ async def send_photo(caller: Caller) -> None:
 
 
 async def full_sheet(caller: Caller) -> None:
-    """A page as large as they come from a scanner."""
+    """A page of the largest usual size."""
     task = await caller.wait_for_end(await caller.send(caller.documents.sheet(caller.folder / "sheet.png")))
     await caller.fetch(task, "text")
 
@@ -219,7 +219,7 @@ async def send_cancelled(caller: Caller) -> None:
 
 
 async def cancelled_and_retried(caller: Caller) -> None:
-    """A task that is cancelled after its first page, and then wanted all the same."""
+    """A task that is cancelled after its first page, and then retried."""
     task = await _stopped_midway(caller, 5)
     if task.status is TaskStatus.CANCELLED:
         await caller.client.retry(task)
@@ -235,7 +235,7 @@ async def too_late(caller: Caller) -> None:
 
 
 async def started_later(caller: Caller) -> None:
-    """A task that is stored first, started by hand, asked after while it runs, and kept for a minute only."""
+    """A task that is stored first, started separately, queried while it runs, and kept for only a minute."""
     document = caller.documents.scan(caller.folder / "later.pdf", 2)
     task = await caller.send(document, start=False, time_to_live_seconds=60)
     await caller.client.start(task)
@@ -256,7 +256,7 @@ async def sent_twice(caller: Caller) -> None:
 
 
 async def send_refused(caller: Caller) -> None:
-    """What is no document, and who has no key."""
+    """A file that is not a document, and a request without a key."""
     try:
         await caller.client.submit(caller.documents.junk(caller.folder / "junk.pdf"))
     except DocumentRejected:
@@ -314,7 +314,7 @@ def deck(engines: Sequence[str], *, structure: bool, chance: random.Random) -> l
 
 
 async def play(step: Step, caller: Caller) -> None:
-    """One step, in a folder that is gone after it; whatever goes wrong is a complaint, and the soak goes on."""
+    """Run one step in a folder that is deleted afterwards; any error is a complaint, and the soak continues."""
     caller.folder.mkdir(parents=True)
     try:
         await asyncio.wait_for(step(caller), 2 * PATIENCE_S)

@@ -1,4 +1,4 @@
-"""What a soak sees of the server, and the file it writes that into: one JSON object a line, the run's head first."""
+"""Samples a soak's server, and writes one JSON object per line, the run's head first."""
 
 import os
 import sqlite3
@@ -23,7 +23,7 @@ class _Line(BaseModel):
 
 
 class Head(_Line):
-    """How the run was asked for."""
+    """The options of the run."""
 
     seed: int
     hours: float

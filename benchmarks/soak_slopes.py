@@ -1,4 +1,4 @@
-"""Series of a soak by time, and whether any of them rises.
+"""Computes series of a soak over time, and judges whether any of them rises.
 
 The slope is Theil and Sen's: the median of the slopes between all pairs of points, which a few outliers cannot move.
 Of a series with lives (a worker's memory) only pairs of one life count. A series rises where its slope is above its
@@ -15,10 +15,10 @@ from statistics import median
 from benchmarks.soak_samples import SERVER, STARTING, ProcessSeen, Sample
 
 WARM_UP = 0.25
-"""This share of the run is left out: caches fill, kernels are compiled, and the first tasks come to their deletion."""
+"""The share of the run to leave out: caches fill, kernels are compiled, and the first tasks reach their deletion."""
 SHORTEST_S = 1800.0
 LIFE_WARM_UP_S = 300.0
-"""So much of each worker's life is left out."""
+"""Seconds of each worker's life to leave out."""
 _DOUBLES_IN_A_DAY = 0.04
 _SAW = 0.10
 """Of what goes up and down by halves with each round of pruning."""
@@ -144,7 +144,7 @@ def worker_kinds(samples: Sequence[Sample]) -> list[str]:
 
 
 def sum_kind(sample: Sample, kind: str) -> float:
-    """What all workers of a kind hold together, MiB."""
+    """The memory of all workers of a kind together, MiB."""
     return sum(process.own_mib for process in _workers(sample) if process.kind == kind)
 
 

@@ -1,4 +1,4 @@
-"""What became of documents, by the server's own books and by comparison with an undisturbed run."""
+"""Judges documents by the server's own records and by comparison with an undisturbed run."""
 
 import hashlib
 from collections import Counter
@@ -46,24 +46,24 @@ class Findings:
 
     @property
     def retried_for_nothing(self) -> Mapping[str, int]:
-        """Times a page was queued again for a reason that none of our disturbances is."""
+        """Times a page was queued again for a reason that none of our disturbances explains."""
         return {reason: count for reason, count in self.retried.items() if reason not in OURS}
 
 
 OURS = frozenset({"worker_crashed", "lease_lost", "timeout"})
-"""Why a page may be retried here: its worker was killed, its server was, or its worker was stopped for good."""
+"""Reasons for retries that this run causes: it killed a worker or the server, or stopped a worker for good."""
 
 Digests = Mapping[str, str]
-"""Of each document's results, by its name."""
+"""The digest of each document's results, by name."""
 
 
 def digests_of(client: Client, sent: Iterable[Sent]) -> Digests:
-    """What the documents read as."""
+    """The digests of the documents' results."""
     return {each.document.path.name: _digest(client, each.task_id) for each in sent if each.task_id is not None}
 
 
 def audit(client: Client, sent: Sequence[Sent], expected: Digests) -> Findings:
-    """Look at every document that was sent."""
+    """Examine every document that was sent."""
     findings = Findings(tasks=len(sent), pages=sum(each.document.pages for each in sent))
     for each in sent:
         if each.task_id is None:
@@ -93,7 +93,7 @@ def _look(client: Client, sent: Sent, task_id: str, expected: Digests, findings:
     elif _digest(client, task_id) == expected.get(name):
         findings.identical += 1
     else:
-        findings.stories.append(f"{name} ({task_id}) reads otherwise than undisturbed")
+        findings.stories.append(f"{name} ({task_id}) differs from the undisturbed run")
 
 
 def _why(task: TaskWire, client: Client) -> str:
@@ -104,7 +104,7 @@ def _why(task: TaskWire, client: Client) -> str:
 
 
 def _digest(client: Client, task_id: str) -> str:
-    """Of the text, and of the pages in the JSON; the JSON's head names the task and its times."""
+    """The digest of the text and of the pages in the JSON, whose head differs: it names the task and its times."""
     try:
         text = client.result(task_id, "text").content
         pages = client.result(task_id, "json").content.partition(PAGES_BEGIN)[2]

@@ -1,4 +1,4 @@
-"""Documents sent by several clients at once, each followed to its end across whatever happens to the server."""
+"""Sends documents from several clients at once, and follows each to its end through all disturbances."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ class Sent:
 
 
 class Progress:
-    """How far clients and disturbances are, so that neither runs away from the other. For several threads.
+    """Keeps clients and disturbances in step, so that neither runs away from the other. For several threads.
 
     Args:
         pages: Of all documents.
@@ -49,25 +49,25 @@ class Progress:
         self._changed = Condition(Lock())
 
     def note_kill(self) -> None:
-        """One more kill is done."""
+        """Note that one more kill is done."""
         with self._changed:
             self.kills += 1
             self._changed.notify_all()
 
     def release(self) -> None:
-        """No more disturbances come."""
+        """Note that no more disturbances follow."""
         with self._changed:
             self.kills = self._all_kills
             self._changed.notify_all()
 
     def want_work(self) -> None:
-        """Have another document sent: there is too little work to disturb."""
+        """Let a client send another document, because too little work is left to disturb."""
         with self._changed:
             self._lead = max(self._lead, round(self.sent_pages - self._pages_due()) + 1)
             self._changed.notify_all()
 
     def note_end(self, pages: int) -> None:
-        """A document is over."""
+        """Note that a document has ended."""
         with self._changed:
             self.ended_pages += pages
             self._changed.notify_all()
@@ -79,7 +79,7 @@ class Progress:
             self.sent_pages += pages
 
     def wait_to_disturb(self, limit_s: float) -> bool:
-        """Return once enough documents are over for another disturbance; False where that took too long."""
+        """Wait until enough documents have ended for another disturbance; False if that took too long."""
         with self._changed:
             return self._changed.wait_for(lambda: self.ended_pages >= self._pages_due() - self._lead, timeout=limit_s)
 
@@ -95,7 +95,7 @@ def send_all(
     progress: Progress,
     patience_s: Callable[[], float],
 ) -> list[Sent]:
-    """Send them in order, `CLIENTS` at a time, and wait for each; `patience_s` says how long one that goes on has."""
+    """Send them in order, `CLIENTS` at a time, and wait for each; a task may take `patience_s` between pages."""
     waiting = iter(enumerate(documents))
     turn = Lock()
 

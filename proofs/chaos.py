@@ -38,7 +38,7 @@ FIRST_STEP_AFTER_S = 2.0
 
 @dataclass(frozen=True)
 class Options:
-    """What can be said on the command line.
+    """The options of the command line.
 
     Attributes:
         patience_s: How long a task has to end once nothing is disturbed any more.
@@ -65,7 +65,7 @@ class Options:
 
 
 def main() -> None:
-    """Run everything, print the table, and exit with 1 where a promise was broken."""
+    """Run everything, print the table, and exit with 1 if a promise is broken."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=80, help="on all databases together")
     parser.add_argument("--pages", type=int, default=800, help="on all databases together")
@@ -94,7 +94,7 @@ def main() -> None:
 
 
 def prove(options: Options) -> list[str]:
-    """Do it all and print the table; the promises that were broken, a sentence each."""
+    """Run everything, print the table, and return the broken promises, a sentence each."""
     with tempfile.TemporaryDirectory(prefix="pagemill-chaos-") as scratch:
         folder = options.keep or Path(scratch)
         (folder / "documents").mkdir(parents=True)

@@ -24,7 +24,7 @@ class ChaosDocument:
 
 
 def make_documents(folder: Path, *, pages: int, seed: int) -> list[ChaosDocument]:
-    """Documents of that many pages in all; no two pages of them are alike."""
+    """Make documents with this many pages in all, each page different."""
     chance = random.Random(seed)  # noqa: S311 - test documents, not secrets
     made: list[ChaosDocument] = []
     left = pages
@@ -48,7 +48,7 @@ def _make(base: Path, *, most: int, chance: random.Random) -> ChaosDocument:
 
 
 def _scan(base: Path, suffix: str, count: int, chance: random.Random) -> Path:
-    """Pages of which some take a moment to read."""
+    """Scanned pages, some of which take a moment to read."""
     path = base.with_suffix(suffix)
     pages = [_scanned_page(_label(base.name, page), chance) for page in range(count)]
     pages[0].save(path, save_all=True, append_images=pages[1:])

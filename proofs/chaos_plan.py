@@ -1,4 +1,4 @@
-"""What is done to a server in a run of chaos, in which order: a pure function of the seed."""
+"""Plans the disturbances of a run and their order: a pure function of the seed."""
 
 import random
 from collections.abc import Collection, Mapping
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What can be done; the value is its name in the table."""
+    """The kinds of disturbances; the value is the name in the table."""
 
     WORKER_KILLED = "SIGKILL of a worker with an engine"
     READER_KILLED = "SIGKILL of a reader"
@@ -55,7 +55,7 @@ class Step:
 
 
 def make_plan(*, kills: int, possible: Collection[Kind], seed: int) -> list[Step]:
-    """So many kills among other disturbances; every possible kind comes, as far as there are enough kills."""
+    """Spread this many kills among other disturbances; every possible kind occurs if the kills suffice."""
     chance = random.Random(seed)  # noqa: S311 - a plan, not a secret
     kinds = [kind for kind in Kind if kind in possible]
     order = chance.sample(kinds, len(kinds))

@@ -1,4 +1,4 @@
-"""The table of a run of chaos, and which promises it shows broken."""
+"""The table of a run of chaos, and the promises that it shows broken."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ STORIES = 20
 
 @dataclass
 class Run:
-    """What was done on one database, and what came of it.
+    """The disturbances on one database, and their results.
 
     Attributes:
         ends: Of the server, by itself, while nothing kept it from its work.
@@ -34,7 +34,7 @@ class Run:
 
     @property
     def broken(self) -> list[str]:
-        """Promises that did not hold, a sentence each."""
+        """The broken promises, a sentence each."""
         found = self.findings
         checks = {
             f"{found.lost} pages were lost": found.lost,

@@ -1,4 +1,4 @@
-"""Where a run of chaos takes place: a small file system, a memory limit, a database, a neighbour, a server."""
+"""Builds the site of a run: a small file system, a memory limit, a database, a neighbour and a server."""
 
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from pagemill.memory.probes.cgroup import MemoryCgroup
 POSTGRES_SETTINGS = ("fsync=off", "max_connections=50", "shared_buffers=64MB")
 """A killed process loses nothing that it gave to the kernel; only a power failure would."""
 NEIGHBOUR_SHARE = 0.75
-"""Of the memory limit: with it, the workers are too many, and without them the server has room enough."""
+"""Of the memory limit: with it, the workers no longer fit; without workers, the server still has enough."""
 SETTINGS: Mapping[str, str] = {
     "LOG_LEVEL": "warning",
     "TASKS__PAGE_TIMEOUT_SECONDS": "20",
@@ -34,7 +34,7 @@ and no page is to be blamed; that it was retried for any other reason breaks a p
 
 @dataclass(frozen=True)
 class Ground:
-    """What is under a server.
+    """The surroundings of a server.
 
     Attributes:
         cgroup: None where none can be made.
@@ -55,7 +55,7 @@ class Ground:
 
 @contextmanager
 def undisturbed_server(folder: Path) -> Iterator[Supervisor]:
-    """A server that is left alone, on SQLite."""
+    """A server without disturbances, on SQLite."""
     folder.mkdir()
     with _run_supervised(folder, folder / "data", SETTINGS) as supervisor:
         yield supervisor
@@ -63,7 +63,7 @@ def undisturbed_server(folder: Path) -> Iterator[Supervisor]:
 
 @contextmanager
 def disturbed_site(folder: Path, database: str, *, limit_mib: int, volume_mib: int) -> Iterator[tuple[Site, Ground]]:
-    """A server with all that can be done to it, on that database ("sqlite" or "postgresql")."""
+    """A server with everything that can disturb it, on that database ("sqlite" or "postgresql")."""
     folder.mkdir()
     with ExitStack() as stack:
         postgres = stack.enter_context(private_server(POSTGRES_SETTINGS)) if database == "postgresql" else None

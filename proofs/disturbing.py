@@ -1,4 +1,4 @@
-"""Carries out a plan of disturbances on a running server, and notes when it was kept from its work."""
+"""Carries out a plan of disturbances on a running server, and records when they kept it from its work."""
 
 import os
 import signal
@@ -20,19 +20,19 @@ from tests.fixtures.postgres import PostgresServer
 DATABASE = "chaos"
 TARGET_WITHIN_S = 5.0
 EARLY_SHARE = 0.3
-"""So often the next step does not wait for a killed server to be up again."""
+"""The share of kills after which the next step does not wait until the server is up again."""
 LOOK_S = 0.005
 LOOKS_FOR_WORK = 60
 BUSY_SHARE = 0.75
-"""So many of the workers that are killed or stopped are caught in the middle of a page."""
+"""The share of killed or stopped workers that are caught in the middle of a page."""
 RECOVERS_S = 15.0
 RESTS_S = 0.5
-"""Part of a filled disk's or a neighbour's time that it takes to come into effect."""
+"""Seconds until a filled disk or a neighbour takes effect."""
 
 
 @dataclass
 class Site:
-    """All that a run has to do with.
+    """The parts of a run.
 
     Attributes:
         impossible: Kinds of disturbances that cannot be made here, and why.
@@ -49,12 +49,12 @@ class Site:
 
     @property
     def possible(self) -> Collection[Kind]:
-        """Kinds of disturbances that can be made here."""
+        """The kinds of disturbances that this machine allows."""
         return [kind for kind in Kind if kind not in self.impossible]
 
 
 class Disturber:
-    """Does one step after the other. Runs on one thread.
+    """Carries out one step after the other. Runs on one thread.
 
     Attributes:
         done: Disturbances by kind.
@@ -63,7 +63,7 @@ class Disturber:
     """
 
     def __init__(self, site: Site, *, want_work: Callable[[], None]) -> None:
-        """Take where to do it; `want_work` is called while there is too little work to disturb."""
+        """Take the site; `want_work` is called if too little work is left to disturb."""
         self.done: Counter[Kind] = Counter()
         self.missed: Counter[Kind] = Counter()
         self.interruptions: list[Interruption] = []
@@ -84,11 +84,11 @@ class Disturber:
 
     @property
     def supervisor(self) -> Supervisor:
-        """Who runs the server."""
+        """The supervisor of the server."""
         return self._site.supervisor
 
     def take(self, step: Step) -> None:
-        """Do it, and wait until it is over; a kill that finds nothing to kill is made one of the server."""
+        """Carry out a step and wait for its end; a kill that finds no process kills the server instead."""
         began = time.monotonic()
         was_done = self._do[step.kind](step)
         (self.done if was_done else self.missed)[step.kind] += 1
@@ -114,7 +114,7 @@ class Disturber:
         return self._send_signal(self._choose(step, lambda worker: worker.pid not in known), signal.SIGKILL)
 
     def _kill_server(self, step: Step) -> bool:
-        """Mostly the next step waits until it is up again; now and then it is disturbed while it starts."""
+        """Kill it; usually the next step waits until it is up again, sometimes it disturbs the start."""
         self._site.supervisor.workers()
         killed = self._site.supervisor.signal(signal.SIGKILL)
         if killed and step.chance > EARLY_SHARE:
@@ -166,12 +166,12 @@ class Disturber:
         return True
 
     def _worker_with_engine(self, step: Step) -> psutil.Process | None:
-        """Mostly one that is at a page."""
+        """A worker with an engine, usually one that is reading a page."""
         known = busy_workers if step.chance < BUSY_SHARE else engine_workers
         return self._choose(step, lambda worker: worker.pid in known(self._site.journal))
 
     def _choose(self, step: Step, is_wanted: Callable[[psutil.Process], bool]) -> psutil.Process | None:
-        """One of the workers there are; where there is none, the first that comes soon."""
+        """One of the present workers; if there is none, the first that comes soon."""
         for tick in range(round(TARGET_WITHIN_S / LOOK_S)):
             if found := sorted(filter(is_wanted, self._site.supervisor.workers()), key=lambda worker: worker.pid):
                 return found[int(step.chance * len(found))]
@@ -190,7 +190,7 @@ class Disturber:
 
 
 def wake_all(supervisor: Supervisor) -> None:
-    """Let nothing stay stopped."""
+    """Continue everything that is stopped."""
     for worker in supervisor.left_over():
         with suppress(ProcessLookupError):
             os.kill(worker.pid, signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""What the witnesses wrote, and what it proves about pages that were read more than once."""
+"""Reads what the witnesses wrote, and judges which pages were read more than once."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SETTLED_WITHIN_S = 1.0
-"""A page that was read longer ago than this is stored, unless the server or its database was kept from it."""
+"""A page that was read this long ago is stored, unless the server or its database was interrupted."""
 
 
 _END_BYTES = 4096
@@ -15,7 +15,7 @@ _FIELDS = 4
 
 @dataclass(frozen=True)
 class Interruption:
-    """A time in which the server could store nothing; the moment of its death is one without length.
+    """A time in which the server could store nothing; its death is one without length.
 
     Attributes:
         since_s: On the monotonic clock.
@@ -28,7 +28,7 @@ class Interruption:
 
 @dataclass(frozen=True)
 class Reading:
-    """One time that an engine was given an image.
+    """One time that an engine received an image.
 
     Attributes:
         ended_s: When it had been read; None where its worker died first.
@@ -42,7 +42,7 @@ class Reading:
     was_last: bool
 
     def was_in_flight(self, interruptions: Iterable[Interruption]) -> bool:
-        """Whether its result may lawfully be lost: the worker or the server was interrupted before it was stored."""
+        """Whether its result may be lost: the worker or the server was interrupted before it could be stored."""
         if self.ended_s is None or self.was_last:
             return True
         stored_by = self.ended_s + SETTLED_WITHIN_S
@@ -51,7 +51,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Readings:
-    """What engines were given in a run.
+    """The images that engines received in a run.
 
     Attributes:
         pages: Different page images.
@@ -65,7 +65,7 @@ class Readings:
 
 
 def judge(journal: Path, interruptions: Sequence[Interruption]) -> Readings:
-    """Count what was read, what was read again, and what was read again without need."""
+    """Count the pages that were read, read again, and read again without need."""
     by_image: dict[str, list[Reading]] = defaultdict(list)
     for reading in readings(journal):
         by_image[reading.image].append(reading)
@@ -75,12 +75,12 @@ def judge(journal: Path, interruptions: Sequence[Interruption]) -> Readings:
 
 
 def engine_workers(journal: Path) -> set[int]:
-    """Numbers of all processes that ever loaded an engine."""
+    """Process numbers of all workers that ever loaded an engine."""
     return {pid for _, what, _, pid in _lines(journal) if what == "loaded"}
 
 
 def busy_workers(journal: Path) -> set[int]:
-    """Numbers of the processes that are at a page, as far as the end of the journal tells."""
+    """Process numbers of the workers that are reading a page at the end of the journal."""
     if not journal.exists():
         return set()
     with journal.open("rb") as file:
@@ -91,7 +91,7 @@ def busy_workers(journal: Path) -> set[int]:
 
 
 def readings(journal: Path) -> list[Reading]:
-    """Every time an engine was given an image, in order."""
+    """Every time an engine received an image, in order."""
     lines = _lines(journal)
     last_of = {pid: index for index, (_, _, _, pid) in enumerate(lines)}
     ends = {(image, pid, began): at for image, pid, began, at in _ends(lines)}

@@ -16,20 +16,20 @@ STEP_S = 0.05
 
 
 class Neighbour:
-    """The process as the one that started it sees it."""
+    """The process, as seen by the one that started it."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
     def hold(self, size_mib: int) -> None:
-        """Have it hold that much and no more; it takes a moment."""
+        """Make it hold this much and no more; it takes a moment."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{size_mib}\n")
         self._process.stdin.flush()
 
     @property
     def is_alive(self) -> bool:
-        """Whether the kernel has left it alone."""
+        """Whether it still runs."""
         return self._process.poll() is None
 
 
@@ -46,7 +46,7 @@ def neighbour(within: Sequence[str], *, root: str) -> Iterator[Neighbour]:
 
 
 def main() -> None:
-    """Hold what is asked for."""
+    """Hold as much memory as asked for."""
     held: list[bytes] = []
     for line in sys.stdin:
         wanted = int(line) // STEP_MIB

@@ -12,7 +12,7 @@ WIDTH = 160
 
 
 def print_fates(fates: Sequence[Fate]) -> None:
-    """What became of each document."""
+    """Print how each document ended."""
     table = Table("file", "end", "s", "peak", "reserved", "reason", title="Strangers' documents (MiB)")
     for fate in fates:
         numbers = (f"{fate.seconds:.1f}", _mib(fate.peak_mib), _mib(fate.reserved_mib))
@@ -21,7 +21,7 @@ def print_fates(fates: Sequence[Fate]) -> None:
 
 
 def print_honest(alone: Mapping[str, float], meanwhile: Sequence[Fate]) -> None:
-    """Seconds of each document alone and meanwhile."""
+    """Print each document's seconds alone and during the run."""
     title = f"Honest documents, {len(meanwhile)} sent meanwhile"
     table = Table("document", "sent", "alone s", "median s", "ratio", "worst s", "ratio", title=title)
     for name in dict.fromkeys(fate.name for fate in meanwhile):
@@ -33,10 +33,10 @@ def print_honest(alone: Mapping[str, float], meanwhile: Sequence[Fate]) -> None:
 
 
 def print_summary(*, before_mib: float, after_mib: float, watch: WorkerWatch) -> None:
-    """Memory of the server and of its workers."""
+    """Print the memory of the server and of its workers."""
     print(f"server's own memory: {before_mib:.0f} MiB before, {after_mib:.0f} MiB after")
     for name, (held, reserved) in sorted(watch.highest.items()):
-        print(f"{name}: {held} MiB at most, reserved were {reserved} MiB")
+        print(f"{name}: at most {held} MiB, with {reserved} MiB reserved")
 
 
 def _mib(size: int | None) -> str:

@@ -31,7 +31,7 @@ KEYS = {"SERVER__API_KEYS": '["strangers", "honest"]'}
 
 
 def main() -> None:
-    """Send everything, print what became of it, and exit with 1 where a promise was broken."""
+    """Send everything, print the outcomes, and exit with 1 if a promise is broken."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path, help="of the strangers' documents")
     parser.add_argument("--honest", type=Path, help="folder of documents that are sent meanwhile")
@@ -48,14 +48,14 @@ def main() -> None:
 
 
 def documents_in(folder: Path) -> list[Path]:
-    """Its files by name, those that only describe others left out."""
+    """The files by name, without those that only describe others."""
     return sorted(file for file in folder.iterdir() if file.is_file() and file.suffix.lower() not in NO_DOCUMENTS)
 
 
 def prove(
     strangers: Sequence[Path], honest: Sequence[Path], *, at_once: int, within_s: float, longest_s: float
 ) -> list[str]:
-    """Send the documents and print the tables; the promises that were broken, a sentence each."""
+    """Send the documents, print the tables, and return the broken promises, a sentence each."""
     with tempfile.TemporaryDirectory(prefix="pagemill-samples-") as folder, _run_server(Path(folder)) as server:
         ours = Sender(server.url, "honest", within_s=within_s, longest_s=longest_s)
         alone = _time_alone(ours, honest)
@@ -89,7 +89,7 @@ def _run_server(folder: Path) -> Iterator[Server]:
 
 
 def _time_alone(sender: Sender, documents: Sequence[Path]) -> dict[str, float]:
-    """Seconds of each document on a server that has its models and nothing else to do."""
+    """Seconds of each document on a server with loaded models and no other work."""
     for document in documents[:1]:
         sender.send(document)
     return {fate.name: fate.seconds for fate in map(sender.send, documents)}
@@ -97,7 +97,7 @@ def _time_alone(sender: Sender, documents: Sequence[Path]) -> dict[str, float]:
 
 @contextmanager
 def _send_repeatedly(sender: Sender, documents: Sequence[Path]) -> Iterator[list[Fate]]:
-    """Send the documents again and again, until the `with` statement ends, and each at least once."""
+    """Send the documents again and again until the `with` statement ends, each at least once."""
     fates: list[Fate] = []
     over = Event()
 
@@ -117,7 +117,7 @@ def _send_repeatedly(sender: Sender, documents: Sequence[Path]) -> Iterator[list
 
 
 def _wait_until_low(pid: int, enough_mib: float) -> float:
-    """The server's own memory, once it is that low or has had its time."""
+    """The server's own memory, once it is low enough or time is up."""
     end = time.monotonic() + SETTLE_S
     while (held := own_memory_mib(pid)) > enough_mib and time.monotonic() < end:
         time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""One document sent, followed to its end, and what became of it."""
+"""Sends one document, follows it to its end, and records the outcome."""
 
 import time
 from dataclasses import dataclass
@@ -58,13 +58,13 @@ class Sender:
         self._longest_s = longest_s
 
     def send(self, document: Path) -> Fate:
-        """Send it and follow it; never raises for what the server does."""
+        """Send it and follow it; never raises an error because of the server."""
         began = time.monotonic()
         name = f"{document.parent.name}/{document.name}"
         try:
             return self._send(name, document, began)
         except (httpx.HTTPError, ValueError) as error:
-            words = f"had no answer: {error!r}"
+            words = f"got no answer: {error!r}"
             return Fate(name, "no answer", time.monotonic() - began, complaint=words)
 
     def story(self, fate: Fate) -> str:
@@ -82,7 +82,7 @@ class Sender:
         return _fate(name, task, time.monotonic() - began)
 
     def _follow(self, task: TaskWire) -> TaskWire:
-        """The task once it is over, or once no page of it was finished for too long.
+        """The task once it has ended, or once it has finished no page for too long.
 
         One of so many pages that it goes on and on is cancelled, and has to end by that.
         """
@@ -97,7 +97,7 @@ class Sender:
         return task
 
     def _post(self, document: Path, began: float) -> httpx.Response:
-        """The answer to the upload; "come back later" is heeded, for as long as a document has."""
+        """The answer to the upload; obeys "come back later" for as long as a document may take."""
         while True:
             with document.open("rb") as file:
                 answer = self._http.post("/tasks", files={"file": (document.name, file)})
@@ -130,5 +130,5 @@ def _fate(name: str, task: TaskWire, seconds: float) -> Fate:
         complaint = "ended without a reason"
     peak, reserved = (task.receipt.peak_mb, task.receipt.reserved_mb) if task.receipt else (None, None)
     if peak and reserved and peak > ENDED_BEYOND * OVERSHOOT * reserved:
-        complaint = f"reached {peak} MiB, reserved were {reserved}"
+        complaint = f"reached {peak} MiB with {reserved} MiB reserved"
     return Fate(name, task.status, seconds, reason, complaint, peak, reserved, task.task_id)

@@ -1,4 +1,4 @@
-"""A server that is started again whenever it ends, as systemd or Kubernetes would."""
+"""Restarts a server whenever it ends, as systemd or Kubernetes would."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ PAUSE_S = 0.3
 
 @dataclass(frozen=True)
 class End:
-    """An end of the server that was not asked for.
+    """An unexpected end of the server.
 
     Attributes:
         at_s: On the monotonic clock.
@@ -98,7 +98,7 @@ class Supervisor:
         until(lambda: self.is_ready, within=STOP_WITHIN_S)
 
     def signal(self, number: signal.Signals) -> bool:
-        """Signal the server process; whether there was one."""
+        """Signal the server process; returns whether it was running."""
         process = self._process
         if process is None or process.poll() is not None:
             return False
@@ -108,7 +108,7 @@ class Supervisor:
         return True
 
     def workers(self) -> list[psutil.Process]:
-        """Its workers now; none while it is down."""
+        """Its workers now; empty while it is down."""
         with suppress(psutil.NoSuchProcess):
             if self._process is not None:
                 children = psutil.Process(self._process.pid).children()
@@ -117,7 +117,7 @@ class Supervisor:
         return []
 
     def left_over(self) -> list[psutil.Process]:
-        """Workers of former lives that still run; once the server is ended, all of them."""
+        """Workers of earlier lives that still run; after the server's end, all of them."""
         return [worker for worker in self.workers_seen if not are_gone([worker])]
 
     def _run(self) -> None:

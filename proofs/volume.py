@@ -1,4 +1,4 @@
-"""A small file system of our own, to be filled to the last byte."""
+"""A small file system that a run can fill to the last byte."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Volume:
-    """A folder with a file system of its own, or a plain one where none can be mounted.
+    """A folder with a file system of its own, or a plain folder if none can be mounted.
 
     Attributes:
         why_not: Why it cannot be filled; empty where it can.
@@ -21,7 +21,7 @@ class Volume:
     why_not: str = ""
 
     def fill(self) -> None:
-        """Leave no block free."""
+        """Fill the last block."""
         state = os.statvfs(self.folder)
         filled, step = 0, state.f_bavail * state.f_frsize
         with self._filler.open("wb") as file:
@@ -33,7 +33,7 @@ class Volume:
                     step //= 2
 
     def empty(self) -> None:
-        """Give it all back."""
+        """Delete the filling."""
         self._filler.unlink(missing_ok=True)
 
     @property
@@ -43,7 +43,7 @@ class Volume:
 
 @contextmanager
 def small_volume(scratch: Path, *, size_mib: int) -> Iterator[Volume]:
-    """Mount a file system of that size for the `with` statement, where we may."""
+    """Mount a file system of that size for the `with` statement, if permitted."""
     folder = scratch / "volume"
     folder.mkdir()
     image = scratch / "volume.img"

@@ -1,4 +1,4 @@
-"""What a server and its workers hold, seen from outside."""
+"""Measures the memory of a server and its workers from outside."""
 
 import time
 from threading import Event, Thread
@@ -14,7 +14,7 @@ from pagemill.wire.status_wire import ModelSetWire, StatusWire
 
 EVERY_S = 0.2
 LONGER_THAN_S = 2.0
-"""So long it may be over before that counts: the guard looks at least once a second."""
+"""A worker may be over its limit this long before that counts: the guard looks at least once a second."""
 
 
 def own_memory_mib(pid: int) -> float:
@@ -49,7 +49,7 @@ class WorkerWatch:
 
     @property
     def complaints(self) -> list[str]:
-        """Workers that held more than was reserved for them and were left alone, a sentence each."""
+        """Workers that held more than their reservation and were not ended, a sentence each."""
         return list(self._complaints.values())
 
     def _run(self) -> None:
@@ -70,5 +70,5 @@ class WorkerWatch:
             return
         since = self._over_since.setdefault(models.worker_id, time.monotonic())
         if time.monotonic() - since > LONGER_THAN_S:
-            words = f"The worker {models.worker_id} ({models.model_set}) held {held} MiB, reserved were {reserved}."
+            words = f"The worker {models.worker_id} ({models.model_set}) held {held} MiB with {reserved} MiB reserved."
             self._complaints[models.worker_id] = words

@@ -1,4 +1,4 @@
-"""Real engines that write down which page images they are given, and when they have read them.
+"""Real engines that record which page images they receive, and when they have read them. Runs in workers.
 
 Runs in workers. One line for each moment, written at once, so that a killed worker's last line is whole:
 
@@ -23,7 +23,7 @@ JOURNAL_OPTION = "journal"
 
 
 class Witness:
-    """An engine before another, which does the work."""
+    """An engine in front of another, which does the work."""
 
     def __init__(self, engine: Engine, journal: Path) -> None:
         self._engine = engine
@@ -53,14 +53,14 @@ class Witness:
 
 
 def rapidocr(config: EngineConfig) -> Engine:
-    """RapidOCR, watched."""
+    """RapidOCR with a witness."""
     from pagemill.engines.rapidocr import load
 
     return _watch_engine(load, config)
 
 
 def tesseract(config: EngineConfig) -> Engine:
-    """Tesseract, watched."""
+    """Tesseract with a witness."""
     from pagemill.engines.tesseract import load
 
     return _watch_engine(load, config)

@@ -19,7 +19,7 @@ WITNESSED = ("rapidocr", "tesseract")
 
 
 def witnessed_engines(settings: Settings) -> Mapping[str, EngineSpec]:
-    """Those of the engines that can be used here, the default first."""
+    """The engines that this machine can use, the default first."""
     known = configs.engines(settings)
     return {
         name: replace(known[name], factory=f"proofs.witness:{name}") for name in WITNESSED if not known[name].unusable
@@ -27,7 +27,7 @@ def witnessed_engines(settings: Settings) -> Mapping[str, EngineSpec]:
 
 
 def writing_to(journal: Path, engines: Mapping[str, EngineSpec]) -> Mapping[str, EngineSpec]:
-    """The engines as their sandbox lets them write to that file, which is made."""
+    """The engines, with a sandbox that lets them write to that file, which is made."""
     journal.touch()
     return {name: replace(spec, writes=(str(journal),)) for name, spec in engines.items()}
 
