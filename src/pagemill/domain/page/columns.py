@@ -1,8 +1,8 @@
 """Decides which lanes separate columns, and which separate only the cells of rows.
 
-Columns of running text are wide and filled, and their lines begin in mid-sentence; cells are short, share base lines,
-and are often numbers; a label ends with a colon. What speaks for columns is added up: the weights are a logistic
-regression's, made on composed pages (`benchmarks/layout_pages.py`) other than those it is judged on.
+Columns of running text are wide and filled, and their lines begin in mid-sentence. Cells are short, share base lines,
+and are often numbers; a label ends with a colon. The score is a weighted sum of such evidence. The weights come from a
+logistic regression on composed pages (`benchmarks/layout_pages.py`) other than those that judge it.
 """
 
 import math
@@ -32,7 +32,7 @@ IN_LINE = 5.0
 """The weight of standing in line with such a lane."""
 
 UNLIKELY = -1.5
-"""The highest likelihood of columns with only numbers, or one short piece, to their right."""
+"""The highest score of a lane with only numbers, or one short piece, to its right."""
 
 SHORT = 3.0
 """In heights of the writing: a piece alone in its row, at most this wide, belongs to what stands to its left."""
@@ -58,7 +58,7 @@ def _is_structural(lane: Lane, size: float) -> bool:
 def column_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
     """Lanes whose left side is read as a whole before the right side.
 
-    Lanes in line with a long one of this kind are likelier to be of it, for a page has a grid.
+    Lanes in line with a long one of this kind are likely to be of the same kind, because a page has a grid.
     """
     scored = [(_score(lane, size), lane) for lane in lanes]
     cells = [lane for score, lane in scored if score < -SURE]
@@ -85,7 +85,7 @@ def _is_of_table(lane: Lane, cells: Sequence[Lane]) -> bool:
 def _score(lane: Lane, size: float) -> float:
     """Above 0 for columns.
 
-    Numbers belong to what stands left of them, even where the paper is curled and they stand lower.
+    Numbers belong to what is left of them, even if curled paper puts them lower.
     """
     seen = evidence(lane, size)
     score = sum(_WEIGHTS[name] * value for name, value in seen.items())

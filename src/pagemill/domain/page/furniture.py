@@ -1,11 +1,11 @@
-"""Headers, footers and page numbers: what repeats over pages and stands apart at their edges. Pure.
+"""Finds headers, footers and page numbers: rows at the edges of pages that repeat and stand apart. Pure.
 
 ```
 page ─▶ its outermost rows ─▶ compared with those of the pages around it ─▶ roles ─▶ blocks of their own
 ```
 
-A document is never held as a whole: each page is decided as soon as the few pages after it are known. Letterheads and
-forms, which repeat many rows or large ones, stay what they are, and so do amounts, which differ from page to page.
+It never holds a whole document: it decides each page as soon as it knows the few pages after it. Letterheads and
+forms, which repeat many or large rows, stay unchanged; so do amounts, which differ from page to page.
 """
 
 import re

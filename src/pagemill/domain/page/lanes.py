@@ -1,7 +1,8 @@
 """Lanes: white strips between pieces of text that stand side by side.
 
-A lane is followed from one line to the next (local evidence): it begins and ends anywhere, whatever stands elsewhere
-on the page, and what crosses it ends it. It parts columns, or the cells of rows, or is a chance row of word spaces.
+A lane is followed from one line to the next (local evidence). It may begin and end anywhere, whatever the rest of the
+page contains; anything that crosses it ends it. It separates columns or the cells of rows, or is a chance row of word
+spaces.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

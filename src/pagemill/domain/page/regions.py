@@ -11,7 +11,7 @@ _CELLS = 16
 def join_rects(rects: Iterable[Rectangle], *, gap: float, most: int) -> list[Rectangle]:
     """Join rectangles that are at most `gap` apart, and return the results from top to bottom.
 
-    No more than `most` come out: what is left over is one.
+    Returns at most `most` rectangles: the last one covers all the rest.
     """
     given = list(rects)
     regions: list[Rectangle] = []

@@ -1,9 +1,9 @@
 """Puts passages into reading order.
 
-A region of the page is cut where white space runs right through it: into columns, or, where something spans these,
-into bands from top to bottom, of which those that share a gutter stay one. Where nothing can be cut (text around a
-quotation, heads over some columns) T. Breuel's rules decide ("High performance document layout analysis", 2003): what
-is above comes first, and what is left comes first unless something between the two spans both.
+White space that runs right through a region cuts it: into columns, or, if something spans these, into bands from top
+to bottom; bands that share a gutter stay together. If nothing can be cut (text around a quotation, headings over some
+columns), T. Breuel's rules decide ("High performance document layout analysis", 2003): a passage comes before those
+below it, and before those to its right unless something between the two spans both.
 """
 
 import math
