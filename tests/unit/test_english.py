@@ -11,7 +11,10 @@ import pagemill
 
 ROOT = Path(pagemill.__file__).parents[2]
 CODE = [file for folder in ("src", "proofs", "benchmarks", "scripts") for file in sorted((ROOT / folder).rglob("*.py"))]
-PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "tests/README.md"]
+PAGES = [
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/README.md")),
+]
 SCREENS = [
     file
     for kind in ("*.html", "*.js")
