@@ -3,17 +3,18 @@
 Every engine that the settings let be used here reads every document (`accuracy_documents`) in a worker, as `Session`
 has it, finding upright by itself; the profile `fast` where the settings name its files. Figures are of one page each:
 word F1 is free of order, character errors are in reading order. `--part order` is how well lines are put in order
-(`benchmarks.order`), without any engine.
+(`benchmarks.order`), without any engine. Other parts count silent errors (`benchmarks.silent_errors`) of one kind of
+page: `stamps`.
 """
 
 import argparse
 import io
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from benchmarks import order
+from benchmarks import order, stamps
 from benchmarks.accuracy_documents import TestDocument, documents
 from benchmarks.scoring import Score, score
 from rich.console import Console
@@ -25,6 +26,9 @@ from pagemill.settings import Settings
 from pagemill.settings_loading import load_settings
 
 Scores = Mapping[str, Score]
+
+_SILENT: Mapping[str, Callable[[], str]] = {"stamps": stamps.report}
+"""Parts that count silent errors."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,15 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="print Markdown as it is, to be put into a page")
     parser.add_argument("--only", default="", help="documents whose name contains this")
     parser.add_argument("--engine", default="", help="engines whose name begins with this")
-    parser.add_argument("--part", choices=("engines", "order", "all"), default="all", help="what is printed")
+    parser.add_argument("--part", choices=("engines", "order", *_SILENT, "all"), default="all", help="what is printed")
     arguments = parser.parse_args()
-    if arguments.part != "order":
+    if arguments.part in ("engines", "all"):
         _print(_engines(arguments.only, arguments.engine), plain=arguments.plain)
-    if arguments.part != "engines":
+    if arguments.part in ("order", "all"):
         _print(f"## reading order\n\n{order.report()}", plain=arguments.plain)
+    for name, report in _SILENT.items():
+        if arguments.part in (name, "all"):
+            _print(f"## {name}\n\n{report()}", plain=arguments.plain)
 
 
 def _print(text: str, *, plain: bool) -> None:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from pagemill.documents.ink import Gray, InkLine, ink_lines
+from pagemill.documents.overprint import overprinted_lines
 from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.page import Page, PageWarning, Point, WarningKind
 from pagemill.domain.page.regions import join_rects
@@ -33,7 +34,8 @@ def with_warnings(page: Page, image: PageImage) -> Page:
     gray = _turn_upright(image, page.rotation)
     scale = gray.shape[1] / page.width_px
     outlines = [[(x * scale, y * scale) for x, y in polygon] for polygon in _polygons(page)]
-    lines = [line for line in ink_lines(gray, outlines) if line.marks >= LEAST_MARKS]
+    inks = (*ink_lines(gray, outlines), *(line.scale(scale) for line in overprinted_lines(page, image)))
+    lines = [line for line in inks if line.marks >= LEAST_MARKS]
     if not lines:
         return page
     return page.model_copy(update={"warnings": (*page.warnings, *_warnings(lines, scale))})

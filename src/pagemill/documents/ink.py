@@ -29,6 +29,7 @@ _AROUND = 31
 _STANDS_OUT = 28
 """Gray levels from the mean of the surroundings."""
 
+_MIDDLE = 128
 _WRONG_BY = 0.3
 """Of a word's height: how far its outline may be wrong."""
 
@@ -128,6 +129,27 @@ def _lines_in(gray: Gray, cover: "_Cover", window: _Window) -> Iterator[InkLine]
             finer = line.scale(_COARSER)
             if finer.size > _HIGHEST and _is_on_paper(part, finer):
                 yield finer
+
+
+def letters_outside(gray: Gray, words: Iterable[Outline]) -> int:
+    """How many dark marks of a letter's size and shape are under no word, in lines or not: a slanted stamp has some."""
+    cover = _Cover(gray.shape, words)
+    fine = _marks_outside(gray, lambda: cover.full)
+    if min(gray.shape) < _COARSER * _HIGHEST:
+        return fine
+    return max(fine, _marks_outside(_reduce(gray), lambda: _reduce(cover.full)))
+
+
+def _marks_outside(gray: Gray, covered: Callable[[], Gray]) -> int:
+    _, ink = cv2.threshold(gray, _MIDDLE, 255, cv2.THRESH_BINARY_INV)
+    if not cv2.countNonZero(ink):
+        return 0
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    marks = _letter_like(np.asarray(stats[1:], dtype=np.int32))
+    marks = marks[(marks[:, 3] >= 2 * _LOWEST) & (marks[:, 3] <= _HIGHEST)]
+    if not len(marks):
+        return 0
+    return int((covered()[marks[:, 1] + marks[:, 3] // 2, marks[:, 0] + marks[:, 2] // 2] == 0).sum())
 
 
 def is_inked(gray: Gray, rect: Rect) -> bool:

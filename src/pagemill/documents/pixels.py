@@ -1,10 +1,10 @@
-"""Turns an image in any of Pillow's modes into an upright `PageImage` on white. Runs in workers only."""
+"""Turns an image in any of Pillow's modes into an upright `PageImage` on paper. Runs in workers only."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from pagemill.domain.page.image import PageImage
 
@@ -19,6 +19,18 @@ _BAND_PIXELS = 4_000_000
 _COPIED_PIXELS = 500_000
 """How much of an image is copied out of Pillow at once."""
 
+_PAPERS = (255, 0, 128, 64, 192)
+"""Levels of paper that replace what is transparent, the most usual first."""
+
+_STANDS_OUT = 60
+_MOST_LOST = 0.05
+_SOLID = 128
+_LOOKED_AT = 1500
+"""Pixels of the longer side of the picture from which the paper is chosen."""
+
+_BORDER = 7
+"""Pixels across, around one in the middle: a border of three."""
+
 _RESOLUTIONS = (50.0, 2400.0)
 _SCREEN_RESOLUTION = 100.0
 _LONGEST_INCHES = 17.0
@@ -31,7 +43,7 @@ def reduction(size: Size, max_pixels: int) -> float:
 
 
 def page_image(image: Image.Image, *, stored_size: Size, max_pixels: int) -> PageImage:
-    """A loaded image, reduced to `max_pixels`, on white, gray or RGB, turned according to its EXIF orientation.
+    """A loaded image, reduced to `max_pixels`, on paper, gray or RGB, turned according to its EXIF orientation.
 
     Args:
         image: Any mode. May already be smaller than stored (a JPEG draft).
@@ -136,13 +148,39 @@ def _find_white(image: Image.Image) -> float:
 
 
 def _flatten_transparency(image: Image.Image) -> Image.Image:
-    """Replace transparency with white paper."""
+    """Replace transparency with paper."""
     if image.mode not in ("LA", "RGBA"):
         return image
     opaque = image.convert(image.mode.removesuffix("A"))
-    paper = Image.new(opaque.mode, image.size, "white")
+    level = _paper_against(image)
+    paper = Image.new(opaque.mode, image.size, (level,) * len(opaque.getbands()) if opaque.mode == "RGB" else level)
     paper.paste(opaque, mask=image.getchannel("A"))
     return paper
+
+
+def _paper_against(image: Image.Image) -> int:
+    """The level of paper from which what is drawn beside nothing stands out: white if it can be, otherwise darker.
+
+    What counts is the ink at the border of what is transparent: a white window with black writing needs no paper.
+    """
+    factor = max(1, math.ceil(max(image.size) / _LOOKED_AT))
+    size = (math.ceil(image.width / factor), math.ceil(image.height / factor))
+    small = image.resize(size, Image.Resampling.NEAREST)
+    gray, alpha = small.convert("LA").getchannel(0), small.getchannel("A")
+    solid = alpha.point(lambda sample: 255 * (sample >= _SOLID))
+    inner = solid.filter(ImageFilter.MinFilter(_BORDER))
+    border = ImageChops.subtract(solid, inner)
+    levels = gray.histogram(border)
+    total = sum(levels)
+    lost = {paper: _lost(levels, paper) for paper in _PAPERS}
+    if not total or alpha.getextrema() == (255, 255):
+        return _PAPERS[0]
+    return next(paper for paper in _PAPERS if lost[paper] <= min(lost.values()) + _MOST_LOST * total)
+
+
+def _lost(levels: Sequence[int], paper: int) -> int:
+    """How many pixels would hardly stand out from the paper."""
+    return sum(levels[max(0, paper - _STANDS_OUT) : paper + _STANDS_OUT + 1])
 
 
 def stated_dpi(image: Image.Image, size: Size) -> float | None:

@@ -17,7 +17,7 @@ from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageOutcome,
 from pagemill.domain.work.recognition import ChunkParams, Stage
 from pagemill.engines.failures import is_out_of_memory
 from pagemill.pool.linux import peak_rss_bytes, reset_peak
-from pagemill.pool.patching import read_unread
+from pagemill.pool.patching import SecondLook, read_unread
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,14 @@ class OpenDocument(Protocol):
         ...
 
 
+class LookAgain(Protocol):
+    """`second_look.looked_at_again`."""
+
+    def __call__(self, page: Page, image: PageImage, engine: Engine, *, batch_size: int | None) -> Page:
+        """The page with more; see there."""
+        ...
+
+
 class PageReader:
     """Opens documents, renders their pages and has the engine read them; the last document stays open."""
 
@@ -51,6 +59,7 @@ class PageReader:
     ) -> None:
         self._engine = engine
         self._accounted = _load_accounting(engine)
+        self._look_again = _load_second_look(engine)
         self._structure = structure
         self._max_pixels = max_pixels
         self._open_document = open_document
@@ -130,12 +139,26 @@ class PageReader:
         with translate_errors(PageUnreadable(_UNREADABLE)):
             document = self._document(params.document)
             unread = document.find_unread(number, dpi=options.dpi, max_pixels=self._max_pixels, mode=options.ocr)
-        page = read_unread(unread, number, self._engine, rotation=options.rotation, batch_size=params.batch_size)
+        batch_size = params.batch_size
+        page = read_unread(
+            unread,
+            number,
+            self._engine,
+            rotation=options.rotation,
+            batch_size=batch_size,
+            second_look=self._second_look(self._engine, batch_size=batch_size),
+        )
         if self._accounted is not None and not unread.image.is_plain:
             page = self._accounted(page, unread.image)
         if self._structure is not None:
             page = self._add_structure(page, self._render_whole(document, number, unread, dpi=options.dpi))
         return page.model_copy(update={"warnings": page.warnings + params.notes}), unread.image.pixels
+
+    def _second_look(self, engine: Engine, *, batch_size: int | None) -> SecondLook | None:
+        look_again = self._look_again
+        if look_again is None:
+            return None
+        return lambda page, image: look_again(page, image, engine, batch_size=batch_size)
 
     def _render_whole(self, document: Document, number: int, unread: Unread, *, dpi: int) -> PageImage:
         """The whole page as an image for the structure models, known words included."""
@@ -183,6 +206,15 @@ def _load_accounting(engine: Engine | None) -> Callable[[Page, PageImage], Page]
     from pagemill.documents.accounting import with_warnings
 
     return with_warnings
+
+
+def _load_second_look(engine: Engine | None) -> "LookAgain | None":
+    """What reads a page again where its colours hide writing; None if no engine reads ink."""
+    if engine is None or not engine.reads_ink:
+        return None
+    from pagemill.pool.second_look import looked_at_again
+
+    return looked_at_again
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Reads the unknown parts of a page, in as few and as small pictures as possible. Runs in a worker."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pagemill.documents.document import Unread
 from pagemill.domain.page.image import PageImage
@@ -21,11 +21,24 @@ LARGEST_SHARE = 0.5
 """If the parts cover more than this share of the page, the page is read as a whole."""
 
 
-def read_unread(unread: Unread, number: int, engine: Engine, *, rotation: int | None, batch_size: int | None) -> Page:
-    """Recognise a page, or its unknown parts, and put both together. Raises as `Engine.read`."""
+SecondLook = Callable[[Page, PageImage], Page]
+"""Adds what only shows at a second look to a page, as `second_look.looked_at_again`."""
+
+
+def read_unread(
+    unread: Unread,
+    number: int,
+    engine: Engine,
+    *,
+    rotation: int | None,
+    batch_size: int | None,
+    second_look: SecondLook | None = None,
+) -> Page:
+    """Recognise a page, or what of it is not known, and put both together. Raises as `Engine.read`."""
 
     def read(image: PageImage) -> Page:
-        return engine.read(image, number=number, rotation=rotation, batch_size=batch_size)
+        page = engine.read(image, number=number, rotation=rotation, batch_size=batch_size)
+        return second_look(page, image) if second_look else page
 
     if unread.known is None:
         return read(unread.image)

@@ -4,6 +4,7 @@ import io
 
 import pytest
 from PIL import Image
+from tests.data.coloured import without_paper
 
 from pagemill.documents.pixels import page_image
 
@@ -126,3 +127,45 @@ def test_a_large_image_is_reduced_in_bands_that_join_without_a_seam(mode: str, p
     same = image.convert("F").convert("L") if mode == "I;16" else image.convert(plain)
     expected = same.resize((made.width_px, made.height_px), Image.Resampling.BOX)
     assert max(abs(a - b) for a, b in zip(made.data.tobytes(), expected.tobytes(), strict=True)) <= 1
+
+
+PAPERS = {"white": 255, "black": 0}
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+@pytest.mark.parametrize(
+    ("ink", "paper"),
+    [
+        ((255, 255, 255), "black"),
+        ((250, 240, 120), "black"),
+        ((200, 200, 200), "black"),
+        ((0, 0, 0), "white"),
+        ((30, 60, 190), "white"),
+        ((128, 128, 128), "white"),
+    ],
+)
+@pytest.mark.parametrize("size", [(400, 90), (3100, 90)])
+def test_writing_without_paper_gets_paper_from_which_it_stands_out(
+    mode: str, ink: tuple[int, int, int], paper: str, size: tuple[int, int]
+) -> None:
+    image = without_paper("caption 4711", ink=ink, mode=mode, size=size)
+    made = page_image(image, stored_size=size, max_pixels=LIMIT)
+    samples = Image.frombytes("L" if made.channels == 1 else "RGB", (size[0], size[1]), made.data.tobytes())
+    darkest, lightest = samples.convert("L").getextrema()
+    assert samples.convert("L").getpixel((0, 0)) == PAPERS[paper]
+    assert int(str(lightest)) - int(str(darkest)) > 100
+
+
+def test_writing_of_both_inks_gets_paper_between_them() -> None:
+    both = without_paper("dark", ink=(0, 0, 0))
+    both.alpha_composite(without_paper("              light", ink=(255, 255, 255)))
+    assert first_pixel(both) == (128, 128, 128)
+
+
+def test_a_window_with_transparent_corners_keeps_its_writing_on_its_own_ground() -> None:
+    window = Image.new("RGBA", (400, 300), (0, 0, 0, 0))
+    window.paste((255, 255, 255, 255), (10, 10, 390, 290))
+    window.paste((0, 0, 0, 255), (100, 100, 200, 110))
+    made = page_image(window, stored_size=window.size, max_pixels=LIMIT)
+    assert made.data.tobytes()[3 * (105 * 400 + 150)] == 0
+    assert made.data.tobytes()[3 * (205 * 400 + 150)] == 255

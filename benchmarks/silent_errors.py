@@ -1,0 +1,71 @@
+"""Counts what a result has wrong or lacks without a word about it.
+
+A line of a page counts as right if the text has it, white space apart. A page is *told of* if it has a warning. What is
+wrong on a page that is not told of is a silent error.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pagemill import Session
+
+
+@dataclass(frozen=True)
+class Case:
+    """A page, and what must come out.
+
+    Attributes:
+        name: Its kind.
+        document: Its bytes.
+        lines: Lines that the text must have.
+        absent: Words that it must not have.
+    """
+
+    name: str
+    document: bytes
+    lines: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of a page: lines that are wrong or missing, with the words that must not be there, and warnings."""
+
+    case: Case
+    wrong: tuple[str, ...]
+    warnings: int
+
+    @property
+    def silent(self) -> int:
+        """Errors without a word about them."""
+        return 0 if self.warnings else len(self.wrong)
+
+
+def found(case: Case, session: Session) -> Finding:
+    """Read the page, and look."""
+    (page,) = session.ocr(case.document)
+    return Finding(case, wrong_lines(case, page.text), len(page.warnings))
+
+
+def wrong_lines(case: Case, text: str) -> tuple[str, ...]:
+    """Of a text that was read."""
+    letters = "".join(text.split())
+    missing = [line for line in case.lines if "".join(line.split()) not in letters]
+    return (*missing, *(word for word in case.absent if word in letters))
+
+
+def table(findings: Iterable[Finding], *, title: str) -> str:
+    """By kind of page, as Markdown: errors and silent errors for each 100 pages."""
+    kinds: dict[str, list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault(finding.case.name, []).append(finding)
+    rows = [f"| {title} | pages | errors per 100 pages | silent errors per 100 pages |", "|---|---:|---:|---:|"]
+    rows += [_row(kind, of_kind) for kind, of_kind in kinds.items()]
+    every = [finding for of_kind in kinds.values() for finding in of_kind]
+    return "\n".join([*rows, _row("**all**", every)])
+
+
+def _row(name: str, findings: list[Finding]) -> str:
+    errors, silent = sum(len(one.wrong) for one in findings), sum(one.silent for one in findings)
+    per_page = 100 / len(findings)
+    return f"| {name} | {len(findings)} | {errors * per_page:.0f} | {silent * per_page:.0f} |"

@@ -1,0 +1,43 @@
+"""Reads a page again where its colours hide writing from an engine. Runs in a worker.
+
+page ──▶ engine ──▶ words ──▶ stripes in which inks cover each other ──▶ engine, ink by ink ──▶ one page
+"""
+
+from collections.abc import Iterator
+
+from pagemill.documents.overprint import stripes
+from pagemill.domain.page.image import PageImage
+from pagemill.domain.page.page import Line, Page, Polygon
+from pagemill.domain.page.second_reading import SecondReading
+from pagemill.domain.work.engine_spec import Engine
+
+
+def looked_at_again(page: Page, image: PageImage, engine: Engine, *, batch_size: int | None) -> Page:
+    """The page with what only shows when its inks are taken apart; raises as `Engine.read`.
+
+    Args:
+        page: As the engine read it.
+        image: What it was read from.
+        engine: The engine.
+        batch_size: As for `Engine.read`.
+    """
+    second = SecondReading(page)
+
+    def lines(picture: PageImage, top: int) -> Iterator[Line]:
+        read = engine.read(picture, number=page.number, rotation=0, batch_size=batch_size)
+        return (_lowered(line, top) for line in read.lines)
+
+    for stripe in stripes(page, image):
+        if stripe.black is not None:
+            second.add_black(lines(stripe.black, stripe.top))
+        if stripe.colour is not None:
+            second.add_colour(lines(stripe.colour, stripe.top))
+    return second.merged()
+
+
+def _lowered(line: Line, by: int) -> Line:
+    def lowered(polygon: Polygon) -> Polygon:
+        return tuple((x, y + by) for x, y in polygon)
+
+    words = tuple(word.model_copy(update={"polygon": lowered(word.polygon)}) for word in line.words)
+    return line.model_copy(update={"polygon": lowered(line.polygon), "words": words})
