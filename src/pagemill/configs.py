@@ -200,7 +200,12 @@ def pruning_config(settings: Settings) -> PruningConfig:
     """Pruning's."""
     data = settings.data_dir.resolve()
     days = settings.tasks.retention_days
-    return PruningConfig(tasks_for=timedelta(days=days), uploads=data / "uploads", work_dir=data / "work")
+    return PruningConfig(
+        tasks_for=timedelta(days=days),
+        uploads=data / "uploads",
+        work_dir=data / "work",
+        audit_for=timedelta(days=settings.server.audit_days),
+    )
 
 
 def retry_policy(settings: Settings) -> RetryPolicy:

@@ -83,7 +83,7 @@ class ServerSettings(_Section):
     """The HTTP server."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. For anything but loopback, set `api_keys` and put a TLS proxy in front."""
+    """Address to listen on. For anything but loopback, create API keys and put a TLS proxy in front."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """Port to listen on. 0 takes a free port and prints it."""
     max_upload_mb: Count = 512
@@ -100,9 +100,13 @@ class ServerSettings(_Section):
     max_wait_seconds: Seconds = 120
     """Longest wait that `Prefer: wait=N` can ask for."""
     api_keys: Annotated[tuple[str, ...], Sensitive()] = ()
-    """Bearer tokens that may use the API. Without any, the API is open."""
+    """Bearer tokens that may use the API, for one machine or one person: each is a caller of its own with the scope
+    `submit`. `pagemill keys create` makes keys that can expire, be revoked and have other scopes. Without any key, the
+    API is open."""
     allow_open: bool = False
-    """Serve other machines even without `api_keys`: everyone who reaches the port may use the service."""
+    """Serve other machines even without API keys: everyone who reaches the port may use the service."""
+    audit_days: Annotated[float, Field(gt=0, le=36_500)] = 365
+    """Days to keep the audit log: what admins did with what belongs to others."""
     allowed_hosts: tuple[str, ...] = ()
     """Host names that clients may use, beside IP addresses and names without a dot that lead to this machine; "*"
     allows any."""
@@ -119,7 +123,7 @@ class ServerSettings(_Section):
 
 
 class CallerSettings(_Section):
-    """What one caller, an API key, may have in the service. Without keys, there are no quotas."""
+    """What one caller may have in the service: all API keys with one name. Without keys, there are no quotas."""
 
     max_pages: Count = 200_000
     """Most pages of unfinished tasks that are still to be read. More get 429 with a Retry-After."""

@@ -35,16 +35,20 @@ EXPOSED = ["0.0.0.0", "::", "", "10.0.0.1", "192.168.1.1", "no-such-host.invalid
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
-def test_loopback_needs_no_key(host: str) -> None:
-    check_exposure(ServerSettings(host=host))
+def test_loopback_needs_no_key(host: str, tmp_path: Path) -> None:
+    check_exposure(Settings(data_dir=tmp_path / "data", server=ServerSettings(host=host)))
 
 
 @pytest.mark.parametrize("host", EXPOSED)
-def test_all_else_needs_a_key_or_a_word(host: str) -> None:
-    with pytest.raises(InvalidSettings, match=r"server\.api_keys.*server\.allow_open"):
-        check_exposure(ServerSettings(host=host))
-    check_exposure(ServerSettings(host=host, api_keys=("k",)))
-    check_exposure(ServerSettings(host=host, allow_open=True))
+def test_all_else_needs_a_key_or_a_word(host: str, tmp_path: Path) -> None:
+    def start(**server: object) -> None:
+        check_exposure(Settings.model_validate({"data_dir": tmp_path / "data", "server": {"host": host, **server}}))
+
+    with pytest.raises(InvalidSettings, match=r"keys create.*server\.api_keys.*server\.allow_open"):
+        start()
+    start(api_keys=("k",))
+    start(allow_open=True)
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_server_that_would_be_open_does_not_start(tmp_path: Path) -> None:

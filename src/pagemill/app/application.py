@@ -54,6 +54,7 @@ class Application:
         engines: The available engines, by name.
         engine_reader: Reports on engines.
         writers: Formats of results.
+        access: Keys, owners and the audit log.
         pool: Services and their models.
         guard: Memory.
         services: All running parts, in the order in which they start.
@@ -86,6 +87,7 @@ class Application:
         self.engines = site.engines
         self.engine_reader = front.engine_reader
         self.writers = front.writers
+        self.access = front.access
         self.pool = pool.pool
         self.guard = memory.guard
         self.services: Sequence[Runnable] = (

@@ -108,6 +108,7 @@ def _pruning(site: Site, store: StoreParts) -> Pruning:
         configs.pruning_config(site.settings),
         store=store.tasks,
         retention=store.retention,
+        audit=store.audit,
         now=site.file_time,
         remove_parts=lambda: remove_abandoned(site.uploads, now=site.file_time()),
     )

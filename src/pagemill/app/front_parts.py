@@ -12,6 +12,8 @@ from pagemill.app.work_parts import WorkParts
 from pagemill.documents.writers import ResultWriters
 from pagemill.engines.registry import structure_missing
 from pagemill.store.parts import StoreParts
+from pagemill.tasks.access import Access
+from pagemill.tasks.access.ownership import Ownership
 from pagemill.tasks.batch_manager import DocumentBatchManager
 from pagemill.tasks.engine_reader import EngineReader
 from pagemill.tasks.manager import TaskManager, TaskManagerConfig
@@ -35,6 +37,7 @@ class FrontParts:
         files: Results that are made as a whole.
         feed: Live events of tasks.
         writers: Formats of results.
+        access: Keys, owners and the audit log.
     """
 
     manager: TaskManager
@@ -45,6 +48,7 @@ class FrontParts:
     files: ResultFiles
     feed: EventFeed
     writers: ResultWriters
+    access: Access
 
     @classmethod
     def of(
@@ -80,6 +84,7 @@ class FrontParts:
                 store=store.tasks, events=store.events, notices=store.notices, watch=progress.watch, clock=site.clock
             ),
             writers=writers,
+            access=Access(store.keys, Ownership(store.tasks, store.batches), store.audit, site.clock),
         )
 
 

@@ -20,6 +20,7 @@ def http_api(application: Application) -> FastAPI:
         files=application.files,
         engines=application.engine_reader,
         writers=application.writers,
+        access=application.access,
         config=configs.web_config(settings, uploads=application.uploads, engines=application.engines),
         checks={"database": application.check_database},
         schemas={"result": result_schema_text()},

@@ -9,11 +9,13 @@ from enum import IntEnum
 from typing import NoReturn
 
 from pagemill.domain.errors import (
+    Conflict,
     DeviceUnavailable,
     DocumentError,
     InvalidRequest,
     InvalidSettings,
     MemoryShortage,
+    NotFound,
     PagemillError,
     PoolExhausted,
 )
@@ -45,6 +47,8 @@ class ExitCode(IntEnum):
 _BY_ERROR: tuple[tuple[type[PagemillError], ExitCode], ...] = (
     (InvalidSettings, ExitCode.USAGE),
     (InvalidRequest, ExitCode.USAGE),
+    (NotFound, ExitCode.USAGE),
+    (Conflict, ExitCode.USAGE),
     (DocumentError, ExitCode.NOTHING_READ),
     (MemoryShortage, ExitCode.NO_ROOM),
     (PoolExhausted, ExitCode.NO_ROOM),

@@ -9,6 +9,7 @@ from pagemill.cli.config_commands import config_commands
 from pagemill.cli.db import db_commands
 from pagemill.cli.engine_commands import engine_commands
 from pagemill.cli.exits import run_command
+from pagemill.cli.keys import key_commands
 from pagemill.cli.loading import ConfigOption, JsonOption, end_on_signals, explain_errors, settings_or_exit
 from pagemill.cli.server_commands import FurnitureOption, server_commands
 from pagemill.domain.documents import OcrMode
@@ -26,6 +27,7 @@ cli.add_typer(server_commands)
 cli.add_typer(db_commands, name="db")
 cli.add_typer(config_commands, name="config")
 cli.add_typer(engine_commands, name="engines")
+cli.add_typer(key_commands, name="keys")
 
 
 def main() -> None:

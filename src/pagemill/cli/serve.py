@@ -13,12 +13,14 @@ from pathlib import Path
 from pagemill.app import Application, http_api
 from pagemill.cli.exits import ExitCode
 from pagemill.configs import connection_rules
+from pagemill.domain.clocks import SystemClock
 from pagemill.domain.errors import InvalidSettings
 from pagemill.domain.work.engine_spec import EngineSpec
 from pagemill.engines.allocator import share_one_heap
 from pagemill.logs import configure_logging
 from pagemill.memory.probes.machine import MachineProbe
-from pagemill.settings import ServerSettings, Settings
+from pagemill.settings import Settings
+from pagemill.store.api_keys import has_active_key
 from pagemill.store.private_folder import PRIVATE, open_to_others
 from pagemill.web.http_server import HttpServer, is_loopback, open_listener, raise_descriptor_limit
 
@@ -41,7 +43,7 @@ async def serve_http(
     os.umask(PRIVATE)
     share_one_heap()
     configure_logging(settings.log_level, settings.log_format)
-    check_exposure(settings.server)
+    await asyncio.to_thread(check_exposure, settings)
     warn_of_others(settings.data_dir.resolve())
     raise_descriptor_limit()
     with _open_listener(settings.server.host, settings.server.port) as listener:
@@ -52,17 +54,22 @@ async def serve_http(
     return ExitCode.OK
 
 
-def check_exposure(server: ServerSettings) -> None:
-    """Refuse to serve other machines without keys unless the settings allow it.
+def check_exposure(settings: Settings) -> None:
+    """Refuse to serve other machines without keys unless the settings allow it. Writes nothing.
 
     Raises:
-        InvalidSettings: The host is more than loopback, and everyone could use the service.
+        InvalidSettings: The host is more than loopback, and no key works: not of the settings, not of the database.
+        DatabaseUnavailable: The keys of the database cannot be looked up.
     """
+    server = settings.server
     if server.api_keys or server.allow_open or is_loopback(server.host):
         return
+    if has_active_key(settings.resolved_database_url, SystemClock().now()):
+        return
     raise InvalidSettings(
-        f"With the host {server.host!r}, other machines could use the service without a key. Set server.api_keys, "
-        "listen on 127.0.0.1, or set server.allow_open to true if everyone who reaches the port may use the service."
+        f"With the host {server.host!r}, other machines could use the service without a key. Make a key with "
+        "`pagemill keys create`, set server.api_keys, listen on 127.0.0.1, or set server.allow_open to true if "
+        "everyone who reaches the port may use the service."
     )
 
 

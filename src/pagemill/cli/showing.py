@@ -22,6 +22,11 @@ def print_line(text: str) -> None:
     sys.stdout.flush()
 
 
+def print_note(text: str) -> None:
+    """A sentence on stderr, where it is in no script's way."""
+    sys.stderr.write(f"{text}\n")
+
+
 def print_json(shown: BaseModel) -> None:
     """One object on one line."""
     print_line(shown.model_dump_json())

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, inspect, select, update
 
 from pagemill.domain.callers import ApiKey
 from pagemill.domain.errors import Conflict, NotFound
 from pagemill.domain.ports import Clock
+from pagemill.store import migrate
 from pagemill.store.database import Database, reading, writing_durably
 from pagemill.store.records import Values
 from pagemill.store.tables import api_keys
@@ -60,6 +61,19 @@ class SqlApiKeys:
     def have_been_made(self, connection: Connection) -> bool:
         """See `ApiKeys.have_been_made`."""
         return connection.execute(select(api_keys.c.key_id).limit(1)).first() is not None
+
+
+def has_active_key(url: str, now: datetime) -> bool:
+    """Whether the database has a key that works. Makes no file and writes nothing; an older database has none.
+
+    Raises:
+        InvalidSettings: The URL cannot be used, or another version made the database.
+        DatabaseUnavailable: The database cannot be opened.
+    """
+    with migrate.looking(url) as connection:
+        if connection is None or not inspect(connection).has_table(api_keys.name):
+            return False
+        return any(_key(row).is_active(now) for row in connection.execute(select(api_keys)).mappings())
 
 
 def _lock_key(connection: Connection, key_id: str) -> ApiKey:

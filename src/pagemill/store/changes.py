@@ -20,10 +20,10 @@ from sqlalchemy import (
     update,
 )
 
-from pagemill.domain.errors import NotFound, TaskFailureReason
+from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.task.events import Details, TaskEvent
-from pagemill.domain.task.task import PageState, Rung, Task, TaskStatus, check_transition
+from pagemill.domain.task.task import PageState, Rung, Task, TaskStatus, check_transition, no_such_task
 from pagemill.domain.text import without_paths
 from pagemill.store.columns import UtcDateTime
 from pagemill.store.outbox import announce_end
@@ -72,11 +72,6 @@ def at(now: datetime) -> Values:
 def is_over(until: ColumnElement[datetime | None]) -> ColumnElement[bool]:
     """Whether a lease or the wait for a retry is over; run the statement with `at`."""
     return or_(until <= _NOW, until > _TOO_FAR)
-
-
-def no_such_task(task_id: str) -> NotFound:
-    """The error for a task that does not exist."""
-    return NotFound(f"There is no task {task_id}; it may have been deleted.")
 
 
 def lock_task(connection: Connection, task_id: str) -> Task:

@@ -10,9 +10,15 @@ from datetime import timedelta
 from sqlalchemy import Connection, RowMapping, Select, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pagemill.domain.errors import Conflict, DuplicateSubmission, NotFound
+from pagemill.domain.errors import Conflict, DuplicateSubmission
 from pagemill.domain.ports import Clock
-from pagemill.domain.task.document_batch import DocumentBatch, NewDocumentBatch, SubmittedBatch, check_size
+from pagemill.domain.task.document_batch import (
+    DocumentBatch,
+    NewDocumentBatch,
+    SubmittedBatch,
+    check_size,
+    no_such_batch,
+)
 from pagemill.domain.task.task import FINAL_STATUSES, Task, TaskStatus
 from pagemill.store.creation import create_task
 from pagemill.store.database import Database, reading, writing_durably
@@ -65,10 +71,12 @@ class SqlDocumentBatches:
 
     @reading
     def list_batches(
-        self, connection: Connection, *, before: str | None = None, limit: int = 50
+        self, connection: Connection, *, caller: str | None = None, before: str | None = None, limit: int = 50
     ) -> Sequence[DocumentBatch]:
         """See `DocumentBatches.list_batches`."""
         query = select(document_batches).order_by(document_batches.c.batch_id.desc()).limit(limit)
+        if caller is not None:
+            query = query.where(document_batches.c.caller == caller)
         if before is not None:
             query = query.where(document_batches.c.batch_id < before)
         return _as_they_stand(connection, query)
@@ -122,7 +130,7 @@ def _get(connection: Connection, batch_id: str) -> DocumentBatch:
     query = select(document_batches).where(document_batches.c.batch_id == batch_id)
     for batch in _as_they_stand(connection, query):
         return batch
-    raise NotFound(f"There is no batch {batch_id}; it may have been deleted.")
+    raise no_such_batch(batch_id)
 
 
 def _as_they_stand(connection: Connection, query: Select[*tuple[object, ...]]) -> list[DocumentBatch]:
@@ -149,4 +157,5 @@ def _batch(row: RowMapping, counts: Sequence[RowMapping]) -> DocumentBatch:
         pages_total=sum(count["pages_total"] for count in counts),
         pages_done=sum(count["pages_done"] for count in counts),
         pages_failed=sum(count["pages_failed"] for count in counts),
+        caller=row["caller"],
     )

@@ -18,7 +18,6 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -90,7 +89,8 @@ def check(url: str) -> list[str]:
 def why_unusable(url: str) -> str | None:
     """Why this version cannot use the database, and what to do; None if it can. Makes no file and writes nothing."""
     try:
-        _check_revision(parse_url(url))
+        with looking(url):
+            pass
     except PagemillError as error:
         return error.message
     return None
@@ -98,7 +98,8 @@ def why_unusable(url: str) -> str | None:
 
 @contextmanager
 def _migrating(url: str) -> Iterator[Connection]:
-    _check_revision(parse_url(url))
+    with looking(url):
+        pass
     engine = _engine(url)
     try:
         with engine.begin() as connection:
@@ -110,25 +111,34 @@ def _migrating(url: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _check_revision(url: URL) -> None:
-    """Refuse a database with an unknown revision. It only reads, on a connection without our settings.
+@contextmanager
+def looking(url: str) -> Iterator[Connection | None]:
+    """A connection without our settings, to look at a database of this version or an older one; None without a file.
 
     Raises:
-        InvalidSettings: Another version made the database.
+        InvalidSettings: The URL cannot be used, or another version made the database.
         DatabaseUnavailable: The database cannot be opened.
     """
-    if is_sqlite(url) and not Path(str(url.database)).is_file():
+    parsed = parse_url(url)
+    if is_sqlite(parsed) and not Path(str(parsed.database)).is_file():
+        yield None
         return
-    patience = {"timeout": BUSY_TIMEOUT_MS / 1000} if is_sqlite(url) else {"connect_timeout": _CONNECT_SECONDS}
-    engine = create_engine(sync_url(url), poolclass=NullPool, connect_args=patience)
+    patience = {"timeout": BUSY_TIMEOUT_MS / 1000} if is_sqlite(parsed) else {"connect_timeout": _CONNECT_SECONDS}
+    engine = create_engine(sync_url(parsed), poolclass=NullPool, connect_args=patience)
     try:
         with engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_heads()
+            _check_revision(connection)
+            yield connection
     except DBAPIError as error:
         reason = str(error.orig).partition("\n")[0]
         raise DatabaseUnavailable(f"The database cannot be opened ({reason}). Check `database_url`.") from error
     finally:
         engine.dispose()
+
+
+def _check_revision(connection: Connection) -> None:
+    """Refuse a database with an unknown revision. Raises InvalidSettings."""
+    found = MigrationContext.configure(connection).get_current_heads()
     known = {script.revision for script in ScriptDirectory(str(_SCRIPTS)).walk_revisions()}
     if unknown := sorted({*found} - known):
         raise InvalidSettings(_refusal(unknown[0], is_newer=unknown[0] > min(known)))

@@ -27,12 +27,18 @@ class SqlTaskNotices:
 
     @reading
     def read(
-        self, connection: Connection, *, after: int, limit: int = 200, batch_id: str | None = None
+        self,
+        connection: Connection,
+        *,
+        after: int,
+        limit: int = 200,
+        batch_id: str | None = None,
+        caller: str | None = None,
     ) -> Sequence[TaskNotice]:
         """See `TaskNotices.read`."""
         newest = (
             select(task_events.c.task_id, func.max(task_events.c.sequence).label("sequence"))
-            .where(task_events.c.sequence > after, _of(batch_id))
+            .where(task_events.c.sequence > after, _of(batch_id, caller))
             .group_by(task_events.c.task_id)
             .order_by(func.max(task_events.c.sequence))
             .limit(limit)
@@ -47,7 +53,7 @@ class SqlTaskNotices:
         return [TaskNotice(**row) for row in connection.execute(query).mappings()]
 
 
-def _of(batch_id: str | None) -> ColumnElement[bool]:
-    if batch_id is None:
-        return true()
-    return task_events.c.task_id.in_(select(tasks.c.task_id).where(tasks.c.batch_id == batch_id))
+def _of(batch_id: str | None, caller: str | None) -> ColumnElement[bool]:
+    wanted = {tasks.c.batch_id: batch_id, tasks.c.caller: caller}
+    given = [column == value for column, value in wanted.items() if value is not None]
+    return task_events.c.task_id.in_(select(tasks.c.task_id).where(*given)) if given else true()

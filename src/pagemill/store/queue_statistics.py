@@ -61,15 +61,20 @@ def _failures(connection: Connection, since: datetime) -> tuple[FailureGroup, ..
         tasks.c.status.in_(ENDED_BADLY), tasks.c.finished_at >= since, tasks.c.failure_reason.is_not(None)
     )
     query = ended.group_by(tasks.c.failure_reason).order_by(number.desc(), tasks.c.failure_reason)
-    return tuple(FailureGroup(*row) for row in connection.execute(query))
+    rows = connection.execute(query).all()
+    examples = select(tasks.c.task_id, tasks.c.caller).where(tasks.c.task_id.in_([newest for _, _, newest in rows]))
+    callers = {row.task_id: row.caller for row in connection.execute(examples)}
+    return tuple(FailureGroup(reason, total, newest, callers.get(newest, "")) for reason, total, newest in rows)
 
 
 def _line(connection: Connection) -> tuple[TaskInLine, ...]:
     """Tasks by queue order. Callers take turns at admission, which may change the order among equal priorities."""
     waits = tasks.c.status == TaskStatus.QUEUED
-    query = select(tasks.c.task_id, waits, _LEFT).where(tasks.c.status.in_((TaskStatus.QUEUED, *ACTIVE)))
+    query = select(tasks.c.task_id, waits, _LEFT, tasks.c.caller).where(
+        tasks.c.status.in_((TaskStatus.QUEUED, *ACTIVE))
+    )
     first = query.order_by(waits, tasks.c.queue_order, tasks.c.task_id).limit(MOST_IN_LINE)
-    return tuple(TaskInLine(task_id, bool(waiting), left) for task_id, waiting, left in connection.execute(first))
+    return tuple(TaskInLine(row[0], bool(row[1]), row[2], row[3]) for row in connection.execute(first))
 
 
 def _groups(connection: Connection) -> tuple[TaskGroup, ...]:

@@ -8,8 +8,16 @@ from sqlalchemy import Connection, and_, delete, literal, select, update
 from pagemill.domain.errors import Conflict, TaskFailureReason
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.ports import Clock
-from pagemill.domain.task.task import FINAL_STATUSES, NewTask, PageState, Task, TaskPage, TaskStatus
-from pagemill.store.changes import change_status, lock_task, no_such_task, raised_peak
+from pagemill.domain.task.task import (
+    FINAL_STATUSES,
+    NewTask,
+    PageState,
+    Task,
+    TaskPage,
+    TaskStatus,
+    no_such_task,
+)
+from pagemill.store.changes import change_status, lock_task, raised_peak
 from pagemill.store.creation import create_task
 from pagemill.store.database import Database, reading, writing, writing_durably
 from pagemill.store.document_batches import forget_empty
@@ -54,6 +62,7 @@ class SqlTaskStore:
         status: TaskStatus | None = None,
         labels: Mapping[str, str] | None = None,
         batch_id: str | None = None,
+        caller: str | None = None,
         before: str | None = None,
         limit: int = 50,
     ) -> Sequence[Task]:
@@ -63,6 +72,8 @@ class SqlTaskStore:
             query = query.where(has_labels(labels))
         if batch_id is not None:
             query = query.where(tasks.c.batch_id == batch_id)
+        if caller is not None:
+            query = query.where(tasks.c.caller == caller)
         if status is not None:
             query = query.where(tasks.c.status == status)
         if before is not None:

@@ -105,9 +105,11 @@ class DocumentBatchManager:
         """
         return await self._batches.get(batch_id)
 
-    async def list_batches(self, *, before: str | None = None, limit: int = 50) -> Sequence[DocumentBatch]:
-        """Batches, newest first; `before` is the last batch_id of the page before."""
-        return await self._batches.list_batches(before=before, limit=limit)
+    async def list_batches(
+        self, *, caller: str | None = None, before: str | None = None, limit: int = 50
+    ) -> Sequence[DocumentBatch]:
+        """See `DocumentBatches.list_batches`."""
+        return await self._batches.list_batches(caller=caller, before=before, limit=limit)
 
     async def batch_tasks(
         self, batch_id: str, *, status: TaskStatus | None = None, before: str | None = None, limit: int = 50

@@ -65,11 +65,12 @@ class TaskReader:
         *,
         status: TaskStatus | None = None,
         labels: Mapping[str, str] | None = None,
+        caller: str | None = None,
         before: str | None = None,
         limit: int = 50,
     ) -> Sequence[Task]:
-        """Tasks with all these labels, newest first; `before` is the last task_id of the previous page."""
-        return await self._store.list_tasks(status=status, labels=labels, before=before, limit=limit)
+        """Tasks of this caller (None: of all) with all these labels. See `TaskStore.list_tasks`."""
+        return await self._store.list_tasks(status=status, labels=labels, caller=caller, before=before, limit=limit)
 
     @property
     def is_closing(self) -> bool:

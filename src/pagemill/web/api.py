@@ -1,11 +1,14 @@
 """Builds the HTTP API."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 
 from pagemill.domain.task.results import ResultWriter
+from pagemill.tasks.access import Access
+from pagemill.tasks.access.gate import Gate
+from pagemill.tasks.access.key_ring import KeyRing
 from pagemill.tasks.batch_manager import DocumentBatchManager
 from pagemill.tasks.engine_reader import EngineReader
 from pagemill.tasks.manager import TaskManager
@@ -14,7 +17,9 @@ from pagemill.tasks.results.page_views import PageViews
 from pagemill.tasks.results.result_files import ResultFiles
 from pagemill.tasks.task_reader import TaskReader
 from pagemill.version import __version__
+from pagemill.web.access import check_rules
 from pagemill.web.allowed import AllowedMethods
+from pagemill.web.audit_endpoints import AuditEndpoints
 from pagemill.web.batch_endpoints import BatchEndpoints
 from pagemill.web.dashboard_routes import Dashboard
 from pagemill.web.engine_endpoints import EngineEndpoints
@@ -40,12 +45,13 @@ DESCRIPTION = "Documents in, text out. Every error is a problem detail (RFC 9457
 class PagemillApi(FastAPI):
     """FastAPI with an OpenAPI document that says what is really sent."""
 
-    with_keys: bool = False
+    with_keys: Callable[[], bool] = staticmethod(lambda: False)
 
     def openapi(self) -> dict[str, Any]:
-        """The OpenAPI document; made when it is first asked for."""
-        if self.openapi_schema is None:
-            self.openapi_schema = openapi_document(self, with_keys=self.with_keys)
+        """The OpenAPI document; made when it is first asked for, and anew once keys are needed."""
+        with_keys = self.with_keys()
+        if self.openapi_schema is None or ("security" in self.openapi_schema) is not with_keys:
+            self.openapi_schema = openapi_document(self, with_keys=with_keys)
         return self.openapi_schema
 
 
@@ -59,6 +65,7 @@ def create_api(
     files: ResultFiles,
     engines: EngineReader,
     writers: Mapping[str, ResultWriter],
+    access: Access,
     config: WebConfig,
     checks: Mapping[str, ReadinessCheck] | None = None,
     schemas: Mapping[str, str] | None = None,
@@ -74,11 +81,13 @@ def create_api(
         files: Results that are made as a whole.
         engines: What can be known of engines.
         writers: Forms of results by name, the default first; every look-up makes a writer for one result.
+        access: Keys, owners and the audit log.
         config: Limits, keys and names.
         checks: What must work for `/readyz` to say so, by name; each raises where its part does not.
         schemas: JSON Schemas to be published, by name.
     """
-    api = _bare_api(with_keys=bool(config.api_keys))
+    ring = KeyRing(access.keys, access.clock, fixed=config.api_keys)
+    api = _bare_api(with_keys=lambda: ring.is_closed)
     dashboard = Dashboard()
     uploads = UploadStore(
         config.uploads,
@@ -91,6 +100,7 @@ def create_api(
         dashboard.router(),
         SchemaEndpoints(schemas or {}).router(),
         PrometheusEndpoint(reads, uploads).router(),
+        AuditEndpoints(access.audit).router(),
         EventEndpoints(reads, following).router(),
         BatchEndpoints(batches, uploads=uploads).router(),
         StatusEndpoints(reads, writers=writers, config=config).router(),
@@ -99,11 +109,13 @@ def create_api(
         TaskEndpoints(commands, reads, uploads=uploads, config=config).router(),
         ResultEndpoints(reads, writers=writers, files=files).router(),
     )
+    check_rules(routers)
     for router in routers:
         api.include_router(router)
     install_problem_handlers(api, AllowedMethods(routers))
     guard = Guard(
-        api_keys=config.api_keys,
+        ring=ring,
+        gate=Gate(access.owners, access.audit),
         allowed_hosts=config.allowed_hosts,
         trusted=config.trusted_proxies,
         names=OwnNames(),
@@ -112,7 +124,7 @@ def create_api(
     return api
 
 
-def _bare_api(*, with_keys: bool) -> PagemillApi:
+def _bare_api(*, with_keys: Callable[[], bool]) -> PagemillApi:
     """Without endpoints."""
     # the interactive pages of the framework load scripts from another host; an offline service has its own
     api = PagemillApi(

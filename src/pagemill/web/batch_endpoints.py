@@ -11,9 +11,9 @@ from pagemill.domain.errors import Conflict, DatabaseUnavailable, DocumentsRefus
 from pagemill.domain.task.task import TaskCreateRequest, TaskStatus
 from pagemill.domain.text import without_paths
 from pagemill.tasks.batch_manager import DocumentBatchManager
+from pagemill.web.access import caller_of
 from pagemill.web.batch_receiving import receive_batch
 from pagemill.web.event_stream import MEDIA_TYPE, MESSAGE_SCHEMA, event_stream, last_event_id
-from pagemill.web.guards import CALLER
 from pagemill.web.headers import REPLAYED, idempotency_key
 from pagemill.web.openapi import ANYWHERE, CHANGES, UPLOAD, batch_operation, idempotency_parameter, problem_responses
 from pagemill.web.paging import link_next
@@ -104,7 +104,7 @@ class BatchEndpoints:
         """
         key = idempotency_key(request)
         wanted = await receive_batch(request, self._uploads, most=self._batches.most)
-        caller = str(request.scope.get(CALLER, ""))
+        caller = caller_of(request).name
         try:
             submission = await self._batches.submit_batch(wanted, caller=caller, idempotency_key=key)
         except DatabaseUnavailable:
@@ -124,8 +124,9 @@ class BatchEndpoints:
     async def list_(
         self, request: Request, response: Response, before: Cursor = None, limit: PageSize = 50
     ) -> BatchListWire:
-        """Batches, newest first, one page at a time."""
-        found = await self._batches.list_batches(before=before, limit=limit + 1)
+        """Your batches, newest first, one page at a time."""
+        only = caller_of(request).sees_only
+        found = await self._batches.list_batches(caller=only, before=before, limit=limit + 1)
         shown, root, following = found[:limit], root_of(request), None
         if len(found) > limit:
             following = link_next(response, f"{root}/batches", {"before": shown[-1].batch_id, "limit": limit})

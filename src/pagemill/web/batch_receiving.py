@@ -6,7 +6,7 @@ from fastapi import Request
 
 from pagemill.domain.task.document_batch import check_size
 from pagemill.domain.task.task import TaskCreateRequest
-from pagemill.web.guards import CALLER
+from pagemill.web.access import caller_of
 from pagemill.web.multipart import MAX_PARTS
 from pagemill.web.options import NAME, parse_options
 from pagemill.web.problems import RequestRefused
@@ -44,7 +44,7 @@ async def receive_batch(request: Request, uploads: UploadStore, *, most: int) ->
         if NAME in fields:
             raise refused_field(NAME, "not possible in a batch, which names each document after its file; leave it out")
         options = parse_options(fields)
-        caller = str(request.scope.get(CALLER, ""))
+        caller = caller_of(request).name
         await incoming.touch()  # they have no task before all are inspected
         return [TaskCreateRequest(document, options, caller=caller) for document in incoming.documents]
 

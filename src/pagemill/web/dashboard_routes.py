@@ -83,9 +83,9 @@ def wants_page(request: Request) -> bool:
     return best_match(request.headers.get("accept", ""), ("application/json", "text/html")) == "text/html"
 
 
-def is_public(path: str, request: Request) -> bool:
-    """Whether the path needs no key: the page and its files contain no data."""
-    return path.startswith(PREFIX) or (path == "/" and wants_page(request))
+def is_page(path: str, request: Request) -> bool:
+    """Whether the request is for the page, which contains no data."""
+    return path == "/" and wants_page(request)
 
 
 def not_modified(request: Request, etag: str) -> bool:

@@ -7,6 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from pagemill.tasks.progress.event_feed import EventFeed
 from pagemill.tasks.task_reader import TaskReader
+from pagemill.web.access import caller_of
 from pagemill.web.event_stream import MEDIA_TYPE, MESSAGE_SCHEMA, SEQUENCE, event_stream, last_event_id, wants_stream
 from pagemill.web.openapi import ANYWHERE, problem_responses
 from pagemill.web.paths import TaskId
@@ -63,7 +64,7 @@ class EventEndpoints:
             "/events",
             self.notices,
             tags=["service"],
-            summary="Stream changes of all tasks",
+            summary="Stream changes of tasks",
             response_class=StreamingResponse,
             openapi_extra=resume,
             responses={200: {"description": "Server-sent events.", "content": _STREAM}},
@@ -93,9 +94,10 @@ class EventEndpoints:
         return event_stream(self._following.follow(task_id, after=after))
 
     async def notices(self, request: Request, after: After = None) -> Response:
-        """Which tasks change, with their progress, for views of the whole service: each task at most once at a time.
+        """Which of your tasks change, with their progress, for views of many: each task at most once at a time.
 
         The stream begins with new events, unless the reader sends the last id that it has seen.
         """
         seen = last_event_id(request)
-        return event_stream(self._following.notices(after=after if seen is None else seen))
+        only = caller_of(request).sees_only
+        return event_stream(self._following.notices(after=after if seen is None else seen, caller=only))

@@ -4,7 +4,8 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from urllib.parse import quote
 
 from fastapi import Request
@@ -12,7 +13,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pagemill.web.guards import Guard
+from pagemill.domain.errors import PagemillError
+from pagemill.web.guards import Guard, no_valid_key
 from pagemill.web.problems import REQUEST_ID, RequestRefused, problem_response
 from pagemill.web.timed_body import BodyRules, TimedBody
 
@@ -53,9 +55,14 @@ class RequestFrame:
         try:
             await self._guard.check(request)
             timed = TimedBody(receive, self._body, is_answered=lambda: framed.started, monotonic=self._monotonic)
-            await self._app(scope, timed, framed)
-        except RequestRefused as error:
+            await self._app(scope, timed, _WhileCurrent(framed, partial(self._guard.is_current, request)))
+        except (RequestRefused, PagemillError) as error:
             await problem_response(request, error)(scope, receive, framed)
+        except _KeyEnded:
+            if not framed.started:
+                await problem_response(request, no_valid_key())(scope, receive, framed)
+            elif not framed.has_length:
+                await framed({"type": "http.response.body", "body": b"", "more_body": False})
         except ClientDisconnect:
             logger.info("request %s: the client went away during %s %s", name, request.method, quote(scope["path"]))
         except Exception:
@@ -73,14 +80,33 @@ class _FramedSend:
         self._send = send
         self._name = name
         self.started = False
+        self.has_length = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
             headers = MutableHeaders(scope=message)
+            self.has_length = "content-length" in headers
             headers["X-Request-Id"] = self._name
             for name, value in DEFAULT_HEADERS.items():
                 headers.setdefault(name, value)
+        await self._send(message)
+
+
+class _KeyEnded(Exception):
+    """The key of a request was revoked or expired while the request was answered."""
+
+
+class _WhileCurrent:
+    """Sends nothing more once the caller would no longer be let in: a stream outlives many keys."""
+
+    def __init__(self, send: Send, is_current: Callable[[], Awaitable[bool]]) -> None:
+        self._send = send
+        self._is_current = is_current
+
+    async def __call__(self, message: Message) -> None:
+        if not await self._is_current():
+            raise _KeyEnded
         await self._send(message)
 
 

@@ -1,7 +1,5 @@
 """Access control: API keys, protection against web pages that misuse a browser on this machine, and large bodies."""
 
-import hashlib
-import hmac
 import ipaddress
 import re
 from collections.abc import Collection
@@ -9,17 +7,15 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 
-from pagemill.web.dashboard_routes import is_public
+from pagemill.domain.callers import ANYONE, Caller
+from pagemill.tasks.access.gate import Gate
+from pagemill.tasks.access.key_ring import KeyRing
+from pagemill.web.access import CALLER, Endpoint, check_access, endpoint_at
+from pagemill.web.dashboard_routes import is_page
 from pagemill.web.own_names import OwnNames
-from pagemill.web.problems import RequestRefused
+from pagemill.web.problems import RequestRefused, nothing_at
 from pagemill.web.senders import SENDER, sender_by_address
 
-OPEN_PATHS = frozenset({"/livez", "/readyz"})
-"""Probes need no key and may use any host name."""
-CALLER = "pagemill.caller"
-"""Key of the caller in a request's ASGI scope: a name for its API key that does not reveal the key."""
-UPLOAD_PATHS = frozenset({"/tasks", "/batches"})
-"""Take bodies of any length, a piece at a time; all others are read whole."""
 MAX_BODY_BYTES = 64 * 1024
 _LENGTH = re.compile(r"[0-9]{1,9}")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -29,50 +25,76 @@ class Guard:
     """Refuses requests before anything else handles them.
 
     Args:
-        api_keys: Bearer tokens that are let in; none lets everybody in.
+        ring: Tells who has a key, and whether one is needed.
+        gate: Tells what a caller may reach.
         allowed_hosts: Names the service may be reached by, beside IP addresses.
+        trusted: Addresses of proxies.
         names: Tells which names without a dot lead to this machine; these are allowed, too.
     """
 
     def __init__(
-        self, *, api_keys: Collection[str], allowed_hosts: Collection[str], trusted: Collection[str], names: OwnNames
+        self,
+        *,
+        ring: KeyRing,
+        gate: Gate,
+        allowed_hosts: Collection[str],
+        trusted: Collection[str],
+        names: OwnNames,
     ) -> None:
+        self._ring = ring
+        self._gate = gate
         self._names = names
         self._trusted = frozenset(trusted)
-        self._digests = tuple(_digest(key) for key in api_keys)
         self._hosts = frozenset(host.lower() for host in allowed_hosts)
 
     async def check(self, request: Request) -> None:
         """Let the request pass.
 
         Raises:
-            RequestRefused: `unauthorized`, `host_not_allowed`, `cross_site_request`, `length_required` or
-                `body_too_large`.
+            RequestRefused: `unauthorized`, `scope_missing`, `host_not_allowed`, `cross_site_request`,
+                `length_required`, `body_too_large` or `not_found`.
+            NotFound: What the path names is not there, or belongs to another caller.
+            DatabaseUnavailable: The keys cannot be looked up.
         """
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-        if path not in UPLOAD_PATHS:
+        endpoint = endpoint_at(request.method, path)
+        rule = endpoint.rule if endpoint is not None else None
+        if rule is None or not rule.takes_documents:
             _check_body(request)
-        if path in OPEN_PATHS:
+        if rule is not None and rule.any_host:
             return
-        if self._digests and is_public(path, request):
-            return
-        if self._digests:
-            caller = self._check_key(request.headers.get("authorization", ""))
-            request.scope[CALLER] = request.scope[SENDER] = caller
-        else:
-            request.scope[SENDER] = sender_by_address(request, self._trusted)
-            await self._check_host(request.headers.get("host", ""))
+        needs_key = not (rule is not None and (rule.scope is None or is_page(path, request)))
+        caller = await self._caller(request, needs_key=needs_key)
         if request.method not in SAFE_METHODS:
             _check_origin(request)
+        if caller is not None:
+            await self._admit(request, caller, endpoint)
 
-    def _check_key(self, authorization: str) -> str:
-        scheme, _, token = authorization.partition(" ")
-        presented = _digest(token.strip())
-        matches = [hmac.compare_digest(presented, known) for known in self._digests]
-        if scheme.lower() != "bearer" or not any(matches):
-            message = 'Send one of the service\'s API keys as "Authorization: Bearer KEY".'
-            raise RequestRefused("unauthorized", message, headers={"WWW-Authenticate": 'Bearer realm="pagemill"'})
-        return f"key-{presented.hex()[:12]}"
+    async def is_current(self, request: Request) -> bool:
+        """Whether the caller of a request that was let in would still be. Raises DatabaseUnavailable."""
+        caller = request.scope.get(CALLER)
+        return caller is None or await self._ring.is_current(caller)
+
+    async def _caller(self, request: Request, *, needs_key: bool) -> Caller | None:
+        """Who sends the request; None for someone without a key, of whom none is needed."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        caller = await self._ring.caller_with(token.strip()) if scheme.lower() == "bearer" else None
+        if caller is not None:
+            request.scope[SENDER] = caller.name
+            return caller
+        if await self._ring.is_open():
+            request.scope[SENDER] = sender_by_address(request, self._trusted)
+            await self._check_host(request.headers.get("host", ""))
+            return ANYONE
+        if needs_key:
+            raise no_valid_key()
+        return None
+
+    async def _admit(self, request: Request, caller: Caller, endpoint: Endpoint | None) -> None:
+        request.scope[CALLER] = caller
+        if endpoint is None:
+            raise nothing_at(request.url.path)
+        await check_access(self._gate, caller, endpoint)
 
     async def _check_host(self, host: str) -> None:
         """A page's own name can lead to 127.0.0.1, but an address is none, and names without a dot are looked up."""
@@ -82,10 +104,16 @@ class Guard:
         if name is not None and "." not in name and await self._names.lead_here(name):
             return
         message = (
-            f"The service does not accept the host name {host!r}. Add it to server.allowed_hosts, or set "
-            "server.api_keys."
+            f"The service does not accept the host name {host!r}. Add it to server.allowed_hosts, or make an API key "
+            "(`pagemill keys create`)."
         )
         raise RequestRefused("host_not_allowed", message)
+
+
+def no_valid_key() -> RequestRefused:
+    """The refusal of a request without a key that the service accepts."""
+    message = 'Send one of the service\'s API keys as "Authorization: Bearer KEY". Keys expire and can be revoked.'
+    return RequestRefused("unauthorized", message, headers={"WWW-Authenticate": 'Bearer realm="pagemill"'})
 
 
 def _check_origin(request: Request) -> None:
@@ -122,7 +150,3 @@ def _is_address(name: str | None) -> bool:
         return bool(ipaddress.ip_address(name or ""))
     except ValueError:
         return False
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

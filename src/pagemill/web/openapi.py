@@ -14,7 +14,14 @@ from pagemill.web.problems import MEDIA_TYPE, PROBLEMS, Problem
 from pagemill.web.receiving import FILE_PART, FORM, RAW_TYPES
 
 PROBLEM_REFERENCE = {"$ref": "#/components/schemas/Problem"}
-ANYWHERE = ("internal_error", "unauthorized", "host_not_allowed", "malformed_request")
+ANYWHERE = (
+    "internal_error",
+    "unauthorized",
+    "scope_missing",
+    "host_not_allowed",
+    "malformed_request",
+    "database_unavailable",
+)
 """Problems that every endpoint but the probes may answer with."""
 CHANGES = ("cross_site_request",)
 """Problems that every request that changes something may answer with."""

@@ -62,6 +62,7 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "malformed_request": (HTTPStatus.BAD_REQUEST, "The request is malformed"),
     "malformed_body": (HTTPStatus.BAD_REQUEST, "The request body is malformed"),
     "unauthorized": (HTTPStatus.UNAUTHORIZED, "This request needs a valid API key"),
+    "scope_missing": (HTTPStatus.FORBIDDEN, "The API key does not allow this"),
     "cross_site_request": (HTTPStatus.FORBIDDEN, "The service refuses requests from other web sites"),
     "method_not_allowed": (HTTPStatus.METHOD_NOT_ALLOWED, "This path does not allow this method"),
     "not_acceptable": (HTTPStatus.NOT_ACCEPTABLE, "The result is not available in this format"),
@@ -235,6 +236,11 @@ def field_problems(errors: Sequence[Mapping[str, object]], *, prefix: str = "") 
     ]
 
 
+def nothing_at(path: str) -> RequestRefused:
+    """The refusal of a path that is none."""
+    return RequestRefused("not_found", f"The service has nothing at {path}; /openapi.json lists all its paths.")
+
+
 def _location(loc: object) -> tuple[object, ...]:
     return loc if isinstance(loc, tuple) else (loc,)
 
@@ -243,7 +249,7 @@ def _framework_refusal(request: Request, error: HTTPException, allowed: AllowedM
     path = request.url.path
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            return RequestRefused("not_found", f"The service has nothing at {path}; /openapi.json lists all its paths.")
+            return nothing_at(path)
         case HTTPStatus.METHOD_NOT_ALLOWED:
             message = f"{path} does not allow {request.method}; use a method from the Allow header."
             methods = allowed.of(request.scope["path"].removeprefix(request.scope.get("root_path", "")))

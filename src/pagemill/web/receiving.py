@@ -8,7 +8,7 @@ from fastapi import Request
 
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.task.task import TaskCreateRequest
-from pagemill.web.guards import CALLER
+from pagemill.web.access import caller_of
 from pagemill.web.headers import idempotency_key
 from pagemill.web.multipart import MAX_PARTS, MultipartEvent, MultipartReader, PartBegun, PartData, PartEnded
 from pagemill.web.options import NAME, parse_options, refuse_unknown
@@ -67,7 +67,7 @@ async def receive_task(request: Request, uploads: UploadStore) -> TaskCreateRequ
             name = UNNAMED
         options = parse_options(fields)
         document = await file.finish(fields.get(NAME, "").strip() or name)
-    return TaskCreateRequest(document, options, caller=str(request.scope.get(CALLER, "")), idempotency_key=key)
+    return TaskCreateRequest(document, options, caller=caller_of(request).name, idempotency_key=key)
 
 
 class DocumentSink(Protocol):

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from pagemill.domain.task.results import ResultWriter, result_formats
 from pagemill.tasks.task_reader import TaskReader
 from pagemill.version import __version__
+from pagemill.web.access import caller_of
 from pagemill.web.openapi import ANYWHERE, problem_responses
 from pagemill.web.web_config import WebConfig
 from pagemill.wire.status_wire import FormatWire, SetupWire, StatusWire
@@ -36,9 +37,10 @@ class StatusEndpoints:
         router.add_api_route("/setup", self.setup, summary="Get formats, engines and limits")
         return router
 
-    async def status(self) -> StatusWire:
-        """Queue, devices, resident model sets and work done, as seen by this server."""
-        return StatusWire.of(await self._reads.status())
+    async def status(self, request: Request) -> StatusWire:
+        """Queue, devices, resident model sets and work done, as seen by this server. Numbers are of all callers."""
+        status, only = await self._reads.status(), caller_of(request).sees_only
+        return StatusWire.of(status if only is None else status.seen_by(only))
 
     async def setup(self) -> SetupWire:
         """Formats, engines and limits. They do not change while the server runs."""

@@ -11,6 +11,7 @@ from pagemill.domain.errors import Conflict, DatabaseUnavailable
 from pagemill.domain.task.task import Task, TaskPage, TaskStartRequest, TaskStatus
 from pagemill.tasks.manager import TaskManager
 from pagemill.tasks.task_reader import TaskReader
+from pagemill.web.access import caller_of
 from pagemill.web.headers import REPLAYED
 from pagemill.web.negotiation import preferred_wait
 from pagemill.web.openapi import (
@@ -211,9 +212,10 @@ class TaskEndpoints:
         before: Cursor = None,
         limit: PageSize = 50,
     ) -> TaskListWire:
-        """Tasks, newest first, one page at a time."""
+        """Your tasks, newest first, one page at a time."""
         labels = label_filter(label)
-        found = await self._reads.list_tasks(status=status, labels=labels, before=before, limit=limit + 1)
+        only = caller_of(request).sees_only
+        found = await self._reads.list_tasks(status=status, labels=labels, caller=only, before=before, limit=limit + 1)
         shown, root, following = found[:limit], root_of(request), None
         if len(found) > limit:
             query = {"status": status, "label": label, "before": shown[-1].task_id, "limit": limit}

@@ -108,7 +108,8 @@ class FailureGroupWire(WireModel):
 
     reason: TaskFailureReason
     tasks: int
-    newest_task_id: str
+    newest_task_id: str | None
+    """An example; null if it belongs to another caller."""
 
 
 class ForecastWire(WireModel):
@@ -152,7 +153,7 @@ class QueueWire(WireModel):
     failures: list[FailureGroupWire]
     """Tasks that failed or expired in the last day, the commonest reason first."""
     line: list[ForecastWire]
-    """The first 200 unfinished tasks: running ones, then waiting ones in their order."""
+    """The first 200 unfinished tasks: running ones, then waiting ones in their order; of these, the caller's own."""
 
     @classmethod
     def of(cls, queue: QueueSnapshot, forecasts: Iterable[Forecast]) -> Self:

@@ -11,6 +11,7 @@ from tests.fixtures.tasks_room import Room
 
 from pagemill.domain.errors import DatabaseUnavailable
 from pagemill.domain.task.task import Task, TaskOptions, TaskStatus
+from pagemill.store.audit_log import SqlAuditLog
 from pagemill.store.page_queue import SqlPageQueue
 from pagemill.store.retention import SqlRetention
 from pagemill.store.task_store import SqlTaskStore
@@ -89,7 +90,8 @@ def rescuer(room: Room, *, pages: SqlPageQueue) -> Rescuer:
 
 def pruning(stores: Stores, folder: Path, *, store: SqlTaskStore, retention: SqlRetention) -> Pruning:
     config = PruningConfig(7 * DAY, uploads=folder / "uploads", work_dir=folder / "work")
-    return Pruning(config, store=store, retention=retention, now=stores.clock.now, remove_parts=lambda: 0)
+    audit = SqlAuditLog(stores.database, stores.clock)
+    return Pruning(config, store=store, retention=retention, audit=audit, now=stores.clock.now, remove_parts=lambda: 0)
 
 
 async def test_every_item_has_its_turn_and_what_concerns_all_ends_the_sweep(poisoned: str) -> None:

@@ -11,6 +11,7 @@ from tests.fixtures.stores import Stores, new_task
 from pagemill.domain.errors import NotFound
 from pagemill.domain.ports import Retention
 from pagemill.domain.task.task import StoredDocument, Task, TaskCreateRequest, TaskStatus
+from pagemill.store.audit_log import SqlAuditLog
 from pagemill.store.retention import SqlRetention
 from pagemill.tasks.duties.pruning import Pruning, PruningConfig
 
@@ -20,7 +21,14 @@ DAY = timedelta(days=1)
 def _pruning(stores: Stores, folder: Path) -> Pruning:
     retention: Retention = SqlRetention(stores.database, stores.clock)
     config = PruningConfig(7 * DAY, uploads=folder / "uploads", work_dir=folder / "work")
-    return Pruning(config, store=stores.tasks, retention=retention, now=stores.clock.now, remove_parts=lambda: 0)
+    return Pruning(
+        config,
+        store=stores.tasks,
+        retention=retention,
+        audit=SqlAuditLog(stores.database, stores.clock),
+        now=stores.clock.now,
+        remove_parts=lambda: 0,
+    )
 
 
 def _file(stores: Stores, path: Path, *, age: timedelta = timedelta(0)) -> Path:

@@ -111,8 +111,10 @@ class TaskNotices(Protocol):
         """The highest sequence in the log; 0 if it is empty."""
         ...
 
-    async def read(self, *, after: int, limit: int = 200, batch_id: str | None = None) -> Sequence[TaskNotice]:
-        """Tasks (of the batch) with events of a higher sequence than `after`, each once, with its newest event."""
+    async def read(
+        self, *, after: int, limit: int = 200, batch_id: str | None = None, caller: str | None = None
+    ) -> Sequence[TaskNotice]:
+        """Tasks (of the batch, of the caller) with events of a higher sequence than `after`, each with its newest."""
         ...
 
 

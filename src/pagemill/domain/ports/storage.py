@@ -86,10 +86,14 @@ class TaskStore(Protocol):
         status: TaskStatus | None = None,
         labels: Mapping[str, str] | None = None,
         batch_id: str | None = None,
+        caller: str | None = None,
         before: str | None = None,
         limit: int = 50,
     ) -> Sequence[Task]:
-        """Tasks of this batch with these labels, newest first; `before` is the last task_id of the previous page."""
+        """Tasks of this batch and this caller with these labels, newest first.
+
+        `before` is the last task_id of the previous page. None means any batch, or any caller.
+        """
         ...
 
     async def pages(
@@ -362,8 +366,10 @@ class DocumentBatches(Protocol):
         """
         ...
 
-    async def list_batches(self, *, before: str | None = None, limit: int = 50) -> Sequence[DocumentBatch]:
-        """Batches, newest first; `before` is the last batch_id of the previous page."""
+    async def list_batches(
+        self, *, caller: str | None = None, before: str | None = None, limit: int = 50
+    ) -> Sequence[DocumentBatch]:
+        """Batches of this caller, or of all, newest first; `before` is the last batch_id of the previous page."""
         ...
 
     async def find_unfinished(self, batch_id: str) -> Sequence[str]:

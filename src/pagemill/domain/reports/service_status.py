@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -69,6 +69,7 @@ class Forecast:
     position: int
     pages_left: int
     time_left: timedelta | None
+    caller: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,15 @@ class ServiceStatus:
     server_bytes: int
     forecasts: tuple[Forecast, ...] = ()
     drifts: Mapping[ModelSetKey, Drift] = field(default_factory=dict)
+
+    def seen_by(self, caller: str) -> Self:
+        """The same without what it tells of single tasks of other callers."""
+        mine = tuple(forecast for forecast in self.forecasts if forecast.caller == caller)
+        failures = tuple(
+            group if group.newest_caller == caller else replace(group, newest_task_id=None)
+            for group in self.queue.failures
+        )
+        return replace(self, forecasts=mine, queue=replace(self.queue, failures=failures))
 
 
 @dataclass(frozen=True)

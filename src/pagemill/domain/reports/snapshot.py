@@ -164,12 +164,14 @@ class FailureGroup:
     """Tasks that failed or expired for one reason.
 
     Attributes:
-        newest_task_id: The newest of them, as an example.
+        newest_task_id: The newest of them, as an example; None if the reader is not to see it.
+        newest_caller: Whose that is.
     """
 
     reason: TaskFailureReason
     tasks: int
-    newest_task_id: str
+    newest_task_id: str | None
+    newest_caller: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,7 @@ class TaskInLine:
     task_id: str
     waits: bool
     pages_left: int
+    caller: str = ""
 
 
 @dataclass(frozen=True)

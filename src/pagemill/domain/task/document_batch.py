@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pagemill.domain.errors import BatchTooLarge
+from pagemill.domain.errors import BatchTooLarge, NotFound
 from pagemill.domain.task.task import NewTask, TaskCreateRequest, TaskStatus
 
 _WAITING = frozenset({TaskStatus.CREATED, TaskStatus.QUEUED})
@@ -41,6 +41,7 @@ class DocumentBatch:
         pages_total: Requested pages of all tasks.
         pages_done: Pages read.
         pages_failed: Pages failed.
+        caller: Who sent it; empty if the API is open.
     """
 
     batch_id: str
@@ -50,6 +51,7 @@ class DocumentBatch:
     pages_total: int
     pages_done: int
     pages_failed: int
+    caller: str = ""
 
     @property
     def status(self) -> TaskStatus:
@@ -106,6 +108,11 @@ def _unfinished_status(present: set[TaskStatus], unfinished: set[TaskStatus]) ->
     if present <= {TaskStatus.CREATED}:
         return TaskStatus.CREATED
     return TaskStatus.QUEUED if present <= _WAITING else TaskStatus.RUNNING
+
+
+def no_such_batch(batch_id: str) -> NotFound:
+    """The error for a batch that does not exist, or that the caller is not to know of."""
+    return NotFound(f"There is no batch {batch_id}; it may have been deleted.")
 
 
 def content_of(requests: Iterable[TaskCreateRequest]) -> str:

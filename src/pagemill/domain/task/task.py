@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind
-from pagemill.domain.errors import IllegalTransition, TaskFailureReason
+from pagemill.domain.errors import IllegalTransition, NotFound, TaskFailureReason
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.page.page import PageWarning
 from pagemill.domain.text import TextFromOutside
@@ -259,6 +259,11 @@ class Task:
     deadline_at: datetime | None = None
     batch_id: str | None = None
     page_pixels: int | None = None
+
+
+def no_such_task(task_id: str) -> NotFound:
+    """The error for a task that does not exist, or that the caller is not to know of."""
+    return NotFound(f"There is no task {task_id}; it may have been deleted.")
 
 
 def check_startable(task: Task) -> None:

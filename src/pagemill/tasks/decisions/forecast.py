@@ -28,6 +28,12 @@ def forecasts(line: Sequence[TaskInLine], *, page_seconds: float | None, places:
     positions = [0] * len(inside) + list(range(1, len(outside) + 1))
     pace = None if page_seconds is None else page_seconds / max(1, places)
     return tuple(
-        Forecast(task.task_id, position, task.pages_left, None if pace is None else timedelta(seconds=pages * pace))
+        Forecast(
+            task.task_id,
+            position,
+            task.pages_left,
+            None if pace is None else timedelta(seconds=pages * pace),
+            task.caller,
+        )
         for task, position, pages in zip((*inside, *outside), positions, ahead, strict=True)
     )

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from pagemill.domain.errors import Conflict, NotFound
-from pagemill.domain.ports import Retention, TaskStore
+from pagemill.domain.ports import AuditLog, Retention, TaskStore
 from pagemill.domain.task.task import Task
 from pagemill.tasks.duty import Duty, take_steps, with_each
 from pagemill.tasks.removal import remove
@@ -28,6 +28,7 @@ class PruningConfig:
 
     Attributes:
         tasks_for: How long to keep tasks, with documents and results, after their end.
+        audit_for: How long to keep uses of admin rights.
         samples_for: How long to keep samples in `task_metrics`; tasks keep their peaks.
         uploads: Folder of documents.
         work_dir: Folder of tasks' temporary folders.
@@ -37,6 +38,7 @@ class PruningConfig:
     tasks_for: timedelta
     uploads: Path
     work_dir: Path
+    audit_for: timedelta = timedelta(days=365)
     samples_for: timedelta = timedelta(days=1)
     interval: timedelta = timedelta(minutes=10)
 
@@ -48,6 +50,7 @@ class Pruning:
         config: How long to keep data.
         store: Tasks.
         retention: Finds old data.
+        audit: Uses of admin rights.
         now: The time of the machine's file systems, for the ages of files.
         remove_parts: Removes incomplete uploads; returns how many.
     """
@@ -58,12 +61,14 @@ class Pruning:
         *,
         store: TaskStore,
         retention: Retention,
+        audit: AuditLog,
         now: Callable[[], datetime],
         remove_parts: Callable[[], int],
     ) -> None:
         self._config = config
         self._store = store
         self._retention = retention
+        self._audit = audit
         self._now = now
         self._remove_parts = remove_parts
         self._duty = Duty("pruning", self.run_once, interval=config.interval)
@@ -78,6 +83,7 @@ class Pruning:
             tasks=self._delete_outdated,
             samples=self._prune_samples,
             quarantine=self._retention.prune_quarantine,
+            audit=self._prune_audit,
             files=self._remove_orphans,
         )
 
@@ -94,6 +100,10 @@ class Pruning:
 
     async def _prune_samples(self) -> None:
         while await self._retention.prune_samples(self._config.samples_for):
+            pass
+
+    async def _prune_audit(self) -> None:
+        while await self._audit.prune(self._config.audit_for):
             pass
 
     async def _delete(self, task: Task) -> bool:

@@ -4,6 +4,7 @@ Both read the database; the watch only says when to look. So a reader that retur
 continues after the last sequence number that it saw.
 """
 
+import math
 from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 
@@ -55,12 +56,19 @@ class EventFeed:
                     yield ()
                 await change.wait(LOOK_AGAIN)
 
-    async def notices(self, *, after: int | None = None) -> AsyncGenerator[Sequence[TaskNotice], None]:
+    async def notices(
+        self, *, after: int | None = None, caller: str | None = None
+    ) -> AsyncGenerator[Sequence[TaskNotice], None]:
         """Yield which tasks changed, with their progress, each task at most once at a time.
 
         Args:
             after: Sequence number to continue after; None for new events only.
+            caller: Whose tasks; None for everyone's.
         """
+        if caller is not None:
+            async for found in self._notices_of(caller, after=after):
+                yield found
+            return
         with self._watch.watching_all() as change:
             seen = await self._notices.find_latest() if after is None else after
             while not self._watch.is_closed:
@@ -69,5 +77,21 @@ class EventFeed:
                 if found:
                     seen = found[-1].sequence
                     await self._clock.sleep(LEAST_BETWEEN_NOTICES.total_seconds())
+                if len(found) < NOTICES_AT_ONCE:
+                    await change.wait(LOOK_AGAIN)
+
+    async def _notices_of(self, caller: str, *, after: int | None) -> AsyncGenerator[Sequence[TaskNotice], None]:
+        """The same for one caller: that others' tasks change is not to be seen, not even from when this yields."""
+        with self._watch.watching_all() as change:
+            seen = await self._notices.find_latest() if after is None else after
+            yielded = -math.inf
+            while not self._watch.is_closed:
+                newest = await self._notices.find_latest()  # first, so as not to pass over what comes meanwhile
+                found = await self._notices.read(after=seen, limit=NOTICES_AT_ONCE, caller=caller)
+                if found or self._clock.monotonic() - yielded >= LOOK_AGAIN.total_seconds():
+                    yield found
+                    yielded = self._clock.monotonic()
+                seen = found[-1].sequence if found else max(seen, newest)
+                await self._clock.sleep(LEAST_BETWEEN_NOTICES.total_seconds())
                 if len(found) < NOTICES_AT_ONCE:
                     await change.wait(LOOK_AGAIN)

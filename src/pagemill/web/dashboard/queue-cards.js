@@ -74,7 +74,7 @@ export function failures({ queue, work }) {
   if (!reasons.length) return null;
   const rows = reasons.map((reason) => {
     const group = tasks.get(reason);
-    const newest = group ? h("a", { href: `#/tasks/${group.newest_task_id}` }, "show") : "–";
+    const newest = group?.newest_task_id ? h("a", { href: `#/tasks/${group.newest_task_id}` }, "show") : "–";
     return row(columns, sentence(reason), String(group?.tasks ?? 0), String(work.failed_for[reason] ?? 0), newest);
   });
   return h("section", { class: "card", "aria-label": "Failures by reason" },
