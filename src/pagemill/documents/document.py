@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+from pagemill.documents.claims import Claim
 from pagemill.domain.documents import DocumentInfo, OcrMode
 from pagemill.domain.errors import PageUnreadable
 from pagemill.domain.page.image import PageImage
@@ -18,11 +19,15 @@ class Unread:
         image: The image from `render`, if possible without the ink of known words.
         known: The page with the words that need no recognition; None if there are none.
         regions: Where there is more to read, pixels of the image; only with `known`, otherwise the whole page.
+        claims: Lines of hidden text among the known words that a look at the image must bear out first.
+        shown: The page to use in place of `known` if the image does not; None if it has no other words.
     """
 
     image: PageImage
     known: Page | None = None
     regions: tuple[Rectangle, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    shown: Page | None = None
 
 
 class Document(Protocol):

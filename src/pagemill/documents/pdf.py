@@ -79,7 +79,7 @@ class PdfFile:
             return None
         with self._page(number, flat=True) as page:
             sheet = read_sheet(page, partial(self._frame, page, number), dpi=dpi)
-        if sheet.doubt is None:
+        if sheet.doubt is None and (mode is OcrMode.NEVER or not sheet.hidden):
             return sheet.known_page(number, dpi=dpi)
         return sheet.whole_page(number, dpi=dpi) if mode is OcrMode.NEVER else None
 
@@ -94,7 +94,14 @@ class PdfFile:
             image = _draw_page(page, scale=scale, dpi=dpi_drawn)
         if not sheet.known:
             return Unread(image)
-        return Unread(image, sheet.known_page(number, dpi=dpi_drawn), tuple(sheet.regions()))
+        shown = sheet.shown_page(number, dpi=dpi_drawn) if sheet.hidden else None
+        return Unread(
+            image,
+            sheet.known_page(number, dpi=dpi_drawn),
+            tuple(sheet.regions()),
+            claims=sheet.claims(),
+            shown=shown,
+        )
 
     def frame(self, number: int, *, width_px: int, height_px: int, rotation: int) -> PageFrame:
         """The position of the page in an upright image of it, which maps pixels of the image to the page.

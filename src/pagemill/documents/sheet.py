@@ -1,7 +1,8 @@
 """Sorts a PDF page into text and picture: which of its words are known, and what its picture shows beside them.
 
     text layer ──▶ words shown ────────────────────────────▶ known
-               └─▶ words hidden (an earlier recognition) ──▶ known, if they look like words and lie on ink
+               └─▶ words hidden (an earlier recognition) ──▶ known, if they look like words and lie on ink, and are
+                   clearly a language's or agree with what an engine reads at some of their lines (`claims`)
     picture without the words shown ──▶ ink that looks like text and has no known word ──▶ unread
 
 Runs in workers only. A page that can show nothing but its text is not drawn at all.
@@ -17,11 +18,15 @@ from typing import TYPE_CHECKING
 
 import pypdfium2 as pdfium
 
+from pagemill.documents.claims import Claim, choose_claims
+from pagemill.documents.common_words import is_clearly_read
 from pagemill.documents.page_frame import PageFrame, PageRect, Rect
 from pagemill.documents.page_objects import Drawing, drawing_of, is_invisible, switch_off
 from pagemill.documents.plausibility import is_plausible
 from pagemill.documents.text_layer import TextLayer, read_text_layer
+from pagemill.documents.text_lines import lines_of_words
 from pagemill.documents.trust import distrust
+from pagemill.documents.words import Bounds
 from pagemill.domain.page.page import Page, PageWarning, Rectangle, WarningKind
 from pagemill.domain.page.regions import join_rects
 
@@ -75,6 +80,7 @@ class Sheet:
         unread: Where ink looks like text that no known word accounts for, in page space; empty where there is a doubt
             but no place: all of the page is to be read.
         size: Typical height of that writing, points.
+        hidden: Positions of hidden words among the known ones that are still to be compared with the picture.
     """
 
     layer: TextLayer
@@ -82,10 +88,31 @@ class Sheet:
     doubt: str | None = None
     unread: tuple[PageRect, ...] = ()
     size: float = 0.0
+    hidden: frozenset[int] = frozenset()
 
     def known_page(self, number: int, *, dpi: float) -> Page:
         """Its known words, as a page."""
         return self.layer.page(number, dpi=dpi, known=self.known)
+
+    def shown_page(self, number: int, *, dpi: float) -> Page | None:
+        """Its known words that people see, as a page; None if there are none."""
+        shown = [position for position in self.known if position not in self.hidden]
+        return self.layer.page(number, dpi=dpi, known=shown) if shown else None
+
+    def claims(self) -> tuple[Claim, ...]:
+        """Lines of its hidden words that are to be compared with the picture, in pixels of the page as stored."""
+        if not self.hidden:
+            return ()
+        words = [self.layer.words[position] for position in sorted(self.hidden)]
+        back = self.layer.frame
+        stored = back.turn(-self.layer.rotation // 90)
+        lines = []
+        for line in lines_of_words(words):
+            at = Bounds.of(line.polygon)
+            first, last = back.to_page(at.left, at.top), back.to_page(at.right, at.bottom)
+            (rect,) = stored.rects([(*first, *last)])
+            lines.append(Claim(line.text, rect))
+        return choose_claims(lines)
 
     def whole_page(self, number: int, *, dpi: float) -> Page:
         """All words of its layer, with warnings about what may be missing or wrong, if nothing is to be recognised."""
@@ -182,10 +209,18 @@ def _looked_at(page: pdfium.PdfPage, layer: TextLayer, drawing: Drawing, hidden:
     unread += [layer.stored[position] for position in layer.broken]
     if drawing.coverage >= SCAN_COVERAGE and _is_thin(layer, known, believed) and not look.is_blank:
         unread += [picture.rect for picture in drawing.pictures]
+    untested = _untested(layer, believed, look)
     if not unread:
-        return Sheet(layer, tuple(range(len(layer.words))))
+        return Sheet(layer, tuple(range(len(layer.words))), hidden=untested)
     size = median(line.size for line in lines) / look.frame.scale if lines else BROKEN_SIZE
-    return Sheet(layer, known, _doubt(is_poor=believed != hidden), tuple(unread), size)
+    return Sheet(layer, known, _doubt(is_poor=believed != hidden), tuple(unread), size, untested)
+
+
+def _untested(layer: TextLayer, believed: frozenset[int], look: "_Look") -> frozenset[int]:
+    """Hidden words that have to be compared with the picture: all, unless they are clearly a language's, or none is."""
+    if look.is_blank or is_clearly_read(layer.words[position].text for position in believed):
+        return frozenset()
+    return believed
 
 
 def _is_thin(layer: TextLayer, known: Sequence[int], believed: frozenset[int]) -> bool:

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Callable, Iterator
 
+from pagemill.documents.claims import Claim, are_borne_out
 from pagemill.documents.document import Unread
 from pagemill.domain.page.image import PageImage
-from pagemill.domain.page.page import Page, Rectangle
+from pagemill.domain.page.page import Line, Page, Rectangle
 from pagemill.domain.page.patchwork import Patch, patch_page
 from pagemill.domain.page.regions import join_rects
 from pagemill.domain.work.engine_spec import Engine
@@ -17,6 +18,11 @@ SMALLEST = 160
 """Pixels of the shorter side of the smallest part that is read by itself."""
 
 MOST_PARTS = 6
+_AROUND = 0.4
+"""Paper around a line of hidden text that is compared, in its heights."""
+
+_PAPER = 6
+
 LARGEST_SHARE = 0.5
 """If the parts cover more than this share of the page, the page is read as a whole."""
 
@@ -40,6 +46,7 @@ def read_unread(
         page = engine.read(image, number=number, rotation=rotation, batch_size=batch_size)
         return second_look(page, image) if second_look else page
 
+    unread = _tested(unread, read)
     if unread.known is None:
         return read(unread.image)
     patches = [
@@ -47,6 +54,35 @@ def read_unread(
         for left, top, right, bottom in parts_of(unread)
     ]
     return patch_page(unread.known, patches)
+
+
+def _tested(unread: Unread, read: Callable[[PageImage], Page]) -> Unread:
+    """What is to be read once claims of hidden text have been compared with the image: all of it, if they are wrong."""
+    if not unread.claims or are_borne_out(
+        unread.claims, [_lines_at(claim, unread.image, read) for claim in unread.claims]
+    ):
+        return unread
+    whole = (0.0, 0.0, float(unread.image.width_px), float(unread.image.height_px))
+    return Unread(unread.image, unread.shown, (whole,) if unread.shown else ())
+
+
+def _lines_at(claim: Claim, image: PageImage, read: Callable[[PageImage], Page]) -> list[Line]:
+    """What an engine reads where a line of hidden text lies, without the neighbours that its surroundings show."""
+    left, top, right, bottom = claim.rect
+    around = max(_PAPER, _AROUND * min(right - left, bottom - top))
+    ((x, y, end, foot),) = _whole_pixels(
+        [
+            (
+                max(0.0, left - around),
+                max(0.0, top - around),
+                min(image.width_px, right + around),
+                min(image.height_px, bottom + around),
+            )
+        ]
+    )
+    if x >= end or y >= foot:
+        return []
+    return list(read(image.crop(x, y, end, foot)).lines)
 
 
 def parts_of(unread: Unread) -> list[tuple[int, int, int, int]]:
