@@ -1,4 +1,4 @@
-.PHONY: serve test check bench bench-speed chaos samples soak reference clean help
+.PHONY: serve test check bench bench-speed chaos samples schema fuzz sbom soak reference clean help
 
 VENV := .venv
 PYTHON ?= python3
@@ -35,6 +35,15 @@ chaos: $(VENV)/.dev ## Kill, stop and starve a real server and check its promise
 
 samples: $(VENV)/.dev ## Send folders of odd documents through one server: ARGS="FOLDER... --honest FOLDER"
 	$(BIN)/python -m proofs.samples $(ARGS)
+
+schema: $(VENV)/.dev ## Send every kind of request that /openapi.json allows or forbids: ARGS="--examples 1000 --seed 7"
+	$(BIN)/python -m proofs.api_schema $(ARGS)
+
+fuzz: $(VENV)/.dev ## Send damaged and made-up documents to one server: ARGS="--minutes 120 --seed 7"
+	$(BIN)/python -m proofs.fuzz $(ARGS)
+
+sbom: $(VENV)/.dev ## Write the lists of all packages that Pagemill consists of (CycloneDX) into sbom/
+	$(BIN)/python scripts/make_sbom.py sbom
 
 soak: $(VENV)/.dev ## Load one server for two hours and see whether anything grows: ARGS="--hours 0.5 --load 0.7"
 	scripts/system-parts

@@ -1,6 +1,7 @@
 """Sends one document, follows it to its end, and records the outcome."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -49,13 +50,17 @@ class Sender:
         key: Its API key.
         within_s: How long a document may take from one finished page to the next, and to its end.
         longest_s: One that goes on for longer is cancelled.
+        fields: Options of every document.
     """
 
-    def __init__(self, url: str, key: str, *, within_s: float, longest_s: float) -> None:
+    def __init__(
+        self, url: str, key: str, *, within_s: float, longest_s: float, fields: Mapping[str, str] | None = None
+    ) -> None:
         headers = {"Authorization": f"Bearer {key}"}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=ANSWER_WITHIN_S)
         self._within_s = within_s
         self._longest_s = longest_s
+        self._fields = dict(fields or {})
 
     def send(self, document: Path) -> Fate:
         """Send it and follow it; never raises an error because of the server."""
@@ -66,6 +71,17 @@ class Sender:
         except (httpx.HTTPError, ValueError) as error:
             words = f"got no answer: {error!r}"
             return Fate(name, "no answer", time.monotonic() - began, complaint=words)
+
+    def look(self, fate: Fate) -> str:
+        """Have its first page drawn and its searchable PDF made; what is wrong with an answer, or nothing."""
+        for path in (f"/tasks/{fate.task_id}/pages/1/image", f"/tasks/{fate.task_id}/result?format=pdf"):
+            try:
+                answer = self._http.get(path)
+            except httpx.HTTPError as error:
+                return f"had no answer from {path}: {error!r}"
+            if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR and "retry-after" not in answer.headers:
+                return f"was answered {answer.status_code} by {path}: {answer.text[:300]}"
+        return ""
 
     def story(self, fate: Fate) -> str:
         """The events of its task, each with the seconds since the first."""
@@ -100,7 +116,7 @@ class Sender:
         """The answer to the upload; obeys "come back later" for as long as a document may take."""
         while True:
             with document.open("rb") as file:
-                answer = self._http.post("/tasks", files={"file": (document.name, file)})
+                answer = self._http.post("/tasks", files={"file": (document.name, file)}, data=self._fields)
             if "retry-after" not in answer.headers or time.monotonic() - began > self._within_s:
                 return answer
             time.sleep(min(5.0, float(answer.headers["retry-after"])))

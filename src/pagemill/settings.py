@@ -254,6 +254,17 @@ class Settings(BaseSettings):
     engines: dict[str, dict[str, str | int | float | bool]] = Field(default_factory=dict)
     """More settings of single engines, by name."""
 
+    @model_validator(mode="after")
+    def _downloads_need_the_network(self) -> Self:
+        for name, options in self.engines.items():
+            if options.get("allow_download") and self.pool.sandbox:
+                raise ValueError(
+                    f"engines.{name}.allow_download downloads models while a worker loads, and a worker in the sandbox "
+                    "has no network. Set pool.sandbox to false until the models are there, or put them where the "
+                    "engine looks for them (pagemill engines names the places)"
+                )
+        return self
+
     @property
     def resolved_database_url(self) -> str:
         """The URL of the database to use."""

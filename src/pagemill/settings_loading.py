@@ -101,7 +101,8 @@ def _explain(error: ValidationError, path: Path | None) -> str:
         if detail["type"] == "extra_forbidden":
             problems.append(f"{key}: this setting does not exist.{_did_you_mean(key, _dotted_keys(Settings))}")
         else:
-            problems.append(f"{key}: {detail['msg']}{_describe_input(detail)}.")
+            place = f"{key}: " if key else ""
+            problems.append(f"{place}{detail['msg'].removeprefix('Value error, ')}{_describe_input(detail)}.")
     return f"The settings are not valid ({path or 'environment and command line'}): " + " ".join(problems)
 
 

@@ -125,3 +125,14 @@ def test_people_are_offered_only_engines_that_can_be_used(tmp_path: Path) -> Non
     rapidocr = engine_specs()["rapidocr"]
     engines = {"rapidocr": rapidocr, "broken": replace(rapidocr, name="broken", unusable="It lacks its spring.")}
     assert list(web_config(Settings(), uploads=tmp_path, engines=engines).profiles) == ["rapidocr"]
+
+
+def test_an_engine_cannot_download_from_within_the_sandbox(tmp_path: Path) -> None:
+    file = tmp_path / "pagemill.yaml"
+    file.write_text("engines: {ppstructure: {allow_download: true}}\n")
+    with pytest.raises(InvalidSettings, match=r"engines\.ppstructure\.allow_download .* Set pool\.sandbox to false"):
+        load_settings(file)
+    file.write_text("engines: {ppstructure: {allow_download: true}}\npool: {sandbox: false}\n")
+    assert load_settings(file).engines["ppstructure"]["allow_download"] is True
+    file.write_text("engines: {ppstructure: {allow_download: false}}\n")
+    assert load_settings(file).pool.sandbox

@@ -64,8 +64,7 @@ class PdfFile:
 
     def info(self) -> DocumentInfo:
         """See `Document.info`. Page count, and sizes in points as displayed (rotated, cropped)."""
-        told = range(min(len(self._pdf), SIZES_TOLD))
-        return DocumentInfo(DocumentKind.PDF, len(self._pdf), tuple(self._size(index + 1) for index in told))
+        return DocumentInfo(DocumentKind.PDF, len(self._pdf), self._sizes(min(len(self._pdf), SIZES_TOLD)))
 
     def render(self, number: int, *, dpi: int, max_pixels: int) -> PageImage:
         """See `Document.render`. With its annotations and form fields, RGB on white."""
@@ -150,6 +149,13 @@ class PdfFile:
 
     def _unit(self, number: int) -> float:
         return self._units.get(number, 1.0)
+
+    def _sizes(self, pages: int) -> tuple[PageSize, ...]:
+        """Of the first pages; none where a page is damaged, which is told once that page is read."""
+        try:
+            return tuple(self._size(number) for number in range(1, pages + 1))
+        except pdfium.PdfiumError:
+            return ()
 
     def _size(self, number: int) -> PageSize:
         width, height = self._pdf.get_page_size(number - 1)

@@ -7,18 +7,21 @@ LocalPlacement.start ─▶ Popen(own session, no inherited files but the socket
 """
 
 import asyncio
+import errno
 import os
 import signal
 import socket
 import subprocess
 import sys
 from asyncio import IncompleteReadError, StreamReader, StreamReaderProtocol
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from pagemill.domain.errors import PoolExhausted
 from pagemill.domain.uninterrupted import finish_despite_cancel
 from pagemill.pool import linux
 from pagemill.pool.messages import LENGTHS, Reply, Request, check_lengths, pack, parse_reply
@@ -31,6 +34,14 @@ _FEW_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
 private data on two cores instead of 75. If a limit forbids that, OpenBLAS ends the process. No engine multiplies
 matrices with OpenBLAS, and an engine that wants more threads of OpenCV sets them itself.
 """
+
+
+DISK_FULL = (
+    "The disk is full, so no worker can be given a document. Free some space on the disk of the data folder; the work "
+    "then goes on by itself."
+)
+ROOM_COMES_S = 30
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True)
@@ -103,8 +114,20 @@ class Placement(Protocol):
 
         Raises:
             OSError: It could not be started.
+            PoolExhausted: The disk has no room for what it needs.
         """
         ...
+
+
+@contextmanager
+def _with_room_on_disk() -> Iterator[None]:
+    """A full disk is nobody's fault and passes: the work waits for it as it waits for memory."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise PoolExhausted(DISK_FULL, retry_after_s=ROOM_COMES_S) from error
 
 
 class LocalPlacement:
@@ -117,7 +140,8 @@ class LocalPlacement:
     async def start(self, *, interpreter: str | None = None) -> WorkerProcess:
         """See `Placement.start`; another interpreter still runs our own code."""
         _keep_exit_statuses()
-        desk = None if self._sandbox is None else self._sandbox.desk()
+        with _with_room_on_disk():
+            desk = None if self._sandbox is None else self._sandbox.desk()
         ours, theirs = socket.socketpair()
         log, printed = os.pipe()
         tied, lifeline = os.pipe()
@@ -223,7 +247,8 @@ class _LocalProcess:
 
     async def send(self, request: Request) -> None:
         if self._desk is not None:
-            request = await self._desk.lay(request)
+            with _with_room_on_disk():
+                request = await self._desk.lay(request)
         with suppress(ConnectionError):
             self._writer.write(pack(request))
             await self._writer.drain()
@@ -240,7 +265,8 @@ class _LocalProcess:
         self._lengths = None
         reply = parse_reply(frame[:head], frame[head:])
         if self._desk is not None:
-            await self._desk.collect(reply)
+            with _with_room_on_disk():
+                await self._desk.collect(reply)
         return reply
 
     async def log(self) -> bytes:

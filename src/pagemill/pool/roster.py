@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 
-from pagemill.domain.errors import PagemillError, WorkerLost
+from pagemill.domain.errors import PagemillError, PoolExhausted, WorkerLost
 from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.ports import Clock, MemoryAdmission, MemoryProbe
 from pagemill.domain.work.engine_spec import EngineConfig, EngineProfile, EngineSpec, find_profile
@@ -169,6 +169,8 @@ class Roster:
             if resident.worker is None:
                 self.strike(resident)
             raise
+        except PoolExhausted as error:
+            await self._fail(resident, error)
         except PagemillError as error:
             await self._fail(resident, _load_error(resident.key, error))
         except Exception:
@@ -228,7 +230,7 @@ class Roster:
             writes=spec.writes,
         )
 
-    async def _fail(self, resident: Resident, error: WorkerLost) -> None:
+    async def _fail(self, resident: Resident, error: WorkerLost | PoolExhausted) -> None:
         if died_loading(error):
             deaths = max(self._load_deaths.get(resident.key, 0), resident.deaths_before + 1)
             self._load_deaths[resident.key] = deaths
@@ -274,7 +276,7 @@ class Roster:
         return task
 
 
-def died_loading(error: WorkerLost) -> bool:
+def died_loading(error: PagemillError) -> bool:
     """Whether its worker died or hung; an error that the engine raised would only come again."""
     return error.details.get("cause") not in (None, LossCause.LOAD_FAILED)
 

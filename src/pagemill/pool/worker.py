@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from pagemill.domain.errors import TimedOut, WorkerLost
+from pagemill.domain.errors import PoolExhausted, TimedOut, WorkerLost
 from pagemill.domain.ports import OnPage
 from pagemill.domain.uninterrupted import finish_despite_cancel
 from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, PageNeedsOcr, PageOutcome, WorkerLoss
@@ -145,6 +145,8 @@ class Worker:
                     Process(chunk=chunk.number, params=params, room_bytes=room_bytes), params.page_timeout_s
                 )
                 loss = await self._follow(chunk, params, on_page)
+            except PoolExhausted:  # there was no room on the disk for the document: the worker was told nothing
+                raise
             except BaseException:
                 await finish_despite_cancel(self._call_off(chunk))
                 raise

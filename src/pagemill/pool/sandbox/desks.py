@@ -180,6 +180,9 @@ async def _link(document: str, place: Path) -> bool:
             await asyncio.to_thread(shutil.copyfile, document, place)
     except FileNotFoundError:
         return False
+    except OSError:
+        _discard(place)
+        raise
     return True
 
 
