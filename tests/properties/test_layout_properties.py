@@ -2,12 +2,13 @@
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pagemill.domain.page.grid import GridCell
 from pagemill.domain.page.layout import Region, blocks_by_layout
 from pagemill.domain.page.page import Block, BlockKind, Line
-from pagemill.domain.page.tables import GridCell, table_block
+from pagemill.domain.page.tables import table_block
 
 EDGES = st.sampled_from([0.0, 40.0, 80.0, 200.0, 400.0])
 SIZES = st.sampled_from([0.0, 20.0, 60.0, 200.0])
@@ -29,7 +30,7 @@ def regions(draw: st.DrawFn) -> Region:
 
 def quarters(region: Region, held: object) -> Block | None:
     """The table that a model sees that always sees four cells."""
-    assert isinstance(held, list)
+    assert isinstance(held, tuple)
     across, down = (region.left + region.right) / 2, (region.top + region.bottom) / 2
     cells = [
         GridCell(0, 0, region.left, region.top, across, down),
@@ -40,12 +41,14 @@ def quarters(region: Region, held: object) -> Block | None:
     return table_block(cells, held, polygon=region.polygon)
 
 
+@settings(deadline=None)
 @given(st.lists(lines(), max_size=12), st.lists(regions(), max_size=5))
 def test_every_line_comes_out_once(given_lines: list[Line], seen: list[Region]) -> None:
     blocks = blocks_by_layout(given_lines, seen, width_px=600, height_px=600, table=quarters)
     assert Counter(line for block in blocks for line in block.lines) == Counter(given_lines)
 
 
+@settings(deadline=None)
 @given(st.lists(lines(), max_size=12), st.lists(regions(), max_size=5))
 def test_cells_of_a_table_hold_its_lines_and_no_place_twice(given_lines: list[Line], seen: list[Region]) -> None:
     for block in blocks_by_layout(given_lines, seen, width_px=600, height_px=600, table=quarters):

@@ -1,7 +1,7 @@
 import pytest
 
+from pagemill.domain.page.grid import GridCell
 from pagemill.domain.page.page import BlockKind
-from pagemill.domain.page.tables import GridCell
 from pagemill.engines.paddle.layout import RawTable, region, table_cells
 from pagemill.engines.paddle.lines import RawLine, Run, page_lines
 from pagemill.engines.paddle.results import lines_of

@@ -60,7 +60,7 @@ def _write_block(block: Block, page: Page) -> str:
             return f"<footer>{_paragraph(rows)}</footer>\n"
         case BlockKind.CAPTION:
             return f"<figure>{_element('figcaption', ' '.join(_join_rows(rows)))}</figure>\n"
-        case BlockKind.FIGURE:
+        case BlockKind.FIGURE | BlockKind.FORMULA:
             return f"<figure>{_paragraph(rows)}</figure>\n"
         case BlockKind.TEXT:
             return _table(rows) if any(len(row) > 1 for row in rows) else _paragraph(rows)

@@ -70,6 +70,7 @@ def _write_block(block: Block, page: Page) -> str:
             BlockKind.TABLE
             | BlockKind.TEXT
             | BlockKind.FIGURE
+            | BlockKind.FORMULA
             | BlockKind.CAPTION
             | BlockKind.HEADER
             | BlockKind.FOOTER

@@ -2,18 +2,21 @@
 
 Regions say which lines belong together and what they are. The order comes from `reading_order`, which knows more about
 columns and rows than any list of rectangles. A table or figure counts as one short line at its top edge, so that its
-content cannot look like columns of the page.
+content cannot look like columns of the page. A table is believed only if there is a grid for its lines, or if these
+are rows of cells at least; otherwise its lines are read as if the model had seen none.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
+from pagemill.domain.page.aligned import aligned_table, mean_letters
+from pagemill.domain.page.aligned_blocks import with_aligned_tables
 from pagemill.domain.page.geometry import enclosing_polygon, typical_size, upright_boxes
-from pagemill.domain.page.page import Block, BlockKind, Line, Polygon
-from pagemill.domain.page.reading_order import blocks_in_reading_order
+from pagemill.domain.page.page import Block, BlockKind, Line, Polygon, Table
+from pagemill.domain.page.reading_order import blocks_in_reading_order, rows_of_lines
 
-_CONTAINERS = frozenset({BlockKind.TABLE, BlockKind.FIGURE})
+_CONTAINERS = frozenset({BlockKind.TABLE, BlockKind.FIGURE, BlockKind.FORMULA})
 _WHOLE = frozenset({BlockKind.TITLE, BlockKind.CAPTION, BlockKind.HEADER, BlockKind.FOOTER})
 """Kinds whose region is always one block."""
 
@@ -25,6 +28,22 @@ _TELLING = 0.1
 
 _WORDY = 0.5
 """A figure holds at most this share of a page's writing; more means a photographed page."""
+
+_FULL = 0.95
+"""Share of places with text from which on alignment alone tells rows and columns."""
+
+_WORDY_CELL = 30
+"""Letters of a part of a line, on average; more is running text where lines are not read row by row."""
+
+_LONGEST_FORMULA = 150
+"""Letters; more is running text."""
+
+_EDGE = 0.12
+"""Share of the page's height within which a header or footer is believed without other pages."""
+
+_MOST_EDGE_LINES = 3
+_LONGEST_EDGE_LINE = 70
+"""Letters of a line of a header or footer; longer ones are notes, which nobody may leave out."""
 
 _MARK = "\N{REPLACEMENT CHARACTER}"
 
@@ -110,20 +129,83 @@ def blocks_by_layout(
         height_px: Height of the page.
         table: Makes a block from a table's region and lines; None if it finds no grid, and the lines remain rows.
     """
-    kept = _without_rivals(regions, lines)
-    inside: dict[Region | None, list[Line]] = {region: [] for region in kept if region.kind in _CONTAINERS}
-    rest: list[Line] = []
-    for line in lines:
-        inside.get(_region_of(line, kept), rest).append(line)
+    kept, contained = _believed(lines, regions, _Paper(width_px, height_px), table)
+    held = {id(line) for region in contained for line in lines if _region_of(line, kept) is region}
+    rest = [line for line in lines if id(line) not in held]
     items = _in_order(rest, kept, width_px=width_px, height_px=height_px)
     blocks: list[Block] = []
     for (region, _), run in groupby(items, key=lambda item: item.group):
         if region is not None and region.kind in _CONTAINERS:
-            held = blocks_in_reading_order(inside[region], width_px=width_px, height_px=height_px)
-            blocks.append(_make_container(region, [line for block in held for line in block.lines], table))
+            blocks.append(contained[region])
         else:
             blocks.append(_block(list(run), region))
-    return tuple(blocks)
+    return with_aligned_tables(blocks, width_px=width_px, height_px=height_px)
+
+
+@dataclass(frozen=True, slots=True)
+class _Paper:
+    width_px: int
+    height_px: int
+
+
+def _believed(
+    lines: Sequence[Line], regions: Iterable[Region], paper: _Paper, table: TableMaker
+) -> tuple[list[Region], dict[Region, Block]]:
+    """The regions that are believed, and the blocks of tables and figures among them."""
+    left = [region for region in _widened(regions, lines, paper) if _is_likely(region, lines, paper)]
+    while True:
+        kept = _without_rivals(left, lines)
+        contained: dict[Region, Block] = {}
+        doubted: list[Region] = []
+        for region in kept:
+            if region.kind in _CONTAINERS:
+                block = _make_container(
+                    region, [line for line in lines if _region_of(line, kept) is region], paper, table
+                )
+                if block is None:
+                    doubted.append(region)
+                else:
+                    contained[region] = block
+        if not doubted:
+            return kept, contained
+        left = [region for region in left if region not in doubted]
+
+
+def _is_likely(region: Region, lines: Sequence[Line], paper: _Paper) -> bool:
+    """Whether what a region holds fits its kind: a formula is short, a header is short and at the edge of the page."""
+    if region.kind is BlockKind.FORMULA:
+        return sum(len(line.text) for line in lines if region.holds(line)) <= _LONGEST_FORMULA
+    if region.kind not in {BlockKind.HEADER, BlockKind.FOOTER}:
+        return True
+    middle = (region.top + region.bottom) / 2 / paper.height_px
+    held = [line for line in lines if region.holds(line)]
+    is_short = len(held) <= _MOST_EDGE_LINES and all(len(line.text) <= _LONGEST_EDGE_LINE for line in held)
+    return is_short and (middle <= _EDGE if region.kind is BlockKind.HEADER else middle >= 1 - _EDGE)
+
+
+def _widened(regions: Iterable[Region], lines: Sequence[Line], paper: _Paper) -> list[Region]:
+    """The regions; those of tables that leave out a part of rows that are plainly aligned have all of these."""
+    found = list(regions)
+    if all(region.kind is not BlockKind.TABLE for region in found):
+        return found
+    width, height = paper.width_px, paper.height_px
+    plain = blocks_in_reading_order(lines, width_px=width, height_px=height)
+    tables = [block for block in with_aligned_tables(plain, width_px=width, height_px=height) if block.table]
+    return [_with_rest_of(region, tables) if region.kind is BlockKind.TABLE else region for region in found]
+
+
+def _with_rest_of(region: Region, tables: Iterable[Block]) -> Region:
+    for table in tables:
+        if 0 < sum(map(region.holds, table.lines)) < len(table.lines):
+            xs, ys = [x for x, _ in table.polygon], [y for _, y in table.polygon]
+            region = replace(
+                region,
+                left=min(region.left, *xs),
+                top=min(region.top, *ys),
+                right=max(region.right, *xs),
+                bottom=max(region.bottom, *ys),
+            )
+    return region
 
 
 def _without_rivals(regions: Iterable[Region], lines: Sequence[Line]) -> list[Region]:
@@ -204,9 +286,39 @@ def _mark(region: Region, size: float) -> Line:
     )
 
 
-def _make_container(region: Region, lines: Sequence[Line], table: TableMaker) -> Block:
-    made = table(region, lines) if region.kind is BlockKind.TABLE and lines else None
-    return made or Block(polygon=region.polygon, lines=tuple(lines), kind=region.kind)
+def _make_container(region: Region, lines: Sequence[Line], paper: _Paper, table: TableMaker) -> Block | None:
+    """The block of a table or figure; None for a table whose lines are no rows of cells."""
+    width, height = paper.width_px, paper.height_px
+    blocks = blocks_in_reading_order(lines, width_px=width, height_px=height)
+    ordered = tuple(line for block in blocks for line in block.lines)
+    if region.kind is BlockKind.TABLE and lines:
+        is_tabular = _is_tabular(rows_of_lines(ordered, width_px=width, height_px=height))
+        if not is_tabular and mean_letters(ordered, width_px=width, height_px=height) > _WORDY_CELL:
+            return None
+        aligned = aligned_table(ordered, width_px=width, height_px=height)
+        if made := _better(table(region, ordered), aligned):
+            return made
+        if not is_tabular:
+            return None
+    return Block(polygon=region.polygon, lines=ordered, kind=region.kind)
+
+
+def _is_tabular(rows: Sequence[Sequence[Line]]) -> bool:
+    """Whether most of the writing stands in rows of several cells."""
+    letters = [(len(row), sum(len(line.text) for line in row)) for row in rows]
+    return 2 * sum(count for cells, count in letters if cells > 1) > sum(count for _, count in letters)
+
+
+def _better(seen: Block | None, aligned: Block | None) -> Block | None:
+    """What the model saw, unless it has no spans and plain alignment fills another grid."""
+    if seen is None or seen.table is None or aligned is None or aligned.table is None:
+        return seen or aligned
+    return aligned if not seen.table.has_spans and _is_full(aligned.table) else seen
+
+
+def _is_full(table: Table) -> bool:
+    filled = sum(cell.row_span * cell.column_span for cell in table.cells if cell.lines)
+    return filled >= _FULL * table.rows * table.columns
 
 
 def _block(run: Sequence[_Item], region: Region | None) -> Block:

@@ -41,6 +41,7 @@ class BlockKind(StrEnum):
     HEADER = "header"
     FOOTER = "footer"
     PAGE_NUMBER = "page_number"
+    FORMULA = "formula"
 
 
 class _Model(BaseModel):
@@ -56,6 +57,8 @@ class WarningKind(StrEnum):
     """Recognition would have found more, or may have."""
     STRUCTURE = "structure"
     """Layout and tables are missing."""
+    FORMULA = "formula"
+    """A formula was found, and not read as one."""
     LOWER_RESOLUTION = "lower_resolution"
     """The page was read at a lower resolution than asked for."""
 

@@ -2,36 +2,29 @@
 
 The model says where rows and columns are and which cells span several. The words show what is really there: each goes
 to the cell around it, and a line that runs through several cells is split between them. Empty rows and columns at the
-edges, which models tend to add, are dropped.
+edges, which models tend to add, are dropped. Cells that do not explain the words make no table: words outside them,
+lines torn where they have but a space, and running text (`domain.page.belief`).
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby, takewhile
+from dataclasses import replace
+from itertools import groupby, pairwise, takewhile
 
+from pagemill.domain.page.belief import is_running_text, is_torn
+from pagemill.domain.page.cell_rows import split_rows
 from pagemill.domain.page.geometry import enclosing_polygon
+from pagemill.domain.page.grid import GridCell
 from pagemill.domain.page.page import Block, BlockKind, Line, Polygon, Table, TableCell, Word
 
 _MOST_STRAY = 0.15
 """Share of words that may be well outside all cells; with more, the model has not seen the whole table."""
 
+_MOST_TORN = 0.1
+"""Share of lines that may be torn between cells where they have but a space."""
+
 _STRAY = 1.5
 """In heights of the writing: a word this far from the nearest cell is outside."""
-
-
-@dataclass(frozen=True, slots=True)
-class GridCell:
-    """A cell as a table model saw it: its place in the grid, counted from 0, and on the page, in pixels."""
-
-    row: int
-    column: int
-    left: float
-    top: float
-    right: float
-    bottom: float
-    row_span: int = 1
-    column_span: int = 1
 
 
 def table_block(cells: Sequence[GridCell], lines: Sequence[Line], *, polygon: Polygon) -> Block | None:
@@ -44,13 +37,22 @@ def table_block(cells: Sequence[GridCell], lines: Sequence[Line], *, polygon: Po
     """
     cells = _separate_cells(cells)
     parts: defaultdict[GridCell, list[Line]] = defaultdict(list)
-    stray = 0
+    stray = torn = 0
     for line in lines if cells else ():
-        for cell, part, is_stray in _part_line(line, cells):
+        pieces = list(_part_line(line, cells))
+        for cell, part, is_stray in pieces:
             parts[cell].append(part)
             stray += is_stray
-    if not parts or stray > _MOST_STRAY * sum(map(len, parts.values())):
+        torn += any(is_torn(before, after) for (_, before, _), (_, after, _) in pairwise(pieces))
+    if not parts or stray > _MOST_STRAY * sum(map(len, parts.values())) or torn > _MOST_TORN * len(lines):
         return None
+    if is_running_text(parts.values(), polygon):
+        return None
+    return table_of(*split_rows(cells, parts), polygon=polygon)
+
+
+def table_of(cells: Sequence[GridCell], parts: Mapping[GridCell, Sequence[Line]], *, polygon: Polygon) -> Block | None:
+    """The table of these cells and the lines in each; None if it has less than two rows or columns."""
     return _block(_without_empty_edges(cells, parts.keys()), parts, polygon)
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from pagemill.domain.errors import EngineFailed
+from pagemill.domain.page.grid import GridCell
 from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.layout import Region, blocks_by_layout
 from pagemill.domain.page.page import Block, BlockKind, Line, Page
-from pagemill.domain.page.tables import GridCell, table_block
+from pagemill.domain.page.tables import table_block
 from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.assembly import assemble

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
+from pagemill.domain.page.grid import GridCell
 from pagemill.domain.page.layout import Region
 from pagemill.domain.page.page import BlockKind
-from pagemill.domain.page.tables import GridCell
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom; pixels of the page."""

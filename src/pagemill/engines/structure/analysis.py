@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 
 from pagemill.domain.errors import EngineFailed
+from pagemill.domain.page.formulas import with_formula_warnings
+from pagemill.domain.page.grid import GridCell
 from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.layout import Region, blocks_by_layout
 from pagemill.domain.page.page import Block, Line, Page
-from pagemill.domain.page.tables import GridCell, table_block
+from pagemill.domain.page.tables import table_block
 from pagemill.domain.work.engine_spec import StructureAnalyser
 from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.failures import engine_errors
@@ -79,7 +81,7 @@ class Analyser:
         blocks = blocks_by_layout(
             tuple(page.lines), regions, width_px=page.width_px, height_px=page.height_px, table=table
         )
-        return page.model_copy(update={"blocks": blocks})
+        return with_formula_warnings(page.model_copy(update={"blocks": blocks}))
 
     def _cells(self, region: Region, pixels: Pixels, scale: tuple[float, float]) -> list[GridCell]:
         height, width = pixels.shape[:2]

@@ -28,7 +28,7 @@ _KINDS = MappingProxyType(
         "header": BlockKind.HEADER,
         "footer": BlockKind.FOOTER,
         "reference": BlockKind.TEXT,
-        "equation": BlockKind.TEXT,
+        "equation": BlockKind.FORMULA,
     }
 )
 

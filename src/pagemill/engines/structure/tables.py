@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from rapid_table.table_matcher import TableMatch
 from rapid_table.table_structure.utils import TableLabelDecode, TablePreprocess
 
-from pagemill.domain.page.tables import GridCell
+from pagemill.domain.page.grid import GridCell
 from pagemill.engines.pixels import Pixels, as_bgr, resize
 from pagemill.engines.structure.models import Network, package_file
 

@@ -100,7 +100,9 @@ def test_an_unlikely_figure_over_a_paragraph_does_not_take_its_lines() -> None:
 def test_text_within_a_table_does_not_keep_the_table_away() -> None:
     lines = paragraph("cell", 50, 60, rows=12)
     inner = region(BlockKind.TEXT, lines[:2], confidence=0.99)
-    assert told(blocks(lines, inner, region(BlockKind.TABLE, lines, confidence=0.5))) == [(BlockKind.TABLE, "cell")]
+    made = Block(polygon=lines[0].polygon, lines=tuple(lines), kind=BlockKind.TABLE)
+    outer = region(BlockKind.TABLE, lines, confidence=0.5)
+    assert told(blocks(lines, inner, outer, table=made)) == [(BlockKind.TABLE, "cell")]
 
 
 def test_bullets_are_lists_though_the_model_sees_but_text() -> None:

@@ -1,7 +1,8 @@
 from collections.abc import Sequence
 
+from pagemill.domain.page.grid import GridCell
 from pagemill.domain.page.page import Line, Polygon, Table, Word
-from pagemill.domain.page.tables import GridCell, table_block
+from pagemill.domain.page.tables import table_block
 
 OUTLINE: Polygon = ((0, 0), (300, 0), (300, 120), (0, 120))
 
