@@ -14,7 +14,7 @@ MEANINGS = {
     "the document lacks.",
     TaskFailureReason.UNSUPPORTED_FORMAT: "Pagemill cannot read this file format.",
     TaskFailureReason.INVALID_DOCUMENT: "Pagemill knows the format, but the file is too damaged to open.",
-    TaskFailureReason.ENCRYPTED_DOCUMENT: "The document needs a password; remove the password and send it again.",
+    TaskFailureReason.ENCRYPTED_DOCUMENT: "The document needs a password; send it, or send it again.",
     TaskFailureReason.DOCUMENT_TOO_LARGE: "The document has more bytes, pages or pixels than the settings allow; send "
     "it in parts.",
     TaskFailureReason.PAGE_UNREADABLE: "Rendering the page or decoding its image failed.",

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Pdf, Stream
 
 LETTER = (612, 792)
+EncryptionLevel = Literal[2, 3, 4, 6]
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,22 @@ def image_at(x: float, y: float, width: float, height: float, *, index: int = 0)
     return f"q {width} 0 0 {height} {x} {y} cm /I{index} Do Q\n"
 
 
-def make_pdf(path: Path, pages: Sequence[PdfPageSpec], *, user_password: str | None = None) -> Path:
-    """Write a PDF of these pages; with a password (it may be empty) it is encrypted."""
+def make_pdf(
+    path: Path, pages: Sequence[PdfPageSpec], *, user_password: str | None = None, revision: EncryptionLevel = 6
+) -> Path:
+    """Write a PDF of these pages; with a password (it may be empty) it is encrypted, as this revision has it."""
     with Pdf.new() as pdf:
         font = pdf.make_indirect(Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica))
         for page in pages:
             _add(pdf, page, font)
-        encryption = None if user_password is None else pikepdf.Encryption(owner="owner", user=user_password)
+        encryption = None if user_password is None else _encryption(user_password, revision)
         pdf.save(path, encryption=encryption or False)
     return path
+
+
+def _encryption(password: str, revision: EncryptionLevel) -> pikepdf.Encryption:
+    is_old = revision < 4
+    return pikepdf.Encryption(owner="owner", user=password, R=revision, aes=not is_old, metadata=not is_old)
 
 
 def _add(pdf: Pdf, page: PdfPageSpec, font: pikepdf.Object) -> None:

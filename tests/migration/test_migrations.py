@@ -29,7 +29,7 @@ RESOURCE_COLUMNS = {
     "service_instance_id": None,
     "resource_cleanup_completed": False,
 }
-NEWEST = "0106"
+NEWEST = "0107"
 ADD_TASK = """
 INSERT INTO tasks (task_id, status, document_path, document_name, document_size_bytes, document_sha256, kind,
                    page_count, options, fingerprint, created_at, queue_order, pages_total, pages_done)
@@ -61,7 +61,7 @@ ALL_OPTIONS = TaskOptions(
     webhook_url="https://example.org/",
 )
 NEVER_RELEASED = ("0001", "0002", "0003", "0004", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
-NEWER = ("0107", "9999")
+NEWER = ("0108", "9999")
 
 
 @contextmanager
@@ -121,7 +121,7 @@ def test_an_older_schema_goes_up_and_down_with_its_data(empty_database: str) -> 
     assert set(newer) - set(older) == {"task_events", "task_metrics", "api_keys", "audit_log"}
     for before, after in zip(older["tasks"], newer["tasks"], strict=True):
         device = None if TaskStatus(str(before["status"])).is_final else "cpu"
-        assert after == {**before, **RESOURCE_COLUMNS, "assigned_device": device}
+        assert after == {**before, **RESOURCE_COLUMNS, "assigned_device": device, "password_at": None}
     assert newer["task_pages"] == [{**page, "warnings": None} for page in older["task_pages"]]
     assert newer["page_quarantine"] == [{"caller": "", **row} for row in older["page_quarantine"]]
     for table in set(older) - {"tasks", "task_pages", "page_quarantine"}:

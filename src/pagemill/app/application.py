@@ -73,7 +73,7 @@ class Application:
         store = StoreParts(self._database, site.clock, queue=configs.queue_config(settings))
         memory = MemoryParts.of(site, machine)
         pool = PoolParts.of(site, memory, at_rest=self._give_back_memory)
-        self._progress = ProgressParts.of(store)
+        self._progress = ProgressParts.of(store, owner=site.owner)
         self._work = WorkParts.of(site, store, memory=memory, pool=pool, progress=self._progress)
         self._duties = DutyParts.of(site, store, memory=memory, pool=pool, progress=self._progress, work=self._work)
         front = FrontParts.of(site, store, memory=memory, pool=pool, progress=self._progress, work=self._work)
@@ -148,11 +148,11 @@ class Application:
         """The folder of documents."""
         return self._site.uploads
 
-    async def submit_file(self, file: Path, options: TaskOptions) -> Task:
+    async def submit_file(self, file: Path, options: TaskOptions, *, password: str | None = None) -> Task:
         """Make a task from a copy of a file on this machine. Errors: `create_task`."""
         document = await asyncio.to_thread(keep_copy, file, self.uploads)
         try:
-            return await self.manager.create_task(TaskCreateRequest(document, options))
+            return await self.manager.create_task(TaskCreateRequest(document, options, password=password))
         except BaseException:
             await asyncio.to_thread(Path(document.path).unlink, missing_ok=True)
             raise

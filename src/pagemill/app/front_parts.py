@@ -76,9 +76,20 @@ class FrontParts:
                 devices=memory.guard,
                 pool=pool.pool,
             ),
-            views=PageViews(store=store.tasks, results=store.results, drawer=pool.drawer, work_dir=site.work_dir),
+            views=PageViews(
+                store=store.tasks,
+                results=store.results,
+                drawer=pool.drawer,
+                work_dir=site.work_dir,
+                passwords=progress.passwords,
+            ),
             files=ResultFiles(
-                store=store.tasks, results=store.tasks, writers=writers, pdfs=pool.pdfs, work_dir=site.work_dir
+                store=store.tasks,
+                results=store.tasks,
+                writers=writers,
+                pdfs=pool.pdfs,
+                work_dir=site.work_dir,
+                passwords=progress.passwords,
             ),
             feed=EventFeed(
                 store=store.tasks, events=store.events, notices=store.notices, watch=progress.watch, clock=site.clock
@@ -118,6 +129,7 @@ def _manager(
         dispatcher=work.dispatcher,
         watch=progress.watch,
         clock=site.clock,
+        passwords=progress.passwords,
     )
 
 

@@ -64,6 +64,7 @@ class WorkParts:
             memory=memory.guard,
             chunks=_chunks(site, store, memory=memory, pool=pool, progress=progress),
             follower=follower,
+            passwords=progress.passwords,
         )
         wakeups = TaskWakeups(watch=progress.watch, dispatcher=dispatcher)
         return cls(
@@ -104,4 +105,5 @@ def _chunks(
         handlers=handlers,
         faults=FaultCounter(policy, store=store.tasks, handlers=handlers, clock=site.clock),
         way=GivingWay(queue=store.queue, store=store.tasks, handlers=handlers),
+        passwords=progress.passwords,
     )

@@ -164,10 +164,18 @@ class _Run:
             options = self._request.options.copy()
             options["labels"] = {**(options.get("labels") or {}), BATCH: self._request.name, ITEM: key}
             return await self._client.submit(
-                file, name=name, idempotency_key=f"{BATCH}:{self._request.name}:{key}"[:255], **options
+                file,
+                name=name,
+                idempotency_key=f"{BATCH}:{self._request.name}:{key}"[:255],
+                password=self._request.form.password,
+                **options,
             )
         unread = known.status.is_final and known.progress.pages_done < known.progress.pages_total
-        return await self._client.retry(known) if unread and self._request.retry else known
+        return (
+            await self._client.retry(known, password=self._request.form.password)
+            if unread and self._request.retry
+            else known
+        )
 
     def _target(self, name: str) -> Path | None:
         output = self._request.output

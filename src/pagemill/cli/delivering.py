@@ -5,7 +5,8 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -20,10 +21,12 @@ class Form:
     Attributes:
         name: Of its format.
         keep_furniture: Keep headers, footers and page numbers, which text and Markdown leave out.
+        password: Of a protected PDF, which making a new one takes.
     """
 
     name: str
     keep_furniture: bool = False
+    password: str | None = field(default=None, repr=False)
 
 
 async def deliver(client: AsyncClient, task: TaskWire | str, form: Form, target: Path | None) -> bool:
@@ -38,11 +41,12 @@ async def deliver(client: AsyncClient, task: TaskWire | str, form: Form, target:
     Returns:
         Whether every page asked for is in it.
     """
+    how = partial(client.download, format=form.name, keep_furniture=form.keep_furniture, password=form.password)
     if target is not None:
-        return await client.download(task, target, form.name, keep_furniture=form.keep_furniture)
+        return await how(task, target)
     with tempfile.TemporaryFile() as whole:
         out = cast("BinaryIO", whole)
-        is_complete = await client.download(task, out, form.name, keep_furniture=form.keep_furniture)
+        is_complete = await how(task, out)
         await asyncio.to_thread(_to_stdout, cast("BinaryIO", whole))
     return is_complete
 

@@ -11,6 +11,7 @@ from pagemill.cli.engine_commands import engine_commands
 from pagemill.cli.exits import run_command
 from pagemill.cli.keys import key_commands
 from pagemill.cli.loading import ConfigOption, JsonOption, end_on_signals, explain_errors, settings_or_exit
+from pagemill.cli.passwords import PasswordFileOption, PasswordOption, read_password
 from pagemill.cli.server_commands import FurnitureOption, server_commands
 from pagemill.domain.documents import OcrMode
 from pagemill.version import __version__
@@ -86,6 +87,8 @@ def ocr(
     dpi: Annotated[int, typer.Option(help="Resolution at which PDF pages are rendered.", min=50, max=600)] = 200,
     structure: Annotated[bool, typer.Option("--structure", help="Find layout and tables as well.")] = False,
     device: Annotated[str | None, typer.Option(help='"cpu" or "cuda:0".')] = None,
+    password: PasswordOption = False,
+    password_file: PasswordFileOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Read documents on this machine, without a server."""
@@ -102,7 +105,8 @@ def ocr(
         structure=structure,
     )
     options = TaskOptions(pages=pages, recognition=recognition, device=device)
-    request = OcrRequest(tuple(files), options, output_format, output, keep_furniture)
+    secret = read_password(ask=password, file=password_file)
+    request = OcrRequest(tuple(files), options, output_format, output, keep_furniture, secret)
     run_command(recognise_files(request, settings_or_exit(config, {"log_level": "error"})))
 
 

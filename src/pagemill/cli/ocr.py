@@ -7,7 +7,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -38,6 +38,7 @@ class OcrRequest:
         format: Name of a result writer.
         output: None for stdout; a folder for several files, else a file.
         keep_furniture: Keep headers, footers and page numbers in text and Markdown.
+        password: Of protected PDFs.
     """
 
     files: tuple[Path, ...]
@@ -45,6 +46,7 @@ class OcrRequest:
     format: str
     output: Path | None
     keep_furniture: bool = False
+    password: str | None = field(default=None, repr=False)
 
 
 async def recognise_files(request: OcrRequest, settings: Settings) -> ExitCode:
@@ -91,7 +93,7 @@ class _OcrRun:
 
     async def _submit(self, file: Path) -> Task | None:
         try:
-            return await self._application.submit_file(file, self._request.options)
+            return await self._application.submit_file(file, self._request.options, password=self._request.password)
         except PagemillError as error:
             complain(f"{file}: {error.message}")
             self._codes.append(exit_code_of(error))
@@ -129,7 +131,9 @@ class _OcrRun:
     async def _write(self, file: Path, task: Task) -> None:
         writer, keep = self._application.writers.get(self._format.name), self._request.keep_furniture
         if writer is None:
-            made = await self._application.files.file(task.task_id, self._format, keep_furniture=keep)
+            made = await self._application.files.file(
+                task.task_id, self._format, keep_furniture=keep, password=self._request.password
+            )
             with _destination(self._targets[file]) as out, made.open("rb") as result:
                 await asyncio.to_thread(shutil.copyfileobj, result, out)
             return

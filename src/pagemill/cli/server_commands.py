@@ -9,6 +9,7 @@ import typer
 from pagemill.cli.completing import complete_task
 from pagemill.cli.exits import ExitCode, complain
 from pagemill.cli.loading import ConfigOption, JsonOption
+from pagemill.cli.passwords import PasswordFileOption, PasswordOption, read_password
 from pagemill.cli.reading_options import labels_of, with_reading_options
 from pagemill.cli.remote import ServerOption, run_with_client
 
@@ -56,6 +57,8 @@ def submit(
     keep_furniture: FurnitureOption = False,
     output: OutputOption = None,
     as_json: JsonOption = False,
+    password: PasswordOption = False,
+    password_file: PasswordFileOption = None,
     server: ServerOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -69,7 +72,8 @@ def submit(
         options["start"] = False
         if wait or watch:
             _refuse("A task that is not started never ends. Do not use --wait or --watch together with --no-start.")
-    form = Form(output_format, keep_furniture)
+    secret = read_password(ask=password, file=password_file)
+    form = Form(output_format, keep_furniture, secret)
     request = SubmitRequest(files, options, wait=wait, watch=watch, form=form, output=output, as_json=as_json)
     run_with_client(lambda client: submit_files(client, request), config=config, server=server)
 
@@ -88,6 +92,8 @@ def batch(
     at_once: Annotated[int, typer.Option(help="Documents to process at the same time.", min=1, max=64)] = 8,
     retry: Annotated[bool, typer.Option("--retry", help="Try pages again that could not be read before.")] = False,
     as_json: JsonOption = False,
+    password: PasswordOption = False,
+    password_file: PasswordFileOption = None,
     server: ServerOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -99,7 +105,7 @@ def batch(
         folder,
         name or default_name(folder),
         options,
-        form=Form(output_format, keep_furniture),
+        form=Form(output_format, keep_furniture, read_password(ask=password, file=password_file)),
         output=output,
         at_once=at_once,
         retry=retry,
@@ -140,6 +146,8 @@ def result(
     keep_furniture: FurnitureOption = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File. Default: stdout.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the task ends.")] = False,
+    password: PasswordOption = False,
+    password_file: PasswordFileOption = None,
     server: ServerOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -147,7 +155,8 @@ def result(
     from pagemill.cli.delivering import Form
     from pagemill.cli.task_commands import ResultRequest, fetch_result
 
-    request = ResultRequest(task, Form(output_format, keep_furniture), output, wait)
+    form = Form(output_format, keep_furniture, read_password(ask=password, file=password_file))
+    request = ResultRequest(task, form, output, wait)
     run_with_client(lambda client: fetch_result(client, request), config=config, server=server)
 
 
@@ -175,12 +184,22 @@ def cancel(
 
 @server_commands.command()
 def retry(
-    tasks: TasksArgument, as_json: JsonOption = False, server: ServerOption = None, config: ConfigOption = None
+    tasks: TasksArgument,
+    password: PasswordOption = False,
+    password_file: PasswordFileOption = None,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Try the pages again that were not read. Finished pages are kept."""
     from pagemill.cli.task_commands import command_tasks
 
-    run_with_client(lambda client: command_tasks(client, "retry", tasks, as_json=as_json), config=config, server=server)
+    secret = read_password(ask=password, file=password_file)
+    run_with_client(
+        lambda client: command_tasks(client, "retry", tasks, as_json=as_json, password=secret),
+        config=config,
+        server=server,
+    )
 
 
 @server_commands.command("list")

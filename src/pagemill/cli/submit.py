@@ -48,7 +48,7 @@ async def submit_files(client: AsyncClient, request: SubmitRequest) -> ExitCode:
     sent: list[tuple[Path, TaskWire]] = []
     for file in request.files:
         try:
-            sent.append((file, await client.submit(file, **request.options)))
+            sent.append((file, await client.submit(file, password=request.form.password, **request.options)))
         except ClientError as error:
             complain(f"{file}: {explain_refusal(error)}")
             codes.append(exit_code_of_refusal(error))

@@ -183,12 +183,14 @@ def _row(task: TaskWire) -> Sequence[object]:
     return (task.task_id, task.status, pages, task.created_at, task.document.name, labels)
 
 
-async def command_tasks(client: AsyncClient, verb: str, tasks: Sequence[str], *, as_json: bool) -> ExitCode:
+async def command_tasks(
+    client: AsyncClient, verb: str, tasks: Sequence[str], *, as_json: bool, password: str | None = None
+) -> ExitCode:
     """Cancel or retry each task; report failures, and continue with the other tasks."""
     codes = []
     for task_id in tasks:
         try:
-            task = await (client.cancel(task_id) if verb == "cancel" else client.retry(task_id))
+            task = await (client.cancel(task_id) if verb == "cancel" else client.retry(task_id, password=password))
         except ClientError as error:
             complain(f"{task_id}: {explain_refusal(error)}")
             codes.append(exit_code_of_refusal(error))

@@ -27,13 +27,19 @@ class BatchCalls(Following):
     """Batches."""
 
     async def submit_batch(
-        self, documents: Sequence[Document], *, idempotency_key: str | None = None, **options: Unpack[SubmitOptions]
+        self,
+        documents: Sequence[Document],
+        *,
+        idempotency_key: str | None = None,
+        password: str | None = None,
+        **options: Unpack[SubmitOptions],
     ) -> BatchWire:
         """Send several documents with the same options. The service accepts all or none, even if a call is repeated.
 
         Args:
             documents: Paths, bytes, or open files.
             idempotency_key: As for `submit`.
+            password: As for `submit`, for all protected documents.
             options: As for `submit`, for all documents.
 
         Raises:
@@ -47,7 +53,7 @@ class BatchCalls(Following):
             "/batches",
             headers={"Idempotency-Key": idempotency_key or uuid.uuid4().hex},
             uploads=uploads,
-            fields=form_fields(options),
+            fields=form_fields({"password": password}) | form_fields(options),
             silence_s=UPLOAD_SILENCE_S + UPLOAD_SILENCE_EACH_S * len(uploads),
         )
         return parse_answer(await self._send(request), BatchWire)

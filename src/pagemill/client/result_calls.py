@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from pagemill.client.calls import Calls, TaskRef, parse_answer, path_of, read_whole, refusal_of
 from pagemill.client.errors import ClientError, DocumentUnusable
+from pagemill.client.sending import password_header
 from pagemill.client.transport import Request
 from pagemill.domain.page.figure import PageFigure
 from pagemill.domain.page.page import Page
@@ -44,9 +45,10 @@ class ResultCalls(Calls):
         """A page that was read, with blocks, lines, words and their polygons; numbers start at 1."""
         return parse_answer(await self._send(Request("GET", path_of(task, "pages", number))), PageFigure)
 
-    async def image(self, task: TaskRef, number: int) -> bytes:
-        """The page as a JPEG, upright; numbers start at 1."""
-        request = Request("GET", path_of(task, "pages", number, "image"), silence_s=RESULT_SILENCE_S)
+    async def image(self, task: TaskRef, number: int, *, password: str | None = None) -> bytes:
+        """The page as a JPEG, upright; numbers start at 1. A protected PDF of a finished task needs its `password`."""
+        path = path_of(task, "pages", number, "image")
+        request = Request("GET", path, headers=password_header(password), silence_s=RESULT_SILENCE_S)
         return (await self._send(request)).body
 
     async def result(
@@ -55,6 +57,7 @@ class ResultCalls(Calls):
         format: str = "text",  # noqa: A002 - its name on the wire
         *,
         keep_furniture: bool = False,
+        password: str | None = None,
     ) -> Result:
         """The finished pages in one format, even while the task runs.
 
@@ -62,12 +65,13 @@ class ResultCalls(Calls):
             task: The task.
             format: text, markdown, json, html, hocr, alto, csv, pdf or zip; `setup()` lists them.
             keep_furniture: Keep headers, footers and page numbers, which text and Markdown leave out.
+            password: Of a protected PDF, for the format pdf.
 
         Raises:
             NotInThatState: No page is finished (yet), or the format is only available after the task has ended.
             ClientError: See the tree.
         """
-        reply = await self._send(_request(task, format, keep_furniture=keep_furniture))
+        reply = await self._send(_request(task, format, keep_furniture=keep_furniture, password=password))
         return Result(reply.body, reply.headers.get("content-type", ""), _is_complete(reply.headers))
 
     async def download(
@@ -77,6 +81,7 @@ class ResultCalls(Calls):
         format: str = "text",  # noqa: A002 - its name on the wire
         *,
         keep_furniture: bool = False,
+        password: str | None = None,
     ) -> bool:
         """Download the result to a file, piece by piece; a file gets its name only when it is complete.
 
@@ -85,6 +90,7 @@ class ResultCalls(Calls):
             to: The path of the file, which is replaced; or an open, seekable file.
             format: As for `result`.
             keep_furniture: As for `result`.
+            password: As for `result`.
 
         Returns:
             Whether it contains every requested page.
@@ -93,7 +99,7 @@ class ResultCalls(Calls):
             DocumentUnusable: The file is not writable.
             ClientError: As for `result`.
         """
-        request = _request(task, format, keep_furniture=keep_furniture)
+        request = _request(task, format, keep_furniture=keep_furniture, password=password)
         with ExitStack() as stack:
             if isinstance(to, str | Path):
                 target = Path(to)
@@ -153,9 +159,11 @@ class _Destination:
         return not self._touched
 
 
-def _request(task: TaskRef, form: str, *, keep_furniture: bool) -> Request:
+def _request(task: TaskRef, form: str, *, keep_furniture: bool, password: str | None) -> Request:
     query = {"format": form, **({"keep_furniture": "true"} if keep_furniture else {})}
-    return Request("GET", path_of(task, "result"), query=query, silence_s=RESULT_SILENCE_S)
+    return Request(
+        "GET", path_of(task, "result"), query=query, headers=password_header(password), silence_s=RESULT_SILENCE_S
+    )
 
 
 def _is_complete(headers: Mapping[str, str]) -> bool:

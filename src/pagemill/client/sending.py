@@ -34,7 +34,12 @@ class SubmitOptions(ReadingOptions, total=False):
     webhook_url: str | None
 
 
-def form_fields(options: SubmitOptions) -> dict[str, str]:
+def password_header(password: str | None) -> dict[str, str]:
+    """The header with the password of a document, in UTF-8; headers are sent as Latin-1."""
+    return {} if password is None else {"Pagemill-Password": password.encode().decode("latin-1")}
+
+
+def form_fields(options: Mapping[str, object]) -> dict[str, str]:
     """The options as the text fields of a form."""
     return {name: _text(value) for name, value in options.items() if value is not None}
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, JsonValue
 
 from pagemill.client.calls import Calls, TaskRef, parse_answer, path_of, task_id_of
 from pagemill.client.errors import NothingThere, NotInThatState
-from pagemill.client.sending import Document, SubmitOptions, Upload, form_fields
+from pagemill.client.sending import Document, SubmitOptions, Upload, form_fields, password_header
 from pagemill.client.transport import Request
 from pagemill.domain.task.task import TaskStartRequest, TaskStatus
 from pagemill.wire.engine_wire import EngineListWire
@@ -48,6 +48,7 @@ class TaskCalls(Calls):
         *,
         name: str | None = None,
         idempotency_key: str | None = None,
+        password: str | None = None,
         **options: Unpack[SubmitOptions],
     ) -> TaskWire:
         """Send a document, repeatedly if necessary; this creates one task, however often it is sent.
@@ -57,6 +58,7 @@ class TaskCalls(Calls):
             name: Its name. Default: the file's name.
             idempotency_key: For 24 hours, the same document and options with the same key are the same task. Without
                 a key, every call creates a task of its own.
+            password: Of a protected PDF; the service keeps it until the task has ended.
             options: How to read it; see `SubmitOptions`.
 
         Raises:
@@ -67,7 +69,7 @@ class TaskCalls(Calls):
             ClientError: See the tree.
         """
         upload = await self._transport.offload(lambda: Upload(document, name))
-        fields = form_fields(options) | ({} if name is None else {"name": name})
+        fields = form_fields({"name": name, "password": password}) | form_fields(options)
         request = Request(
             "POST",
             "/tasks",
@@ -78,14 +80,17 @@ class TaskCalls(Calls):
         )
         return parse_answer(await self._send(request), TaskWire)
 
-    async def start(self, task: TaskRef, *, device: str | None = None) -> TaskWire:
-        """Queue a task that was submitted with `start=False`, perhaps on another device."""
-        body = TaskStartRequest(device=device).model_dump_json(exclude_none=True).encode()
-        return await self._command(task, "start", body)
+    async def start(self, task: TaskRef, *, device: str | None = None, password: str | None = None) -> TaskWire:
+        """Queue a task that was submitted with `start=False`, perhaps on another device.
 
-    async def retry(self, task: TaskRef) -> TaskWire:
-        """Retry the unread pages of a finished task; its finished pages remain."""
-        return await self._command(task, "retry")
+        A task with a protected PDF needs its `password` again if it has ended or the service was restarted.
+        """
+        body = TaskStartRequest(device=device).model_dump_json(exclude_none=True).encode()
+        return await self._command(task, "start", body, password=password)
+
+    async def retry(self, task: TaskRef, *, password: str | None = None) -> TaskWire:
+        """Retry the unread pages of a finished task; its finished pages remain. For `password` see `start`."""
+        return await self._command(task, "retry", password=password)
 
     async def cancel(self, task: TaskRef) -> TaskWire:
         """Stop a task within a page; its finished pages remain."""
@@ -189,8 +194,10 @@ class TaskCalls(Calls):
         """
         return await self._get("/readyz", StateWire)
 
-    async def _command(self, task: TaskRef, verb: str, body: bytes | None = None) -> TaskWire:
-        headers = {"Content-Type": "application/json"} if body else {}
+    async def _command(
+        self, task: TaskRef, verb: str, body: bytes | None = None, *, password: str | None = None
+    ) -> TaskWire:
+        headers = ({"Content-Type": "application/json"} if body else {}) | password_header(password)
         try:
             reply = await self._send(Request("POST", path_of(task, verb), headers=headers, content=body))
         except NotInThatState as error:

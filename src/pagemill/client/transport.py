@@ -30,10 +30,10 @@ class Request:
     method: str
     path: str
     query: Mapping[str, str | int | list[str] | None] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     content: bytes | None = None
     uploads: Sequence[Upload] = ()
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     silence_s: float = 30.0
 
 

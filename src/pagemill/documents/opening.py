@@ -10,23 +10,24 @@ from pagemill.documents.sniffing import HEAD_BYTES, TAIL_BYTES, sniff
 from pagemill.domain.documents import DocumentInfo, DocumentKind
 
 
-def open_document(path: Path, *, max_pages: int | None = None) -> Document:
+def open_document(path: Path, *, max_pages: int | None = None, password: str | None = None) -> Document:
     """Open a document. Its bytes decide its kind, not its name. Leaving its `with` block closes it.
 
     Args:
         path: The file.
         max_pages: Most pages; counting stops there. None: any number.
+        password: Of a protected PDF; others ignore it.
 
     Raises:
         DocumentTooLarge: It has more pages.
         UnsupportedFormat: Pagemill cannot read its format; the message names the format.
         InvalidDocument: The file is empty, or too damaged to open.
-        EncryptedDocument: It needs a password.
+        EncryptedDocument: It needs a password, and this is none, or the wrong one.
     """
     kind = sniff_file(path)
     match kind:
         case DocumentKind.PDF:
-            return PdfFile(path, max_pages=max_pages)
+            return PdfFile(path, max_pages=max_pages, password=password)
         case (
             DocumentKind.PNG
             | DocumentKind.JPEG

@@ -2,7 +2,6 @@
 
 import ctypes
 import math
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
@@ -17,6 +16,7 @@ import pypdfium2.raw as pdfium_c
 from pagemill.documents.document import SIZES_TOLD, Unread, check_page_number
 from pagemill.documents.kept_file import KeptFile
 from pagemill.documents.page_frame import PageFrame
+from pagemill.documents.passwords import load_with_pdfium
 from pagemill.documents.sheet import WrittenWords, read_sheet, written_words
 from pagemill.documents.user_units import user_units
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
@@ -32,7 +32,6 @@ _MOST_KEPT = 24 * MIB
 """A file is opened anew after pages that hold so many bytes of it: until it is closed, pdfium keeps the compressed
 images of all pages it was asked about. A reader grew from 45 to 293 MiB over a scan of 304 pages."""
 
-_LOCKED = frozenset({pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY})
 _WRITTEN_ANNOTATIONS = frozenset({pdfium_c.FPDF_ANNOT_FREETEXT, pdfium_c.FPDF_ANNOT_STAMP, pdfium_c.FPDF_ANNOT_WIDGET})
 """Annotations with text on the page: filled-in forms, typed notes, stamps."""
 
@@ -43,18 +42,19 @@ class PdfFile:
     It keeps the file open and reopens it through the open one, so it can finish a file that is deleted meanwhile.
     """
 
-    def __init__(self, path: Path, *, max_pages: int | None = None) -> None:
+    def __init__(self, path: Path, *, max_pages: int | None = None, password: str | None = None) -> None:
         """Open the file and read its page tree.
 
         Raises:
             InvalidDocument: It is damaged, or has no page.
-            EncryptedDocument: It needs a password.
+            EncryptedDocument: It needs a password, and this is none, or the wrong one.
             DocumentTooLarge: It has more pages than `max_pages`.
         """
         with ExitStack() as opening:
             self._file = opening.enter_context(closing(KeptFile(path)))
             self._path = self._file.path
-            self._pdf = _open(self._path)
+            self._password = password
+            self._pdf, self._needs_password = _open(self._path, password)
             opening.callback(self._pdf.close)
             if max_pages is not None and len(self._pdf) > max_pages:
                 raise too_many_pages(str(len(self._pdf)), most=max_pages)
@@ -64,7 +64,8 @@ class PdfFile:
 
     def info(self) -> DocumentInfo:
         """See `Document.info`. Page count, and sizes in points as displayed (rotated, cropped)."""
-        return DocumentInfo(DocumentKind.PDF, len(self._pdf), self._sizes(min(len(self._pdf), SIZES_TOLD)))
+        sizes = self._sizes(min(len(self._pdf), SIZES_TOLD))
+        return DocumentInfo(DocumentKind.PDF, len(self._pdf), sizes, needs_password=self._needs_password)
 
     def render(self, number: int, *, dpi: int, max_pixels: int) -> PageImage:
         """See `Document.render`. With its annotations and form fields, RGB on white."""
@@ -145,7 +146,7 @@ class PdfFile:
 
     @cached_property
     def _units(self) -> dict[int, float]:
-        return user_units(self._path)
+        return user_units(self._path, self._password)
 
     def _unit(self, number: int) -> float:
         return self._units.get(number, 1.0)
@@ -181,7 +182,7 @@ class PdfFile:
         if self._read * self._bytes > _MOST_KEPT * len(self._pdf):
             self._read = 0
             with suppress(InvalidDocument, EncryptedDocument):  # the open file is as good, only larger
-                self._pdf, old = _open(self._path), self._pdf
+                (self._pdf, _), old = _open(self._path, self._password), self._pdf
                 old.close()
         self._read += 1
 
@@ -204,22 +205,20 @@ class PdfFile:
             ) from error
 
 
-def _open(path: Path) -> pdfium.PdfDocument:
-    """Load through the C interface: pypdfium2 confuses a document without pages with an earlier failure."""
-    handle = pdfium_c.FPDF_LoadDocument(os.fsencode(path), None)
-    if handle:
-        pdf = pdfium.PdfDocument(handle)
-        if len(pdf) == 0:
-            pdf.close()
-            raise InvalidDocument("The PDF has no pages. Check that it was written completely.")
-        pdf.init_forms()
-        return pdf
-    if pdfium_c.FPDF_GetLastError() in _LOCKED:
-        raise EncryptedDocument(
-            "The PDF is protected by a password. Remove the password (open it, print it to a new PDF) and send it "
-            "again."
-        )
-    raise InvalidDocument("The PDF is damaged and cannot be opened. Print it to a new PDF and send that.")
+def _open(path: Path, password: str | None) -> tuple[pdfium.PdfDocument, bool]:
+    """Load through the C interface: pypdfium2 confuses a document without pages with an earlier failure.
+
+    Also whether it took the password.
+    """
+    handle, took_password = load_with_pdfium(path, password)
+    if not handle:
+        raise InvalidDocument("The PDF is damaged and cannot be opened. Print it to a new PDF and send that.")
+    pdf = pdfium.PdfDocument(handle)
+    if len(pdf) == 0:
+        pdf.close()
+        raise InvalidDocument("The PDF has no pages. Check that it was written completely.")
+    pdf.init_forms()
+    return pdf, took_password
 
 
 def _fit(width: float, height: float, max_pixels: int) -> float:

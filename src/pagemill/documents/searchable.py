@@ -25,6 +25,7 @@ from pagemill.documents.new_layer import words_to_write
 from pagemill.documents.old_layer import without_hidden_text
 from pagemill.documents.opening import sniff_file
 from pagemill.documents.page_frame import PageFrame
+from pagemill.documents.passwords import open_with_pikepdf
 from pagemill.documents.pdf import PdfFile
 from pagemill.documents.sheet import WrittenWords
 from pagemill.documents.text_stream import ToUserSpace, text_stream
@@ -66,10 +67,10 @@ class _OriginalPdf:
 
     is_original = True
 
-    def __init__(self, document: Path) -> None:
+    def __init__(self, document: Path, password: str | None) -> None:
         with ExitStack() as closing:
-            self._seen = closing.enter_context(PdfFile(document))
-            self.pdf = closing.enter_context(Pdf.open(document, suppress_warnings=True))
+            self._seen = closing.enter_context(PdfFile(document, password=password))
+            self.pdf = closing.enter_context(open_with_pikepdf(document, password))
             _check_agreement(len(self.pdf.pages), self._seen.info().page_count)
             self._closing = closing.pop_all()
 
@@ -94,7 +95,7 @@ def _check_agreement(pages: int, shown: int) -> None:
         )
 
 
-def write_searchable_pdf(document: Path, pages: Iterable[Page], output: Path) -> None:
+def write_searchable_pdf(document: Path, pages: Iterable[Page], output: Path, *, password: str | None = None) -> None:
     """Make a searchable PDF of a document.
 
     Recognised pages get their words, in place of those of an earlier recognition. Pages from a text layer, and pages
@@ -106,12 +107,13 @@ def write_searchable_pdf(document: Path, pages: Iterable[Page], output: Path) ->
         document: The original; it stays unchanged.
         pages: The pages read, by ascending number.
         output: The path of the PDF, which is complete or missing, never partial.
+        password: Of a protected PDF; the new one has the same.
 
     Raises:
         DocumentError: The document cannot be opened.
         PageUnreadable: A page of it is damaged.
     """
-    with _target(document, work=output.parent) as target:
+    with _target(document, password, work=output.parent) as target:
         has_changed = _add_words(target, pages)
         part = output.with_name(f".{output.name}.part")
         try:
@@ -136,16 +138,18 @@ def read_pages(path: Path) -> Iterator[Page]:
 
 
 @contextmanager
-def _target(document: Path, *, work: Path) -> Iterator[_Target]:
+def _target(document: Path, password: str | None, *, work: Path) -> Iterator[_Target]:
     kind = sniff_file(document)
     try:
-        target: _Target = _OriginalPdf(document) if kind is DocumentKind.PDF else ImagePages(document, kind, work=work)
+        target: _Target = (
+            _OriginalPdf(document, password) if kind is DocumentKind.PDF else ImagePages(document, kind, work=work)
+        )
         try:
             yield target
         finally:
             target.close()
     except pikepdf.PasswordError as error:
-        raise EncryptedDocument("The PDF is protected by a password. Remove the password and send it again.") from error
+        raise EncryptedDocument("The PDF is protected by a password. Ask again with its password.") from error
     except pikepdf.PdfError as error:
         raise InvalidDocument(
             f"The PDF is too damaged to save again ({error}). Print it to a new PDF and send that."

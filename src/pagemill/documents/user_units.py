@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pikepdf
 
+from pagemill.documents.passwords import open_with_pikepdf
+
 _LARGEST = 75_000.0
 
 
-def user_units(path: Path) -> dict[int, float]:
+def user_units(path: Path, password: str | None = None) -> dict[int, float]:
     """Units of 1/72 inch by 1-based page number, for pages whose unit is not 1."""
     try:
-        with pikepdf.open(path, suppress_warnings=True) as pdf:
+        with open_with_pikepdf(path, password) as pdf:
             found = {number: _unit(page) for number, page in enumerate(pdf.pages, 1)}
     except (pikepdf.PdfError, ValueError, TypeError, RuntimeError):
         return {}

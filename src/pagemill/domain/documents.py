@@ -49,11 +49,13 @@ class DocumentInfo:
         kind: Determined from the bytes.
         page_count: Pages (PDF), or pictures.
         page_sizes: Sizes of the first pages (at most 64), for the memory estimate.
+        needs_password: It was opened with a password, and cannot be opened without.
     """
 
     kind: DocumentKind
     page_count: int
     page_sizes: tuple[PageSize, ...] = ()
+    needs_password: bool = False
 
 
 def too_many_pages(found: str, *, most: int) -> DocumentTooLarge:

@@ -79,7 +79,13 @@ class Session:
         """Stop all work, end the workers and delete their files; pages that were read remain available."""
         self._background.close()
 
-    def ocr(self, document: str | os.PathLike[str] | bytes, **options: Unpack[ReadingOptions]) -> Pages:
+    def ocr(
+        self,
+        document: str | os.PathLike[str] | bytes,
+        *,
+        password: str | None = None,
+        **options: Unpack[ReadingOptions],
+    ) -> Pages:
         """Read a document. This returns after the inspection, and the pages follow as they are read.
 
         Raises:
@@ -87,15 +93,20 @@ class Session:
             DocumentError: The document cannot be read.
             PagemillError: See the tree.
         """
-        return self._begin_reading(document, options, is_last=False)
+        return self._begin_reading(document, options, password=password, is_last=False)
 
     def _begin_reading(
-        self, document: str | os.PathLike[str] | bytes, options: ReadingOptions, *, is_last: bool
+        self,
+        document: str | os.PathLike[str] | bytes,
+        options: ReadingOptions,
+        *,
+        password: str | None,
+        is_last: bool,
     ) -> Pages:
         asked = _options(options)
         application = self._background.application
         with _as_file(document) as path:
-            task = self._background.call(application.submit_file(path, asked))
+            task = self._background.call(application.submit_file(path, asked, password=password))
         filling = Filling()
         work = self._background.begin(_fill(application, task, filling))
         if is_last:
@@ -108,6 +119,7 @@ def ocr(
     *,
     settings: Settings | None = None,
     memory_limit_mb: int | None = None,
+    password: str | None = None,
     **options: Unpack[ReadingOptions],
 ) -> Pages:
     """Read one document in this process, with the service's memory guarantees; for several, see `Session`.
@@ -116,6 +128,7 @@ def ocr(
         document: A path, or the bytes themselves.
         settings: As for `Session`.
         memory_limit_mb: As for `Session`.
+        password: Of a protected PDF.
         options: How to read it.
 
     Raises:
@@ -123,7 +136,7 @@ def ocr(
     """
     session = Session(settings, memory_limit_mb=memory_limit_mb)
     try:
-        return session._begin_reading(document, options, is_last=True)  # noqa: SLF001 - its own module
+        return session._begin_reading(document, options, password=password, is_last=True)  # noqa: SLF001 - its own module
     except BaseException:
         session.close()
         raise

@@ -259,14 +259,20 @@ def _find_factory(factory: str) -> object:
 
 def _inspect(reader: PageReader, request: Inspect) -> DocumentInfo:
     with translate_errors(InvalidDocument("The document cannot be opened: its data is damaged.")):
-        return reader.inspect(request.path, max_pages=request.max_pages)
+        return reader.inspect(request.path, max_pages=request.max_pages, password=request.password)
 
 
 def _render(reader: PageReader, request: Render) -> None:
     from pagemill.documents.previews import write_preview
 
     with translate_errors(PageUnreadable("The page cannot be drawn: its data is damaged.")):
-        image = reader.image(request.document, request.page, dpi=request.dpi, max_pixels=request.max_pixels)
+        image = reader.image(
+            request.document,
+            request.page,
+            dpi=request.dpi,
+            max_pixels=request.max_pixels,
+            password=request.password,
+        )
         write_preview(image, Path(request.path), rotation=request.rotation)
 
 
@@ -274,7 +280,8 @@ def _export(request: Export) -> None:
     from pagemill.documents.searchable import read_pages, write_searchable_pdf
 
     with translate_errors(InvalidDocument("No PDF can be made of the document: its data is damaged.")):
-        write_searchable_pdf(Path(request.document), read_pages(Path(request.pages)), Path(request.output))
+        pages = read_pages(Path(request.pages))
+        write_searchable_pdf(Path(request.document), pages, Path(request.output), password=request.password)
 
 
 def main(arguments: list[str]) -> None:

@@ -30,10 +30,16 @@ class PooledPageDrawer:
         self._wait = wait
         self._limit = limit
 
-    async def draw(self, document: str, page: int, *, rotation: int, path: Path) -> None:
+    async def draw(self, document: str, page: int, *, rotation: int, path: Path, password: str | None = None) -> None:
         """See `PageDrawer.draw`; raises as `OCRServicePool.acquire`, `OCRService.ask` and `try_twice`."""
         request = Render(
-            document=document, page=page, dpi=DPI, max_pixels=MOST_PIXELS, rotation=rotation, path=str(path)
+            document=document,
+            page=page,
+            dpi=DPI,
+            max_pixels=MOST_PIXELS,
+            rotation=rotation,
+            path=str(path),
+            password=password,
         )
 
         async def ask() -> None:
@@ -57,9 +63,11 @@ class PooledPdfMaker:
         self._wait = wait
         self._limit = limit
 
-    async def make(self, document: str, *, pages: Path, page_count: int, output: Path) -> None:
+    async def make(
+        self, document: str, *, pages: Path, page_count: int, output: Path, password: str | None = None
+    ) -> None:
         """See `PdfMaker.make`; raises as `OCRServicePool.acquire`, `OCRService.ask` and `try_twice`."""
-        request = Export(document=document, pages=str(pages), output=str(output))
+        request = Export(document=document, pages=str(pages), output=str(output), password=password)
 
         async def ask() -> None:
             async with self._pool.reader(EXPORT, wait=self._wait) as reader:

@@ -51,7 +51,7 @@ class PooledInspector:
         self._named = _Callers(max(1, config.inspections // 2))
         self._nameless = _Callers(config.inspections)
 
-    async def inspect(self, path: str, *, caller: str = "") -> DocumentInfo:
+    async def inspect(self, path: str, *, caller: str = "", password: str | None = None) -> DocumentInfo:
         """See `DocumentInspector.inspect`.
 
         Raises:
@@ -61,7 +61,7 @@ class PooledInspector:
             TimedOut: It took longer than the limit for inspection.
             WorkerLost: The reader could not be loaded, or was ended to make room for others.
         """
-        request = Inspect(path=path, max_pages=self._config.max_pages)
+        request = Inspect(path=path, max_pages=self._config.max_pages, password=password)
         try:
             return await self._inspect(request, caller, OPENING_BYTES)
         except (OutOfMemory, WorkerLost) as error:

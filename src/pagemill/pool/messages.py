@@ -31,7 +31,11 @@ class ProtocolError(Exception):
 
 
 class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+Password = Annotated[str | None, Field(repr=False)]
+"""Of a protected document. It stands in no log."""
 
 
 class Load(_Message):
@@ -98,6 +102,7 @@ class Inspect(_Work):
     kind: Literal["inspect"] = "inspect"
     path: str
     max_pages: int | None = None
+    password: Password = None
 
 
 class Render(_Work):
@@ -119,6 +124,7 @@ class Render(_Work):
     max_pixels: int
     rotation: int
     path: str
+    password: Password = None
 
 
 class Export(_Work):
@@ -134,6 +140,7 @@ class Export(_Work):
     document: str
     pages: str
     output: str
+    password: Password = None
 
 
 class Trim(_Message):
@@ -260,7 +267,7 @@ def parse_request(head: bytes) -> Request:
     try:
         return _REQUESTS.validate_json(head)
     except ValidationError as error:
-        raise ProtocolError(f"Not a request: {head[:80]!r}") from error
+        raise ProtocolError(f"Not a request: {len(head)} bytes") from error
 
 
 def parse_reply(head: bytes, payload: bytes) -> Reply:

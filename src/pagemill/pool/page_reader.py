@@ -33,7 +33,7 @@ _ENGINE = "The engine failed on this page. The worker's log says how."
 class OpenDocument(Protocol):
     """`documents.opening.open_document`."""
 
-    def __call__(self, path: Path, *, max_pages: int | None = None) -> Document:
+    def __call__(self, path: Path, *, max_pages: int | None = None, password: str | None = None) -> Document:
         """Open it; see there."""
         ...
 
@@ -64,7 +64,7 @@ class PageReader:
         self._max_pixels = max_pixels
         self._open_document = open_document
         self._closing = ExitStack()
-        self._opened: tuple[str, Document] | None = None
+        self._opened: tuple[tuple[str, str | None], Document] | None = None
 
     def read(self, number: int, params: ChunkParams) -> PageOutcome:
         """The outcome of the page; any error makes it a `PageFailed`."""
@@ -78,22 +78,22 @@ class PageReader:
         finally:
             self._trim_models()
 
-    def inspect(self, path: str, *, max_pages: int | None = None) -> DocumentInfo:
+    def inspect(self, path: str, *, max_pages: int | None = None, password: str | None = None) -> DocumentInfo:
         """What the document is; it stays open for the chunk that may follow.
 
         Raises:
             DocumentError: It cannot be read, or has more pages than `max_pages`; and why.
         """
-        return self._document(path, max_pages=max_pages).info()
+        return self._document(path, password, max_pages=max_pages).info()
 
-    def image(self, path: str, number: int, *, dpi: int, max_pixels: int) -> PageImage:
+    def image(self, path: str, number: int, *, dpi: int, max_pixels: int, password: str | None = None) -> PageImage:
         """One page as pixels, for people to look at.
 
         Raises:
             DocumentError: The document cannot be opened.
             PageUnreadable: The page is damaged, or too large to be decoded.
         """
-        return self._document(path).render(number, dpi=dpi, max_pixels=min(max_pixels, self._max_pixels))
+        return self._document(path, password).render(number, dpi=dpi, max_pixels=min(max_pixels, self._max_pixels))
 
     def trim(self) -> None:
         """Close the document and give free memory back."""
@@ -124,7 +124,7 @@ class PageReader:
 
     def _text(self, number: int, params: ChunkParams) -> tuple[Page | None, int]:
         with translate_errors(PageUnreadable(_UNREADABLE)):
-            document = self._document(params.document)
+            document = self._document(params.document, params.password)
             page = document.text_page(number, dpi=params.options.dpi, mode=params.options.ocr)
             if page is None or self._structure is None:
                 return page, 0
@@ -137,7 +137,7 @@ class PageReader:
             raise EngineFailed("This worker has no engine, so it cannot recognise pages.")
         options = params.options
         with translate_errors(PageUnreadable(_UNREADABLE)):
-            document = self._document(params.document)
+            document = self._document(params.document, params.password)
             unread = document.find_unread(number, dpi=options.dpi, max_pixels=self._max_pixels, mode=options.ocr)
         batch_size = params.batch_size
         page = read_unread(
@@ -179,11 +179,11 @@ class PageReader:
             lacking = PageWarning(kind=WarningKind.STRUCTURE, message=_NO_STRUCTURE)
             return page.model_copy(update={"warnings": (*page.warnings, lacking)})
 
-    def _document(self, path: str, *, max_pages: int | None = None) -> Document:
-        if self._opened is None or self._opened[0] != path:
+    def _document(self, path: str, password: str | None, *, max_pages: int | None = None) -> Document:
+        if self._opened is None or self._opened[0] != (path, password):
             self._close_document()
-            document = self._open_document(Path(path), max_pages=max_pages)
-            self._opened = path, self._closing.enter_context(document)
+            document = self._open_document(Path(path), max_pages=max_pages, password=password)
+            self._opened = (path, password), self._closing.enter_context(document)
         return self._opened[1]
 
     def _close_document(self) -> None:

@@ -71,4 +71,5 @@ def _columns(new: NewTask) -> Values:
         "caller": new.request.caller,
         "cache_key": cache_key(new),
         "batch_id": new.batch_id,
+        "password_at": new.password_at,
     }

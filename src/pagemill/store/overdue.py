@@ -117,11 +117,22 @@ def why_expired(
     if task.status is TaskStatus.QUEUED and task.started_at is None:
         return TaskFailureReason.QUEUE_TIMEOUT, (
             f"The task waited {waited:.0f} s without starting. Send it again when the service is less busy, or raise "
-            "tasks.queue_timeout_seconds."
+            f"tasks.queue_timeout_seconds.{_about_password(task)}"
         )
     return TaskFailureReason.POOL_EXHAUSTED, (
         f"For {waited:.0f} s, no service or memory was free for a page of the task. Retry the task when the service is "
         "less busy or has more memory, or raise tasks.queue_timeout_seconds. Its finished pages remain available."
+        f"{_about_password(task)}"
+    )
+
+
+def _about_password(task: Task) -> str:
+    """What else may be the reason."""
+    if not task.needs_password:
+        return ""
+    return (
+        " Only the server that was told the password of the PDF can read it: if that server was restarted, retry the "
+        "task with its password."
     )
 
 

@@ -95,7 +95,7 @@ _KINDS = (
 )
 _BACKLOG = (
     select(
-        *(tasks.c.task_id, tasks.c.priority, tasks.c.admission, tasks.c.caller),
+        *(tasks.c.task_id, tasks.c.priority, tasks.c.admission, tasks.c.caller, tasks.c.password_at),
         tasks.c.unserved_since.is_not(None).label("is_unserved"),
         tasks.c.options[("recognition", "structure")].as_boolean().label("structure"),
         *(_KINDS.c.stage, _KINDS.c.alone, _device_of(_KINDS.c.device).label("device")),
@@ -189,6 +189,7 @@ class SqlPageQueue:
             options=options_of(row).recognition,
             until=now + lease_for,
             is_unserved=row["unserved_since"] is not None,
+            password_at=row["password_at"],
         )
         _write_lease(connection, lease, owner)
         return lease
@@ -310,6 +311,7 @@ def _backlog(rows: Sequence[RowMapping]) -> Backlog:
         caller=rows[0]["caller"],
         structure=bool(rows[0]["structure"]),
         is_unserved=bool(rows[0]["is_unserved"]),
+        password_at=rows[0]["password_at"],
     )
 
 

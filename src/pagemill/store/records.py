@@ -53,6 +53,7 @@ def task_of(row: RowMapping) -> Task:
         deadline_at=row["deadline_at"],
         batch_id=row["batch_id"],
         page_pixels=row["page_pixels"],
+        password_at=row["password_at"],
     )
 
 

@@ -100,6 +100,7 @@ tasks = Table(
     Column("assigned_device", String(64)),
     Column("service_instance_id", String(255)),
     Column("resource_cleanup_completed", Boolean, nullable=False, server_default=false()),
+    Column("password_at", String(255), comment="who was told the document's password"),
 )
 Index(None, tasks.c.status, tasks.c.task_id)
 Index(None, tasks.c.status, tasks.c.assigned_device, tasks.c.queue_order, tasks.c.task_id)

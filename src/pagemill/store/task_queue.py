@@ -72,7 +72,12 @@ class SqlTaskQueue:
         check_room(connection, self._config, now=now)
         stored = lock_task(connection, task.task_id)
         check_startable(stored)
-        placed = replace(stored, assigned_device=task.assigned_device, estimated_memory_mb=task.estimated_memory_mb)
+        placed = replace(
+            stored,
+            assigned_device=task.assigned_device,
+            estimated_memory_mb=task.estimated_memory_mb,
+            password_at=task.password_at,
+        )
         return enqueue(connection, placed, priority, config=self._config, now=now)
 
     async def get_next_task(self, device: DeviceId) -> Task | None:
@@ -149,6 +154,7 @@ def enqueue(connection: Connection, task: Task, priority: int, *, config: QueueC
         "queue_order": queue_order(now, priority, config=config),
         "assigned_device": task.assigned_device,
         "estimated_memory_mb": task.estimated_memory_mb,
+        "password_at": task.password_at,
     }
     return change_status(connection, task, TaskStatus.QUEUED, now=now, values=values)
 

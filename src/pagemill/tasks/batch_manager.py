@@ -89,7 +89,9 @@ class DocumentBatchManager:
             replace(new, task_id=new_task_id(now, place=place), batch_id=batch_id) for place, new in enumerate(prepared)
         )
         try:
-            stored = await self._batches.submit(NewDocumentBatch(batch_id, tasks, content, caller, idempotency_key))
+            with self._manager.holding_passwords(tasks):
+                new = NewDocumentBatch(batch_id, tasks, content, caller, idempotency_key)
+                stored = await self._batches.submit(new)
         except DuplicateSubmission:
             faster = await self._find_submitted(caller, idempotency_key, content)
             if faster is None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -41,6 +41,7 @@ from pagemill.tasks.decisions.intake import (
 )
 from pagemill.tasks.device_choice import TaskPlacer
 from pagemill.tasks.ids import new_task_id
+from pagemill.tasks.passwords import Passwords
 from pagemill.tasks.progress.event_handlers import TaskEventHandlers
 from pagemill.tasks.progress.task_watch import TaskWatch
 from pagemill.tasks.work.dispatcher import Dispatcher
@@ -88,6 +89,7 @@ class TaskManager:
         dispatcher: Dispatcher,
         watch: TaskWatch,
         clock: Clock,
+        passwords: Passwords,
     ) -> None:
         self._config = config
         self._engines = engines
@@ -101,6 +103,7 @@ class TaskManager:
         self._watch = watch
         self._clock = clock
         self._dispatcher = dispatcher
+        self._passwords = passwords
 
     async def create_task(self, request: TaskCreateRequest) -> Task:
         """Inspect the document, estimate its memory, choose its device, store the task; queue it unless told not to.
@@ -117,9 +120,22 @@ class TaskManager:
             PoolExhausted: No reader became free in time to inspect the document.
         """
         new = await self.prepare(request)
-        return await self.announce(
-            await (self._queue.submit(new) if request.options.start else self._store.create(new))
-        )
+        with self.holding_passwords([new]):
+            stored = await (self._queue.submit(new) if request.options.start else self._store.create(new))
+        return await self.announce(stored)
+
+    @contextmanager
+    def holding_passwords(self, tasks: Sequence[NewTask]) -> Iterator[None]:
+        """Keep the passwords of tasks that the block stores; after an error, forget them."""
+        for new in tasks:
+            if new.password_at is not None and new.request.password is not None:
+                self._passwords.hold(new.task_id, new.request.password)
+        try:
+            yield
+        except BaseException:
+            for new in tasks:
+                self._passwords.forget(new.task_id)
+            raise
 
     async def prepare(self, request: TaskCreateRequest) -> NewTask:
         """Inspect the document, estimate its memory and choose its device, but store nothing. Errors: `create_task`."""
@@ -128,7 +144,7 @@ class TaskManager:
             self._config.check_webhook(options.webhook_url)
         spec, _ = choose_engine(self._engines, options.recognition)
         check_structure(spec, options.recognition, missing=self._config.no_structure)
-        info = await self._inspector.inspect(request.document.path, caller=request.caller)
+        info = await self._inspector.inspect(request.document.path, caller=request.caller, password=request.password)
         check_page_count(info, self._config.max_pages)
         numbers = parse_page_range(options.pages, info.page_count)
         place = self._placer.place(options, info)
@@ -142,10 +158,12 @@ class TaskManager:
             assigned_device=place.device,
             page_pixels=place.pixels,
             circumstances=place.circumstances,
+            password_at=self._passwords.owner if info.needs_password else None,
         )
 
     async def announce(self, task: Task) -> Task:
         """Make sure that a stored task gets its turn, or ends if it has no pages left to do."""
+        self._passwords.follow(task.task_id)
         if task.status is TaskStatus.QUEUED and task.pages_done + task.pages_failed == task.pages_total:
             task = await self._end(task)
         self._notice(task.task_id)
@@ -170,10 +188,11 @@ class TaskManager:
                 raise
             return faster
 
-    async def retry_task(self, task_id: str) -> Task:
+    async def retry_task(self, task_id: str, *, password: str | None = None) -> Task:
         """Queue the unread pages of a finished task again; its finished pages remain.
 
         Raises:
+            EncryptedDocument: As `start_task`.
             NotFound: There is no such task.
             IllegalTransition: It has not ended, or all its pages were read.
             QueueFull: Too many tasks are waiting.
@@ -181,15 +200,16 @@ class TaskManager:
         task = await self._store.get(task_id)
         if not task.status.is_final:
             raise IllegalTransition(f"Task {task_id} is {task.status}; you can retry it once it has ended.")
-        return await self.start_task(task_id, TaskStartRequest())
+        return await self.start_task(task_id, TaskStartRequest(), password=password)
 
-    async def start_task(self, task_id: str, request: TaskStartRequest) -> Task:
+    async def start_task(self, task_id: str, request: TaskStartRequest, *, password: str | None = None) -> Task:
         """Queue a task that was created with `start=false`, or the failed pages of a finished one.
 
         It estimates and places the task again: on the device requested now, or when it was sent, or else on the best.
         On an error the task stays as it was.
 
         Raises:
+            EncryptedDocument: The document needs a password, and this is none, or the wrong one.
             NotFound: There is no such task.
             IllegalTransition: It is queued or running, or all its pages were read.
             DeviceUnavailable: The requested device does not exist.
@@ -200,9 +220,22 @@ class TaskManager:
         check_startable(task)
         place = self._placer.place_again(task, request.device)
         placed = replace(task, assigned_device=place.device, estimated_memory_mb=place.estimated_memory_mb)
-        task = await self._queue.add_task(placed, task.options.priority)
-        self._notice(task_id)
-        return task
+        password = await self._opening(task, password)
+        if password is not None:
+            self._passwords.hold(task_id, password)
+            placed = replace(placed, password_at=self._passwords.owner)
+        try:
+            return await self.announce(await self._queue.add_task(placed, task.options.priority))
+        except BaseException:
+            self._passwords.follow(task_id)
+            raise
+
+    async def _opening(self, task: Task, given: str | None) -> str | None:
+        """The password of a task that is queued again, once it has opened the document; None if it needs none."""
+        password = self._passwords.need(task, given)
+        if password is not None and password != self._passwords.find(task.task_id):
+            await self._inspector.inspect(task.document.path, caller=task.caller, password=password)
+        return password
 
     async def cancel_task(self, task_id: str) -> Task:
         """Stop the task: at once if it waits, within a page if it runs. Cancelling twice is no error.

@@ -15,7 +15,15 @@ from pagemill.web.access import caller_of
 from pagemill.web.batch_receiving import receive_batch
 from pagemill.web.event_stream import MEDIA_TYPE, MESSAGE_SCHEMA, event_stream, last_event_id
 from pagemill.web.headers import REPLAYED, idempotency_key
-from pagemill.web.openapi import ANYWHERE, CHANGES, UPLOAD, batch_operation, idempotency_parameter, problem_responses
+from pagemill.web.openapi import (
+    ANYWHERE,
+    CHANGES,
+    UPLOAD,
+    batch_operation,
+    idempotency_parameter,
+    password_parameter,
+    problem_responses,
+)
 from pagemill.web.paging import link_next
 from pagemill.web.paths import BatchId, root_of
 from pagemill.web.problems import FieldProblem, RequestRefused
@@ -50,7 +58,10 @@ class BatchEndpoints:
             methods=["POST"],
             status_code=202,
             summary="Send several documents",
-            openapi_extra={**upload, "parameters": [*upload["parameters"], idempotency_parameter()]},
+            openapi_extra={
+                **upload,
+                "parameters": [*upload["parameters"], idempotency_parameter(), password_parameter()],
+            },
             responses=problem_responses(*CHANGES, *UPLOAD, "batch_too_large", "documents_refused"),
         )
         router.add_api_route("", self.list_, summary="List batches", responses=problem_responses("invalid_request"))

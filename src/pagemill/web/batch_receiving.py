@@ -17,6 +17,7 @@ from pagemill.web.receiving import (
     check_declared_size,
     query_fields,
     refused_field,
+    take_password,
 )
 from pagemill.web.senders import sender_of
 from pagemill.web.uploads import IncomingBatch, UploadStore
@@ -43,10 +44,13 @@ async def receive_batch(request: Request, uploads: UploadStore, *, most: int) ->
         await form.receive(body_chunks(request), content_type)
         if NAME in fields:
             raise refused_field(NAME, "not possible in a batch, which names each document after its file; leave it out")
+        password = take_password(request, fields)
         options = parse_options(fields)
         caller = caller_of(request).name
         await incoming.touch()  # they have no task before all are inspected
-        return [TaskCreateRequest(document, options, caller=caller) for document in incoming.documents]
+        return [
+            TaskCreateRequest(document, options, caller=caller, password=password) for document in incoming.documents
+        ]
 
 
 class _Bounded:

@@ -7,7 +7,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from pagemill.domain.task.passwords import FIELD as PASSWORD
+from pagemill.domain.task.passwords import LONGEST_PASSWORD
 from pagemill.web.headers import GOOD_KEY
+from pagemill.web.headers import PASSWORD as PASSWORD_HEADER
 from pagemill.web.option_schemas import option_schemas
 from pagemill.web.options import NAME
 from pagemill.web.problems import MEDIA_TYPE, PROBLEMS, Problem
@@ -25,6 +28,13 @@ ANYWHERE = (
 """Problems that every endpoint but the probes may answer with."""
 CHANGES = ("cross_site_request",)
 """Problems that every request that changes something may answer with."""
+_PASSWORD = {
+    "type": "string",
+    "format": "password",
+    "maxLength": LONGEST_PASSWORD,
+    "writeOnly": True,
+    "description": "The password of a protected PDF. The service keeps it in memory until the task has ended.",
+}
 UPLOAD = (
     "malformed_body",
     "upload_stalled",
@@ -76,7 +86,7 @@ def upload_operation() -> dict[str, Any]:
     form = {
         "type": "object",
         "required": [FILE_PART],
-        "properties": {FILE_PART: file, **schemas},
+        "properties": {FILE_PART: file, PASSWORD: _PASSWORD, **schemas},
         "additionalProperties": False,
     }
     raw = {"schema": {"type": "string", "format": "binary"}}
@@ -98,7 +108,7 @@ def batch_operation() -> dict[str, Any]:
     form = {
         "type": "object",
         "required": [FILE_PART],
-        "properties": {FILE_PART: files, **schemas},
+        "properties": {FILE_PART: files, PASSWORD: _PASSWORD, **schemas},
         "additionalProperties": False,
     }
     return {
@@ -130,6 +140,17 @@ def idempotency_parameter() -> dict[str, Any]:
         "schema": {"type": "string", "pattern": GOOD_KEY},
         "description": "The same document, options and key create one task, however often you send them "
         "within 24 hours; the answer to a repetition has the header Idempotency-Replayed.",
+    }
+
+
+def password_parameter() -> dict[str, Any]:
+    """The header by which a client sends the password of a document."""
+    return {
+        "name": PASSWORD_HEADER,
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "format": "password", "maxLength": LONGEST_PASSWORD},
+        "description": "The password of a protected PDF. The service keeps it in memory until the task has ended.",
     }
 
 

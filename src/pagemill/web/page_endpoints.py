@@ -8,7 +8,8 @@ from fastapi import Path as InPath
 from pagemill.domain.page.page import Page
 from pagemill.tasks.results.page_views import PageViews
 from pagemill.web.dashboard_routes import etag_of, not_modified
-from pagemill.web.openapi import ANYWHERE, problem_responses
+from pagemill.web.headers import document_password
+from pagemill.web.openapi import ANYWHERE, password_parameter, problem_responses
 from pagemill.web.paths import TaskId
 
 JPEG = "image/jpeg"
@@ -17,6 +18,7 @@ Number = Annotated[int, InPath(ge=1, le=1_000_000, description="1-based position
 _DRAWING = (
     "invalid_document",
     "unsupported_format",
+    "encrypted_document",
     "page_unreadable",
     "pool_exhausted",
     "never_fits",
@@ -47,6 +49,7 @@ class PageEndpoints:
             "/image",
             self.image,
             summary="Get the picture of a page",
+            openapi_extra={"parameters": [password_parameter()]},
             response_class=Response,
             responses={
                 200: {"content": {JPEG: {"schema": {"type": "string", "format": "binary"}}}},
@@ -62,7 +65,7 @@ class PageEndpoints:
 
     async def image(self, task_id: TaskId, number: Number, request: Request) -> Response:
         """The page as a JPEG, upright. Its size in pixels differs from the page's; its shape is the same."""
-        return _answer(request, await self._views.image(task_id, number), JPEG)
+        return _answer(request, await self._views.image(task_id, number, password=document_password(request)), JPEG)
 
 
 def _answer(request: Request, content: bytes, media_type: str) -> Response:

@@ -7,9 +7,10 @@ from typing import Protocol
 from fastapi import Request
 
 from pagemill.domain.documents import DocumentKind
+from pagemill.domain.task.passwords import FIELD as PASSWORD
 from pagemill.domain.task.task import TaskCreateRequest
 from pagemill.web.access import caller_of
-from pagemill.web.headers import idempotency_key
+from pagemill.web.headers import check_password, document_password, idempotency_key
 from pagemill.web.multipart import MAX_PARTS, MultipartEvent, MultipartReader, PartBegun, PartData, PartEnded
 from pagemill.web.options import NAME, parse_options, refuse_unknown
 from pagemill.web.problems import FieldProblem, RequestRefused
@@ -38,6 +39,8 @@ OVERHEAD_OF_A_DOCUMENT = 1024
 """Further bytes for each document."""
 PIECE_BYTES = 64 * 1024
 
+_NOT_IN_URL = "URLs are kept in logs; send the password as a field of the form, or in the header Pagemill-Password"
+
 
 async def receive_task(request: Request, uploads: UploadStore) -> TaskCreateRequest:
     """Store the document of a request, and parse its options.
@@ -65,9 +68,20 @@ async def receive_task(request: Request, uploads: UploadStore) -> TaskCreateRequ
             async for chunk in chunks:
                 await file.write(chunk)
             name = UNNAMED
+        password = take_password(request, fields)
         options = parse_options(fields)
         document = await file.finish(fields.get(NAME, "").strip() or name)
-    return TaskCreateRequest(document, options, caller=caller_of(request).name, idempotency_key=key)
+    caller = caller_of(request).name
+    return TaskCreateRequest(document, options, caller=caller, idempotency_key=key, password=password)
+
+
+def take_password(request: Request, fields: dict[str, str]) -> str | None:
+    """The password of the documents, out of the form's fields or from the header; None if there is none.
+
+    Raises:
+        RequestRefused: `invalid_request`.
+    """
+    return check_password(fields.pop(PASSWORD, ""), field=PASSWORD) or document_password(request)
 
 
 class DocumentSink(Protocol):
@@ -164,7 +178,8 @@ class FormReceiver:
             self._files += 1
             self._documents.begin(part.filename or UNNAMED)
             return
-        refuse_unknown([part.name])
+        if part.name != PASSWORD:
+            refuse_unknown([part.name])
         if part.name in self._named:
             raise refused_field(part.name, "given twice; send it once")
         self._named.add(part.name)
@@ -190,6 +205,8 @@ def query_fields(request: Request) -> dict[str, str]:
     """
     pairs = request.query_params.multi_items()
     fields = dict(pairs)
+    if PASSWORD in fields:
+        raise refused_field(f"query.{PASSWORD}", _NOT_IN_URL)
     refuse_unknown(fields)
     if len(fields) < len(pairs):
         raise RequestRefused("invalid_request", "The URL has a query parameter twice. Give each one once.")

@@ -17,7 +17,15 @@ from pagemill.web.delivering import (
     result_headers,
     stream_result,
 )
-from pagemill.web.openapi import ANYWHERE, format_parameter, problem_responses, range_parameters, result_response
+from pagemill.web.headers import document_password
+from pagemill.web.openapi import (
+    ANYWHERE,
+    format_parameter,
+    password_parameter,
+    problem_responses,
+    range_parameters,
+    result_response,
+)
 from pagemill.web.paths import TaskId
 
 KeepFurniture = Annotated[
@@ -58,7 +66,7 @@ class ResultEndpoints:
             self.result,
             response_model=None,
             summary="Get the result",
-            openapi_extra={"parameters": [format_parameter(self._formats), *range_parameters()]},
+            openapi_extra={"parameters": [format_parameter(self._formats), *range_parameters(), password_parameter()]},
             responses={
                 200: result_response(each.media_type for each in self._formats.values()),
                 206: {"description": "The requested parts (`Range`) of the result of a finished task."},
@@ -90,4 +98,6 @@ class ResultEndpoints:
         if writer is not None and not in_parts:
             pieces = self._reads.write(task_id, writer, keep_furniture=keep_furniture)
             return stream_result(headers, wanted, pieces)
-        return from_file(headers, wanted, await self._files.file(task_id, wanted, keep_furniture=keep_furniture))
+        password = document_password(request)
+        path = await self._files.file(task_id, wanted, keep_furniture=keep_furniture, password=password)
+        return from_file(headers, wanted, path)

@@ -12,13 +12,14 @@ from pagemill.domain.task.task import Task, TaskPage, TaskStartRequest, TaskStat
 from pagemill.tasks.manager import TaskManager
 from pagemill.tasks.task_reader import TaskReader
 from pagemill.web.access import caller_of
-from pagemill.web.headers import REPLAYED
+from pagemill.web.headers import REPLAYED, document_password
 from pagemill.web.negotiation import preferred_wait
 from pagemill.web.openapi import (
     ANYWHERE,
     CHANGES,
     UPLOAD,
     idempotency_parameter,
+    password_parameter,
     problem_responses,
     upload_operation,
     wait_parameter,
@@ -56,6 +57,9 @@ After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Only items with a 
 SampleCount = Annotated[int, Query(ge=1, le=10_000, description="Maximum number of samples in the answer.")]
 
 
+_OPENING = ("encrypted_document", "invalid_document", "pool_exhausted", "timed_out", "worker_lost")
+"""Problems of a document whose password is tried."""
+
 _START = (
     "not_found",
     "illegal_transition",
@@ -67,8 +71,9 @@ _START = (
     "device_unavailable",
     "queue_full",
     "never_fits",
+    *_OPENING,
 )
-_RETRY = ("not_found", "illegal_transition", "queue_full")
+_RETRY = ("not_found", "illegal_transition", "queue_full", "invalid_request", *_OPENING)
 _OVER: dict[int | str, dict[str, Any]] = {
     200: {"model": TaskWire, "description": "`Prefer: wait` was asked for, and the task is final."}
 }
@@ -106,14 +111,17 @@ class TaskEndpoints:
             methods=["POST"],
             status_code=202,
             summary="Send a document",
-            openapi_extra={**upload, "parameters": [*upload["parameters"], wait_parameter(), idempotency_parameter()]},
+            openapi_extra={
+                **upload,
+                "parameters": [*upload["parameters"], wait_parameter(), idempotency_parameter(), password_parameter()],
+            },
             responses={**_OVER, **problem_responses(*CHANGES, *UPLOAD)},
         )
         router.add_api_route("", self.list_, summary="List tasks", responses=problem_responses("invalid_request"))
         router.add_api_route("/metrics", self.metrics, summary="Metrics of the service")
 
     def _add_commands(self, router: APIRouter) -> None:
-        waits = {"parameters": [wait_parameter()]}
+        waits = {"parameters": [wait_parameter(), password_parameter()]}
         router.add_api_route(
             "/{task_id}/start",
             self.start,
@@ -138,7 +146,7 @@ class TaskEndpoints:
             methods=["POST"],
             status_code=202,
             summary="Cancel a task",
-            openapi_extra=waits,
+            openapi_extra={"parameters": [wait_parameter()]},
             responses={**_OVER, **problem_responses(*CHANGES, "not_found", "illegal_transition")},
         )
         router.add_api_route(
@@ -253,12 +261,13 @@ class TaskEndpoints:
         self, task_id: TaskId, request: Request, response: Response, body: TaskStartRequest | None = None
     ) -> TaskWire:
         """Queue a task that was created with `start=false`, or the failed pages of a finished task."""
-        task = await self._commands.start_task(task_id, body or TaskStartRequest())
+        task = await self._commands.start_task(task_id, body or TaskStartRequest(), password=document_password(request))
         return await self._answer_command(task, request, response)
 
     async def retry(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
         """Retry the unread pages of a finished task. Its finished pages are kept."""
-        return await self._answer_command(await self._commands.retry_task(task_id), request, response)
+        task = await self._commands.retry_task(task_id, password=document_password(request))
+        return await self._answer_command(task, request, response)
 
     async def cancel(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
         """Stop the task, at most a page later. Finished pages are kept."""

@@ -31,6 +31,8 @@ class DocumentWire(WireModel):
     """Its format, determined from its bytes."""
     page_count: int
     """Number of its pages; a task may request fewer."""
+    needs_password: bool
+    """It opens with a password only, which the service keeps no longer than its task lasts."""
 
 
 class OptionsWire(WireModel):
@@ -140,7 +142,9 @@ class TaskWire(WireModel):
         """The task as it is shown, with links below `root`, the path under which the service is mounted."""
         return cls.show(
             task,
-            document=DocumentWire.show(task.document, kind=task.kind, page_count=task.page_count),
+            document=DocumentWire.show(
+                task.document, kind=task.kind, page_count=task.page_count, needs_password=task.needs_password
+            ),
             options=OptionsWire.of(task.options),
             progress=task,
             failure=FailureWire.of(task.failure_reason, task.failure_message),

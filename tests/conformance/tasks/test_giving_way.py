@@ -159,5 +159,5 @@ async def test_a_task_whose_last_page_is_settled_while_it_waits_again_ends(
 class NoInspector:
     """Nothing is inspected here."""
 
-    async def inspect(self, path: str, *, caller: str = "") -> DocumentInfo:
-        raise AssertionError(path, caller)
+    async def inspect(self, path: str, *, caller: str = "", password: str | None = None) -> DocumentInfo:
+        raise AssertionError(path, caller, password)

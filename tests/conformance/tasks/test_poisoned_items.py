@@ -161,6 +161,7 @@ async def test_expiry_ends_the_work_on_the_others(poisoned: str, stores: Stores,
         chunks=room.chunks,
         follower=room.follower,
         overdue=stores.overdue,
+        passwords=room.passwords,
     )
     for name in (poisoned, *GOOD):
         await stores.tasks.create(new_task(name, options=TaskOptions(deadline_seconds=1)))

@@ -28,8 +28,8 @@ from pagemill.store.tables import metadata
 class Inspector:
     """Sees the same document everywhere."""
 
-    async def inspect(self, path: str, *, caller: str = "") -> DocumentInfo:
-        del path, caller
+    async def inspect(self, path: str, *, caller: str = "", password: str | None = None) -> DocumentInfo:
+        del path, caller, password
         return DocumentInfo(DocumentKind.PDF, 2, (PageSize(595, 842),))
 
 

@@ -30,8 +30,8 @@ REFUSALS: dict[str, tuple[str | None, type[PagemillError]]] = {
 class NoInspector:
     """Nothing is inspected here."""
 
-    async def inspect(self, path: str, *, caller: str = "") -> DocumentInfo:
-        raise AssertionError(path, caller)
+    async def inspect(self, path: str, *, caller: str = "", password: str | None = None) -> DocumentInfo:
+        raise AssertionError(path, caller, password)
 
 
 async def _everything(stores: Stores) -> list[list[tuple[object, ...]]]:

@@ -29,8 +29,8 @@ LIMIT_S = 60
 class Inspector:
     """Sees nothing: no document is sent here."""
 
-    async def inspect(self, path: str, *, caller: str = "") -> DocumentInfo:
-        del caller
+    async def inspect(self, path: str, *, caller: str = "", password: str | None = None) -> DocumentInfo:
+        del caller, password
         raise InvalidDocument(f"{path} cannot be opened.")
 
 

@@ -27,11 +27,12 @@ class Shelf:
     open: list[str] = field(default_factory=list)
     opened: int = 0
     max_pages: int | None = None
+    password: str | None = None
     known: Page | None = None
     rendered: list[tuple[int, int, int]] = field(default_factory=list)
 
-    def __call__(self, path: Path, *, max_pages: int | None = None) -> "Book":
-        self.max_pages = max_pages
+    def __call__(self, path: Path, *, max_pages: int | None = None, password: str | None = None) -> "Book":
+        self.max_pages, self.password = max_pages, password
         if isinstance(self.fault, EncryptedDocument):
             raise self.fault
         self.opened += 1
@@ -216,3 +217,12 @@ def test_only_what_is_not_known_is_read_and_under_force_all() -> None:
     forced = reader(Shelf(known=known)).read(1, params(ocr=OcrMode.FORCE))
     assert isinstance(forced, PageRead)
     assert Page.from_json(forced.payload).text == "page 1"
+
+
+def test_another_password_opens_the_document_anew() -> None:
+    shelf = Shelf()
+    with_engine = reader(shelf)
+    for password in ("one", "one", None, "two"):
+        with_engine.inspect("a", password=password)
+        assert shelf.password == password
+    assert len(shelf.open) == 1, "those before were closed"

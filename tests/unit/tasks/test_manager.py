@@ -46,8 +46,8 @@ GPU = DeviceId("cuda:0")
 class Inspector:
     """Sees the same document everywhere."""
 
-    async def inspect(self, path: str, *, caller: str = "") -> DocumentInfo:
-        del path, caller
+    async def inspect(self, path: str, *, caller: str = "", password: str | None = None) -> DocumentInfo:
+        del path, caller, password
         return DocumentInfo(DocumentKind.PDF, 3, (PageSize(595, 842),))
 
 
@@ -82,6 +82,7 @@ def manager_in(
         dispatcher=room.dispatcher,
         watch=room.watch,
         clock=room.stores.clock,
+        passwords=room.passwords,
     )
 
 

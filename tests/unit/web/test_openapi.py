@@ -265,7 +265,8 @@ async def test_every_option_is_described_in_form_and_query(document: Mapping[str
     upload = document["paths"]["/tasks"]["post"]
     form = upload["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
     query = {each["name"]: each for each in upload["parameters"] if each["in"] == "query"}
-    assert form.keys() == FIELD_NAMES | {"file"}
+    assert form.keys() == FIELD_NAMES | {"file", "password"}
+    assert "password" not in query, "URLs are kept in logs"
     assert query.keys() == FIELD_NAMES
     assert all(schema["description"] for schema in form.values())
     assert document["components"]["schemas"]["OptionsWire"]["properties"].keys() == FIELD_NAMES - {"name"}

@@ -64,6 +64,7 @@ async def test_a_form_becomes_a_task_with_its_document_on_disk(
         "sha256": hashlib.sha256(PDF).hexdigest(),
         "kind": "pdf",
         "page_count": 3,
+        "needs_password": False,
     }
     stored = tasks.inspector.seen[0][0]
     assert stored.parent == uploads
@@ -420,3 +421,57 @@ async def test_one_that_cannot_be_removed_keeps_no_other(tmp_path: Path) -> None
         assert remove_abandoned(tmp_path, now=later) == 2
         assert left(tmp_path) == ["m.part"]
     assert remove_abandoned(tmp_path, now=later) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers", "taken"),
+    [
+        ({"password": " Grüße 50% "}, {}, " Grüße 50% "),
+        ({}, {"Pagemill-Password": b"sesame"}, "sesame"),
+        ({}, {"Pagemill-Password": "Grüße".encode()}, "Grüße"),
+        ({}, {"Pagemill-Password": "Grüße".encode("latin-1")}, "Grüße"),
+        ({"password": "field"}, {"Pagemill-Password": b"header"}, "field"),
+        ({"password": ""}, {}, None),
+    ],
+)
+async def test_a_password_comes_as_it_was_given_in_the_form_or_a_header(
+    client: httpx.AsyncClient,
+    tasks: WebTasks,
+    fields: dict[str, str],
+    headers: dict[str, bytes],
+    taken: str | None,
+) -> None:
+    sent = await client.post(
+        "/tasks",
+        files={"file": ("a.pdf", PDF)},
+        data=fields,
+        headers=[(name.encode(), value) for name, value in headers.items()],
+    )
+    assert sent.status_code == 202
+    assert tasks.inspector.password == taken
+    assert taken is None or taken not in sent.text
+
+
+@pytest.mark.parametrize("secret", ["x" * 1025, "a\0b"])
+async def test_a_password_that_cannot_be_is_refused_without_repeating_it(
+    client: httpx.AsyncClient, uploads: Path, secret: str
+) -> None:
+    sent = await post_form(client, part("file", PDF, "a.pdf"), part("password", secret.encode()))
+    assert (sent.status_code, sent.json()["errors"][0]["field"]) == (422, "password")
+    assert secret not in sent.text
+    assert left(uploads) == []
+
+
+@pytest.mark.parametrize("path", ["/tasks", "/batches"])
+async def test_a_url_is_no_place_for_a_password(client: httpx.AsyncClient, path: str) -> None:
+    sent = await client.post(path, params={"password": "sesame"}, files={"file": ("a.pdf", PDF)})
+    assert (sent.status_code, sent.json()["errors"][0]["field"]) == (422, "query.password")
+    assert "Pagemill-Password" in sent.text
+    assert "sesame" not in sent.text
+
+
+async def test_passwords_of_a_batch_reach_every_document(client: httpx.AsyncClient, tasks: WebTasks) -> None:
+    files = [("file", (name, PDF)) for name in ("a.pdf", "b.pdf")]
+    sent = await client.post("/batches", files=files, data={"password": "sesame"})
+    assert sent.status_code == 202
+    assert tasks.inspector.password == "sesame"  # noqa: S105 - of a test document

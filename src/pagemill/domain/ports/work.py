@@ -95,8 +95,8 @@ class LoadHistory(Protocol):
 class DocumentInspector(Protocol):
     """Inspects uploads, in a worker and never in the server."""
 
-    async def inspect(self, path: str, *, caller: str = "") -> DocumentInfo:
-        """Find out what the document is; `caller` is who sent it, if known.
+    async def inspect(self, path: str, *, caller: str = "", password: str | None = None) -> DocumentInfo:
+        """Find out what the document is; `caller` is who sent it, and `password` what opens it, if known.
 
         Raises:
             DocumentError: The document cannot be read; the message says why. Also if it kills its reader.

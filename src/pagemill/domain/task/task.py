@@ -200,12 +200,14 @@ class TaskCreateRequest(TextFromOutside):
     Attributes:
         caller: Who sent it; callers share the places fairly. Empty if the API is open.
         idempotency_key: A request with a key that the caller used before gets the task of that earlier request.
+        password: Of a protected document. Nothing stores or logs it, and `content` leaves it out.
     """
 
     document: StoredDocument
     options: TaskOptions = field(default_factory=TaskOptions)
     caller: str = ""
     idempotency_key: str | None = None
+    password: str | None = field(default=None, repr=False)
 
     @property
     def content(self) -> str:
@@ -232,6 +234,7 @@ class Task:
         deadline_at: When it expires unless it has ended; None for no deadline.
         batch_id: Its batch; None if it was sent alone.
         page_pixels: Pixels of its largest page image, if known.
+        password_at: The server that was told the password of its document; None if it needs none.
     """
 
     task_id: str
@@ -259,6 +262,12 @@ class Task:
     deadline_at: datetime | None = None
     batch_id: str | None = None
     page_pixels: int | None = None
+    password_at: str | None = None
+
+    @property
+    def needs_password(self) -> bool:
+        """Whether its document opens with a password only."""
+        return self.password_at is not None
 
 
 def no_such_task(task_id: str) -> NotFound:
@@ -283,6 +292,7 @@ class NewTask:
 
     Attributes:
         circumstances: Model set, device and limit for its pages; pages quarantined under them fail at once.
+        password_at: See `Task`.
     """
 
     task_id: str
@@ -295,6 +305,7 @@ class NewTask:
     page_pixels: int | None = None
     batch_id: str | None = None
     circumstances: tuple[Circumstances, ...] = ()
+    password_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -337,6 +348,7 @@ class PageLease:
         rungs: For each of `pages`, how far it has climbed the out-of-memory ladder.
         pixels: Pixels of the document's largest page image, if known.
         is_unserved: No page of the task was settled since it was queued or refused a service.
+        password_at: The server that was told the password of the document; None if it needs none.
     """
 
     task_id: str
@@ -351,6 +363,7 @@ class PageLease:
     rungs: tuple[Rung, ...] = ()
     pixels: int | None = None
     is_unserved: bool = False
+    password_at: str | None = None
 
 
 @dataclass(frozen=True)

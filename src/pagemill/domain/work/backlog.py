@@ -38,6 +38,7 @@ class Backlog:
         caller: Who sent it; callers share the places, each among its own tasks.
         structure: Whether to find layout and tables.
         is_unserved: No page of it was settled since it was queued or refused a service.
+        password_at: The server that was told the password of its document; None if it needs none.
     """
 
     task_id: str
@@ -48,3 +49,4 @@ class Backlog:
     caller: str = ""
     structure: bool = False
     is_unserved: bool = False
+    password_at: str | None = None

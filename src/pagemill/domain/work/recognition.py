@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
@@ -121,6 +121,7 @@ class ChunkParams:
             that the engine's profile allows.
         climbed: The pages ran out of memory before.
         notes: Warnings to add to every page.
+        password: Of a protected document.
     """
 
     document: str
@@ -132,3 +133,4 @@ class ChunkParams:
     pixels: int | None = None
     climbed: bool = False
     notes: tuple[PageWarning, ...] = ()
+    password: str | None = field(default=None, repr=False)

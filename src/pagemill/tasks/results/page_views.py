@@ -8,6 +8,7 @@ from typing import Protocol
 from pagemill.domain.errors import NotFound, PoolExhausted
 from pagemill.domain.page.page import Page
 from pagemill.domain.ports import TaskStore
+from pagemill.tasks.passwords import Passwords
 from pagemill.tasks.results.deleted import unless_deleted
 
 MOST_DRAWN = 8
@@ -27,7 +28,7 @@ class PageResults(Protocol):
 class PageDrawer(Protocol):
     """Draws pages, in a worker and never in the server."""
 
-    async def draw(self, document: str, page: int, *, rotation: int, path: Path) -> None:
+    async def draw(self, document: str, page: int, *, rotation: int, path: Path, password: str | None = None) -> None:
         """Write a JPEG of the page to `path`, turned clockwise by `rotation` degrees. Raises PagemillError."""
         ...
 
@@ -39,10 +40,13 @@ class PageViews:
     A later request draws the picture again.
     """
 
-    def __init__(self, *, store: TaskStore, results: PageResults, drawer: PageDrawer, work_dir: Path) -> None:
+    def __init__(
+        self, *, store: TaskStore, results: PageResults, drawer: PageDrawer, work_dir: Path, passwords: Passwords
+    ) -> None:
         self._store = store
         self._results = results
         self._drawer = drawer
+        self._passwords = passwords
         self._work_dir = work_dir
         self._drawing: dict[Path, asyncio.Task[None]] = {}
 
@@ -60,11 +64,12 @@ class PageViews:
             )
         return found
 
-    async def image(self, task_id: str, number: int) -> bytes:
+    async def image(self, task_id: str, number: int, *, password: str | None = None) -> bytes:
         """The page as a JPEG, upright if that way is known.
 
         Raises:
             NotFound: There is no such task or page.
+            EncryptedDocument: The document needs a password, which is kept only until its task has ended.
             PagemillError: The page cannot be drawn, or not now.
         """
         task = await self._store.get(task_id)
@@ -76,24 +81,29 @@ class PageViews:
         async with unless_deleted(self._store, task_id):
             for _ in range(_MOST_TRIES):
                 if not await asyncio.to_thread(path.is_file):
-                    await self._draw(task.document.path, number, rotation=rotation, path=path)
+                    opened_by = self._passwords.need(task, password)
+                    await self._draw(task.document.path, number, rotation=rotation, path=path, password=opened_by)
                 with suppress(FileNotFoundError):  # the task ended, and its folder was cleaned up
                     return await asyncio.to_thread(path.read_bytes)
             raise FileNotFoundError(path)
 
-    async def _draw(self, document: str, number: int, *, rotation: int, path: Path) -> None:
+    async def _draw(self, document: str, number: int, *, rotation: int, path: Path, password: str | None) -> None:
         """Draw it once for all concurrent requests, and to the end even if they go away."""
         if path not in self._drawing:
             if len(self._drawing) >= MOST_DRAWN:
                 raise PoolExhausted("The service is drawing too many pages at once. Try again in a moment.")
-            drawing = asyncio.create_task(self._draw_unless_there(document, number, rotation=rotation, path=path))
+            drawing = asyncio.create_task(
+                self._draw_unless_there(document, number, rotation=rotation, path=path, password=password)
+            )
             self._drawing[path] = drawing
             drawing.add_done_callback(lambda done: self._forget_drawing(path, done))
         await asyncio.shield(self._drawing[path])
 
-    async def _draw_unless_there(self, document: str, number: int, *, rotation: int, path: Path) -> None:
+    async def _draw_unless_there(
+        self, document: str, number: int, *, rotation: int, path: Path, password: str | None
+    ) -> None:
         if not await asyncio.to_thread(path.is_file):  # it may have appeared since the last look
-            await self._drawer.draw(document, number, rotation=rotation, path=path)
+            await self._drawer.draw(document, number, rotation=rotation, path=path, password=password)
 
     def _forget_drawing(self, path: Path, done: asyncio.Task[None]) -> None:
         del self._drawing[path]

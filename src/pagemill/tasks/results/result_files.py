@@ -20,6 +20,7 @@ from pagemill.domain.errors import Conflict, NotFound
 from pagemill.domain.ports import ResultStore, TaskStore
 from pagemill.domain.task.results import ARCHIVE, SEARCHABLE_PDF, ResultFormat, ResultWriter, UnreadPage
 from pagemill.domain.task.task import Task
+from pagemill.tasks.passwords import Passwords
 from pagemill.tasks.results.deleted import unless_deleted
 from pagemill.tasks.results.result_stream import unread_pages, write_result
 from pagemill.version import __version__
@@ -34,7 +35,9 @@ _EARLIEST = (1980, 1, 1, 0, 0, 0)
 class PdfMaker(Protocol):
     """Makes searchable PDFs, in a worker and never in the server."""
 
-    async def make(self, document: str, *, pages: Path, page_count: int, output: Path) -> None:
+    async def make(
+        self, document: str, *, pages: Path, page_count: int, output: Path, password: str | None = None
+    ) -> None:
         """Write a searchable PDF of the document to `output`, from `Page.to_json()` of its pages, one per line.
 
         Raises:
@@ -52,6 +55,7 @@ class ResultFiles:
         writers: Formats that are written page by page, by name; every look-up makes a writer for one result.
         pdfs: Makes searchable PDFs.
         work_dir: Folder for temporary folders.
+        passwords: Of protected documents.
     """
 
     def __init__(
@@ -62,15 +66,19 @@ class ResultFiles:
         writers: Mapping[str, ResultWriter],
         pdfs: PdfMaker,
         work_dir: Path,
+        passwords: Passwords,
     ) -> None:
         self._store = store
         self._results = results
         self._writers = writers
         self._pdfs = pdfs
+        self._passwords = passwords
         self._work_dir = work_dir
         self._making: dict[Path, asyncio.Task[None]] = {}
 
-    async def file(self, task_id: str, result: ResultFormat, *, keep_furniture: bool = False) -> Path:
+    async def file(
+        self, task_id: str, result: ResultFormat, *, keep_furniture: bool = False, password: str | None = None
+    ) -> Path:
         """The complete result of a finished task; the file stays for about an hour after its last use.
 
         It is made once for all concurrent requests, and to the end even if they go away. Text and Markdown have no
@@ -79,6 +87,7 @@ class ResultFiles:
         Raises:
             NotFound: There is no such task, or no page of it was read.
             Conflict: The task has not ended.
+            EncryptedDocument: A PDF is to be made of a document that needs a password.
             PagemillError: The file cannot be made, or not now.
         """
         task = await self._store.get(task_id)
@@ -92,19 +101,23 @@ class ResultFiles:
         tag = result_tag(task, result, keep_furniture=keep_furniture)
         path = self._work_dir / f"{task_id}{FOLDER_SUFFIX}" / f"{tag}{result.extension}"
         if path not in self._making:
-            making = asyncio.create_task(self._make(task, result, path, keep_furniture=keep_furniture))
+            making = asyncio.create_task(
+                self._make(task, result, path, keep_furniture=keep_furniture, password=password)
+            )
             self._making[path] = making
             making.add_done_callback(lambda done: self._forget_making(path, done))
         async with unless_deleted(self._store, task_id):
             await asyncio.shield(self._making[path])
         return path
 
-    async def _make(self, task: Task, result: ResultFormat, path: Path, *, keep_furniture: bool) -> None:
+    async def _make(
+        self, task: Task, result: ResultFormat, path: Path, *, keep_furniture: bool, password: str | None
+    ) -> None:
         if await asyncio.to_thread(_is_kept, path):
             return
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
         if result.name == SEARCHABLE_PDF.name:
-            await self._make_pdf(task, path)
+            await self._make_pdf(task, path, self._passwords.need(task, password))
             return
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
             try:
@@ -114,12 +127,18 @@ class ResultFiles:
                 raise
         await asyncio.to_thread(os.replace, part.name, path)
 
-    async def _make_pdf(self, task: Task, path: Path) -> None:
+    async def _make_pdf(self, task: Task, path: Path, password: str | None) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent) as pages:
             async for page in self._results.results(task.task_id):
                 pages.write(page + b"\n")
             pages.flush()
-            await self._pdfs.make(task.document.path, pages=Path(pages.name), page_count=task.page_count, output=path)
+            await self._pdfs.make(
+                task.document.path,
+                pages=Path(pages.name),
+                page_count=task.page_count,
+                output=path,
+                password=password,
+            )
 
     async def _fill(self, task: Task, result: ResultFormat, file: IO[bytes], *, keep_furniture: bool) -> None:
         if result.name == ARCHIVE.name:

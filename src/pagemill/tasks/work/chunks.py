@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
@@ -14,6 +14,7 @@ from pagemill.domain.task.task import PageLease
 from pagemill.domain.uninterrupted import finish_despite_cancel
 from pagemill.domain.work.recognition import READER, Stage
 from pagemill.tasks.decisions.plan import Assignment
+from pagemill.tasks.passwords import Passwords
 from pagemill.tasks.progress.event_handlers import ResourceUse, TaskEventHandlers, resource_of
 from pagemill.tasks.work.chunk_params import ChunkParamsMaker
 from pagemill.tasks.work.chunk_settling import OpenChunk, PageSettler
@@ -63,6 +64,7 @@ class ChunkRunner:
         handlers: TaskEventHandlers,
         faults: FaultCounter,
         way: GivingWay,
+        passwords: Passwords,
     ) -> None:
         self._config = config
         self._params = params
@@ -72,6 +74,7 @@ class ChunkRunner:
         self._handlers = handlers
         self._faults = faults
         self._way = way
+        self._passwords = passwords
         self._settler = PageSettler(
             config.write_again_after, params=params, pages=pages, errors=errors, handlers=handlers
         )
@@ -137,8 +140,9 @@ class ChunkRunner:
 
     async def _try(self, chunk: OpenChunk) -> None:
         try:
+            password = self._passwords.check(chunk.lease)
             async with self._renew_lease(chunk.lease), self._service(chunk) as service:
-                await self._process(chunk, service)
+                await self._process(chunk, service, password)
             chunk.refused = True
         except StaleLease:
             raise
@@ -150,8 +154,8 @@ class ChunkRunner:
         except Exception as error:  # noqa: BLE001 - logged there
             await self._settler.charge_open_pages(chunk, error)
 
-    async def _process(self, chunk: OpenChunk, service: Service) -> None:
-        params = self._params.make(chunk.lease, chunk.device)
+    async def _process(self, chunk: OpenChunk, service: Service, password: str | None) -> None:
+        params = replace(self._params.make(chunk.lease, chunk.device), password=password)
         most = self._config.text_pages_at_once if chunk.lease.stage is Stage.TEXT else 1
         write = partial(self._settler.settle, chunk)
         chunk.begin()

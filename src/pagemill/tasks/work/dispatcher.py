@@ -24,6 +24,7 @@ from pagemill.domain.work.backlog import Backlog
 from pagemill.tasks.decisions.line import Line, lanes_of
 from pagemill.tasks.decisions.plan import READER_LANE, Assignment, ChunkLimits, plan
 from pagemill.tasks.duty import Duty
+from pagemill.tasks.passwords import Passwords
 from pagemill.tasks.work.chunks import ChunkRunner
 from pagemill.tasks.work.finisher import TaskFinisher
 
@@ -76,6 +77,7 @@ class Dispatcher:
         memory: MemoryAdmission,
         chunks: ChunkRunner,
         follower: TaskFinisher,
+        passwords: Passwords,
     ) -> None:
         self._config = config
         self._queue = queue
@@ -84,6 +86,7 @@ class Dispatcher:
         self._memory = memory
         self._chunks = chunks
         self._follower = follower
+        self._passwords = passwords
         self._virtual_times: Mapping[str, float] = {}
         self._line = Line(config.capacity)
         self._begun = 0
@@ -140,14 +143,15 @@ class Dispatcher:
         """Admit tasks, plan, and start the plan."""
         if self._stopping:
             return
-        backlogs = await self._pages.backlog()
-        if await self._admit(self._config.max_running - len(backlogs)):
-            backlogs = await self._pages.backlog()
+        everything = await self._pages.backlog()
+        if await self._admit(self._config.max_running - len(everything)):
+            everything = await self._pages.backlog()
+        backlogs = [each for each in everything if self._passwords.may_open(each.task_id, each.password_at)]
         self._wasted &= {backlog.task_id for backlog in backlogs}
         self._line.look(backlogs, self._virtual_times, closed=self._find_closed(), begun=self._begun)
         for assignment in self._plan(backlogs):
             self._begin(assignment)
-        await self._note_refused(backlogs)
+        await self._note_refused(backlogs, locked=[each for each in everything if each not in backlogs])
 
     async def _admit(self, room: int) -> int:
         admitted = 0
@@ -200,14 +204,18 @@ class Dispatcher:
         devices = self._config.capacity.keys() - {READER_LANE}
         return {lane for lane in devices if self._memory.level(DeviceId(lane)) >= MemoryLevel.HARD}
 
-    async def _note_refused(self, backlogs: Sequence[Backlog]) -> None:
-        """Record a refusal for tasks that wait only in closed lanes, so that they do not wait for ever."""
+    async def _note_refused(self, backlogs: Sequence[Backlog], *, locked: Sequence[Backlog]) -> None:
+        """Record a refusal for tasks that wait only in closed lanes, so that they do not wait for ever.
+
+        Likewise for those that only a server that knows a password can read: it may be gone.
+        """
         opened = self._config.capacity.keys() - self._find_closed()
         refused = [
             backlog.task_id
             for backlog in backlogs
             if not (backlog.is_unserved or backlog.leased) and (lanes := lanes_of(backlog)) and lanes.isdisjoint(opened)
         ]
+        refused += [backlog.task_id for backlog in locked if not (backlog.is_unserved or backlog.leased)]
         if refused:
             await self._overdue.note_refused(refused)
 

@@ -116,6 +116,7 @@ function optionFields(setup) {
     dpi: select("Resolution", [["150", "150 dpi"], ["200", "200 dpi"], ["300", "300 dpi"], ["400", "400 dpi"]], "200"),
     rotation: select("Turn pages", [["", "automatically"], ["0", "not at all"], ["90", "90° right"], ["180", "upside down"], ["270", "90° left"]]),
     priority: select("Priority", [["10", "high"], ["0", "normal"], ["-10", "low"]], "0"),
+    password: text("Password of the PDF", "only if it has one", "password"),
   };
   const element = h("details", { class: "options" }, h("summary", {}, "Options"),
     h("div", { class: "fields" }, ...Object.values(fields).map((field) => field.element)));
@@ -134,7 +135,7 @@ function select(label, choices, chosen = choices[0]?.[0]) {
   return { input, element: h("label", {}, h("span", {}, label), input) };
 }
 
-function text(label, placeholder) {
-  const input = h("input", { type: "text", placeholder, spellcheck: "false" });
+function text(label, placeholder, type = "text") {
+  const input = h("input", { type, placeholder, spellcheck: "false", autocomplete: type === "password" ? "off" : null });
   return { input, element: h("label", {}, h("span", {}, label), input) };
 }

@@ -9,6 +9,8 @@ from pagemill.domain.page.page import Page, PageSource
 from pagemill.domain.task.task import TaskOptions
 from pagemill.domain.work.recognition import RecognitionOptions
 from pagemill.store.page_results import SqlPageResults
+from pagemill.tasks.passwords import Passwords
+from pagemill.tasks.progress.task_watch import TaskWatch
 from pagemill.tasks.results.page_views import MOST_DRAWN, PageViews
 
 
@@ -20,7 +22,8 @@ class Drawer:
         self.may_go = asyncio.Event()
         self.fault = fault
 
-    async def draw(self, document: str, page: int, *, rotation: int, path: Path) -> None:
+    async def draw(self, document: str, page: int, *, rotation: int, path: Path, password: str | None = None) -> None:
+        self.password = password
         picture = f"{document} {page} turned {rotation}"
         self.drawn.append(picture)
         await self.may_go.wait()
@@ -39,7 +42,13 @@ def remove(path: Path) -> None:
 
 
 def views(stores: Stores, drawer: Drawer, work: Path) -> PageViews:
-    return PageViews(store=stores.tasks, results=SqlPageResults(stores.database), drawer=drawer, work_dir=work)
+    return PageViews(
+        store=stores.tasks,
+        results=SqlPageResults(stores.database),
+        drawer=drawer,
+        work_dir=work,
+        passwords=Passwords("here", TaskWatch(stores.tasks)),
+    )
 
 
 def page_turned(rotation: int) -> bytes:
@@ -127,8 +136,8 @@ class Cleaned(Drawer):
         self._times = times
         self._with_task = with_task
 
-    async def draw(self, document: str, page: int, *, rotation: int, path: Path) -> None:
-        await super().draw(document, page, rotation=rotation, path=path)
+    async def draw(self, document: str, page: int, *, rotation: int, path: Path, password: str | None = None) -> None:
+        await super().draw(document, page, rotation=rotation, path=path, password=password)
         if len(self.drawn) <= self._times:
             remove(path)
             if self._with_task:

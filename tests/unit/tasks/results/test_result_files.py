@@ -15,6 +15,8 @@ from pagemill.domain.errors import Conflict, InvalidDocument, NotFound
 from pagemill.domain.memory import CPU
 from pagemill.domain.page.page import Block, Line, Page, PageSource
 from pagemill.domain.task.results import ARCHIVE, SEARCHABLE_PDF, ResultFormat
+from pagemill.tasks.passwords import Passwords
+from pagemill.tasks.progress.task_watch import TaskWatch
 from pagemill.tasks.results.result_files import FOLDER_SUFFIX, MANIFEST, ResultFiles, result_tag
 
 BOX = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
@@ -29,7 +31,10 @@ class PdfMaker:
         self.may_go = asyncio.Event()
         self.fault = fault
 
-    async def make(self, document: str, *, pages: Path, page_count: int, output: Path) -> None:
+    async def make(
+        self, document: str, *, pages: Path, page_count: int, output: Path, password: str | None = None
+    ) -> None:
+        self.password = password
         self.made += 1
         self.begun.set()
         await self.may_go.wait()
@@ -54,7 +59,12 @@ def prompt(maker: PdfMaker) -> PdfMaker:
 
 def files(stores: Stores, maker: PdfMaker, work: Path) -> ResultFiles:
     return ResultFiles(
-        store=stores.tasks, results=stores.tasks, writers=ResultWriters(), pdfs=maker, work_dir=work / "work"
+        store=stores.tasks,
+        results=stores.tasks,
+        writers=ResultWriters(),
+        pdfs=maker,
+        work_dir=work / "work",
+        passwords=Passwords("here", TaskWatch(stores.tasks)),
     )
 
 
@@ -199,7 +209,12 @@ async def test_nobody_waits_for_pages_that_are_written(stores: Stores, tmp_path:
     await over(stores)
     writer = NotedText()
     made = ResultFiles(
-        store=stores.tasks, results=stores.tasks, writers={"text": writer}, pdfs=PdfMaker(), work_dir=tmp_path
+        store=stores.tasks,
+        results=stores.tasks,
+        writers={"text": writer},
+        pdfs=PdfMaker(),
+        work_dir=tmp_path,
+        passwords=Passwords("here", TaskWatch(stores.tasks)),
     )
     await made.file("a", result)
     assert writer.threads
