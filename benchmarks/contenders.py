@@ -87,7 +87,7 @@ def product(warm_up: Path, pages: Sequence[Path], threads: int) -> tuple[Passes,
 
 
 def _text(api: "Api", task_id: str) -> str:
-    api.finished(task_id)
+    api.wait_for_end(task_id)
     return api.text(task_id)
 
 

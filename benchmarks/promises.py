@@ -63,7 +63,7 @@ async def measure(url: str, count: int) -> dict[str, tuple[float, float]]:
     for stores in places:
         await stores.database.start()
     for place, stores in enumerate(places):
-        await stores.running(f"long-{place}", pages=count)
+        await stores.add_running(f"long-{place}", pages=count)
     leases = [await stores.claim(f"long-{place}", limit=count) for place, stores in enumerate(places)]
     for number in range(1, count + 1):
         for place, stores in enumerate(places):

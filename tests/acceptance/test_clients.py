@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.data.documents import make_numbered_scan, make_typed
-from tests.fixtures.clients import HASTY, connected
+from tests.fixtures.clients import HASTY, connect_client
 from tests.fixtures.server import PATIENCE_S, Server
 
 from pagemill.client import (
@@ -36,7 +36,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def client(server: Server, kind: str) -> Iterator[Client]:
-    with connected(kind, server.url) as made:
+    with connect_client(kind, server.url) as made:
         yield made
 
 
@@ -208,11 +208,14 @@ def test_refusals_say_what_is_wrong(client: Client, scan: Path, tmp_path: Path) 
 
 def test_nobody_there_is_said_with_the_address(kind: str, scan: Path) -> None:
     with (
-        connected(kind, "http://127.0.0.1:9", retries=RetryRules(total_s=0)) as client,
+        connect_client(kind, "http://127.0.0.1:9", retries=RetryRules(total_s=0)) as client,
         pytest.raises(ServiceUnreachable, match=r"http://127\.0\.0\.1:9\. Start one with `pagemill serve`"),
     ):
         client.submit(scan)
-    with pytest.raises(ClientError, match="is not a valid address"), connected(kind, "127.0.0.1:8000", retries=HASTY):
+    with (
+        pytest.raises(ClientError, match="is not a valid address"),
+        connect_client(kind, "127.0.0.1:8000", retries=HASTY),
+    ):
         pass
 
 

@@ -65,7 +65,7 @@ def hook() -> Iterator[Hook]:
         thread.join(10)
 
 
-def streamed(api: Api, path: str, **headers: str) -> list[dict[str, str]]:
+def read_stream(api: Api, path: str, **headers: str) -> list[dict[str, str]]:
     """The messages of a stream up to its end."""
     with api.http.stream("GET", path, headers=headers, timeout=PATIENCE_S) as stream:
         blocks = "\n".join(stream.iter_lines()).split("\n\n")
@@ -74,7 +74,7 @@ def streamed(api: Api, path: str, **headers: str) -> list[dict[str, str]]:
 
 def test_a_task_is_followed_live_to_its_end(api: Api, tmp_path: Path) -> None:
     task_id = api.submit(make_numbered_scan(tmp_path / "scan.pdf", 3), **OPTIONS)
-    told = streamed(api, f"/tasks/{task_id}/events/stream")
+    told = read_stream(api, f"/tasks/{task_id}/events/stream")
     kinds = [message["event"] for message in told]
     assert kinds[:2] == ["created", "queued"]
     assert kinds.count("page_done") == 3
@@ -83,14 +83,14 @@ def test_a_task_is_followed_live_to_its_end(api: Api, tmp_path: Path) -> None:
         event.sequence for event in api.events(task_id)
     ]
     seen = told[4]["id"]
-    assert streamed(api, f"/tasks/{task_id}/events/stream", **{"Last-Event-ID": seen}) == told[5:]
+    assert read_stream(api, f"/tasks/{task_id}/events/stream", **{"Last-Event-ID": seen}) == told[5:]
     last = {"Last-Event-ID": told[-1]["id"]}
     assert api.http.get(f"/tasks/{task_id}/events/stream", headers=last).status_code == 204
 
 
 def test_a_task_has_a_receipt_of_its_memory(api: Api, tmp_path: Path) -> None:
     task = api.read(make_numbered_scan(tmp_path / "scan.pdf", 2), **OPTIONS)
-    api.cleaned(task.task_id)
+    api.wait_until_clean(task.task_id)
     receipt = ReceiptWire.model_validate_json(api.http.get(f"/tasks/{task.task_id}/receipt").content)
     assert receipt == api.task(task.task_id).receipt
     assert receipt.is_final
@@ -138,7 +138,7 @@ def test_what_was_sent_before_is_not_read_again(api: Api, tmp_path: Path) -> Non
     assert (again["status"], again["progress"]["pages_done"]) == ("succeeded", 1)
     assert api.text(again["task_id"]) in api.text(first.task_id)
     assert "102" in api.text(again["task_id"])
-    api.cleaned(again["task_id"])
+    api.wait_until_clean(again["task_id"])
 
 
 def test_a_request_that_is_repeated_makes_one_task(api: Api, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_pages_come_as_they_are_read_and_those_read_stay(tmp_path: Path) -> None
         each = iter(pages)
         assert [next(each).text, next(each).text] == ["page 1", "page 2"]
         assert pages[1].number == 2
-        gate.reached()
+        gate.wait_until_reached()
         assert repr(pages) == "<Pages of scan.pdf: 2 read so far>"
         gate.open()
         assert [page.number for page in each] == [3, 4]
@@ -164,7 +164,7 @@ def test_pages_that_a_cancelled_task_left_are_named(tmp_path: Path) -> None:
     with session({"2": "fail:smudged", "4": never.fault}) as reading:
         pages = reading.ocr(make_numbered_scan(tmp_path / "scan.pdf", 5), **AS_TOLD)
         assert [pages[0].number, pages[1].number] == [1, 3]
-        never.reached()
+        never.wait_until_reached()
         application = reading._background.application
         (task,) = reading._background.call(application.reader.list_tasks())
         reading._background.call(application.manager.cancel_task(task.task_id))
@@ -194,11 +194,11 @@ async def test_bytes_sent_at_the_same_time_stay_apart(tmp_path: Path, monkeypatc
 
 @pytest.mark.usefixtures("temporary")
 def test_what_went_wrong_is_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def lost(task_id: str, number: int) -> bytes:
+    async def lose_page(task_id: str, number: int) -> bytes:
         raise OSError(f"page {number} of {task_id} is gone")
 
     with session({}) as reading:
-        monkeypatch.setattr(reading._background.application.views, "page", lost)
+        monkeypatch.setattr(reading._background.application.views, "page", lose_page)
         with pytest.raises(OSError, match=r"page 1 of .* is gone"):
             list(reading.ocr(make_typed(tmp_path / "typed.pdf", 1), **TEXT_LAYER))
 

@@ -123,14 +123,14 @@ class Sink:
 async def app(tmp_path: Path) -> AsyncIterator[ASGIApp]:
     settings = Settings(data_dir=tmp_path)
     application = Application(settings)
-    async with application.running(), opened(settings.resolved_database_url) as database:
+    async with application.running(), open_database(settings.resolved_database_url) as database:
         for name, pages in (("first", SHORT), ("short", SHORT), ("long", LONG)):
             await database.write(partial(keep, name=name, pages=pages))
         yield http_api(application)
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Database]:
+async def open_database(url: str) -> AsyncIterator[Database]:
     database = Database(url)
     await database.start()
     try:
@@ -139,7 +139,7 @@ async def opened(url: str) -> AsyncIterator[Database]:
         await database.stop()
 
 
-async def delivered(app: ASGIApp, task: str, name: str) -> tuple[int, int]:
+async def deliver_result(app: ASGIApp, task: str, name: str) -> tuple[int, int]:
     """Bytes that were sent, and the most that was held meanwhile."""
     sink = Sink()
     with traced_peak() as peak:
@@ -150,9 +150,9 @@ async def delivered(app: ASGIApp, task: str, name: str) -> tuple[int, int]:
 
 async def test_a_long_result_takes_no_more_memory_than_a_short_one(app: ASGIApp) -> None:
     for name in ("text", "json", "zip"):  # an archive is made by all writers
-        await delivered(app, "first", name)  # for what is allotted once
-        short_bytes, short_peak = await delivered(app, "short", name)
-        long_bytes, long_peak = await delivered(app, "long", name)
+        await deliver_result(app, "first", name)  # for what is allotted once
+        short_bytes, short_peak = await deliver_result(app, "short", name)
+        long_bytes, long_peak = await deliver_result(app, "long", name)
         if name != "zip":
             assert long_bytes - short_bytes > LEAST_TEXT * (LONG - SHORT), name
         assert long_peak - short_peak < MOST_LEFT * (LONG - SHORT), name

@@ -47,7 +47,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield server, engine
 
 
-def promised(engine: str, image: Image.Image) -> float:
+def find_promised(engine: str, image: Image.Image) -> float:
     """The most that a worker may hold with this page, bytes, before anything was learned of others."""
     profile = engine_specs()[engine].profiles[0]
     pixels = min(image.width * image.height, profile.max_pixels)
@@ -67,5 +67,5 @@ def test_odd_shapes_are_read_in_the_memory_that_is_promised(served: tuple[Server
         assert len(read) == lines, (name, read)
         receipt = ReceiptWire.model_validate_json(server.api.http.get(f"/tasks/{task.task_id}/receipt").content)
         assert (receipt.rungs, receipt.retries, receipt.workers_lost) == ([], {}, {}), name
-        assert 0 < (task.actual_memory_mb or 0) * MIB <= promised(engine, image), name
+        assert 0 < (task.actual_memory_mb or 0) * MIB <= find_promised(engine, image), name
     assert own.memory_info().rss - own_bytes < 30 * MIB

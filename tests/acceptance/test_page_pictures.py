@@ -29,7 +29,7 @@ def test_a_picture_has_the_shape_of_the_page_that_was_read(api: Api, tmp_path: P
 
 
 def test_a_picture_is_had_after_the_task_was_cleaned_up_and_goes_with_it(api: Api, tmp_path: Path) -> None:
-    task = api.cleaned(api.submit(make_typed(tmp_path / "typed.pdf", 1)))
+    task = api.wait_until_clean(api.submit(make_typed(tmp_path / "typed.pdf", 1)))
     assert picture_of(api, task.task_id, 1).size == picture_of(api, task.task_id, 1).size
     assert api.http.get(f"/tasks/{task.task_id}/pages/2/image").status_code == 404
     assert api.http.delete(f"/tasks/{task.task_id}").status_code == 204

@@ -38,7 +38,7 @@ def test_a_scanned_pdf_is_recognised_page_by_page(api: Api, tmp_path: Path) -> N
     assert [page.number for page in pages] == [1, 2, 3]
     assert [str(100 + page.number) in page.text for page in pages] == [True] * 3
     assert {page.source for page in pages} == {PageSource.OCR}
-    receipt = api.cleaned(task.task_id).receipt
+    receipt = api.wait_until_clean(task.task_id).receipt
     assert receipt is not None
     assert task.estimated_memory_mb is not None
     assert receipt.reserved_mb is not None

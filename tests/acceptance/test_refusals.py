@@ -13,7 +13,7 @@ def uploads(server: Server, api: Api) -> Path:
     """Where documents lie; what earlier tests have left there is removed."""
     for task in api.http.get("/tasks", params={"limit": "200"}).json()["tasks"]:
         if task["status"] != "created":  # that nobody starts any more
-            api.finished(task["task_id"])
+            api.wait_for_end(task["task_id"])
         assert api.http.delete(task["links"]["self"]).status_code == 204
     folder = server.data / "uploads"
     assert list(folder.iterdir()) == []
@@ -118,13 +118,13 @@ def test_a_task_waits_to_be_started_and_is_started_once(api: Api, tmp_path: Path
     check_problem(api.http.post(f"/tasks/{task_id}/start", json={"device": "cuda:3"}), 422, "device_unavailable", "cpu")
     started = api.http.post(f"/tasks/{task_id}/start", json={"device": "cpu"})
     assert started.status_code == 202
-    assert api.finished(task_id).status == "succeeded"
+    assert api.wait_for_end(task_id).status == "succeeded"
     check_problem(api.http.post(f"/tasks/{task_id}/start"), 409, "illegal_transition", "succeeded")
     check_problem(api.http.post(f"/tasks/{task_id}/cancel"), 409, "illegal_transition", "succeeded")
 
 
 def test_nothing_is_left_of_a_deleted_task(api: Api, uploads: Path, server: Server, tmp_path: Path) -> None:
-    task = api.cleaned(api.submit(make_numbered_scan(tmp_path / "a.pdf", 2)))
+    task = api.wait_until_clean(api.submit(make_numbered_scan(tmp_path / "a.pdf", 2)))
     assert len(list(uploads.iterdir())) == 1
     assert api.http.delete(f"/tasks/{task.task_id}").status_code == 204
     assert list(uploads.iterdir()) == []

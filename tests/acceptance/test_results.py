@@ -13,7 +13,7 @@ from tests.fixtures.server import Api
 from tests.fixtures.standards import alto_faults
 
 
-def found(pdf: bytes) -> list[str]:
+def find_text(pdf: bytes) -> list[str]:
     """The text layer of each page."""
     with pdfium.PdfDocument(pdf) as document:
         return [page.get_textpage().get_text_range() for page in document]
@@ -28,7 +28,7 @@ def test_a_scan_comes_back_as_a_searchable_pdf_whole_and_in_parts(api: Api, scan
     path = f"/tasks/{api.read(scan).task_id}/result"
     response = api.http.get(path, headers={"accept": "application/pdf"})
     assert response.status_code == 200
-    assert [number in text for number, text in zip(("101", "102"), found(response.content), strict=True)] == [
+    assert [number in text for number, text in zip(("101", "102"), find_text(response.content), strict=True)] == [
         True,
         True,
     ]
@@ -40,10 +40,10 @@ def test_a_scan_comes_back_as_a_searchable_pdf_whole_and_in_parts(api: Api, scan
 
 def test_a_picture_becomes_a_pdf_and_a_typed_document_stays_one(api: Api, tmp_path: Path) -> None:
     picture = api.read(make_scan(tmp_path / "label.png", ["Label 4711"]))
-    (text,) = found(api.http.get(f"/tasks/{picture.task_id}/result", params={"format": "pdf"}).content)
+    (text,) = find_text(api.http.get(f"/tasks/{picture.task_id}/result", params={"format": "pdf"}).content)
     assert "4711" in text
     typed = api.read(make_typed(tmp_path / "typed.pdf", 2))
-    texts = found(api.http.get(f"/tasks/{typed.task_id}/result", params={"format": "pdf"}).content)
+    texts = find_text(api.http.get(f"/tasks/{typed.task_id}/result", params={"format": "pdf"}).content)
     assert [text.count("leaf") for text in texts] == [1, 1]
 
 

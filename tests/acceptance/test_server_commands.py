@@ -230,7 +230,7 @@ def test_an_interrupted_command_says_how_to_go_on_and_stops_nothing(held: tuple[
         stderr=subprocess.PIPE,
         text=True,
     )
-    gate.reached()
+    gate.wait_until_reached()
     assert run.stdout is not None
     lines = [run.stdout.readline()]
     while "page_done" not in lines[-1]:
@@ -248,7 +248,7 @@ def test_an_interrupted_command_says_how_to_go_on_and_stops_nothing(held: tuple[
     assert (partial.exit_code, partial.stdout) == (3, "page 1\n\f")
     assert "--wait" in partial.stderr
     gate.open()
-    assert server.api.finished(task_id).status is TaskStatus.SUCCEEDED
+    assert server.api.wait_for_end(task_id).status is TaskStatus.SUCCEEDED
 
 
 def test_a_batch_that_was_killed_goes_on_with_the_tasks_it_made(held: tuple[Server, Gate], tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_a_batch_that_was_killed_goes_on_with_the_tasks_it_made(held: tuple[Serv
     arguments = ("batch", str(folder), "-o", str(results), "--at-once", "2", *FAULTY)
     first = subprocess.Popen([*COMMAND, *arguments], env=clean_environment({"SERVER_URL": server.url}))
     until(lambda: len(server.api.http.get("/tasks").json()["tasks"]) == 2)
-    gate.reached()
+    gate.wait_until_reached()
     first.kill()
     first.wait(PATIENCE_S)
     sent = {task["task_id"] for task in server.api.http.get("/tasks").json()["tasks"]}

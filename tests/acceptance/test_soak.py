@@ -105,14 +105,14 @@ def test_outliers_do_not_move_the_slope() -> None:
 
 
 def test_a_seed_decides_the_steps_and_the_documents(tmp_path: Path) -> None:
-    def made(seed: int) -> list[object]:
+    def make_steps(seed: int) -> list[object]:
         steps = deck(["tesseract"], structure=True, chance=random.Random(seed))  # noqa: S311 - the order of steps
         documents = Documents(samples(seed), seed=seed, number=3)
         image = documents.image(tmp_path / "image.png").read_bytes()
         return [*(step.__name__ for step in steps), image]
 
-    assert made(1) == made(1)
-    assert made(1) != made(2)
+    assert make_steps(1) == make_steps(1)
+    assert make_steps(1) != make_steps(2)
 
 
 def lines_drawn(plot: Path) -> int:
@@ -138,7 +138,7 @@ def moment(at_s: float, leaks: dict[str, float], chance: random.Random) -> Sampl
     rests = share > 0.7 and cycle % REST_AFTER == REST_AFTER - 1
     phase = "rest" if rests else "work"
 
-    def leaked(name: str) -> float:
+    def leak_of(name: str) -> float:
         return leaks.get(name, 0.0) * hours
 
     throughput = 300 * (1 + FASTER * hours)
@@ -147,20 +147,20 @@ def moment(at_s: float, leaks: dict[str, float], chance: random.Random) -> Sampl
     server = ProcessSeen(
         pid=1,
         kind="server",
-        own_mib=90 + chance.uniform(-2, 2) + leaked(f"server's memory, {at}"),
+        own_mib=90 + chance.uniform(-2, 2) + leak_of(f"server's memory, {at}"),
         pss_mib=92,
-        descriptors=round((25 if rests else 40) + chance.uniform(-3, 3) + leaked(f"server's descriptors, {at}")),
-        threads=round(12 + leaked("server's threads")),
+        descriptors=round((25 if rests else 40) + chance.uniform(-3, 3) + leak_of(f"server's descriptors, {at}")),
+        threads=round(12 + leak_of("server's threads")),
     )
     worker = ProcessSeen(
         pid=2 + int(at_s // LIFE_S),
         kind="rapidocr/accurate",
         own_mib=350
         + chance.uniform(-30, 30)
-        + leaked("rapidocr/accurate, from life to life")
+        + leak_of("rapidocr/accurate, from life to life")
         + leaks.get("rapidocr/accurate, within a life", 0.0) * (at_s % LIFE_S) / 3600,
         pss_mib=360,
-        descriptors=round(6 + leaked("rapidocr/accurate, descriptors")),
+        descriptors=round(6 + leak_of("rapidocr/accurate, descriptors")),
         threads=5,
     )
     pages = round(60 * hours * 20)
@@ -170,14 +170,14 @@ def moment(at_s: float, leaks: dict[str, float], chance: random.Random) -> Sampl
         cycle=cycle,
         deck_ended=share > 0.6,
         processes=[server] if rests else [server, worker],
-        children=round((0 if rests else 2 + chance.uniform(-1, 1)) + leaked(f"child processes, {at}")),
-        zombies=round(leaked("zombies, at rest")) if rests else 0,
-        database_mib=throughput * (30 + leaked("database file, a task")) / 1024,
-        database_used_mib=kept * (25 + leaked("database in use, a task")) / 1024,
-        wal_mib=4 + leaked("write-ahead log"),
-        data_mib=kept * (120 + leaked("data folder, a task")) / 1024,
+        children=round((0 if rests else 2 + chance.uniform(-1, 1)) + leak_of(f"child processes, {at}")),
+        zombies=round(leak_of("zombies, at rest")) if rests else 0,
+        database_mib=throughput * (30 + leak_of("database file, a task")) / 1024,
+        database_used_mib=kept * (25 + leak_of("database in use, a task")) / 1024,
+        wal_mib=4 + leak_of("write-ahead log"),
+        data_mib=kept * (120 + leak_of("data folder, a task")) / 1024,
         answer_ms=chance.uniform(1, 50),
-        cpu_s={name: spent(name, hours, leaks) for name in ("server", "rapidocr/accurate")},
+        cpu_s={name: spend(name, hours, leaks) for name in ("server", "rapidocr/accurate")},
         pages={"server": pages, "rapidocr/accurate": pages},
         tasks={"succeeded": pages // 2},
         unexpected=0,
@@ -186,7 +186,7 @@ def moment(at_s: float, leaks: dict[str, float], chance: random.Random) -> Sampl
     )
 
 
-def spent(kind: str, hours: float, leaks: dict[str, float]) -> float:
+def spend(kind: str, hours: float, leaks: dict[str, float]) -> float:
     """CPU seconds for 1,200 pages an hour, each of which costs more by the hour where that leaks."""
     a_page_ms = {"server": 60.0, "rapidocr/accurate": 500.0}[kind] + leaks.get(f"CPU a page, {kind}", 0.0) * hours / 2
     return 1.2 * hours * a_page_ms

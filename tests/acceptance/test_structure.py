@@ -57,7 +57,7 @@ def test_a_typed_table_is_found_and_written_in_every_form(api: Api, tmp_path: Pa
     assert task.options.structure
     assert task.service_instance_id is not None
     assert task.service_instance_id.startswith("reader-")
-    receipt = api.cleaned(task.task_id).receipt
+    receipt = api.wait_until_clean(task.task_id).receipt
     assert receipt is not None
     assert receipt.reserved_mb is not None
     assert 100 < (task.actual_memory_mb or 0) <= 1.25 * receipt.reserved_mb, "what pages before left in the worker too"

@@ -7,7 +7,7 @@ import pytest
 from tests.acceptance.test_command_line import pagemill
 from tests.acceptance.test_reading import result_pages
 from tests.data.pdfs import PdfPageSpec, image_at, make_pdf, text_at
-from tests.data.pictures import as_picture, photo, scribbled, written
+from tests.data.pictures import as_picture, photo, scribble, write_lines
 from tests.fixtures.server import Api
 
 from pagemill.domain.page.page import PageSource, WarningKind
@@ -15,8 +15,8 @@ from pagemill.domain.work.recognition import Stage
 from pagemill.wire.task_wire import HealthWire
 
 NUMBER = "IBAN DE44 5001 0517"
-INSET = as_picture(written([NUMBER], size=(600, 90), font=36))
-SCAN = as_picture(written(["Invoice 2026", "Total 148 EUR"], size=(850, 1100), font=40))
+INSET = as_picture(write_lines([NUMBER], size=(600, 90), font=36))
+SCAN = as_picture(write_lines(["Invoice 2026", "Total 148 EUR"], size=(850, 1100), font=40))
 HEADER = "".join(text_at(40, 40 + 14 * at, f"Received by the court, stamp {at} of a long header") for at in range(6))
 
 
@@ -64,7 +64,7 @@ def test_a_photo_on_a_digital_page_loads_no_model(api: Api, tmp_path: Path) -> N
 
 def scribbled_png(path: Path) -> Path:
     made = io.BytesIO()
-    scribbled().save(made, "PNG")
+    scribble().save(made, "PNG")
     path.write_bytes(made.getvalue())
     return path
 

@@ -47,11 +47,11 @@ def page(context: BrowserContext) -> Iterator[Page]:
     page = context.new_page()
     wrong: list[str] = []
 
-    def heard(message: ConsoleMessage) -> None:
+    def note_message(message: ConsoleMessage) -> None:
         if "Content Security Policy" in message.text or "Trusted" in message.text:
             wrong.append(message.text)
 
-    page.on("console", heard)
+    page.on("console", note_message)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("dialog", lambda dialog: wrong.append(f"a dialog: {dialog.message}"))
     yield page

@@ -196,7 +196,7 @@ def test_it_says_that_the_server_is_gone_and_goes_on_once_it_is_back(page: Page,
 
 def test_ten_thousand_tasks_are_shown_a_page_at_a_time(page: Page, tmp_path: Path) -> None:
     with Server(tmp_path / "data") as server:
-        server.api.cleaned(server.api.submit(make_typed(tmp_path / "one.pdf", 1)))
+        server.api.wait_until_clean(server.api.submit(make_typed(tmp_path / "one.pdf", 1)))
         multiply(tmp_path / "data" / "pagemill.db", MANY - 1)
         page.goto(home(server))
         expect(page.locator(".task")).to_have_count(50)
@@ -267,7 +267,7 @@ def test_a_task_is_cancelled_and_its_failed_pages_are_tried_again(page: Page, tm
         page.goto(home(server))
         scan = make_scan(tmp_path / "scan.tiff", [f"Number {number}" for number in range(1, 4)])
         task = server.api.submit(scan, **FAULTY_ENGINE)
-        gate.reached()
+        gate.wait_until_reached()
         expect(row_of(page, "scan.tiff").locator(".pages")).to_have_text("1 of 3 pages")
         page.get_by_role("button", name="Cancel: scan.tiff").click()
         expect_status(page, "scan.tiff", "cancelling")

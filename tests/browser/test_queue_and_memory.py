@@ -20,7 +20,7 @@ def test_a_task_tells_its_place_in_the_queue_and_how_long_it_has_still_to_go(
         page.goto(home(server))
         for name, priority in (("first", "0"), ("third", "0"), ("second", "7")):
             server.api.submit(make_scan(tmp_path / f"{name}.tiff", list("abc")), priority=priority, **FAULTY_ENGINE)
-        gate.reached()
+        gate.wait_until_reached()
         expect(row_of(page, "second.tiff").locator(".outlook")).to_have_text(re.compile("^next in the queue · "))
         expect(row_of(page, "third.tiff").locator(".outlook")).to_have_text(
             re.compile(r"^number 2 in the queue · (about .+|a moment) left$")
@@ -68,7 +68,7 @@ def test_memory_is_told_by_worker_and_the_last_to_leave_with_its_reason(
     with faulty_server(tmp_path / "data", {"1": gate.fault}, POOL__IDLE_TIMEOUT_SECONDS="1") as server:
         page.goto(f"{home(server)}/#/service")
         server.api.submit(make_scan(tmp_path / "one.tiff", ["a"]), **FAULTY_ENGINE)
-        gate.reached()
+        gate.wait_until_reached()
         memory = page.get_by_role("region", name="Memory of cpu")
         expect(memory.get_by_text(re.compile(r"faulty/plain@cpu \d+ MiB"))).to_be_visible()
         expect(memory.get_by_role("img", name=re.compile("Memory held by workers"))).to_be_visible()

@@ -18,7 +18,7 @@ from pagemill.pool.linux import peak_rss_bytes, reset_peak, rss_bytes
 LIMIT = 1_000_000
 
 
-def rendered(path: Path, number: int = 1, *, max_pixels: int = LIMIT) -> PageImage:
+def render_page(path: Path, number: int = 1, *, max_pixels: int = LIMIT) -> PageImage:
     with open_document(path) as document:
         return document.render(number, dpi=200, max_pixels=max_pixels)
 
@@ -39,7 +39,7 @@ def test_every_frame_of_a_tiff_is_a_page(tmp_path: Path) -> None:
 def test_a_document_keeps_no_page_it_has_decoded_and_decodes_it_again(tmp_path: Path, form: str) -> None:
     path = tmp_path / "scan"
     Image.new("RGB", (4000, 4000), "red").save(path, form)
-    rendered(path)  # for what is allotted once
+    render_page(path)  # for what is allotted once
     before = rss_bytes()
     with open_document(path) as document:
         document.render(1, dpi=200, max_pixels=LIMIT)
@@ -133,19 +133,19 @@ def test_a_photo_that_claims_to_be_huge_is_refused_with_the_numbers(tmp_path: Pa
     path = make_heic(tmp_path / "photo", pictures=pictures, claimed=(60_000, 60_000))
     assert inspect_document(path).page_count == pictures
     with pytest.raises(PageUnreadable, match="60000 x 60000 pixels and takes 27,465 MiB decoded; the limit is 384 MiB"):
-        rendered(path, pictures)
+        render_page(path, pictures)
 
 
 def test_a_photo_that_is_larger_than_it_claims_is_not_decoded(tmp_path: Path) -> None:
     with pytest.raises(PageUnreadable, match="limit"):
-        rendered(make_heic(tmp_path / "photo", claimed=(20, 30)))
+        render_page(make_heic(tmp_path / "photo", claimed=(20, 30)))
 
 
 def test_a_huge_gif_is_refused_with_the_numbers(tmp_path: Path) -> None:
     path = MANY["GIF"](tmp_path / "canvas", 1)
     path.write_bytes(path.read_bytes().replace(b"GIF89a\1\0\1\0", b"GIF89a\xff\xff\xff\xff"))
     with pytest.raises(PageUnreadable, match="65535 x 65535 pixels"):
-        rendered(path)
+        render_page(path)
 
 
 def test_every_photo_of_a_file_is_a_page_and_stands_as_the_file_says(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_every_photo_of_a_file_is_a_page_and_stands_as_the_file_says(tmp_path: P
 
 @pytest.mark.parametrize("brand", [b"heic", b"mif1", b"heix"])
 def test_a_photo_is_known_by_its_brands(tmp_path: Path, brand: bytes) -> None:
-    assert rendered(make_heic(tmp_path / "photo", brand=brand)).width_px == 200
+    assert render_page(make_heic(tmp_path / "photo", brand=brand)).width_px == 200
 
 
 def test_a_moving_picture_without_a_photo_is_refused_with_a_reason(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_photo_stands_as_it_was_held(tmp_path: Path, form: str) -> None:
     exif[0x0112] = 6
     path = tmp_path / "photo"
     image.save(path, form, exif=exif)
-    page = rendered(path)
+    page = render_page(path)
     assert (page.width_px, page.height_px) == (32, 64)
     assert page.data.tobytes()[3 * 28] < 50
     assert page.data.tobytes()[0] > 200
@@ -187,7 +187,7 @@ def test_a_photo_stands_as_it_was_held(tmp_path: Path, form: str) -> None:
 def test_a_large_jpeg_is_reduced_while_it_is_decoded(tmp_path: Path) -> None:
     path = tmp_path / "scan"
     Image.new("L", (4000, 3000), 200).save(path, "JPEG", dpi=(400, 400))
-    page = rendered(path, max_pixels=187_500)
+    page = render_page(path, max_pixels=187_500)
     assert (page.width_px, page.height_px, page.dpi) == (500, 375, 50)
 
 
@@ -196,10 +196,10 @@ def test_a_large_jpeg_is_reduced_while_it_is_decoded(tmp_path: Path) -> None:
 def test_a_scan_of_twenty_thousand_rows_is_reduced_within_few_times_its_samples(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "scan"
     Image.new(mode, (1200, 20_000), 1).save(path, "PNG")
-    rendered(path, max_pixels=1000)  # for what is allotted once
+    render_page(path, max_pixels=1000)  # for what is allotted once
     before = rss_bytes()
     reset_peak()
-    page = rendered(path, max_pixels=2_000_000)
+    page = render_page(path, max_pixels=2_000_000)
     assert peak_rss_bytes() - before < 3 * 1200 * 20_000  # a palette's colours take four times its samples
     assert 1_900_000 < page.pixels <= 2_000_000
 
@@ -209,10 +209,10 @@ def test_a_colour_scan_is_held_once_beside_what_was_decoded(tmp_path: Path) -> N
     path = tmp_path / "scan"
     pixels = 3000 * 4000
     Image.new("RGB", (3000, 4000), (250, 240, 230)).save(path, "PNG")
-    rendered(path, max_pixels=1000)  # for what is allotted once
+    render_page(path, max_pixels=1000)  # for what is allotted once
     before = rss_bytes()
     reset_peak()
-    page = rendered(path, max_pixels=pixels)
+    page = render_page(path, max_pixels=pixels)
     assert peak_rss_bytes() - before < (4 + 3 + 1) * pixels  # Pillow takes four bytes a pixel, the page three
     assert page.pixels == pixels
 
@@ -221,7 +221,7 @@ def test_a_colour_scan_is_held_once_beside_what_was_decoded(tmp_path: Path) -> N
 def test_a_strip_one_pixel_wide_keeps_its_length(tmp_path: Path, size: tuple[int, int]) -> None:
     path = tmp_path / "scan"
     Image.new("L", size, 200).save(path, "PNG")
-    page = rendered(path, max_pixels=40_000_000)
+    page = render_page(path, max_pixels=40_000_000)
     assert (page.width_px, page.height_px) == size
 
 
@@ -232,7 +232,7 @@ def test_an_image_too_large_to_decode_is_refused_with_the_numbers(tmp_path: Path
         file.write((60_000).to_bytes(2, "little") * 2 + b"\1\0\1\0" + bytes(6))
     assert inspect_document(path).page_sizes == (PageSize(60_000, 60_000),)
     with pytest.raises(PageUnreadable, match="60000 x 60000 pixels and takes 3,433 MiB decoded; the limit is 384 MiB"):
-        rendered(path)
+        render_page(path)
 
 
 def test_a_canvas_that_is_made_on_opening_is_refused_on_opening(tmp_path: Path) -> None:

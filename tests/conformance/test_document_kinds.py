@@ -36,7 +36,7 @@ def _pdf(path: Path) -> Path:
     return make_pdf(path, [spec])
 
 
-def _saved(form: str) -> Maker:
+def _save_as(form: str) -> Maker:
     def make(path: Path) -> Path:
         picture().save(path, form, dpi=(72, 72))
         return path
@@ -70,13 +70,13 @@ def _of_two(form: str) -> Maker:
 
 MAKERS: dict[str, tuple[DocumentKind, Maker]] = {
     "pdf": (DocumentKind.PDF, _pdf),
-    "png": (DocumentKind.PNG, _saved("PNG")),
-    "jpeg": (DocumentKind.JPEG, _saved("JPEG")),
-    "tiff": (DocumentKind.TIFF, _saved("TIFF")),
+    "png": (DocumentKind.PNG, _save_as("PNG")),
+    "jpeg": (DocumentKind.JPEG, _save_as("JPEG")),
+    "tiff": (DocumentKind.TIFF, _save_as("TIFF")),
     "tiff-g4": (DocumentKind.TIFF, _fax),
     "webp": (DocumentKind.WEBP, _lossless_webp),
-    "bmp": (DocumentKind.BMP, _saved("BMP")),
-    "gif": (DocumentKind.GIF, _saved("GIF")),
+    "bmp": (DocumentKind.BMP, _save_as("BMP")),
+    "gif": (DocumentKind.GIF, _save_as("GIF")),
     "heic": (DocumentKind.HEIC, make_heic),
     "avif": (DocumentKind.AVIF, _fine_avif),
 }

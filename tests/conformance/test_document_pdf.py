@@ -7,7 +7,7 @@ import pikepdf
 import pytest
 from pikepdf import Array, Dictionary, Name
 from tests.data.pdfs import PdfPageSpec, image_at, make_pdf, text_at
-from tests.data.pictures import as_picture, written
+from tests.data.pictures import as_picture, write_lines
 
 from pagemill.documents.opening import inspect_document, open_document
 from pagemill.domain.documents import OcrMode, PageSize
@@ -33,7 +33,7 @@ def read(path: Path, number: int = 1, *, dpi: int = 72) -> Page:
     return page
 
 
-def rendered(path: Path, *, dpi: int = 72, max_pixels: int = LIMIT) -> PageImage:
+def render_page(path: Path, *, dpi: int = 72, max_pixels: int = LIMIT) -> PageImage:
     with open_document(path) as document:
         return document.render(1, dpi=dpi, max_pixels=max_pixels)
 
@@ -66,7 +66,7 @@ def test_text_is_read_with_its_places(tmp_path: Path) -> None:
 def test_words_stand_where_the_page_shows_them(tmp_path: Path, turn: int, crop: tuple[int, int, int, int]) -> None:
     spec = PdfPageSpec(text_at(90, 690, "HHHHHHHHHHHHHHHHHHHHHHHH"), keys={"/Rotate": turn, "/CropBox": Array([*crop])})
     path = make_pdf(tmp_path / "a", [spec])
-    image = rendered(path)
+    image = render_page(path)
     shown = ink(image)
     with open_document(path) as document:
         page = document.text_page(1, dpi=72, mode=OcrMode.AUTO)
@@ -129,7 +129,7 @@ def test_an_empty_page_needs_no_recognition(tmp_path: Path) -> None:
 
 
 def test_a_stamped_scan_is_recognised_and_an_earlier_recognition_trusted(tmp_path: Path) -> None:
-    scan, picture = image_at(0, 0, 612, 792), as_picture(written(LOREM, size=(612, 792), font=12))
+    scan, picture = image_at(0, 0, 612, 792), as_picture(write_lines(LOREM, size=(612, 792), font=12))
     hidden = "".join(text_at(12, 769 - 24 * at, text, mode=3) for at, text in enumerate(LOREM))
     path = make_pdf(
         tmp_path / "a",
@@ -164,18 +164,18 @@ def test_what_was_filled_in_is_read_and_drawn(tmp_path: Path) -> None:
         pdf.pages[0].Annots = Array([pdf.make_indirect(note)])
         pdf.save(path)
     assert read(path).text.endswith("filled in by hand")
-    assert ink(rendered(path))[3] > 792 - 420
+    assert ink(render_page(path))[3] > 792 - 420
 
 
 def test_a_page_may_be_measured_in_other_units(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "a", [PdfPageSpec(LINES, keys={"/UserUnit": 2}), PdfPageSpec(LINES)])
     assert inspect_document(path).page_sizes == (PageSize(1224, 1584), PageSize(612, 792))
-    assert (rendered(path).width_px, read(path).width_px, read(path, 2).width_px) == (1224, 1224, 612)
+    assert (render_page(path).width_px, read(path).width_px, read(path, 2).width_px) == (1224, 1224, 612)
 
 
 @pytest.mark.parametrize("size", [(14_400, 14_400), (14_400, 3), (3, 14_400)])
 def test_a_huge_page_is_rendered_at_the_resolution_that_fits(tmp_path: Path, size: tuple[int, int]) -> None:
-    image = rendered(make_pdf(tmp_path / "a", [PdfPageSpec(size=size)]), dpi=600, max_pixels=100_000)
+    image = render_page(make_pdf(tmp_path / "a", [PdfPageSpec(size=size)]), dpi=600, max_pixels=100_000)
     assert 0 < image.pixels <= 100_000
     assert image.dpi is not None
     assert max(image.width_px, image.height_px) == pytest.approx(14_400 / 72 * image.dpi, abs=1)

@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Page as Tab
 from playwright.sync_api import sync_playwright
 from tests.data.pdfs import PdfPageSpec, image_at, make_pdf
-from tests.data.pictures import as_picture, written
+from tests.data.pictures import as_picture, write_lines
 
 from pagemill.documents.searchable import write_searchable_pdf
 from pagemill.domain.page.page import Block, Line, Page, PageSource, Polygon, Word
@@ -118,7 +118,7 @@ def box(left: float, top: float, right: float, bottom: float) -> Polygon:
     return ((left, top), (right, top), (right, bottom), (left, bottom))
 
 
-def placed(text: str, left: float, top: float, *, letter: float, height: float, gap: float) -> Line:
+def place_words(text: str, left: float, top: float, *, letter: float, height: float, gap: float) -> Line:
     """A line whose words stand `gap` apart."""
     words, at = [], left
     for part in text.split():
@@ -133,7 +133,7 @@ def page_of(*lines: Line) -> Page:
 
 
 def searchable(folder: Path, page: Page) -> Path:
-    scan = as_picture(written(("x",), size=(61, 79), font=8))
+    scan = as_picture(write_lines(("x",), size=(61, 79), font=8))
     path = make_pdf(folder / "scan.pdf", [PdfPageSpec(image_at(0, 0, 612, 792), images=(scan,))])
     output = folder / f"{folder.name}.pdf"
     write_searchable_pdf(path, [page], output)
@@ -159,14 +159,15 @@ LINES = ("It is I who will", "tell you all of it", "at 12.50 EUR each")
 def test_lines_come_in_order_and_words_with_spaces(tmp_path: Path, kind: str, selected: Select) -> None:
     letter, height, gap = LETTER_SIZES[kind]
     lines = [
-        placed(text, 40, 40 + 1.6 * at * height, letter=letter, height=height, gap=gap) for at, text in enumerate(LINES)
+        place_words(text, 40, 40 + 1.6 * at * height, letter=letter, height=height, gap=gap)
+        for at, text in enumerate(LINES)
     ]
     assert selected(searchable(tmp_path, page_of(*lines))).split() == " ".join(LINES).split()
 
 
 def test_columns_come_one_after_the_other(tmp_path: Path, selected: Select) -> None:
     columns = [
-        placed(f"{name} line {at}", left, 40 + 18 * at, letter=6, height=12, gap=4)
+        place_words(f"{name} line {at}", left, 40 + 18 * at, letter=6, height=12, gap=4)
         for name, left in (("left", 40), ("right", 330))
         for at in range(8)
     ]
@@ -175,7 +176,7 @@ def test_columns_come_one_after_the_other(tmp_path: Path, selected: Select) -> N
 
 def test_letters_of_other_scripts_come_out(tmp_path: Path, selected: Select) -> None:
     texts = ("Ωmega été Größe", "合同编号", "Договор аренды")
-    lines = [placed(text, 40, 40 + 24 * at, letter=12, height=12, gap=6) for at, text in enumerate(texts)]
+    lines = [place_words(text, 40, 40 + 24 * at, letter=12, height=12, gap=6) for at, text in enumerate(texts)]
     assert selected(searchable(tmp_path, page_of(*lines))).split() == " ".join(texts).split()
 
 

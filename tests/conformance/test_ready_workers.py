@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.data import make_pages
 from tests.data.pdfs import PdfPageSpec, image_at, make_pdf, text_at
-from tests.data.pictures import as_picture, written
+from tests.data.pictures import as_picture, write_lines
 from tests.fixtures.pool import QUICK, Outcomes, WorkerMaker
 
 from pagemill.domain.errors import TaskFailureReason
@@ -75,7 +75,7 @@ def threads(worker: Worker) -> int:
     return len(list(Path(f"/proc/{worker.pid}/task").iterdir()))
 
 
-def told(worker: Worker) -> list[str]:
+def list_warnings(worker: Worker) -> list[str]:
     return Path(f"/proc/{worker.pid}/environ").read_text().split("\0")
 
 
@@ -111,7 +111,7 @@ async def test_a_page_beyond_a_limit_fails_and_its_worker_lives(workers: WorkerM
 
 
 async def test_a_reader_looks_at_a_picture_within_its_room(workers: WorkerMaker, tmp_path: Path) -> None:
-    picture = as_picture(written(("IBAN DE44 5001 0517", "BIC COBADEFF"), size=(400, 150), font=22))
+    picture = as_picture(write_lines(("IBAN DE44 5001 0517", "BIC COBADEFF"), size=(400, 150), font=22))
     content = image_at(306, 60, 200, 75) + text_at(12, 560, "This line is text and stays as it is")
     path = make_pdf(tmp_path / "mixed.pdf", [PdfPageSpec(content, images=(picture,))])
     worker = await workers.bare()
@@ -125,5 +125,5 @@ async def test_a_reader_looks_at_a_picture_within_its_room(workers: WorkerMaker,
 
 
 async def test_a_worker_is_told_of_few_threads(workers: WorkerMaker) -> None:
-    environment = told(await workers.bare())
+    environment = list_warnings(await workers.bare())
     assert {"OPENBLAS_NUM_THREADS=1", "OPENCV_FOR_THREADS_NUM=1"} <= set(environment)

@@ -101,7 +101,7 @@ def pdf_of(path: Path, lines: Sequence[Sequence[Drawn]], *, turn: int = 0) -> Pa
     return path
 
 
-def drawn(text: str, *, base: str) -> list[Drawn]:
+def draw_text(text: str, *, base: str) -> list[Drawn]:
     return [Drawn(letter, at) for at, letter in enumerate(get_display(text, base_dir=base)) if letter != " "]
 
 
@@ -117,7 +117,7 @@ def read(path: Path) -> Page:
 @pytest.mark.parametrize("kind", TEXTS)
 def test_lines_come_in_reading_order_however_they_are_stored(tmp_path: Path, kind: str, order: str, turn: int) -> None:
     texts = [TEXTS[kind], TEXTS["Arabic" if "Arabic" in kind else "Hebrew"]]
-    lines = [ORDERS[order](drawn(text, base="R")) for text in texts]
+    lines = [ORDERS[order](draw_text(text, base="R")) for text in texts]
     page = read(pdf_of(tmp_path / "a.pdf", lines, turn=turn))
     assert [line.text for line in page.lines] == texts
 
@@ -126,14 +126,14 @@ def test_lines_come_in_reading_order_however_they_are_stored(tmp_path: Path, kin
 @pytest.mark.parametrize("kind", MIXED)
 def test_words_of_another_direction_stand_in_their_line(tmp_path: Path, kind: str, order: str) -> None:
     texts = ["A page in English begins like this", MIXED[kind], "and goes on like that"]
-    page = read(pdf_of(tmp_path / "a.pdf", [ORDERS[order](drawn(text, base="L")) for text in texts]))
+    page = read(pdf_of(tmp_path / "a.pdf", [ORDERS[order](draw_text(text, base="L")) for text in texts]))
     assert [line.text for line in page.lines] == texts
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_words_keep_the_places_where_they_are_seen(tmp_path: Path, order: str) -> None:
     text = "שלום לכל 25 העולם"
-    page = read(pdf_of(tmp_path / "a.pdf", [ORDERS[order](drawn(text, base="R"))]))
+    page = read(pdf_of(tmp_path / "a.pdf", [ORDERS[order](draw_text(text, base="R"))]))
     (line,) = page.lines
     assert [word.text for word in line.words] == text.split()
     places = [Bounds.of(word.polygon) for word in line.words]
@@ -165,7 +165,7 @@ def test_joined_letters_and_letter_shapes_become_letters(
 def test_cells_follow_each_other_from_the_right(tmp_path: Path) -> None:
     rows = [("תאריך", "סכום"), ("אתמול", "42"), ("היום", "17")]
     lines = [
-        [*drawn(amount, base="R"), *(Drawn(each.text, each.at + 30) for each in drawn(day, base="R"))]
+        [*draw_text(amount, base="R"), *(Drawn(each.text, each.at + 30) for each in draw_text(day, base="R"))]
         for day, amount in rows
     ]
     assert read(pdf_of(tmp_path / "a.pdf", lines)).text.split() == [cell for row in rows for cell in row]
@@ -174,23 +174,23 @@ def test_cells_follow_each_other_from_the_right(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ResultWriters())
 def test_every_writer_gives_text_in_reading_order(tmp_path: Path, name: str) -> None:
     texts = [TEXTS["Hebrew"], TEXTS["numbers in Hebrew"]]
-    page = read(pdf_of(tmp_path / "a.pdf", [from_left(drawn(text, base="R")) for text in texts]))
+    page = read(pdf_of(tmp_path / "a.pdf", [from_left(draw_text(text, base="R")) for text in texts]))
     written = ResultWriters()[name].page(page).decode()
     words = written if name in ("text", "markdown", "html", "json") else " ".join(_WORD.findall(written))
     assert all(text in words for text in texts) or name == "csv"
 
 
 def test_writers_say_which_text_runs_from_right_to_left(tmp_path: Path) -> None:
-    lines = [drawn(TEXTS["Arabic"], base="R"), drawn("an English line as long as the other", base="L")]
+    lines = [draw_text(TEXTS["Arabic"], base="R"), draw_text("an English line as long as the other", base="L")]
     page = read(pdf_of(tmp_path / "a.pdf", lines))
-    assert re.findall(r'<span class="ocr_line" id="\w+"( dir="rtl")?', _written("hocr", page)) == [' dir="rtl"', ""]
-    assert re.findall(r'<TextLine[^>]*?( BASEDIRECTION="rtl")?>', _written("alto", page)) == [
+    assert re.findall(r'<span class="ocr_line" id="\w+"( dir="rtl")?', _write_file("hocr", page)) == [' dir="rtl"', ""]
+    assert re.findall(r'<TextLine[^>]*?( BASEDIRECTION="rtl")?>', _write_file("alto", page)) == [
         ' BASEDIRECTION="rtl"',
         "",
     ]
-    assert '<p dir="rtl">' in _written("html", read(pdf_of(tmp_path / "b.pdf", lines[:1])))
-    assert "dir=" not in _written("html", read(pdf_of(tmp_path / "c.pdf", lines[1:])))
+    assert '<p dir="rtl">' in _write_file("html", read(pdf_of(tmp_path / "b.pdf", lines[:1])))
+    assert "dir=" not in _write_file("html", read(pdf_of(tmp_path / "c.pdf", lines[1:])))
 
 
-def _written(name: str, page: Page) -> str:
+def _write_file(name: str, page: Page) -> str:
     return ResultWriters()[name].page(page).decode()

@@ -60,8 +60,8 @@ def test_a_served_document_loads_nothing_into_the_server(tmp_path: Path) -> None
 def test_no_such_library_is_mapped_into_a_running_server_but_into_its_workers(tmp_path: Path) -> None:
     with faulty_server(tmp_path / "data", {}) as server:
         server.api.read(make_numbered_scan(tmp_path / "scan.pdf", 1), **FAULTY_ENGINE)
-        assert mapped(server.process.pid) == set()
-        assert "pdfium" in set().union(*(mapped(worker.pid) for worker in server.workers))
+        assert find_mapped(server.process.pid) == set()
+        assert "pdfium" in set().union(*(find_mapped(worker.pid) for worker in server.workers))
 
 
 def test_a_reader_loads_only_what_takes_text_from_a_document(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_reader_loads_only_what_takes_text_from_a_document(tmp_path: Path) -> 
     assert {"numpy", "cv2", "asyncio"} & roots == set()
 
 
-def mapped(pid: int) -> set[str]:
+def find_mapped(pid: int) -> set[str]:
     """Which of the heavy libraries are in the process's memory."""
     maps = Path(f"/proc/{pid}/maps").read_text().lower()
     return {name for name in ("numpy", "onnxruntime", "pdfium", "libopencv", "/pil/", "pikepdf") if name in maps}

@@ -50,7 +50,7 @@ def cells(block: Block) -> list[Cell]:
     return [Cell(one.row, one.column, one.text, one.row_span, one.column_span) for one in block.table.cells]
 
 
-def told(page: Page) -> list[tuple[BlockKind, str]]:
+def describe_blocks(page: Page) -> list[tuple[BlockKind, str]]:
     return [(block.kind, block.text) for block in page.blocks if block.kind is not BlockKind.TABLE]
 
 
@@ -60,7 +60,7 @@ def test_finds_title_paragraphs_and_the_table_between_them(analyser: StructureAn
     page = analyser.find_structure(read(made), page_image(made.image))
     (table,) = [block for block in page.blocks if block.kind is BlockKind.TABLE]
     assert page.blocks.index(table) == 2
-    assert told(page) == [
+    assert describe_blocks(page) == [
         (BlockKind.TITLE, "The year in figures"),
         (BlockKind.TEXT, "\n".join(BEFORE)),
         (BlockKind.TEXT, "\n".join(AFTER)),

@@ -8,7 +8,7 @@ import pikepdf
 import pytest
 from pikepdf import Name
 from tests.data.pdfs import PdfPageSpec, image_at, make_pdf, text_at
-from tests.data.pictures import Picture, as_picture, photo, ruled, written
+from tests.data.pictures import Picture, as_picture, draw_rules, photo, write_lines
 
 from pagemill.documents.document import Unread
 from pagemill.documents.opening import open_document
@@ -43,16 +43,16 @@ LAYERS = {
     "recognised badly": LayerKind(POOR, mode=3, is_over_scan=True, is_trusted=False),
     "recognised elsewhere": LayerKind(READ, mode=3, is_trusted=False),
 }
-SCAN = as_picture(written(READ, size=(612, 792), font=12))
+SCAN = as_picture(write_lines(READ, size=(612, 792), font=12))
 """At a pixel to the point, so that its lines lie where `_scan_line` says."""
 
-INSET = as_picture(written(("IBAN DE44 5001 0517", "BIC COBADEFF"), size=(400, 150), font=22))
+INSET = as_picture(write_lines(("IBAN DE44 5001 0517", "BIC COBADEFF"), size=(400, 150), font=22))
 PICTURES: dict[str, tuple[Picture | None, tuple[float, float, float, float], bool]] = {
     "none": (None, (0, 0, 0, 0), False),
     "scan": (SCAN, (0, 0, 612, 792), True),
     "writing": (INSET, (306, 60, 200, 75), True),
     "photo": (as_picture(photo()), (306, 60, 200, 150), False),
-    "rules": (as_picture(ruled()), (100, 60, 425, 200), False),
+    "rules": (as_picture(draw_rules()), (100, 60, 425, 200), False),
 }
 """Each with where it lies on the page (x, y, width, height; y up), and whether it has writing."""
 
@@ -69,7 +69,7 @@ def content_of(layer: LayerKind, picture: Picture | None, place: tuple[float, fl
     return PdfPageSpec(drawn + words, images=(picture,) if picture else ())
 
 
-def taken(path: Path, mode: OcrMode) -> tuple[Page | None, Unread]:
+def take_text(path: Path, mode: OcrMode) -> tuple[Page | None, Unread]:
     with open_document(path) as document:
         page = document.text_page(1, dpi=100, mode=mode)
         return page, document.find_unread(1, dpi=100, max_pixels=10**7, mode=mode)
@@ -82,7 +82,7 @@ def test_words_that_can_be_trusted_are_kept_and_writing_without_words_is_to_be_r
 ) -> None:
     kind, (shown, place, is_written) = LAYERS[layer], PICTURES[picture]
     path = make_pdf(tmp_path / "a.pdf", [content_of(kind, shown, place)])
-    page, unread = taken(path, OcrMode.AUTO)
+    page, unread = take_text(path, OcrMode.AUTO)
     covers = kind.is_over_scan and kind.is_trusted and picture == "scan"
     if covers and kind.mode:
         assert page is None  # until some lines of it are compared with the picture
@@ -122,7 +122,7 @@ def _covers(unread: Unread, place: tuple[float, float, float, float]) -> bool:
 def test_under_never_all_words_are_taken_and_what_they_lack_is_told(tmp_path: Path, layer: str, picture: str) -> None:
     kind, (shown, place, is_written) = LAYERS[layer], PICTURES[picture]
     path = make_pdf(tmp_path / "a.pdf", [content_of(kind, shown, place)])
-    page, _ = taken(path, OcrMode.NEVER)
+    page, _ = take_text(path, OcrMode.NEVER)
     assert page is not None
     assert page.text.split() == " ".join(kind.lines).split()
     covers = kind.is_over_scan and kind.is_trusted and picture == "scan"
@@ -139,7 +139,7 @@ def test_under_never_all_words_are_taken_and_what_they_lack_is_told(tmp_path: Pa
 def test_under_force_nothing_is_known(tmp_path: Path, layer: str, picture: str) -> None:
     kind, (shown, place, _) = LAYERS[layer], PICTURES[picture]
     path = make_pdf(tmp_path / "a.pdf", [content_of(kind, shown, place)])
-    page, unread = taken(path, OcrMode.FORCE)
+    page, unread = take_text(path, OcrMode.FORCE)
     assert page is None
     assert (unread.known, unread.regions) == (None, ())
 
@@ -155,7 +155,7 @@ def test_looking_at_a_picture_takes_no_more_than_a_reader_has(tmp_path: Path, si
         pixels.Width, pixels.Height, pixels.ColorSpace, pixels.BitsPerComponent = side, side, Name.DeviceRGB, 8
         pdf.pages[0].Resources.XObject.I0 = pixels
         pdf.save(path)
-    taken(path, OcrMode.NEVER)  # what is loaded for the first time is not the page's
+    take_text(path, OcrMode.NEVER)  # what is loaded for the first time is not the page's
     reset_peak()
     before = peak_rss_bytes()
     with open_document(path) as document:

@@ -25,7 +25,7 @@ def page(number: int, *blocks: Block) -> Page:
     return Page(number=number, width_px=600, height_px=800, dpi=200, source=PageSource.OCR, blocks=blocks)
 
 
-def written(name: str, *pages: Page, unread: int | None = None) -> str:
+def write_text(name: str, *pages: Page, unread: int | None = None) -> str:
     writer = ResultWriters()[name]
     parts = [writer.begin(HEADER), *map(writer.page, pages)]
     if unread is not None:
@@ -38,7 +38,7 @@ RECEIPT = block(BlockKind.TEXT, ("tea", "2.50"), ("coffee", "3.10"))
 
 
 def test_json_is_one_object_with_the_pages_as_they_are_stored() -> None:
-    result = json.loads(written("json", page(1, PARAGRAPH), unread=2))
+    result = json.loads(write_text("json", page(1, PARAGRAPH), unread=2))
     assert result["schema"] == "pagemill/result/1"
     assert result["document"]["name"] == "scan_1.pdf"
     read, unread = result["pages"]
@@ -48,11 +48,11 @@ def test_json_is_one_object_with_the_pages_as_they_are_stored() -> None:
 
 
 def test_json_without_pages_is_still_json() -> None:
-    assert json.loads(written("json"))["pages"] == []
+    assert json.loads(write_text("json"))["pages"] == []
 
 
 def test_text_parts_pages_by_form_feeds_and_keeps_rows() -> None:
-    text = written("text", page(1, PARAGRAPH, RECEIPT), page(2), unread=3)
+    text = write_text("text", page(1, PARAGRAPH, RECEIPT), page(2), unread=3)
     assert text.split("\f") == [
         "first line\nsecond line\n\ntea  2.50\ncoffee  3.10\n",
         "",
@@ -62,11 +62,11 @@ def test_text_parts_pages_by_form_feeds_and_keeps_rows() -> None:
 
 
 def test_a_form_feed_in_the_text_parts_no_page() -> None:
-    assert written("text", page(1, block(BlockKind.TEXT, ("a\fb\r\nc",)))) == "a b c\n\f"
+    assert write_text("text", page(1, block(BlockKind.TEXT, ("a\fb\r\nc",)))) == "a b c\n\f"
 
 
 def test_markdown_has_headings_lists_and_page_marks() -> None:
-    text = written(
+    text = write_text(
         "markdown",
         page(
             1,

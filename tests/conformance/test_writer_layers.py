@@ -9,12 +9,12 @@ import pytest
 from pikepdf import Array, Dictionary, Name
 from PIL import ImageChops
 from tests.data.pdfs import PdfPageSpec, image_at, make_pdf, text_at
-from tests.data.pictures import as_picture, written
+from tests.data.pictures import as_picture, write_lines
 
 from pagemill.documents.searchable import write_searchable_pdf
 from pagemill.domain.page.page import Block, Line, Page, PageSource, Polygon, Word
 
-SCAN = as_picture(written(("Invoice 2026", "Total 148"), size=(612, 792), font=12))
+SCAN = as_picture(write_lines(("Invoice 2026", "Total 148"), size=(612, 792), font=12))
 PICTURE = image_at(0, 0, 612, 792)
 OLD = text_at(12, 769, "lnv0ice 2O26", mode=3) + text_at(12, 745, "T0tal l48", mode=3)
 HEADER = text_at(72, 400, "Stamped by the court")
@@ -89,7 +89,7 @@ def is_drawn_alike(one: Path, other: Path) -> bool:
     return ImageChops.difference(*drawn).getbbox() is None
 
 
-def made(path: Path, read: Page) -> Path:
+def make_searchable(path: Path, read: Page) -> Path:
     output = path.with_name("searchable.pdf")
     write_searchable_pdf(path, [read], output)
     return output
@@ -99,7 +99,7 @@ def made(path: Path, read: Page) -> Path:
 def test_words_of_an_earlier_recognition_give_way(tmp_path: Path, kind: str) -> None:
     path = HIDDEN[kind](tmp_path / "a.pdf")
     assert "lnv0ice" in words_of(path)
-    output = made(path, page(*READ))
+    output = make_searchable(path, page(*READ))
     assert words_of(output) == Counter(["Invoice", "2026", "Total", "148", "Stamped", "by", "the", "court"])
     assert is_drawn_alike(path, output)
 
@@ -114,7 +114,7 @@ def test_words_that_were_found_right_are_there_once(tmp_path: Path, kind: str) -
         line("Stamped by the court", 72, 382, PageSource.TEXT_LAYER),
     )
     read = page(*known, line("faint note", 300, 600, PageSource.OCR), source=PageSource.MIXED)
-    output = made(path, read)
+    output = make_searchable(path, read)
     assert words_of(output) == Counter(
         ["lnv0ice", "2O26", "T0tal", "l48", "Stamped", "by", "the", "court", "faint", "note"]
     )
@@ -124,20 +124,20 @@ def test_words_that_were_found_right_are_there_once(tmp_path: Path, kind: str) -
 def test_under_force_visible_text_is_not_written_again_but_what_differs_is(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "a.pdf", [PdfPageSpec(text_at(72, 700, "typed words") + text_at(72, 600, "qwfpg"))])
     forced = page(line("typed words", 72, 80), line("real", 72, 180))
-    assert words_of(made(path, forced)) == Counter(["typed", "words", "qwfpg", "real"])
+    assert words_of(make_searchable(path, forced)) == Counter(["typed", "words", "qwfpg", "real"])
 
 
 def test_hidden_text_beside_visible_text_stays_so_that_nothing_moves(tmp_path: Path) -> None:
     both = "BT /F1 12 Tf 12 769 Td 3 Tr (hidden ) Tj 0 Tr (visible) Tj ET\n"
     path = plain(tmp_path / "a.pdf", PICTURE + both)
-    output = made(path, page(*READ))
+    output = make_searchable(path, page(*READ))
     assert is_drawn_alike(path, output)
     assert "visible" in words_of(output)
 
 
 def test_where_nothing_was_recognised_the_old_layer_stays(tmp_path: Path) -> None:
     path = plain(tmp_path / "a.pdf", PICTURE + OLD)
-    assert words_of(made(path, page())) == words_of(path)
+    assert words_of(make_searchable(path, page())) == words_of(path)
 
 
 @pytest.mark.parametrize("read", [(), (page(source=PageSource.TEXT_LAYER),), (page(),)])

@@ -70,7 +70,7 @@ def page(number: int) -> Page:
     return Page(number=number, width_px=600, height_px=800, dpi=199.6, source=PageSource.OCR, blocks=everything)
 
 
-def written(name: str) -> ET.Element:
+def write_tree(name: str) -> ET.Element:
     """Page 1, an unread page 2, page 3."""
     writer = ResultWriters()[name]
     unread = writer.mark_unread(2, TaskFailureReason.TIMEOUT, 'Too "slow" <1 s>\x00.')
@@ -133,7 +133,7 @@ def hocr_words(root: ET.Element) -> Iterator[ReadWord]:
 
 
 def test_hocr_reads_back_the_same_words_and_boxes() -> None:
-    root = written("hocr")
+    root = write_tree("hocr")
     for number in (1, 3):
         (shown,) = (each for each in of_class(root, "ocr_page") if each.get("id") == f"page_{number}")
         words = list(hocr_words(shown))
@@ -146,7 +146,7 @@ def test_hocr_reads_back_the_same_words_and_boxes() -> None:
 
 
 def test_hocr_pages_say_where_they_come_from() -> None:
-    first, unread, third = of_class(written("hocr"), "ocr_page")
+    first, unread, third = of_class(write_tree("hocr"), "ocr_page")
     assert properties(first)["bbox"] == ["0", "0", "600", "800"]
     assert properties(first)["scan_res"] == ["200", "200"]
     assert [properties(each)["ppageno"] for each in (first, unread, third)] == [["0"], ["1"], ["2"]]
@@ -164,7 +164,7 @@ def test_hocr_names_no_image_over_which_its_words_would_stand_wrong(rotation: in
 
 
 def test_hocr_nests_as_its_specification_has_it() -> None:
-    root = written("hocr")
+    root = write_tree("hocr")
     capabilities = next(each for each in root.iter(f"{XHTML}meta") if each.get("name") == "ocr-capabilities")
     allowed = (capabilities.get("content") or "").split()
     used = {each.get("class") for each in root.iter() if each.get("class")} - {"unread"}
@@ -188,7 +188,7 @@ def test_hocr_nests_as_its_specification_has_it() -> None:
 
 
 def test_hocr_has_tables_as_tables() -> None:
-    table = of_class(written("hocr"), "ocr_table")[0]
+    table = of_class(write_tree("hocr"), "ocr_table")[0]
     assert table.tag == f"{XHTML}table"
     assert properties(table)["bbox"] == ["10", "500", "300", "600"]
     cells = [["".join(cell.itertext()) for cell in row] for row in table]
@@ -197,7 +197,7 @@ def test_hocr_has_tables_as_tables() -> None:
 
 
 def test_hocr_tells_the_slope_of_lines_that_are_not_level() -> None:
-    root = written("hocr")
+    root = write_tree("hocr")
     (sloping, _) = of_class(root, "ocr_caption")
     slope, offset = map(float, properties(sloping)["baseline"])
     assert slope == pytest.approx(6 / 290, abs=1e-4)
@@ -209,7 +209,7 @@ def test_hocr_tells_the_slope_of_lines_that_are_not_level() -> None:
 
 
 def test_alto_references_lead_somewhere_and_ids_are_unique() -> None:
-    root = written("alto")
+    root = write_tree("alto")
     ids = [each.attrib["ID"] for each in root.iter() if "ID" in each.attrib]
     assert len(ids) == len(set(ids))
     references = {
@@ -231,7 +231,7 @@ def alto_words(root: ET.Element) -> Iterator[ReadWord]:
 
 
 def test_alto_reads_back_the_same_words_and_boxes() -> None:
-    pages = {each.attrib["PHYSICAL_IMG_NR"]: each for each in written("alto").iter(f"{ALTO}Page")}
+    pages = {each.attrib["PHYSICAL_IMG_NR"]: each for each in write_tree("alto").iter(f"{ALTO}Page")}
     assert list(pages) == ["1", "2", "3"]
     for number in ("1", "3"):
         words = list(alto_words(pages[number]))
@@ -243,13 +243,13 @@ def test_alto_reads_back_the_same_words_and_boxes() -> None:
 
 
 def test_alto_has_tables_as_composed_blocks_of_cells() -> None:
-    table = next(written("alto").iter(f"{ALTO}ComposedBlock"))
+    table = next(write_tree("alto").iter(f"{ALTO}ComposedBlock"))
     assert table.attrib["TYPE"] == "table"
     cells = {each.attrib["ID"]: [one.attrib["CONTENT"] for one in each.iter(f"{ALTO}String")] for each in table}
     assert cells == {"cell_1_6_1_1": ["in"], "cell_1_6_1_2": ["a", "cell"]}
 
 
 def test_alto_names_what_could_not_be_read() -> None:
-    unread = next(each for each in written("alto").iter(f"{ALTO}Page") if each.attrib["ID"] == "page_2")
+    unread = next(each for each in write_tree("alto").iter(f"{ALTO}Page") if each.attrib["ID"] == "page_2")
     assert unread.attrib["QUALITY"] == "Missing"
     assert "timeout" in unread.attrib["QUALITY_DETAIL"]

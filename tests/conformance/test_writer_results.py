@@ -66,7 +66,7 @@ def page(number: int) -> Page:
     )
 
 
-def written(writer: ResultWriter, numbers: list[int], *, unread: int | None = None) -> str:
+def write_text(writer: ResultWriter, numbers: list[int], *, unread: int | None = None) -> str:
     parts = [writer.begin(HEADER)]
     parts += [
         writer.mark_unread(number, *UNREAD) if number == unread else writer.page(page(number)) for number in numbers
@@ -88,7 +88,7 @@ def writer(name: str) -> ResultWriter:
     return ResultWriters()[name]
 
 
-def shown(name: str, text: str) -> str:
+def show_text(name: str, text: str) -> str:
     """What a reader of the file sees: markup gone, what was escaped as it was."""
     if name == "markdown":
         return re.sub(r"\\(.)", r"\1", text)
@@ -103,7 +103,7 @@ def shown(name: str, text: str) -> str:
     return unescape(re.sub(r"<[^>]*>", "", text))
 
 
-def told(name: str) -> set[str]:
+def words_expected(name: str) -> set[str]:
     """The words that each page must show; CSV tells tables only where there are some."""
     texts = [text for at, text in enumerate(TEXTS) if name != "csv" or KINDS[at % len(KINDS)] is BlockKind.TABLE]
     beside = set() if name == "csv" else {"label", "9.50", "below"}
@@ -124,13 +124,13 @@ def test_names_media_types_and_extensions_differ() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_every_word_of_every_page_is_there(name: str, writer: ResultWriter, count: int) -> None:
-    text = shown(name, written(writer, list(range(1, count + 1))))
-    for word in told(name):
+    text = show_text(name, write_text(writer, list(range(1, count + 1))))
+    for word in words_expected(name):
         assert text.count(word) >= count
 
 
 def test_an_unread_page_is_named_in_its_place(name: str, writer: ResultWriter) -> None:
-    text = shown(name, written(writer, [2, 4, 7], unread=4))
+    text = show_text(name, write_text(writer, [2, 4, 7], unread=4))
     note = text[text.index("ends here") : text.rindex("bullet")]
     assert "4" in note
     assert UNREAD[0] in note
@@ -138,17 +138,17 @@ def test_an_unread_page_is_named_in_its_place(name: str, writer: ResultWriter) -
 
 
 def test_a_result_of_unread_pages_only_is_a_result(name: str, writer: ResultWriter) -> None:
-    assert UNREAD[0] in shown(name, written(writer, [1], unread=1))
+    assert UNREAD[0] in show_text(name, write_text(writer, [1], unread=1))
 
 
 def test_a_writer_may_be_used_again(writer: ResultWriter) -> None:
-    first = written(writer, [1, 2])
-    assert written(writer, [1, 2]) == first
+    first = write_text(writer, [1, 2])
+    assert write_text(writer, [1, 2]) == first
 
 
 def test_two_results_at_once_do_not_mix(name: str) -> None:
     writers = ResultWriters()
-    alone = written(writers[name], [1, 2])
+    alone = write_text(writers[name], [1, 2])
     first, second = writers[name], writers[name]
     parts = [first.begin(HEADER), first.page(page(1)), second.begin(HEADER), first.page(page(2)), first.end()]
     assert (parts.pop(2), b"".join(parts).decode()) == (second.begin(HEADER), alone)

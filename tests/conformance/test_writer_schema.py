@@ -109,7 +109,7 @@ def _items_fit(value: JsonValue, schema: dict[str, JsonValue], root: JsonValue) 
     )
 
 
-def written() -> JsonValue:
+def write_result() -> JsonValue:
     """A result with a page and an unread page."""
     words = (Word(text="a", polygon=BOX, confidence=0.5), Word(text="b", polygon=BOX))
     block = Block(polygon=BOX, lines=(Line(text="a b", polygon=BOX, words=words),))
@@ -121,15 +121,15 @@ def written() -> JsonValue:
     return result
 
 
-def replaced(whole: JsonValue, path: tuple[str | int, ...], value: JsonValue) -> JsonValue:
+def replace_at(whole: JsonValue, path: tuple[str | int, ...], value: JsonValue) -> JsonValue:
     """A copy in which `value` stands at the path."""
     if not path:
         return value
     step, *rest = path
     if isinstance(whole, dict):
-        return {name: replaced(part, tuple(rest), value) if name == step else part for name, part in whole.items()}
+        return {name: replace_at(part, tuple(rest), value) if name == step else part for name, part in whole.items()}
     assert isinstance(whole, list)
-    return [replaced(part, tuple(rest), value) if at == step else part for at, part in enumerate(whole)]
+    return [replace_at(part, tuple(rest), value) if at == step else part for at, part in enumerate(whole)]
 
 
 def test_the_published_schema_is_current() -> None:
@@ -137,7 +137,7 @@ def test_the_published_schema_is_current() -> None:
 
 
 def test_a_result_keeps_to_the_schema_and_names_it() -> None:
-    schema, result = result_schema(), written()
+    schema, result = result_schema(), write_result()
     assert fits(result, schema, schema)
     assert isinstance(result, dict)
     assert schema["$id"] == "urn:" + str(result["schema"]).replace("/", ":")
@@ -157,13 +157,13 @@ def test_a_result_keeps_to_the_schema_and_names_it() -> None:
     ],
 )
 def test_what_is_no_result_does_not_fit(path: tuple[str | int, ...], value: JsonValue) -> None:
-    result = replaced(written(), path, value)
+    result = replace_at(write_result(), path, value)
     schema = result_schema()
     assert not fits(result, schema, schema)
 
 
 def test_a_newer_server_may_add_members() -> None:
-    result = written()
+    result = write_result()
     assert isinstance(result, dict)
     result["added"] = 1
     schema = result_schema()

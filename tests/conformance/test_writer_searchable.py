@@ -50,7 +50,7 @@ def page(
     )
 
 
-def made(document: Path, *pages: Page) -> Path:
+def make_searchable(document: Path, *pages: Page) -> Path:
     """The searchable PDF."""
     output = document.with_name("searchable")
     write_searchable_pdf(document, pages, output)
@@ -64,7 +64,7 @@ def read_back(path: Path, *, number: int = 1, dpi: int = 100) -> Page:
     return found
 
 
-def rendered(path: Path, *, number: int = 1, scale: float = 1) -> Image.Image:
+def render_page(path: Path, *, number: int = 1, scale: float = 1) -> Image.Image:
     with pdfium.PdfDocument(path) as pdf:
         image = pdf[number - 1].render(scale=scale).to_pil().convert("RGB")
     assert isinstance(image, Image.Image)
@@ -89,7 +89,7 @@ def test_words_are_found_where_they_stand(
     size = [2 * side * dpi / 72 for side in (crop[2] - crop[0], crop[3] - crop[1])]
     if (turn + rotation) % 180:
         size.reverse()
-    output = made(path, page(1, round(size[0]), round(size[1]), rotation=rotation))
+    output = make_searchable(path, page(1, round(size[0]), round(size[1]), rotation=rotation))
     found = read_back(output, dpi=dpi)
     assert found.rotation == rotation
     assert [line.text for line in found.lines] == list(TEXTS)
@@ -98,13 +98,13 @@ def test_words_are_found_where_they_stand(
         assert (read.left, read.top, read.right, read.bottom) == pytest.approx(
             (stood.left, stood.top, stood.right, stood.bottom), abs=1.5
         )
-    assert unlike(rendered(output), rendered(path)) == 0
+    assert unlike(render_page(output), render_page(path)) == 0
 
 
 def test_a_skewed_line_runs_as_it_was_read(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "a", [PdfPageSpec(image_at(0, 0, 612, 792), images=(SCAN,))])
     polygon: Polygon = ((100, 100), (300, 140), (296, 160), (96, 120))
-    output = made(path, page(1, 612, 792, Line(text="askew", polygon=polygon)))
+    output = make_searchable(path, page(1, 612, 792, Line(text="askew", polygon=polygon)))
     with pdfium.PdfDocument(output) as pdf:
         text = pdf[0].get_textpage()
         centres = [
@@ -117,7 +117,7 @@ def test_a_skewed_line_runs_as_it_was_read(tmp_path: Path) -> None:
 
 def test_characters_beyond_the_first_plane_are_found(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "a", [PdfPageSpec(image_at(0, 0, 612, 792), images=(SCAN,))])
-    output = made(path, page(1, 612, 792, Line(text="😀𠮷ok", polygon=box(40, 40, 160, 70))))
+    output = make_searchable(path, page(1, 612, 792, Line(text="😀𠮷ok", polygon=box(40, 40, 160, 70))))
     with pdfium.PdfDocument(output) as pdf:
         assert pdf[0].get_textpage().get_text_range() == "😀𠮷ok"
 
@@ -127,12 +127,12 @@ def test_words_of_chinese_follow_without_a_space_and_others_with_one(tmp_path: P
     texts = ("模型", "卸载", "in", "2026")
     parts = tuple(Word(text=text, polygon=box(50 + 60 * at, 50, 90 + 60 * at, 80)) for at, text in enumerate(texts))
     line = Line(text="模型卸载 in 2026", polygon=box(50, 50, 270, 80), words=parts)
-    assert read_back(made(path, page(1, 612, 792, line)), dpi=72).text == "模型卸载 in 2026"
+    assert read_back(make_searchable(path, page(1, 612, 792, line)), dpi=72).text == "模型卸载 in 2026"
 
 
 def test_writing_that_runs_down_the_page_is_found_along_it(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "a", [PdfPageSpec(image_at(0, 0, 612, 792), images=(SCAN,))])
-    output = made(path, page(1, 612, 792, Line(text="合同编号", polygon=box(100, 100, 130, 220))))
+    output = make_searchable(path, page(1, 612, 792, Line(text="合同编号", polygon=box(100, 100, 130, 220))))
     with pdfium.PdfDocument(output) as pdf:
         text = pdf[0].get_textpage()
         tops = [792 - text.get_charbox(at)[3] for at in range(4)]
@@ -152,7 +152,7 @@ def test_what_the_page_draws_and_how_is_left_as_it_is(tmp_path: Path) -> None:
         pdf.docinfo["/Title"] = "kept"
         pdf.save(path, compress_streams=False, stream_decode_level=pikepdf.StreamDecodeLevel.none)
     typed = page(2, 612, 792, Line(text="typed", polygon=box(0, 0, 10, 10)), source=PageSource.TEXT_LAYER)
-    output = made(path, page(1, 612, 792), typed)
+    output = make_searchable(path, page(1, 612, 792), typed)
     with pikepdf.open(path) as before, pikepdf.open(output) as after:
         added, *kept = after.pages[0].Contents
         assert [each.read_raw_bytes() for each in kept] == [before.pages[0].Contents.read_raw_bytes()]
@@ -162,30 +162,30 @@ def test_what_the_page_draws_and_how_is_left_as_it_is(tmp_path: Path) -> None:
         assert after.pages[1].Contents.read_raw_bytes() == before.pages[1].Contents.read_raw_bytes()
         assert list(after.pages[1].Resources.Font.keys()) == ["/F1"]
         assert (str(after.Root.PageMode), str(after.docinfo["/Title"])) == ("/UseOutlines", "kept")
-    assert unlike(rendered(output, scale=2), rendered(path, scale=2)) == 0
+    assert unlike(render_page(output, scale=2), render_page(path, scale=2)) == 0
     assert set(TEXTS) <= {line.text for line in read_back(output).lines}
 
 
 def test_pages_that_were_not_read_stay(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "a", [PdfPageSpec(image_at(0, 0, 612, 792), images=(SCAN,))] * 3)
-    output = made(path, page(2, 612, 792))
+    output = make_searchable(path, page(2, 612, 792))
     assert [read_back(output, number=number).text != "" for number in (1, 2, 3)] == [False, True, False]
 
 
 def test_protection_against_changes_is_kept_and_a_locked_document_refused(tmp_path: Path) -> None:
     spec = PdfPageSpec(image_at(0, 0, 612, 792), images=(SCAN,))
-    output = made(make_pdf(tmp_path / "a", [spec], user_password=""), page(1, 612, 792))
+    output = make_searchable(make_pdf(tmp_path / "a", [spec], user_password=""), page(1, 612, 792))
     with pikepdf.open(output) as pdf:
         assert pdf.is_encrypted
     with pytest.raises(EncryptedDocument):
-        made(make_pdf(tmp_path / "locked", [spec], user_password=tmp_path.name), page(1, 612, 792))
+        make_searchable(make_pdf(tmp_path / "locked", [spec], user_password=tmp_path.name), page(1, 612, 792))
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"%PDF-1.7\nnothing\n%%EOF")
     with pytest.raises(InvalidDocument):
-        made(path, page(1, 612, 792))
+        make_searchable(path, page(1, 612, 792))
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -210,11 +210,11 @@ def test_a_photo_stands_upright_and_its_data_is_not_touched(tmp_path: Path, orie
     with Image.open(path) as opened:
         upright = ImageOps.exif_transpose(opened).convert("RGB")
     width, height = upright.size
-    output = made(path, page(1, width, height, Line(text="here", polygon=box(10, 20, 50, 40))))
+    output = make_searchable(path, page(1, width, height, Line(text="here", polygon=box(10, 20, 50, 40))))
     with pikepdf.open(output) as pdf:
         assert pdf.pages[0].Resources.XObject["/Image"].read_raw_bytes() == path.read_bytes()
         points = float(pdf.pages[0].MediaBox[2]) / width
-    assert unlike(rendered(output, scale=2 / points).resize(upright.size), upright) < 4
+    assert unlike(render_page(output, scale=2 / points).resize(upright.size), upright) < 4
     (found,) = read_back(output, dpi=72).lines
     place = Bounds.of(found.polygon)
     assert found.text == "here"
@@ -247,7 +247,7 @@ def test_every_kind_of_image_becomes_a_page_of_its_size(tmp_path: Path, mode: st
             mode, image.size, bytes(half for sample in image.tobytes() for half in (sample, sample))
         )
     image.save(path, kind, dpi=(144, 144))
-    output = made(path, page(1, 200, 100))
+    output = make_searchable(path, page(1, 200, 100))
     with pikepdf.open(output) as pdf:
         sides = [float(side) for side in pdf.pages[0].MediaBox]
         stored = pdf.pages[0].Resources.XObject["/Image"]
@@ -259,7 +259,7 @@ def test_every_kind_of_image_becomes_a_page_of_its_size(tmp_path: Path, mode: st
         whole = document.render(1, dpi=72, max_pixels=100_000)
     channels = "L" if whole.channels == 1 else "RGB"
     expected = Image.frombytes(channels, (200, 100), whole.data.tobytes()).convert("RGB")
-    shown = rendered(output, scale=400 / sides[2]).resize((200, 100))
+    shown = render_page(output, scale=400 / sides[2]).resize((200, 100))
     assert unlike(shown, expected) < (12 if mode == "CMYK" else 4)
 
 
@@ -268,7 +268,7 @@ def test_every_frame_becomes_a_page_however_little_may_be_held(tmp_path: Path, m
     path = tmp_path / "frames"
     frames = [picture("L", (100 + 20 * at, 80)) for at in range(3)]
     frames[0].save(path, "TIFF", save_all=True, append_images=frames[1:], dpi=(72, 72))
-    output = made(path, *(page(number, 80 + 20 * number, 80) for number in (1, 2, 3)))
+    output = make_searchable(path, *(page(number, 80 + 20 * number, 80) for number in (1, 2, 3)))
     with pikepdf.open(output) as pdf:
         widths = [float(each.MediaBox[2]) / float(each.MediaBox[3]) for each in pdf.pages]
     assert widths == pytest.approx([1.25, 1.5, 1.75], rel=0.01)
@@ -280,7 +280,7 @@ def test_every_frame_becomes_a_page_however_little_may_be_held(tmp_path: Path, m
 def test_another_reader_finds_the_same_words_in_the_same_places(tmp_path: Path, turn: int) -> None:
     spec = PdfPageSpec(image_at(0, 0, 612, 792), images=(SCAN,), keys={"/Rotate": turn})
     width, height = (612, 792) if turn == 0 else (792, 612)
-    output = made(make_pdf(tmp_path / "a", [spec]), page(1, width, height))
+    output = make_searchable(make_pdf(tmp_path / "a", [spec]), page(1, width, height))
     told = subprocess.run(["pdftotext", "-bbox", output, "-"], capture_output=True, check=True, text=True).stdout  # noqa: S607 - found above
     found = re.findall(r'<word xMin="(.*?)" yMin="(.*?)" xMax="(.*?)" yMax="(.*?)">(.*?)</word>', told)
     assert [each[4] for each in found] == list(TEXTS)
@@ -321,7 +321,7 @@ def test_words_of_a_level_line_are_written_level_however_narrow(
     line = level_line(texts, letter=UPRIGHT_SIZE)
     line = line if has_words else line.model_copy(update={"words": ()})
     size = (612, 792) if rotation % 180 == 0 else (792, 612)
-    found = text_matrices(made(path, page(1, *size, line, rotation=rotation)))
+    found = text_matrices(make_searchable(path, page(1, *size, line, rotation=rotation)))
     expected = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[rotation]
     assert found == [pytest.approx(expected, abs=1e-4)] * (len(texts) if has_words else 1)
 
@@ -336,5 +336,5 @@ def test_words_of_a_line_that_runs_down_all_run_down(tmp_path: Path, texts: tupl
         parts.append(Word(text=text, polygon=box(100, top, 130, top + 30 * len(text))))
         top += 30 * len(text)
     line = Line(text="".join(texts), polygon=box(100, 50, 130, top), words=tuple(parts))
-    found = text_matrices(made(path, page(1, 612, 792, line)))
+    found = text_matrices(make_searchable(path, page(1, 612, 792, line)))
     assert found == [pytest.approx((0, -1), abs=1e-4)] * len(texts)

@@ -79,7 +79,7 @@ def page(number: int, blocks: tuple[Block, ...]) -> Page:
     return Page(number=number, width_px=600, height_px=800, dpi=199.6, source=PageSource.OCR, blocks=blocks)
 
 
-def written(name: str, header: ResultHeader, *pages: tuple[Block, ...]) -> bytes:
+def write_file(name: str, header: ResultHeader, *pages: tuple[Block, ...]) -> bytes:
     """These pages, from page 2 on, after an unread one."""
     writer = ResultWriters()[name]
     unread = writer.mark_unread(1, TaskFailureReason.TIMEOUT, 'Too "slow" <1 s>\x00,\nand more.')
@@ -90,30 +90,30 @@ def written(name: str, header: ResultHeader, *pages: tuple[Block, ...]) -> bytes
 @pytest.mark.parametrize("header", HEADERS)
 @pytest.mark.parametrize("kind", PAGES)
 def test_alto_is_valid_by_its_schema(kind: str, header: str) -> None:
-    assert alto_faults(written("alto", HEADERS[header], PAGES[kind])) == []
+    assert alto_faults(write_file("alto", HEADERS[header], PAGES[kind])) == []
 
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_alto_of_many_pages_is_valid_by_its_schema(header: str) -> None:
-    assert alto_faults(written("alto", HEADERS[header], *PAGES.values())) == []
+    assert alto_faults(write_file("alto", HEADERS[header], *PAGES.values())) == []
 
 
 def test_hocr_is_valid_by_its_specification(tmp_path: Path) -> None:
     documents = [(header, pages) for header in HEADERS.values() for pages in [*map(_alone, PAGES), PAGES.values()]]
     paths = [tmp_path / f"{at}.hocr" for at in range(len(documents))]
     for path, (header, pages) in zip(paths, documents, strict=True):
-        path.write_bytes(written("hocr", header, *pages))
+        path.write_bytes(write_file("hocr", header, *pages))
     assert hocr_faults(*paths) == []
 
 
 @pytest.mark.parametrize("header", HEADERS)
 @pytest.mark.parametrize("kind", PAGES)
 def test_hocr_is_valid_xhtml(kind: str, header: str) -> None:
-    assert xhtml_faults(written("hocr", HEADERS[header], PAGES[kind])) == []
+    assert xhtml_faults(write_file("hocr", HEADERS[header], PAGES[kind])) == []
 
 
 def test_what_breaks_a_standard_is_seen(tmp_path: Path) -> None:
-    alto, hocr = (written(name, HEADERS["full"], PAGES["layout"]) for name in ("alto", "hocr"))
+    alto, hocr = (write_file(name, HEADERS["full"], PAGES["layout"]) for name in ("alto", "hocr"))
     (tmp_path / "broken.hocr").write_bytes(hocr.replace(b"x_wconf 50", b"x_wconf 101"))
     assert alto_faults(alto.replace(b'WC="0.500"', b'WC="1.500"'))
     assert alto_faults(alto.replace(b'ID="word_2_2_1_1"', b'ID="word_2_1_1_1"'))

@@ -25,7 +25,7 @@ def block(kind: BlockKind, *rows: tuple[str, ...]) -> Block:
     return Block(polygon=lines[0].polygon, lines=lines, kind=kind)
 
 
-def written(name: str, *blocks: Block) -> str:
+def write_text(name: str, *blocks: Block) -> str:
     """Page 1 of these blocks, and an unread page 2."""
     page = Page(number=1, width_px=600, height_px=800, dpi=200, source=PageSource.OCR, blocks=blocks)
     writer = ResultWriters()[name]
@@ -57,7 +57,7 @@ class Outline(HTMLParser):
 
 
 def test_html_has_structure_and_nothing_that_runs_or_is_loaded() -> None:
-    text = written(
+    text = write_text(
         "html",
         block(BlockKind.TITLE, ("Annual",), ("<img src=x onerror=alert(1)>",)),
         block(BlockKind.LIST, ("3. third",), ("goes on",)),
@@ -104,7 +104,7 @@ def rows(text: str) -> list[list[str]]:
 
 
 def test_csv_holds_the_tables_of_a_page() -> None:
-    text = written(
+    text = write_text(
         "csv",
         block(BlockKind.TEXT, ("beside",)),
         block(BlockKind.TABLE, ("tea, green", '2"50'), ("coffee",)),
@@ -120,13 +120,15 @@ def test_csv_holds_the_tables_of_a_page() -> None:
 
 
 def test_csv_holds_the_rows_of_a_page_without_tables() -> None:
-    text = written("csv", block(BlockKind.TITLE, ("receipt",)), block(BlockKind.TEXT, ("tea", "2.50"), ("sum", "2.50")))
+    text = write_text(
+        "csv", block(BlockKind.TITLE, ("receipt",)), block(BlockKind.TEXT, ("tea", "2.50"), ("sum", "2.50"))
+    )
     assert rows(text)[1:4] == [["1", "0", "receipt"], ["1", "0", "tea", "2.50"], ["1", "0", "sum", "2.50"]]
 
 
 def test_csv_cells_are_no_formulas() -> None:
     cells = ("=1+1", "@SUM(A1)", "-2+3+cmd|' /C calc'!A0", "+49 30 1234", "-12.50", "+3 %", "--")
-    text = written("csv", *(block(BlockKind.TEXT, (cell,)) for cell in cells))
+    text = write_text("csv", *(block(BlockKind.TEXT, (cell,)) for cell in cells))
     found = [row[2] for row in rows(text)[1:-1]]
     assert found == ["'=1+1", "'@SUM(A1)", "'-2+3+cmd|' /C calc'!A0", "+49 30 1234", "-12.50", "+3 %", "'--"]
 
@@ -162,17 +164,17 @@ def markdown_cells(text: str) -> list[list[str]]:
 
 
 def test_markdown_has_a_table_of_pipes() -> None:
-    assert markdown_cells(written("markdown", PLAIN)) == [["name", "a|b <i>"], ["=1+1", ""], ["", "- x y"]]
+    assert markdown_cells(write_text("markdown", PLAIN)) == [["name", "a|b <i>"], ["=1+1", ""], ["", "- x y"]]
 
 
 def test_markdown_has_spans_as_html() -> None:
-    text = written("markdown", SPANNED)
+    text = write_text("markdown", SPANNED)
     assert '<tr><td colspan="2">&lt;b&gt;wide</td><td rowspan="2">tall</td></tr>\n<tr><td>a</td><td>b</td></tr>' in text
     assert "<b>" not in text
 
 
 def test_html_has_spans_and_empty_cells() -> None:
-    text = written("html", SPANNED, PLAIN)
+    text = write_text("html", SPANNED, PLAIN)
     assert '<tr><td colspan="2">&lt;b&gt;wide</td><td rowspan="2">tall</td></tr>\n<tr><td>a</td><td>b</td></tr>' in text
     assert "<tr><td>=1+1</td><td></td></tr>" in text
     outline = Outline()
@@ -181,7 +183,7 @@ def test_html_has_spans_and_empty_cells() -> None:
 
 
 def test_csv_has_every_place_of_the_grid() -> None:
-    assert rows(written("csv", SPANNED, PLAIN))[1:-1] == [
+    assert rows(write_text("csv", SPANNED, PLAIN))[1:-1] == [
         ["1", "1", "<b>wide", "", "tall"],
         ["1", "1", "a", "b", ""],
         ["1", "2", "name", "a|b <i>"],
@@ -191,4 +193,4 @@ def test_csv_has_every_place_of_the_grid() -> None:
 
 
 def test_text_has_a_row_for_each_row() -> None:
-    assert written("text", SPANNED).startswith("<b>wide  tall\na  b\n\f")
+    assert write_text("text", SPANNED).startswith("<b>wide  tall\na  b\n\f")

@@ -36,7 +36,7 @@ def letter(number: int) -> Image.Image:
     draw.line((90, 160, 910, 160), fill=120, width=2)
     for row, line in enumerate(LINES):
         draw.text((90, 210 + 58 * row), line, fill=INK, font=ImageFont.load_default(29))
-    for row, unsure in enumerate((*map(_faxed, FAXED), _crossed_out(CROSSED_OUT))):
+    for row, unsure in enumerate((*map(_fax, FAXED), _crossed_out(CROSSED_OUT))):
         page.paste(unsure, (90, 1050 + 70 * row))
     return page
 
@@ -47,7 +47,7 @@ def _line(text: str) -> Image.Image:
     return line
 
 
-def _faxed(text: str) -> Image.Image:
+def _fax(text: str) -> Image.Image:
     """As a fax of old has it: a fifth of the resolution."""
     line = _line(text)
     width, height = line.size

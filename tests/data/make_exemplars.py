@@ -42,7 +42,7 @@ def _letters(found: re.Match[str]) -> str:
     return (found["cluster"] or found["letter"] or "").replace("\\", "")
 
 
-def claimed() -> Iterator[str]:
+def list_claimed() -> Iterator[str]:
     """The languages that engines claim, and others that they may."""
     for spec in (*rapidocr_specs({}), *paddle_specs({}, Path())):
         for profile in spec.profiles:
@@ -55,7 +55,7 @@ def main() -> None:
     package = Path(sys.argv[1])
     version = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
     letters = {}
-    for code in sorted({*claimed()}):
+    for code in sorted({*list_claimed()}):
         file = package / "main" / CLDR_CODES.get(code, code) / "characters.json"
         if file.is_file():
             (locale,) = json.loads(file.read_text(encoding="utf-8"))["main"].values()

@@ -90,15 +90,15 @@ def page_image(image: Image.Image, *, dpi: float | None = 150.0) -> PageImage:
 
 def scanned_pdf(pages: Sequence[Image.Image], *, dpi: int = 150) -> bytes:
     """A PDF of images without a text layer."""
-    return _saved(pages, "PDF", resolution=dpi)
+    return _save_pages(pages, "PDF", resolution=dpi)
 
 
 def multi_page_tiff(pages: Sequence[Image.Image], *, dpi: int = 150) -> bytes:
     """A TIFF with one frame for each page."""
-    return _saved(pages, "TIFF", dpi=(dpi, dpi))
+    return _save_pages(pages, "TIFF", dpi=(dpi, dpi))
 
 
-def _saved(pages: Sequence[Image.Image], kind: str, **settings: int | tuple[int, int]) -> bytes:
+def _save_pages(pages: Sequence[Image.Image], kind: str, **settings: int | tuple[int, int]) -> bytes:
     target = io.BytesIO()
     pages[0].save(target, kind, save_all=True, append_images=list(pages[1:]), **settings)
     return target.getvalue()

@@ -13,7 +13,7 @@ def as_picture(image: Image.Image) -> Picture:
     return image.width, image.height, image.convert("L").tobytes()
 
 
-def written(
+def write_lines(
     lines: Sequence[str], *, size: tuple[int, int] = (850, 1100), font: int = 24, ink: int = 0, paper: int = 255
 ) -> Image.Image:
     """A picture with these lines from its top; at 100 pixels per inch, `size` is a letter page."""
@@ -37,7 +37,7 @@ def photo(size: tuple[int, int] = (400, 300), *, seed: int = 1) -> Image.Image:
     return Image.blend(soft, grain, 0.2)
 
 
-def ruled(size: tuple[int, int] = (850, 400)) -> Image.Image:
+def draw_rules(size: tuple[int, int] = (850, 400)) -> Image.Image:
     """A table without a word in it: rules, boxes, rows of boxes to be filled in, a bar code, a solid bar."""
     image = Image.new("L", size, 255)
     draw = ImageDraw.Draw(image)
@@ -53,7 +53,7 @@ def ruled(size: tuple[int, int] = (850, 400)) -> Image.Image:
     return image
 
 
-def scribbled(*, size: tuple[int, int] = (850, 300), letter: int = 28, seed: int = 1) -> Image.Image:
+def scribble(*, size: tuple[int, int] = (850, 300), letter: int = 28, seed: int = 1) -> Image.Image:
     """Lines of letters that are of no script: they look like writing, and no engine can read them."""
     chance = random.Random(seed)  # noqa: S311
     image = Image.new("L", size, 255)

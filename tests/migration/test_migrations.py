@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
-from tests.fixtures.stores import Stores, TurnedClock, new_task, read_page, started
+from tests.fixtures.stores import Stores, TurnedClock, new_task, read_page, start_database
 
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.errors import DatabaseUnavailable, InvalidSettings, TaskFailureReason
@@ -65,7 +65,7 @@ NEWER = ("0108", "9999")
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[Connection]:
+def _connect(url: str) -> Iterator[Connection]:
     engine = create_engine(sync_url(parse_url(url)), poolclass=NullPool)
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
@@ -76,7 +76,7 @@ def _connected(url: str) -> Iterator[Connection]:
 
 def _populate(url: str, *statuses: TaskStatus) -> None:
     time = datetime(2025, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
-    with _connected(url) as connection:
+    with _connect(url) as connection:
         moment = time if connection.dialect.name == "postgresql" else time.replace(tzinfo=None).isoformat(" ")
         for status in statuses:
             values = {"id": f"old-{status}", "status": status.value, "time": moment, "payload": b"\x00page"}
@@ -87,13 +87,13 @@ def _populate(url: str, *statuses: TaskStatus) -> None:
 
 
 def _fill_other_tables(url: str) -> None:
-    with _connected(url) as connection:
+    with _connect(url) as connection:
         for statement in IN_OTHER_TABLES:
             connection.exec_driver_sql(statement)
 
 
 def _rows(url: str, table: str) -> list[dict[str, object]]:
-    with _connected(url) as connection:
+    with _connect(url) as connection:
         rows = connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2")).mappings()  # noqa: S608
         return [dict(row) for row in rows]
 
@@ -103,7 +103,7 @@ def _everything(url: str) -> dict[str, list[dict[str, object]]]:
 
 
 def _tables(url: str) -> set[str]:
-    with _connected(url) as connection:
+    with _connect(url) as connection:
         return set(inspect(connection).get_table_names())
 
 
@@ -135,7 +135,7 @@ def test_an_older_schema_goes_up_and_down_with_its_data(empty_database: str) -> 
 def test_pages_in_quarantine_for_several_callers_are_there_once_in_an_older_schema(empty_database: str) -> None:
     migrate.upgrade(empty_database)
     values = "'ab', {page}, 'm', 5, 'timeout', '{message}', '2026-01-{day} 00:00:00'"
-    with _connected(empty_database) as connection:
+    with _connect(empty_database) as connection:
         for caller, page, day in (("b", 1, "02"), ("a", 1, "03"), ("c", 1, "01"), ("a", 2, "01")):
             row = values.format(page=page, message=caller, day=day)
             connection.exec_driver_sql(
@@ -149,7 +149,7 @@ def test_pages_in_quarantine_for_several_callers_are_there_once_in_an_older_sche
 
 
 def _track_resources(url: str) -> None:
-    with _connected(url) as connection:
+    with _connect(url) as connection:
         for statement in (
             "UPDATE tasks SET estimated_memory_mb = 5, service_instance_id = 's', resource_cleanup_completed = true",
             f"INSERT INTO task_events SELECT 1, task_id, 'resource_acquired', {MOMENT}, '{{}}' FROM tasks LIMIT 1",  # noqa: S608
@@ -193,7 +193,7 @@ def test_images_of_newer_kinds_are_images_to_an_older_schema(empty_database: str
 
 async def test_what_went_down_and_up_again_is_read_on(empty_database: str) -> None:
     migrate.upgrade(empty_database)
-    async with started(empty_database) as database:
+    async with start_database(empty_database) as database:
         stores = Stores(database, TurnedClock())
         await stores.queue.add_task(await stores.tasks.create(new_task("a", pages=3, options=ALL_OPTIONS)))
         assert await stores.queue.get_next_task(CPU) is not None
@@ -201,7 +201,7 @@ async def test_what_went_down_and_up_again_is_read_on(empty_database: str) -> No
         await stores.pages.commit_pages(lease, [read_page(number) for number in lease.pages])
     migrate.downgrade(empty_database, migrate.OLDER_SCHEMA)
     migrate.upgrade(empty_database)
-    async with started(empty_database) as database:
+    async with start_database(empty_database) as database:
         stores = Stores(database, TurnedClock())
         assert (await stores.tasks.get("a")).options == ALL_OPTIONS
         assert [payload async for payload in stores.tasks.results("a")] == [read_page(n).payload for n in (1, 2)]
@@ -211,7 +211,7 @@ async def test_work_of_an_older_schema_goes_on_where_it_stood(empty_database: st
     migrate.upgrade(empty_database, migrate.OLDER_SCHEMA)
     _populate(empty_database, TaskStatus.QUEUED)
     migrate.upgrade(empty_database)
-    async with started(empty_database) as database:
+    async with start_database(empty_database) as database:
         stores = Stores(database, TurnedClock())
         task = await stores.queue.get_next_task(CPU)
         assert task is not None
@@ -224,7 +224,7 @@ async def test_work_of_an_older_schema_goes_on_where_it_stood(empty_database: st
 def test_the_models_are_the_migrated_schema(empty_database: str) -> None:
     migrate.upgrade(empty_database)
     assert migrate.check(empty_database) == []
-    with _connected(empty_database) as connection:
+    with _connect(empty_database) as connection:
         for table in metadata.tables.values():
             stored = [column["name"] for column in inspect(connection).get_columns(table.name)]
             assert stored == [column.name for column in table.columns]
@@ -233,14 +233,14 @@ def test_the_models_are_the_migrated_schema(empty_database: str) -> None:
 def test_a_difference_is_told(empty_database: str) -> None:
     assert migrate.current(empty_database) is None
     migrate.upgrade(empty_database)
-    with _connected(empty_database) as connection:
+    with _connect(empty_database) as connection:
         connection.execute(text("DELETE FROM task_transitions WHERE status_before = 'cancelling'"))
     assert migrate.check(empty_database) == ["task_transitions lacks ('cancelling', 'cancelled')."]
-    with _connected(empty_database) as connection:
+    with _connect(empty_database) as connection:
         on_table = " ON tasks" if connection.dialect.name == "postgresql" else ""
         connection.execute(text(f"DROP TRIGGER tr_tasks_status{on_table}"))
     assert "tr_tasks_status" in migrate.check(empty_database)[1]
-    with _connected(empty_database) as connection:
+    with _connect(empty_database) as connection:
         connection.execute(text("DROP INDEX ix_tasks_admission"))
     (difference,) = migrate.check(empty_database)
     assert "ix_tasks_admission" in difference
@@ -267,7 +267,7 @@ def test_databases_of_other_versions_are_refused_and_stay_as_they_are(empty_data
     _populate(empty_database, TaskStatus.QUEUED)
     _fill_other_tables(empty_database)
     for revision in (*NEVER_RELEASED, *NEWER):
-        with _connected(empty_database) as connection:
+        with _connect(empty_database) as connection:
             connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))  # noqa: S608
         _check_that_it_is_refused(empty_database, revision)
 
@@ -288,7 +288,7 @@ def _check_that_it_is_refused(url: str, revision: str) -> None:
         assert migrate.why_unusable(url) == refusal.value.message
     assert _bytes(url) == content
     assert _everything(url) == before
-    with _connected(url) as connection:
+    with _connect(url) as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [revision]
 
 
@@ -349,7 +349,7 @@ def test_migrating_from_several_places_at_once_is_safe(empty_database: str) -> N
 def test_the_database_itself_refuses_what_the_state_machine_lacks(database_url: str) -> None:
     for before in TaskStatus:
         for after in TaskStatus:
-            with _connected(database_url) as connection:
+            with _connect(database_url) as connection:
                 connection.execute(text("DELETE FROM tasks"))
             _populate(database_url, before)
             allowed = after is before or after in TRANSITIONS[before]
@@ -382,7 +382,7 @@ def _set_status(status: TaskStatus) -> str:
 
 def _is_accepted(url: str, statement: str) -> bool:
     try:
-        with _connected(url) as connection:
+        with _connect(url) as connection:
             connection.execute(text(statement))
     except IntegrityError:
         return False

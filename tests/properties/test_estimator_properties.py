@@ -23,7 +23,7 @@ FAILED = st.lists(st.tuples(PIXELS, BATCHES, PEAKS), max_size=4)
 Runs = Sequence[tuple[int, int | None, int]]
 
 
-def taught(observed: Runs, failed: Runs = ()) -> LearningEstimator:
+def teach(observed: Runs, failed: Runs = ()) -> LearningEstimator:
     estimator = LearningEstimator(lambda _key: SEED)
     for pixels, batch, peak in observed:
         estimator.observe(KEY, pixels=pixels, batch_size=batch, peak=MemoryNeed(peak))
@@ -36,7 +36,7 @@ def taught(observed: Runs, failed: Runs = ()) -> LearningEstimator:
 def test_more_pixels_or_a_larger_batch_never_need_less(
     observed: Runs, failed: Runs, pixels: int, other_pixels: int, batch: int, other_batch: int
 ) -> None:
-    estimator = taught(observed, failed)
+    estimator = teach(observed, failed)
     small, large = sorted((pixels, other_pixels))
     few, many = sorted((batch, other_batch))
     least = estimator.peak(KEY, pixels=small, batch_size=few)
@@ -46,21 +46,21 @@ def test_more_pixels_or_a_larger_batch_never_need_less(
 
 @given(OBSERVED, FAILED)
 def test_a_page_that_climbed_is_never_promised_less_than_was_not_enough(observed: Runs, failed: Runs) -> None:
-    estimator = taught(observed, failed)
+    estimator = teach(observed, failed)
     for pixels, batch, reached in failed:
         assert estimator.peak(KEY, pixels=pixels, batch_size=batch, climbed=True).ram_bytes >= reached
 
 
 @given(OBSERVED)
 def test_a_page_that_climbed_is_promised_what_any_was_seen_to_take(observed: Runs) -> None:
-    estimator = taught(observed)
+    estimator = teach(observed)
     for pixels, batch, peak in observed:
         assert estimator.peak(KEY, pixels=pixels, batch_size=batch, climbed=True).ram_bytes >= peak
 
 
 @given(OBSERVED, FAILED)
 def test_storing_and_restoring_changes_no_estimate(observed: Runs, failed: Runs) -> None:
-    estimator, other = taught(observed, failed), LearningEstimator(lambda _key: SEED)
+    estimator, other = teach(observed, failed), LearningEstimator(lambda _key: SEED)
     other.restore(estimator.snapshot())
     for pixels in (0, 1000, 4_000_000, 40_000_000):
         assert other.peak(KEY, pixels=pixels) == estimator.peak(KEY, pixels=pixels)
@@ -87,11 +87,11 @@ def two_shapes(rng: random.Random, pixels: float) -> float:
     return rng.choice([320, 372]) * rng.uniform(0.98, 1.02) * MIB + 5 * pixels
 
 
-def saturating(rng: random.Random, pixels: float) -> float:
+def saturate(rng: random.Random, pixels: float) -> float:
     return (300 * MIB + 40 * min(pixels, 2_000_000) + 3 * pixels) * rng.uniform(0.95, 1.05)
 
 
-@pytest.mark.parametrize("peak_of", [affine, two_shapes, saturating])
+@pytest.mark.parametrize("peak_of", [affine, two_shapes, saturate])
 def test_after_thirty_pages_it_covers_99_of_100_and_wastes_a_quarter_at_most(
     peak_of: Callable[[random.Random, float], float],
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fixtures.databases import CleanDatabase
-from tests.fixtures.stores import Stores, TurnedClock, started
+from tests.fixtures.stores import Stores, TurnedClock, start_database
 from tests.fixtures.world import GPU, LIMITS, SILENCE, TICK, UNIT, World
 from tests.fixtures.world_plans import ENDLESS, NEUTRAL, Deed, DocumentPlan, Fate, Happening, PagePlan
 
@@ -57,12 +57,12 @@ def _examples(few: int) -> int:
 
 
 async def _live(url: str, folder: Path, documents: Sequence[DocumentPlan], happenings: Sequence[Happening]) -> World:
-    async with started(url) as database:
+    async with start_database(url) as database:
         world = World(Stores(database, TurnedClock(), QueueConfig(max_queue_size=100)), folder, documents)
         left, quiet = list(happenings), 0
         most = sum(len(document.pages) for document in documents) * TRIES * (SILENCE // TICK)
         waited = 0
-        while left or len(world.sent) < len(documents) or await world.unfinished():
+        while left or len(world.sent) < len(documents) or await world.list_unfinished():
             if len(world.sent) < len(documents) and documents[len(world.sent)].after_ticks <= waited:
                 await world.send()
                 waited = quiet = 0
@@ -73,7 +73,9 @@ async def _live(url: str, folder: Path, documents: Sequence[DocumentPlan], happe
                 waited, quiet = waited + 1, quiet + 1
                 await world.tick()
             await world.work()
-            assert quiet <= most, [await world.stores.tasks.pages(task.task_id) for task in await world.unfinished()]
+            assert quiet <= most, [
+                await world.stores.tasks.pages(task.task_id) for task in await world.list_unfinished()
+            ]
         await world.stop()
         await world.check_what_is_left()
         return world
@@ -99,7 +101,7 @@ def test_a_page_that_always_meets_the_same_fate_ends_and_its_neighbour_is_read(
     honest = DocumentPlan((PagePlan(), PagePlan()), stage=stage, device=poison.device)
 
     async def end() -> list[TaskStatus]:
-        async with started(url) as database:
+        async with start_database(url) as database:
             store = Stores(database, TurnedClock()).tasks
             return [(await store.get(f"task-{number}")).status for number in range(2)]
 
@@ -150,7 +152,7 @@ def _end_of(
     """How the document ended: that page of it first, then the others."""
 
     async def end() -> list[TaskPage]:
-        async with started(url) as database:
+        async with start_database(url) as database:
             return list(await Stores(database, TurnedClock()).tasks.pages("task-0"))
 
     url = clean_database("sqlite")

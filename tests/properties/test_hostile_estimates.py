@@ -4,7 +4,7 @@ import json
 from itertools import product
 
 import pytest
-from tests.properties.test_never_fits import A4, GPU, SPECS, Scene, asking
+from tests.properties.test_never_fits import A4, GPU, SPECS, Scene, ask_task
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode
 from pagemill.domain.errors import NeverFits
@@ -25,7 +25,7 @@ def honest_bytes(key: ModelSetKey, pixels: int) -> int:
     return 170 * MIB if key.is_reader else 400 * MIB + 10 * pixels
 
 
-def taught(key: ModelSetKey, honest: int) -> LearningEstimator:
+def teach(key: ModelSetKey, honest: int) -> LearningEstimator:
     estimator = LearningEstimator(seeds_of(SPECS.values()))
     for number in range(honest):
         pixels = SIZES[key][number % len(SIZES[key])]
@@ -40,7 +40,7 @@ def poison(estimator: LearningEstimator, key: ModelSetKey, how: str, pixels: int
         estimator.observe(key, pixels=pixels, batch_size=None, peak=MemoryNeed(HOSTILE_BYTES))
 
 
-def restarted(estimator: LearningEstimator) -> LearningEstimator:
+def restart_estimator(estimator: LearningEstimator) -> LearningEstimator:
     other = LearningEstimator(seeds_of(SPECS.values()))
     other.restore(json.loads(json.dumps(estimator.snapshot())))
     return other
@@ -60,10 +60,10 @@ def test_a_hostile_page_is_paid_for_by_those_that_climb(
 ) -> None:
     scene = Scene({CPU: LIMITS[machine] * MIB})
     ceilings = {device.device: device.ceiling for device in scene.guard.devices()}
-    estimator, undisturbed = taught(key, honest), taught(key, honest)
+    estimator, undisturbed = teach(key, honest), teach(key, honest)
     poison(estimator, key, how, SIZES[key][at % len(SIZES[key])])
     if restart:
-        estimator = restarted(estimator)
+        estimator = restart_estimator(estimator)
     is_forgiven = how == "read" and honest >= 199  # the one in a hundred that may be above all
     for pixels in SIZES[key]:
         before = undisturbed.peak(key, pixels=pixels).ram_bytes
@@ -102,12 +102,12 @@ def test_what_does_not_fit_by_its_own_pixels_is_refused_as_ever(times: int) -> N
     for _ in range(times):
         poison(scene.estimator, ENGINE, "read", 1_000_000)
     with pytest.raises(NeverFits, match="of host memory"):
-        scene.place(asking(engine="hosted"))
+        scene.place(ask_task(engine="hosted"))
 
 
 @pytest.mark.parametrize("far", [2, 3, 10])
 def test_pages_that_often_take_far_more_are_believed(far: int) -> None:
-    estimator = taught(READER, 60)
+    estimator = teach(READER, 60)
     for _ in range(far):
         poison(estimator, READER, "read", 0)
     believed = estimator.peak(READER, pixels=0).ram_bytes >= HOSTILE_BYTES

@@ -71,16 +71,16 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(target=reservations, owner=st.sampled_from(OWNERS), device=st.sampled_from([CPU, GPU]), need=NEEDS)
     def reserve(self, owner: str, device: DeviceId, need: MemoryNeed) -> Reservation | None:
-        before = self.promised()
+        before = self.sum_promised()
         try:
             reservation = self.ledger.reserve(owner, device, need)
         except NeverFits:
             assert not self.ever_fits(device, need)
-            assert self.promised() == before
+            assert self.sum_promised() == before
             return None
         assert self.ever_fits(device, need)
         if reservation is None:
-            assert self.promised() == before
+            assert self.sum_promised() == before
         else:
             self.expected[reservation.reservation_id] = reservation
         return reservation
@@ -126,13 +126,13 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def promises_never_exceed_what_there_is(self) -> None:
-        for device, promised in self.promised().items():
+        for device, promised in self.sum_promised().items():
             assert promised <= self.ceiling(device)
 
     @invariant()
     def promises_are_those_that_were_made(self) -> None:
         held = self.expected.values()
-        assert self.promised() == {
+        assert self.sum_promised() == {
             CPU: sum(reservation.need.ram_bytes for reservation in held),
             GPU: sum(reservation.need.gpu_bytes for reservation in held if reservation.device == GPU),
         }
@@ -143,7 +143,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def ever_fits(self, device: DeviceId, need: MemoryNeed) -> bool:
         return all(asked <= self.ceiling(name) for name, asked in demands(device, need).items())
 
-    def promised(self) -> Mapping[DeviceId, int]:
+    def sum_promised(self) -> Mapping[DeviceId, int]:
         return {device: self.ledger.promised_bytes(device) for device in LIMITS}
 
 

@@ -111,7 +111,7 @@ class Scene:
         return False
 
 
-def asking(
+def ask_task(
     *, device: str | None = None, engine: str = "rapidocr", profile: str = "accurate", dpi: int = 200
 ) -> TaskOptions:
     return TaskOptions(
@@ -133,7 +133,7 @@ def test_a_neighbour_makes_wait_and_never_refuses(
     limits = {CPU: host * MIB, GPU: gpu * MIB}
     crowd = {name: int(limit * 0.9) for name, limit in limits.items()}
     scene = Scene(limits, dict(crowd) if stay in ("there from the start", "gone again") else {})
-    options = asking(device=device, profile=profile)
+    options = ask_task(device=device, profile=profile)
     if stay == "came later":
         scene.machine.neighbours = dict(crowd)
     if stay == "gone again":
@@ -151,7 +151,7 @@ def test_a_neighbour_makes_wait_and_never_refuses(
 
 
 ASKED = st.builds(
-    asking,
+    ask_task,
     device=st.sampled_from([None, "cpu", "cuda:0"]),
     engine=st.sampled_from(sorted(SPECS)),
     profile=st.sampled_from(["accurate", "fast"]),

@@ -21,19 +21,19 @@ pages = st.lists(boxes, max_size=40)
 
 
 def lines(corners: list[Corner], *, scale: float = 1, shift: tuple[float, float] = (0, 0)) -> list[Line]:
-    def placed(x: float, y: float) -> tuple[float, float]:
+    def place(x: float, y: float) -> tuple[float, float]:
         return x * scale + shift[0], y * scale + shift[1]
 
     return [
         Line(
             text=f"{'12.50' if index % 3 else 'line'} {index}",
-            polygon=(placed(x, y), placed(x + width, y), placed(x + width, y + height), placed(x, y + height)),
+            polygon=(place(x, y), place(x + width, y), place(x + width, y + height), place(x, y + height)),
         )
         for index, (x, y, width, height) in enumerate(corners)
     ]
 
 
-def ordered(page: list[Line]) -> tuple[Block, ...]:
+def order_page(page: list[Line]) -> tuple[Block, ...]:
     return blocks_in_reading_order(page, width_px=1024, height_px=1024)
 
 
@@ -44,7 +44,7 @@ def texts(blocks: tuple[Block, ...]) -> list[list[str]]:
 @given(pages)
 def test_every_line_comes_out_exactly_once(corners: list[Corner]) -> None:
     page = lines(corners)
-    read = [line for block in ordered(page) for line in block.lines]
+    read = [line for block in order_page(page) for line in block.lines]
     assert Counter(line.text for line in read) == Counter(line.text for line in page)
 
 
@@ -53,17 +53,17 @@ def test_the_order_lines_come_in_does_not_matter(corners: list[Corner], chance: 
     page = lines(corners)
     shuffled = page.copy()
     chance.shuffle(shuffled)
-    assert texts(ordered(shuffled)) == texts(ordered(page))
+    assert texts(order_page(shuffled)) == texts(order_page(page))
 
 
 @given(pages, st.sampled_from([0.25, 0.5, 2, 8]), st.sampled_from([(0, 0), (64, 0), (0, 128), (256, 512)]))
 def test_neither_scale_nor_place_matters(corners: list[Corner], scale: float, shift: tuple[float, float]) -> None:
-    assert texts(ordered(lines(corners, scale=scale, shift=shift))) == texts(ordered(lines(corners)))
+    assert texts(order_page(lines(corners, scale=scale, shift=shift))) == texts(order_page(lines(corners)))
 
 
 @given(pages)
 def test_no_block_is_empty_and_each_encloses_its_lines(corners: list[Corner]) -> None:
-    for block in ordered(lines(corners)):
+    for block in order_page(lines(corners)):
         assert block.lines
         xs, ys = [x for x, _ in block.polygon], [y for _, y in block.polygon]
         for line in block.lines:

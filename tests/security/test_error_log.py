@@ -28,7 +28,7 @@ def endless() -> None:
         endless()
 
 
-def nested() -> None:
+def raise_nested() -> None:
     json.loads("[" * 100_000)
 
 
@@ -36,7 +36,7 @@ def wordy() -> None:
     raise ValueError("x" * 5_000_000)
 
 
-def chained() -> None:
+def raise_chain() -> None:
     error = ValueError("first")
     for _ in range(200):
         following = ValueError("next")
@@ -45,11 +45,19 @@ def chained() -> None:
     raise error
 
 
-def grouped() -> None:
+def raise_group() -> None:
     raise ExceptionGroup("many", [ValueError("x" * 1000) for _ in range(1000)])
 
 
-FAILURES: list[Callable[[], None]] = [lambda: deep(3), lambda: deep(400), endless, nested, wordy, chained, grouped]
+FAILURES: list[Callable[[], None]] = [
+    lambda: deep(3),
+    lambda: deep(400),
+    endless,
+    raise_nested,
+    wordy,
+    raise_chain,
+    raise_group,
+]
 
 
 @pytest.mark.parametrize("form", ["console", "json"])

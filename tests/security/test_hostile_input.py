@@ -86,7 +86,7 @@ def _operations(door: Door) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
             yield method.upper(), path, operation
 
 
-def _filled(path: str, task_id: str = "no-such-task") -> str:
+def _fill_path(path: str, task_id: str = "no-such-task") -> str:
     names = {"task_id": task_id, "batch_id": task_id, "number": "1", "name": "not-found"}
     return path.format_map(names)
 
@@ -110,7 +110,7 @@ def test_any_json_in_any_place_is_refused_and_holds_nothing_up(door: Door, name:
         if method == "GET" or path in ("/tasks", "/batches"):
             continue
         for kind in ("application/json", "application/problem+json", "text/plain"):
-            answer = door.http.request(method, _filled(path), content=value, headers={"content-type": kind})
+            answer = door.http.request(method, _fill_path(path), content=value, headers={"content-type": kind})
             _check(door, answer, (method, path, kind, name))
             assert answer.status_code in (404, 413, 422), (method, path, answer.text[:300])
 
@@ -124,13 +124,13 @@ def test_any_text_in_any_place_is_refused_or_ignored_and_holds_nothing_up(door: 
             continue
         value = words[(turn + place) % len(words)]
         for header in HEADERS[turn :: len(WORDS)]:
-            answer = door.http.request(method, _filled(path), headers={header: value})
+            answer = door.http.request(method, _fill_path(path), headers={header: value})
             _check(door, answer, (method, path, header))
         short = value[: LONG // 3]  # percent-encoding makes three of one
         for parameter in [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]:
-            answer = door.http.request(method, _filled(path), params={parameter: short})
+            answer = door.http.request(method, _fill_path(path), params={parameter: short})
             _check(door, answer, (method, path, parameter))
-        _check(door, door.http.request(method, _filled(path, quote(short, safe=""))), (method, path))
+        _check(door, door.http.request(method, _fill_path(path, quote(short, safe=""))), (method, path))
 
 
 @pytest.mark.parametrize("name", WORDS)
@@ -150,7 +150,7 @@ def test_a_long_document_is_told_page_by_page_and_holds_nothing_up(door: Door) -
     for method, path, _ in _operations(door):
         if method != "GET" or "event" in path or "image" in path:
             continue
-        door.http.get(_filled(path, task_id))
+        door.http.get(_fill_path(path, task_id))
         assert door.meter.longest_s < LONGEST_PAUSE_S, (path, door.meter.longest_s)
 
 

@@ -86,7 +86,7 @@ def hostile(folder: Path) -> Iterator[Path]:
     for kind in DocumentKind:
         content = write(kind, folder / kind).read_bytes()
         for kept in (0.2, 0.5, 0.9):
-            yield _written(folder / f"{kind}-{kept}", content[: int(kept * len(content))])
+            yield _write_file(folder / f"{kind}-{kept}", content[: int(kept * len(content))])
     for form in FORMS:
         yield MANY[form](folder / f"many-{form}", 100_000)
     yield make_heic(folder / "many-heic", pictures=100_000)
@@ -94,11 +94,11 @@ def hostile(folder: Path) -> Iterator[Path]:
         yield make_heic(folder / f"huge-heic-{pictures}", pictures=pictures, claimed=(32_000, 32_000))
     huge = bytearray(MANY["GIF"](folder / "huge-gif", 2).read_bytes())
     huge[6:10] = b"\x28\x23\x28\x23"
-    yield _written(folder / "huge-gif", bytes(huge))
+    yield _write_file(folder / "huge-gif", bytes(huge))
     huge = bytearray(MANY["WEBP"](folder / "huge-webp", 2).read_bytes())
     at = huge.index(b"VP8X") + 12
     huge[at : at + 6] = b"\x28\x23\x00" * 2
-    yield _written(folder / "huge-webp", bytes(huge))
+    yield _write_file(folder / "huge-webp", bytes(huge))
 
 
 async def test_hostile_documents_of_every_kind_are_refused_and_the_reader_lives(reader: Worker, upload: Path) -> None:
@@ -110,6 +110,6 @@ async def test_hostile_documents_of_every_kind_are_refused_and_the_reader_lives(
     assert await look(reader, write(DocumentKind.PNG, upload)) == 1
 
 
-def _written(path: Path, content: bytes) -> Path:
+def _write_file(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.data.pdfs import PdfPageSpec, image_at, make_pdf
-from tests.fixtures.clients import connected
+from tests.fixtures.clients import connect_client
 from tests.fixtures.door import Door, open_door
 from tests.fixtures.server import until
 
@@ -65,7 +65,7 @@ def test_each_path_takes_them(door: Door, documents: list[Path], path: str, *, i
 
 @pytest.mark.parametrize("kind", ["blocking", "async"])
 def test_each_client_sends_them(door: Door, documents: list[Path], kind: str) -> None:
-    with connected(kind, door.url) as client:
+    with connect_client(kind, door.url) as client:
         batch = client.submit_batch(documents, start=False)
         assert batch.documents == len(documents)
         assert client.submit(documents[0], start=False).document.name == documents[0].name

@@ -51,11 +51,11 @@ async def test_all_addresses_must_be_ours(name: str, *, leads_here: bool) -> Non
 async def test_answers_are_remembered_for_a_while() -> None:
     now, asked = 0.0, list[str]()
 
-    def counted(name: str) -> Collection[str]:
+    def count_lookup(name: str) -> Collection[str]:
         asked.append(name)
         return OWN
 
-    names = OwnNames(resolve=counted, own_addresses=lambda: OWN, monotonic=lambda: now)
+    names = OwnNames(resolve=count_lookup, own_addresses=lambda: OWN, monotonic=lambda: now)
     for _ in range(3):
         assert await names.lead_here("us")
     assert asked == ["us"]

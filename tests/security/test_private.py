@@ -72,7 +72,7 @@ def test_whatever_a_server_writes_is_its_own(tmp_path: Path) -> None:
     try:
         with Server(tmp_path / "data") as server:
             task_id = server.api.submit(document, ocr="never")
-            server.api.finished(task_id)
+            server.api.wait_for_end(task_id)
             for name in ("text", "pdf", "zip"):
                 assert server.api.http.get(f"/tasks/{task_id}/result", params={"format": name}).status_code == 200
             server.api.http.get(f"/tasks/{task_id}/pages/1/image")
@@ -153,7 +153,7 @@ def test_whatever_sounds_like_a_secret_is_one() -> None:
     assert len(SENSITIVE) == 6
 
 
-def nested(path: tuple[str, ...], value: object) -> dict[str, object]:
+def nest(path: tuple[str, ...], value: object) -> dict[str, object]:
     made: object = value
     for name in reversed(path):
         made = {name: made}
@@ -175,7 +175,7 @@ WRONG: list[object] = [{"a": WORD}, [{"b": WORD}], [[WORD]], {WORD: 1}]
 def test_no_secret_is_shown(path: tuple[str, ...], command: list[str], tmp_path: Path) -> None:
     file = tmp_path / "pagemill.yaml"
     for value in (RIGHT.get(path[-1], WORD), *WRONG):
-        file.write_text(yaml.safe_dump(nested(path, value)))
+        file.write_text(yaml.safe_dump(nest(path, value)))
         done = CliRunner().invoke(cli, [*command, "--config", str(file)], env=clean_environment())
         assert WORD not in done.output, (value, done.output)
         assert done.exit_code in (0, 2)

@@ -121,7 +121,7 @@ async def as_engine(workers: WorkerMaker, attempts: Mapping[str, str], folder: P
     await worker.load(Load(factory=INTRUDER.factory, config=config, visible_gpus=""))
     pages = Outcomes()
     await worker.process(chunk(make_document(folder / "uploads" / "scan.pdf"), 1), pages)
-    return told(next(iter(read(pages).lines)).text)
+    return parse_outcomes(next(iter(read(pages).lines)).text)
 
 
 async def as_reader(workers: WorkerMaker, attempts: Mapping[str, str], folder: Path) -> Mapping[str, str]:
@@ -134,7 +134,7 @@ async def as_reader(workers: WorkerMaker, attempts: Mapping[str, str], folder: P
     document = make_pdf(folder / "uploads" / "typed.pdf", [PdfPageSpec(content, size=size)])
     pages = Outcomes()
     await worker.process(chunk(document, 1, stage=Stage.TEXT), pages)
-    return told(read(pages).warnings[-1].message)
+    return parse_outcomes(read(pages).warnings[-1].message)
 
 
 WAYS = {"engine": as_engine, "reader": as_reader}
@@ -146,7 +146,7 @@ def read(pages: Outcomes) -> Page:
     return Page.from_json(outcome.payload)
 
 
-def told(outcomes: str) -> Mapping[str, str]:
+def parse_outcomes(outcomes: str) -> Mapping[str, str]:
     found: dict[str, str] = json.loads(outcomes)
     return found
 
@@ -188,7 +188,7 @@ async def test_it_reads_its_own_document_and_leaves_it_as_it_is(scene: Scene, co
     before = document.read_bytes()
     pages = Outcomes()
     await worker.process(chunk(document, 1), pages)
-    outcomes = told(next(iter(read(pages).lines)).text)
+    outcomes = parse_outcomes(next(iter(read(pages).lines)).text)
     assert {name for name, outcome in outcomes.items() if outcome == "done"} == {"read", "result", "temporary", "out"}
     assert document.read_bytes() == before
 
@@ -203,7 +203,7 @@ async def test_the_document_before_is_not_there_any_more(scene: Scene, confined:
     for name in ("b.pdf", "a.pdf"):
         pages = Outcomes()
         await worker.process(chunk(make_document(scene.data / "uploads" / name), 1), pages)
-        seen.append(told(next(iter(read(pages).lines)).text))
+        seen.append(parse_outcomes(next(iter(read(pages).lines)).text))
     assert seen == [{"first": "done", "second": "ENOENT"}, {"first": "ENOENT", "second": "done"}]
 
 

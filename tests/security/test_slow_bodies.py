@@ -85,7 +85,7 @@ async def test_an_honest_body_is_not_cut_off_by_our_own_slowness() -> None:
         now += 100  # what is done with each piece takes long
 
 
-def left(folder: Path) -> list[Path]:
+def list_left(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.exists() else []
 
 
@@ -110,7 +110,7 @@ async def test_a_body_that_stops_is_refused_wherever_it_is_sent(
     await request.end()
     assert request.status == 408, request.text
     assert request.json["code"] == "upload_stalled"
-    assert not left(tmp_path / "uploads")
+    assert not list_left(tmp_path / "uploads")
 
 
 KEYS = ("first", "second")

@@ -11,6 +11,7 @@ import pagemill
 
 ROOT = Path(pagemill.__file__).parents[2]
 CODE = [file for folder in ("src", "proofs", "benchmarks", "scripts") for file in sorted((ROOT / folder).rglob("*.py"))]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/README.md")),
@@ -36,7 +37,7 @@ IRREGULAR = words(
 )
 """Participles that do not end in -ed."""
 
-VERBS_AND_NOUNS = words("embed exceed feed need proceed seed shed speed string thing")
+VERBS_AND_NOUNS = words("embed exceed feed need proceed seed shed speed string thing everything nothing ceiling")
 """What ends in -ed or -ing and is no participle."""
 
 NAMES_OF_VALUES = words("footing heading ending opening rendering wording pruning ping")
@@ -78,9 +79,9 @@ def is_participle(name: str) -> bool:
 
 
 def is_named_well(function: Function) -> bool:
-    """A property is a value; a `with` statement reads well with -ing: `with resident.working():`."""
+    """A property or a fixture is a value; a `with` statement reads well with -ing: `with resident.working():`."""
     marks = decorators(function)
-    if "property" in marks or ("contextmanager" in marks and function.name.endswith("ing")):
+    if "property" in marks or "fixture" in marks or ("contextmanager" in marks and function.name.endswith("ing")):
         return True
     return not is_participle(function.name)
 
@@ -108,7 +109,7 @@ def complaints(text: str) -> Iterator[str]:
 def test_a_function_is_named_by_a_verb() -> None:
     bad = [
         f"{file.relative_to(ROOT)}:{function.lineno} {function.name}"
-        for file in CODE
+        for file in (*CODE, *TESTS)
         for function in functions(file)
         if not is_named_well(function)
     ]

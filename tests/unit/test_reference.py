@@ -9,7 +9,7 @@ import pytest
 SCRIPTS = sorted((Path(__file__).parents[2] / "scripts").glob("write_*.py"))
 
 
-def loaded(script: Path) -> ModuleType:
+def load_script(script: Path) -> ModuleType:
     """The script as a module: `page()` makes what belongs into the file `PAGE`."""
     spec = importlib.util.spec_from_file_location(script.stem, script)
     assert spec is not None
@@ -21,7 +21,7 @@ def loaded(script: Path) -> ModuleType:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: str(script.stem))
 def test_a_page_of_the_reference_is_the_one_its_script_writes(script: Path) -> None:
-    writer = loaded(script)
+    writer = load_script(script)
     assert writer.PAGE.read_text() == writer.page(), f"run: make reference (scripts/{script.name})"
 
 

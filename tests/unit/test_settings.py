@@ -84,14 +84,14 @@ def test_a_missing_named_file_is_an_error() -> None:
 
 
 def test_every_setting_says_what_it_is() -> None:
-    def undescribed(schema: dict[str, object]) -> list[str]:
+    def list_undescribed(schema: dict[str, object]) -> list[str]:
         properties = schema.get("properties")
         assert isinstance(properties, dict)
         return [name for name, field in properties.items() if "description" not in field and "$ref" not in field]
 
     schema = Settings.model_json_schema()
-    assert undescribed(schema) == []
-    assert [name for name, section in schema["$defs"].items() if undescribed(section)] == []
+    assert list_undescribed(schema) == []
+    assert [name for name, section in schema["$defs"].items() if list_undescribed(section)] == []
 
 
 @pytest.mark.parametrize(

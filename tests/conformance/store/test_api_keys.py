@@ -20,7 +20,7 @@ def keys(stores: Stores) -> ApiKeys:
     return SqlApiKeys(stores.database, stores.clock)
 
 
-def issued(
+def issue_key(
     stores: Stores, name: str = "acme", scope: Scope = Scope.SUBMIT, lasts: timedelta | None = None
 ) -> IssuedKey:
     now = stores.clock.now()
@@ -38,7 +38,7 @@ async def test_a_key_is_found_by_its_id_with_all_that_belongs_to_it(
     keys: ApiKeys, stores: Stores, scope: Scope
 ) -> None:
     assert not await keys.have_been_made()
-    new = issued(stores, scope=scope, lasts=HOUR)
+    new = issue_key(stores, scope=scope, lasts=HOUR)
     await keys.add(new.key)
     found = await keys.find(new.key.key_id)
     assert found == new.key
@@ -50,7 +50,7 @@ async def test_a_key_is_found_by_its_id_with_all_that_belongs_to_it(
 
 
 async def test_the_database_holds_no_key(keys: ApiKeys, stores: Stores) -> None:
-    new = issued(stores)
+    new = issue_key(stores)
     await keys.add(new.key)
     secret = new.token.rpartition("_")[2]
 
@@ -65,7 +65,7 @@ async def test_the_database_holds_no_key(keys: ApiKeys, stores: Stores) -> None:
 
 
 async def test_a_revoked_key_stays_known_and_revoked(keys: ApiKeys, stores: Stores) -> None:
-    new = issued(stores)
+    new = issue_key(stores)
     await keys.add(new.key)
     first = (await keys.revoke(new.key.key_id)).revoked_at
     stores.clock.turn(MINUTE)
@@ -77,7 +77,7 @@ async def test_a_revoked_key_stays_known_and_revoked(keys: ApiKeys, stores: Stor
 
 
 async def test_a_key_expires_at_its_moment(keys: ApiKeys, stores: Stores) -> None:
-    new = issued(stores, lasts=HOUR)
+    new = issue_key(stores, lasts=HOUR)
     await keys.add(new.key)
     stores.clock.turn(HOUR - timedelta(microseconds=1))
     assert await state(keys, stores, new.key) == "active"
@@ -90,9 +90,9 @@ async def test_a_key_expires_at_its_moment(keys: ApiKeys, stores: Stores) -> Non
 async def test_a_new_key_takes_the_place_of_another(
     keys: ApiKeys, stores: Stores, overlap: timedelta | None, lasts: timedelta | None
 ) -> None:
-    old = issued(stores, lasts=lasts)
+    old = issue_key(stores, lasts=lasts)
     await keys.add(old.key)
-    new = issued(stores)
+    new = issue_key(stores)
     now = stores.clock.now()
     until = None if overlap is None else now + overlap
     replaced = await keys.replace(old.key.key_id, new.key, old_until=until)
@@ -105,14 +105,14 @@ async def test_a_new_key_takes_the_place_of_another(
 
 
 async def test_only_an_active_key_can_be_replaced(keys: ApiKeys, stores: Stores) -> None:
-    revoked, expired = issued(stores), issued(stores, lasts=MINUTE)
+    revoked, expired = issue_key(stores), issue_key(stores, lasts=MINUTE)
     for each in (revoked, expired):
         await keys.add(each.key)
     await keys.revoke(revoked.key.key_id)
     stores.clock.turn(MINUTE)
     for each in (revoked, expired):
         with pytest.raises(Conflict, match="keys create"):
-            await keys.replace(each.key.key_id, issued(stores).key, old_until=None)
+            await keys.replace(each.key.key_id, issue_key(stores).key, old_until=None)
     with pytest.raises(NotFound):
-        await keys.replace("none", issued(stores).key, old_until=None)
+        await keys.replace("none", issue_key(stores).key, old_until=None)
     assert len(await keys.list_keys()) == 2

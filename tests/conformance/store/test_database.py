@@ -44,7 +44,7 @@ async def test_an_error_rolls_everything_back(stores: Stores) -> None:
 
 
 async def test_cancelling_at_any_moment_leaves_pages_done_or_not_done(stores: Stores) -> None:
-    await stores.running("a", pages=40)
+    await stores.add_running("a", pages=40)
     lease = await stores.claim("a", limit=40)
     for number in lease.pages:
         commit = asyncio.create_task(stores.pages.commit_pages(lease, [read_page(number)]))
@@ -89,12 +89,12 @@ async def test_a_reader_sees_what_was_before_a_writer_commits(stores: Stores) ->
     insert = text("INSERT INTO task_transitions (status_before, status_after) VALUES ('here', 'there')")
     here = text("SELECT count(*) FROM task_transitions WHERE status_before = 'here'")
 
-    def seen(connection: Connection) -> int:
+    def count_seen(connection: Connection) -> int:
         return int(connection.execute(here).scalar_one())
 
     async with holding(stores.database.write, lambda writer: writer.execute(insert)):
-        assert await stores.database.read(seen) == 0
-    assert await stores.database.read(seen) == 1
+        assert await stores.database.read(count_seen) == 0
+    assert await stores.database.read(count_seen) == 1
     await stores.database.write(
         lambda writer: writer.execute(text("DELETE FROM task_transitions WHERE status_before = 'here'"))
     )
@@ -127,7 +127,7 @@ async def test_sqlite_is_set_up_for_crashes_of_the_process(tmp_path: Path) -> No
 
 
 async def test_memory_is_given_back_at_any_moment_and_nothing_is_missed(stores: Stores) -> None:
-    await stores.running("a", pages=40)
+    await stores.add_running("a", pages=40)
     lease = await stores.claim("a", limit=40)
 
     async def give_back() -> None:

@@ -168,12 +168,12 @@ def _parts(stores: Stores) -> StoreParts:
 
 
 async def _site(stores: Stores) -> Site:
-    await stores.running("finished", pages=1)
+    await stores.add_running("finished", pages=1)
     await stores.pages.commit_pages(await stores.claim("finished"), [read_page(1)])
-    in_work = await stores.running("running")
+    in_work = await stores.add_running("running")
     lease = await stores.claim("running", limit=1)
     created = await stores.tasks.create(new_task("created"))
-    await stores.queued("queued")
+    await stores.add_queued("queued")
     await stores.batches.submit(_batch("batch"))
     parts = _parts(stores)
     for _ in range(2):

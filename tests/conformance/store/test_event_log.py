@@ -64,7 +64,7 @@ async def test_writers_at_once_lose_nothing_for_a_reader_that_follows(stores: St
 
 
 async def test_a_task_s_life_is_told_by_its_events(stores: Stores) -> None:
-    await stores.running("a", pages=2)
+    await stores.add_running("a", pages=2)
     lease = await stores.claim("a")
     await stores.pages.commit_pages(lease, [replace(read_page(1), confidence=0.9)])
     await stores.pages.fail_page(lease, failed_page(2), retry_in=timedelta())
@@ -91,7 +91,7 @@ async def test_a_task_s_life_is_told_by_its_events(stores: Stores) -> None:
 
 
 async def test_only_the_kinds_asked_for_are_read(stores: Stores) -> None:
-    await stores.running(pages=1)
+    await stores.add_running(pages=1)
     kinds = (TaskEvent.STARTED, TaskEvent.CREATED)
     found = await stores.events.read("a", kinds=kinds)
     assert [event.event_type for event in found] == [TaskEvent.CREATED, TaskEvent.STARTED]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy import text
 from tests.fixtures.databases import CleanDatabase
-from tests.fixtures.stores import Stores, TurnedClock, new_task, started
+from tests.fixtures.stores import Stores, TurnedClock, new_task, start_database
 
 from pagemill.domain.task.events import TaskEvent
 from pagemill.store.notifications import Notifications
@@ -36,7 +36,7 @@ class Listener:
 async def stores(clean_database: CleanDatabase) -> AsyncIterator[tuple[Stores, Listener]]:
     url, listener = clean_database("postgresql"), Listener()
     notifications = Notifications(url, on_event=listener.on_event, on_connected=listener.on_connected)
-    async with started(url) as database:
+    async with start_database(url) as database:
         await notifications.start()
         yield Stores(database, TurnedClock()), listener
         await notifications.stop()

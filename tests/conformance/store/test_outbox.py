@@ -21,7 +21,7 @@ async def claim(stores: Stores) -> list[Delivery]:
     return list(await outbox(stores).claim(limit=10, hold_for=MINUTE))
 
 
-def hooked(name: str) -> NewTask:
+def make_hooked(name: str) -> NewTask:
     """A task whose end is to be told."""
     new = new_task(name)
     options = new.request.options.model_copy(update={"webhook_url": URL, "labels": {"k": "ä"}})
@@ -30,7 +30,7 @@ def hooked(name: str) -> NewTask:
 
 
 async def test_the_end_of_a_task_is_written_with_it_and_told_once(stores: Stores) -> None:
-    await stores.tasks.create(hooked("a"))
+    await stores.tasks.create(make_hooked("a"))
     await stores.tasks.create(new_task("b"))
     assert await claim(stores) == []
     await stores.tasks.transition("a", TaskStatus.CANCELLED)

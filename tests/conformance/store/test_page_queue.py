@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
-from tests.fixtures.stores import LEASE, MINUTE, Stores, failed_page, kind_of, new_task, read_page, started
+from tests.fixtures.stores import LEASE, MINUTE, Stores, failed_page, kind_of, new_task, read_page, start_database
 
 from pagemill.domain.errors import StaleLease, TaskFailureReason
 from pagemill.domain.memory import CPU, MIB
@@ -40,7 +40,7 @@ async def _claim(stores: Stores, name: str = "a", *, stage: Stage = Stage.OCR) -
 
 
 async def test_a_claim_takes_the_lowest_pages_and_says_all_a_worker_needs(stores: Stores) -> None:
-    task = await stores.running("a", pages=5)
+    task = await stores.add_running("a", pages=5)
     lease = await stores.claim("a", limit=3)
     assert (lease.task_id, lease.stage, lease.pages) == ("a", Stage.OCR, (1, 2, 3))
     assert (lease.attempts, lease.crashes) == ((0, 0, 0), (0, 0, 0))
@@ -52,7 +52,7 @@ async def test_a_claim_takes_the_lowest_pages_and_says_all_a_worker_needs(stores
 
 
 async def test_tokens_rise_with_every_lease(stores: Stores) -> None:
-    await stores.running("a", pages=3)
+    await stores.add_running("a", pages=3)
     tokens = []
     for _ in range(3):
         lease = await stores.claim("a", limit=2)
@@ -71,7 +71,7 @@ async def test_nothing_is_claimed_of_a_task_that_does_not_run(stores: Stores) ->
 
 
 async def test_stages_are_claimed_apart(stores: Stores) -> None:
-    await stores.running("a", pages=3, stage=Stage.TEXT)
+    await stores.add_running("a", pages=3, stage=Stage.TEXT)
     assert await _claim(stores, stage=Stage.OCR) is None
     lease = await stores.claim("a", stage=Stage.TEXT)
     for number in (1, 3):
@@ -81,7 +81,7 @@ async def test_stages_are_claimed_apart(stores: Stores) -> None:
 
 
 async def test_a_page_that_killed_a_worker_is_leased_alone(stores: Stores) -> None:
-    await stores.running("a", pages=4)
+    await stores.add_running("a", pages=4)
     lease = await stores.claim("a")
     await stores.pages.fail_page(lease, failed_page(2), retry_in=NOW, crashed=True)
     await stores.pages.give_back(lease, (1, 3, 4))
@@ -91,7 +91,7 @@ async def test_a_page_that_killed_a_worker_is_leased_alone(stores: Stores) -> No
 
 
 async def test_a_page_waits_for_its_next_try(stores: Stores) -> None:
-    await stores.running("a", pages=2)
+    await stores.add_running("a", pages=2)
     await stores.pages.fail_page(await stores.claim("a", limit=1), failed_page(1), retry_in=MINUTE)
     assert (await stores.claim("a")).pages == (2,)
     stores.clock.turn(MINUTE - timedelta(microseconds=1))
@@ -102,7 +102,7 @@ async def test_a_page_waits_for_its_next_try(stores: Stores) -> None:
 
 
 async def test_four_claimers_never_get_the_same_page(stores: Stores, database_url: str) -> None:
-    await stores.running("a", pages=40)
+    await stores.add_running("a", pages=40)
 
     async def claim_all(database: Database) -> list[int]:
         queue = SqlPageQueue(database, stores.clock)
@@ -113,7 +113,7 @@ async def test_four_claimers_never_get_the_same_page(stores: Stores, database_ur
         return claimed
 
     async with AsyncExitStack() as stack:
-        servers = [await stack.enter_async_context(started(database_url)) for _ in range(4)]
+        servers = [await stack.enter_async_context(start_database(database_url)) for _ in range(4)]
         claimed = await asyncio.gather(*map(claim_all, servers))
     assert sorted(page for pages in claimed for page in pages) == list(range(1, 41))
 
@@ -122,9 +122,9 @@ async def test_four_claimers_never_get_the_same_page(stores: Stores, database_ur
 
 
 async def test_the_backlog_counts_what_can_be_worked_on(stores: Stores) -> None:
-    await stores.queued("waits")
+    await stores.add_queued("waits")
     await stores.tasks.transition("waits", TaskStatus.CANCELLED)
-    await stores.running("a", pages=6, stage=Stage.TEXT)
+    await stores.add_running("a", pages=6, stage=Stage.TEXT)
     lease = await stores.claim("a", stage=Stage.TEXT, limit=4)
     await stores.pages.commit_pages(lease, [PageNeedsOcr(1)])
     await stores.pages.commit_pages(lease, [read_page(2)])
@@ -145,7 +145,7 @@ async def test_the_backlog_says_where_structure_is_wanted(stores: Stores, *, str
 
 
 async def test_the_backlog_of_a_task_from_before_there_was_structure_wants_none(stores: Stores) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     before = TaskOptions().model_dump(mode="json", exclude={"recognition": {"structure"}})
     await stores.database.write(lambda connection: connection.execute(update(tasks).values(options=before)))
     assert [backlog.structure for backlog in await stores.pages.backlog()] == [False]
@@ -153,7 +153,7 @@ async def test_the_backlog_of_a_task_from_before_there_was_structure_wants_none(
 
 async def test_the_backlog_is_in_the_order_of_admission(stores: Stores) -> None:
     for name in ("c", "a", "b"):
-        await stores.running(name, pages=1)
+        await stores.add_running(name, pages=1)
     backlogs = await stores.pages.backlog()
     assert [backlog.task_id for backlog in backlogs] == ["c", "a", "b"]
     assert [backlog.sequence for backlog in backlogs] == sorted({backlog.sequence for backlog in backlogs})
@@ -161,7 +161,7 @@ async def test_the_backlog_is_in_the_order_of_admission(stores: Stores) -> None:
 
 
 async def test_a_task_whose_pages_are_all_in_hand_stays_in_the_backlog_until_they_are_done(stores: Stores) -> None:
-    await stores.running("a", pages=1)
+    await stores.add_running("a", pages=1)
     lease = await stores.claim("a")
     assert [(backlog.waiting, backlog.leased) for backlog in await stores.pages.backlog()] == [({}, 1)]
     await stores.pages.commit_pages(lease, [read_page(1)])
@@ -172,7 +172,7 @@ async def test_a_task_whose_pages_are_all_in_hand_stays_in_the_backlog_until_the
 
 
 async def test_a_commit_stores_the_page_and_what_it_cost(stores: Stores) -> None:
-    await stores.running("a", pages=2)
+    await stores.add_running("a", pages=2)
     lease = await stores.claim("a")
     await stores.pages.commit_pages(
         lease,
@@ -191,7 +191,7 @@ async def test_a_commit_stores_the_page_and_what_it_cost(stores: Stores) -> None
 
 
 async def test_pages_are_committed_together(stores: Stores) -> None:
-    await stores.running("a", pages=4, stage=Stage.TEXT)
+    await stores.add_running("a", pages=4, stage=Stage.TEXT)
     lease = await stores.claim("a", stage=Stage.TEXT)
     read = [read_page(number, b"%d" % number, peak_bytes=number * MIB) for number in (3, 1)]
     await stores.pages.commit_pages(lease, [read[0], PageNeedsOcr(2), read[1]])
@@ -208,7 +208,7 @@ async def test_pages_are_committed_together(stores: Stores) -> None:
 async def test_of_pages_committed_together_none_is_where_one_is_stale(
     stores: Stores, late: PageRead | PageNeedsOcr
 ) -> None:
-    await stores.running("a", pages=3, stage=Stage.TEXT)
+    await stores.add_running("a", pages=3, stage=Stage.TEXT)
     lease = await stores.claim("a", stage=Stage.TEXT)
     await stores.pages.commit_pages(lease, [read_page(1)])
     before = (await stores.tasks.get("a"), await stores.tasks.pages("a"), await stores.events.read("a"))
@@ -218,7 +218,7 @@ async def test_of_pages_committed_together_none_is_where_one_is_stale(
 
 
 async def test_a_page_is_committed_once(stores: Stores) -> None:
-    await stores.running("a", pages=1)
+    await stores.add_running("a", pages=1)
     lease = await stores.claim("a")
     await stores.pages.commit_pages(lease, [read_page(1, b"first")])
     with pytest.raises(StaleLease):
@@ -229,7 +229,7 @@ async def test_a_page_is_committed_once(stores: Stores) -> None:
 
 @pytest.mark.parametrize("deed", ["read", "needs ocr", "fail", "retry", "give back", "renew"])
 async def test_a_stale_lease_changes_nothing(stores: Stores, deed: str) -> None:
-    await stores.running("a", pages=1)
+    await stores.add_running("a", pages=1)
     stale = await stores.claim("a")
     stores.clock.turn(LEASE)
     assert await stores.pages.rescue() == 1
@@ -251,7 +251,7 @@ async def test_a_stale_lease_changes_nothing(stores: Stores, deed: str) -> None:
 
 
 async def test_a_lease_of_an_ended_or_deleted_task_is_stale(stores: Stores) -> None:
-    await stores.running("a", pages=2)
+    await stores.add_running("a", pages=2)
     lease = await stores.claim("a")
     await stores.tasks.transition("a", TaskStatus.FAILED)
     with pytest.raises(StaleLease):
@@ -269,7 +269,7 @@ async def test_a_lease_of_an_ended_or_deleted_task_is_stale(stores: Stores) -> N
 
 
 async def test_attempts_and_crashes_are_counted_apart(stores: Stores) -> None:
-    await stores.running("a", pages=1)
+    await stores.add_running("a", pages=1)
     for crashed in (False, True, True):
         await stores.pages.fail_page(await stores.claim("a"), failed_page(1), retry_in=NOW, crashed=crashed)
     (page,) = await stores.tasks.pages("a")
@@ -281,7 +281,7 @@ async def test_attempts_and_crashes_are_counted_apart(stores: Stores) -> None:
 
 
 async def test_a_failure_raises_the_peak_of_the_task(stores: Stores) -> None:
-    await stores.running("a", pages=1)
+    await stores.add_running("a", pages=1)
     failure = replace(failed_page(1, TaskFailureReason.OUT_OF_MEMORY), peak_bytes=900 * MIB)
     await stores.pages.fail_page(await stores.claim("a"), failure, retry_in=None)
     task = await stores.tasks.get("a")
@@ -289,7 +289,7 @@ async def test_a_failure_raises_the_peak_of_the_task(stores: Stores) -> None:
 
 
 async def test_giving_back_costs_nothing_and_is_whole_or_not_at_all(stores: Stores) -> None:
-    await stores.running("a", pages=3)
+    await stores.add_running("a", pages=3)
     lease = await stores.claim("a")
     await stores.pages.commit_pages(lease, [read_page(1)])
     with pytest.raises(StaleLease):
@@ -304,7 +304,7 @@ async def test_giving_back_costs_nothing_and_is_whole_or_not_at_all(stores: Stor
 
 
 async def test_a_renewed_lease_outlives_its_first_end(stores: Stores) -> None:
-    await stores.running("a", pages=2)
+    await stores.add_running("a", pages=2)
     lease = await stores.claim("a")
     await stores.pages.commit_pages(lease, [read_page(1)])
     stores.clock.turn(LEASE - timedelta(seconds=1))
@@ -317,7 +317,7 @@ async def test_a_renewed_lease_outlives_its_first_end(stores: Stores) -> None:
 
 
 async def test_renewing_when_every_page_is_settled_is_no_error(stores: Stores) -> None:
-    await stores.running("a", pages=2)
+    await stores.add_running("a", pages=2)
     lease = await stores.claim("a")
     await stores.pages.commit_pages(lease, [read_page(1)])
     await stores.pages.fail_page(lease, failed_page(2), retry_in=None)
@@ -325,7 +325,7 @@ async def test_renewing_when_every_page_is_settled_is_no_error(stores: Stores) -
 
 
 async def test_the_pages_of_a_dead_server_are_rescued_at_once(stores: Stores) -> None:
-    await stores.running("a", pages=4)
+    await stores.add_running("a", pages=4)
     dead = await stores.claim("a", limit=2, owner="dead")
     alive = await stores.claim("a", limit=1, owner="alive")
     assert await stores.pages.rescue(owner="dead") == 2
@@ -340,7 +340,7 @@ async def test_the_pages_of_a_dead_server_are_rescued_at_once(stores: Stores) ->
 
 
 async def _finish(stores: Stores, *, done: int, failed: int) -> Task:
-    await stores.running("a", pages=done + failed)
+    await stores.add_running("a", pages=done + failed)
     lease = await stores.claim("a", limit=100)
     for number in lease.pages[:done]:
         await stores.pages.commit_pages(lease, [read_page(number)])
@@ -371,9 +371,9 @@ async def test_a_task_with_no_page_done_failed_for_the_commonest_reason(stores: 
 
 async def test_only_the_named_task_is_finished_and_only_if_nothing_is_left(stores: Stores) -> None:
     for name in ("a", "b"):
-        await stores.running(name, pages=1)
+        await stores.add_running(name, pages=1)
         await stores.pages.commit_pages(await stores.claim(name), [read_page(1)])
-    await stores.running("c", pages=1)
+    await stores.add_running("c", pages=1)
     assert await stores.pages.finish_completed("c") == []
     assert [task.task_id for task in await stores.pages.finish_completed("b")] == ["b"]
     assert [task.task_id for task in await stores.pages.finish_completed()] == ["a"]
@@ -381,7 +381,7 @@ async def test_only_the_named_task_is_finished_and_only_if_nothing_is_left(store
 
 @pytest.mark.parametrize("ending", ["commit", "fail", "give back", "needs ocr", "rescue"])
 async def test_a_cancelling_task_ends_once_no_page_is_in_hand(stores: Stores, ending: str) -> None:
-    await stores.running("a", pages=2)
+    await stores.add_running("a", pages=2)
     lease = await stores.claim("a", limit=1)
     await stores.tasks.transition("a", TaskStatus.CANCELLING)
     assert await stores.pages.finish_completed() == []
@@ -402,7 +402,7 @@ async def test_a_cancelling_task_ends_once_no_page_is_in_hand(stores: Stores, en
 
 
 async def test_pages_in_hand_when_a_task_is_requeued_may_still_be_committed(stores: Stores) -> None:
-    task = await stores.running("a", pages=2)
+    task = await stores.add_running("a", pages=2)
     lease = await stores.claim("a", limit=1)
     await stores.queue.requeue_task(task)
     await stores.pages.commit_pages(lease, [read_page(1)])

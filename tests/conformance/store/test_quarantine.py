@@ -113,7 +113,7 @@ async def test_the_quarantine_ends_after_a_day(stores: Stores) -> None:
 
 
 async def test_a_page_on_the_ladder_is_leased_alone_and_counts_no_attempt(stores: Stores) -> None:
-    await stores.running("first", pages=3)
+    await stores.add_running("first", pages=3)
     lease = await stores.claim("first", limit=1)
     await stores.pages.fail_page(lease, GREEDY, retry_in=timedelta(0), rung=Rung.SMALLER_BATCH, quarantined=(HERE,))
     assert await _states_of_another_upload(stores, HERE) == [PageState.QUEUED, PageState.QUEUED]

@@ -43,7 +43,7 @@ async def _lose(stores: Stores, lose: Lose, *, times: int, stage: Stage = Stage.
 async def test_it_fails_in_the_end_and_the_others_of_its_chunk_are_read(
     lose: Lose, stage: Stage, stores: Stores
 ) -> None:
-    await stores.running("a", stage=stage)
+    await stores.add_running("a", stage=stage)
     await _lose(stores, lose, times=MOST_RESCUES - 1, stage=stage)
     assert await _states(stores) == [QUEUED, QUEUED, QUEUED]
     await stores.claim(stage=stage)
@@ -61,7 +61,7 @@ async def test_it_fails_in_the_end_and_the_others_of_its_chunk_are_read(
 
 @pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
 async def test_a_retry_begins_anew(lose: Lose, stores: Stores) -> None:
-    await stores.running("a", pages=1)
+    await stores.add_running("a", pages=1)
     await _lose(stores, lose, times=MOST_RESCUES)
     (task,) = await stores.pages.finish_completed()
     assert task.status is TaskStatus.FAILED
@@ -91,7 +91,7 @@ SETTLED: dict[str, tuple[Stage, Settle]] = {
 async def test_only_pages_that_were_at_work_count_and_only_in_a_row(settled: str, stores: Stores) -> None:
     stage, settle = SETTLED[settled]
     lose = LOSSES["its server is dead"]
-    await stores.running("a", stage=stage)
+    await stores.add_running("a", stage=stage)
     await _lose(stores, lose, times=MOST_RESCUES - 1, stage=stage)
     await settle(stores, await stores.claim(stage=stage))
     await lose(stores)
@@ -101,7 +101,7 @@ async def test_only_pages_that_were_at_work_count_and_only_in_a_row(settled: str
 
 async def test_in_a_task_that_is_being_cancelled_it_is_cancelled(stores: Stores) -> None:
     lose = LOSSES["its server is dead"]
-    await stores.running("a", pages=1)
+    await stores.add_running("a", pages=1)
     await _lose(stores, lose, times=MOST_RESCUES - 1)
     await stores.claim()
     await stores.tasks.transition("a", TaskStatus.CANCELLING)

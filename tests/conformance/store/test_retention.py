@@ -16,38 +16,38 @@ def _retention(stores: Stores) -> SqlRetention:
     return SqlRetention(stores.database, stores.clock)
 
 
-async def _outdated(stores: Stores, kept_for: timedelta = 7 * DAY, *, limit: int = 50) -> list[str]:
+async def _list_outdated(stores: Stores, kept_for: timedelta = 7 * DAY, *, limit: int = 50) -> list[str]:
     return [task.task_id for task in await _retention(stores).find_outdated(kept_for, limit=limit)]
 
 
-async def _ended(stores: Stores, name: str, *, time_to_live: timedelta | None = None) -> None:
+async def _end_task(stores: Stores, name: str, *, time_to_live: timedelta | None = None) -> None:
     seconds = time_to_live.total_seconds() if time_to_live else None
     await stores.tasks.create(new_task(name, options=TaskOptions(time_to_live_seconds=seconds)))
     await stores.tasks.transition(name, TaskStatus.CANCELLED)
 
 
 async def test_tasks_are_outdated_so_long_after_their_end(stores: Stores) -> None:
-    await _ended(stores, "first")
+    await _end_task(stores, "first")
     stores.clock.turn(DAY)
-    await _ended(stores, "second")
-    await stores.queued("queued")
+    await _end_task(stores, "second")
+    await stores.add_queued("queued")
     await stores.tasks.create(new_task("never started"))
     stores.clock.turn(6 * DAY - timedelta(seconds=1))
-    assert await _outdated(stores) == []
+    assert await _list_outdated(stores) == []
     stores.clock.turn(timedelta(seconds=1))
-    assert await _outdated(stores) == ["first"]
+    assert await _list_outdated(stores) == ["first"]
     stores.clock.turn(DAY)
-    assert await _outdated(stores) == ["first", "never started", "second"]
-    assert await _outdated(stores, limit=1) == ["first"]
+    assert await _list_outdated(stores) == ["first", "never started", "second"]
+    assert await _list_outdated(stores, limit=1) == ["first"]
 
 
 async def test_a_task_may_ask_for_a_time_of_its_own(stores: Stores) -> None:
-    await _ended(stores, "brief", time_to_live=timedelta(hours=1))
-    await _ended(stores, "long", time_to_live=30 * DAY)
+    await _end_task(stores, "brief", time_to_live=timedelta(hours=1))
+    await _end_task(stores, "long", time_to_live=30 * DAY)
     stores.clock.turn(timedelta(hours=1))
-    assert await _outdated(stores) == ["brief"]
+    assert await _list_outdated(stores) == ["brief"]
     stores.clock.turn(29 * DAY)
-    assert await _outdated(stores) == ["brief"]
+    assert await _list_outdated(stores) == ["brief"]
 
 
 async def test_what_belongs_to_no_task_is_told(stores: Stores) -> None:

@@ -18,7 +18,7 @@ async def _statuses(stores: Stores) -> list[TaskEvent]:
 
 
 async def test_it_retries_while_every_open_page_waits_and_runs_again_once_one_is_leased(stores: Stores) -> None:
-    await stores.running("a", pages=2)
+    await stores.add_running("a", pages=2)
     first = await stores.claim("a", limit=1)
     second = await stores.claim("a", limit=1)
     await stores.pages.fail_page(first, failed_page(1), retry_in=WAIT)
@@ -43,7 +43,7 @@ async def test_it_retries_while_every_open_page_waits_and_runs_again_once_one_is
 
 
 async def test_a_retrying_task_is_cancelled_at_once(stores: Stores) -> None:
-    await stores.running("a", pages=1)
+    await stores.add_running("a", pages=1)
     await stores.pages.fail_page(await stores.claim("a"), failed_page(1), retry_in=WAIT)
     await stores.pages.finish_completed()
     await stores.tasks.transition("a", TaskStatus.CANCELLING)
@@ -51,7 +51,7 @@ async def test_a_retrying_task_is_cancelled_at_once(stores: Stores) -> None:
 
 
 async def test_renewing_tells_another_server_that_the_task_is_being_cancelled(stores: Stores) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     lease = await stores.claim("a", limit=2)
     await stores.tasks.transition("a", TaskStatus.CANCELLING)
     with pytest.raises(StaleLease):
@@ -62,7 +62,7 @@ async def test_renewing_tells_another_server_that_the_task_is_being_cancelled(st
 
 
 async def test_leases_and_retries_set_by_a_clock_that_ran_ahead_are_over(stores: Stores) -> None:
-    await stores.running("a", pages=2)
+    await stores.add_running("a", pages=2)
     await stores.pages.fail_page(await stores.claim("a", limit=1), failed_page(1), retry_in=WAIT)
     await stores.claim("a", limit=1)
     stores.clock.turn(-timedelta(hours=5))

@@ -29,7 +29,7 @@ async def _requeue(stores: Stores) -> None:
     await stores.queue.requeue_task(await stores.tasks.get("a"))
 
 
-async def _unchanged(stores: Stores) -> list[str]:
+async def _list_unchanged(stores: Stores) -> list[str]:
     return list(await stores.overdue.find_unchanged(SILENCE))
 
 
@@ -44,10 +44,10 @@ async def _add(stores: Stores, status: TaskStatus) -> None:
 async def test_a_task_in_which_nothing_changes_is_found_and_ended(stores: Stores, status: TaskStatus) -> None:
     await _add(stores, status)
     stores.clock.turn(SILENCE - timedelta(seconds=1))
-    assert await _unchanged(stores) == []
+    assert await _list_unchanged(stores) == []
     assert await stores.overdue.end_stalled("a", SILENCE) is None
     stores.clock.turn(timedelta(seconds=1))
-    assert await _unchanged(stores) == ["a"]
+    assert await _list_unchanged(stores) == ["a"]
     task = await stores.overdue.end_stalled("a", SILENCE)
     assert task == await stores.tasks.get("a")
     if status is TaskStatus.CANCELLING:
@@ -65,27 +65,27 @@ async def test_a_task_in_which_nothing_changes_is_found_and_ended(stores: Stores
 async def test_a_task_that_waits_for_its_caller_or_is_over_is_left_alone(stores: Stores, status: TaskStatus) -> None:
     await _add(stores, status)
     stores.clock.turn(2 * SILENCE)
-    assert await _unchanged(stores) == []
+    assert await _list_unchanged(stores) == []
     assert await stores.overdue.end_stalled("a", SILENCE) is None
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 async def test_every_change_counts(stores: Stores, change: Change) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     lease = await stores.claim("a", limit=1)
     stores.clock.turn(SILENCE)
     await change(stores, lease)
-    assert await _unchanged(stores) == []
+    assert await _list_unchanged(stores) == []
     stores.clock.turn(SILENCE)
-    assert await _unchanged(stores) == ["a"]
+    assert await _list_unchanged(stores) == ["a"]
 
 
 async def test_claiming_renewing_and_giving_back_is_no_change(stores: Stores) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     for _ in range(3):
         stores.clock.turn(SILENCE / 3)
         lease = await stores.claim("a")
         await stores.overdue.note_begun(lease)
         await stores.pages.renew(lease, SILENCE)
         await stores.pages.give_back(lease, lease.pages, refused=True)
-    assert await _unchanged(stores) == ["a"]
+    assert await _list_unchanged(stores) == ["a"]

@@ -25,14 +25,14 @@ async def _order(stores: Stores) -> list[str]:
 
 async def test_equal_priorities_are_served_in_the_order_they_came(stores: Stores) -> None:
     for name in ("c", "a", "b"):
-        await stores.queued(name)
+        await stores.add_queued(name)
         stores.clock.turn(timedelta(seconds=1))
     assert await _order(stores) == ["c", "a", "b"]
 
 
 async def test_the_higher_priority_is_served_first(stores: Stores) -> None:
     for name, priority in (("a", 0), ("b", 5), ("c", -5)):
-        await stores.queued(name, priority=priority)
+        await stores.add_queued(name, priority=priority)
     assert await _order(stores) == ["b", "a", "c"]
 
 
@@ -40,17 +40,17 @@ async def test_the_higher_priority_is_served_first(stores: Stores) -> None:
 async def test_waiting_one_interval_is_worth_one_point_of_priority(
     stores: Stores, waited: timedelta, first: str
 ) -> None:
-    await stores.queued("a", priority=0)
+    await stores.add_queued("a", priority=0)
     stores.clock.turn(waited)
-    await stores.queued("b", priority=5)
+    await stores.add_queued("b", priority=5)
     assert (await _order(stores))[0] == first
 
 
 async def test_nothing_is_overtaken_for_ever(stores: Stores) -> None:
-    await stores.queued("patient", priority=-2)
+    await stores.add_queued("patient", priority=-2)
     served = []
     for number in range(10):
-        await stores.queued(f"urgent-{number}", priority=2)
+        await stores.add_queued(f"urgent-{number}", priority=2)
         stores.clock.turn(MINUTE)
         task = await stores.queue.get_next_task(CPU)
         assert task is not None
@@ -61,14 +61,14 @@ async def test_nothing_is_overtaken_for_ever(stores: Stores) -> None:
 async def test_without_priorities_the_first_come_is_the_first_served(stores: Stores) -> None:
     plain = replace(stores, config=QueueConfig(enable_priority_queue=False))
     for name, priority in (("a", 0), ("b", 50)):
-        await plain.queued(name, priority=priority)
+        await plain.add_queued(name, priority=priority)
         stores.clock.turn(timedelta(seconds=1))
     assert await _order(plain) == ["a", "b"]
 
 
 async def test_a_task_is_given_to_its_device_only(stores: Stores) -> None:
     gpu = DeviceId("cuda:0")
-    await stores.queued("a", device=gpu)
+    await stores.add_queued("a", device=gpu)
     assert await stores.queue.get_next_task(CPU) is None
     task = await stores.queue.get_next_task(gpu)
     assert task is not None
@@ -76,7 +76,7 @@ async def test_a_task_is_given_to_its_device_only(stores: Stores) -> None:
 
 
 async def test_a_taken_task_runs_and_is_not_given_twice(stores: Stores) -> None:
-    await stores.queued("a")
+    await stores.add_queued("a")
     stores.clock.turn(MINUTE)
     task = await stores.queue.get_next_task(CPU)
     assert task is not None
@@ -88,7 +88,7 @@ async def test_a_taken_task_runs_and_is_not_given_twice(stores: Stores) -> None:
 
 async def test_several_takers_never_get_the_same_task(stores: Stores) -> None:
     for number in range(12):
-        await stores.queued(f"{number:02}")
+        await stores.add_queued(f"{number:02}")
     taken = await asyncio.gather(*(_order(stores) for _ in range(4)))
     assert sorted(name for names in taken for name in names) == [f"{number:02}" for number in range(12)]
 
@@ -97,7 +97,7 @@ async def test_a_task_that_another_server_holds_is_passed_over(stores: Stores, b
     if backend == "sqlite":
         pytest.skip("SQLite has one writer at a time: nobody else can be taking a task.")
     for name in ("a", "b"):
-        await stores.queued(name)
+        await stores.add_queued(name)
     async with holding(stores.database.write, lambda other: lock_row(other, "a")):
         task = await stores.queue.get_next_task(CPU)
     assert task is not None
@@ -107,7 +107,7 @@ async def test_a_task_that_another_server_holds_is_passed_over(stores: Stores, b
 async def test_a_full_queue_refuses_with_the_numbers(stores: Stores) -> None:
     small = replace(stores, config=QueueConfig(max_queue_size=2))
     for name in ("a", "b"):
-        await small.queued(name)
+        await small.add_queued(name)
     task = await small.tasks.create(new_task("c"))
     with pytest.raises(QueueFull) as refused:
         await small.queue.add_task(task)
@@ -120,10 +120,10 @@ async def test_a_full_queue_refuses_with_the_numbers(stores: Stores) -> None:
 async def test_retry_after_follows_the_pace_of_the_queue(stores: Stores) -> None:
     small = replace(stores, config=QueueConfig(max_queue_size=1))
     for name in ("a", "b"):
-        await small.queued(name)
+        await small.add_queued(name)
         await small.queue.get_next_task(CPU)
         stores.clock.turn(timedelta(seconds=10))
-    await small.queued("c")
+    await small.add_queued("c")
     with pytest.raises(QueueFull) as refused:
         await small.queue.add_task(await small.tasks.create(new_task("d")))
     assert refused.value.details["retry_after_s"] == 10
@@ -145,10 +145,10 @@ async def test_the_limit_holds_against_many_at_once(stores: Stores) -> None:
 
 
 async def test_a_requeued_task_comes_back_with_lower_priority(stores: Stores) -> None:
-    await stores.queued("a", priority=1)
+    await stores.add_queued("a", priority=1)
     task = await stores.queue.get_next_task(CPU)
     assert task is not None
-    await stores.queued("b", priority=1)
+    await stores.add_queued("b", priority=1)
     before, task = task, await stores.queue.requeue_task(task)
     assert (task.status, task.priority) == (TaskStatus.QUEUED, 0)
     assert (task.queued_at, task.started_at) == (before.queued_at, before.started_at)
@@ -157,7 +157,7 @@ async def test_a_requeued_task_comes_back_with_lower_priority(stores: Stores) ->
 
 @pytest.mark.parametrize("status", [status for status in TaskStatus if status.is_final])
 async def test_what_ended_meanwhile_is_not_brought_back(stores: Stores, status: TaskStatus) -> None:
-    task = await stores.running("a")
+    task = await stores.add_running("a")
     await stores.tasks.transition("a", status)
     with pytest.raises(IllegalTransition):
         await stores.queue.requeue_task(task)
@@ -166,16 +166,16 @@ async def test_what_ended_meanwhile_is_not_brought_back(stores: Stores, status: 
 
 async def test_a_full_queue_takes_back_what_it_had_let_in(stores: Stores) -> None:
     small = replace(stores, config=QueueConfig(max_queue_size=1))
-    await small.queued("a")
+    await small.add_queued("a")
     task = await small.queue.get_next_task(CPU)
     assert task is not None
-    await small.queued("b")
+    await small.add_queued("b")
     await small.queue.requeue_task(task)
     assert await small.queue.size() == 2
 
 
 async def test_only_a_created_or_ended_task_is_queued(stores: Stores) -> None:
-    task = await stores.queued("a")
+    task = await stores.add_queued("a")
     with pytest.raises(IllegalTransition):
         await stores.queue.add_task(task)
     with pytest.raises(IllegalTransition):
@@ -187,7 +187,7 @@ async def test_only_a_created_or_ended_task_is_queued(stores: Stores) -> None:
 
 
 async def test_queueing_an_ended_task_again_retries_only_what_is_not_done(stores: Stores) -> None:
-    await stores.running("a", pages=3)
+    await stores.add_running("a", pages=3)
     lease = await stores.claim("a")
     await stores.pages.commit_pages(lease, [read_page(1)])
     await stores.pages.fail_page(lease, failed_page(2), retry_in=None)
@@ -203,12 +203,12 @@ async def test_queueing_an_ended_task_again_retries_only_what_is_not_done(stores
 
 async def test_unfinished_tasks_are_counted_by_all_that_tells_them_apart(stores: Stores) -> None:
     other = TaskOptions(recognition=RecognitionOptions(engine="tesseract"))
-    await stores.running("a")
+    await stores.add_running("a")
     for name, priority in (("b", 0), ("c", 5), ("d", 5)):
-        await stores.queued(name, priority=priority, device=DeviceId("cuda:0"))
+        await stores.add_queued(name, priority=priority, device=DeviceId("cuda:0"))
     await stores.queue.add_task(await stores.tasks.create(new_task("e", options=other)), 5)
     await stores.tasks.create(new_task("f"))
-    await stores.tasks.transition((await stores.queued("g")).task_id, TaskStatus.CANCELLED)
+    await stores.tasks.transition((await stores.add_queued("g")).task_id, TaskStatus.CANCELLED)
     groups = (await stores.queue.statistics()).groups
     active, queued = TaskCounts.of(groups, ACTIVE), TaskCounts.of(groups, (TaskStatus.QUEUED,))
     assert (active.total, dict(active.by_status)) == (
@@ -222,11 +222,11 @@ async def test_unfinished_tasks_are_counted_by_all_that_tells_them_apart(stores:
 
 
 async def test_statistics_count_tasks_pages_and_waiting(stores: Stores) -> None:
-    await stores.queued("a", pages=3)
+    await stores.add_queued("a", pages=3)
     stores.clock.turn(timedelta(seconds=4))
     await stores.queue.get_next_task(CPU)
     await stores.pages.commit_pages(await stores.claim("a", limit=1), [read_page(1)])
-    await stores.queued("b", pages=5)
+    await stores.add_queued("b", pages=5)
     now = await stores.queue.statistics()
     assert (now.active_tasks, now.queued_tasks, now.waiting_pages) == (1, 1, 2 + 5)
     assert (now.average_wait, now.page_seconds) == (timedelta(seconds=4), 1.5)
@@ -237,7 +237,7 @@ async def test_statistics_count_tasks_pages_and_waiting(stores: Stores) -> None:
 
 async def test_statistics_tell_the_longest_wait_of_each_priority(stores: Stores) -> None:
     for name, priority in (("a", 0), ("b", 5), ("c", 5), ("d", -1)):
-        await stores.queued(name, priority=priority)
+        await stores.add_queued(name, priority=priority)
         stores.clock.turn(timedelta(seconds=10))
     now = await stores.queue.statistics()
     seconds = {priority: wait.total_seconds() for priority, wait in now.oldest_by_priority.items()}
@@ -245,10 +245,10 @@ async def test_statistics_tell_the_longest_wait_of_each_priority(stores: Stores)
 
 
 async def test_statistics_tell_who_is_in_and_who_waits_in_the_order_they_come(stores: Stores) -> None:
-    await stores.running("z", pages=3)
+    await stores.add_running("z", pages=3)
     await stores.pages.commit_pages(await stores.claim("z", limit=1), [read_page(1)])
     for name, priority in (("c", 0), ("a", 0), ("b", 5)):
-        await stores.queued(name, priority=priority, pages=4)
+        await stores.add_queued(name, priority=priority, pages=4)
         stores.clock.turn(timedelta(seconds=1))
     line = (await stores.queue.statistics()).line
     told = [(task.task_id, task.waits, task.pages_left) for task in line]
@@ -258,7 +258,7 @@ async def test_statistics_tell_who_is_in_and_who_waits_in_the_order_they_come(st
 
 async def test_statistics_spread_waits_and_runs_of_the_last_hour(stores: Stores) -> None:
     for name, seconds in (("a", 1), ("b", 9)):
-        await stores.queued(name, pages=1)
+        await stores.add_queued(name, pages=1)
         stores.clock.turn(timedelta(seconds=seconds))
         await stores.queue.get_next_task(CPU)
         stores.clock.turn(timedelta(seconds=10 * seconds))
@@ -274,10 +274,10 @@ async def test_statistics_spread_waits_and_runs_of_the_last_hour(stores: Stores)
 
 async def test_statistics_group_the_failures_of_a_day_by_reason(stores: Stores) -> None:
     for name in ("a", "c", "b"):
-        await stores.running(name, pages=1)
+        await stores.add_running(name, pages=1)
         await stores.pages.fail_page(await stores.claim(name), failed_page(1), retry_in=None)
         await stores.pages.finish_completed()
-    await stores.queued("d")
+    await stores.add_queued("d")
     await stores.tasks.transition("d", TaskStatus.EXPIRED, reason=TaskFailureReason.QUEUE_TIMEOUT, message="Late.")
     groups = (await stores.queue.statistics()).failures
     told = [(group.reason, group.tasks, group.newest_task_id) for group in groups]

@@ -98,7 +98,7 @@ async def test_the_status_changes_only_along_the_table(stores: Stores, before: T
 
 
 async def test_an_end_is_stored_with_its_reason_and_time(stores: Stores) -> None:
-    await stores.queued("a", pages=1)
+    await stores.add_queued("a", pages=1)
     task = await stores.tasks.transition(
         "a", TaskStatus.EXPIRED, reason=TaskFailureReason.QUEUE_TIMEOUT, message="It waited too long."
     )
@@ -109,7 +109,7 @@ async def test_an_end_is_stored_with_its_reason_and_time(stores: Stores) -> None
 
 
 async def test_cancelling_leaves_pages_in_hand_to_their_workers(stores: Stores) -> None:
-    await stores.running("a", pages=3)
+    await stores.add_running("a", pages=3)
     await stores.claim("a", limit=1)
     await stores.tasks.transition("a", TaskStatus.CANCELLING)
     states = [page.state for page in await stores.tasks.pages("a")]
@@ -130,7 +130,7 @@ async def test_tracking_changes_what_is_named_and_only_raises_the_peak(stores: S
 
 async def test_ended_tasks_are_uncleaned_until_it_is_tracked(stores: Stores) -> None:
     for name in ("b", "a", "c"):
-        await stores.queued(name)
+        await stores.add_queued(name)
     for name in ("b", "a"):
         await stores.tasks.transition(name, TaskStatus.CANCELLED)
     assert list(await stores.tasks.list_uncleaned()) == ["a", "b"]
@@ -139,7 +139,7 @@ async def test_ended_tasks_are_uncleaned_until_it_is_tracked(stores: Stores) -> 
 
 
 async def test_a_deleted_task_leaves_nothing(stores: Stores) -> None:
-    await stores.running("a", pages=1)
+    await stores.add_running("a", pages=1)
     with pytest.raises(Conflict):
         await stores.tasks.delete("a")
     await stores.pages.commit_pages(await stores.claim("a"), [read_page(1)])
@@ -154,7 +154,7 @@ async def test_a_deleted_task_leaves_nothing(stores: Stores) -> None:
 async def test_results_come_by_number_as_they_were_committed(stores: Stores) -> None:
     count = 2 * RESULTS_AT_ONCE + 1
     payloads = [json.dumps({"number": n, "text": "α" * n}).encode() for n in range(1, count + 1)]
-    await stores.running("a", pages=count)
+    await stores.add_running("a", pages=count)
     lease = await stores.claim("a", limit=count)
     for number in sorted(lease.pages, reverse=True):
         await stores.pages.commit_pages(lease, [read_page(number, payloads[number - 1])])

@@ -10,7 +10,7 @@ from pagemill.domain.task.task import TaskOptions
 from pagemill.store.task_queue import QueueConfig, SqlTaskQueue
 
 
-async def _admitted(stores: Stores, queue: SqlTaskQueue | None = None) -> list[str]:
+async def _admit_all(stores: Stores, queue: SqlTaskQueue | None = None) -> list[str]:
     queue = queue or stores.queue
     names = []
     while (task := await queue.get_next_task(CPU)) is not None:
@@ -28,7 +28,7 @@ async def test_nine_of_one_caller_do_not_starve_the_one_of_another(stores: Store
         await _submit(stores, f"greedy-{number}")
     await _submit(stores, "modest-1")
     await _submit(stores, "modest-2")
-    assert (await _admitted(stores))[:5] == ["greedy-1", "modest-1", "greedy-2", "modest-2", "greedy-3"]
+    assert (await _admit_all(stores))[:5] == ["greedy-1", "modest-1", "greedy-2", "modest-2", "greedy-3"]
 
 
 async def test_a_steady_flood_of_nine_to_one_lets_the_one_in_at_every_second_turn(stores: Stores) -> None:
@@ -51,7 +51,7 @@ async def test_a_higher_priority_goes_before_turns(stores: Stores) -> None:
     await _submit(stores, "b-high-1", priority=9)
     await _submit(stores, "b-high-2", priority=9)
     await _submit(stores, "b-low")
-    assert await _admitted(stores) == ["b-high-1", "b-high-2", "a-low", "b-low"]
+    assert await _admit_all(stores) == ["b-high-1", "b-high-2", "a-low", "b-low"]
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -59,4 +59,4 @@ async def test_without_priorities_it_is_plain_first_come_first_served(stores: St
     queue = SqlTaskQueue(stores.database, stores.clock, config=QueueConfig(enable_priority_queue=False))
     for name in ("x-1", "x-2", "x-3", "y-1"):
         await _submit(stores, name)
-    assert await _admitted(stores, queue) == ["x-1", "x-2", "x-3", "y-1"]
+    assert await _admit_all(stores, queue) == ["x-1", "x-2", "x-3", "y-1"]

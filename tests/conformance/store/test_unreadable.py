@@ -34,28 +34,28 @@ async def _spoil(stores: Stores, task_id: str) -> None:
     await stores.database.write(write)
 
 
-async def _queued(stores: Stores, name: str) -> None:
+async def _make_queued(stores: Stores, name: str) -> None:
     await stores.tasks.create(new_task(name, options=TaskOptions(deadline_seconds=60)))
     await stores.queue.add_task(await stores.tasks.get(name))
 
 
-async def _running(stores: Stores, name: str) -> None:
-    await _queued(stores, name)
+async def _make_running(stores: Stores, name: str) -> None:
+    await _make_queued(stores, name)
     assert await stores.queue.get_next_task(CPU)
 
 
-async def _leased(stores: Stores, name: str) -> None:
-    await _running(stores, name)
+async def _lease_task(stores: Stores, name: str) -> None:
+    await _make_running(stores, name)
     await stores.claim(name)
 
 
 async def _read(stores: Stores, name: str) -> None:
-    await _running(stores, name)
+    await _make_running(stores, name)
     await stores.pages.commit_pages(await stores.claim(name), [read_page(number) for number in (1, 2, 3)])
 
 
-async def _cancelling(stores: Stores, name: str) -> None:
-    await _running(stores, name)
+async def _make_cancelling(stores: Stores, name: str) -> None:
+    await _make_running(stores, name)
     await stores.tasks.transition(name, TaskStatus.CANCELLING)
 
 
@@ -71,26 +71,26 @@ async def _end_stalled(stores: Stores) -> Sequence[Task | None]:
 Prepare = Callable[[Stores, str], Awaitable[None]]
 SWEEPS: dict[str, tuple[Prepare, Sweep, TaskStatus, TaskStatus]] = {
     "expire, in line": (
-        _queued,
+        _make_queued,
         lambda stores: stores.overdue.expire(queue_timeout=HOUR),
         TaskStatus.EXPIRED,
         TaskStatus.FAILED,
     ),
     "expire, let in": (
-        _running,
+        _make_running,
         lambda stores: stores.overdue.expire(queue_timeout=None),
         TaskStatus.EXPIRED,
         TaskStatus.FAILED,
     ),
     "finish": (_read, lambda stores: stores.pages.finish_completed(), TaskStatus.SUCCEEDED, TaskStatus.FAILED),
     "finish a cancelled one": (
-        _cancelling,
+        _make_cancelling,
         lambda stores: stores.pages.finish_completed(),
         TaskStatus.CANCELLED,
         TaskStatus.CANCELLED,
     ),
-    "stalled": (_running, _end_stalled, TaskStatus.FAILED, TaskStatus.FAILED),
-    "let in": (_queued, _let_all_in, TaskStatus.RUNNING, TaskStatus.FAILED),
+    "stalled": (_make_running, _end_stalled, TaskStatus.FAILED, TaskStatus.FAILED),
+    "let in": (_make_queued, _let_all_in, TaskStatus.RUNNING, TaskStatus.FAILED),
 }
 
 
@@ -145,7 +145,7 @@ async def test_leases_of_the_others_are_rescued(bad: str, stores: Stores, monkey
 
     monkeypatch.setattr("pagemill.store.rescuing.note", breaks)
     for name in sorted((bad, *GOOD)):
-        await _leased(stores, name)
+        await _lease_task(stores, name)
     assert await stores.pages.rescue(owner="server") == 6
     assert (await stores.tasks.get(bad)).failure_reason is TaskFailureReason.INTERNAL_ERROR
 

@@ -35,7 +35,7 @@ async def _delete(site: Site, task_id: str) -> None:
 async def test_a_batch_whose_tasks_end_as_it_is_stored_is_taken_all_the_same(
     site: Site, meanwhile: Meanwhile, status: str | None
 ) -> None:
-    await site.sent(2, cache="use")
+    await site.send_batch(2, cache="use")
     await site.read_all()
     await site.room.dispatcher.stop()  # it would let the next tasks in, which need no reading, before others come
     site.listed.meanwhile = lambda task: meanwhile(site, task.task_id)
@@ -86,7 +86,7 @@ async def test_documents_that_came_long_before_the_last_are_new_when_they_are_in
     part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n' + PDF + b"\r\n"
     request = AsgiRequest(site.api, "POST", "/batches", [("Content-Type", form)])
     request.body(part + part[:-2])
-    await request.drained()
+    await request.wait_until_drained()
     [first] = site.uploads.iterdir()
     os.utime(first, (0, 0))
     request.body(b"\r\n--b--\r\n", more=False)

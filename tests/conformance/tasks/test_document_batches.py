@@ -29,7 +29,7 @@ async def test_documents_that_are_sent_together_are_read_and_found_together(site
 
 
 async def test_batches_and_their_tasks_come_a_page_at_a_time(site: Site) -> None:
-    paths = [await site.sent(1) for _ in range(2)] + [await site.sent(3)]
+    paths = [await site.send_batch(1) for _ in range(2)] + [await site.send_batch(3)]
     first = (await site.http.get("/batches", params={"limit": 2})).json()
     second = (await site.http.get(first["next"])).json()
     shown = [batch["links"]["self"] for batch in (*first["batches"], *second["batches"])]
@@ -64,8 +64,8 @@ async def test_what_may_succeed_later_is_said_to(site: Site) -> None:
 
 
 async def test_all_are_admitted_or_none(site: Site) -> None:
-    await site.stores.queued("waits")
-    await site.stores.queued("waits too")
+    await site.stores.add_queued("waits")
+    await site.stores.add_queued("waits too")
     full = await site.send(*[PDF] * 4)
     assert (full.status_code, full.json()["code"]) == (429, "queue_full")
     assert full.json()["details"]["queued_tasks"] == 2
@@ -124,10 +124,10 @@ async def test_the_same_key_at_the_same_moment_makes_one_batch(site: Site) -> No
 
 
 async def test_cancelling_stops_what_is_not_over(site: Site) -> None:
-    batch = await site.sent(2)
+    batch = await site.send_batch(2)
     await site.read_all()
     await site.room.dispatcher.stop()
-    other = await site.sent(3)
+    other = await site.send_batch(3)
     for _ in range(2):  # twice is no error
         answer = await site.http.post(f"{other}/cancel")
         assert (answer.status_code, answer.json()["status"]) == (202, "cancelled")
@@ -137,7 +137,7 @@ async def test_cancelling_stops_what_is_not_over(site: Site) -> None:
 
 
 async def test_a_batch_under_way_is_cancelled_and_one_that_is_over_is_removed(site: Site) -> None:
-    batch = await site.sent(2)
+    batch = await site.send_batch(2)
     under_way = await site.http.delete(batch)
     assert (under_way.status_code, under_way.json()["status"]) == (202, "cancelled")
     assert (await site.http.delete(batch)).status_code == 204
@@ -147,7 +147,7 @@ async def test_a_batch_under_way_is_cancelled_and_one_that_is_over_is_removed(si
 
 
 async def test_a_batch_goes_with_the_last_of_its_tasks(site: Site) -> None:
-    batch = await site.sent(2)
+    batch = await site.send_batch(2)
     await site.http.post(f"{batch}/cancel")
     one, other = [task.task_id for task in await site.stores.tasks.list_tasks()]
     await site.stores.tasks.delete(one)
@@ -159,21 +159,21 @@ async def test_a_batch_goes_with_the_last_of_its_tasks(site: Site) -> None:
 
 async def test_documents_that_wait_to_be_started_take_no_place_in_the_queue(site: Site) -> None:
     for number in range(MOST):
-        await site.stores.queued(f"waits {number}")
-    batch = (await site.http.get(await site.sent(2, start="false"))).json()
+        await site.stores.add_queued(f"waits {number}")
+    batch = (await site.http.get(await site.send_batch(2, start="false"))).json()
     assert (batch["status"], batch["tasks"]) == ("created", {"created": 2})
 
 
 async def test_pages_that_were_read_before_leave_nothing_to_do(site: Site) -> None:
-    await site.sent(2, cache="use")
+    await site.send_batch(2, cache="use")
     await site.read_all()
-    again = (await site.http.get(await site.sent(2, cache="use"))).json()
+    again = (await site.http.get(await site.send_batch(2, cache="use"))).json()
     assert (again["status"], again["progress"]["pages_done"]) == ("succeeded", 4)
 
 
 async def test_it_is_told_which_tasks_change_until_all_are_over(site: Site) -> None:
-    batch = await site.sent(2)
-    other = await site.sent(1)
+    batch = await site.send_batch(2)
+    other = await site.send_batch(1)
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         stream = group.create_task(site.http.get(f"{batch}/events"))
         await site.read_all()
@@ -190,7 +190,7 @@ async def test_it_is_told_which_tasks_change_until_all_are_over(site: Site) -> N
 
 
 async def test_a_reader_that_comes_back_after_the_end_is_told_what_it_has_not_seen(site: Site) -> None:
-    batch = await site.sent(3)
+    batch = await site.send_batch(3)
     await site.read_all()
     whole = (await site.http.get(f"{batch}/events")).text
     first, second, last = ids = [line for line in whole.splitlines() if line.startswith("id: ")]

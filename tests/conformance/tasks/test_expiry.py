@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.fixtures.stores import MINUTE, Stores, TurnedClock, new_task, read_page, started
+from tests.fixtures.stores import MINUTE, Stores, TurnedClock, new_task, read_page, start_database
 from tests.fixtures.tasks_room import OWNER, Room, Working, eventually, some_pages
 
 from pagemill.domain.clocks import SteadyClock
@@ -42,7 +42,7 @@ def _expiry(room: Room, *, devices: Collection[DeviceId] | None = None) -> Expir
 
 
 async def test_a_server_that_was_down_lets_tasks_wait_again(stores: Stores, tmp_path: Path) -> None:
-    await stores.queued("a")
+    await stores.add_queued("a")
     stores.clock.turn(timedelta(hours=10))
     expiry = _expiry(Room(stores, tmp_path))
     await expiry.run_once()
@@ -64,7 +64,7 @@ async def test_a_deadline_stops_the_work_and_cleans_up(stores: Stores, tmp_path:
     assert not room.dispatcher.holds("a")
     assert room.fake_pool.held == 0
     assert await room.states() == [PageState.DONE, PageState.CANCELLED, PageState.CANCELLED]
-    await room.cleaned()
+    await room.wait_until_clean()
     await room.follower.stop()
 
 
@@ -93,7 +93,7 @@ async def test_a_task_that_never_gets_what_it_needs_ends_though_its_pages_are_cl
     if lacks.startswith("anything"):
         room.memory.levels[CPU] = MemoryLevel.HARD
     expiry = _expiry(room)
-    await stores.running("a")
+    await stores.add_running("a")
     for number in range(1, pages_before + 1):
         stores.clock.turn(2 * TIMEOUT)
         await stores.pages.commit_pages(await stores.claim("a", limit=1), [read_page(number)])
@@ -115,7 +115,7 @@ async def test_a_task_whose_workers_are_taken_from_it_again_and_again_ends(
 
     room = Room(stores, tmp_path, script=taken_away)
     expiry = _expiry(room)
-    await stores.running("a")
+    await stores.add_running("a")
     await _try_in_vain(room, expiry)
     assert (await stores.tasks.get("a")).failure_reason is TaskFailureReason.POOL_EXHAUSTED
     assert {page.attempts + page.crashes for page in await stores.tasks.pages("a")} == {0}
@@ -143,7 +143,7 @@ async def test_setting_the_clock_by_hours_expires_nothing_rescues_nothing_and_de
 ) -> None:
     machine = SetClock()
     clock = SteadyClock(machine)
-    async with started(database_url) as database:
+    async with start_database(database_url) as database:
         store, queue, pages = (
             SqlTaskStore(database, clock),
             SqlTaskQueue(database, clock),
@@ -188,7 +188,7 @@ async def test_a_task_whose_device_is_gone_is_told_that(
 ) -> None:
     """Unless another server may have it: of several, each knows only its own."""
     room = Room(stores, tmp_path, memory=FakeAdmission({name: size for name, size in HERE.items() if name != gone}))
-    await stores.queued("a", device=device)
+    await stores.add_queued("a", device=device)
     if is_let_in:
         assert await stores.queue.get_next_task(device)
     expiry = _expiry(room, devices=ours)

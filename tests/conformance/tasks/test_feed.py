@@ -34,7 +34,7 @@ def feeding(stores: Stores) -> Feeding:
     return Feeding(stores, watch, feed)
 
 
-async def told(events: AsyncGenerator[Sequence[EventRecord], None], until: TaskEvent) -> list[TaskEvent]:
+async def kinds_until(events: AsyncGenerator[Sequence[EventRecord], None], until: TaskEvent) -> list[TaskEvent]:
     """Kinds of events up to the first of that kind."""
     seen: list[TaskEvent] = []
     async with asyncio.timeout(PATIENCE_S):
@@ -51,24 +51,24 @@ async def read_pages(stores: Stores, *numbers: int) -> None:
 
 async def test_a_task_is_followed_to_its_end(feeding: Feeding) -> None:
     stores, watch = feeding.stores, feeding.watch
-    await stores.running(pages=1)
+    await stores.add_running(pages=1)
     async with aclosing(feeding.feed.follow("a")) as events:
-        assert await told(events, TaskEvent.STARTED) == [TaskEvent.CREATED, TaskEvent.QUEUED, TaskEvent.STARTED]
+        assert await kinds_until(events, TaskEvent.STARTED) == [TaskEvent.CREATED, TaskEvent.QUEUED, TaskEvent.STARTED]
         await read_pages(stores, 1)
         watch.notify("a")
-        assert await told(events, TaskEvent.PAGE_DONE) == [TaskEvent.PAGE_DONE]
+        assert await kinds_until(events, TaskEvent.PAGE_DONE) == [TaskEvent.PAGE_DONE]
         await stores.pages.finish_completed()
         watch.notify("a")
-        assert await told(events, TaskEvent.SUCCEEDED) == [TaskEvent.SUCCEEDED]
+        assert await kinds_until(events, TaskEvent.SUCCEEDED) == [TaskEvent.SUCCEEDED]
         await stores.events.append("a", TaskEvent.CLEANUP_COMPLETED)
         await stores.tasks.track("a", cleanup_completed=True)
         watch.notify("a")
-        assert await told(events, TaskEvent.CLEANUP_COMPLETED) == [TaskEvent.CLEANUP_COMPLETED]
+        assert await kinds_until(events, TaskEvent.CLEANUP_COMPLETED) == [TaskEvent.CLEANUP_COMPLETED]
         assert [batch async for batch in events] == []
 
 
 async def test_a_reader_that_was_away_misses_nothing(feeding: Feeding) -> None:
-    await feeding.stores.running(pages=2)
+    await feeding.stores.add_running(pages=2)
     before = await feeding.stores.events.read("a")
     await read_pages(feeding.stores, 1, 2)
     async with aclosing(feeding.feed.follow("a", after=before[-1].sequence)) as events:
@@ -76,9 +76,9 @@ async def test_a_reader_that_was_away_misses_nothing(feeding: Feeding) -> None:
 
 
 async def test_readers_are_let_go_when_the_service_stops(feeding: Feeding) -> None:
-    await feeding.stores.running()
+    await feeding.stores.add_running()
     async with aclosing(feeding.feed.follow("a")) as events, aclosing(feeding.feed.notices()) as notices:
-        await told(events, TaskEvent.STARTED)
+        await kinds_until(events, TaskEvent.STARTED)
         assert await anext(notices) == []
         feeding.watch.close()
         async with asyncio.timeout(PATIENCE_S):
@@ -93,7 +93,7 @@ async def test_nobody_follows_what_is_not_there(feeding: Feeding) -> None:
 
 async def test_notices_name_each_changed_task_once_and_how_far_it_is(feeding: Feeding) -> None:
     stores = feeding.stores
-    await stores.running("a", pages=2)
+    await stores.add_running("a", pages=2)
     await stores.tasks.create(new_task("b", pages=3))
     async with aclosing(feeding.feed.notices(after=0)) as notices:
         found = await anext(notices)
@@ -109,6 +109,6 @@ async def test_notices_name_each_changed_task_once_and_how_far_it_is(feeding: Fe
 
 
 async def test_notices_begin_with_what_happens_from_now_on(feeding: Feeding) -> None:
-    await feeding.stores.running("a")
+    await feeding.stores.add_running("a")
     async with aclosing(feeding.feed.notices()) as notices:
         assert await anext(notices) == []

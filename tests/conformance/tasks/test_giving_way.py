@@ -36,7 +36,7 @@ def room_of(stores: Stores, work_dir: Path, memory: Memory) -> Room:
     return Room(stores, work_dir, pool=pool, max_running=1)
 
 
-async def refused(room: Room, name: str = "a") -> Task:
+async def refuse_task(room: Room, name: str = "a") -> Task:
     """The task after its turn came and there was no service for it."""
     assert not await room.chunks.run(some_pages(task_id=name))
     return await room.stores.tasks.get(name)
@@ -45,12 +45,12 @@ async def refused(room: Room, name: str = "a") -> Task:
 async def test_a_refused_task_comes_back_behind_those_that_wait(stores: Stores, tmp_path: Path) -> None:
     memory = Memory()
     room = room_of(stores, tmp_path, memory)
-    await stores.running("a")
+    await stores.add_running("a")
     before = await stores.tasks.get("a")
     stores.clock.turn(MINUTE / 2)
-    await stores.queued("b")
+    await stores.add_queued("b")
     stores.clock.turn(MINUTE / 2)
-    task = await refused(room)
+    task = await refuse_task(room)
     assert (task.status, task.priority, task.queued_at) == (TaskStatus.QUEUED, -1, before.queued_at)
     assert (await room.kinds())[-1] is TaskEvent.REQUEUED
     assert await room.states() == [PageState.QUEUED] * 3
@@ -64,38 +64,38 @@ async def test_a_refused_task_comes_back_behind_those_that_wait(stores: Stores, 
 
 async def test_a_refused_task_stays_where_nobody_waits(stores: Stores, tmp_path: Path) -> None:
     room = room_of(stores, tmp_path, Memory())
-    await stores.running("a")
-    task = await refused(room)
+    await stores.add_running("a")
+    task = await refuse_task(room)
     assert (task.status, task.priority) == (TaskStatus.RUNNING, 0)
 
 
 async def test_a_refused_task_stays_while_others_work_on_it(stores: Stores, tmp_path: Path) -> None:
     room = room_of(stores, tmp_path, Memory())
-    await stores.running("a")
-    await stores.queued("b")
+    await stores.add_running("a")
+    await stores.add_queued("b")
     lease = await stores.pages.claim_pages("a", kind_of(), limit=1, owner="another server", lease_for=LEASE)
     assert lease is not None
-    assert (await refused(room)).status is TaskStatus.RUNNING
+    assert (await refuse_task(room)).status is TaskStatus.RUNNING
     await stores.pages.give_back(lease, lease.pages)
-    assert (await refused(room)).status is TaskStatus.QUEUED
+    assert (await refuse_task(room)).status is TaskStatus.QUEUED
 
 
 async def test_what_is_refused_again_and_again_sinks_to_a_bound_and_rises_with_age(
     stores: Stores, tmp_path: Path
 ) -> None:
     room = room_of(stores, tmp_path, Memory())
-    await stores.running("a")
+    await stores.add_running("a")
     for turn in range(MOST_LOWERED + 5):
-        await stores.queued(f"later-{turn}")
-        task = await refused(room)
+        await stores.add_queued(f"later-{turn}")
+        task = await refuse_task(room)
         assert task.priority == max(-(turn + 1), -MOST_LOWERED)
         while (let_in := await stores.queue.get_next_task(CPU)) is not None and let_in.task_id != "a":
             await stores.tasks.transition(let_in.task_id, TaskStatus.CANCELLED)
-    await stores.queued("waits")
-    await refused(room)
+    await stores.add_queued("waits")
+    await refuse_task(room)
     stores.clock.turn((MOST_LOWERED + 1) * MINUTE)
     for number in range(3):
-        await stores.queued(f"new-{number}")
+        await stores.add_queued(f"new-{number}")
     order = [await stores.queue.get_next_task(CPU) for _ in range(3)]
     assert [task and task.task_id for task in order] == ["waits", "a", "new-0"]
 
@@ -110,12 +110,12 @@ async def test_what_is_never_served_ends_however_often_it_gave_way(stores: Store
         watch=room.watch,
         clock=stores.clock,
     )
-    await stores.running("a")
+    await stores.add_running("a")
     for turn in range(TIMEOUT // MINUTE):
         stores.clock.turn(MINUTE)
-        other = await stores.queued(f"other-{turn}")
+        other = await stores.add_queued(f"other-{turn}")
         if (await stores.tasks.get("a")).status is TaskStatus.RUNNING:
-            await refused(room)
+            await refuse_task(room)
         await stores.tasks.transition(other.task_id, TaskStatus.CANCELLED)
         if turn % 2:
             await stores.queue.get_next_task(CPU)
@@ -140,7 +140,7 @@ async def test_a_task_whose_last_page_is_settled_while_it_waits_again_ends(
     stores: Stores, tmp_path: Path, number_read: int, end: str
 ) -> None:
     room = room_of(stores, tmp_path, Memory())
-    await stores.running("a", pages=2)
+    await stores.add_running("a", pages=2)
     lease = await stores.claim("a")
     await stores.queue.requeue_task(await stores.tasks.get("a"))
     for number in lease.pages:

@@ -253,7 +253,7 @@ async def site(stores: Stores, work_dir: Path, sabotage: Sabotage, *, stage: Sta
     params.sabotage = sabotage
     faulty = FaultyStores(stores.database, stores.clock, sabotage=sabotage)
     config = ChunkConfig(owner=OWNER, write_again_after=timedelta(0))
-    await stores.running(pages=2, stage=stage)
+    await stores.add_running(pages=2, stage=stage)
     return Site(Room(faulty, work_dir, pool=pool, params=params, config=config), pool, sabotage)
 
 

@@ -37,8 +37,8 @@ async def warnings_of(stores: Stores, task_id: str) -> list[Details]:
 
 
 async def test_those_at_work_are_told_when_memory_runs_short(stores: Stores, handlers: TaskEventHandlers) -> None:
-    await stores.running("a")
-    await stores.running("b")
+    await stores.add_running("a")
+    await stores.add_running("b")
     await handlers.on_task_resource_acquired("a", {"service_instance_id": "s"})
     listeners: list[OnLevel] = []
     warnings = MemoryWarnings(pool=PoolOfOne(engine_specs(), {CPU: 1}), handlers=handlers, listen=listeners.append)
@@ -53,7 +53,7 @@ async def test_those_at_work_are_told_when_memory_runs_short(stores: Stores, han
 
 
 async def test_a_task_over_what_it_was_promised_is_warned_of_once(stores: Stores, handlers: TaskEventHandlers) -> None:
-    task = await stores.running("a")
+    task = await stores.add_running("a")
     assert task.estimated_memory_mb is not None
     promised_mb = 2 * task.estimated_memory_mb
     for peak_bytes in (promised_mb * MIB, promised_mb * MIB + 1, promised_mb * MIB + MIB):

@@ -88,7 +88,7 @@ def rescuer(room: Room, *, pages: SqlPageQueue) -> Rescuer:
     )
 
 
-def pruning(stores: Stores, folder: Path, *, store: SqlTaskStore, retention: SqlRetention) -> Pruning:
+def make_pruning(stores: Stores, folder: Path, *, store: SqlTaskStore, retention: SqlRetention) -> Pruning:
     config = PruningConfig(7 * DAY, uploads=folder / "uploads", work_dir=folder / "work")
     audit = SqlAuditLog(stores.database, stores.clock)
     return Pruning(config, store=store, retention=retention, audit=audit, now=stores.clock.now, remove_parts=lambda: 0)
@@ -130,7 +130,7 @@ async def test_pruning_deletes_the_others(poisoned: str, stores: Stores, tmp_pat
     stores.clock.turn(8 * DAY)
     store = PoisonedStore(stores.database, stores.clock)
     retention = SqlRetention(stores.database, stores.clock)
-    await pruning(stores, tmp_path, store=store, retention=retention).run_once()
+    await make_pruning(stores, tmp_path, store=store, retention=retention).run_once()
     assert [task.task_id for task in await stores.tasks.list_tasks()] == [poisoned]
 
 
@@ -140,7 +140,7 @@ async def test_pruning_takes_its_other_steps(stores: Stores, tmp_path: Path) -> 
     orphan.touch()
     stores.clock.turn(timedelta(days=10_000))
     retention = BrokenRetention(stores.database, stores.clock)
-    await pruning(stores, tmp_path, store=stores.tasks, retention=retention).run_once()
+    await make_pruning(stores, tmp_path, store=stores.tasks, retention=retention).run_once()
     assert not orphan.exists()
 
 

@@ -18,7 +18,7 @@ from pagemill.tasks.duties.pruning import Pruning, PruningConfig
 DAY = timedelta(days=1)
 
 
-def _pruning(stores: Stores, folder: Path) -> Pruning:
+def _make_pruning(stores: Stores, folder: Path) -> Pruning:
     retention: Retention = SqlRetention(stores.database, stores.clock)
     config = PruningConfig(7 * DAY, uploads=folder / "uploads", work_dir=folder / "work")
     return Pruning(
@@ -39,7 +39,7 @@ def _file(stores: Stores, path: Path, *, age: timedelta = timedelta(0)) -> Path:
     return path
 
 
-async def _ended(stores: Stores, folder: Path, name: str) -> tuple[Task, Path]:
+async def _end_task(stores: Stores, folder: Path, name: str) -> tuple[Task, Path]:
     path = _file(stores, folder / "uploads" / name)
     new = new_task(name)
     document = StoredDocument(str(path), name, 1, "0" * 64)
@@ -49,11 +49,11 @@ async def _ended(stores: Stores, folder: Path, name: str) -> tuple[Task, Path]:
 
 
 async def test_tasks_go_with_their_documents_when_their_time_is_over(stores: Stores, tmp_path: Path) -> None:
-    _, old = await _ended(stores, tmp_path, "old")
+    _, old = await _end_task(stores, tmp_path, "old")
     stores.clock.turn(DAY)
-    _, young = await _ended(stores, tmp_path, "young")
+    _, young = await _end_task(stores, tmp_path, "young")
     stores.clock.turn(6 * DAY)
-    await _pruning(stores, tmp_path).run_once()
+    await _make_pruning(stores, tmp_path).run_once()
     assert (old.exists(), young.exists()) == (False, True)
     with pytest.raises(NotFound):
         await stores.tasks.get("old")
@@ -65,16 +65,16 @@ async def test_more_than_fit_in_a_batch_all_go(stores: Stores, tmp_path: Path) -
     for name in names:
         await stores.tasks.create(new_task(name))
     stores.clock.turn(7 * DAY)
-    await _pruning(stores, tmp_path).run_once()
+    await _make_pruning(stores, tmp_path).run_once()
     assert list(await stores.tasks.list_tasks()) == []
 
 
 async def test_files_that_belong_to_no_task_go_once_they_are_old(stores: Stores, tmp_path: Path) -> None:
-    _, kept = await _ended(stores, tmp_path, "known")
+    _, kept = await _end_task(stores, tmp_path, "known")
     stores.clock.turn(timedelta(hours=2))
     orphan = _file(stores, tmp_path / "uploads" / "orphan", age=timedelta(hours=2))
     arriving = _file(stores, tmp_path / "uploads" / "arriving")
     abandoned = _file(stores, tmp_path / "work" / "nobody" / "file", age=timedelta(hours=2)).parent
     os.utime(abandoned, (0, 0))
-    await _pruning(stores, tmp_path).run_once()
+    await _make_pruning(stores, tmp_path).run_once()
     assert [path.exists() for path in (kept, orphan, arriving, abandoned)] == [True, False, True, False]

@@ -64,18 +64,18 @@ async def test_the_queue_adds_gives_and_takes_back(stores: Stores) -> None:
 
 
 async def test_a_task_is_followed_to_its_end_and_cleaned_up(stores: Stores, room: Room) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     await room.chunks.run(some_pages())
     await room.follower.process_document_task(task_id="a")
     assert (await stores.tasks.get("a")).resource_cleanup_completed
-    await stores.running("b")
+    await stores.add_running("b")
     await stores.tasks.transition("b", TaskStatus.FAILED)
     assert await room.cleaner.cleanup_task_resources(task_id="b")
     assert (await room.kinds("b"))[-2:] == [TaskEvent.CLEANUP_STARTED, TaskEvent.CLEANUP_COMPLETED]
 
 
 async def test_resources_are_tracked_and_cleanups_verified(stores: Stores, room: Room) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     resource: dict[str, str | int | float | bool | None] = {
         "service_instance_id": "s/1",
         "device": "cpu",
@@ -89,7 +89,7 @@ async def test_resources_are_tracked_and_cleanups_verified(stores: Stores, room:
 
 
 async def test_what_a_batch_acquires_is_told_with_all_that_is_known(stores: Stores, room: Room) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     await room.chunks.run(some_pages())
     (details,) = (
         each.details for each in await stores.events.read("a") if each.event_type is TaskEvent.RESOURCE_ACQUIRED
@@ -104,7 +104,7 @@ async def test_what_a_batch_acquires_is_told_with_all_that_is_known(stores: Stor
 
 
 async def test_a_task_that_ran_out_of_memory_comes_back_with_smaller_batches(stores: Stores, room: Room) -> None:
-    await stores.running("a", pages=3)
+    await stores.add_running("a", pages=3)
     await stores.claim("a", limit=1)
     for expected in (Rung.FRESH_PROCESS, Rung.ALONE, None):
         task = await stores.tasks.get("a")
@@ -122,7 +122,7 @@ async def test_a_task_that_ran_out_of_memory_comes_back_with_smaller_batches(sto
 
 
 async def test_a_task_that_is_over_stays_so_whatever_is_said_of_its_memory(stores: Stores, room: Room) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     await stores.tasks.transition("a", TaskStatus.CANCELLED)
     await room.errors.handle_oom_error(await stores.tasks.get("a"))
     assert (await stores.tasks.get("a")).status is TaskStatus.CANCELLED

@@ -76,7 +76,7 @@ async def test_a_start_that_is_refused_changes_nothing(
     limit = 1 if error is NeverFits else 10_000 * MIB
     memory = FakeAdmission({CPU: limit, DeviceId("cuda:0"): limit})
     if error is QueueFull:
-        await stores.queued("other")
+        await stores.add_queued("other")
         stores = replace(stores, config=QueueConfig(max_queue_size=1))
     before = await _everything(stores)
     manager = Room(stores, tmp_path, memory=memory).manager(NoInspector())

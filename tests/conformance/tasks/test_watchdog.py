@@ -41,9 +41,9 @@ class ForgetfulPages(SqlPageQueue):
         self._of = of
 
     async def backlog(self, limit: int = 256) -> Sequence[Backlog]:
-        return [self._forgotten(backlog) for backlog in await super().backlog(limit)]
+        return [self._forget_backlog(backlog) for backlog in await super().backlog(limit)]
 
-    def _forgotten(self, backlog: Backlog) -> Backlog:
+    def _forget_backlog(self, backlog: Backlog) -> Backlog:
         if backlog.task_id != self._of:
             return backlog
         told = ((self._forget(kind), pages) for kind, pages in backlog.waiting.items())
@@ -104,10 +104,10 @@ async def test_a_page_that_the_plan_forgets_is_found_told_and_ended(
     stores: Stores, tmp_path: Path, forget: Forget, neighbour: str
 ) -> None:
     site = Site(Room(stores, tmp_path, pages=ForgetfulPages(stores.database, stores.clock, forget)))
-    await stores.running("a")
+    await stores.add_running("a")
     if neighbour != "alone":
         for number in range(3):
-            await stores.running(f"b{number}", pages=60)
+            await stores.add_running(f"b{number}", pages=60)
     await site.pass_time(CONFIG.silence)
     assert site.stalled == 0
     await site.pass_time(3 * LOOK)
@@ -123,7 +123,7 @@ async def test_a_page_that_the_plan_forgets_is_found_told_and_ended(
 async def test_what_it_ends_is_let_go_of(stores: Stores, tmp_path: Path) -> None:
     hangs = Working(1)
     site = Site(Room(stores, tmp_path, script=hangs))
-    await stores.running("a")
+    await stores.add_running("a")
     await site.room.dispatcher.run_once()
     await hangs.reached.wait()
     await site.look()
@@ -138,7 +138,7 @@ async def test_what_it_ends_is_let_go_of(stores: Stores, tmp_path: Path) -> None
 
 async def test_a_cancel_that_nobody_carries_out_is_ended_as_a_cancel(stores: Stores, tmp_path: Path) -> None:
     site = Site(Room(stores, tmp_path))
-    await stores.running("a")
+    await stores.add_running("a")
     await stores.claim("a", limit=1)
     await stores.tasks.transition("a", TaskStatus.CANCELLING)
     await site.look()
@@ -149,10 +149,10 @@ async def test_a_cancel_that_nobody_carries_out_is_ended_as_a_cancel(stores: Sto
 async def test_who_waits_behind_a_long_document_is_left_alone(stores: Stores, tmp_path: Path) -> None:
     long = Working()
     site = Site(Room(stores, tmp_path, script=long, config=ChunkConfig(owner=OWNER)))
-    await stores.running("long", pages=4)
+    await stores.add_running("long", pages=4)
     await site.room.dispatcher.run_once()
     await long.reached.wait()
-    await stores.running("short", pages=1)
+    await stores.add_running("short", pages=1)
     await site.room.dispatcher.run_once()
     for _ in range(3):
         stores.clock.turn(CONFIG.silence)
@@ -165,7 +165,7 @@ async def test_who_waits_behind_a_long_document_is_left_alone(stores: Stores, tm
 async def test_a_lack_of_memory_is_no_fault(stores: Stores, tmp_path: Path) -> None:
     site = Site(Room(stores, tmp_path))
     site.room.memory.levels[CPU] = MemoryLevel.HARD
-    await stores.running("a")
+    await stores.add_running("a")
     await site.pass_time(2 * CONFIG.silence)
     assert (await stores.tasks.get("a")).status is TaskStatus.RUNNING
     assert site.stalled == 0
@@ -173,7 +173,7 @@ async def test_a_lack_of_memory_is_no_fault(stores: Stores, tmp_path: Path) -> N
 
 
 async def test_what_was_silent_while_the_server_was_down_is_not_ended(stores: Stores, tmp_path: Path) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     stores.clock.turn(10 * CONFIG.silence)
     site = Site(Room(stores, tmp_path))
     await site.watchdog.run_once()

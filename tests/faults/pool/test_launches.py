@@ -64,7 +64,7 @@ class BreakingPlacement(LocalPlacement):
         raise self.error()
 
 
-def broken(step: str, error: Callable[[], BaseException], monkeypatch: pytest.MonkeyPatch) -> Yard:
+def break_step(step: str, error: Callable[[], BaseException], monkeypatch: pytest.MonkeyPatch) -> Yard:
     """A pool in which that step of a launch raises."""
     if step == "placement":
         return make_yard(placement=BreakingPlacement(error))
@@ -93,7 +93,7 @@ STEPS = ("placement", "execute", "pidfd", "watch", "connect", "log", "oom", "req
 async def test_a_launch_that_fails_leaves_nothing(step: str, error: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before, files = children(), open_files()
     with monkeypatch.context() as patches:
-        yard = broken(step, RAISED[error], patches)
+        yard = break_step(step, RAISED[error], patches)
         await yard.pool.start()
         with pytest.raises(WorkerLost, match="could not be loaded") as caught:
             await yard.pool.acquire(device=CPU, engine="faulty", wait=PATIENCE)

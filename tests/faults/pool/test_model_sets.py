@@ -587,11 +587,11 @@ class Undying(LocalPlacement):
         process = await super().start(interpreter=interpreter)
         seen = process.wait_for_exit
 
-        async def exited() -> ExitStatus:
+        async def wait_for_exit() -> ExitStatus:
             await self.allowed.wait()
             return await seen()
 
-        object.__setattr__(process, "exited", exited)
+        object.__setattr__(process, "wait_for_exit", wait_for_exit)
         return process
 
 

@@ -59,7 +59,7 @@ def hold(process: WorkerProcess) -> Callable[[], None]:
 
 
 @asynccontextmanager
-async def stuck(kind: str, *, is_loaded: bool = True) -> AsyncIterator[Stuck]:
+async def make_stuck(kind: str, *, is_loaded: bool = True) -> AsyncIterator[Stuck]:
     answers = answer_only_loads if is_loaded else answer_nothing
     placement = FakePlacement(answers) if kind == "fake" else LocalPlacement()
     process = await placement.start()
@@ -75,7 +75,7 @@ async def stuck(kind: str, *, is_loaded: bool = True) -> AsyncIterator[Stuck]:
         await asyncio.wait_for(worker.wait_until_gone(), PATIENCE.total_seconds())
 
 
-async def cancelled(worker: Worker, document: Path) -> object:
+async def cancel_work(worker: Worker, document: Path) -> object:
     reading = asyncio.create_task(worker.process(chunk(document, 1), Outcomes()))
     await asyncio.sleep(0)
     reading.cancel()
@@ -87,7 +87,7 @@ Operation = Callable[[Worker, Path], Awaitable[object]]
 OPERATIONS: Mapping[str, Operation] = {
     "load": lambda worker, _: worker.load(faulty_load({})),
     "process": lambda worker, document: worker.process(chunk(document, 1, page_timeout_s=0.1), Outcomes()),
-    "cancel": cancelled,
+    "cancel": cancel_work,
     "inspect": lambda worker, document: worker.ask(Inspect(path=str(document)), Inspected, limit=A_MOMENT),
     "render": lambda worker, _: worker.ask(RENDER, Made, limit=A_MOMENT),
     "export": lambda worker, _: worker.ask(Export(document="a", pages="b", output="c"), Made, limit=A_MOMENT),
@@ -111,7 +111,7 @@ async def attempt(operation: Operation, worker: Worker, document: Path) -> objec
 @pytest.mark.parametrize("first", OPERATIONS)
 async def test_no_wait_for_it_is_without_end(kind: str, first: str, document: Path) -> None:
     """After one operation met it, so does every other: each returns within its bound, and none takes it for dead."""
-    async with stuck(kind, is_loaded=first != "load") as held:
+    async with make_stuck(kind, is_loaded=first != "load") as held:
         worker = held.worker
         if first == "load":
             worker._config = replace(BRIEF, start_limit=A_MOMENT)
@@ -135,7 +135,7 @@ async def test_no_wait_for_it_is_without_end(kind: str, first: str, document: Pa
 async def test_whoever_waits_for_an_answer_is_told(
     kind: str, first: str, error: type[Exception], document: Path
 ) -> None:
-    async with stuck(kind, is_loaded=first != "load") as held:
+    async with make_stuck(kind, is_loaded=first != "load") as held:
         held.worker._config = replace(BRIEF, start_limit=A_MOMENT)
         assert isinstance(await attempt(OPERATIONS[first], held.worker, document), error)
 
@@ -153,7 +153,7 @@ async def test_whoever_waits_for_an_answer_is_told(
 async def test_its_page_is_a_hang_unless_it_was_ended_for_memory(
     kind: str, asked: LossCause | None, cause: LossCause, document: Path
 ) -> None:
-    async with stuck(kind) as held:
+    async with make_stuck(kind) as held:
         reading = asyncio.create_task(
             held.worker.process(chunk(document, 1, 2, page_timeout_s=0.1 if asked is None else 60.0), Outcomes())
         )
@@ -168,7 +168,7 @@ async def test_its_page_is_a_hang_unless_it_was_ended_for_memory(
 
 @pytest.mark.parametrize("kind", ["fake", "real"])
 async def test_a_stop_blames_no_page(kind: str, document: Path) -> None:
-    async with stuck(kind) as held:
+    async with make_stuck(kind) as held:
         reading = asyncio.create_task(held.worker.process(chunk(document, 1), Outcomes()))
         await asyncio.sleep(0)
         assert not await asyncio.wait_for(held.worker.stop(), BOUND.total_seconds())

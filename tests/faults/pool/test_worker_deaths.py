@@ -22,7 +22,7 @@ from pagemill.pool.messages import Inspect, Inspected, Load
 
 
 async def test_reads_every_page_in_order(workers: WorkerMaker, document: Path) -> None:
-    worker = await workers.loaded()
+    worker = await workers.load_faulty()
     pages = Outcomes()
     outcome = await worker.process(chunk(document, 3, 1, 2), pages)
     assert outcome.settled == (3, 1, 2)
@@ -52,7 +52,7 @@ async def test_a_reader_sends_pages_without_text_on_to_ocr(workers: WorkerMaker,
 async def test_a_death_mid_page_is_told_with_its_page(
     workers: WorkerMaker, document: Path, fault: str, cause: LossCause, words: str
 ) -> None:
-    worker = await workers.loaded({"2": fault})
+    worker = await workers.load_faulty({"2": fault})
     pages = Outcomes()
     outcome = await worker.process(chunk(document, 1, 2, 3), pages)
     assert outcome.settled == (1,)
@@ -65,7 +65,7 @@ async def test_a_death_mid_page_is_told_with_its_page(
 
 
 async def test_a_segmentation_fault_leaves_its_last_words(workers: WorkerMaker, document: Path) -> None:
-    worker = await workers.loaded({"1": "sigsegv"})
+    worker = await workers.load_faulty({"1": "sigsegv"})
     outcome = await worker.process(chunk(document, 1), Outcomes())
     assert outcome.loss is not None
     assert "Fatal Python error: Segmentation fault" in outcome.loss.message
@@ -74,11 +74,11 @@ async def test_a_segmentation_fault_leaves_its_last_words(workers: WorkerMaker, 
 async def test_a_kill_that_the_kernel_counted_is_out_of_memory(workers: WorkerMaker, document: Path) -> None:
     oom_kills: list[int] = []
 
-    def counted(_pid: int) -> Callable[[], OomEvidence]:
+    def count_kills(_pid: int) -> Callable[[], OomEvidence]:
         return lambda: OomEvidence.COUNTED if oom_kills else OomEvidence.NONE
 
-    workers.watch_oom = counted
-    worker = await workers.loaded({"1": "hang"})
+    workers.watch_oom = count_kills
+    worker = await workers.load_faulty({"1": "hang"})
     reading = asyncio.create_task(worker.process(chunk(document, 1), Outcomes()))
     await eventually(lambda: worker.page == 1)
     oom_kills.append(1)
@@ -91,7 +91,7 @@ async def test_a_kill_that_the_kernel_counted_is_out_of_memory(workers: WorkerMa
 async def test_a_real_kill_by_the_kernel_is_told_from_others(workers: WorkerMaker, document: Path) -> None:
     with limited_cgroup(200 * MIB) as cgroup:
         workers.watch_oom = watch_oom
-        worker = await workers.loaded({"2": "allocate"})
+        worker = await workers.load_faulty({"2": "allocate"})
         (cgroup.path / "cgroup.procs").write_text(str(worker.pid))
         outcome = await worker.process(chunk(document, 1, 2, 3), Outcomes())
         assert cgroup.oom_kills() == 1
@@ -105,7 +105,7 @@ async def test_a_real_kill_by_the_kernel_is_told_from_others(workers: WorkerMake
 async def test_somebody_elses_death_for_lack_of_memory_is_no_sign(workers: WorkerMaker, document: Path) -> None:
     with limited_cgroup(200 * MIB) as ours, limited_cgroup(50 * MIB) as theirs:
         workers.watch_oom = watch_oom
-        worker = await workers.loaded({"1": "hang"})
+        worker = await workers.load_faulty({"1": "hang"})
         (ours.path / "cgroup.procs").write_text(str(worker.pid))
         reading = asyncio.create_task(worker.process(chunk(document, 1), Outcomes()))
         await eventually(lambda: worker.page == 1)
@@ -120,7 +120,7 @@ async def test_somebody_elses_death_for_lack_of_memory_is_no_sign(workers: Worke
 
 
 async def test_a_hang_is_ended_after_the_page_timeout(workers: WorkerMaker, document: Path) -> None:
-    worker = await workers.loaded({"2": "hang"})
+    worker = await workers.load_faulty({"2": "hang"})
     outcome = await worker.process(chunk(document, 1, 2, 3, page_timeout_s=3.0), Outcomes())
     assert outcome.settled == (1,)
     assert outcome.loss is not None
@@ -129,7 +129,7 @@ async def test_a_hang_is_ended_after_the_page_timeout(workers: WorkerMaker, docu
 
 async def test_our_own_kill_keeps_the_cause_it_was_given(workers: WorkerMaker, document: Path, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    worker = await workers.loaded({"1": f"wait:{gate}"})
+    worker = await workers.load_faulty({"1": f"wait:{gate}"})
     reading = asyncio.create_task(worker.process(chunk(document, 1), Outcomes()))
     await eventually((tmp_path / "gate.reached").exists)
     await worker.kill(LossCause.OVER_RESERVATION)
@@ -140,7 +140,7 @@ async def test_our_own_kill_keeps_the_cause_it_was_given(workers: WorkerMaker, d
 
 
 async def test_printing_does_no_harm(workers: WorkerMaker, document: Path, caplog: pytest.LogCaptureFixture) -> None:
-    worker = await workers.loaded({"every": "print"})
+    worker = await workers.load_faulty({"every": "print"})
     with caplog.at_level("INFO", logger="pagemill.worker"):
         outcome = await worker.process(chunk(document, 1, 2), Outcomes())
         await eventually(lambda: caplog.text.count("junk of a library") == 2)
@@ -158,7 +158,7 @@ async def test_printing_does_no_harm(workers: WorkerMaker, document: Path, caplo
 async def test_an_engine_that_raises_costs_one_page(
     workers: WorkerMaker, document: Path, fault: str, reason: TaskFailureReason, message: str
 ) -> None:
-    worker = await workers.loaded({"2": fault})
+    worker = await workers.load_faulty({"2": fault})
     pages = Outcomes()
     outcome = await worker.process(chunk(document, 1, 2, 3), pages)
     assert outcome.settled == (1, 2, 3)
@@ -172,7 +172,7 @@ async def test_an_engine_that_raises_costs_one_page(
 async def test_out_of_memory_ends_the_chunk_and_the_worker_is_not_used_again(
     workers: WorkerMaker, document: Path
 ) -> None:
-    worker = await workers.loaded({"2": "memory_error"})
+    worker = await workers.load_faulty({"2": "memory_error"})
     pages = Outcomes()
     outcome = await worker.process(chunk(document, 1, 2, 3), pages)
     assert (outcome.settled, outcome.loss) == ((1, 2), None)
@@ -197,7 +197,7 @@ async def test_a_page_of_a_damaged_document_fails_and_says_so(workers: WorkerMak
     damaged = tmp_path / "damaged.pdf"
     damaged.write_bytes(b"%PDF-1.7 and nothing more")
     pages = Outcomes()
-    await (await workers.loaded()).process(chunk(damaged, 1), pages)
+    await (await workers.load_faulty()).process(chunk(damaged, 1), pages)
     failed = pages.seen[0]
     assert isinstance(failed, PageFailed)
     assert (failed.reason, failed.retryable) == (TaskFailureReason.INVALID_DOCUMENT, False)
@@ -248,7 +248,7 @@ async def test_inspection_that_takes_too_long_ends_the_reader(workers: WorkerMak
 
 
 async def test_a_worker_that_died_idle_says_so_and_blames_no_page(workers: WorkerMaker, document: Path) -> None:
-    worker = await workers.loaded()
+    worker = await workers.load_faulty()
     os.kill(worker.pid, signal.SIGKILL)
     await eventually(lambda: worker.is_gone)
     outcome = await worker.process(chunk(document, 1), Outcomes())
@@ -260,7 +260,7 @@ async def test_a_worker_that_died_idle_says_so_and_blames_no_page(workers: Worke
 
 
 async def test_trimming_gives_back_what_was_leaked_no_more(workers: WorkerMaker, document: Path) -> None:
-    worker = await workers.loaded({"every": "leak:20"})
+    worker = await workers.load_faulty({"every": "leak:20"})
     before = worker.rss_bytes
     await worker.process(chunk(document, 1, 2, 3), Outcomes())
     assert await worker.trim() > before + 55 * MIB

@@ -32,7 +32,7 @@ async def test_cancelling_stops_after_the_page_at_hand(workers: WorkerMaker, doc
     gate, tally = tmp_path / "gate", tmp_path / "tally"
     tally.touch()
     workers.config = PATIENT
-    worker = await workers.loaded({"2": f"wait:{gate}", "3": f"tally:{tally}"})
+    worker = await workers.load_faulty({"2": f"wait:{gate}", "3": f"tally:{tally}"})
     pages = Outcomes()
     reading = asyncio.create_task(worker.process(chunk(document, 1, 2, *[3] * MANY), pages))
     await eventually((tmp_path / "gate.reached").exists)
@@ -51,7 +51,7 @@ async def test_cancelling_stops_after_the_page_at_hand(workers: WorkerMaker, doc
 
 
 async def test_cancelling_a_page_that_does_not_end_ends_the_worker(workers: WorkerMaker, document: Path) -> None:
-    worker = await workers.loaded({"1": "hang"})
+    worker = await workers.load_faulty({"1": "hang"})
     reading = asyncio.create_task(worker.process(chunk(document, 1), Outcomes()))
     await eventually(lambda: worker.page == 1)
     reading.cancel()
@@ -67,7 +67,7 @@ async def test_a_failure_of_the_caller_stops_the_chunk_and_spares_the_worker(
     async def refuse(outcome: PageOutcome) -> None:
         raise ConnectionError(f"page {outcome.number} cannot be stored")
 
-    worker = await workers.loaded()
+    worker = await workers.load_faulty()
     with pytest.raises(ConnectionError, match="page 1"):
         await worker.process(chunk(document, 1, 2, 3), refuse)
     pages = Outcomes()
@@ -75,7 +75,7 @@ async def test_a_failure_of_the_caller_stops_the_chunk_and_spares_the_worker(
 
 
 async def test_two_chunks_take_turns(workers: WorkerMaker, document: Path) -> None:
-    worker = await workers.loaded()
+    worker = await workers.load_faulty()
     pages = Outcomes()
     await asyncio.gather(worker.process(chunk(document, 1, 2), pages), worker.process(chunk(document, 3, 4), pages))
     assert pages.numbers == [1, 2, 3, 4]
@@ -83,7 +83,7 @@ async def test_two_chunks_take_turns(workers: WorkerMaker, document: Path) -> No
 
 async def test_stopping_waits_for_the_page_at_hand(workers: WorkerMaker, document: Path, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    worker = await workers.loaded({"1": f"wait:{gate}"})
+    worker = await workers.load_faulty({"1": f"wait:{gate}"})
     reading = asyncio.create_task(worker.process(chunk(document, *[1] * MANY), Outcomes()))
     await eventually((tmp_path / "gate.reached").exists)
     stopping = asyncio.create_task(worker.stop(grace=PATIENCE))
@@ -97,7 +97,7 @@ async def test_stopping_waits_for_the_page_at_hand(workers: WorkerMaker, documen
 
 
 async def test_stopping_ends_even_a_worker_that_ignores_everything(workers: WorkerMaker, document: Path) -> None:
-    worker = await workers.loaded({"1": "stubborn"})
+    worker = await workers.load_faulty({"1": "stubborn"})
     reading = asyncio.create_task(worker.process(chunk(document, 1), Outcomes()))
     await eventually(lambda: worker.page == 1)
     assert await worker.stop()
@@ -107,13 +107,13 @@ async def test_stopping_ends_even_a_worker_that_ignores_everything(workers: Work
 
 async def test_what_a_worker_started_dies_with_it(workers: WorkerMaker, document: Path, tmp_path: Path) -> None:
     note = tmp_path / "pid"
-    worker = await workers.loaded({"1": f"spawn:{note}", "2": "sigkill"})
+    worker = await workers.load_faulty({"1": f"spawn:{note}", "2": "sigkill"})
     await worker.process(chunk(document, 1, 2), Outcomes())
     await eventually(lambda: not is_alive(int(note.read_text())))
 
 
 async def test_the_kernel_is_told_to_kill_workers_first(workers: WorkerMaker) -> None:
-    worker = await workers.loaded()
+    worker = await workers.load_faulty()
     score = Path(f"/proc/{worker.pid}/oom_score_adj")
     assert (await asyncio.to_thread(score.read_text)).strip() == "1000"
     assert os.getsid(worker.pid) == os.getpgid(worker.pid) == worker.pid
@@ -154,7 +154,7 @@ async def test_a_worker_ends_when_its_server_is_killed(document: Path, tmp_path:
 async def test_thirty_lives_leave_nothing_behind(document: Path) -> None:
     async def live(fault: str) -> None:
         maker = WorkerMaker()
-        worker = await maker.loaded({"2": fault})
+        worker = await maker.load_faulty({"2": fault})
         await worker.process(chunk(document, 1, 2), Outcomes())
         await maker.stop()
         assert is_buried(worker.pid)

@@ -26,16 +26,16 @@ def parts(data: Path) -> list[Path]:
     return list(data.rglob("*.part"))
 
 
-def finished(api: Api, document: Path) -> str:
+def finish_task(api: Api, document: Path) -> str:
     task_id = api.submit(document, **FAULTY_ENGINE)
-    api.cleaned(task_id)
+    api.wait_until_clean(task_id)
     return task_id
 
 
 def test_nothing_half_made_outlives_the_next_start(tmp_path: Path) -> None:
     data, document = tmp_path / "data", make_numbered_scan(tmp_path / "scan.pdf", 2)
     with faulty_server(data, {}) as server:
-        task_id = finished(server.api, document)
+        task_id = finish_task(server.api, document)
         with begin_upload(server):
             until(lambda: bool(parts(data / "uploads")))
             assert server.end(signal.SIGKILL) == -signal.SIGKILL

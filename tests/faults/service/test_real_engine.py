@@ -37,7 +37,7 @@ def test_a_document_survives_the_deaths_of_its_worker_and_of_its_server(tmp_path
     assert len(before) < PAGES, "the server was killed too late to show anything"
     with Server(tmp_path / "data", settings={"POOL__SERVICES_PER_DEVICE": "1"}) as server:
         api = server.api
-        task = api.cleaned(task_id)
+        task = api.wait_until_clean(task_id)
         assert task.status is TaskStatus.SUCCEEDED
         assert api.text(task_id) == api.text(undisturbed.task_id)
         assert [str(100 + number) in api.text(task_id) for number in range(1, PAGES + 1)] == [True] * PAGES

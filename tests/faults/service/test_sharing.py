@@ -30,12 +30,12 @@ def test_a_long_document_is_worked_by_several_workers_at_once(tmp_path: Path, lo
     with faulty_server(tmp_path / "data", {"1": gate.fault}, POOL__SERVICES_PER_DEVICE="2") as server:
         api = server.api
         task_id = api.submit(long, **FAULTY_ENGINE)
-        gate.reached()
+        gate.wait_until_reached()
         until(lambda: api.task(task_id).progress.pages_done == 16)
         states = {page.number: page.state for page in api.pages(task_id)}
         assert [number for number, state in states.items() if state is PageState.LEASED] == [1, 2, 3, 4]
         gate.open()
-        assert api.finished(task_id).status is TaskStatus.SUCCEEDED
+        assert api.wait_for_end(task_id).status is TaskStatus.SUCCEEDED
         resources = [
             str(event.details["service_instance_id"])
             for event in api.events(task_id)
@@ -48,12 +48,12 @@ def test_two_documents_take_turns(tmp_path: Path, long: Path, gate: Gate) -> Non
     with faulty_server(tmp_path / "data", {"1": gate.fault}) as server:
         api = server.api
         first = api.submit(long, **FAULTY_ENGINE)
-        gate.reached()
+        gate.wait_until_reached()
         second = api.submit(long, pages="1-8", **FAULTY_ENGINE)
         until(lambda: api.task(second).status is TaskStatus.RUNNING)
         gate.open()
-        api.finished(first)
-        api.finished(second)
+        api.wait_for_end(first)
+        api.wait_for_end(second)
         long_ones, short_ones = sequences(api, first), sequences(api, second)
         assert (len(long_ones), len(short_ones)) == (20, 8)
         after_the_short_one = [sequence for sequence in long_ones if sequence > short_ones[-1]]
@@ -66,12 +66,12 @@ def test_cancelling_stops_within_a_page_and_keeps_what_is_finished(tmp_path: Pat
     with faulty_server(tmp_path / "data", {"3": gate.fault}) as server, ThreadPoolExecutor() as threads:
         api = server.api
         task_id = api.submit(long, **FAULTY_ENGINE)
-        gate.reached()
+        gate.wait_until_reached()
         cancelling = threads.submit(api.http.delete, f"/tasks/{task_id}")
         until(lambda: api.task(task_id).status is TaskStatus.CANCELLING)
         gate.open()
         assert cancelling.result(30).status_code == 202
-        task = api.cleaned(task_id)
+        task = api.wait_until_clean(task_id)
         assert task.status is TaskStatus.CANCELLED
         states = {page.number: page.state for page in api.pages(task_id)}
         assert [number for number, state in states.items() if state is PageState.DONE] == [1, 2]
@@ -94,7 +94,7 @@ def test_a_full_queue_says_when_to_come_back(tmp_path: Path, long: Path, gate: G
     with faulty_server(tmp_path / "data", {"1": gate.fault}, **limits) as server:
         api = server.api
         running = api.submit(long, pages="1", **FAULTY_ENGINE)
-        gate.reached()
+        gate.wait_until_reached()
         queued = [api.submit(long, pages="2", **FAULTY_ENGINE) for _ in range(2)]
         refused = api.post(long, **FAULTY_ENGINE)
         assert (refused.status_code, refused.json()["code"], refused.json()["retryable"]) == (429, "queue_full", True)
@@ -106,20 +106,20 @@ def test_a_full_queue_says_when_to_come_back(tmp_path: Path, long: Path, gate: G
         assert api.http.post(f"/tasks/{queued[0]}/cancel").json()["status"] == "cancelled"
         again = api.submit(long, pages="3", **FAULTY_ENGINE)
         gate.open()
-        statuses = [api.finished(task_id).status for task_id in (running, *queued, again)]
+        statuses = [api.wait_for_end(task_id).status for task_id in (running, *queued, again)]
         assert statuses == ["succeeded", "cancelled", "succeeded", "succeeded"]
-        assert all(api.cleaned(task_id).resource_cleanup_completed for task_id in (running, *queued, again))
+        assert all(api.wait_until_clean(task_id).resource_cleanup_completed for task_id in (running, *queued, again))
 
 
 def test_a_running_task_is_not_started_again(tmp_path: Path, long: Path, gate: Gate) -> None:
     with faulty_server(tmp_path / "data", {"1": gate.fault}) as server:
         api = server.api
         task_id = api.submit(long, pages="1", **FAULTY_ENGINE)
-        gate.reached()
+        gate.wait_until_reached()
         refused = api.http.post(f"/tasks/{task_id}/start")
         assert (refused.status_code, refused.json()["code"]) == (409, "illegal_transition")
         gate.open()
-        assert api.finished(task_id).status is TaskStatus.SUCCEEDED
+        assert api.wait_for_end(task_id).status is TaskStatus.SUCCEEDED
 
 
 def test_idle_workers_leave_and_come_back(tmp_path: Path, long: Path) -> None:

@@ -62,12 +62,12 @@ async def neighbour(application: Application) -> AsyncIterator[None]:
         application.guard.release(reservation)
 
 
-async def stored(application: Application, scan: Path) -> str:
+async def store_task(application: Application, scan: Path) -> str:
     """A task that was looked at while there was memory for that."""
     return (await application.submit_file(scan, OPTIONS.model_copy(update={"start": False}))).task_id
 
 
-async def ended(application: Application, task_id: str) -> Task:
+async def wait_for_end(application: Application, task_id: str) -> Task:
     async with asyncio.timeout(LIMIT_S):
         await application.reader.wait(task_id, timedelta(seconds=LIMIT_S))
     return await application.reader.get_task(task_id)
@@ -76,13 +76,13 @@ async def ended(application: Application, task_id: str) -> Task:
 async def test_a_task_that_never_gets_memory_ends_for_the_pool_and_a_retry_reads_it(tmp_path: Path) -> None:
     scan = make_numbered_scan(tmp_path / "scan.pdf", 2)
     async with starving(tmp_path / "data") as application:
-        task_id = await stored(application, scan)
+        task_id = await store_task(application, scan)
         async with neighbour(application):
             await application.manager.start_task(task_id, TaskStartRequest())
-            starved = await ended(application, task_id)
+            starved = await wait_for_end(application, task_id)
         assert (starved.status, starved.failure_reason) == (TaskStatus.EXPIRED, TaskFailureReason.POOL_EXHAUSTED)
         await application.manager.retry_task(task_id)
-        fed = await ended(application, task_id)
+        fed = await wait_for_end(application, task_id)
         assert (fed.status, fed.pages_done) == (TaskStatus.SUCCEEDED, 2)
 
 
@@ -90,14 +90,14 @@ async def test_a_page_that_was_begun_before_the_memory_went_is_read(tmp_path: Pa
     gate = Gate(tmp_path / "gate")
     scan = make_numbered_scan(tmp_path / "scan.pdf", 9)
     async with starving(tmp_path / "data", {"1": gate.fault}) as application:
-        behind = [await stored(application, scan) for _ in range(2)]
+        behind = [await store_task(application, scan) for _ in range(2)]
         task_id = (await application.submit_file(scan, OPTIONS)).task_id
-        await asyncio.to_thread(gate.reached)
+        await asyncio.to_thread(gate.wait_until_reached)
         async with neighbour(application):
             for other in behind:  # one after the other, they wait longer than a task may
                 await application.manager.start_task(other, TaskStartRequest())
-                assert (await ended(application, other)).failure_reason is TaskFailureReason.POOL_EXHAUSTED
+                assert (await wait_for_end(application, other)).failure_reason is TaskFailureReason.POOL_EXHAUSTED
             assert (await application.reader.get_task(task_id)).status is TaskStatus.RUNNING
         gate.open()
-        task = await ended(application, task_id)
+        task = await wait_for_end(application, task_id)
         assert (task.status, task.pages_done) == (TaskStatus.SUCCEEDED, 9)

@@ -20,7 +20,7 @@ PAGES = 3
 
 
 @contextmanager
-def stopped(server: Server) -> Iterator[None]:
+def stop_server(server: Server) -> Iterator[None]:
     server.process.send_signal(signal.SIGSTOP)
     try:
         yield
@@ -41,10 +41,10 @@ def test_what_was_read_meanwhile_counts_and_is_read_once(lease_s: str, tmp_path:
     limits = {**LIMITS, "TASKS__LEASE_SECONDS": lease_s}
     with faulty_server(tmp_path / "data", faults, **limits) as server:
         task_id = server.api.submit(make_numbered_scan(tmp_path / "scan.pdf", PAGES), **FAULTY_ENGINE)
-        gate.reached()
-        with stopped(server):
+        gate.wait_until_reached()
+        with stop_server(server):
             gate.open()
-        task = server.api.cleaned(task_id)
+        task = server.api.wait_until_clean(task_id)
         assert task.status is TaskStatus.SUCCEEDED, server.log
         assert causes(server, task_id) == [], server.log
         assert {(page.attempts, page.crashes) for page in server.api.pages(task_id)} == {(0, 0)}
@@ -55,10 +55,10 @@ def test_a_worker_that_hangs_is_ended_all_the_same(tmp_path: Path) -> None:
     gate = Gate(tmp_path / "gate")
     with faulty_server(tmp_path / "data", {"2": gate.fault, "3": "hang"}, **LIMITS) as server:
         task_id = server.api.submit(make_numbered_scan(tmp_path / "scan.pdf", PAGES), **FAULTY_ENGINE)
-        gate.reached()
-        with stopped(server):
+        gate.wait_until_reached()
+        with stop_server(server):
             gate.open()
         until(lambda: "hang" in causes(server, task_id))
-        task = server.api.cleaned(task_id)
+        task = server.api.wait_until_clean(task_id)
         assert task.status is TaskStatus.PARTIALLY_SUCCEEDED, server.log
         assert [page.number for page in server.api.pages(task_id) if page.failure] == [3]

@@ -16,7 +16,7 @@ QUICKLY = {"TASKS__RETRY__MAX_ATTEMPTS": "2", "TASKS__RETRY__FIRST_DELAY_SECONDS
 
 def check_it_ends(api: Api, document: Path) -> None:
     task_id = api.submit(document, name="a\0b.pdf", **FAULTY_ENGINE)
-    task = api.cleaned(task_id)
+    task = api.wait_until_clean(task_id)
     assert (task.status, task.document.name) == (TaskStatus.PARTIALLY_SUCCEEDED, "ab.pdf")
     crashed, refused, read = api.pages(task_id)
     assert crashed.failure is not None
@@ -41,7 +41,7 @@ def test_a_task_ends_whose_models_die_with_odd_words(tmp_path: Path, empty_datab
     document = make_numbered_scan(tmp_path / "scan.pdf", 1)
     with faulty_server(tmp_path / "data", {"load": "last_words"}, DATABASE_URL=empty_database, **QUICKLY) as server:
         task_id = server.api.submit(document, **FAULTY_ENGINE)
-        task = server.api.cleaned(task_id)
+        task = server.api.wait_until_clean(task_id)
         assert task.status is TaskStatus.FAILED
         assert task.failure is not None
         assert "last words \ufffd|" in task.failure.message

@@ -19,9 +19,9 @@ def test_a_running_task_is_sampled_unless_tracking_is_off(tmp_path: Path) -> Non
         faulty_server(tmp_path / "b", {"1": gates[1].fault}, TASKS__ENABLE_RESOURCE_TRACKING="false") as off,
     ):
         untracked = off.api.submit(document, **FAULTY_ENGINE)
-        gates[1].reached()
+        gates[1].wait_until_reached()
         tracked = on.api.submit(document, **FAULTY_ENGINE)
-        gates[0].reached()
+        gates[0].wait_until_reached()
         until(lambda: len(samples(on.api, tracked)) >= 2)
         assert samples(off.api, untracked) == []
         (sample, *_) = samples(on.api, tracked)
@@ -29,5 +29,5 @@ def test_a_running_task_is_sampled_unless_tracking_is_off(tmp_path: Path) -> Non
         assert int(str(sample["memory_usage_mb"])) > 0
         for gate in gates:
             gate.open()
-        on.api.finished(tracked)
-        off.api.finished(untracked)
+        on.api.wait_for_end(tracked)
+        off.api.wait_for_end(untracked)

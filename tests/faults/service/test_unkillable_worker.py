@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 from tests.data.documents import make_numbered_scan
 from tests.fixtures.server import FAULTY_ENGINE, PATIENCE_S, Gate, faulty_server, until
-from tests.fixtures.unkillable import held
+from tests.fixtures.unkillable import hold_process
 
 from pagemill.domain.task.task import TaskStatus
 
@@ -17,14 +17,14 @@ def test_a_task_ends_although_its_worker_does_not(tmp_path: Path) -> None:
     limits = {"TASKS__PAGE_TIMEOUT_SECONDS": "2", "TASKS__RETRY__FIRST_DELAY_SECONDS": "0.1"}
     with faulty_server(tmp_path / "data", {"2": f"wait:{tmp_path / 'gate'}"}, **limits) as server:
         task_id = server.api.submit(document, **FAULTY_ENGINE)
-        gate.reached()
+        gate.wait_until_reached()
         (worker,) = (model["pid"] for model in models(server.api.http.get("/status").json()))
-        with held(worker):
+        with hold_process(worker):
             gate.open()
             until(
                 lambda: [model["unkillable"] for model in models(server.api.http.get("/status").json())][:1] == [True]
             )
-            task = server.api.cleaned(task_id)
+            task = server.api.wait_until_clean(task_id)
             assert task.status is TaskStatus.SUCCEEDED, server.log
             assert server.api.text(task_id).split() == ["page", "1", "page", "2"]
             assert 'pagemill_workers_unkillable{device="cpu"} 1.0' in server.api.http.get("/metrics").text

@@ -18,7 +18,7 @@ def test_a_batch_outlives_its_server(tmp_path: Path) -> None:
         files = [("file", (name, document)) for name in ("first.pdf", "second.pdf", "third.pdf")]
         answer = server.api.http.post("/batches", files=files, data=FAULTY_ENGINE)
         assert answer.status_code == 202, answer.text
-        gate.reached()
+        gate.wait_until_reached()
         server.end(signal.SIGKILL)
     gate.open()
     with faulty_server(tmp_path / "data", {}) as server:

@@ -46,7 +46,7 @@ def _workers(server: Server) -> list[int]:
 
 
 def check_read_once(api: Api, task_id: str) -> None:
-    assert api.cleaned(task_id).status is TaskStatus.SUCCEEDED
+    assert api.wait_until_clean(task_id).status is TaskStatus.SUCCEEDED
     done = [event.details["page"] for event in api.events(task_id) if event.event_type is TaskEvent.PAGE_DONE]
     assert Counter(done) == dict.fromkeys(range(1, PAGES + 1), 1)
     assert api.text(task_id) == AS_READ
@@ -58,7 +58,7 @@ def test_the_server_is_killed_at_every_page(tmp_path: Path, boundaries: Boundari
     for gate in boundaries.gates.values():
         with faulty_server(tmp_path / "data", boundaries.faults) as server:
             task_id = task_id or server.api.submit(boundaries.document, **FAULTY_ENGINE)
-            gate.reached()
+            gate.wait_until_reached()
             server.end(signal.SIGKILL)
         gate.open()
     with faulty_server(tmp_path / "data", boundaries.faults) as server:
@@ -77,7 +77,7 @@ def test_the_worker_is_killed_at_every_page(tmp_path: Path, boundaries: Boundari
         readers = _workers(server)
         server.api.http.post(f"/tasks/{task_id}/start")
         for gate in boundaries.gates.values():
-            gate.reached()
+            gate.wait_until_reached()
             (worker,) = (each for each in server.workers if each.pid not in readers)
             worker.kill()
             gate.open()
@@ -92,7 +92,7 @@ def test_a_server_told_to_end_does_so_within_its_limit_though_a_worker_will_not(
     gate = Gate(tmp_path / "gate")
     with faulty_server(tmp_path / "data", {"5": gate.fault, "6": "stubborn"}) as server:
         task_id = server.api.submit(document, **FAULTY_ENGINE)
-        gate.reached()
+        gate.wait_until_reached()
         gate.open()
         assert server.end(signal.SIGTERM) == 0
     with faulty_server(tmp_path / "data", {}) as server:

@@ -27,14 +27,14 @@ class Site:
     document: Path
     trace: Trace
 
-    def stored(self) -> str:
+    def store_task(self) -> str:
         """A task that was not started."""
         return self.api.submit(self.document, start="false", **FAULTY_ENGINE)
 
-    def failed(self) -> str:
+    def fail_task(self) -> str:
         """A task whose only page cannot be read."""
         task_id = self.api.submit(self.document, **FAULTY_ENGINE)
-        assert self.api.finished(task_id).status is TaskStatus.FAILED
+        assert self.api.wait_for_end(task_id).status is TaskStatus.FAILED
         return task_id
 
     def batch(self) -> str:
@@ -51,11 +51,11 @@ Request = Callable[[Site], httpx.Response]
 PROMISES: Mapping[str, Request] = {
     "POST /tasks": lambda site: site.send("/tasks"),
     "POST /batches": lambda site: site.send("/batches"),
-    "POST /tasks/{task_id}/start": lambda site: site.api.http.post(f"/tasks/{site.stored()}/start"),
-    "POST /tasks/{task_id}/retry": lambda site: site.api.http.post(f"/tasks/{site.failed()}/retry"),
-    "POST /tasks/{task_id}/cancel": lambda site: site.api.http.post(f"/tasks/{site.stored()}/cancel"),
+    "POST /tasks/{task_id}/start": lambda site: site.api.http.post(f"/tasks/{site.store_task()}/start"),
+    "POST /tasks/{task_id}/retry": lambda site: site.api.http.post(f"/tasks/{site.fail_task()}/retry"),
+    "POST /tasks/{task_id}/cancel": lambda site: site.api.http.post(f"/tasks/{site.store_task()}/cancel"),
     "POST /batches/{batch_id}/cancel": lambda site: site.api.http.post(f"/batches/{site.batch()}/cancel"),
-    "DELETE /tasks/{task_id}": lambda site: site.api.http.delete(f"/tasks/{site.stored()}"),
+    "DELETE /tasks/{task_id}": lambda site: site.api.http.delete(f"/tasks/{site.store_task()}"),
     "DELETE /batches/{batch_id}": lambda site: site.api.http.delete(f"/batches/{site.batch()}"),
 }
 """Every request that changes something."""
@@ -118,10 +118,10 @@ def test_pages_that_can_be_read_again_cost_no_sync(tmp_path: Path) -> None:
     gate = Gate(tmp_path / "gate")
     with traced_server(tmp_path, trace, {"1": gate.fault}) as server:
         task_id = server.api.submit(document, **FAULTY_ENGINE)
-        gate.reached()
+        gate.wait_until_reached()
         before = len(trace.happenings())
         gate.open()
-        assert server.api.finished(task_id).status is TaskStatus.SUCCEEDED
+        assert server.api.wait_for_end(task_id).status is TaskStatus.SUCCEEDED
         synced = [each for each in trace.happenings()[before:] if each.kind is Kind.SYNCED]
         assert len(synced) < PAGES
 

@@ -37,7 +37,7 @@ def gate(tmp_path: Path) -> Gate:
 
 
 def check_read_once(api: Api, task_id: str) -> None:
-    assert api.finished(task_id).status is TaskStatus.SUCCEEDED
+    assert api.wait_for_end(task_id).status is TaskStatus.SUCCEEDED
     done = [event.details["page"] for event in api.events(task_id) if event.event_type is TaskEvent.PAGE_DONE]
     assert Counter(done) == dict.fromkeys(range(1, PAGES + 1), 1)
     assert api.text(task_id) == "".join(f"page {number}\n\f" for number in range(1, PAGES + 1))
@@ -50,15 +50,15 @@ def test_the_pages_of_a_killed_server_are_read_by_the_other(
     data, settings = tmp_path / "data", {"DATABASE_URL": database, "TASKS__LEASE_SECONDS": str(LEASE_S)}
     with faulty_server(data, {"6": gate.fault}, **settings) as first:
         task_id = first.api.submit(document, **FAULTY_ENGINE)
-        gate.reached()
+        gate.wait_until_reached()
         with faulty_server(data, {}, **settings) as second:
             until(lambda: second.api.pages(task_id)[-1].state is PageState.DONE)  # both are at it
             first.end(signal.SIGKILL)
-            until(lambda: 6 in rescued(second.api, task_id), within=RESCUED_WITHIN_S)
+            until(lambda: 6 in pages_rescued(second.api, task_id), within=RESCUED_WITHIN_S)
             check_read_once(second.api, task_id)
 
 
-def rescued(api: Api, task_id: str) -> set[object]:
+def pages_rescued(api: Api, task_id: str) -> set[object]:
     """Pages whose holder was lost."""
     retried = [event for event in api.events(task_id) if event.event_type is TaskEvent.PAGE_RETRIED]
     return {event.details["page"] for event in retried if event.details["cause"] == "lease_lost"}
@@ -68,7 +68,7 @@ def test_one_server_cancels_what_another_works_on(tmp_path: Path, database: str,
     data, settings = tmp_path / "data", {"DATABASE_URL": database, "TASKS__LEASE_SECONDS": "600"}
     with faulty_server(data, {"1": gate.fault}, **settings) as first:
         task_id = first.api.submit(document, **FAULTY_ENGINE)
-        gate.reached()
+        gate.wait_until_reached()
         with faulty_server(data, {}, **settings) as second:
             second.api.http.post(f"/tasks/{task_id}/cancel")
             until(lambda: second.api.task(task_id).status is TaskStatus.CANCELLED, within=20)
@@ -83,7 +83,7 @@ def test_nothing_is_lost_when_postgresql_is_restarted_under_load(
 ) -> None:
     with faulty_server(tmp_path / "data", {"6": gate.fault}, DATABASE_URL=database) as server:
         tasks = [server.api.submit(document, **FAULTY_ENGINE) for _ in range(3)]
-        gate.reached()
+        gate.wait_until_reached()
         postgres_server.stop()
         try:
             gate.open()  # a page is finished while there is nobody to tell

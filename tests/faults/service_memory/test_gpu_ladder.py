@@ -17,7 +17,7 @@ def test_a_page_that_does_not_fit_on_the_gpu_is_read_on_the_cpu(tmp_path: Path) 
     settings = {"ENGINES": json.dumps({"faulty": {"cuda": "memory_error"}}), "POOL__SERVICES_PER_DEVICE": "1"}
     command = (sys.executable, gpu_server.__file__)
     with Server(tmp_path / "data", settings=settings, command=command) as server:
-        task = server.api.cleaned(server.api.submit(document, pages="1", device="cuda:0", **FAULTY_ENGINE))
+        task = server.api.wait_until_clean(server.api.submit(document, pages="1", device="cuda:0", **FAULTY_ENGINE))
         events = server.api.events(task.task_id)
         climbed = [
             (event.details["device"], event.details["rung"], event.details["next_rung"])

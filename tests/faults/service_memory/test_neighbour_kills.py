@@ -35,7 +35,7 @@ def causes(confined: Confined, task_id: str) -> list[object]:
 
 
 @contextmanager
-def stopped(confined: Confined) -> Iterator[None]:
+def stop_server(confined: Confined) -> Iterator[None]:
     confined.server.process.send_signal(signal.SIGSTOP)
     try:
         yield
@@ -60,13 +60,13 @@ def test_a_worker_killed_for_a_neighbour_s_sake_costs_its_page_nothing(
     gate = Gate(tmp_path / "gate")
     started = confined(LIMIT_MIB, faults={"2": gate.fault}, **QUICK)
     task_id = started.api.submit(make_numbered_scan(tmp_path / "scan.pdf", 3), **FAULTY_ENGINE)
-    gate.reached()
+    gate.wait_until_reached()
     with ExitStack() as neighbours:
-        with stopped(started):
+        with stop_server(started):
             crowd(started.cgroup, tmp_path, neighbours)
         until(lambda: bool(causes(started, task_id)))
     gate.open()
-    task = started.api.cleaned(task_id)
+    task = started.api.wait_until_clean(task_id)
     assert task.status is TaskStatus.SUCCEEDED, started.server.log
     assert causes(started, task_id)[0] == "memory_pressure", started.server.log
     assert {(page.attempts, page.crashes) for page in started.api.pages(task_id)} == {(0, 0)}
@@ -77,11 +77,11 @@ def test_a_worker_killed_for_its_own_greed_is_held_against_its_page(confined: Co
     gate = Gate(tmp_path / "gate")
     started = confined(LIMIT_MIB, faults={"2": gate.fault, "3": "allocate"}, **QUICK)
     task_id = started.api.submit(make_numbered_scan(tmp_path / "scan.pdf", 4), **FAULTY_ENGINE)
-    gate.reached()
-    with stopped(started):
+    gate.wait_until_reached()
+    with stop_server(started):
         gate.open()
         until(lambda: bool(started.cgroup.oom_kills()))
-    task = started.api.cleaned(task_id)
+    task = started.api.wait_until_clean(task_id)
     assert task.status is TaskStatus.PARTIALLY_SUCCEEDED, started.server.log
     assert causes(started, task_id)[0] == "kernel_oom", started.server.log
     reasons = {page.number: page.failure.reason for page in started.api.pages(task_id) if page.failure}

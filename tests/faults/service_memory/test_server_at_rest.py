@@ -56,9 +56,9 @@ def work(server: Server, document: Path, tasks: int) -> None:
     for _ in range(tasks):
         going.append(server.api.submit(document, **FAULTY_ENGINE))
         if len(going) == 8:
-            server.api.finished(going.pop(0))
+            server.api.wait_for_end(going.pop(0))
     for task_id in going:
-        server.api.cleaned(task_id)
+        server.api.wait_until_clean(task_id)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def own_bytes(server: Server) -> int:
     return use.anonymous_bytes
 
 
-def kept(looks: Sequence[Counts]) -> dict[str, float]:
+def measure_kept(looks: Sequence[Counts]) -> dict[str, float]:
     """By how much each type grew for each task, at the least: what grows once and then no more is nothing kept."""
     growths = [after.growth(before) for before, after in pairwise(looks)]
     return {name: min(growth.get(name, 0) for growth in growths) / COUNTED for name in growths[0]}
@@ -93,6 +93,6 @@ def test_nothing_is_kept_for_each_task_and_little_at_rest(server: Server, docume
     for _ in range(WINDOWS):
         work(server, document, COUNTED)
         looks.append(count(server))
-    each = kept(looks)
+    each = measure_kept(looks)
     assert each.pop("blocks") < BLOCKS_EACH
     assert {name: more for name, more in each.items() if more >= 0.5} == {}

@@ -6,7 +6,7 @@ import sys
 import pytest
 from sqlalchemy import text
 from tests.fixtures.databases import CleanDatabase
-from tests.fixtures.stores import Stores, TurnedClock, read_page, started
+from tests.fixtures.stores import Stores, TurnedClock, read_page, start_database
 
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import PageState, TaskStatus
@@ -51,9 +51,9 @@ async def test_a_killed_server_loses_no_committed_page_and_leaves_the_rest_to_ot
     clean_database: CleanDatabase, commits: int
 ) -> None:
     url = clean_database("sqlite")
-    async with started(url) as database:
+    async with start_database(url) as database:
         stores = Stores(database, TurnedClock())
-        await stores.running("a", pages=PAGES)
+        await stores.add_running("a", pages=PAGES)
         told = _kill_after(url, commits)
 
         check = text("PRAGMA integrity_check")

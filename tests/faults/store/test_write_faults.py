@@ -67,7 +67,7 @@ class FaultyDatabase(Database):
         return result
 
 
-async def _submitted(stores: Stores) -> None:
+async def _submit_again(stores: Stores) -> None:
     """As a client does it who sends again what was not taken; a task may be there although it was told otherwise."""
     for name in ("a", "b"):
         try:
@@ -92,7 +92,7 @@ async def _run(database: FaultyDatabase, work_dir: Path) -> list[Task]:
     async with AsyncExitStack() as stack:
         await database.start()
         stack.push_async_callback(database.stop)
-        await _submitted(stores)
+        await _submit_again(stores)
         stack.push_async_callback(room.follower.stop)
         await rescuer.start()
         stack.push_async_callback(rescuer.stop)

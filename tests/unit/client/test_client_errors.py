@@ -12,18 +12,18 @@ from pagemill.web.options import FIELD_NAMES, parse_options
 from pagemill.web.problems import PROBLEMS
 
 
-def drawn(cls: type[ClientError], indent: str = "") -> list[str]:
+def draw_tree(cls: type[ClientError], indent: str = "") -> list[str]:
     lines, children = [], cls.__subclasses__()
     for child in children:
         last = child is children[-1]
         lines.append(f"{indent}{'└' if last else '├'}── {child.__name__}")
-        lines += drawn(child, indent + ("    " if last else "│   "))
+        lines += draw_tree(child, indent + ("    " if last else "│   "))
     return lines
 
 
 def test_the_docstring_draws_the_tree_of_the_classes() -> None:
     assert errors.__doc__ is not None
-    assert [line for line in errors.__doc__.splitlines() if "──" in line] == drawn(ClientError)
+    assert [line for line in errors.__doc__.splitlines() if "──" in line] == draw_tree(ClientError)
 
 
 BY_ERROR = {

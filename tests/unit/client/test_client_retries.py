@@ -31,7 +31,7 @@ def latest(low: float, high: float) -> float:
     return max(low, high)
 
 
-def refused(status: int, code: str, *, retryable: bool, retry_after_s: float | None = None) -> ServiceRefusal:
+def make_refusal(status: int, code: str, *, retryable: bool, retry_after_s: float | None = None) -> ServiceRefusal:
     problem = Problem(status=status, code=code, detail="No.", retryable=retryable)
     return refusal(problem, retry_after_s=retry_after_s)
 
@@ -40,17 +40,17 @@ def refused(status: int, code: str, *, retryable: bool, retry_after_s: float | N
     ("error", "again"),
     [
         (ServiceUnreachable("Gone."), True),
-        (refused(429, "queue_full", retryable=True), True),
-        (refused(503, "pool_exhausted", retryable=True), True),
-        (refused(409, "duplicate_submission", retryable=True), True),
-        (refused(408, "upload_stalled", retryable=True), True),
-        (refused(502, "http_error", retryable=False), True),
-        (refused(429, "http_error", retryable=False), True),
-        (refused(500, "internal_error", retryable=False), False),
-        (refused(500, "http_error", retryable=False), False),
-        (refused(409, "result_not_ready", retryable=True), False),
-        (refused(507, "never_fits", retryable=False), False),
-        (refused(422, "invalid_document", retryable=False), False),
+        (make_refusal(429, "queue_full", retryable=True), True),
+        (make_refusal(503, "pool_exhausted", retryable=True), True),
+        (make_refusal(409, "duplicate_submission", retryable=True), True),
+        (make_refusal(408, "upload_stalled", retryable=True), True),
+        (make_refusal(502, "http_error", retryable=False), True),
+        (make_refusal(429, "http_error", retryable=False), True),
+        (make_refusal(500, "internal_error", retryable=False), False),
+        (make_refusal(500, "http_error", retryable=False), False),
+        (make_refusal(409, "result_not_ready", retryable=True), False),
+        (make_refusal(507, "never_fits", retryable=False), False),
+        (make_refusal(422, "invalid_document", retryable=False), False),
         (AnswerNotUnderstood("What?"), False),
         (DocumentUnusable("No file."), False),
         (WaitedTooLong("Still."), False),
@@ -79,7 +79,7 @@ def test_pauses_double_up_to_a_limit_and_begin_anew_after_a_success() -> None:
 def test_what_the_service_asks_for_goes_before_our_own_pace() -> None:
     rules = RetryRules(first_delay_s=1, longest_delay_s=5, total_s=1000)
     retrying = Retrying(rules, now=Time().now, spread=latest)
-    assert retrying.pause_after(refused(429, "queue_full", retryable=True, retry_after_s=60)) == 61
+    assert retrying.pause_after(make_refusal(429, "queue_full", retryable=True, retry_after_s=60)) == 61
 
 
 def test_a_pause_that_would_end_too_late_is_not_begun() -> None:
@@ -99,12 +99,12 @@ def test_a_refusal_knows_of_an_answer_that_was_lost_before_it() -> None:
     for first, lost in ((ServiceUnreachable("Gone."), True),):
         retrying.pause_after(first)
         with pytest.raises(ServiceRefusal) as raised:
-            retrying.pause_after(refused(409, "illegal_transition", retryable=False))
+            retrying.pause_after(make_refusal(409, "illegal_transition", retryable=False))
         assert raised.value.reply_was_lost is lost
     fresh = Retrying(RetryRules(), now=Time().now, spread=latest)
-    fresh.pause_after(refused(503, "pool_exhausted", retryable=True))
+    fresh.pause_after(make_refusal(503, "pool_exhausted", retryable=True))
     with pytest.raises(ServiceRefusal) as raised:
-        fresh.pause_after(refused(409, "illegal_transition", retryable=False))
+        fresh.pause_after(make_refusal(409, "illegal_transition", retryable=False))
     assert not raised.value.reply_was_lost
 
 
@@ -122,7 +122,7 @@ def test_no_call_waits_longer_than_it_may_and_every_one_ends(rules: RetryRules, 
     retrying = Retrying(rules, now=time.now, spread=latest)
     for retry_after in asked:
         try:
-            pause = retrying.pause_after(refused(503, "memory", retryable=True, retry_after_s=retry_after))
+            pause = retrying.pause_after(make_refusal(503, "memory", retryable=True, retry_after_s=retry_after))
         except ServiceRefusal:
             break
         assert pause >= (retry_after or 0)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
-from tests.data.pictures import photo, ruled, written
+from tests.data.pictures import draw_rules, photo, write_lines
 
 from pagemill.documents.ink import Gray, InkLine, ink_lines
 
 TEXTS = ("Invoice number 2026-0417", "Total amount due 148.50 EUR")
 
 
-def found(image: Image.Image, words: Sequence[tuple[tuple[float, float], ...]] = ()) -> list[InkLine]:
+def find_lines(image: Image.Image, words: Sequence[tuple[tuple[float, float], ...]] = ()) -> list[InkLine]:
     return ink_lines(pixels(image), words)
 
 
@@ -33,33 +33,33 @@ def share_found(image: Image.Image, lines: Sequence[InkLine]) -> float:
 @pytest.mark.parametrize("font", [9, 14, 24, 40, 90])
 @pytest.mark.parametrize("turns", [0, 90, 180, 270])
 def test_writing_of_every_size_is_found_level_and_upended(font: int, turns: int) -> None:
-    page = written(TEXTS, font=font, size=(1400, 1000)).rotate(turns, expand=True)
-    assert share_found(page, found(page)) > 0.85
+    page = write_lines(TEXTS, font=font, size=(1400, 1000)).rotate(turns, expand=True)
+    assert share_found(page, find_lines(page)) > 0.85
 
 
 @pytest.mark.parametrize(
     ("ink", "paper"), [(0, 255), (110, 255), (0, 200), (110, 200), (255, 200), (110, 20), (255, 20), (255, 90)]
 )
 def test_it_may_be_darker_or_lighter_than_its_paper(ink: int, paper: int) -> None:
-    lines = found(written(TEXTS, ink=ink, paper=paper))
+    lines = find_lines(write_lines(TEXTS, ink=ink, paper=paper))
     assert len(lines) >= 2
     assert sum(line.marks for line in lines) > 20
 
 
 def test_an_inverted_page_is_found_alike() -> None:
-    page = written(TEXTS)
-    assert len(found(ImageOps.invert(page))) >= 2
+    page = write_lines(TEXTS)
+    assert len(find_lines(ImageOps.invert(page))) >= 2
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_photos_are_no_writing(seed: int) -> None:
-    assert sum(line.marks for line in found(photo((600, 500), seed=seed))) < 8
+    assert sum(line.marks for line in find_lines(photo((600, 500), seed=seed))) < 8
 
 
 @pytest.mark.parametrize("zoom", [1, 2])
 def test_rules_boxes_and_codes_are_no_writing(zoom: int) -> None:
-    page = ruled()
-    assert found(page.resize((page.width * zoom, page.height * zoom))) == []
+    page = draw_rules()
+    assert find_lines(page.resize((page.width * zoom, page.height * zoom))) == []
 
 
 @pytest.mark.parametrize("lean", [-5, 0, 5])
@@ -68,24 +68,24 @@ def test_hatching_is_no_writing(lean: int, length: int) -> None:
     page = Image.new("L", (400, 300), 255)
     for at in range(20, 360, 7):
         ImageDraw.Draw(page).line((at, 50, at + lean, 50 + length), fill=0, width=2)
-    assert found(page) == []
+    assert find_lines(page) == []
 
 
 @pytest.mark.parametrize("font", [10, 14, 24])
 @pytest.mark.parametrize("text", ["0171 2233445", "2026-04-17", "Tel. 0171 47 11"])
 def test_digits_of_equal_height_and_width_are_writing(font: int, text: str) -> None:
-    assert found(written([text], font=font)) != []
+    assert find_lines(write_lines([text], font=font)) != []
 
 
 def test_what_lies_under_a_word_is_not_told() -> None:
-    page = written(TEXTS)
-    first, second = sorted(found(page), key=lambda line: line.rect[1])[:2]
+    page = write_lines(TEXTS)
+    first, second = sorted(find_lines(page), key=lambda line: line.rect[1])[:2]
     left, top, right, bottom = first.rect
     word = ((left, top), (right, top), (right, bottom), (left, bottom))
-    rest = found(page, [word])
+    rest = find_lines(page, [word])
     assert [line.rect[1] for line in rest] == [second.rect[1]]
 
 
 def test_a_blank_page_has_none() -> None:
-    assert found(Image.new("L", (850, 1100), 255)) == []
-    assert found(Image.new("L", (3, 2), 0)) == []
+    assert find_lines(Image.new("L", (850, 1100), 255)) == []
+    assert find_lines(Image.new("L", (3, 2), 0)) == []

@@ -9,7 +9,7 @@ from pagemill.domain.page.image import PageImage
 WIDTH, HEIGHT = 60, 40
 
 
-def marked(corner: tuple[int, int], channels: int) -> PageImage:
+def make_marked(corner: tuple[int, int], channels: int) -> PageImage:
     """A white page with a black square whose top left corner is there."""
     picture = Image.new("L" if channels == 1 else "RGB", (WIDTH, HEIGHT), "white")
     picture.paste(0 if channels == 1 else (0, 0, 0), (*corner, corner[0] + 16, corner[1] + 16))
@@ -31,7 +31,7 @@ def test_a_page_is_turned_clockwise(
     tmp_path: Path, channels: int, rotation: int, size: tuple[int, int], where: tuple[int, int]
 ) -> None:
     path = tmp_path / "new" / "page.jpg"
-    write_preview(marked((0, 0), channels), path, rotation=rotation)
+    write_preview(make_marked((0, 0), channels), path, rotation=rotation)
     with Image.open(path) as picture:
         assert picture.format == "JPEG"
         assert picture.size == size

@@ -78,10 +78,10 @@ def examples(kind: object) -> list[object]:
     if kind in simple:
         return [simple[kind]]
     assert isinstance(kind, type), kind
-    return [next(iter(kind)).value] if issubclass(kind, Enum) else list(composed(kind))
+    return [next(iter(kind)).value] if issubclass(kind, Enum) else list(compose_examples(kind))
 
 
-def composed(kind: type) -> Iterator[dict[str, object]]:
+def compose_examples(kind: type) -> Iterator[dict[str, object]]:
     """Each example of each field, with the first of the others."""
     by_field = {name: examples(hint) for name, hint in hints(kind).items()}
     first = {name: found[0] for name, found in by_field.items()}
@@ -101,13 +101,13 @@ REPLIES = [reply for reply in get_args(messages.Reply) if issubclass(reply, Base
 
 @pytest.mark.parametrize("kind", REPLIES, ids=lambda kind: kind.__name__)
 def test_every_field_of_every_message_of_a_worker_is_cleaned(kind: type) -> None:
-    for example in composed(kind):
+    for example in compose_examples(kind):
         reply = parse_reply(json.dumps(example).encode(), json.dumps(ODD).encode())
         assert all(text == make_storable(text) for text in texts(reply)), example
 
 
 def test_some_messages_of_workers_bear_texts() -> None:
-    found = [text for kind in REPLIES for example in composed(kind) for text in texts(example)]
+    found = [text for kind in REPLIES for example in compose_examples(kind) for text in texts(example)]
     assert ODD in found
 
 

@@ -7,7 +7,7 @@ import subprocess
 from pagemill.engines.paddle.shell import shell_answered
 
 
-def asked(command: str) -> str | None:
+def ask_shell(command: str) -> str | None:
     """As `paddle/base/core.py` asks."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, shell=True)  # noqa: S602
     printed, complaints = process.communicate()
@@ -16,7 +16,7 @@ def asked(command: str) -> str | None:
 
 def test_the_version_of_the_c_library() -> None:
     with shell_answered():
-        assert asked("ldd --version | awk '/ldd/{print $NF}'") == platform.libc_ver()[1]
+        assert ask_shell("ldd --version | awk '/ldd/{print $NF}'") == platform.libc_ver()[1]
 
 
 def test_what_the_processor_can_do() -> None:
@@ -26,5 +26,5 @@ def test_what_the_processor_can_do() -> None:
 
 def test_nothing_else_is_found_and_nothing_is_run() -> None:
     with shell_answered():
-        assert asked("echo run") is None
-    assert asked("echo run") == "run"
+        assert ask_shell("echo run") is None
+    assert ask_shell("echo run") == "run"

@@ -18,7 +18,7 @@ def runtimes() -> tuple[Networks, Networks]:
     return on_openvino.networks(files, threads=1), on_onnxruntime.networks(files, threads=1)
 
 
-def written(text: str, *, width: int, height: int, ink: tuple[int, int, int]) -> Pixels:
+def write_line(text: str, *, width: int, height: int, ink: tuple[int, int, int]) -> Pixels:
     """On paper that is yellow in blue, green and red."""
     picture = np.full((height, width, 3), (160, 230, 250), dtype=np.uint8)
     cv2.putText(picture, text, (12, height - 14), cv2.FONT_HERSHEY_SIMPLEX, 1.0, ink, 2)
@@ -27,9 +27,9 @@ def written(text: str, *, width: int, height: int, ink: tuple[int, int, int]) ->
 
 def test_they_read_the_same_letters(runtimes: tuple[Networks, Networks]) -> None:
     pictures = [
-        written("Pagemill", width=160, height=48, ink=(0, 0, 0)),
-        written("Total 12.50", width=224, height=48, ink=(30, 30, 200)),
-        written("faint and blue", width=272, height=48, ink=(220, 180, 160)),
+        write_line("Pagemill", width=160, height=48, ink=(0, 0, 0)),
+        write_line("Total 12.50", width=224, height=48, ink=(30, 30, 200)),
+        write_line("faint and blue", width=272, height=48, ink=(220, 180, 160)),
     ]
     ours, plain = (list(networks.recognition.read(pictures, batch_size=1)) for networks in runtimes)
     assert [line.indices.tolist() for line in ours] == [line.indices.tolist() for line in plain]
@@ -37,7 +37,7 @@ def test_they_read_the_same_letters(runtimes: tuple[Networks, Networks]) -> None
 
 
 def test_they_find_the_same_lines(runtimes: tuple[Networks, Networks]) -> None:
-    page = np.vstack([written(word, width=320, height=96, ink=(40, 40, 40)) for word in ("Pagemill", "reads")])
+    page = np.vstack([write_line(word, width=320, height=96, ink=(40, 40, 40)) for word in ("Pagemill", "reads")])
     ours, plain = (networks.detection(page) for networks in runtimes)
     assert ours.shape == plain.shape == page.shape[:2]
     assert (plain > 0.5).sum() > 2000

@@ -29,14 +29,14 @@ def document(data: Path, name: str) -> Path:
     return path
 
 
-async def inspected(desk: Desk, path: Path) -> Path:
+async def lay_for_inspection(desk: Desk, path: Path) -> Path:
     """The document as the worker is told of it."""
     laid = await desk.lay(Inspect(path=str(path)))
     assert isinstance(laid, Inspect)
     return Path(laid.path)
 
 
-async def rendered(desk: Desk, path: Path, wanted: Path) -> Path:
+async def lay_for_render(desk: Desk, path: Path, wanted: Path) -> Path:
     """The result as the worker is told of it."""
     laid = await desk.lay(render(path, wanted))
     assert isinstance(laid, Render)
@@ -56,7 +56,7 @@ def is_same(one: Path, other: Path) -> bool:
     return one.samefile(other)
 
 
-def lying(desk: Desk) -> set[str]:
+def list_lying(desk: Desk) -> set[str]:
     return {path.read_text() for path in desk.confinement.documents.iterdir()}
 
 
@@ -73,34 +73,34 @@ async def test_only_the_document_at_hand_lies_there(data: Path, desk: Desk) -> N
     laid = await desk.lay(process(first))
     assert isinstance(laid, Process)
     assert is_same(Path(laid.params.document), first)
-    assert lying(desk) == {"first"}
+    assert list_lying(desk) == {"first"}
     await desk.lay(Inspect(path=str(second)))
-    assert lying(desk) == {"second"}
+    assert list_lying(desk) == {"second"}
     await desk.lay(Trim())
-    assert lying(desk) == set()
+    assert list_lying(desk) == set()
 
 
 async def test_a_document_keeps_its_name_from_request_to_request(data: Path, desk: Desk) -> None:
     first = document(data, "first")
-    seen, read = await inspected(desk, first), await desk.lay(process(first))
+    seen, read = await lay_for_inspection(desk, first), await desk.lay(process(first))
     assert isinstance(read, Process)
     assert str(seen) == read.params.document
     first.unlink()
     await desk.lay(process(first))
-    assert lying(desk) == {"first"}, "it is read to its end"
+    assert list_lying(desk) == {"first"}, "it is read to its end"
 
 
 async def test_names_are_never_used_again(data: Path, desk: Desk) -> None:
     """So that a worker that keeps the last document open cannot take it for the next one."""
-    names = [await inspected(desk, document(data, name)) for name in ("first", "second", "first")]
+    names = [await lay_for_inspection(desk, document(data, name)) for name in ("first", "second", "first")]
     assert len({*names}) == 3
 
 
 async def test_a_document_that_is_gone_is_left_out(data: Path, desk: Desk) -> None:
-    await inspected(desk, data / "uploads" / "gone")
-    assert lying(desk) == set()
-    await inspected(desk, document(data, "gone"))
-    assert lying(desk) == {"gone"}
+    await lay_for_inspection(desk, data / "uploads" / "gone")
+    assert list_lying(desk) == set()
+    await lay_for_inspection(desk, document(data, "gone"))
+    assert list_lying(desk) == {"gone"}
 
 
 async def test_a_document_behind_a_symbolic_link_is_laid_itself(data: Path, desk: Desk) -> None:
@@ -118,8 +118,8 @@ async def test_what_cannot_be_linked_is_copied(data: Path, desk: Desk, monkeypat
 
     monkeypatch.setattr(os, "link", refuse)
     first = document(data, "first")
-    assert not is_same(await inspected(desk, first), first)
-    assert lying(desk) == {"first"}
+    assert not is_same(await lay_for_inspection(desk, first), first)
+    assert list_lying(desk) == {"first"}
 
 
 async def test_an_export_has_the_document_and_the_pages(data: Path, desk: Desk) -> None:
@@ -128,7 +128,7 @@ async def test_an_export_has_the_document_and_the_pages(data: Path, desk: Desk) 
     )
     laid = await desk.lay(request)
     assert isinstance(laid, Export)
-    assert lying(desk) == {"first", "pages"}
+    assert list_lying(desk) == {"first", "pages"}
     (desk.confinement.results / Path(laid.output).name).write_text("made")
     await desk.collect(Made())
     assert (data / "out" / "a.pdf").read_text() == "made"
@@ -137,7 +137,7 @@ async def test_an_export_has_the_document_and_the_pages(data: Path, desk: Desk) 
 
 async def test_what_failed_is_not_collected_and_not_taken_for_the_next(data: Path, desk: Desk) -> None:
     first, wanted = document(data, "first"), data / "work" / "page.jpg"
-    make(await rendered(desk, first, wanted), "hard link", first)
+    make(await lay_for_render(desk, first, wanted), "hard link", first)
     (desk.confinement.results / "more").mkdir()
     await desk.collect(Failed(error="PageUnreadable", message="It is damaged."))
     assert not wanted.exists()
@@ -156,7 +156,7 @@ async def test_a_result_that_was_not_asked_for_is_left(data: Path, desk: Desk) -
 @pytest.mark.parametrize("kind", ["nothing", "symbolic link", "hard link", "folder"])
 async def test_only_a_plain_file_is_collected(data: Path, desk: Desk, kind: str) -> None:
     secret, wanted = document(data, "secret"), data / "work" / "page.jpg"
-    make(await rendered(desk, document(data, "first"), wanted), kind, secret)
+    make(await lay_for_render(desk, document(data, "first"), wanted), kind, secret)
     with pytest.raises(ProtocolError):
         await desk.collect(Made())
     assert not wanted.exists()

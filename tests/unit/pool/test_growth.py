@@ -15,7 +15,7 @@ def read(size: Callable[[int], int], *, pages: int, chunk: int = 4) -> Growth:
     return growth
 
 
-def climbing(number: int) -> int:
+def climb(number: int) -> int:
     return BASE + min(number, 40) * 15 * MIB
 
 
@@ -27,7 +27,7 @@ def flat(_number: int) -> int:
     return BASE
 
 
-def shrinking(number: int) -> int:
+def shrink(number: int) -> int:
     return 10 * BASE - number * MIB
 
 
@@ -38,7 +38,7 @@ def test_a_steady_leak_is_measured(per_page: int, chunk: int) -> None:
     assert per_page <= growth.bytes_per_page <= 2.1 * per_page
 
 
-@pytest.mark.parametrize("size", [climbing, sawtooth, flat, shrinking])
+@pytest.mark.parametrize("size", [climb, sawtooth, flat, shrink])
 def test_caches_that_fill_and_sizes_that_go_up_and_down_are_no_leak(size: Callable[[int], int]) -> None:
     assert all(read(size, pages=pages).bytes_per_page < 0.3 * MIB for pages in range(4, 400, 12))
 

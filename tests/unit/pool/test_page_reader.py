@@ -141,7 +141,7 @@ def test_whatever_goes_wrong_is_told_as_a_failed_page(
     assert "bits" not in outcome.message
 
 
-def told(outcome: object) -> list[str]:
+def list_warnings(outcome: object) -> list[str]:
     assert isinstance(outcome, PageRead)
     assert outcome.warnings == Page.from_json(outcome.payload).warnings
     return list(map(str, outcome.warnings))
@@ -151,9 +151,9 @@ def test_structure_is_found_on_what_was_recognised_and_on_what_was_taken() -> No
     shelf = Shelf()
     engine, analyser = FaultyEngine(EngineConfig("plain")), MarkingAnalyser(threads=2)
     pages = PageReader(engine, structure=analyser, max_pixels=STRUCTURE_PIXELS + 1, open_document=shelf)
-    assert told(pages.read(1, params())) == ["structured from 3 x 2 pixels on 2 threads"]
+    assert list_warnings(pages.read(1, params())) == ["structured from 3 x 2 pixels on 2 threads"]
     taken = pages.read(1, params(stage=Stage.TEXT, ocr=OcrMode.NEVER))
-    assert told(taken) == ["structured from 3 x 2 pixels on 2 threads"]
+    assert list_warnings(taken) == ["structured from 3 x 2 pixels on 2 threads"]
     assert isinstance(taken, PageRead)
     assert taken.pixels == 6
     assert shelf.rendered == [(1, 99, STRUCTURE_PIXELS + 1), (1, 99, STRUCTURE_PIXELS)]
@@ -180,7 +180,7 @@ class _Stumbling(MarkingAnalyser):
 def test_text_is_not_lost_where_its_structure_cannot_be_found(error: Exception) -> None:
     shelf, engine = Shelf(), FaultyEngine(EngineConfig(profile="plain"))
     pages = PageReader(engine, structure=_Stumbling(error), max_pixels=77, open_document=shelf)
-    assert told(pages.read(1, params())) == [
+    assert list_warnings(pages.read(1, params())) == [
         "The structure of this page could not be found; its text is as it was read."
     ]
 

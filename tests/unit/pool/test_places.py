@@ -83,7 +83,7 @@ def acquire(yard: Yard, *, may_use_spare: bool, device: DeviceId = CPU) -> Await
     return yard.pool.acquire(device=device, engine="faulty", wait=10 * A_MOMENT, may_use_spare=may_use_spare)
 
 
-async def started(config: PoolConfig) -> Yard:
+async def start_yard(config: PoolConfig) -> Yard:
     limits = dict.fromkeys((CPU, GPU), 10_000 * MIB)
     yard = make_yard(replace(QUICK_MODELS, workers_per_key=2), pool=config, placement=FakePlacement(), limits=limits)
     await yard.pool.start()
@@ -91,7 +91,7 @@ async def started(config: PoolConfig) -> Yard:
 
 
 async def test_who_may_use_the_spare_place_gets_a_worker_of_its_own() -> None:
-    yard = await started(PoolConfig(services={CPU: 1}, spare_after=A_MOMENT, acquire_wait=PATIENCE))
+    yard = await start_yard(PoolConfig(services={CPU: 1}, spare_after=A_MOMENT, acquire_wait=PATIENCE))
     first = await acquire(yard, may_use_spare=True)
     second = await acquire(yard, may_use_spare=True)
     assert len(yard.models.workers()) == 2
@@ -117,7 +117,7 @@ async def test_who_may_use_the_spare_place_gets_a_worker_of_its_own() -> None:
     ids=["not asked for", "switched off", "a total binds", "on a GPU"],
 )
 async def test_otherwise_there_is_none(config: PoolConfig, device: DeviceId, *, may_use_spare: bool) -> None:
-    yard = await started(config)
+    yard = await start_yard(config)
     service = await acquire(yard, may_use_spare=True, device=device)
     with pytest.raises(PoolExhausted):
         await acquire(yard, may_use_spare=may_use_spare, device=device)

@@ -51,7 +51,7 @@ async def _silent_worker() -> tuple[Worker, FakeProcess]:
     return Worker("w", process, config, watch_oom=no_oom), process
 
 
-async def _asked(process: FakeProcess) -> Request:
+async def _wait_for_request(process: FakeProcess) -> Request:
     await eventually(lambda: bool(process.requests))
     return process.requests[-1]
 
@@ -65,7 +65,7 @@ def _stand_still() -> None:
 async def test_an_answer_that_came_while_the_server_stood_still_counts(question: str) -> None:
     worker, process = await _silent_worker()
     asking = asyncio.ensure_future(QUESTIONS[question](worker))
-    request = await _asked(process)
+    request = await _wait_for_request(process)
     await asyncio.sleep(0.02)
     _stand_still()
     asyncio.get_running_loop().call_soon(process.reply, *answer(request))
@@ -79,7 +79,7 @@ async def test_an_answer_that_came_while_the_server_stood_still_counts(question:
 async def test_one_that_never_answers_is_ended_all_the_same(question: str, *, stands_still: bool) -> None:
     worker, process = await _silent_worker()
     asking = asyncio.ensure_future(QUESTIONS[question](worker))
-    await _asked(process)
+    await _wait_for_request(process)
     if stands_still:
         _stand_still()
     with suppress(TimedOut, WorkerLost):

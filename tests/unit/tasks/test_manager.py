@@ -137,14 +137,14 @@ async def test_a_webhook_that_could_never_be_delivered_leaves_no_task(
 
 async def test_a_full_queue_leaves_no_task(stores: Stores, tmp_path: Path) -> None:
     room = Room(Stores(stores.database, stores.clock, QueueConfig(max_queue_size=1)), tmp_path / "work")
-    await stores.queued("waiting")
+    await stores.add_queued("waiting")
     with pytest.raises(QueueFull):
         await create(room, tmp_path)
     assert [task.task_id for task in await stores.tasks.list_tasks()] == ["waiting"]
 
 
 async def test_a_task_under_way_is_neither_started_nor_moved(room: Room) -> None:
-    await room.stores.queued("a", device=GPU)
+    await room.stores.add_queued("a", device=GPU)
     await room.stores.queue.get_next_task(GPU)
     with pytest.raises(IllegalTransition):
         await manager_in(room).start_task("a", TaskStartRequest(device="cpu"))
@@ -211,7 +211,7 @@ async def test_a_start_that_is_refused_leaves_the_task_as_it_was(
     room = Room(few, tmp_path / "work", memory=FakeAdmission({CPU: 1024 * MIB, GPU: 1000 * MIB}))
     manager = manager_in(room, engines=BOTH, on_gpu=MemoryNeed(150 * MIB, 300 * MIB))
     task = await manager.create_task(TaskCreateRequest(document(tmp_path), TaskOptions(start=False)))
-    await stores.queued("waiting")
+    await stores.add_queued("waiting")
     room.memory.limits[GPU] = 299 * MIB
     with pytest.raises((NeverFits, DeviceUnavailable, QueueFull)):
         await manager.start_task(task.task_id, TaskStartRequest(device=device))
@@ -220,7 +220,7 @@ async def test_a_start_that_is_refused_leaves_the_task_as_it_was(
 
 
 async def test_a_waiting_task_is_cancelled_at_once_and_only_once(room: Room) -> None:
-    await room.stores.queued("a")
+    await room.stores.add_queued("a")
     manager = manager_in(room)
     assert (await manager.cancel_task("a")).status is TaskStatus.CANCELLED
     assert (await manager.cancel_task("a")).status is TaskStatus.CANCELLED
@@ -231,7 +231,7 @@ async def test_a_waiting_task_is_cancelled_at_once_and_only_once(room: Room) -> 
 
 
 async def test_a_running_task_is_cancelled_with_one_event_of_each_kind(room: Room) -> None:
-    await room.stores.running("a")
+    await room.stores.add_running("a")
     assert (await manager_in(room).cancel_task("a")).status is TaskStatus.CANCELLED
     kinds = await room.kinds()
     assert (kinds.count(TaskEvent.CANCEL_REQUESTED), kinds.count(TaskEvent.CANCELLED)) == (1, 1)
@@ -239,7 +239,7 @@ async def test_a_running_task_is_cancelled_with_one_event_of_each_kind(room: Roo
 
 
 async def test_what_is_over_cannot_be_cancelled(room: Room) -> None:
-    await room.stores.running("a")
+    await room.stores.add_running("a")
     await room.stores.tasks.transition("a", TaskStatus.FAILED)
     with pytest.raises(IllegalTransition):
         await manager_in(room).cancel_task("a")

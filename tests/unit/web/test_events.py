@@ -18,7 +18,7 @@ async def send(client: httpx.AsyncClient) -> str:
     return task_id
 
 
-async def finished(client: httpx.AsyncClient, tasks: WebTasks) -> str:
+async def finish_task(client: httpx.AsyncClient, tasks: WebTasks) -> str:
     task_id = await send(client)
     await tasks.finish(task_id)
     await tasks.clean_up(task_id)
@@ -32,7 +32,7 @@ def messages(text: str) -> list[dict[str, str]]:
 
 
 async def test_a_stream_tells_the_same_as_the_list(client: httpx.AsyncClient, tasks: WebTasks) -> None:
-    task_id = await finished(client, tasks)
+    task_id = await finish_task(client, tasks)
     listed = (await client.get(f"/tasks/{task_id}/events")).json()["events"]
     response = await client.get(f"/tasks/{task_id}/events", headers=STREAM)
     assert response.headers["content-type"].startswith("text/event-stream")
@@ -49,7 +49,7 @@ async def test_a_stream_tells_the_same_as_the_list(client: httpx.AsyncClient, ta
 async def test_a_reader_goes_on_where_it_was(
     client: httpx.AsyncClient, tasks: WebTasks, query: str, last_id: str | None
 ) -> None:
-    task_id = await finished(client, tasks)
+    task_id = await finish_task(client, tasks)
     headers = {} if last_id is None else {"last-event-id": last_id}
     response = await client.get(f"/tasks/{task_id}/events/stream{query}", headers=headers)
     assert messages(response.text)[0]["id"] == "4"
@@ -58,7 +58,7 @@ async def test_a_reader_goes_on_where_it_was(
 async def test_a_reader_that_has_seen_the_end_is_told_not_to_come_back(
     client: httpx.AsyncClient, tasks: WebTasks
 ) -> None:
-    task_id = await finished(client, tasks)
+    task_id = await finish_task(client, tasks)
     last = (await client.get(f"/tasks/{task_id}/events")).json()["last_sequence"]
     response = await client.get(f"/tasks/{task_id}/events/stream", headers={"last-event-id": str(last)})
     assert response.status_code == 204
@@ -70,9 +70,9 @@ async def test_events_come_as_they_happen_and_end_with_the_task(
     task_id = await send(client)
     request = AsgiRequest(api, "GET", f"/tasks/{task_id}/events", [("accept", "text/event-stream")])
     request.body(b"", more=False)
-    await request.answered("event: queued")
+    await request.wait_for_text("event: queued")
     await tasks.finish_page(task_id, 1)
-    await request.answered("event: page_done")
+    await request.wait_for_text("event: page_done")
     await tasks.manager.cancel_task(task_id)
     await tasks.let_go(task_id)
     await tasks.clean_up(task_id)
@@ -84,7 +84,7 @@ async def test_notices_tell_of_every_task_once(api: FastAPI, client: httpx.Async
     first, second = await send(client), await send(client)
     await tasks.finish_page(first, 1)
     request = AsgiRequest(api, "GET", "/events", query="after=0")
-    await request.answered(first)
+    await request.wait_for_text(first)
     tasks.room.watch.close()
     await request.end()
     told = [json.loads(message["data"]) for message in messages(request.text)]

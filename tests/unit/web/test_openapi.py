@@ -29,7 +29,7 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 def mismatch(value: object, schema: Mapping[str, Any], document: Mapping[str, Any], where: str = "$") -> str | None:
     """Where a value departs from its schema; None where it does not. Unknown members count."""
     if "$ref" in schema:
-        return mismatch(value, _resolved(schema["$ref"], document), document, where)
+        return mismatch(value, _resolve(schema["$ref"], document), document, where)
     if "anyOf" in schema:
         wrong = [mismatch(value, choice, document, where) for choice in schema["anyOf"]]
         return None if None in wrong else f"{where}: none of the choices ({wrong})"
@@ -64,7 +64,7 @@ def _object_mismatch(
     return None
 
 
-def _resolved(reference: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
+def _resolve(reference: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
     part: Any = document
     for step in reference.removeprefix("#/").split("/"):
         part = part[step]
@@ -258,7 +258,7 @@ async def test_every_reference_leads_somewhere(document: Mapping[str, Any]) -> N
     found = set(references(document))
     assert "#/components/schemas/Problem" in found
     for reference in found:
-        assert _resolved(reference, document)
+        assert _resolve(reference, document)
 
 
 async def test_every_option_is_described_in_form_and_query(document: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ async def send(client: httpx.AsyncClient) -> str:
     return task_id
 
 
-async def finished(client: httpx.AsyncClient, tasks: WebTasks) -> str:
+async def finish_result(client: httpx.AsyncClient, tasks: WebTasks) -> str:
     """The path of a result that is complete."""
     task_id = await send(client)
     await tasks.finish(task_id)
@@ -31,7 +31,7 @@ async def finished(client: httpx.AsyncClient, tasks: WebTasks) -> str:
 async def test_the_result_of_a_task_that_is_over_has_a_tag_of_its_own_in_every_form(
     client: httpx.AsyncClient, tasks: WebTasks
 ) -> None:
-    path = await finished(client, tasks)
+    path = await finish_result(client, tasks)
     names = [*ResultWriters(), "pdf", "zip"]
     tags = {(await client.get(path, params={"format": name})).headers["etag"] for name in names}
     assert len(tags) == len(names)
@@ -56,7 +56,7 @@ async def test_the_result_of_a_running_task_has_no_tag_and_no_parts(
 
 @pytest.mark.parametrize("name", ["text", "pdf", "zip"])
 async def test_parts_are_sent_of_every_form(client: httpx.AsyncClient, tasks: WebTasks, name: str) -> None:
-    path = await finished(client, tasks)
+    path = await finish_result(client, tasks)
     query = {"format": name}
     whole = (await client.get(path, params=query, headers={"range": "bytes=0-"})).content
     part = await client.get(path, params=query, headers={"range": "bytes=2-5"})
@@ -79,7 +79,7 @@ async def test_parts_are_sent_of_every_form(client: httpx.AsyncClient, tasks: We
 async def test_a_range_that_is_none_is_as_if_it_were_not_asked_for(
     client: httpx.AsyncClient, tasks: WebTasks, name: str, asked: str
 ) -> None:
-    path = await finished(client, tasks)
+    path = await finish_result(client, tasks)
     response = await client.get(path, params={"format": name}, headers={"range": asked})
     assert response.status_code == 200
 
@@ -106,7 +106,7 @@ async def test_what_is_made_as_a_whole_waits_for_the_end(
 
 
 async def test_a_result_shown_as_a_page_runs_and_loads_nothing(client: httpx.AsyncClient, tasks: WebTasks) -> None:
-    path = await finished(client, tasks)
+    path = await finish_result(client, tasks)
     for name in ("html", "hocr"):
         response = await client.get(path, params={"format": name})
         assert "default-src 'none'" in response.headers["content-security-policy"]

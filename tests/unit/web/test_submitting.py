@@ -33,7 +33,7 @@ async def test_the_same_key_and_content_make_one_task(
     assert second.headers["idempotency-replayed"] == "true"
     assert second.json() == first.json()
     assert second.headers["location"] == first.headers["location"]
-    assert len(await tasks.sent()) == 1
+    assert len(await tasks.list_sent()) == 1
     assert count_files(uploads) == 1
 
 
@@ -53,7 +53,7 @@ async def test_without_a_key_every_request_makes_a_task(client: httpx.AsyncClien
     await send(client)
     await send(client, key="k")
     await send(client, key="K")
-    assert len(await tasks.sent()) == 4
+    assert len(await tasks.list_sent()) == 4
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "ü"])
@@ -71,7 +71,7 @@ async def test_callers_do_not_share_keys(make_api: MakeApi, tasks: WebTasks, upl
             headers = {"Authorization": f"Bearer {api_key}", "Idempotency-Key": "k"}
             answer = await client.post("/tasks", files={"file": PDF}, headers=headers)
             assert answer.status_code == 202
-    assert len(await tasks.sent()) == 2
+    assert len(await tasks.list_sent()) == 2
 
 
 async def test_tasks_are_found_by_all_labels_named_a_page_at_a_time(client: httpx.AsyncClient, tasks: WebTasks) -> None:
@@ -83,7 +83,7 @@ async def test_tasks_are_found_by_all_labels_named_a_page_at_a_time(client: http
         body = (await client.get(path)).json()
         found += [task["task_id"] for task in body["tasks"]]
         path = body["next"]
-    sent = [task.task_id for task in await tasks.sent()]
+    sent = [task.task_id for task in await tasks.list_sent()]
     assert found == [sent[3], sent[0]]
 
 

@@ -22,7 +22,7 @@ async def send(client: httpx.AsyncClient, name: str = "a.pdf", **fields: str) ->
 
 
 async def is_sent(tasks: WebTasks) -> bool:
-    return bool(await tasks.sent())
+    return bool(await tasks.list_sent())
 
 
 async def test_a_task_is_shown_under_the_names_of_the_specification(client: httpx.AsyncClient, tasks: WebTasks) -> None:
@@ -309,7 +309,7 @@ async def test_a_client_that_prefers_to_wait_gets_the_finished_task(client: http
         client.post("/tasks", files={"file": PDF}, data={"pages": "1"}, headers={"prefer": "wait=30"})
     )
     await eventually(lambda: is_sent(tasks))
-    (task,) = await tasks.sent()
+    (task,) = await tasks.list_sent()
     await tasks.finish_page(task.task_id, 1)
     response = await asyncio.wait_for(sending, 10)
     assert response.status_code == 200

@@ -42,7 +42,7 @@ async def post_form(client: httpx.AsyncClient, *parts: bytes, end: bytes = END) 
     return await client.post("/tasks", content=b"".join(parts) + end, headers=[FORM_TYPE])
 
 
-def left(uploads: Path) -> list[str]:
+def list_left(uploads: Path) -> list[str]:
     return sorted(path.name for path in uploads.iterdir()) if uploads.exists() else []
 
 
@@ -68,7 +68,7 @@ async def test_a_form_becomes_a_task_with_its_document_on_disk(
     }
     stored = tasks.inspector.seen[0][0]
     assert stored.parent == uploads
-    assert left(uploads) == [stored.name]
+    assert list_left(uploads) == [stored.name]
     assert content_and_mode(stored) == (PDF, 0o600)
 
 
@@ -78,7 +78,7 @@ async def test_a_document_may_be_the_body_itself(client: httpx.AsyncClient, task
         "/tasks?name=scan.pdf&pages=2-&dpi=300", content=PDF, headers={"content-type": media_type}
     )
     assert response.status_code == 202
-    (request,) = await tasks.sent()
+    (request,) = await tasks.list_sent()
     assert request.document.name == "scan.pdf"
     assert request.options.recognition.dpi == 300
     assert response.json()["progress"]["pages_total"] == 2
@@ -106,7 +106,7 @@ async def test_every_option_of_a_form_is_understood(client: httpx.AsyncClient, t
     }
     response = await client.post("/tasks", files={"file": PDF}, data=fields)
     assert response.status_code == 202
-    (task,) = await tasks.sent()
+    (task,) = await tasks.list_sent()
     options = task.options
     assert options.recognition.ocr is OcrMode.FORCE
     assert options.recognition.languages == ("en", "zh")
@@ -138,7 +138,7 @@ async def test_every_option_of_a_form_is_understood(client: httpx.AsyncClient, t
 async def test_blank_fields_count_as_left_out(client: httpx.AsyncClient, tasks: WebTasks) -> None:
     response = await client.post("/tasks", files={"file": PDF}, data={"dpi": "", "rotation": " ", "labels": ""})
     assert response.status_code == 202
-    (task,) = await tasks.sent()
+    (task,) = await tasks.list_sent()
     assert task.options.recognition.rotation is None
 
 
@@ -168,7 +168,7 @@ async def test_a_field_that_cannot_be_used_is_refused_by_name(
     assert problem["code"] == "invalid_request"
     assert problem["errors"][0]["field"] == field
     assert words in problem["errors"][0]["message"]
-    assert left(uploads) == []
+    assert list_left(uploads) == []
 
 
 @pytest.mark.parametrize("path", ["/tasks", "/batches"])
@@ -177,7 +177,7 @@ async def test_an_option_in_the_form_replaces_that_in_the_query(
 ) -> None:
     url = f"{path}?dpi=72&priority=3"
     assert (await client.post(url, files={"file": PDF}, data={"dpi": "96"})).status_code == 202
-    (task,) = await tasks.sent()
+    (task,) = await tasks.list_sent()
     assert (task.options.recognition.dpi, task.options.priority) == (96, 3)
 
 
@@ -208,7 +208,7 @@ async def test_a_form_that_is_not_right_is_refused_and_leaves_nothing(
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     assert words in response.json()["detail"]
-    assert left(uploads) == []
+    assert list_left(uploads) == []
 
 
 async def test_a_form_split_at_every_byte_reads_the_same(api: FastAPI, tasks: WebTasks) -> None:
@@ -220,7 +220,7 @@ async def test_a_form_split_at_every_byte_reads_the_same(api: FastAPI, tasks: We
     await request.end()
     assert request.status == 202
     assert content_and_mode(tasks.inspector.seen[0][0]) == (tricky, 0o600)
-    (task,) = await tasks.sent()
+    (task,) = await tasks.list_sent()
     assert task.document.name == "é.pdf"
 
 
@@ -263,13 +263,13 @@ async def test_a_hostile_name_is_shown_and_never_a_path(
     assert stored.parent == uploads
     assert len(stored.name) == 32
     assert stored.name.isalnum()
-    assert left(uploads.parent) == ["uploads"]
+    assert list_left(uploads.parent) == ["uploads"]
 
 
 async def test_hostile_names_in_a_form_never_are_paths(client: httpx.AsyncClient, tasks: WebTasks) -> None:
     for filename in ("../../x.pdf", "C:\\x.pdf", ""):
         assert (await post_form(client, part("file", PDF, filename))).status_code == 202
-    assert [task.document.name for task in await tasks.sent()] == ["x.pdf", "x.pdf", "document"]
+    assert [task.document.name for task in await tasks.list_sent()] == ["x.pdf", "x.pdf", "document"]
 
 
 async def test_too_large_is_known_before_a_byte_is_read(api: FastAPI, uploads: Path) -> None:
@@ -279,7 +279,7 @@ async def test_too_large_is_known_before_a_byte_is_read(api: FastAPI, uploads: P
     assert request.status == 413
     assert request.json["details"] == {"size_bytes": 5_000_000, "limit_bytes": 100_000}
     assert not request.was_read
-    assert left(uploads) == []
+    assert list_left(uploads) == []
 
 
 async def test_too_large_stops_the_upload_where_its_length_was_not_said(api: FastAPI, uploads: Path) -> None:
@@ -290,7 +290,7 @@ async def test_too_large_stops_the_upload_where_its_length_was_not_said(api: Fas
     assert request.status == 413
     assert request.json["code"] == "document_too_large"
     assert request.json["details"]["limit_bytes"] == 100_000
-    assert left(uploads) == []
+    assert list_left(uploads) == []
 
 
 async def test_a_document_of_just_the_limit_is_taken(client: httpx.AsyncClient) -> None:
@@ -306,21 +306,21 @@ async def test_a_client_that_goes_away_leaves_no_file(
     api = make_api(WebConfig(uploads=uploads))
     request = AsgiRequest(api, "POST", "/tasks", headers)
     request.body(part("file", bytes(3 * MIB), "a.pdf")[:-2])
-    await request.drained()
-    assert [name for name in left(uploads) if name.endswith(".part")]
+    await request.wait_until_drained()
+    assert [name for name in list_left(uploads) if name.endswith(".part")]
     request.disconnect()
     await request.end()
     assert request.status is None
-    assert left(uploads) == []
+    assert list_left(uploads) == []
     assert tasks.inspector.seen == []
 
 
 async def test_a_server_that_stops_leaves_no_file(make_api: MakeApi, uploads: Path) -> None:
     request = AsgiRequest(make_api(WebConfig(uploads=uploads)), "POST", "/tasks", [("content-type", "application/pdf")])
     request.body(bytes(3 * MIB))
-    await request.drained()
+    await request.wait_until_drained()
     await request.cancel()
-    assert left(uploads) == []
+    assert list_left(uploads) == []
 
 
 async def test_an_upload_that_stops_is_given_up(make_api: MakeApi, uploads: Path) -> None:
@@ -331,14 +331,14 @@ async def test_an_upload_that_stops_is_given_up(make_api: MakeApi, uploads: Path
     assert request.status == 408
     assert request.json["code"] == "upload_stalled"
     assert request.json["retryable"] is True
-    assert left(uploads) == []
+    assert list_left(uploads) == []
 
 
 async def test_more_uploads_than_may_be_are_told_to_come_back(api: FastAPI, client: httpx.AsyncClient) -> None:
     slow = [AsgiRequest(api, "POST", "/tasks", [("content-type", "application/pdf")]) for _ in range(2)]
     for request in slow:
         request.body(PDF)
-        await request.drained()
+        await request.wait_until_drained()
     refused = await client.post("/tasks", files={"file": PDF})
     assert refused.status_code == 503
     assert refused.json()["code"] == "too_many_uploads"
@@ -357,7 +357,7 @@ async def test_a_refused_task_leaves_no_document(client: httpx.AsyncClient, task
     assert full.status_code == 429
     assert full.headers["retry-after"] == "42"
     assert full.json()["retryable"] is True
-    assert left(uploads) == []
+    assert list_left(uploads) == []
 
 
 async def test_bad_options_in_the_query_are_refused_before_the_body_is_read(api: FastAPI) -> None:
@@ -393,7 +393,7 @@ async def test_fifty_megabytes_pass_through_flat_memory(make_api: MakeApi, tasks
     try:
         async for chunk in body():
             request.body(chunk)
-            await request.drained()
+            await request.wait_until_drained()
         request.body(b"", more=False)
         await request.end()
         _, peak = tracemalloc.get_traced_memory()
@@ -410,7 +410,7 @@ async def test_what_a_dead_server_left_is_removed_once_it_is_old(tmp_path: Path)
     now = datetime.now(UTC)
     assert remove_abandoned(tmp_path, now=now) == 0
     assert remove_abandoned(tmp_path, now=now + timedelta(hours=2)) == 1
-    assert left(tmp_path) == ["document"]
+    assert list_left(tmp_path) == ["document"]
 
 
 async def test_one_that_cannot_be_removed_keeps_no_other(tmp_path: Path) -> None:
@@ -419,7 +419,7 @@ async def test_one_that_cannot_be_removed_keeps_no_other(tmp_path: Path) -> None
     later = datetime.now(UTC) + timedelta(hours=2)
     with undeletable(tmp_path / "m.part"):
         assert remove_abandoned(tmp_path, now=later) == 2
-        assert left(tmp_path) == ["m.part"]
+        assert list_left(tmp_path) == ["m.part"]
     assert remove_abandoned(tmp_path, now=later) == 1
 
 

@@ -49,7 +49,7 @@ def book(pages: int, furniture: Callable[[int], Made], **given: float) -> list[P
     return [page(number, [*body(number, **given), *furniture(number)]) for number in range(1, pages + 1)]
 
 
-def found(pages: Sequence[Page]) -> list[set[tuple[BlockKind, str]]]:
+def find_furniture_of(pages: Sequence[Page]) -> list[set[tuple[BlockKind, str]]]:
     """What each page has of furniture."""
     return [
         {(block.kind, line.text) for block in one.blocks if block.kind in FURNITURE for line in block.lines}
@@ -71,12 +71,14 @@ def page_number(number: int) -> Made:
 
 @pytest.mark.parametrize("pages", [3, 4, 2 * SPAN + 2, 25])
 def test_what_repeats_and_stands_apart_is_a_header(pages: int) -> None:
-    assert found(book(pages, running_head)) == same_on(pages, (BlockKind.HEADER, "The Harbour in Winter"))
+    assert find_furniture_of(book(pages, running_head)) == same_on(pages, (BlockKind.HEADER, "The Harbour in Winter"))
 
 
 @pytest.mark.parametrize("pages", [2, 3, 25])
 def test_numbers_that_go_on_from_page_to_page_are_page_numbers(pages: int) -> None:
-    assert found(book(pages, page_number)) == [{(BlockKind.PAGE_NUMBER, str(number + 11))} for number in range(pages)]
+    assert find_furniture_of(book(pages, page_number)) == [
+        {(BlockKind.PAGE_NUMBER, str(number + 11))} for number in range(pages)
+    ]
 
 
 FORMS = {
@@ -94,13 +96,13 @@ FORMS = {
 @pytest.mark.parametrize(("form", "y"), list(product(FORMS.values(), (50, 1330))))
 def test_page_numbers_have_many_forms(form: str, y: float) -> None:
     pages = book(4, lambda n: [line(form.format(n=n), 490, y)])
-    assert found(pages) == [{(BlockKind.PAGE_NUMBER, form.format(n=n))} for n in range(1, 5)]
+    assert find_furniture_of(pages) == [{(BlockKind.PAGE_NUMBER, form.format(n=n))} for n in range(1, 5)]
 
 
 def test_roman_numbers_are_numbers() -> None:
     roman = ["iii", "iv", "v", "vi"]
     pages = book(4, lambda n: [line(roman[n - 1], 490, 1330)])
-    assert found(pages) == [{(BlockKind.PAGE_NUMBER, number)} for number in roman]
+    assert find_furniture_of(pages) == [{(BlockKind.PAGE_NUMBER, number)} for number in roman]
 
 
 def test_left_and_right_pages_differ() -> None:
@@ -109,7 +111,7 @@ def test_left_and_right_pages_differ() -> None:
             return [line("Chapter 3: Storms", 300, 60), line(str(number), 880, 60)]
         return [line(str(number), 100, 60), line("A. Writer", 600, 60)]
 
-    assert found(book(6, furniture)) == [
+    assert find_furniture_of(book(6, furniture)) == [
         {(BlockKind.HEADER, "Chapter 3: Storms" if n % 2 else "A. Writer"), (BlockKind.PAGE_NUMBER, str(n))}
         for n in range(1, 7)
     ]
@@ -117,7 +119,7 @@ def test_left_and_right_pages_differ() -> None:
 
 def test_a_misread_header_is_still_one() -> None:
     said = ["The Harbour in Winter", "The Harb0ur in Winter", "Tbe Harbour in Wlnter", "The Harbour in Winter"]
-    assert found(book(4, lambda n: [line(said[n - 1], 400, 60 + 10 * (n % 2))])) == [
+    assert find_furniture_of(book(4, lambda n: [line(said[n - 1], 400, 60 + 10 * (n % 2))])) == [
         {(BlockKind.HEADER, text)} for text in said
     ]
 
@@ -127,7 +129,7 @@ def test_header_and_footer_of_several_rows() -> None:
         head = [line("Annual report 2026", 100, 50), line("Harbour Board", 100, 76)]
         return [*head, line("Confidential", 100, 1300), line(str(number), 490, 1330)]
 
-    assert found(book(3, furniture)) == [
+    assert find_furniture_of(book(3, furniture)) == [
         {
             (BlockKind.HEADER, "Annual report 2026"),
             (BlockKind.HEADER, "Harbour Board"),
@@ -166,36 +168,38 @@ def in_the_middle(_number: int) -> Made:
 @pytest.mark.parametrize("made", [nothing, table_head, amount_due, letterhead, large_title, in_the_middle])
 @pytest.mark.parametrize("pages", [1, 2, 3, 12])
 def test_what_else_repeats_stays_text(made: Callable[[int], Made], pages: int) -> None:
-    assert found(book(pages, made)) == [set()] * pages
+    assert find_furniture_of(book(pages, made)) == [set()] * pages
 
 
 def test_a_table_head_below_a_header_stays() -> None:
     pages = book(4, lambda n: [*running_head(n), *table_head(n)])
-    assert found(pages) == same_on(4, (BlockKind.HEADER, "The Harbour in Winter"))
+    assert find_furniture_of(pages) == same_on(4, (BlockKind.HEADER, "The Harbour in Winter"))
 
 
 def test_two_letters_with_one_head_keep_it() -> None:
-    assert found(book(2, running_head)) == [set(), set()]
+    assert find_furniture_of(book(2, running_head)) == [set(), set()]
 
 
 def test_slides_of_a_line_each_keep_it() -> None:
-    assert found([page(n, [line(f"Slide {n}", 100, 60)]) for n in range(1, 6)]) == [set()] * 5
-    assert found([page(n, [line(str(n), 100, 60)]) for n in range(1, 6)]) == [set()] * 5
+    assert find_furniture_of([page(n, [line(f"Slide {n}", 100, 60)]) for n in range(1, 6)]) == [set()] * 5
+    assert find_furniture_of([page(n, [line(str(n), 100, 60)]) for n in range(1, 6)]) == [set()] * 5
 
 
 def test_the_same_form_many_times_keeps_its_first_rows() -> None:
     form = [line(text, 100, 60 + 60 * at) for at, text in enumerate(BODY * 3)]
-    assert found([page(n, form) for n in range(1, 6)]) == [set()] * 5
+    assert find_furniture_of([page(n, form) for n in range(1, 6)]) == [set()] * 5
 
 
 def test_a_receipt_of_one_page_keeps_all() -> None:
     lines = [line("12", 100, 40), *body(1), line("7", 100, 1350)]
-    assert found([page(1, lines)]) == [set()]
+    assert find_furniture_of([page(1, lines)]) == [set()]
 
 
 def test_one_page_that_says_its_number() -> None:
-    assert found(book(1, lambda _: [line("Page 3 of 7", 400, 1330)])) == [{(BlockKind.PAGE_NUMBER, "Page 3 of 7")}]
-    beside = found(book(1, lambda _: [line("Page 1 of 1", 700, 1330), line("Invoice 4711", 100, 1330)]))
+    assert find_furniture_of(book(1, lambda _: [line("Page 3 of 7", 400, 1330)])) == [
+        {(BlockKind.PAGE_NUMBER, "Page 3 of 7")}
+    ]
+    beside = find_furniture_of(book(1, lambda _: [line("Page 1 of 1", 700, 1330), line("Invoice 4711", 100, 1330)]))
     assert beside == [set()]
 
 
@@ -212,7 +216,7 @@ def test_rows_of_a_table_are_never_furniture() -> None:
         made = page(number, body(number))
         return made.model_copy(update={"blocks": (table, *made.blocks)})
 
-    assert found([with_table(n) for n in range(1, 5)]) == [set()] * 4
+    assert find_furniture_of([with_table(n) for n in range(1, 5)]) == [set()] * 4
 
 
 def test_every_line_stays_in_its_place() -> None:
@@ -241,4 +245,4 @@ def test_it_holds_a_few_pages_only() -> None:
 @pytest.mark.parametrize("missing", [{3}, {2, 3}, {1, 5}])
 def test_pages_that_were_not_read_leave_the_count_right(missing: set[int]) -> None:
     pages = [each for each in book(9, page_number) if each.number not in missing]
-    assert found(pages) == [{(BlockKind.PAGE_NUMBER, str(each.number + 10))} for each in pages]
+    assert find_furniture_of(pages) == [{(BlockKind.PAGE_NUMBER, str(each.number + 10))} for each in pages]

@@ -26,7 +26,7 @@ def blocks(lines: Sequence[Line], *regions: Region, table: Block | None = None) 
     return blocks_by_layout(lines, regions, width_px=WIDTH, height_px=HEIGHT, table=lambda _region, _lines: table)
 
 
-def told(found: Sequence[Block]) -> list[tuple[BlockKind, str]]:
+def describe_blocks(found: Sequence[Block]) -> list[tuple[BlockKind, str]]:
     """Each block's kind and its first word."""
     return [(block.kind, block.text.split()[0] if block.lines else "") for block in found]
 
@@ -39,7 +39,7 @@ def test_without_regions_the_blocks_are_those_of_reading_order() -> None:
 def test_a_title_of_the_size_of_its_text_is_a_block_of_its_own() -> None:
     title, text = [line("Heading", 50, 100)], paragraph("text", 50, 130)
     found = blocks([*text, *title], region(BlockKind.TITLE, title), region(BlockKind.TEXT, text))
-    assert told(found) == [(BlockKind.TITLE, "Heading"), (BlockKind.TEXT, "text")]
+    assert describe_blocks(found) == [(BlockKind.TITLE, "Heading"), (BlockKind.TEXT, "text")]
 
 
 def test_a_number_outside_the_region_of_its_title_belongs_to_it() -> None:
@@ -57,7 +57,7 @@ def test_what_is_in_a_table_does_not_mix_with_the_columns_beside_it() -> None:
     left = [*paragraph("above", 50, 60), *paragraph("below", 50, 330)]
     right = paragraph("right", 500, 60, rows=13)
     found = blocks([*cells, *right, *left], region(BlockKind.TABLE, cells))
-    assert told(found) == [
+    assert describe_blocks(found) == [
         (BlockKind.TEXT, "above"),
         (BlockKind.TABLE, "cell"),
         (BlockKind.TEXT, "below"),
@@ -75,7 +75,7 @@ def test_a_figure_without_words_stands_where_it_is() -> None:
     above, below = paragraph("above", 50, 60, width=900), paragraph("below", 50, 800, width=900)
     figure = Region(BlockKind.FIGURE, 60, 250, 900, 700)
     found = blocks([*below, *above], figure)
-    assert told(found) == [(BlockKind.TEXT, "above"), (BlockKind.FIGURE, ""), (BlockKind.TEXT, "below")]
+    assert describe_blocks(found) == [(BlockKind.TEXT, "above"), (BlockKind.FIGURE, ""), (BlockKind.TEXT, "below")]
     assert found[1].polygon == figure.polygon
 
 
@@ -88,13 +88,13 @@ def test_a_photographed_page_is_no_figure() -> None:
 def test_of_two_regions_in_the_same_place_the_surer_one_counts() -> None:
     lines = paragraph("text", 50, 60)
     sure, unsure = region(BlockKind.TEXT, lines, confidence=0.9), region(BlockKind.CAPTION, lines, confidence=0.5)
-    assert told(blocks(lines, unsure, sure)) == [(BlockKind.TEXT, "text")]
+    assert describe_blocks(blocks(lines, unsure, sure)) == [(BlockKind.TEXT, "text")]
 
 
 def test_an_unlikely_figure_over_a_paragraph_does_not_take_its_lines() -> None:
     lines, others = paragraph("text", 50, 60), paragraph("other", 50, 600, rows=30)
     found = blocks([*lines, *others], region(BlockKind.FIGURE, lines, confidence=0.4), region(BlockKind.TEXT, lines))
-    assert told(found)[0] == (BlockKind.TEXT, "text")
+    assert describe_blocks(found)[0] == (BlockKind.TEXT, "text")
 
 
 def test_text_within_a_table_does_not_keep_the_table_away() -> None:
@@ -102,12 +102,15 @@ def test_text_within_a_table_does_not_keep_the_table_away() -> None:
     inner = region(BlockKind.TEXT, lines[:2], confidence=0.99)
     made = Block(polygon=lines[0].polygon, lines=tuple(lines), kind=BlockKind.TABLE)
     outer = region(BlockKind.TABLE, lines, confidence=0.5)
-    assert told(blocks(lines, inner, outer, table=made)) == [(BlockKind.TABLE, "cell")]
+    assert describe_blocks(blocks(lines, inner, outer, table=made)) == [(BlockKind.TABLE, "cell")]
 
 
 def test_bullets_are_lists_though_the_model_sees_but_text() -> None:
     lines = [line("- first", 50, 60), line("- second", 50, 90)]
-    assert told(blocks(lines, region(BlockKind.TEXT, lines))) == [(BlockKind.LIST, "-"), (BlockKind.LIST, "-")]
+    assert describe_blocks(blocks(lines, region(BlockKind.TEXT, lines))) == [
+        (BlockKind.LIST, "-"),
+        (BlockKind.LIST, "-"),
+    ]
 
 
 def test_equal_lines_are_all_kept() -> None:

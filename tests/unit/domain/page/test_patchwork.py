@@ -37,12 +37,12 @@ def page(
     )
 
 
-def known(*lines: Line, rotation: int = 0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Page:
+def make_known(*lines: Line, rotation: int = 0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Page:
     return page(*lines, rotation=rotation, size=size, source=PageSource.TEXT_LAYER)
 
 
 def test_what_was_recognised_stands_between_what_was_known_and_each_word_says_which() -> None:
-    typed = known(line("typed above", 50, 100), line("typed below", 50, 500))
+    typed = make_known(line("typed above", 50, 100), line("typed below", 50, 500))
     part = page(line("IBAN DE44", 10, 5), size=(300, 40))
     whole = patch_page(typed, [Patch(part, 40, 300)])
     assert [each.text for each in whole.lines] == ["typed above", "IBAN DE44", "typed below"]
@@ -58,7 +58,7 @@ def test_what_was_recognised_stands_between_what_was_known_and_each_word_says_wh
 
 
 def test_a_known_word_that_was_read_again_is_there_once() -> None:
-    typed = known(line("total 148.50", 50, 100))
+    typed = make_known(line("total 148.50", 50, 100))
     part = page(line("total 148.50 EUR", 52, 101), line("total", 51, 99))
     whole = patch_page(typed, [Patch(part)])
     assert sorted(word.text for word in whole.words) == ["148.50", "EUR", "total"]
@@ -66,17 +66,17 @@ def test_a_known_word_that_was_read_again_is_there_once() -> None:
 
 @pytest.mark.parametrize("parts", [[], [Patch(page())]])
 def test_where_nothing_was_recognised_the_page_is_the_known_one(parts: list[Patch]) -> None:
-    typed = known(line("typed", 50, 100))
+    typed = make_known(line("typed", 50, 100))
     assert patch_page(typed, parts) is typed
 
 
 def test_without_known_words_the_page_was_recognised() -> None:
-    assert patch_page(known(), [Patch(page(line("read", 5, 5)))]).source is PageSource.OCR
+    assert patch_page(make_known(), [Patch(page(line("read", 5, 5)))]).source is PageSource.OCR
 
 
 def test_a_line_without_words_is_one_word_with_a_source() -> None:
     bare = Line(text="no words", polygon=box(5, 5, 85, 25))
-    (word,) = patch_page(known(), [Patch(page(bare))]).words
+    (word,) = patch_page(make_known(), [Patch(page(bare))]).words
     assert (word.text, word.source) == ("no words", PageSource.OCR)
 
 
@@ -85,7 +85,9 @@ def test_a_line_without_words_is_one_word_with_a_source() -> None:
 def test_a_part_may_stand_otherwise_than_the_page(rotation: int, of_part: int) -> None:
     """Whatever way both stand, a word that covers a corner of the stored picture covers it on the whole page."""
     upright = (WIDTH, HEIGHT) if rotation % 180 == 0 else (HEIGHT, WIDTH)
-    typed = known(line("more known words than there are others on this page", 5, 5), rotation=rotation, size=upright)
+    typed = make_known(
+        line("more known words than there are others on this page", 5, 5), rotation=rotation, size=upright
+    )
     size = (200, 100) if of_part % 180 == 0 else (100, 200)
     part = page(Line(text="x", polygon=box(0, 0, 10, 10)), size=size, rotation=of_part)
     whole = patch_page(typed, [Patch(part, 30, 40)])
@@ -104,6 +106,6 @@ def test_a_part_may_stand_otherwise_than_the_page(rotation: int, of_part: int) -
 
 def test_a_page_of_few_known_words_stands_as_what_was_recognised() -> None:
     part = page(line("a scan that lies on its side, under a stamp", 5, 5), size=(HEIGHT, WIDTH), rotation=90)
-    whole = patch_page(known(line("stamp", 5, 5)), [Patch(part)])
+    whole = patch_page(make_known(line("stamp", 5, 5)), [Patch(part)])
     assert (whole.rotation, whole.width_px, whole.height_px) == (90, HEIGHT, WIDTH)
     assert {word.source for word in whole.words} == {PageSource.OCR, PageSource.TEXT_LAYER}

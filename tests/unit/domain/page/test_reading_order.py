@@ -26,11 +26,11 @@ def names(lines: list[Line]) -> list[str]:
     return [line.text.split()[0] for block in blocks for line in block.lines]
 
 
-def numbered(name: str, count: int) -> list[str]:
+def number_lines(name: str, count: int) -> list[str]:
     return [f"{name}{index}" for index in range(count)]
 
 
-def skewed(lines: list[Line], degrees: float) -> list[Line]:
+def skew(lines: list[Line], degrees: float) -> list[Line]:
     sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
     return [
         entry.model_copy(
@@ -45,7 +45,7 @@ def skewed(lines: list[Line], degrees: float) -> list[Line]:
 def test_columns_of_running_text_are_read_one_after_the_other(offset: int, gutter: int) -> None:
     left = column("l", x=100, y=100, count=20, width=400)
     right = column("r", x=500 + gutter, y=100 + offset, count=18, width=400)
-    assert names([*left, *right]) == numbered("l", 20) + numbered("r", 18)
+    assert names([*left, *right]) == number_lines("l", 20) + number_lines("r", 18)
 
 
 @pytest.mark.parametrize("degrees", [-3, -1, 1, 3])
@@ -55,7 +55,7 @@ def test_a_small_skew_changes_nothing(degrees: float) -> None:
         *column("l", x=100, y=100, count=20, width=400),
         *column("r", x=550, y=107, count=20, width=400),
     ]
-    assert names(skewed(page, degrees)) == names(page) == ["title", *numbered("l", 20), *numbered("r", 20)]
+    assert names(skew(page, degrees)) == names(page) == ["title", *number_lines("l", 20), *number_lines("r", 20)]
 
 
 def test_a_heading_across_parts_what_is_above_from_what_is_below() -> None:
@@ -67,13 +67,13 @@ def test_a_heading_across_parts_what_is_above_from_what_is_below() -> None:
         *column("c", x=100, y=350, count=6, width=400),
         *column("d", x=540, y=350, count=6, width=400),
     ]
-    columns = [numbered(name, 6) for name in "abcd"]
+    columns = [number_lines(name, 6) for name in "abcd"]
     assert names(page) == ["title", *columns[0], *columns[1], "heading", *columns[2], *columns[3]]
 
 
 def test_three_columns() -> None:
     page = [entry for index, name in enumerate("abc") for entry in column(name, x=440 * index, y=0, count=9, width=400)]
-    assert names(page) == numbered("a", 9) + numbered("b", 9) + numbered("c", 9)
+    assert names(page) == number_lines("a", 9) + number_lines("b", 9) + number_lines("c", 9)
 
 
 def test_a_heading_over_two_of_three_columns_belongs_to_these() -> None:
@@ -83,7 +83,7 @@ def test_a_heading_over_two_of_three_columns_belongs_to_these() -> None:
         *column("b", x=440, y=60, count=10, width=400),
         *column("c", x=880, y=60, count=10, width=400),
     ]
-    assert names(page) == [*numbered("a", 12), "heading", *numbered("b", 10), *numbered("c", 10)]
+    assert names(page) == [*number_lines("a", 12), "heading", *number_lines("b", 10), *number_lines("c", 10)]
 
 
 def test_full_width_text_above_columns() -> None:
@@ -92,7 +92,7 @@ def test_full_width_text_above_columns() -> None:
         *column("l", x=0, y=300, count=8, width=400),
         *column("r", x=440, y=300, count=8, width=400),
     ]
-    assert names(page) == numbered("w", 8) + numbered("l", 8) + numbered("r", 8)
+    assert names(page) == number_lines("w", 8) + number_lines("l", 8) + number_lines("r", 8)
 
 
 def test_sections_with_different_columns_are_read_one_after_the_other() -> None:
@@ -103,7 +103,7 @@ def test_sections_with_different_columns_are_read_one_after_the_other() -> None:
         *column("d", x=440, y=400, count=10, width=400),
         *column("e", x=880, y=400, count=10, width=400),
     ]
-    assert names(page) == [entry for name in "abcde" for entry in numbered(name, 10)]
+    assert names(page) == [entry for name in "abcde" for entry in number_lines(name, 10)]
 
 
 def receipt(drift: float = 0) -> list[Line]:
@@ -127,7 +127,7 @@ def test_a_receipt_is_read_row_by_row(drift: float) -> None:
     labels = ["tea", "coffee", "sandwich", "cake", "soup", "total"]
     in_rows = [word for pair in zip(labels, prices, strict=True) for word in pair]
     assert names(receipt(drift)) == in_rows
-    assert names(skewed(receipt(drift), 2)) == in_rows
+    assert names(skew(receipt(drift), 2)) == in_rows
 
 
 def test_a_table_of_words_is_read_row_by_row() -> None:
@@ -146,13 +146,13 @@ def test_an_index_of_short_entries_is_read_column_by_column() -> None:
         for at, name in enumerate("xyz")
         for row in range(15)
     ]
-    assert names(page) == numbered("x", 15) + numbered("y", 15) + numbered("z", 15)
+    assert names(page) == number_lines("x", 15) + number_lines("y", 15) + number_lines("z", 15)
 
 
 def test_lines_that_run_up_the_page_come_last() -> None:
     note = Line(text="margin note", polygon=((10, 500), (10, 100), (30, 100), (30, 500)))
     text = column("t", x=100, y=100, count=10, width=600)
-    assert names([note, *text]) == [*numbered("t", 10), "margin"]
+    assert names([note, *text]) == [*number_lines("t", 10), "margin"]
 
 
 def test_vertical_writing_is_read_from_the_right() -> None:

@@ -32,7 +32,7 @@ def column(name: str, x: float, y: float, count: int, *, width: float = 400) -> 
     return [line(f"{name}{row} {TEXT}", x, y + PITCH * row, width) for row in range(count)]
 
 
-def fused(left: Line, right: Line) -> Line:
+def fuse(left: Line, right: Line) -> Line:
     """What a detector makes of two lines that stand close together."""
     (ax, ay), _, _, (dx, dy) = left.polygon
     _, (bx, by), (cx, cy), _ = right.polygon
@@ -43,7 +43,7 @@ def fused(left: Line, right: Line) -> Line:
     )
 
 
-def turned(entry: Line, degrees: float, *, upright: bool) -> Line:
+def turn(entry: Line, degrees: float, *, upright: bool) -> Line:
     def shape(polygon: Polygon) -> Polygon:
         sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
         points = [(x * cosine - y * sine, x * sine + y * cosine) for x, y in polygon]
@@ -60,12 +60,12 @@ def names(lines: list[Line]) -> list[str]:
     return [entry.text.split()[0] for block in blocks for entry in block.lines]
 
 
-def numbered(name: str, count: int, first: int = 0) -> list[str]:
+def number_lines(name: str, count: int, first: int = 0) -> list[str]:
     return [f"{name}{at}" for at in range(first, first + count)]
 
 
 LEFT, RIGHT = column("l", 100, 100, 30), column("r", 530, 107, 30)
-COLUMNS = numbered("l", 30) + numbered("r", 30)
+COLUMNS = number_lines("l", 30) + number_lines("r", 30)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_what_crosses_the_gutter_elsewhere_changes_nothing(
 @pytest.mark.parametrize("upright", [False, True])
 @pytest.mark.parametrize("degrees", [-3, -2, -1, 1, 2, 3])
 def test_skew_changes_nothing(degrees: float, upright: bool) -> None:
-    assert names([turned(entry, degrees, upright=upright) for entry in (*LEFT, *RIGHT)]) == COLUMNS
+    assert names([turn(entry, degrees, upright=upright) for entry in (*LEFT, *RIGHT)]) == COLUMNS
 
 
 @pytest.mark.parametrize("every", [1, 2, 5])
@@ -94,13 +94,13 @@ def test_lines_that_run_over_both_columns_are_parted(every: int) -> None:
     right = column("r", 516, 100, 30)
     page: list[Line] = []
     for row, (one, other) in enumerate(zip(LEFT, right, strict=True)):
-        page += [one, other] if row % every else [fused(one, other)]
+        page += [one, other] if row % every else [fuse(one, other)]
     assert names(page) == COLUMNS
 
 
 def test_a_line_that_is_parted_loses_none_of_its_words() -> None:
     right = column("r", 516, 100, 30)
-    page = [fused(one, other) for one, other in zip(LEFT, right, strict=True)]
+    page = [fuse(one, other) for one, other in zip(LEFT, right, strict=True)]
     blocks = blocks_in_reading_order(page, width_px=1600, height_px=1200)
     read = [word for block in blocks for entry in block.lines for word in entry.words]
     assert sorted(map(repr, read)) == sorted(repr(word) for entry in page for word in entry.words)
@@ -117,7 +117,7 @@ def test_columns_in_part_of_the_page_only() -> None:
         *column("d", 385, 700, 8, width=260),
         *column("e", 670, 700, 8, width=260),
     ]
-    assert names(page) == [entry for name in "wabvcde" for entry in numbered(name, 8)]
+    assert names(page) == [entry for name in "wabvcde" for entry in number_lines(name, 8)]
 
 
 def test_text_goes_on_beside_a_quotation_over_the_gutter() -> None:
@@ -127,7 +127,7 @@ def test_text_goes_on_beside_a_quotation_over_the_gutter() -> None:
     read = [name for name in names([*left, *right, *quotation]) if name[0] != "q"]
     assert read == [
         entry for name, count in (("l", 10), ("m", 6), ("n", 10), ("r", 10), ("s", 6), ("t", 10))
-        for entry in numbered(name, count)
+        for entry in number_lines(name, count)
     ]  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def test_words_far_apart_in_a_justified_line_stay_in_their_column() -> None:
     pieces = [line("between", 100, 340, 90), line("wide", 260, 340, 60), line("spaces", 420, 340, 80)]
     left = [*column("l", 100, 100, 10), *pieces, *column("m", 100, 364, 10)]
     read = names([*left, *column("r", 530, 100, 21)])
-    assert read == [*numbered("l", 10), "between", "wide", "spaces", *numbered("m", 10), *numbered("r", 21)]
+    assert read == [*number_lines("l", 10), "between", "wide", "spaces", *number_lines("m", 10), *number_lines("r", 21)]
 
 
 def test_a_form_is_read_row_by_row() -> None:
@@ -173,7 +173,7 @@ def test_a_table_on_its_side_is_read_row_by_row() -> None:
     assert names(page) == [f"{name}{row}" for row in range(4) for name in "abc"]
 
 
-def mirrored(entry: Line) -> Line:
+def mirror(entry: Line) -> Line:
     """In Hebrew letters, on the other side of the page."""
     text = entry.text.translate({ord(letter): chr(0x05D0 + ord(letter) % 26) for letter in string.ascii_lowercase})
     polygon = tuple((1600 - entry.polygon[at][0], entry.polygon[at][1]) for at in (1, 0, 3, 2))
@@ -184,24 +184,24 @@ def test_scripts_from_right_to_left_are_read_in_a_mirror() -> None:
     heading = line("title over both of them", 100, 40, 830, height=40)
     table = [line(f"{name}{row}", x, 900 + 40 * row, 60) for row in range(4) for name, x in (("a", 100), ("b", 700))]
     page = [heading, *LEFT, *RIGHT, *table]
-    there = [mirrored(entry) for entry in page]
-    assert names(there) == [mirrored(line(name, 0, 0, 10)).text for name in names(page)]
+    there = [mirror(entry) for entry in page]
+    assert names(there) == [mirror(line(name, 0, 0, 10)).text for name in names(page)]
     assert names(page)[:61] == ["title", *COLUMNS]
 
 
 def test_a_page_has_the_same_order_at_any_size_and_place() -> None:
     page = [*LEFT, *RIGHT, line("17", 505, 900, 20)]
 
-    def moved(entry: Line) -> Line:
-        return entry.model_copy(update={"polygon": shifted(entry.polygon), "words": tuple(map(word, entry.words))})
+    def move(entry: Line) -> Line:
+        return entry.model_copy(update={"polygon": shift(entry.polygon), "words": tuple(map(word, entry.words))})
 
     def word(entry: Word) -> Word:
-        return entry.model_copy(update={"polygon": shifted(entry.polygon)})
+        return entry.model_copy(update={"polygon": shift(entry.polygon)})
 
-    assert names(list(map(moved, page))) == names(page)
+    assert names(list(map(move, page))) == names(page)
 
 
-def shifted(polygon: Polygon) -> Polygon:
+def shift(polygon: Polygon) -> Polygon:
     return tuple((2 * x + 512, 2 * y + 64) for x, y in polygon)
 
 
@@ -213,5 +213,5 @@ def test_columns_go_on_past_a_caption_over_all_of_them() -> None:
     begun = right[0].model_copy(update={"text": "B0 begins another"})
     read = names([*left, begun, *right[1:], *caption, *below_left[:-1], ended, *below_right])
     assert [name for name in read if name != "c0"] == [
-        *numbered("a", 10), *numbered("d", 10), "B0", *numbered("b", 9, 1), *numbered("e", 10)
+        *number_lines("a", 10), *number_lines("d", 10), "B0", *number_lines("b", 9, 1), *number_lines("e", 10)
     ]  # fmt: skip

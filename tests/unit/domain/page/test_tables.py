@@ -28,13 +28,13 @@ def grid(rows: int, columns: int) -> list[GridCell]:
     ]
 
 
-def made(cells: Sequence[GridCell], *lines: Line) -> Table | None:
+def make_table(cells: Sequence[GridCell], *lines: Line) -> Table | None:
     block = table_block(cells, lines, polygon=OUTLINE)
     return None if block is None else block.table
 
 
 def test_words_go_to_the_cells_they_lie_in() -> None:
-    table = made(grid(2, 2), *(line(word(f"{x}{y}", 100 * x + 5, 40 * y + 5)) for y in (0, 1) for x in (0, 1)))
+    table = make_table(grid(2, 2), *(line(word(f"{x}{y}", 100 * x + 5, 40 * y + 5)) for y in (0, 1) for x in (0, 1)))
     assert table is not None
     assert table.grid == [["00", "10"], ["01", "11"]]
 
@@ -68,7 +68,7 @@ def test_empty_rows_and_columns_at_the_edges_are_left_out_and_spans_shrink_with_
     wide = GridCell(1, 1, 100, 40, 290, 75, column_span=2)
     rest = [cell for cell in grid(3, 4) if cell.row == 2 or (cell.row == 1 and cell.column in (0, 3))]
     lines = [line(word("head", 120, 45)), line(word("a", 105, 85)), line(word("b", 205, 85))]
-    table = made([banner, wide, *rest], *lines)
+    table = make_table([banner, wide, *rest], *lines)
     assert table is not None
     assert (table.rows, table.columns) == (2, 2)
     assert table.grid == [["head", ""], ["a", "b"]]
@@ -76,37 +76,37 @@ def test_empty_rows_and_columns_at_the_edges_are_left_out_and_spans_shrink_with_
 
 
 def test_empty_rows_within_stay() -> None:
-    table = made(grid(3, 2), line(word("a", 5, 5)), line(word("b", 105, 5)), line(word("c", 105, 85)))
+    table = make_table(grid(3, 2), line(word("a", 5, 5)), line(word("b", 105, 5)), line(word("c", 105, 85)))
     assert table is not None
     assert table.grid == [["a", "b"], ["", ""], ["", "c"]]
 
 
 def test_a_single_column_is_no_table() -> None:
-    assert made(grid(3, 1), *(line(word("a", 5, 40 * row + 5)) for row in range(3))) is None
+    assert make_table(grid(3, 1), *(line(word("a", 5, 40 * row + 5)) for row in range(3))) is None
 
 
 def test_a_grid_that_leaves_much_of_the_writing_out_is_not_that_of_the_table() -> None:
     inside = [line(word(f"{x}{y}", 100 * x + 5, 40 * y + 5)) for y in (0, 1) for x in (0, 1)]
     below = [line(word("below", 5, 300 + 40 * row)) for row in range(3)]
-    assert made(grid(2, 2), *inside) is not None
-    assert made(grid(2, 2), *inside, *below) is None
+    assert make_table(grid(2, 2), *inside) is not None
+    assert make_table(grid(2, 2), *inside, *below) is None
 
 
 def test_no_cells_or_no_lines_are_no_table() -> None:
-    assert made([], line(word("a", 5, 5))) is None
-    assert made(grid(2, 2)) is None
+    assert make_table([], line(word("a", 5, 5))) is None
+    assert make_table(grid(2, 2)) is None
 
 
 def test_a_line_without_words_goes_to_one_cell_whole() -> None:
     plain = Line(text="no words", polygon=((5, 5), (80, 5), (80, 25), (5, 25)))
-    table = made(grid(2, 2), plain, line(word("d", 105, 45)))
+    table = make_table(grid(2, 2), plain, line(word("d", 105, 45)))
     assert table is not None
     assert table.grid == [["no words", ""], ["", "d"]]
 
 
 def test_words_of_chinese_lines_stay_unspaced() -> None:
     row = line(word("合同", 5, 5, width=40), word("编号", 45, 5, width=40), word("日期", 105, 5), text="合同编号日期")
-    table = made(grid(2, 2), row, line(word("d", 105, 45)))
+    table = make_table(grid(2, 2), row, line(word("d", 105, 45)))
     assert table is not None
     assert table.grid[0] == ["合同编号", "日期"]
 
@@ -116,7 +116,7 @@ def test_no_place_is_taken_twice_whatever_the_model_says() -> None:
     wide = GridCell(1, 0, 0, 40, 290, 75, column_span=3)
     hidden = GridCell(1, 1, 100, 40, 190, 75)
     cells = [GridCell(0, 0, 0, 0, 90, 35), tall, wide, hidden]
-    table = made(cells, line(word("a", 5, 5)), line(word("b", 105, 5)), line(word("c", 5, 45)))
+    table = make_table(cells, line(word("a", 5, 5)), line(word("b", 105, 5)), line(word("c", 5, 45)))
     assert table is not None
     assert [(cell.row, cell.column, cell.row_span, cell.column_span) for cell in table.cells] == [
         (0, 0, 1, 1),

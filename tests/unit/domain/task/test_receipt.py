@@ -33,14 +33,14 @@ def log(*entries: tuple[int, TaskEvent, Details]) -> list[EventRecord]:
     ]
 
 
-def released(at: int, device: str, reserved_mb: int, peak_mb: int) -> tuple[int, TaskEvent, Details]:
+def make_released(at: int, device: str, reserved_mb: int, peak_mb: int) -> tuple[int, TaskEvent, Details]:
     details: Details = {"service_instance_id": "s", "device": device, "reserved_mb": reserved_mb, "peak_mb": peak_mb}
     return at, TaskEvent.RESOURCE_RELEASED, details
 
 
 def test_it_names_the_highest_reservation_and_peak_and_every_device_in_order() -> None:
     events = log(
-        released(1, "cuda:0", 900, 300), released(2, "cpu", 1200, 640), released(3, "cuda:0", 0, 0)
+        make_released(1, "cuda:0", 900, 300), make_released(2, "cpu", 1200, 640), make_released(3, "cuda:0", 0, 0)
     )  # the last was cancelled before its end
     receipt = make_receipt(TASK, events, (), now=START)
     assert (receipt.estimated_mb, receipt.reserved_mb, receipt.peak_mb) == (700, 1200, 640)

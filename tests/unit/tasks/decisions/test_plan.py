@@ -29,7 +29,7 @@ def backlog(
     return Backlog(task_id, priority, sequence, waiting, leased=0, caller=caller, structure=structure)
 
 
-def served(backlogs: list[Backlog], *, places: int, rounds: int) -> dict[str, int]:
+def serve_rounds(backlogs: list[Backlog], *, places: int, rounds: int) -> dict[str, int]:
     """Pages each task gets when `places` are free in every round and no task ever runs out."""
     totals = {backlog.task_id: 0 for backlog in backlogs}
     times: dict[str, float] = {}
@@ -52,19 +52,21 @@ def test_a_short_document_is_cut_so_that_every_place_gets_some() -> None:
 
 
 def test_two_documents_share_evenly_however_long_they_are() -> None:
-    totals = served([backlog("a", ocr=300), backlog("b", ocr=100, sequence=1)], places=1, rounds=20)
+    totals = serve_rounds([backlog("a", ocr=300), backlog("b", ocr=100, sequence=1)], places=1, rounds=20)
     assert totals == {"a": 40, "b": 40}
 
 
 def test_ten_points_of_priority_double_the_share() -> None:
-    totals = served(
+    totals = serve_rounds(
         [backlog("usual", ocr=900), backlog("urgent", ocr=900, priority=10, sequence=1)], places=1, rounds=30
     )
     assert totals["urgent"] == pytest.approx(2 * totals["usual"], abs=8)
 
 
 def test_a_low_priority_is_never_starved() -> None:
-    totals = served([backlog("low", ocr=900, priority=-10), backlog("high", ocr=900, priority=10)], places=1, rounds=40)
+    totals = serve_rounds(
+        [backlog("low", ocr=900, priority=-10), backlog("high", ocr=900, priority=10)], places=1, rounds=40
+    )
     assert totals["low"] > 0
 
 
@@ -212,7 +214,7 @@ def test_free_places_are_not_left_empty_while_pages_wait(pages: list[int], place
 @pytest.mark.parametrize("places", [1, 2, 3])
 def test_nine_tasks_of_one_caller_get_together_what_one_of_another_gets(places: int) -> None:
     greedy = [backlog(f"greedy-{number}", ocr=1000, caller="greedy") for number in range(9)]
-    totals = served([*greedy, backlog("modest", ocr=1000, caller="modest")], places=places, rounds=120)
+    totals = serve_rounds([*greedy, backlog("modest", ocr=1000, caller="modest")], places=places, rounds=120)
     assert totals["modest"] == pytest.approx(sum(totals.values()) / 2, abs=9 * LIMITS.ocr)
 
 

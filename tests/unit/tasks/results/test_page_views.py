@@ -57,7 +57,7 @@ def page_turned(rotation: int) -> bytes:
 
 
 async def test_a_page_is_what_was_read(stores: Stores, tmp_path: Path) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     seen = views(stores, Drawer(), tmp_path)
     with pytest.raises(NotFound, match="not been read"):
         await seen.page("a", 2)
@@ -68,7 +68,7 @@ async def test_a_page_is_what_was_read(stores: Stores, tmp_path: Path) -> None:
 
 
 async def test_a_picture_is_turned_as_the_page_was_when_it_was_read(stores: Stores, tmp_path: Path) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     drawer = Drawer()
     drawer.may_go.set()
     seen = views(stores, drawer, tmp_path)
@@ -86,7 +86,7 @@ async def test_a_picture_of_an_unread_page_is_turned_as_was_asked(stores: Stores
 
 
 async def test_a_picture_is_drawn_once_even_if_the_first_who_asked_goes_away(stores: Stores, tmp_path: Path) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     drawer = Drawer()
     seen = views(stores, drawer, tmp_path)
     async with asyncio.timeout(20):
@@ -101,7 +101,7 @@ async def test_a_picture_is_drawn_once_even_if_the_first_who_asked_goes_away(sto
 
 
 async def test_a_picture_that_could_not_be_drawn_is_tried_anew(stores: Stores, tmp_path: Path) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     drawer = Drawer(fault=PageUnreadable("Its data is damaged."))
     drawer.may_go.set()
     seen = views(stores, drawer, tmp_path)
@@ -112,7 +112,7 @@ async def test_a_picture_that_could_not_be_drawn_is_tried_anew(stores: Stores, t
 
 
 async def test_only_so_many_pictures_are_waited_for(stores: Stores, tmp_path: Path) -> None:
-    await stores.running("a", pages=MOST_DRAWN + 1)
+    await stores.add_running("a", pages=MOST_DRAWN + 1)
     drawer = Drawer()
     seen = views(stores, drawer, tmp_path)
     waiting = [asyncio.create_task(seen.image("a", number)) for number in range(1, MOST_DRAWN + 1)]
@@ -148,7 +148,7 @@ class Cleaned(Drawer):
 async def test_a_picture_that_is_deleted_before_it_is_sent_is_drawn_anew(
     stores: Stores, tmp_path: Path, times: int
 ) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     drawer = Cleaned(stores, times, with_task=False)
     assert await views(stores, drawer, tmp_path).image("a", 1) == b"/in/a 1 turned 0"
     assert len(drawer.drawn) == times + 1
@@ -161,7 +161,7 @@ async def test_a_picture_of_a_task_that_is_deleted_meanwhile_is_not_found(stores
 
 
 async def test_there_is_no_picture_of_a_page_the_document_does_not_have(stores: Stores, tmp_path: Path) -> None:
-    await stores.running("a", pages=3)
+    await stores.add_running("a", pages=3)
     for number in (0, 4):
         with pytest.raises(NotFound, match="pages 1 to 3"):
             await views(stores, Drawer(), tmp_path).image("a", number)

@@ -74,15 +74,15 @@ def payload(number: int) -> bytes:
     return page.to_json()
 
 
-async def begun(stores: Stores) -> None:
+async def begin_task(stores: Stores) -> None:
     """A task of three pages, one of which is read."""
-    await stores.running("a")
+    await stores.add_running("a")
     await stores.pages.commit_pages(await stores.claim("a", limit=1), [read_page(1, payload(1))])
 
 
 async def over(stores: Stores) -> None:
     """A task of three pages, the last of which could not be read."""
-    await begun(stores)
+    await begin_task(stores)
     lease = await stores.claim("a")
     await stores.pages.commit_pages(lease, [read_page(2, payload(2))])
     await stores.pages.fail_page(lease, failed_page(3), retry_in=None)
@@ -142,10 +142,10 @@ async def test_nothing_is_made_before_the_end_or_of_nothing(stores: Stores, tmp_
     made = files(stores, prompt(PdfMaker()), tmp_path)
     with pytest.raises(NotFound):
         await made.file("none", ARCHIVE)
-    await begun(stores)
+    await begin_task(stores)
     with pytest.raises(Conflict, match="after the task has ended"):
         await made.file("a", ARCHIVE)
-    await stores.running("b", pages=1)
+    await stores.add_running("b", pages=1)
     await stores.pages.fail_page(await stores.claim("b"), failed_page(1), retry_in=None)
     await stores.pages.finish_completed("b")
     with pytest.raises(NotFound, match="No page"):

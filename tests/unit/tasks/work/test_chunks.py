@@ -24,7 +24,7 @@ from pagemill.testing.pool import FakeServicePool
 DONE, QUEUED, FAILED = PageState.DONE, PageState.QUEUED, PageState.FAILED
 
 
-def refusing(error: PagemillError) -> FakeServicePool:
+def make_refusing(error: PagemillError) -> FakeServicePool:
     """A pool whose every `acquire` raises."""
 
     def refuse() -> None:
@@ -56,7 +56,7 @@ async def check_nothing_is_held(room: Room) -> None:
 
 async def test_the_last_chunk_ends_its_task(stores: Stores, tmp_path: Path) -> None:
     room = Room(stores, tmp_path)
-    await stores.running(pages=3)
+    await stores.add_running(pages=3)
     assert await room.chunks.run(some_pages(2))
     assert await room.states() == [DONE, DONE, QUEUED]
     assert await room.chunks.run(some_pages(2))
@@ -68,21 +68,21 @@ async def test_the_last_chunk_ends_its_task(stores: Stores, tmp_path: Path) -> N
 
 
 async def test_where_nothing_can_be_claimed_no_service_is_asked_for(stores: Stores, tmp_path: Path) -> None:
-    room = Room(stores, tmp_path, pool=refusing(NeverFits("Whoever asks is refused.")))
-    await stores.queued()
+    room = Room(stores, tmp_path, pool=make_refusing(NeverFits("Whoever asks is refused.")))
+    await stores.add_queued()
     assert not await room.chunks.run(some_pages())
     assert await room.states() == [QUEUED] * 3
 
 
 async def test_a_commit_under_a_stale_lease_ends_the_chunk(stores: Stores, tmp_path: Path) -> None:
-    async def robbed(_task_id: str, params: ChunkParams, on_page: OnPage) -> ChunkOutcome:
+    async def rob_lease(_task_id: str, params: ChunkParams, on_page: OnPage) -> ChunkOutcome:
         await on_page(read_page(1))
         assert await stores.pages.rescue(owner=OWNER) == 2
         await on_page(read_page(2))
         return ChunkOutcome(params.pages)
 
-    room = Room(stores, tmp_path, script=robbed)
-    await stores.running(pages=3)
+    room = Room(stores, tmp_path, script=rob_lease)
+    await stores.add_running(pages=3)
     await room.chunks.run(some_pages())
     assert await room.states() == [DONE, QUEUED, QUEUED]
     await check_nothing_is_held(room)
@@ -92,7 +92,7 @@ async def test_a_lease_found_stale_at_its_renewal_ends_the_work_under_it(stores:
     working = Working(1)
     config = ChunkConfig(owner=OWNER, lease_for=timedelta(milliseconds=30))
     room = Room(stores, tmp_path, script=working, config=config)
-    await stores.running(pages=3)
+    await stores.add_running(pages=3)
     running = asyncio.create_task(room.chunks.run(some_pages()))
     await working.reached.wait()
     await stores.pages.rescue(owner=OWNER)
@@ -106,7 +106,7 @@ async def test_a_lease_is_kept_while_its_pages_are_worked(stores: Stores, tmp_pa
     working, pages = Working(), WatchedPages(stores.database, stores.clock)
     config = ChunkConfig(owner=OWNER, lease_for=timedelta(milliseconds=30))
     room = Room(stores, tmp_path, script=working, config=config, pages=pages)
-    await stores.running(pages=2)
+    await stores.add_running(pages=2)
     running = asyncio.create_task(room.chunks.run(some_pages()))
     await working.reached.wait()
     for _ in range(3):
@@ -123,7 +123,7 @@ async def test_a_lease_is_kept_while_its_pages_are_worked(stores: Stores, tmp_pa
 async def test_text_layers_are_stored_while_their_chunk_goes_on(stores: Stores, tmp_path: Path) -> None:
     working = Working(1, 2)
     room = Room(stores, tmp_path, script=working)
-    await stores.running(pages=3, stage=Stage.TEXT)
+    await stores.add_running(pages=3, stage=Stage.TEXT)
     running = asyncio.create_task(room.chunks.run(some_pages(stage=Stage.TEXT)))
     await working.reached.wait()
 
@@ -143,7 +143,7 @@ async def test_text_layers_that_are_not_stored_when_their_chunk_is_called_off_go
     working = Working(1, 2)
     config = ChunkConfig(owner=OWNER, text_pages_within=timedelta(hours=1))
     room = Room(stores, tmp_path, script=working, config=config)
-    await stores.running(pages=3, stage=Stage.TEXT)
+    await stores.add_running(pages=3, stage=Stage.TEXT)
     running = asyncio.create_task(room.chunks.run(some_pages(stage=Stage.TEXT)))
     await working.reached.wait()
     running.cancel()
@@ -155,7 +155,7 @@ async def test_text_layers_that_are_not_stored_when_their_chunk_is_called_off_go
 async def test_pages_wait_where_no_service_becomes_free(stores: Stores, tmp_path: Path) -> None:
     room = Room(stores, tmp_path, config=ChunkConfig(owner=OWNER, acquire_wait=timedelta(0)))
     await room.fake_pool.acquire(device=CPU, engine="rapidocr")
-    await stores.running(pages=3)
+    await stores.add_running(pages=3)
     assert not await room.chunks.run(some_pages())
     pages = await stores.tasks.pages("a")
     assert [(page.state, page.attempts, page.crashes) for page in pages] == [(QUEUED, 0, 0)] * 3
@@ -171,8 +171,8 @@ async def test_pages_wait_where_no_service_becomes_free(stores: Stores, tmp_path
 async def test_what_can_never_run_fails_and_says_why(
     stores: Stores, tmp_path: Path, *, error: PagemillError, reason: TaskFailureReason
 ) -> None:
-    room = Room(stores, tmp_path, pool=refusing(error))
-    await stores.running(pages=2)
+    room = Room(stores, tmp_path, pool=make_refusing(error))
+    await stores.add_running(pages=2)
     assert await room.chunks.run(some_pages())
     assert await room.states() == [FAILED, FAILED]
     task = await stores.tasks.get("a")
@@ -180,8 +180,8 @@ async def test_what_can_never_run_fails_and_says_why(
 
 
 async def test_a_model_set_that_cannot_be_loaded_is_tried_again_later(stores: Stores, tmp_path: Path) -> None:
-    room = Room(stores, tmp_path, pool=refusing(WorkerLost("It died while loading.")))
-    await stores.running(pages=2)
+    room = Room(stores, tmp_path, pool=make_refusing(WorkerLost("It died while loading.")))
+    await stores.add_running(pages=2)
     assert await room.chunks.run(some_pages())
     assert [(page.state, page.attempts) for page in await stores.tasks.pages("a")] == [(QUEUED, 1)] * 2
     assert not await room.chunks.run(some_pages()), "the pages wait for their time"
@@ -191,12 +191,12 @@ async def test_a_model_set_that_cannot_be_loaded_is_tried_again_later(stores: St
 async def test_a_lost_worker_is_told_of_and_only_its_page_blamed(
     stores: Stores, tmp_path: Path, *, page: int | None, crashes: list[int]
 ) -> None:
-    async def dying(_task_id: str, _params: ChunkParams, on_page: OnPage) -> ChunkOutcome:
+    async def die_at_work(_task_id: str, _params: ChunkParams, on_page: OnPage) -> ChunkOutcome:
         await on_page(read_page(1))
         return ChunkOutcome((1,), WorkerLoss(LossCause.CRASH, "It died.", page=page))
 
-    room = Room(stores, tmp_path, script=dying)
-    await stores.running(pages=3)
+    room = Room(stores, tmp_path, script=die_at_work)
+    await stores.add_running(pages=3)
     assert await room.chunks.run(some_pages())
     pages = await stores.tasks.pages("a")
     assert [page.state for page in pages] == [DONE, QUEUED, QUEUED]
@@ -206,13 +206,13 @@ async def test_a_lost_worker_is_told_of_and_only_its_page_blamed(
 
 
 async def test_a_page_that_fails_for_good_leaves_the_others_alone(stores: Stores, tmp_path: Path) -> None:
-    async def failing(_task_id: str, params: ChunkParams, on_page: OnPage) -> ChunkOutcome:
+    async def fail_pages(_task_id: str, params: ChunkParams, on_page: OnPage) -> ChunkOutcome:
         await on_page(read_page(1))
         await on_page(PageFailed(2, TaskFailureReason.PAGE_UNREADABLE, "It is damaged.", retryable=False))
         return ChunkOutcome(params.pages)
 
-    room = Room(stores, tmp_path, script=failing)
-    await stores.running(pages=2)
+    room = Room(stores, tmp_path, script=fail_pages)
+    await stores.add_running(pages=2)
     await room.chunks.run(some_pages())
     task = await stores.tasks.get("a")
     assert (task.status, task.pages_done, task.pages_failed) == (TaskStatus.PARTIALLY_SUCCEEDED, 1, 1)
@@ -221,13 +221,13 @@ async def test_a_page_that_fails_for_good_leaves_the_others_alone(stores: Stores
 async def test_a_chunk_cancelled_while_it_waits_for_a_service_costs_nothing(stores: Stores, tmp_path: Path) -> None:
     room = Room(stores, tmp_path)
     held = await room.fake_pool.acquire(device=CPU, engine="rapidocr")
-    await stores.running(pages=2)
+    await stores.add_running(pages=2)
     running = asyncio.create_task(room.chunks.run(some_pages()))
 
-    async def claimed() -> bool:
+    async def is_claimed() -> bool:
         return PageState.LEASED in await room.states()
 
-    await eventually(claimed)
+    await eventually(is_claimed)
     running.cancel()
     await asyncio.wait([running])
     assert [(page.state, page.attempts) for page in await stores.tasks.pages("a")] == [(QUEUED, 0)] * 2
@@ -240,7 +240,7 @@ async def test_a_chunk_cancelled_at_any_moment_holds_nothing_and_loses_nothing(
     stores: Stores, tmp_path: Path, turns: int
 ) -> None:
     room = Room(stores, tmp_path)
-    await stores.running(pages=4)
+    await stores.add_running(pages=4)
     running = asyncio.create_task(room.chunks.run(some_pages()))
     for _ in range(turns):
         await asyncio.sleep(0)

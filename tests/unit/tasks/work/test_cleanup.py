@@ -19,9 +19,9 @@ from pagemill.tasks.work.cleanup import AT_ONCE, TaskCleaner, remove_half_made
 USE = ResourceUse(CPU, 0, 0)
 
 
-async def cancelled(stores: Stores, room: Room) -> Path:
+async def cancel_task(stores: Stores, room: Room) -> Path:
     """A task that is over, and its folder with something in it."""
-    await stores.queued("a")
+    await stores.add_queued("a")
     await stores.tasks.transition("a", TaskStatus.CANCELLED)
     folder = room.work_dir / "a"
     folder.mkdir(parents=True)
@@ -31,7 +31,7 @@ async def cancelled(stores: Stores, room: Room) -> Path:
 
 async def test_files_go_and_the_task_is_marked(stores: Stores, tmp_path: Path) -> None:
     room = Room(stores, tmp_path)
-    folder = await cancelled(stores, room)
+    folder = await cancel_task(stores, room)
     assert await room.cleaner.cleanup_task_resources("a")
     assert not folder.exists()
     assert (await stores.tasks.get("a")).resource_cleanup_completed
@@ -40,14 +40,14 @@ async def test_files_go_and_the_task_is_marked(stores: Stores, tmp_path: Path) -
 
 async def test_it_waits_until_services_are_released_and_runs_once(stores: Stores, tmp_path: Path) -> None:
     room = Room(stores, tmp_path)
-    folder = await cancelled(stores, room)
+    folder = await cancel_task(stores, room)
     await room.handlers.on_task_resource_acquired("a", {"service_instance_id": "service-1"})
     cleaning = asyncio.create_task(room.cleaner.cleanup_task_resources("a"))
 
-    async def begun() -> bool:
+    async def has_begun() -> bool:
         return TaskEvent.CLEANUP_STARTED in await room.kinds()
 
-    await eventually(begun)
+    await eventually(has_begun)
     await room.cleaner.sweep()
     assert not cleaning.done()
     assert folder.exists()
@@ -59,7 +59,7 @@ async def test_it_waits_until_services_are_released_and_runs_once(stores: Stores
 
 async def test_what_is_held_too_long_is_left_to_the_next_sweep(stores: Stores, tmp_path: Path) -> None:
     room = Room(stores, tmp_path)
-    folder = await cancelled(stores, room)
+    folder = await cancel_task(stores, room)
     cleaner = TaskCleaner(
         store=stores.tasks,
         handlers=room.handlers,
@@ -78,7 +78,7 @@ async def test_what_is_held_too_long_is_left_to_the_next_sweep(stores: Stores, t
 
 async def test_a_task_deleted_meanwhile_leaves_no_files(stores: Stores, tmp_path: Path) -> None:
     room = Room(stores, tmp_path)
-    folder = await cancelled(stores, room)
+    folder = await cancel_task(stores, room)
     await stores.tasks.delete("a")
     assert await room.cleaner.cleanup_task_resources("a")
     assert not folder.exists()
@@ -88,7 +88,7 @@ async def test_a_task_deleted_meanwhile_leaves_no_files(stores: Stores, tmp_path
 async def test_a_folder_that_cannot_be_deleted_stops_no_other_task(stores: Stores, tmp_path: Path, bad: str) -> None:
     room = Room(stores, tmp_path)
     for name in ("m", "z", "a"):
-        await stores.queued(name)
+        await stores.add_queued(name)
         await stores.tasks.transition(name, TaskStatus.CANCELLED)
         (room.work_dir / name).mkdir(parents=True)
         (room.work_dir / name / "page-1.png").touch()

@@ -42,7 +42,7 @@ class CountingPages(SqlPageQueue):
         return await super().claim_pages(task_id, kind, limit=limit, owner=owner, lease_for=lease_for)
 
 
-async def finished(room: Room, *task_ids: str) -> list[TaskStatus]:
+async def finish_tasks(room: Room, *task_ids: str) -> list[TaskStatus]:
     async with asyncio.timeout(LIMIT_S):
         return [(await room.watch.until_final(task_id)).status for task_id in task_ids]
 
@@ -50,10 +50,10 @@ async def finished(room: Room, *task_ids: str) -> list[TaskStatus]:
 async def test_tasks_are_let_in_worked_and_cleaned_up(stores: Stores, tmp_path: Path) -> None:
     room = Room(stores, tmp_path)
     for name in ("b", "a"):
-        await stores.queued(name, pages=9)
+        await stores.add_queued(name, pages=9)
     await room.dispatcher.start()
-    assert await finished(room, "a", "b") == [TaskStatus.SUCCEEDED] * 2
-    await room.cleaned()
+    assert await finish_tasks(room, "a", "b") == [TaskStatus.SUCCEEDED] * 2
+    await room.wait_until_clean()
     await room.dispatcher.stop()
     await room.follower.stop()
     assert (await room.kinds("b")).count(TaskEvent.RESOURCE_ACQUIRED) == 3
@@ -62,7 +62,7 @@ async def test_tasks_are_let_in_worked_and_cleaned_up(stores: Stores, tmp_path: 
 async def test_only_so_many_tasks_run(stores: Stores, tmp_path: Path) -> None:
     room = Room(stores, tmp_path, script=Working(), max_running=2)
     for name in ("c", "b", "a"):
-        await stores.queued(name)
+        await stores.add_queued(name)
         stores.clock.turn(timedelta(seconds=1))
     await room.dispatcher.run_once()
     await room.dispatcher.run_once()
@@ -76,7 +76,7 @@ async def test_a_chunk_that_settled_nothing_is_not_tried_again_at_once(stores: S
     pages = CountingPages(stores.database, stores.clock)
     room = Room(stores, tmp_path, config=ChunkConfig(owner=OWNER, acquire_wait=timedelta(0)), pages=pages)
     await room.fake_pool.acquire(device=CPU, engine="rapidocr")
-    await stores.queued("a")
+    await stores.add_queued("a")
     await room.dispatcher.start()
 
     async def was_tried() -> bool:
@@ -97,7 +97,7 @@ async def test_nothing_is_started_where_memory_is_short(
 ) -> None:
     room = Room(stores, tmp_path, script=Working())
     room.memory.levels[CPU] = level
-    await stores.running("a")
+    await stores.add_running("a")
     await room.dispatcher.run_once()
     assert room.dispatcher.holds("a") is starts
     await room.dispatcher.stop()
@@ -112,8 +112,8 @@ async def test_the_next_chunk_is_claimed_while_the_last_page_of_the_one_before_i
         return await (working if task_id == "a" else read_every_page)(task_id, params, on_page)
 
     room = Room(stores, tmp_path, script=script)
-    await stores.running("a", pages=3)
-    await stores.running("b", pages=9)
+    await stores.add_running("a", pages=3)
+    await stores.add_running("b", pages=9)
     await room.dispatcher.start()
     await working.reached.wait()
 
@@ -124,7 +124,7 @@ async def test_the_next_chunk_is_claimed_while_the_last_page_of_the_one_before_i
     assert room.fake_pool.held == 1
     assert room.handlers.services_of("b") == ()
     working.go_on.set()
-    assert await finished(room, "a", "b") == [TaskStatus.SUCCEEDED] * 2
+    assert await finish_tasks(room, "a", "b") == [TaskStatus.SUCCEEDED] * 2
     await room.dispatcher.stop()
     await room.follower.stop()
 
@@ -133,7 +133,7 @@ async def test_nothing_is_claimed_before_the_last_page(stores: Stores, tmp_path:
     working = Working(1)
     pages = CountingPages(stores.database, stores.clock)
     room = Room(stores, tmp_path, script=working, pages=pages)
-    await stores.running("a", pages=9)
+    await stores.add_running("a", pages=9)
     await room.dispatcher.start()
     await working.reached.wait()
     for _ in range(5):
@@ -146,7 +146,7 @@ async def test_nothing_is_claimed_before_the_last_page(stores: Stores, tmp_path:
 async def test_text_layers_are_taken_however_short_memory_is(stores: Stores, tmp_path: Path) -> None:
     room = Room(stores, tmp_path, script=Working(), capacity={READER_LANE: 1, CPU: 1})
     room.memory.levels[CPU] = MemoryLevel.EMERGENCY
-    await stores.running("a", stage=Stage.TEXT)
+    await stores.add_running("a", stage=Stage.TEXT)
     await room.dispatcher.run_once()
     assert room.dispatcher.holds("a")
     await room.dispatcher.stop()
@@ -155,7 +155,7 @@ async def test_text_layers_are_taken_however_short_memory_is(stores: Stores, tmp
 async def test_stopping_gives_pages_back_and_costs_no_attempt(stores: Stores, tmp_path: Path) -> None:
     working = Working(1)
     room = Room(stores, tmp_path, script=working)
-    await stores.queued("a")
+    await stores.add_queued("a")
     await room.dispatcher.start()
     await working.reached.wait()
     await room.dispatcher.stop()
@@ -172,21 +172,21 @@ async def test_stopping_gives_pages_back_and_costs_no_attempt(stores: Stores, tm
 async def test_a_cancelled_task_is_let_go_of_and_cleaned_up_and_no_other(stores: Stores, tmp_path: Path) -> None:
     working = Working()
     room = Room(stores, tmp_path, script=working, capacity={CPU: 2, READER_LANE: 1})
-    await stores.running("a")
+    await stores.add_running("a")
     await room.dispatcher.run_once()
-    await stores.queued("b")
+    await stores.add_queued("b")
     await working.reached.wait()
     await stores.tasks.transition("a", TaskStatus.CANCELLING)
     await room.dispatcher.cancel("a")
     assert not room.dispatcher.holds("a")
     await stores.pages.finish_completed("a")
     room.watch.notify("a")
-    await room.cleaned()
+    await room.wait_until_clean()
     task = await stores.tasks.get("a")
     assert (task.status, task.resource_cleanup_completed) == (TaskStatus.CANCELLED, True)
     working.go_on.set()
     await room.dispatcher.run_once()
-    assert await finished(room, "b") == [TaskStatus.SUCCEEDED]
+    assert await finish_tasks(room, "b") == [TaskStatus.SUCCEEDED]
     await room.dispatcher.stop()
     await room.follower.stop()
 
@@ -209,7 +209,7 @@ async def test_a_caller_with_nothing_in_progress_goes_in_line_for_the_spare_plac
 ) -> None:
     room = Room(stores, tmp_path, script=Working(), spare=spare)
     for name, caller in zip("abc", callers, strict=True):
-        await stores.queued(name, caller=caller)
+        await stores.add_queued(name, caller=caller)
     for _ in range(3):
         await room.dispatcher.run_once()
     assert len(room.dispatcher.works()) == in_line

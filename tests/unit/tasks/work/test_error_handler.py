@@ -32,7 +32,7 @@ LOST = WorkerLoss(LossCause.OVER_RESERVATION, "over its reservation", page=1, pe
 @pytest.mark.parametrize("by", ["failure", "loss"])
 async def test_every_rung_is_written_told_and_counted(stores: Stores, tmp_path: Path, by: str) -> None:
     room = Room(stores, tmp_path)
-    await stores.running(pages=2)
+    await stores.add_running(pages=2)
     for before, rung in zip([None, *CLIMBED], CLIMBED, strict=False):
         kind = kind_of(alone=before is Rung.ALONE)
         lease = await stores.pages.claim_pages("a", kind, limit=1, owner="server", lease_for=LEASE)
