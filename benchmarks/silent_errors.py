@@ -41,7 +41,7 @@ class Finding:
         return 0 if self.warnings else len(self.wrong)
 
 
-def found(case: Case, session: Session) -> Finding:
+def find_errors(case: Case, session: Session) -> Finding:
     """Read the page, and look."""
     (page,) = session.ocr(case.document)
     return Finding(case, wrong_lines(case, page.text), len(page.warnings))

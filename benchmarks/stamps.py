@@ -8,7 +8,7 @@ import io
 import sys
 from collections.abc import Iterator
 
-from benchmarks.silent_errors import Case, found, table
+from benchmarks.silent_errors import Case, find_errors, table
 from PIL import Image
 from tests.data import coloured
 from tests.data.coloured import INVOICE
@@ -34,7 +34,7 @@ def cases() -> Iterator[Case]:
     for colour, ink in _STAMPS.items():
         for angle in (0, 17, -25):
             for opacity in (0.0, 0.65, 0.85):
-                page = coloured.stamped(
+                page = coloured.add_stamp(
                     coloured.page_of(INVOICE),
                     "PAID 12 MAY",
                     colour=ink,
@@ -64,6 +64,6 @@ def report() -> str:
     with Session(load_settings()) as session:
         findings = []
         for case in cases():
-            findings.append(found(case, session))
+            findings.append(find_errors(case, session))
             print(f"{case.name}: {findings[-1].wrong} {findings[-1].warnings}", file=sys.stderr, flush=True)
     return table(findings, title="stamps and colours")

@@ -78,10 +78,10 @@ def prove(folder: Path, batches: Iterable[Sequence[bytes]], findings: Findings, 
         sender = Sender(server.url, KEY, within_s=WITHIN_S, longest_s=LONGEST_S, fields=FIELDS)
         with WorkerWatch(server.url, KEY) as watch, ThreadPoolExecutor(AT_ONCE) as threads:
             for batch in batches:
-                paths = [_written(folder / "documents", document) for document in batch]
+                paths = [_write_document(folder / "documents", document) for document in batch]
                 for path, complaint in threads.map(lambda path: _try(sender, path, findings), paths):
                     if complaint:
-                        findings.complaints.append(f"{_written(keep, path.read_bytes()).name} {complaint}")
+                        findings.complaints.append(f"{_write_document(keep, path.read_bytes()).name} {complaint}")
                     path.unlink(missing_ok=True)
                 print_findings(findings)
                 if server.process.poll() is not None:
@@ -106,7 +106,7 @@ def _batches(seed: int, end: float) -> Iterable[Sequence[bytes]]:
         seed += 1
 
 
-def _written(folder: Path, document: bytes) -> Path:
+def _write_document(folder: Path, document: bytes) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / hashlib.sha256(document).hexdigest()[:16]
     path.write_bytes(document)

@@ -60,7 +60,7 @@ def read(engine: Counting, path: Path) -> tuple[Page, float]:
     return Page.from_json(outcome.payload), engine.pixels / (1224 * 1584)
 
 
-def squeezed(page: Page) -> list[str]:
+def squeeze(page: Page) -> list[str]:
     return ["".join(line.text.split()) for line in page.lines]
 
 
@@ -88,8 +88,8 @@ def test_a_bad_layer_is_replaced(engine: Counting, tmp_path: Path, kind: str, da
     }[damage]
     page, _ = read(engine, scan_with_hidden_text(tmp_path / "a.pdf", shown, hidden, beside=beside))
     assert page.source is (PageSource.MIXED if beside else PageSource.OCR)
-    assert {"".join(line.split()) for line in shown} <= set(squeezed(page))
-    assert not {"".join(line.split()) for line in hidden if line not in shown} & set(squeezed(page))
+    assert {"".join(line.split()) for line in shown} <= set(squeeze(page))
+    assert not {"".join(line.split()) for line in hidden if line not in shown} & set(squeeze(page))
     assert (beside == HEADER) == ("Received by the court on 3 May" in page.text)
 
 

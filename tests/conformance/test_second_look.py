@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from tests.data import coloured
-from tests.data.coloured import INVOICE, grainy, page_of, stamped, without_paper
+from tests.data.coloured import INVOICE, add_stamp, grainy, page_of, without_paper
 
 from pagemill.documents.opening import open_document
 from pagemill.domain.page.page import Page
@@ -41,7 +41,7 @@ def read(reader: PageReader, image: Image.Image, folder: Path, *, rotation: int 
 
 @pytest.mark.parametrize("turn", [0, 90])
 def test_text_under_a_stamp_is_read_and_the_stamp_too(reader: PageReader, tmp_path: Path, turn: int) -> None:
-    page = grainy(stamped(page_of(INVOICE), STAMP, colour=coloured.RED, angle=17, opacity=0.65, middle=(470, 320)))
+    page = grainy(add_stamp(page_of(INVOICE), STAMP, colour=coloured.RED, angle=17, opacity=0.65, middle=(470, 320)))
     upended = page.rotate(turn, expand=True)
     found = read(reader, upended, tmp_path, rotation=turn)
     assert [line.text for line in found.lines] == [*INVOICE, STAMP]

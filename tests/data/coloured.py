@@ -31,7 +31,7 @@ def page_of(
     return image
 
 
-def stamped(
+def add_stamp(
     page: Image.Image, text: str, *, colour: Colour, angle: float = 15, opacity: float = 0.8, middle: tuple[int, int]
 ) -> Image.Image:
     """The page with an oval stamp over it. With an opacity of 0, its ink is that of a printer: it only darkens."""

@@ -58,7 +58,7 @@ def make_documents(seed: int, count: int) -> Sequence[bytes]:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @hypothesis.given(st.one_of(pdfs(), tiffs(), pngs(), damaged(), damaged()))
+    @hypothesis.given(st.one_of(pdfs(), tiffs(), pngs(), damage(), damage()))
     def collect(document: bytes) -> None:
         made.append(document)
 
@@ -145,7 +145,7 @@ def _chunk(draw: st.DrawFn, kind: bytes, data: bytes) -> bytes:
 
 
 @st.composite
-def damaged(draw: st.DrawFn) -> bytes:
+def damage(draw: st.DrawFn) -> bytes:
     """A real document with some bytes changed, lost, doubled or put in, or without its end."""
     document = bases()[draw(st.sampled_from(sorted(bases())))]
     for _ in range(draw(st.integers(1, 6))):

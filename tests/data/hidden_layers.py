@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.data.pdfs import PdfPageSpec, image_at, make_pdf, text_at
-from tests.data.pictures import as_picture, written
+from tests.data.pictures import as_picture, write_lines
 
 LETTER = (
     "The price of the flour that we had agreed on is not the same",
@@ -30,6 +30,6 @@ def misread(lines: Sequence[str], *, rate: float, seed: int = 1) -> tuple[str, .
 
 def scan_with_hidden_text(path: Path, shown: Sequence[str], hidden: Sequence[str], *, beside: str = "") -> Path:
     """A scanned page at 144 dpi with hidden lines where the shown ones are; `beside` is content that people see."""
-    picture = as_picture(written(shown, size=(1224, 1584), font=24))
+    picture = as_picture(write_lines(shown, size=(1224, 1584), font=24))
     words = "".join(text_at(12, 792 - 12 - 24 * at - 11, line, mode=3) for at, line in enumerate(hidden))
     return make_pdf(path, [PdfPageSpec(image_at(0, 0, 612, 792) + words + beside, images=(picture,))])

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import APIRouter
-from tests.fixtures.callers import Callers, callers_of, sent
+from tests.fixtures.callers import Callers, callers_of, send_task
 from tests.fixtures.databases import BACKENDS
 from tests.fixtures.stores import Stores
 from tests.fixtures.web_tasks import WebTasks
@@ -46,9 +46,9 @@ def is_named(path: str) -> bool:
 async def things(callers: Callers) -> Mapping[str, str]:
     """A finished task and a finished batch of the owner."""
     owner = await callers.client("owner")
-    task_id = await sent(owner)
-    batch_id = await sent(owner, "/batches")
-    for task in await callers.tasks.sent():
+    task_id = await send_task(owner)
+    batch_id = await send_task(owner, "/batches")
+    for task in await callers.tasks.list_sent():
         if not task.status.is_final:
             await callers.tasks.finish(task.task_id)
     return {**OTHERS, "task_id": task_id, "batch_id": batch_id}
@@ -61,7 +61,7 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, of: Mapping[str
     return await client.request(method, path.format(**of))
 
 
-def expected(method: str, path: str, scope: Scope, *, is_owner: bool) -> int | None:
+def expect_status(method: str, path: str, scope: Scope, *, is_owner: bool) -> int | None:
     """The refusal's status; None where the caller is let in."""
     needed = Scope.ADMIN if (method, path) in ONLY_ADMINS else Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
     if (method, path) in PUBLIC:
@@ -78,11 +78,11 @@ async def test_every_endpoint_for_every_scope_owner_and_stranger(callers: Caller
     for scope in Scope:
         for name in ("owner", "stranger"):
             client = await callers.client(name, scope)
-            if method != "GET" and expected(method, path, scope, is_owner=name == "owner") is None:
+            if method != "GET" and expect_status(method, path, scope, is_owner=name == "owner") is None:
                 of = await things(callers)
             logged = len(await callers.tasks.audit.read())
             answer = await ask(client, method, path, of)
-            refusal = expected(method, path, scope, is_owner=name == "owner")
+            refusal = expect_status(method, path, scope, is_owner=name == "owner")
             told = (scope, name, answer.status_code, answer.text[:300])
             if refusal is None:
                 assert answer.status_code not in (401, 403), told
@@ -124,7 +124,7 @@ async def test_nobody_gets_in_without_a_key(callers: Callers) -> None:
         {"authorization": right},
         {"authorization": f"Bearer {revoked.token}"},
     ):
-        client = callers.sending(headers)
+        client = callers.client_with(headers)
         for method, path in ENDPOINTS:
             answer = await ask(client, method, path, of)
             assert (answer.status_code == 401) is ((method, path) not in PUBLIC), (headers, answer.text[:200])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.fixtures.asgi import AsgiRequest
-from tests.fixtures.callers import PDF, STALE, Callers, callers_of, sent
+from tests.fixtures.callers import PDF, STALE, Callers, callers_of, send_task
 from tests.fixtures.databases import BACKENDS
 from tests.fixtures.pool import eventually
 from tests.fixtures.stores import MINUTE, Stores
@@ -31,7 +31,7 @@ async def callers(stores: Stores, tmp_path: Path) -> AsyncIterator[Callers]:
 
 
 async def status(callers: Callers, token: str | None) -> int:
-    client = callers.sending({}) if token is None else callers.with_token(token)
+    client = callers.client_with({}) if token is None else callers.with_token(token)
     return (await client.get("/tasks")).status_code
 
 
@@ -94,10 +94,10 @@ async def test_a_stream_ends_with_the_key_that_opened_it(
     """`made`: it was opened without a key while the service was open, and then the first key was made."""
     key = None if end == "made" else await callers.issue("acme", Scope.SUBMIT, lasts=HOUR)
     headers = [] if key is None else [("authorization", f"Bearer {key.token}")]
-    client = callers.sending(dict(headers))
-    of = {"task": await sent(client), "batch": await sent(client, "/batches")}
+    client = callers.client_with(dict(headers))
+    of = {"task": await send_task(client), "batch": await send_task(client, "/batches")}
     request = AsgiRequest(callers.api, "GET", stream.format(**of), headers)
-    await request.answered("retry:")
+    await request.wait_for_text("retry:")
     if end == "made":
         await callers.issue("acme", Scope.ADMIN)
     elif end == "revoked" and key is not None:
@@ -110,7 +110,7 @@ async def test_a_stream_ends_with_the_key_that_opened_it(
 
 async def test_who_waits_gets_nothing_after_the_key_was_revoked(callers: Callers, stores: Stores) -> None:
     key = await callers.issue("acme", Scope.SUBMIT)
-    task_id = await sent(callers.with_token(key.token))
+    task_id = await send_task(callers.with_token(key.token))
     headers = [("authorization", f"Bearer {key.token}"), ("prefer", "wait=60")]
     request = AsgiRequest(callers.api, "GET", f"/tasks/{task_id}", headers)
     await eventually(lambda: bool(callers.tasks.room.watch._watching))
@@ -128,7 +128,7 @@ async def test_keys_in_the_settings_work_beside_those_of_the_database(stores: St
         key = await callers.issue("acme", Scope.READ)
         assert [await status(callers, each) for each in ("one", "two", key.token, "three")] == [200, 200, 200, 401]
         one, two = callers.with_token("one"), callers.with_token("two")
-        task_id = await sent(one)
+        task_id = await send_task(one)
         assert (await one.get(f"/tasks/{task_id}")).status_code == 200
         assert (await two.get(f"/tasks/{task_id}")).status_code == 404
         assert (await one.get("/audit")).status_code == 403

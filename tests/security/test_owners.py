@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.fixtures.asgi import AsgiRequest
-from tests.fixtures.callers import PDF, Callers, callers_of, sent
+from tests.fixtures.callers import PDF, Callers, callers_of, send_task
 from tests.fixtures.databases import BACKENDS
 from tests.fixtures.stores import Stores
 from tests.fixtures.web_tasks import PAGES
@@ -54,7 +54,7 @@ async def test_lists_show_ones_own_and_an_admin_everything(callers: Callers, pat
     ids: dict[str, list[str]] = {}
     for name in ("zeta", "acme", "zeta", "acme"):
         client = await callers.client(name)
-        made = [await sent(client, labels='{"a": "b"}'), await sent(client, "/batches", labels='{"a": "b"}')]
+        made = [await send_task(client, labels='{"a": "b"}'), await send_task(client, "/batches", labels='{"a": "b"}')]
         ids.setdefault(name, []).extend(made)
     for name in ("acme", "zeta"):
         for scope in (Scope.READ, Scope.SUBMIT):
@@ -71,13 +71,13 @@ async def test_the_stream_of_changes_tells_of_ones_own_alone(callers: Callers, s
     await callers.issue("acme", scope)
     headers = [("authorization", f"Bearer {callers.issued['acme', scope].token}")]
     request = AsgiRequest(callers.api, "GET", "/events", headers, query="after=0")
-    await request.answered("retry:")
-    others = [await sent(zeta) for _ in range(3)]
-    mine = await sent(acme)
-    await request.answered(mine)
+    await request.wait_for_text("retry:")
+    others = [await send_task(zeta) for _ in range(3)]
+    mine = await send_task(acme)
+    await request.wait_for_text(mine)
     await callers.tasks.finish(others[0])
     await callers.tasks.finish(mine)
-    await request.answered('"succeeded"')
+    await request.wait_for_text('"succeeded"')
     assert any(each in request.text for each in others) is (scope is Scope.ADMIN)
     request.disconnect()
     await request.cancel()
@@ -86,13 +86,13 @@ async def test_the_stream_of_changes_tells_of_ones_own_alone(callers: Callers, s
 async def test_others_changes_do_not_show_in_when_a_stream_says_something(callers: Callers) -> None:
     feed = callers.tasks.feed()
     zeta = await callers.client("zeta")
-    await sent(zeta)
+    await send_task(zeta)
     notices = feed.notices(after=0, caller="acme")
     assert not await anext(notices)  # the first beat
     told = 1
     before = callers.tasks.stores.clock.now()
     for _ in range(8):
-        await sent(zeta)
+        await send_task(zeta)
     callers.tasks.room.watch.close()
     async for found in notices:
         assert not found
@@ -102,7 +102,7 @@ async def test_others_changes_do_not_show_in_when_a_stream_says_something(caller
 
 async def test_failures_name_no_task_of_others(callers: Callers) -> None:
     acme, zeta = await callers.client("acme"), await callers.client("zeta")
-    task_id = await sent(acme)
+    task_id = await send_task(acme)
     for number in range(1, PAGES + 1):
         await callers.tasks.finish_page(task_id, number, failure="damaged")
     (mine,) = (await acme.get("/status")).json()["queue"]["failures"]
@@ -130,22 +130,22 @@ async def test_a_repeated_request_is_ones_own(callers: Callers, path: str) -> No
 async def test_pages_are_shared_among_ones_own_alone(callers: Callers) -> None:
     for name, scope in (("acme", Scope.SUBMIT), ("zeta", Scope.SUBMIT), ("boss", Scope.ADMIN)):
         client = await callers.client(name, scope)
-        task_id = await sent(client, cache="use")
+        task_id = await send_task(client, cache="use")
         assert (await client.get(f"/tasks/{task_id}")).json()["progress"]["pages_done"] == 0
         await callers.tasks.finish(task_id)
-        again = await sent(client, cache="use")
+        again = await send_task(client, cache="use")
         assert (await client.get(f"/tasks/{again}")).json()["progress"]["pages_done"] == PAGES
 
 
 async def test_what_was_sent_while_the_service_was_open_is_the_admins(callers: Callers) -> None:
-    task_id = await sent(callers.sending({}))
+    task_id = await send_task(callers.client_with({}))
     acme, boss = await callers.client("acme"), await callers.client("boss", Scope.ADMIN)
     assert (await acme.get(f"/tasks/{task_id}")).status_code == 404
     assert (await boss.get(f"/tasks/{task_id}")).status_code == 200
 
 
 async def test_a_new_key_of_the_same_caller_goes_on_where_the_old_one_was(callers: Callers) -> None:
-    task_id = await sent(await callers.client("acme"))
+    task_id = await send_task(await callers.client("acme"))
     await callers.issue("acme", Scope.SUBMIT)
     renewed = await callers.client("acme")
     assert (await renewed.get(f"/tasks/{task_id}")).status_code == 200
@@ -161,7 +161,7 @@ async def test_quotas_are_of_a_caller_with_all_its_keys(stores: Stores, tmp_path
     async with callers_of(replace(stores, config=QueueConfig(quota=quota)), tmp_path) as callers:
         for name in ("acme", "zeta"):
             for scope in (Scope.SUBMIT, Scope.ADMIN):
-                await sent(await callers.client(name, scope))
+                await send_task(await callers.client(name, scope))
             await callers.issue(name, Scope.SUBMIT)  # a new key brings no new quota
             refused = await (await callers.client(name)).post("/tasks", files={"file": PDF})
             assert (refused.status_code, refused.json()["code"]) == (429, "quota_exceeded")
@@ -170,8 +170,8 @@ async def test_quotas_are_of_a_caller_with_all_its_keys(stores: Stores, tmp_path
 async def test_the_rate_of_uploads_is_of_a_caller_with_all_its_keys(stores: Stores, tmp_path: Path) -> None:
     async with callers_of(stores, tmp_path, uploads_per_minute=2) as callers:
         for name in ("acme", "zeta"):
-            await sent(await callers.client(name))
+            await send_task(await callers.client(name))
             await callers.issue(name, Scope.SUBMIT)
-            await sent(await callers.client(name))
+            await send_task(await callers.client(name))
             refused = await (await callers.client(name, Scope.ADMIN)).post("/tasks", files={"file": PDF})
             assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")

@@ -72,7 +72,7 @@ def overprinted_lines(page: Page, image: PageImage) -> list[InkLine]:
 
 @dataclass(frozen=True)
 class _Find:
-    """A coloured region, and what there is in it that has no word; pixels of the small picture."""
+    """A coloured region, and its ink without a word; pixels of the small picture."""
 
     rect: Rect
     black: tuple[InkLine, ...]

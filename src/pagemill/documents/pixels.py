@@ -172,13 +172,13 @@ def _paper_against(image: Image.Image) -> int:
     border = ImageChops.subtract(solid, inner)
     levels = gray.histogram(border)
     total = sum(levels)
-    lost = {paper: _lost(levels, paper) for paper in _PAPERS}
+    lost = {paper: _count_lost(levels, paper) for paper in _PAPERS}
     if not total or alpha.getextrema() == (255, 255):
         return _PAPERS[0]
     return next(paper for paper in _PAPERS if lost[paper] <= min(lost.values()) + _MOST_LOST * total)
 
 
-def _lost(levels: Sequence[int], paper: int) -> int:
+def _count_lost(levels: Sequence[int], paper: int) -> int:
     """How many pixels would hardly stand out from the paper."""
     return sum(levels[max(0, paper - _STANDS_OUT) : paper + _STANDS_OUT + 1])
 

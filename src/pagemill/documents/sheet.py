@@ -209,14 +209,14 @@ def _looked_at(page: pdfium.PdfPage, layer: TextLayer, drawing: Drawing, hidden:
     unread += [layer.stored[position] for position in layer.broken]
     if drawing.coverage >= SCAN_COVERAGE and _is_thin(layer, known, believed) and not look.is_blank:
         unread += [picture.rect for picture in drawing.pictures]
-    untested = _untested(layer, believed, look)
+    untested = _find_untested(layer, believed, look)
     if not unread:
         return Sheet(layer, tuple(range(len(layer.words))), hidden=untested)
     size = median(line.size for line in lines) / look.frame.scale if lines else BROKEN_SIZE
     return Sheet(layer, known, _doubt(is_poor=believed != hidden), tuple(unread), size, untested)
 
 
-def _untested(layer: TextLayer, believed: frozenset[int], look: "_Look") -> frozenset[int]:
+def _find_untested(layer: TextLayer, believed: frozenset[int], look: "_Look") -> frozenset[int]:
     """Hidden words that have to be compared with the picture: all, unless they are clearly a language's, or none is."""
     if look.is_blank or is_clearly_read(layer.words[position].text for position in believed):
         return frozenset()

@@ -46,7 +46,7 @@ def read_unread(
         page = engine.read(image, number=number, rotation=rotation, batch_size=batch_size)
         return second_look(page, image) if second_look else page
 
-    unread = _tested(unread, read)
+    unread = _test_words(unread, read)
     if unread.known is None:
         return read(unread.image)
     patches = [
@@ -56,7 +56,7 @@ def read_unread(
     return patch_page(unread.known, patches)
 
 
-def _tested(unread: Unread, read: Callable[[PageImage], Page]) -> Unread:
+def _test_words(unread: Unread, read: Callable[[PageImage], Page]) -> Unread:
     """What is to be read once claims of hidden text have been compared with the image: all of it, if they are wrong."""
     if not unread.claims or are_borne_out(
         unread.claims, [_lines_at(claim, unread.image, read) for claim in unread.claims]

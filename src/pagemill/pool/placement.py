@@ -121,7 +121,7 @@ class Placement(Protocol):
 
 @contextmanager
 def _with_room_on_disk() -> Iterator[None]:
-    """A full disk is nobody's fault and passes: the work waits for it as it waits for memory."""
+    """A full disk is a passing state and no fault: the work waits, as it waits for memory."""
     try:
         yield
     except OSError as error:

@@ -25,19 +25,19 @@ def looked_at_again(page: Page, image: PageImage, engine: Engine, *, batch_size:
 
     def lines(picture: PageImage, top: int) -> Iterator[Line]:
         read = engine.read(picture, number=page.number, rotation=0, batch_size=batch_size)
-        return (_lowered(line, top) for line in read.lines)
+        return (_lower_line(line, top) for line in read.lines)
 
     for stripe in stripes(page, image):
         if stripe.black is not None:
             second.add_black(lines(stripe.black, stripe.top))
         if stripe.colour is not None:
             second.add_colour(lines(stripe.colour, stripe.top))
-    return second.merged()
+    return second.merge()
 
 
-def _lowered(line: Line, by: int) -> Line:
-    def lowered(polygon: Polygon) -> Polygon:
+def _lower_line(line: Line, by: int) -> Line:
+    def lower(polygon: Polygon) -> Polygon:
         return tuple((x, y + by) for x, y in polygon)
 
-    words = tuple(word.model_copy(update={"polygon": lowered(word.polygon)}) for word in line.words)
-    return line.model_copy(update={"polygon": lowered(line.polygon), "words": words})
+    words = tuple(word.model_copy(update={"polygon": lower(word.polygon)}) for word in line.words)
+    return line.model_copy(update={"polygon": lower(line.polygon), "words": words})

@@ -52,7 +52,7 @@ async def read(yard: Yard, document: Path) -> list[int]:
     return pages.numbers
 
 
-def copied(document: Path, to: Path) -> Path:
+def copy_to(document: Path, to: Path) -> Path:
     """One that lies on no desk yet."""
     to.write_bytes(document.read_bytes())
     return to
@@ -79,7 +79,7 @@ async def test_work_waits_for_room_and_then_is_done(
 
         if has_worker:
             await work()
-            document = await asyncio.to_thread(copied, document, tmp_path / "other.pdf")
+            document = await asyncio.to_thread(copy_to, document, tmp_path / "other.pdf")
         workers = [one.pid for one in yard.pool.snapshot().model_sets]
         volume.fill()
         with pytest.raises(PoolExhausted, match="The disk is full") as caught:

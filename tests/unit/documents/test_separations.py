@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from tests.data import coloured
-from tests.data.coloured import INVOICE, Colour, banner, grainy, page_of, stamped
+from tests.data.coloured import INVOICE, Colour, add_stamp, banner, grainy, page_of
 
 from pagemill.documents.separations import coloured_pixels, regions_of, separation_of
 
@@ -24,7 +24,7 @@ def gray(image: Image.Image) -> Levels:
     return np.asarray(image.convert("L"), dtype=np.uint8)
 
 
-def separated(image: Image.Image) -> tuple[Levels, Levels]:
+def separate(image: Image.Image) -> tuple[Levels, Levels]:
     separation = separation_of(pixels(image))
     assert separation is not None
     return separation.inks(pixels(image))
@@ -35,9 +35,9 @@ def separated(image: Image.Image) -> tuple[Levels, Levels]:
 @pytest.mark.parametrize("colour", STAMPS.values(), ids=STAMPS)
 def test_a_stamp_and_the_text_under_it_come_apart(colour: Colour, opacity: float, *, is_grainy: bool) -> None:
     text = page_of(INVOICE)
-    page = stamped(text, "PAID 12 MAY", colour=colour, opacity=opacity, middle=(470, 320))
-    stamp = stamped(page_of(()), "PAID 12 MAY", colour=colour, opacity=opacity, middle=(470, 320))
-    black, alone = separated(grainy(page) if is_grainy else page)
+    page = add_stamp(text, "PAID 12 MAY", colour=colour, opacity=opacity, middle=(470, 320))
+    stamp = add_stamp(page_of(()), "PAID 12 MAY", colour=colour, opacity=opacity, middle=(470, 320))
+    black, alone = separate(grainy(page) if is_grainy else page)
     is_text, is_stamp = gray(text) < 40, coloured_pixels(pixels(stamp)) > 0
     assert np.median(black[is_text & ~is_stamp]) < 60
     apart = np.median(black[is_stamp & ~is_text]) - np.median(black[is_text & is_stamp])
@@ -54,7 +54,7 @@ def test_letters_on_a_coloured_ground_stand_out_in_one_of_both(ink: Colour, grou
     plain = banner("", ink=ink, ground=ground)
     is_letter = np.abs(pixels(image).astype(int) - pixels(plain)).max(axis=2) > 100
     is_ground = coloured_pixels(pixels(plain)) > 0
-    apart = [abs(np.median(each[is_letter]) - np.median(each[is_ground])) for each in separated(image)]
+    apart = [abs(np.median(each[is_letter]) - np.median(each[is_ground])) for each in separate(image)]
     assert max(apart) > 70
 
 
@@ -65,8 +65,8 @@ def test_a_page_without_colours_has_no_regions(tint: Colour) -> None:
 
 
 def test_each_region_is_found_by_itself() -> None:
-    page = stamped(page_of(INVOICE), "PAID", colour=coloured.RED, middle=(300, 300))
-    page = stamped(page, "SEEN", colour=coloured.BLUE, middle=(950, 800))
+    page = add_stamp(page_of(INVOICE), "PAID", colour=coloured.RED, middle=(300, 300))
+    page = add_stamp(page, "SEEN", colour=coloured.BLUE, middle=(950, 800))
     regions = regions_of(coloured_pixels(pixels(page)))
     assert len(regions) == 2
     assert [

@@ -50,7 +50,7 @@ class SecondReading:
                 is_over = any(_share(line, other) > 0 for other in others)
                 (self._over if is_over else self._lines).append(line)
 
-    def merged(self) -> Page:
+    def merge(self) -> Page:
         """The page with both; itself where nothing was added. What lies over other lines comes after all of them."""
         first = set(map(id, self._page.lines))
         added = [line for line in self._lines if id(line) not in first]

@@ -39,7 +39,7 @@ class KeyRing:
         return self._is_closed
 
     async def is_open(self) -> bool:
-        """Whether everyone may use the service, because nobody has made a key.
+        """Whether everyone may use the service, because no key exists yet.
 
         Raises:
             DatabaseUnavailable: The database does not answer.

@@ -24,7 +24,7 @@ class Ownership:
         async def look() -> str:
             return (await self._tasks.get(task_id)).caller
 
-        return await self._remembered(f"task {task_id}", look)
+        return await self._remember(f"task {task_id}", look)
 
     async def of_batch(self, batch_id: str) -> str:
         """The owner of a batch. Raises NotFound."""
@@ -32,9 +32,9 @@ class Ownership:
         async def look() -> str:
             return (await self._batches.get(batch_id)).caller
 
-        return await self._remembered(f"batch {batch_id}", look)
+        return await self._remember(f"batch {batch_id}", look)
 
-    async def _remembered(self, name: str, look: Callable[[], Awaitable[str]]) -> str:
+    async def _remember(self, name: str, look: Callable[[], Awaitable[str]]) -> str:
         owner = self._owners.get(name)
         if owner is None:
             owner = await look()

@@ -44,7 +44,7 @@ FIRST = (line("Invoice 2026", 100), line("Total 148.50", 200))
 def test_a_line_without_the_colour_replaces_a_worse_one_and_fills_a_gap(second: Line, expected: list[str]) -> None:
     reading = SecondReading(page(*FIRST))
     reading.add_black([second])
-    assert texts(reading.merged()) == expected
+    assert texts(reading.merge()) == expected
 
 
 def test_the_box_of_a_slanted_line_does_not_hold_its_neighbours_back() -> None:
@@ -53,7 +53,7 @@ def test_the_box_of_a_slanted_line_does_not_hold_its_neighbours_back() -> None:
     reading.add_black(
         [line("Customer", 120, confidence=0.993), line("Delivery of 25 kg rye flour", 175, confidence=0.99)]
     )
-    assert texts(reading.merged()) == ["Customer", "Delivery of 25 kg rye flour"]
+    assert texts(reading.merge()) == ["Customer", "Delivery of 25 kg rye flour"]
 
 
 @pytest.mark.parametrize(
@@ -65,14 +65,14 @@ def test_a_stamp_comes_beside_what_it_covers_and_what_is_known_does_not(
 ) -> None:
     reading = SecondReading(page(*FIRST))
     reading.add_colour([line(text, 95, confidence=confidence)])
-    assert texts(reading.merged()) == [*texts(page(*FIRST)), *([text] if is_added else [])]
+    assert texts(reading.merge()) == [*texts(page(*FIRST)), *([text] if is_added else [])]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in BlockKind if kind not in (BlockKind.TEXT, BlockKind.TITLE)])
 def test_blocks_that_an_engine_found_are_kept(kind: BlockKind) -> None:
     reading = SecondReading(page(*FIRST, kind=kind))
     reading.add_black([line("Customer", 150), line("Invoice 2025", 100, confidence=0.95)])
-    merged = reading.merged()
+    merged = reading.merge()
     assert [block.kind for block in merged.blocks] == [kind, BlockKind.TEXT, BlockKind.TEXT]
     assert sorted(texts(merged)) == ["Customer", "Invoice 2025", "Total 148.50"]
 
@@ -82,9 +82,9 @@ def test_a_table_keeps_the_lines_that_its_cells_count() -> None:
     table = Table(rows=2, columns=1, cells=cells)
     reading = SecondReading(page(*FIRST, kind=BlockKind.TABLE, table=table))
     reading.add_black([line("Invoice 2025", 100, confidence=0.95)])
-    assert texts(reading.merged())[:2] == ["Invoice 2026", "Total 148.50"]
+    assert texts(reading.merge())[:2] == ["Invoice 2026", "Total 148.50"]
 
 
 def test_where_nothing_is_added_the_page_is_the_same() -> None:
     first = page(*FIRST)
-    assert SecondReading(first).merged() is first
+    assert SecondReading(first).merge() is first
