@@ -190,7 +190,7 @@ KINDS: dict[str, Maker] = {
 }
 
 
-def made(kind: str, seed: int) -> TableSheet:
+def make_sheet(kind: str, seed: int) -> TableSheet:
     """A page of a kind."""
     sheet = TableSheet(random.Random(f"{kind} {seed}"))  # noqa: S311 - test pages, not secrets
     KINDS[kind](sheet)
@@ -235,7 +235,7 @@ def report(analyser: StructureAnalyser, *, seeds: int = 10) -> str:
     for kind in KINDS:
         tally = Tally()
         for seed in range(seeds):
-            check(made(kind, seed), analyser, tally)
+            check(make_sheet(kind, seed), analyser, tally)
         rows.append(
             f"| {kind} | {tally.worse} of {tally.pages} | {tally.wrong_grids} "
             f"| {100 * tally.silent / tally.pages:.0f} |"

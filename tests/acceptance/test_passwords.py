@@ -11,7 +11,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 from tests.data.pdfs import PdfPageSpec, image_at, make_pdf, text_at
-from tests.data.pictures import as_picture, written
+from tests.data.pictures import as_picture, write_lines
 from tests.fixtures.server import Server
 
 from pagemill import Client
@@ -30,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def document(tmp_path: Path) -> Path:
-    scan = as_picture(written(["Scanned and protected"], size=(850, 300)))
+    scan = as_picture(write_lines(["Scanned and protected"], size=(850, 300)))
     pages = [
         PdfPageSpec(text_at(72, 700, "Typed and protected")),
         PdfPageSpec(image_at(0, 400, 612, 216), images=(scan,)),
@@ -54,7 +54,7 @@ def test_it_is_read_drawn_and_made_searchable_and_its_password_is_nowhere(server
         assert told in answer.json()["detail"]
     assert (in_url.status_code, "form" in in_url.text) == (422, True)
 
-    task = api.finished(api.submit(document, password=SECRET))
+    task = api.wait_for_end(api.submit(document, password=SECRET))
     assert (task.status, task.document.needs_password) == ("succeeded", True)
     text = api.text(task.task_id)
     assert "Typed and protected" in text
@@ -110,5 +110,5 @@ def test_after_a_restart_a_task_says_that_it_needs_its_password_again(tmp_path: 
         assert http.post(f"/tasks/{task_id}/start", headers={"Pagemill-Password": WRONG}).status_code == 422
         assert server.api.task(task_id).status == "created"
         assert http.post(f"/tasks/{task_id}/start", headers=HEADER).status_code == 202
-        assert server.api.finished(task_id).status == "succeeded"
+        assert server.api.wait_for_end(task_id).status == "succeeded"
         assert holders(server, json.dumps(http.get(f"/tasks/{task_id}").json()).encode()) == []

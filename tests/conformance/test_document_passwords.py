@@ -7,7 +7,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 from tests.data.pdfs import EncryptionLevel, PdfPageSpec, image_at, make_pdf, text_at
-from tests.data.pictures import as_picture, written
+from tests.data.pictures import as_picture, write_lines
 
 from pagemill.documents.opening import inspect_document, open_document
 from pagemill.documents.searchable import write_searchable_pdf
@@ -20,8 +20,8 @@ PASSWORDS = {"plain": "sesame", "latin": "Gr\u00fc\u00dfe 50%", "long": "x" * 12
 BOX = ((10.0, 10.0), (90.0, 10.0), (90.0, 30.0), (10.0, 30.0))
 
 
-def protected(path: Path, password: str, revision: EncryptionLevel = 6) -> Path:
-    scan = as_picture(written(["A scanned line"], size=(300, 200)))
+def protect(path: Path, password: str, revision: EncryptionLevel = 6) -> Path:
+    scan = as_picture(write_lines(["A scanned line"], size=(300, 200)))
     pages = [
         PdfPageSpec(text_at(72, 700, "Typed and protected")),
         PdfPageSpec(image_at(0, 0, 300, 200), images=(scan,)),
@@ -33,7 +33,7 @@ def protected(path: Path, password: str, revision: EncryptionLevel = 6) -> Path:
 @pytest.mark.parametrize("kind", PASSWORDS)
 def test_its_password_opens_it_for_every_reader(tmp_path: Path, revision: EncryptionLevel, kind: str) -> None:
     password = PASSWORDS[kind][:32] if revision < 5 else PASSWORDS[kind]
-    path = protected(tmp_path / "secret.pdf", password, revision)
+    path = protect(tmp_path / "secret.pdf", password, revision)
     with open_document(path, password=password) as document:
         info = document.info()
         text = document.text_page(1, dpi=72, mode=OcrMode.AUTO)
@@ -63,7 +63,7 @@ def test_its_password_opens_it_for_every_reader(tmp_path: Path, revision: Encryp
 def test_without_it_the_error_says_what_to_do_and_nothing_else(
     tmp_path: Path, revision: EncryptionLevel, password: str | None, told: str
 ) -> None:
-    path = protected(tmp_path / "secret.pdf", "sesame", revision)
+    path = protect(tmp_path / "secret.pdf", "sesame", revision)
     with pytest.raises(EncryptedDocument, match=told) as refusal, open_document(path, password=password):
         pass
     assert "sesame" not in str(refusal.value).lower()
@@ -73,7 +73,7 @@ def test_without_it_the_error_says_what_to_do_and_nothing_else(
 
 @pytest.mark.parametrize("password", [None, "", "whatever"])
 def test_a_document_that_opens_without_a_password_needs_none(tmp_path: Path, password: str | None) -> None:
-    path = protected(tmp_path / "owned.pdf", "")
+    path = protect(tmp_path / "owned.pdf", "")
     with open_document(path, password=password) as document:
         assert document.info().needs_password is False
     write_searchable_pdf(path, [], tmp_path / "made.pdf", password=password)
@@ -82,7 +82,7 @@ def test_a_document_that_opens_without_a_password_needs_none(tmp_path: Path, pas
 
 
 def test_a_long_protected_scan_is_opened_anew_with_its_password(tmp_path: Path) -> None:
-    noise = as_picture(written(["line"], size=(2000, 2000)))
+    noise = as_picture(write_lines(["line"], size=(2000, 2000)))
     pages = [PdfPageSpec(image_at(0, 0, 300, 300), images=(noise,)) for _ in range(12)]
     path = make_pdf(tmp_path / "scan.pdf", pages, user_password="sesame")
     with open_document(path, password="sesame") as document:

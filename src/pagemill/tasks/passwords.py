@@ -1,6 +1,6 @@
 """Passwords of protected documents: in this process's memory, and only until their task is over.
 
-They are in no database, file, log, event, receipt or answer. After a restart nobody knows them: the pages that are left
+They are in no database, file, log, event, receipt or answer. After a restart they are gone: the remaining pages
 fail, and the task says that it needs its password again (docs/decisions/0014-passwords-in-memory.md).
 """
 
@@ -80,7 +80,7 @@ class Passwords:
         """The password for the pages of a lease; None if they need none.
 
         Raises:
-            EncryptedDocument: They need one that nobody knows any more.
+            EncryptedDocument: They need one, and this process no longer has it.
         """
         if lease.password_at is None:
             return None

@@ -42,7 +42,7 @@ async def until_forgotten(passwords: Passwords, task_id: str) -> None:
 
 @pytest.mark.parametrize("status", [status for status in TaskStatus if status.is_final])
 async def test_it_is_forgotten_when_its_task_ends(stores: Stores, passwords: Passwords, status: TaskStatus) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     passwords.hold("a", SECRET)
     passwords.follow("a")
     assert passwords.find("a") == SECRET
@@ -61,7 +61,7 @@ async def test_it_is_forgotten_when_its_task_is_deleted(stores: Stores, password
 
 
 async def test_one_that_comes_again_outlives_the_end_before(stores: Stores, passwords: Passwords) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     passwords.hold("a", "earlier")
     passwords.follow("a")
     following = passwords._following["a"]
@@ -72,7 +72,7 @@ async def test_one_that_comes_again_outlives_the_end_before(stores: Stores, pass
 
 
 async def test_a_lease_of_a_protected_document_needs_it(stores: Stores, passwords: Passwords) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     lease = await stores.claim("a")
     assert passwords.check(lease) is None
     with pytest.raises(EncryptedDocument) as refusal:
@@ -83,7 +83,7 @@ async def test_a_lease_of_a_protected_document_needs_it(stores: Stores, password
 
 
 async def test_after_the_end_it_must_come_again(stores: Stores, passwords: Passwords) -> None:
-    await stores.running("a")
+    await stores.add_running("a")
     task = await stores.tasks.get("a")
     assert passwords.need(task, SECRET) is None
     locked = replace(task, password_at="here")

@@ -459,7 +459,7 @@ async def test_a_password_that_cannot_be_is_refused_without_repeating_it(
     sent = await post_form(client, part("file", PDF, "a.pdf"), part("password", secret.encode()))
     assert (sent.status_code, sent.json()["errors"][0]["field"]) == (422, "password")
     assert secret not in sent.text
-    assert left(uploads) == []
+    assert list_left(uploads) == []
 
 
 @pytest.mark.parametrize("path", ["/tasks", "/batches"])

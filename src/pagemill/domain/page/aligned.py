@@ -95,7 +95,7 @@ def _columns(rows: Sequence[_Row], size: float) -> list[tuple[float, float]]:
     """From where to where each column may reach: between lanes that hardly any row crosses."""
     most = int(CROSSED * len(rows))
     ends = sorted(
-        (edge, step) for row in rows for left, right in _covered(row) for edge, step in ((left, 1), (right, -1))
+        (edge, step) for row in rows for left, right in _cover_of(row) for edge, step in ((left, 1), (right, -1))
     )
     lanes: list[tuple[float, float]] = []
     covered, start = 0, None
@@ -109,7 +109,7 @@ def _columns(rows: Sequence[_Row], size: float) -> list[tuple[float, float]]:
     return list(pairwise(bounds))
 
 
-def _covered(row: _Row) -> Iterator[tuple[float, float]]:
+def _cover_of(row: _Row) -> Iterator[tuple[float, float]]:
     """What a row covers; parts that overlap count once."""
     reach = float("-inf")
     for atom in row:

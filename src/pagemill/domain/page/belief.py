@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pagemill.domain.page.page import Line, Polygon
 
 SPACE = 0.45
-"""In heights of the writing: between two cells there is more than that."""
+"""In heights of the writing: the gap between two cells is wider than that."""
 
 WIDE = 0.75
 """Share of a table's width that a line of running text takes."""

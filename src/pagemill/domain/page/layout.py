@@ -43,7 +43,7 @@ _EDGE = 0.12
 
 _MOST_EDGE_LINES = 3
 _LONGEST_EDGE_LINE = 70
-"""Letters of a line of a header or footer; longer ones are notes, which nobody may leave out."""
+"""Letters of a line of a header or footer; longer ones are notes, which must stay in the text."""
 
 _MARK = "\N{REPLACEMENT CHARACTER}"
 
@@ -129,7 +129,7 @@ def blocks_by_layout(
         height_px: Height of the page.
         table: Makes a block from a table's region and lines; None if it finds no grid, and the lines remain rows.
     """
-    kept, contained = _believed(lines, regions, _Paper(width_px, height_px), table)
+    kept, contained = _believe(lines, regions, _Paper(width_px, height_px), table)
     held = {id(line) for region in contained for line in lines if _region_of(line, kept) is region}
     rest = [line for line in lines if id(line) not in held]
     items = _in_order(rest, kept, width_px=width_px, height_px=height_px)
@@ -148,11 +148,11 @@ class _Paper:
     height_px: int
 
 
-def _believed(
+def _believe(
     lines: Sequence[Line], regions: Iterable[Region], paper: _Paper, table: TableMaker
 ) -> tuple[list[Region], dict[Region, Block]]:
     """The regions that are believed, and the blocks of tables and figures among them."""
-    left = [region for region in _widened(regions, lines, paper) if _is_likely(region, lines, paper)]
+    left = [region for region in _widen_tables(regions, lines, paper) if _is_likely(region, lines, paper)]
     while True:
         kept = _without_rivals(left, lines)
         contained: dict[Region, Block] = {}
@@ -183,7 +183,7 @@ def _is_likely(region: Region, lines: Sequence[Line], paper: _Paper) -> bool:
     return is_short and (middle <= _EDGE if region.kind is BlockKind.HEADER else middle >= 1 - _EDGE)
 
 
-def _widened(regions: Iterable[Region], lines: Sequence[Line], paper: _Paper) -> list[Region]:
+def _widen_tables(regions: Iterable[Region], lines: Sequence[Line], paper: _Paper) -> list[Region]:
     """The regions; those of tables that leave out a part of rows that are plainly aligned have all of these."""
     found = list(regions)
     if all(region.kind is not BlockKind.TABLE for region in found):

@@ -78,7 +78,7 @@ def test_a_region_that_cuts_a_column_off_is_widened(kind: str, seed: int) -> Non
     assert [block.table.grid for block in found if block.table is not None] == sheet.grids
 
 
-def merged(texts: Sequence[Sequence[str]], *, pitch: float) -> list[Line]:
+def merge(texts: Sequence[Sequence[str]], *, pitch: float) -> list[Line]:
     """Rows of cells, 200 pixels wide."""
     return [
         line(text, 200 * at + 5, pitch * row + 5) for row, cells in enumerate(texts) for at, text in enumerate(cells)
@@ -90,7 +90,7 @@ def test_rows_that_a_model_took_for_one_are_split_by_their_lines() -> None:
     cells = [
         GridCell(row, at, 200 * at, [0, 30][row], 200 * at + 190, [30, 90][row]) for row in (0, 1) for at in range(3)
     ]
-    assert table_of(cells, merged(texts, pitch=30), box(0, 0, 600, 90)) == texts
+    assert table_of(cells, merge(texts, pitch=30), box(0, 0, 600, 90)) == texts
 
 
 def test_rows_of_words_are_split_where_they_are_as_far_apart_as_the_others() -> None:
@@ -99,13 +99,13 @@ def test_rows_of_words_are_split_where_they_are_as_far_apart_as_the_others() -> 
     cells = [
         GridCell(row, at, 200 * at, edges[row], 200 * at + 190, edges[row + 1]) for row in range(5) for at in range(3)
     ]
-    assert table_of(cells, merged(texts, pitch=40), box(0, 0, 600, 240)) == texts
+    assert table_of(cells, merge(texts, pitch=40), box(0, 0, 600, 240)) == texts
 
 
 def test_cells_whose_text_wraps_are_not_split() -> None:
     head = [["Staff", "Budget"], ["in thousands", "of euros"]]
     cells = grid(2, 2, width=200, height=60)
-    lines = [*merged(head, pitch=24), *merged_at(["12", "400.00"], 75)]
+    lines = [*merge(head, pitch=24), *merged_at(["12", "400.00"], 75)]
     assert table_of(cells, lines, box(0, 0, 400, 120)) == [
         ["Staff in thousands", "Budget of euros"],
         ["12", "400.00"],
