@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from benchmarks.accuracy_tables import HEIGHT, KINDS, WIDTH, made
+from benchmarks.accuracy_tables import HEIGHT, KINDS, WIDTH, make_sheet
 
 from pagemill.domain.page.aligned_blocks import with_aligned_tables
 from pagemill.domain.page.formulas import with_formula_warnings
@@ -45,7 +45,7 @@ def table_of(cells: Sequence[GridCell], lines: Sequence[Line], outline: Polygon)
 @pytest.mark.parametrize("rows", [2, 12, 40])
 @pytest.mark.parametrize("kind", ["letter", "two columns", "narrow paragraphs"])
 def test_a_page_of_running_text_that_is_taken_for_a_table_stays_as_it_is(kind: str, rows: int, columns: int) -> None:
-    page = made(kind, 1).page()
+    page = make_sheet(kind, 1).page()
     cells = grid(rows, columns, width=WIDTH / columns, height=HEIGHT / rows)
 
     def table(region: Region, lines: Sequence[Line]) -> Block | None:
@@ -59,7 +59,7 @@ def test_a_page_of_running_text_that_is_taken_for_a_table_stays_as_it_is(kind: s
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_plain_alignment_is_a_table_and_running_text_is_none(kind: str, seed: int) -> None:
-    sheet = made(kind, seed)
+    sheet = make_sheet(kind, seed)
     page = sheet.page()
     blocks = with_aligned_tables(page.blocks, width_px=WIDTH, height_px=HEIGHT)
     assert [block.table.grid for block in blocks if block.table is not None] == sheet.grids
@@ -69,7 +69,7 @@ def test_plain_alignment_is_a_table_and_running_text_is_none(kind: str, seed: in
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("kind", ["ruled table", "unruled table"])
 def test_a_region_that_cuts_a_column_off_is_widened(kind: str, seed: int) -> None:
-    sheet = made(kind, seed)
+    sheet = make_sheet(kind, seed)
     right = [each for each in sheet.lines if each.text[0].isdigit()]
     xs = [x for each in right for x, _ in each.polygon]
     ys = [y for each in right for _, y in each.polygon]
