@@ -183,7 +183,7 @@ def test_a_huge_page_is_rendered_at_the_resolution_that_fits(tmp_path: Path, siz
 
 def test_a_locked_document_says_what_to_do(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "a", [PdfPageSpec(LINES)], user_password=tmp_path.name)
-    with pytest.raises(EncryptedDocument, match="Remove the password"):
+    with pytest.raises(EncryptedDocument, match="Send it with its password"):
         inspect_document(path)
 
 

@@ -10,15 +10,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pikepdf
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from pagemill.documents.document import SIZES_TOLD, Unread, check_page_number
 from pagemill.documents.kept_file import KeptFile
+from pagemill.documents.layers import page_without_hidden_layers
 from pagemill.documents.page_frame import PageFrame
 from pagemill.documents.passwords import load_with_pdfium
+from pagemill.documents.pdf_facts import PdfFacts, read_facts
 from pagemill.documents.sheet import WrittenWords, read_sheet, written_words
-from pagemill.documents.user_units import user_units
+from pagemill.documents.xfa import with_values
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
 from pagemill.domain.errors import EncryptedDocument, InvalidDocument, PageUnreadable
 from pagemill.domain.memory import MIB
@@ -32,8 +35,17 @@ _MOST_KEPT = 24 * MIB
 """A file is opened anew after pages that hold so many bytes of it: until it is closed, pdfium keeps the compressed
 images of all pages it was asked about. A reader grew from 45 to 293 MiB over a scan of 304 pages."""
 
-_WRITTEN_ANNOTATIONS = frozenset({pdfium_c.FPDF_ANNOT_FREETEXT, pdfium_c.FPDF_ANNOT_STAMP, pdfium_c.FPDF_ANNOT_WIDGET})
-"""Annotations with text on the page: filled-in forms, typed notes, stamps."""
+_WRITTEN_ANNOTATIONS = frozenset(
+    {
+        pdfium_c.FPDF_ANNOT_FREETEXT,
+        pdfium_c.FPDF_ANNOT_LINE,
+        pdfium_c.FPDF_ANNOT_REDACT,
+        pdfium_c.FPDF_ANNOT_STAMP,
+        pdfium_c.FPDF_ANNOT_WATERMARK,
+        pdfium_c.FPDF_ANNOT_WIDGET,
+    }
+)
+"""Annotations with text on the page: filled-in forms, typed notes, stamps, watermarks, measures."""
 
 
 class PdfFile:
@@ -79,6 +91,8 @@ class PdfFile:
             return None
         with self._page(number, flat=True) as page:
             sheet = read_sheet(page, partial(self._frame, page, number), dpi=dpi)
+        if number == 1 and self._facts.form_values:
+            return with_values(sheet.known_page(number, dpi=dpi), self._facts.form_values)
         if sheet.doubt is None and (mode is OcrMode.NEVER or not sheet.hidden):
             return sheet.known_page(number, dpi=dpi)
         return sheet.whole_page(number, dpi=dpi) if mode is OcrMode.NEVER else None
@@ -145,11 +159,11 @@ class PdfFile:
         self.close()
 
     @cached_property
-    def _units(self) -> dict[int, float]:
-        return user_units(self._path, self._password)
+    def _facts(self) -> PdfFacts:
+        return read_facts(self._path, self._password)
 
     def _unit(self, number: int) -> float:
-        return self._units.get(number, 1.0)
+        return self._facts.units.get(number, 1.0)
 
     def _sizes(self, pages: int) -> tuple[PageSize, ...]:
         """Of the first pages; none where a page is damaged, which is told once that page is read."""
@@ -191,18 +205,32 @@ class PdfFile:
         check_page_number(number, len(self._pdf))
         self._let_go_of_images()
         try:
-            page = self._pdf[number - 1]
-            if flat and _flatten_annotations(page):
-                page.close()
-                page = self._pdf[number - 1]
-            try:
-                yield page
-            finally:
-                page.close()
-        except pdfium.PdfiumError as error:
+            with self._shown(number) as (pdf, index):
+                page = pdf[index]
+                if flat and _flatten_annotations(page):
+                    page.close()
+                    page = pdf[index]
+                try:
+                    yield page
+                finally:
+                    page.close()
+        except (pdfium.PdfiumError, pikepdf.PdfError) as error:
             raise PageUnreadable(
                 f"Page {number} of the PDF is damaged ({error}). Print the document to a new PDF and send that."
             ) from error
+
+    @contextmanager
+    def _shown(self, number: int) -> Iterator[tuple[pdfium.PdfDocument, int]]:
+        """Where pdfium finds the page, and as which: without layers that are off, which it would take text from."""
+        alone = None
+        if self._facts.hides_layers:
+            alone = page_without_hidden_layers(self._path, self._password, number)
+        if alone is None:
+            yield self._pdf, number - 1
+            return
+        with closing(pdfium.PdfDocument(alone)) as pdf:
+            pdf.init_forms()
+            yield pdf, 0
 
 
 def _open(path: Path, password: str | None) -> tuple[pdfium.PdfDocument, bool]:

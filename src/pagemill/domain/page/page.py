@@ -61,6 +61,8 @@ class WarningKind(StrEnum):
     """A formula was found, and not read as one."""
     LOWER_RESOLUTION = "lower_resolution"
     """The page was read at a lower resolution than asked for."""
+    XFA_FORM = "xfa_form"
+    """The values of the form are there, but their places are made up."""
 
 
 Rectangle = tuple[float, float, float, float]
