@@ -255,6 +255,7 @@ class _Look:
 
     @classmethod
     def of(cls, page: pdfium.PdfPage, at: FrameAt) -> "_Look":
+        import cv2
         import numpy as np
 
         frame = at(LOOKED_AT_DPI)
@@ -263,10 +264,11 @@ class _Look:
             frame = at(LOOKED_AT_DPI * math.sqrt(MOST_LOOKED_AT / pixels))
         width, height = page.get_size()
         rows, columns = math.ceil(height * frame.scale), math.ceil(width * frame.scale)
-        samples = bytearray(rows * columns)
+        samples = bytearray(rows * columns * 3)
         canvas = partial(pdfium.PdfBitmap.new_native, buffer=(ctypes.c_ubyte * len(samples)).from_buffer(samples))
-        page.render(scale=frame.scale, grayscale=True, bitmap_maker=canvas).close()
-        return cls(np.frombuffer(samples, dtype=np.uint8).reshape(rows, columns), frame)
+        page.render(scale=frame.scale, bitmap_maker=canvas).close()  # pdfium itself takes far longer to draw in gray
+        coloured = np.frombuffer(samples, dtype=np.uint8).reshape(rows, columns, 3)
+        return cls(np.asarray(cv2.cvtColor(coloured, cv2.COLOR_BGR2GRAY), dtype=np.uint8), frame)
 
     @cached_property
     def is_blank(self) -> bool:

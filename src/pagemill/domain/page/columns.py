@@ -25,6 +25,9 @@ SURE = 2.0
 MANY = 15
 """More rows than this add no evidence."""
 
+MOST_IN_NUMBER = 40
+"""Characters of the longest number, amount or date, with its spaces."""
+
 LONG = 8
 """A lane with this many rows on each side shows the page's grid."""
 
@@ -185,7 +188,9 @@ def _begins_lower(text: str) -> float:
 
 def looks_numeric(text: str) -> bool:
     """Whether a short text is a number, an amount, a date or similar."""
-    characters = [character for character in text if not character.isspace()]
+    if len(text) > MOST_IN_NUMBER:
+        return False
+    characters = "".join(text.split())
     return 2 * sum(map(str.isalpha, characters)) < len(characters) <= 20
 
 

@@ -1,0 +1,216 @@
+"""Decides whether columns end at a white strip that runs across them, or continue below it.
+
+The score is a weighted sum of evidence. The weights are rounded from a logistic regression on composed pages
+(`benchmarks/layout_pages.py`) other than those that judge it; each has the sign that a typesetter would give it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pagemill.domain.page.continuity import continuity
+from pagemill.domain.page.cuts import (
+    Region,
+    bottom_of,
+    columns_of,
+    from_top,
+    left_of,
+    overlap,
+    right_of,
+    top_of,
+)
+from pagemill.domain.page.passages import Passage
+
+WIDE = 3.0
+"""In heights of the writing: a wider strip or gutter adds no evidence."""
+
+HEAD_ROWS = 4
+"""Rows of the longest heading."""
+
+LARGE = 1.15
+"""The type of a heading is larger than this, in heights of the writing."""
+
+NEAR = 1.2
+"""In heights of the writing: a heading is closer than this to what it heads."""
+
+MANY_GAPS = 3
+"""If this many gaps within columns are about as high as a strip, the strip is nothing special."""
+
+_WEIGHTS = {
+    "always": -1.8,
+    "strip": 1.1,
+    "gutter": -0.5,
+    "usual": -2.0,
+    "other number of columns": 1.0,
+    "one column above": 1.0,
+    "lone head": 2.5,
+    "same edges": -1.1,
+    "level": 1.5,
+    "heads": 0.8,
+    "sentences": 0.4,
+}
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A white strip and what stands above and below it.
+
+    Attributes:
+        upper: The columns above it, from below what spans several of them.
+        lower: The columns below it, down to what spans several of them.
+        through: The two parts of each column that is on both sides.
+        gutter: The narrowest white space between columns, pixels.
+    """
+
+    above: Region
+    below: Region
+    size: float
+    upper: Sequence[Region]
+    lower: Sequence[Region]
+    through: Sequence[tuple[Region, Region]]
+    gutter: float
+
+    @classmethod
+    def between(cls, above: Region, below: Region, size: float) -> "Strip":
+        """The strip between two bands."""
+        facing = columns_of([*_outermost(above, is_last=True), *_outermost(below, is_last=False)], size)
+        hanging, standing = under_what_spans(above, facing), _over_what_spans(below, facing)
+        upper, lower = columns_of(hanging, size), columns_of(standing, size)
+        columns = columns_of([*hanging, *standing], size)
+        held = {id(passage) for passage in hanging}
+        parted = [
+            ([one for one in column if id(one) in held], [one for one in column if id(one) not in held])
+            for column in columns
+        ]
+        through = [(over, under) for over, under in parted if over and under] if len(columns) > 1 else []
+        gutters = [left_of(right) - right_of(left) for left, right in pairwise(columns)]
+        gutter = min(gutters, default=0.0)
+        return cls(above, below, size, upper, lower, through, gutter)
+
+    @property
+    def height(self) -> float:
+        """In heights of the writing."""
+        return (top_of(self.below) - bottom_of(self.above)) / self.size
+
+    @property
+    def is_over_lone_head(self) -> bool:
+        """Whether only a heading in large type is below: one of a single column would be joined to its text."""
+        sizes = [row.size for passage in self.below for row in passage.rows]
+        is_large = min(sizes) > LARGE * self.size
+        return is_large and len(sizes) <= HEAD_ROWS and len(self.lower) == 1 and self.height > NEAR
+
+
+def columns_end(above: Region, below: Region, gaps: Sequence[float], size: float) -> bool:
+    """Whether all that is above a strip is read before all that is below it.
+
+    Args:
+        above: The band above the strip, or several that are read as one.
+        below: The band below.
+        gaps: `gaps_within_columns` of the region.
+        size: Height of the writing.
+    """
+    strip = Strip.between(above, below, size)
+    if not strip.through:
+        return True
+    return sum(_WEIGHTS[name] * value for name, value in evidence(strip, gaps).items()) > 0
+
+
+def evidence(strip: Strip, gaps: Sequence[float]) -> dict[str, float]:
+    """The features that show an end, each of the order of 1."""
+    upper, lower, size = strip.upper, strip.lower, strip.size
+    usual = sum(gap > 0.85 * strip.height * size for gap in gaps)
+    level = sum(_begins_level(column, strip.below, size) for column in lower) if len(lower) > 1 else 0
+    same = sum(_have_same_edges(over, under, size) for over, under in strip.through)
+    return {
+        "always": 1.0,
+        "strip": min(WIDE, max(0.0, strip.height)),
+        "gutter": min(WIDE, max(0.0, strip.gutter / size)),
+        "usual": min(MANY_GAPS, usual) / MANY_GAPS,
+        "other number of columns": float(len(upper) != len(lower) and min(len(upper), len(lower)) > 1),
+        "one column above": float(len(upper) == 1),
+        "lone head": float(strip.is_over_lone_head),
+        "same edges": same / len(strip.through),
+        "level": level / len(lower),
+        "heads": float(any(_begins_large(column, size) for column in lower)),
+        "sentences": by_bands(upper, lower) - by_columns(upper, lower),
+    }
+
+
+def gaps_within_columns(bands: Sequence[Region], size: float) -> list[float]:
+    """The heights of gaps between passages of a column while another column continues beside them."""
+    gaps: list[float] = []
+    for band in bands:
+        for column in columns_of(band, size) if len(band) > 1 else ():
+            reach = -math.inf
+            for passage in sorted(column, key=from_top):
+                if -math.inf < reach < passage.y0:
+                    gaps.append(passage.y0 - reach)
+                reach = max(reach, passage.y1)
+    return gaps
+
+
+def under_what_spans(above: Region, columns: Sequence[Region]) -> Region:
+    """The part of a region below everything that spans several of these columns."""
+    spanning = [passage for passage in above if sum(overlap([passage], column) for column in columns) > 1]
+    bottom = max((passage.y1 for passage in spanning), default=-math.inf)
+    return [passage for passage in above if passage not in spanning and passage.y1 > bottom]
+
+
+def _over_what_spans(below: Region, columns: Sequence[Region]) -> Region:
+    """The part of a region above everything that spans several of these columns."""
+    spanning = [passage for passage in below if sum(overlap([passage], column) for column in columns) > 1]
+    top = min((passage.y0 for passage in spanning), default=math.inf)
+    return [passage for passage in below if passage not in spanning and passage.y0 < top]
+
+
+def _outermost(region: Region, *, is_last: bool) -> Region:
+    """The first, or last, passage in each column."""
+    found: list[Passage] = []
+    for passage in sorted(region, key=lambda one: -one.y1 if is_last else one.y0):
+        if not any(_stand_below_each_other(passage, other) for other in found):
+            found.append(passage)
+    return found
+
+
+def _stand_below_each_other(one: Passage, other: Passage) -> bool:
+    return min(one.x1, other.x1) - max(one.x0, other.x0) > 0.5 * min(one.width, other.width)
+
+
+def by_bands(upper: Sequence[Region], lower: Sequence[Region]) -> float:
+    """How well sentences continue if each band is read to its end."""
+    steps = [*pairwise(upper), (upper[-1], lower[0]), *pairwise(lower)]
+    return sum(continuity(_end(before), _start(after)) for before, after in steps)
+
+
+def by_columns(upper: Sequence[Region], lower: Sequence[Region]) -> float:
+    """How well sentences continue if each column is read through both bands."""
+    order: list[Region] = []
+    for column in upper:
+        order += [column, *(other for other in lower if overlap(column, other))]
+    return sum(continuity(_end(before), _start(after)) for before, after in pairwise(order))
+
+
+def _begins_level(column: Region, below: Region, size: float) -> bool:
+    """Whether a column begins at the same height as something in another column."""
+    top = top_of(column)
+    return any(abs(passage.y0 - top) < 0.5 * size for passage in below if passage not in column)
+
+
+def _begins_large(column: Region, size: float) -> bool:
+    return min(column, key=from_top).rows[0].size > LARGE * size
+
+
+def _have_same_edges(above: Region, below: Region, size: float) -> bool:
+    """Whether two regions are about as wide and share an edge."""
+    left, right = abs(left_of(above) - left_of(below)), abs(right_of(above) - right_of(below))
+    widths = [right_of(region) - left_of(region) for region in (above, below)]
+    return min(left, right) < size and abs(widths[0] - widths[1]) < 0.25 * max(widths)
+
+
+def _start(column: Region) -> str:
+    return min(column, key=from_top).first_text
+
+
+def _end(column: Region) -> str:
+    return max(column, key=lambda passage: passage.y1).last_text

@@ -1,0 +1,88 @@
+"""A white strip across columns ends them only where all tells of it; what was decided once stays so."""
+
+import pytest
+
+from pagemill.domain.page.page import Line, Polygon
+from pagemill.domain.page.reading_order import blocks_in_reading_order
+
+HEIGHT = 20
+PITCH = 24
+TEXT = "of words that go on from the line before to the next one"
+
+
+def line(text: str, x: float, y: float, width: float, *, height: float = HEIGHT) -> Line:
+    polygon: Polygon = ((x, y), (x + width, y), (x + width, y + height), (x, y + height))
+    return Line(text=text, polygon=polygon)
+
+
+def column(name: str, x: float, y: float, count: int, *, width: float = 400) -> list[Line]:
+    return [line(f"{name}{row} {TEXT}", x, y + PITCH * row, width) for row in range(count)]
+
+
+def names(lines: list[Line]) -> list[str]:
+    blocks = blocks_in_reading_order(list(reversed(lines)), width_px=1600, height_px=1600)
+    return [entry.text.split()[0] for block in blocks for entry in block.lines]
+
+
+def numbered(*parts: tuple[str, int]) -> list[str]:
+    return [f"{name}{at}" for name, count in parts for at in range(count)]
+
+
+def paragraphs(names: str, x: float, y: float, count: int, *, apart: float) -> list[Line]:
+    """One below the other, `apart` pixels of white between them."""
+    high = PITCH * (count - 1) + HEIGHT + apart
+    return [entry for at, name in enumerate(names) for entry in column(name, x, y + high * at, count)]
+
+
+@pytest.mark.parametrize("apart", [4, 14, 30])
+def test_white_between_paragraphs_that_happens_to_be_level_ends_no_columns(apart: float) -> None:
+    left = [*paragraphs("abc", 100, 100, 6, apart=apart), *paragraphs("d", 100, 100 + 3 * (140 + apart), 8, apart=0)]
+    right = [
+        *paragraphs("e", 530, 100, 6, apart=apart),
+        *paragraphs("fg", 530, 100 + 140 + apart, 8, apart=apart),
+        *paragraphs("h", 530, 100 + 140 + 2 * 188 + 3 * apart, 5, apart=0),
+    ]
+    assert names([*left, *right]) == numbered(
+        ("a", 6), ("b", 6), ("c", 6), ("d", 8), ("e", 6), ("f", 8), ("g", 8), ("h", 5)
+    )
+
+
+@pytest.mark.parametrize("first", [2, 3, 4])
+@pytest.mark.parametrize("second", [1, 2, 3, 4])
+def test_bands_of_unlike_columns_are_read_one_after_the_other(first: int, second: int) -> None:
+    if first == second:
+        return
+    page, expected = list[Line](), list[tuple[str, int]]()
+    for top, count, letters in ((100, first, "abcd"), (420, second, "efgh"), (740, first, "ijkl")):
+        wide = (1400 - 40 * (count - 1)) / count
+        for at in range(count):
+            page += column(letters[at], 100 + at * (wide + 40), top, 11, width=wide)
+            expected.append((letters[at], 11))
+    assert names(page) == numbered(*expected)
+
+
+def test_a_picture_at_the_head_of_a_column_leaves_the_other_one_whole() -> None:
+    left = [line("c0 what the picture shows", 100, 420, 300), *column("a", 100, 470, 20)]
+    right = [*column("b", 530, 100, 13), *column("d", 530, 100 + PITCH * 13 + 8, 20)]
+    assert names([*left, *right]) == ["c0", *numbered(("a", 20), ("b", 13), ("d", 20))]
+
+
+def test_a_short_row_at_the_edge_of_a_column_is_of_that_column() -> None:
+    left = column("a", 100, 100, 30)
+    right = [*column("b", 515, 100, 14), line("short", 516, 100 + PITCH * 14, 45), *column("c", 514, 475, 14)]
+    assert names([*left, *right]) == [*numbered(("a", 30), ("b", 14)), "short", *numbered(("c", 14))]
+
+
+@pytest.mark.parametrize("top", [180, 300, 420])
+def test_panels_with_heads_of_their_own_are_read_one_after_the_other(top: float) -> None:
+    left = [line("One", 100, 100, 120, height=32), *column("a", 100, 144, 9)]
+    left += [line("Two", 100, 430, 120, height=32), *column("b", 100, 474, 12)]
+    right = [line("Three", 590, top, 120, height=32), *column("c", 590, top + 44, 9)]
+    assert names([*left, *right]) == [
+        "One",
+        *numbered(("a", 9)),
+        "Two",
+        *numbered(("b", 12)),
+        "Three",
+        *numbered(("c", 9)),
+    ]
