@@ -68,7 +68,25 @@ def moded_before(path: Path) -> Path:
     return plain(path, PICTURE + "q 3 Tr " + OLD.replace("BT 3 Tr", "BT") + "Q\n" + HEADER.replace("0 Tr ", ""))
 
 
+def in_strips(path: Path) -> Path:
+    """A scan in three pictures, with its text under them; another picture lies over nothing."""
+    strips = "".join(image_at(0, 528 - 264 * at, 612, 264) for at in range(3))
+    return plain(path, OLD.replace("3 Tr", "0 Tr") + strips + HEADER)
+
+
+def in_one_object(path: Path) -> Path:
+    """Hidden and visible lines in one text object, with every operator that shows text and moves."""
+    both = (
+        "BT /F1 12 Tf 12 14 Td 14 TL 12 769 Td 3 Tr (lnv0ice ) Tj [(2O26)] TJ 0 -24 Td (T0tal) Tj ( l48) ' "
+        '1 0 (lnv0ice) " 0 0 (lnv0ice) " 0 Tr 1 0 0 1 72 400 Tm (Stamped by) Tj ( the) \' 3 Tr T* (l48) Tj 0 Tr 0 Tc '
+        "(court) ' ET\n"
+    )
+    return plain(path, PICTURE + both)
+
+
 HIDDEN = {
+    "in strips": in_strips,
+    "in one object with visible text": in_one_object,
     "in the page": lambda path: plain(path, PICTURE + OLD + HEADER),
     "in a form": in_a_form,
     "under the picture": under_the_picture,
@@ -104,7 +122,18 @@ def test_words_of_an_earlier_recognition_give_way(tmp_path: Path, kind: str) -> 
     assert is_drawn_alike(path, output)
 
 
-@pytest.mark.parametrize("kind", HIDDEN)
+def test_text_under_a_picture_of_a_part_of_the_page_stays_and_is_not_doubled(tmp_path: Path) -> None:
+    under = text_at(72, 700, "typed under") + image_at(60, 650, 300, 100)
+    path = plain(tmp_path / "a.pdf", under)
+    read = page(
+        line("typed under", 72, 80, PageSource.TEXT_LAYER),
+        line("beside", 400, 80, PageSource.OCR),
+        source=PageSource.MIXED,
+    )
+    assert words_of(made(path, read)) == Counter(["typed", "under", "beside"])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in HIDDEN if kind != "in one object with visible text"])
 def test_words_that_were_found_right_are_there_once(tmp_path: Path, kind: str) -> None:
     """On a mixed page the old layer is known, and a line beside it was recognised."""
     path = HIDDEN[kind](tmp_path / "a.pdf")

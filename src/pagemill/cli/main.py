@@ -70,7 +70,7 @@ def serve(
 def ocr(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="PDFs and images.")],
     output_format: Annotated[
-        str, typer.Option("--format", "-f", help="text, markdown, json, html, hocr, alto, csv, pdf or zip.")
+        str, typer.Option("--format", "-f", help="text, markdown, json, html, hocr, alto, csv, pdf, pdf-inert or zip.")
     ] = "text",
     keep_furniture: FurnitureOption = False,
     output: Annotated[

@@ -23,7 +23,7 @@ BATCH_PATIENCE_S = 24 * 3600.0
 server_commands = typer.Typer(rich_markup_mode=None)
 
 FormatOption = Annotated[
-    str, typer.Option("--format", "-f", help="text, markdown, json, html, hocr, alto, csv, pdf or zip.")
+    str, typer.Option("--format", "-f", help="text, markdown, json, html, hocr, alto, csv, pdf, pdf-inert or zip.")
 ]
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="File, or folder for several documents. Default: stdout.")

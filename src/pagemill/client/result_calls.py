@@ -63,7 +63,7 @@ class ResultCalls(Calls):
 
         Args:
             task: The task.
-            format: text, markdown, json, html, hocr, alto, csv, pdf or zip; `setup()` lists them.
+            format: text, markdown, json, html, hocr, alto, csv, pdf, pdf-inert or zip; `setup()` lists them.
             keep_furniture: Keep headers, footers and page numbers, which text and Markdown leave out.
             password: Of a protected PDF, for the format pdf.
 

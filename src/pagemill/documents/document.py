@@ -8,7 +8,7 @@ from pagemill.documents.claims import Claim
 from pagemill.domain.documents import DocumentInfo, OcrMode
 from pagemill.domain.errors import PageUnreadable
 from pagemill.domain.page.image import PageImage
-from pagemill.domain.page.page import Page, Rectangle
+from pagemill.domain.page.page import Page, PageWarning, Rectangle
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Unread:
         regions: Where there is more to read, pixels of the image; only with `known`, otherwise the whole page.
         claims: Lines of hidden text among the known words that a look at the image must bear out first.
         shown: The page to use in place of `known` if the image does not; None if it has no other words.
+        notes: Warnings for the page if words are recognised on it.
     """
 
     image: PageImage
@@ -28,6 +29,7 @@ class Unread:
     regions: tuple[Rectangle, ...] = ()
     claims: tuple[Claim, ...] = ()
     shown: Page | None = None
+    notes: tuple[PageWarning, ...] = ()
 
 
 class Document(Protocol):

@@ -1,42 +1,44 @@
 """Removes the invisible text of an earlier recognition from a PDF page's content. Runs in workers only.
 
 Only operators that show text go, so that nothing else on the page moves. Text is hidden if it is drawn invisibly, or if
-a picture that fills the page is drawn over it. A text object with hidden and visible text stays as it is: the visible
-text is placed by way of the hidden.
+pictures that fill the page together are drawn over it. Hidden text stays only where visible text follows it on the same
+line, and is placed by way of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pikepdf
 from pikepdf import ContentStreamInlineImage, ContentStreamInstruction, Dictionary, Name, Pdf, Stream
 
+from pagemill.documents.coverage import first_of_filling
+from pagemill.documents.page_frame import PageRect
+
 DEEPEST = 4
 """The deepest level of forms within forms that is searched."""
 
-_FILLS = 0.9
-"""A picture fills the page if it covers this share of it."""
-
 _INVISIBLE = frozenset({3, 7})
 _SHOWS = frozenset({"Tj", "TJ", "'", '"'})
+_MOVES = frozenset({"Td", "TD", "Tm", "T*", "'", '"'})
+"""What starts a line anew, wherever the one before ended."""
 
 _Matrix = tuple[float, float, float, float, float, float]
 _Instruction = ContentStreamInstruction | ContentStreamInlineImage
 
 
-def without_hidden_text(pdf: Pdf, page: pikepdf.Object, resources: Dictionary, *, area: float) -> Stream | None:
+def without_hidden_text(pdf: Pdf, page: pikepdf.Object, resources: Dictionary, *, box: PageRect) -> Stream | None:
     """The page's content without its hidden text; None if it has none.
 
     Args:
         pdf: That of the page.
         page: The page.
         resources: The page's own; forms that held hidden text are replaced among them.
-        area: Of the page, points squared.
+        box: The visible part of the page.
 
     Raises:
         PdfError: The content cannot be parsed.
     """
-    walk = _Walk(pdf, resources, area=area, state=_State(), depth=0)
+    walk = _Walk(pdf, resources, box=box, state=_State(), depth=0)
     walk.follow(pikepdf.parse_content_stream(page))
     return pdf.make_stream(walk.content()) if walk.has_changed else None
 
@@ -52,24 +54,26 @@ class _State:
 class _Walk:
     """One pass through a content stream."""
 
-    def __init__(self, pdf: Pdf, resources: Dictionary, *, area: float, state: _State, depth: int) -> None:
+    def __init__(self, pdf: Pdf, resources: Dictionary, *, box: PageRect, state: _State, depth: int) -> None:
         self._kept: list[_Instruction | None] = []
         self.has_changed = False
         self._pdf = pdf
         self._resources = resources
-        self._area = area
+        self._box = box
         self._state = state
         self._depth = depth
         self._saved: list[_State] = []
         self._block: list[_Instruction] | None = None
-        self._modes: set[bool] = set()
+        self._hidden_shows: list[bool] = []
         self._seen_blocks: list[tuple[int, int]] = []
+        self.pictures: list[tuple[int, PageRect]] = []
 
     def follow(self, instructions: Sequence[_Instruction]) -> None:
         """Go through the whole stream."""
         for instruction in instructions:
             self._take(instruction)
         self._kept += self._block or ()
+        self._uncover()
 
     def content(self) -> bytes:
         """The remaining instructions, as a content stream."""
@@ -78,7 +82,7 @@ class _Walk:
     def _take(self, instruction: _Instruction) -> None:
         operator = str(instruction.operator)
         if operator == "BT":
-            self._block, self._modes = [], set()
+            self._block, self._hidden_shows = [], []
         self._follow_state(operator, instruction)
         if operator == "Do":
             instruction = self._look_at_drawn(instruction)
@@ -87,7 +91,7 @@ class _Walk:
             return
         self._block.append(instruction)
         if operator in _SHOWS:
-            self._modes.add(self._state.mode in _INVISIBLE)
+            self._hidden_shows.append(self._state.mode in _INVISIBLE)
         elif operator == "ET":
             self._end_block(self._block)
 
@@ -107,13 +111,29 @@ class _Walk:
 
     def _end_block(self, block: list[_Instruction]) -> None:
         start = len(self._kept)
-        if self._modes == {True}:
-            block = [instruction for instruction in block if not _shows_text(instruction)]
-            self.has_changed = True
+        if any(self._hidden_shows):
+            block = self._without_hidden(block)
         self._kept += block
-        if self._modes == {False}:
+        if not all(self._hidden_shows):
             self._seen_blocks.append((start, len(self._kept)))
         self._block = None
+
+    def _without_hidden(self, block: list[_Instruction]) -> list[_Instruction]:
+        """A text object without hidden text, but for that by way of which visible text on its line is placed."""
+        kept: list[_Instruction] = []
+        hidden, is_followed = list(self._hidden_shows), False
+        for instruction in reversed(block):
+            operator = str(instruction.operator)
+            if operator in _SHOWS:
+                if hidden.pop() and not is_followed:
+                    kept += reversed(list(_moves_of(instruction)))
+                    self.has_changed = True
+                    continue
+                is_followed = True
+            if operator in _MOVES:
+                is_followed = False
+            kept.append(instruction)
+        return kept[::-1]
 
     def _look_at_drawn(self, instruction: _Instruction) -> _Instruction:
         """Look at what an instruction draws, and return the instruction that draws what remains of it."""
@@ -128,17 +148,20 @@ class _Walk:
         return instruction
 
     def _cover(self, image: Stream) -> None:
-        """Hide the text drawn so far if the picture covers the whole page."""
-        a, b, c, d, _, _ = self._state.matrix
-        is_opaque = not ("/SMask" in image or "/Mask" in image or image.get("/ImageMask", False))
-        if not (is_opaque and abs(a * d - b * c) >= _FILLS * self._area):
-            return
+        """Note where an opaque picture lies."""
+        a, b, c, d, e, f = self._state.matrix
+        if not ("/SMask" in image or "/Mask" in image or image.get("/ImageMask", False)):
+            xs, ys = (e, e + a, e + c, e + a + c), (f, f + b, f + d, f + b + d)
+            self.pictures.append((len(self._kept), (min(xs), min(ys), max(xs), max(ys))))
+
+    def _uncover(self) -> None:
+        """Remove what is drawn before pictures that fill the page."""
+        first = first_of_filling([rect for _, rect in self.pictures], self._box)
         for start, end in self._seen_blocks:
-            shown = [at for at in range(start, end) if _shows_text(self._kept[at])]
-            for at in shown:
-                self._kept[at] = None
-            self.has_changed = True
-        self._seen_blocks.clear()
+            if first is not None and end <= self.pictures[first][0]:
+                for at in filter(lambda at: _shows_text(self._kept[at]), range(start, end)):
+                    self._kept[at] = None
+                    self.has_changed = True
 
     def _form(self, form: Stream) -> _Instruction | None:
         """The instruction that draws the form without its hidden text; None if the form has none."""
@@ -146,8 +169,9 @@ class _Walk:
         matrix = tuple(map(float, form.get("/Matrix", ())))
         inner = _chain_matrices(matrix, self._state.matrix) if len(matrix) == 6 else self._state.matrix
         state = replace(self._state, matrix=inner)
-        walk = _Walk(self._pdf, resources, area=self._area, state=state, depth=self._depth + 1)
+        walk = _Walk(self._pdf, resources, box=self._box, state=state, depth=self._depth + 1)
         walk.follow(pikepdf.parse_content_stream(form))
+        self.pictures += [(len(self._kept), rect) for _, rect in walk.pictures]
         if not walk.has_changed:
             return None
         made = self._pdf.make_stream(walk.content())
@@ -161,6 +185,16 @@ class _Walk:
         self._resources.XObject = objects
         self.has_changed = True
         return ContentStreamInstruction([Name(name)], pikepdf.Operator("Do"))
+
+
+def _moves_of(show: _Instruction) -> Iterator[_Instruction]:
+    """What an operator that shows text does beside that."""
+    operator, operands = str(show.operator), show.operands
+    if operator == '"' and len(operands) == 3:
+        yield ContentStreamInstruction([operands[0]], pikepdf.Operator("Tw"))
+        yield ContentStreamInstruction([operands[1]], pikepdf.Operator("Tc"))
+    if operator in _MOVES:
+        yield ContentStreamInstruction([], pikepdf.Operator("T*"))
 
 
 def _shows_text(instruction: _Instruction | None) -> bool:

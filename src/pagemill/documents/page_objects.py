@@ -11,6 +11,7 @@ from functools import cached_property
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
+from pagemill.documents.coverage import first_of_filling
 from pagemill.documents.page_frame import PageRect
 
 MOST_OBJECTS = 5000
@@ -133,6 +134,16 @@ class Drawing:
             and picture.rect[1] <= y <= picture.rect[3]
             for picture in self._covering
         )
+
+    def is_buried(self, text: int) -> bool:
+        """Whether pictures that fill the page together are drawn over a text object, given by its address."""
+        return self.texts.get(text, self.objects) < self._buried_before
+
+    @cached_property
+    def _buried_before(self) -> int:
+        opaque = [picture for picture in self.pictures if picture.is_opaque]
+        first = first_of_filling([picture.rect for picture in opaque], self.page)
+        return 0 if first is None else opaque[first].order
 
     @cached_property
     def _covering(self) -> list[Picture]:

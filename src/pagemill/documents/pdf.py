@@ -26,7 +26,7 @@ from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageS
 from pagemill.domain.errors import EncryptedDocument, InvalidDocument, PageUnreadable
 from pagemill.domain.memory import MIB
 from pagemill.domain.page.image import PageImage
-from pagemill.domain.page.page import Page
+from pagemill.domain.page.page import Page, PageWarning, WarningKind
 
 POINTS_PER_INCH = 72
 RGB = 3
@@ -34,6 +34,10 @@ RGB = 3
 _MOST_KEPT = 24 * MIB
 """A file is opened anew after pages that hold so many bytes of it: until it is closed, pdfium keeps the compressed
 images of all pages it was asked about. A reader grew from 45 to 293 MiB over a scan of 304 pages."""
+
+_SIGNED = (
+    "The searchable PDF of this signed document gets the words of this page, so its signature does not hold there."
+)
 
 _WRITTEN_ANNOTATIONS = frozenset(
     {
@@ -71,6 +75,9 @@ class PdfFile:
             if max_pages is not None and len(self._pdf) > max_pages:
                 raise too_many_pages(str(len(self._pdf)), most=max_pages)
             opening.pop_all()
+        self._is_signed = (
+            pdfium_c.FPDF_GetSignatureCount(self._pdf.raw) > 0
+        )  # before a page with its field is flattened
         self._bytes = path.stat().st_size
         self._read = 0
 
@@ -100,14 +107,14 @@ class PdfFile:
     def find_unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
         """See `Document.find_unread`. The page without the words that are known, and where it shows more."""
         if mode is not OcrMode.AUTO:
-            return Unread(self.render(number, dpi=dpi, max_pixels=max_pixels))
+            return Unread(self.render(number, dpi=dpi, max_pixels=max_pixels), notes=self._notes)
         with self._page(number, flat=True) as page:
             scale, dpi_drawn = self._scale(page, number, dpi=dpi, max_pixels=max_pixels)
             at = partial(self._frame, page, number)
             sheet = read_sheet(page, at, dpi=dpi_drawn, most_decoded=None)
             image = _draw_page(page, scale=scale, dpi=dpi_drawn)
         if not sheet.known:
-            return Unread(image)
+            return Unread(image, notes=self._notes)
         shown = sheet.shown_page(number, dpi=dpi_drawn) if sheet.hidden else None
         return Unread(
             image,
@@ -115,6 +122,7 @@ class PdfFile:
             tuple(sheet.regions()),
             claims=sheet.claims(),
             shown=shown,
+            notes=self._notes,
         )
 
     def frame(self, number: int, *, width_px: int, height_px: int, rotation: int) -> PageFrame:
@@ -157,6 +165,13 @@ class PdfFile:
     ) -> None:
         """Close."""
         self.close()
+
+    @property
+    def _notes(self) -> tuple[PageWarning, ...]:
+        """Warnings for pages on which words are recognised."""
+        if not self._is_signed:
+            return ()
+        return (PageWarning(kind=WarningKind.SIGNATURE, message=_SIGNED),)
 
     @cached_property
     def _facts(self) -> PdfFacts:

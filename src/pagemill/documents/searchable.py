@@ -19,12 +19,13 @@ import pikepdf
 from pikepdf import Array, Dictionary, Pdf
 from pydantic import BaseModel
 
+from pagemill.documents.active_content import remove_active_content
 from pagemill.documents.glyphless import CharacterCodes, add_font, deflate
 from pagemill.documents.image_pages import ImagePages
 from pagemill.documents.new_layer import words_to_write
 from pagemill.documents.old_layer import without_hidden_text
 from pagemill.documents.opening import sniff_file
-from pagemill.documents.page_frame import PageFrame
+from pagemill.documents.page_frame import PageFrame, PageRect
 from pagemill.documents.passwords import open_with_pikepdf
 from pagemill.documents.pdf import PdfFile
 from pagemill.documents.sheet import WrittenWords
@@ -95,7 +96,9 @@ def _check_agreement(pages: int, shown: int) -> None:
         )
 
 
-def write_searchable_pdf(document: Path, pages: Iterable[Page], output: Path, *, password: str | None = None) -> None:
+def write_searchable_pdf(
+    document: Path, pages: Iterable[Page], output: Path, *, password: str | None = None, inert: bool = False
+) -> None:
     """Make a searchable PDF of a document.
 
     Recognised pages get their words, in place of those of an earlier recognition. Pages from a text layer, and pages
@@ -108,6 +111,7 @@ def write_searchable_pdf(document: Path, pages: Iterable[Page], output: Path, *,
         pages: The pages read, by ascending number.
         output: The path of the PDF, which is complete or missing, never partial.
         password: Of a protected PDF; the new one has the same.
+        inert: Remove scripts, actions, media and embedded files.
 
     Raises:
         DocumentError: The document cannot be opened.
@@ -115,6 +119,7 @@ def write_searchable_pdf(document: Path, pages: Iterable[Page], output: Path, *,
     """
     with _target(document, password, work=output.parent) as target:
         has_changed = _add_words(target, pages)
+        has_changed |= inert and remove_active_content(target.pdf)
         part = output.with_name(f".{output.name}.part")
         try:
             if has_changed or not target.is_original:
@@ -196,18 +201,18 @@ def _add_page_words(target: _Target, page: Page, *, codes: CharacterCodes, font:
     content = text_stream(page, font=name, encoded=codes.encode, to_user_space=to_user_space)
     if not content:
         return
-    kept = without_hidden_text(target.pdf, stored, resources, area=_area(stored)) if old.hidden else None
+    kept = without_hidden_text(target.pdf, stored, resources, box=_visible_box(stored)) if old.hidden else None
     resources.Font[name] = font
     stored.Resources = resources
     contents = _contents(stored) if kept is None else (kept,)
     stored.Contents = Array([deflate(target.pdf, content), *contents])
 
 
-def _area(page: pikepdf.Object) -> float:
-    """Of the visible part of the page, in its own units, squared."""
+def _visible_box(page: pikepdf.Object) -> PageRect:
+    """The visible part of the page, in its own units."""
     box = _find_inherited(page, "/CropBox") or _find_inherited(page, "/MediaBox")
-    left, bottom, right, top = map(float, box) if isinstance(box, Array) else (0.0, 0.0, 0.0, 0.0)
-    return abs((right - left) * (top - bottom))
+    one, other, two, another = map(float, box) if isinstance(box, Array) else (0.0, 0.0, 0.0, 0.0)
+    return min(one, two), min(other, another), max(one, two), max(other, another)
 
 
 def _contents(page: pikepdf.Object) -> Iterable[pikepdf.Object]:

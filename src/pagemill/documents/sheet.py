@@ -174,12 +174,18 @@ def written_words(page: pdfium.PdfPage, frame: PageFrame) -> WrittenWords:
     """The words of an open page, in pixels of a frame of it. Raises PdfiumError."""
     drawing = drawing_of(page)
     layer = read_text_layer(page, frame, drawn=drawing.objects)
-    hidden = frozenset(_find_hidden(layer, drawing))
+    hidden = frozenset(_find_removable(layer, drawing))
     placed = [(word.text, rect) for word, rect in zip(layer.words, frame.rects(layer.stored), strict=True)]
     return WrittenWords(
         shown=tuple(each for position, each in enumerate(placed) if position not in hidden),
         hidden=tuple(placed[position] for position in sorted(hidden)),
     )
+
+
+def _find_removable(layer: TextLayer, drawing: Drawing) -> Iterator[int]:
+    """Positions of words that `old_layer` removes: those that are invisible, or before pictures that fill the page."""
+    removable = {text: is_invisible(text) or drawing.is_buried(text) for text in set(layer.objects) if text}
+    return (position for position, text in enumerate(layer.objects) if removable.get(text, False))
 
 
 def _find_hidden(layer: TextLayer, drawing: Drawing) -> Iterator[int]:

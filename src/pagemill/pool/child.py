@@ -280,8 +280,8 @@ def _export(request: Export) -> None:
     from pagemill.documents.searchable import read_pages, write_searchable_pdf
 
     with translate_errors(InvalidDocument("No PDF can be made of the document: its data is damaged.")):
-        pages = read_pages(Path(request.pages))
-        write_searchable_pdf(Path(request.document), pages, Path(request.output), password=request.password)
+        pages, output = read_pages(Path(request.pages)), Path(request.output)
+        write_searchable_pdf(Path(request.document), pages, output, password=request.password, inert=request.inert)
 
 
 def main(arguments: list[str]) -> None:

@@ -64,10 +64,17 @@ class PooledPdfMaker:
         self._limit = limit
 
     async def make(
-        self, document: str, *, pages: Path, page_count: int, output: Path, password: str | None = None
+        self,
+        document: str,
+        *,
+        pages: Path,
+        page_count: int,
+        output: Path,
+        password: str | None = None,
+        inert: bool = False,
     ) -> None:
         """See `PdfMaker.make`; raises as `OCRServicePool.acquire`, `OCRService.ask` and `try_twice`."""
-        request = Export(document=document, pages=str(pages), output=str(output), password=password)
+        request = Export(document=document, pages=str(pages), output=str(output), password=password, inert=inert)
 
         async def ask() -> None:
             async with self._pool.reader(EXPORT, wait=self._wait) as reader:

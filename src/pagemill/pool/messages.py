@@ -134,6 +134,7 @@ class Export(_Work):
         document: Path of the document.
         pages: Path of a file that has `Page.to_json()` of every page that was read, one per line, in page order.
         output: Where to put the PDF, complete or not at all, in a folder that exists.
+        inert: Remove scripts, actions, media and embedded files from it.
     """
 
     kind: Literal["export"] = "export"
@@ -141,6 +142,7 @@ class Export(_Work):
     pages: str
     output: str
     password: Password = None
+    inert: bool = False
 
 
 class Trim(_Message):

@@ -11,7 +11,7 @@ from pagemill.documents.document import Document, Unread
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import EngineFailed, OutOfMemory, PagemillError, PageUnreadable
 from pagemill.domain.page.image import PageImage
-from pagemill.domain.page.page import Page, PageWarning, WarningKind
+from pagemill.domain.page.page import Page, PageSource, PageWarning, WarningKind
 from pagemill.domain.work.engine_spec import Engine, StructureAnalyser
 from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
 from pagemill.domain.work.recognition import ChunkParams, Stage
@@ -152,7 +152,9 @@ class PageReader:
             page = self._accounted(page, unread.image)
         if self._structure is not None:
             page = self._add_structure(page, self._render_whole(document, number, unread, dpi=options.dpi))
-        return page.model_copy(update={"warnings": page.warnings + params.notes}), unread.image.pixels
+        has_new_words = page.source is not PageSource.TEXT_LAYER and page.blocks
+        notes = (*(unread.notes if has_new_words else ()), *params.notes)
+        return page.model_copy(update={"warnings": page.warnings + notes}), unread.image.pixels
 
     def _second_look(self, engine: Engine, *, batch_size: int | None) -> SecondLook | None:
         look_again = self._look_again

@@ -63,7 +63,7 @@ def _test_words(unread: Unread, read: Callable[[PageImage], Page]) -> Unread:
     ):
         return unread
     whole = (0.0, 0.0, float(unread.image.width_px), float(unread.image.height_px))
-    return Unread(unread.image, unread.shown, (whole,) if unread.shown else ())
+    return Unread(unread.image, unread.shown, (whole,) if unread.shown else (), notes=unread.notes)
 
 
 def _lines_at(claim: Claim, image: PageImage, read: Callable[[PageImage], Page]) -> list[Line]:

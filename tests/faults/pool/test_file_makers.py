@@ -57,7 +57,7 @@ async def test_two_readers_decide(story: str, *, makes_pdf: bool, tmp_path: Path
     try:
         if makes_pdf:
             maker = PooledPdfMaker(yard.pool, wait=PATIENCE, limit=limit)
-            await maker.make("a", pages=tmp_path / "pages", page_count=0, output=tmp_path / "out")
+            await maker.make("a", pages=tmp_path / "pages", page_count=0, output=tmp_path / "out", inert=False)
         else:
             drawer = PooledPageDrawer(yard.pool, wait=PATIENCE, limit=limit)
             await drawer.draw("a", 1, rotation=0, path=tmp_path / "out")

@@ -63,6 +63,8 @@ class WarningKind(StrEnum):
     """The page was read at a lower resolution than asked for."""
     XFA_FORM = "xfa_form"
     """The values of the form are there, but their places are made up."""
+    SIGNATURE = "signature"
+    """The document is signed, and its searchable PDF will have words that the signature does not cover."""
 
 
 Rectangle = tuple[float, float, float, float]

@@ -82,12 +82,15 @@ class FileFormat:
 
 
 SEARCHABLE_PDF = FileFormat("pdf", "application/pdf", ".pdf")
+INERT_PDF = FileFormat("pdf-inert", "application/pdf", ".pdf")
+"""A searchable PDF without scripts, actions, media and embedded files."""
+
 ARCHIVE = FileFormat("zip", "application/zip", ".zip")
 
 
 def result_formats(writers: Mapping[str, ResultFormat]) -> Mapping[str, ResultFormat]:
     """Every format by name: first those written page by page, then those made as a whole."""
-    return {**writers, SEARCHABLE_PDF.name: SEARCHABLE_PDF, ARCHIVE.name: ARCHIVE}
+    return {**writers, **{each.name: each for each in (SEARCHABLE_PDF, INERT_PDF, ARCHIVE)}}
 
 
 class ResultWriter(ResultFormat, Protocol):

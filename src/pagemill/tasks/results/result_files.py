@@ -18,7 +18,7 @@ from typing import IO, Protocol
 
 from pagemill.domain.errors import Conflict, NotFound
 from pagemill.domain.ports import ResultStore, TaskStore
-from pagemill.domain.task.results import ARCHIVE, SEARCHABLE_PDF, ResultFormat, ResultWriter, UnreadPage
+from pagemill.domain.task.results import ARCHIVE, INERT_PDF, SEARCHABLE_PDF, ResultFormat, ResultWriter, UnreadPage
 from pagemill.domain.task.task import Task
 from pagemill.tasks.passwords import Passwords
 from pagemill.tasks.results.deleted import unless_deleted
@@ -36,9 +36,18 @@ class PdfMaker(Protocol):
     """Makes searchable PDFs, in a worker and never in the server."""
 
     async def make(
-        self, document: str, *, pages: Path, page_count: int, output: Path, password: str | None = None
+        self,
+        document: str,
+        *,
+        pages: Path,
+        page_count: int,
+        output: Path,
+        password: str | None = None,
+        inert: bool = False,
     ) -> None:
         """Write a searchable PDF of the document to `output`, from `Page.to_json()` of its pages, one per line.
+
+        An inert one has no scripts, actions, media and embedded files.
 
         Raises:
             PagemillError: It cannot be made, or not now.
@@ -116,8 +125,9 @@ class ResultFiles:
         if await asyncio.to_thread(_is_kept, path):
             return
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        if result.name == SEARCHABLE_PDF.name:
-            await self._make_pdf(task, path, self._passwords.need(task, password))
+        if result.name in (SEARCHABLE_PDF.name, INERT_PDF.name):
+            needed = self._passwords.need(task, password)
+            await self._make_pdf(task, path, needed, inert=result.name == INERT_PDF.name)
             return
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
             try:
@@ -127,7 +137,7 @@ class ResultFiles:
                 raise
         await asyncio.to_thread(os.replace, part.name, path)
 
-    async def _make_pdf(self, task: Task, path: Path, password: str | None) -> None:
+    async def _make_pdf(self, task: Task, path: Path, password: str | None, *, inert: bool) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent) as pages:
             async for page in self._results.results(task.task_id):
                 pages.write(page + b"\n")
@@ -138,6 +148,7 @@ class ResultFiles:
                 page_count=task.page_count,
                 output=path,
                 password=password,
+                inert=inert,
             )
 
     async def _fill(self, task: Task, result: ResultFormat, file: IO[bytes], *, keep_furniture: bool) -> None:

@@ -14,7 +14,7 @@ from pagemill.documents.writers.text import TextWriter
 from pagemill.domain.errors import Conflict, InvalidDocument, NotFound
 from pagemill.domain.memory import CPU
 from pagemill.domain.page.page import Block, Line, Page, PageSource
-from pagemill.domain.task.results import ARCHIVE, SEARCHABLE_PDF, ResultFormat
+from pagemill.domain.task.results import ARCHIVE, INERT_PDF, SEARCHABLE_PDF, ResultFormat
 from pagemill.tasks.passwords import Passwords
 from pagemill.tasks.progress.task_watch import TaskWatch
 from pagemill.tasks.results.result_files import FOLDER_SUFFIX, MANIFEST, ResultFiles, result_tag
@@ -32,7 +32,14 @@ class PdfMaker:
         self.fault = fault
 
     async def make(
-        self, document: str, *, pages: Path, page_count: int, output: Path, password: str | None = None
+        self,
+        document: str,
+        *,
+        pages: Path,
+        page_count: int,
+        output: Path,
+        password: str | None = None,
+        inert: bool = False,
     ) -> None:
         self.password = password
         self.made += 1
@@ -40,7 +47,7 @@ class PdfMaker:
         await self.may_go.wait()
         if self.fault is not None:
             raise self.fault
-        put(output, f"{document} of {page_count}\n{content_of(pages)}")
+        put(output, f"{'inert ' if inert else ''}{document} of {page_count}\n{content_of(pages)}")
 
 
 def put(path: Path, text: str) -> None:
@@ -97,6 +104,14 @@ async def test_a_pdf_is_made_of_the_pages_that_were_read_and_nothing_is_left_bes
     assert content_of(path).encode() == b"/in/a of 3\n" + payload(1) + b"\n" + payload(2) + b"\n"
     assert path.parent == tmp_path / "work" / f"a{FOLDER_SUFFIX}"
     assert list(path.parent.iterdir()) == [path]
+
+
+async def test_an_inert_pdf_is_another_file(stores: Stores, tmp_path: Path) -> None:
+    await over(stores)
+    made = files(stores, prompt(PdfMaker()), tmp_path)
+    plain, inert = [await made.file("a", form) for form in (SEARCHABLE_PDF, INERT_PDF)]
+    assert plain != inert
+    assert content_of(inert) == f"inert {content_of(plain)}"
 
 
 async def test_it_is_made_once_however_many_ask_and_whoever_goes_away(stores: Stores, tmp_path: Path) -> None:
