@@ -114,6 +114,8 @@ def separation_of(pixels: Colours) -> Separation | None:
 
 def coloured_pixels(pixels: Colours) -> Gray:
     """1 where a picture has colour, 0 elsewhere; beside gray, the tint of the paper counts as none."""
+    if cv2.countNonZero(cv2.compare(_spread(pixels), COLOURFUL * LEAST_LIGHT // 255, cv2.CMP_GE)) < LEAST_PIXELS:
+        return np.zeros(pixels.shape[:2], dtype=np.uint8)  # soon seen of a gray page, whatever its tint
     light = _paper_levels(pixels.reshape(-1, 3))
     whole = np.minimum(pixels.astype(np.uint16) * 255 // light, 255).astype(np.uint8)
     return (_spread(whole) >= COLOURFUL).astype(np.uint8)
@@ -137,9 +139,9 @@ def _large_enough(coloured: Gray, stats: list[list[int]]) -> Iterator[Rect]:
 
 def _spread(pixels: Colours) -> Gray:
     """Levels between the strongest and the weakest channel, one for each pixel."""
-    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
-    strongest = np.maximum(np.maximum(red, green), blue)
-    return np.asarray(strongest - np.minimum(np.minimum(red, green), blue), dtype=np.uint8)
+    red, green, blue = cv2.split(pixels)
+    strongest, weakest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    return np.asarray(cv2.subtract(strongest, weakest), dtype=np.uint8)
 
 
 def _paper_levels(flat: Colours) -> NDArray[np.uint16]:

@@ -38,7 +38,7 @@ class SecondReading:
         """Lines that were read with the colour gone: each replaces what was read in its place, if it is better."""
         for line in lines:
             under = [other for other in self._lines if _share(line, other) > _OVER and _are_level(line, other)]
-            if _letters(line) and _is_better(line, under):
+            if len(_letters(line)) > 1 and _is_better(line, under):
                 gone = set(map(id, under))
                 self._lines = [*(other for other in self._lines if id(other) not in gone), line]
 

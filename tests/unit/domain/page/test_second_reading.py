@@ -38,6 +38,7 @@ FIRST = (line("Invoice 2026", 100), line("Total 148.50", 200))
         (line("Invoice 2025", 100, confidence=None), ["Invoice 2026", "Total 148.50"]),
         (line("Invoice 2026-0417 paid", 100, confidence=0.85), ["Invoice 2026-0417 paid", "Total 148.50"]),
         (line("Inv", 100, confidence=0.99), ["Invoice 2026", "Total 148.50"]),
+        (line("M", 150, confidence=0.99), ["Invoice 2026", "Total 148.50"]),
         (line("~ -", 150, confidence=0.99), ["Invoice 2026", "Total 148.50"]),
     ],
 )
