@@ -114,7 +114,8 @@ def separation_of(pixels: Colours) -> Separation | None:
 
 def coloured_pixels(pixels: Colours) -> Gray:
     """1 where a picture has colour, 0 elsewhere; beside gray, the tint of the paper counts as none."""
-    if cv2.countNonZero(cv2.compare(_spread(pixels), COLOURFUL * LEAST_LIGHT // 255, cv2.CMP_GE)) < LEAST_PIXELS:
+    _, tinted = cv2.threshold(_spread(pixels), COLOURFUL * LEAST_LIGHT // 255 - 1, 1, cv2.THRESH_BINARY)
+    if cv2.countNonZero(tinted) < LEAST_PIXELS:
         return np.zeros(pixels.shape[:2], dtype=np.uint8)  # soon seen of a gray page, whatever its tint
     light = _paper_levels(pixels.reshape(-1, 3))
     whole = np.minimum(pixels.astype(np.uint16) * 255 // light, 255).astype(np.uint8)
