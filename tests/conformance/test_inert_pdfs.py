@@ -7,14 +7,14 @@ import pytest
 from tests.conformance.test_writer_layers import line, page
 from tests.data.active_pdfs import ACTIVE, EVIL, active_pdf, harmless_pdf, signed_pdf
 from tests.data.pdfs import PdfPageSpec, image_at, text_at
-from tests.data.pictures import as_picture, written
+from tests.data.pictures import as_picture, write_lines
 
 from pagemill.documents.opening import open_document
 from pagemill.documents.searchable import write_searchable_pdf
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.page.page import WarningKind
 
-SCAN = as_picture(written(("Invoice 2026",), size=(612, 792), font=12))
+SCAN = as_picture(write_lines(("Invoice 2026",), size=(612, 792), font=12))
 
 
 def plain_bytes(path: Path) -> bytes:

@@ -130,7 +130,7 @@ def test_text_under_a_picture_of_a_part_of_the_page_stays_and_is_not_doubled(tmp
         line("beside", 400, 80, PageSource.OCR),
         source=PageSource.MIXED,
     )
-    assert words_of(made(path, read)) == Counter(["typed", "under", "beside"])
+    assert words_of(make_searchable(path, read)) == Counter(["typed", "under", "beside"])
 
 
 @pytest.mark.parametrize("kind", [kind for kind in HIDDEN if kind != "in one object with visible text"])
