@@ -12,7 +12,7 @@ serve: $(VENV)/.runtime ## Set everything up and serve on http://127.0.0.1:8000
 
 test: $(VENV)/.dev ## Set everything up and run every test
 	scripts/system-parts
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/.dev ## Format, lint, types and import contracts
 	$(BIN)/ruff format --check .
