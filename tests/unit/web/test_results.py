@@ -32,7 +32,7 @@ async def test_the_result_of_a_task_that_is_over_has_a_tag_of_its_own_in_every_f
     client: httpx.AsyncClient, tasks: WebTasks
 ) -> None:
     path = await finish_result(client, tasks)
-    names = [*ResultWriters(), "pdf", "zip"]
+    names = [*ResultWriters(), "pdf", "pdf-inert", "zip"]
     tags = {(await client.get(path, params={"format": name})).headers["etag"] for name in names}
     assert len(tags) == len(names)
     known = (await client.get(path)).headers["etag"]
@@ -103,6 +103,14 @@ async def test_what_is_made_as_a_whole_waits_for_the_end(
     assert response.content.startswith(head)
     assert f'filename="{task_id}.{name}"' in response.headers["content-disposition"]
     assert response.headers["vary"] == "Accept"
+
+
+@pytest.mark.parametrize("name", ["pdf", "pdf-inert"])
+async def test_a_searchable_pdf_is_downloaded_not_shown(client: httpx.AsyncClient, tasks: WebTasks, name: str) -> None:
+    path = await finish_result(client, tasks)
+    response = await client.get(path, params={"format": name})
+    assert response.headers["content-type"] == "application/pdf"
+    assert response.headers["content-disposition"].startswith("attachment; ")
 
 
 async def test_a_result_shown_as_a_page_runs_and_loads_nothing(client: httpx.AsyncClient, tasks: WebTasks) -> None:
