@@ -17,7 +17,7 @@ DA = "/Helv 12 Tf 0 g"
 PLACE = (72, 600, 372, 620)
 
 
-def drawn(pdf: Pdf, font: pikepdf.Object, text: str) -> Stream:
+def draw(pdf: Pdf, font: pikepdf.Object, text: str) -> Stream:
     made = pdf.make_stream(f"BT /F1 12 Tf 2 4 Td ({text}) Tj ET".encode())
     made.Type, made.Subtype, made.BBox = Name.XObject, Name.Form, Array([0, 0, 300, 20])
     made.Resources = Dictionary(Font=Dictionary(F1=font))
@@ -33,7 +33,7 @@ def make(
         for key, value in entries.items():
             note[key] = value
         if look is not None:
-            note.AP = Dictionary(N=drawn(pdf, font, look))
+            note.AP = Dictionary(N=draw(pdf, font, look))
         note = pdf.make_indirect(note)
         page = Dictionary(
             Type=Name.Page,

@@ -17,14 +17,14 @@ Groups = dict[str, pikepdf.Object]
 Place = Callable[[Pdf, Groups, pikepdf.Object], str]
 
 
-def shown(text: str, y: int = 700) -> str:
+def show(text: str, y: int = 700) -> str:
     return f"BT /F1 12 Tf 72 {y} Td ({text}) Tj ET\n"
 
 
 # --- how a layer is off ----------------------------------------------------------------------------------------------
 
 
-def listed(groups: Groups) -> Dictionary:
+def list_off(groups: Groups) -> Dictionary:
     return Dictionary(OFF=Array([groups["off"]]))
 
 
@@ -38,20 +38,20 @@ def for_print_only(groups: Groups) -> Dictionary:
     return Dictionary(AS=Array([rule]))
 
 
-WAYS = {"listed": listed, "all but listed": all_but_listed, "for print only": for_print_only}
+WAYS = {"listed": list_off, "all but listed": all_but_listed, "for print only": for_print_only}
 
 
 # --- what belongs to it ----------------------------------------------------------------------------------------------
 
 
-def marked(_pdf: Pdf, _groups: Groups, page: pikepdf.Object) -> str:
+def mark(_pdf: Pdf, _groups: Groups, page: pikepdf.Object) -> str:
     page.Resources.Properties.L = page.Owner
-    return f"/OC /L BDC {shown(SECRET)} EMC\n"
+    return f"/OC /L BDC {show(SECRET)} EMC\n"
 
 
 def marked_within(_pdf: Pdf, _groups: Groups, page: pikepdf.Object) -> str:
     page.Resources.Properties.L = page.Owner
-    return f"/OC /L BDC /P BMC q {shown(SECRET)} Q EMC EMC\n"
+    return f"/OC /L BDC /P BMC q {show(SECRET)} Q EMC EMC\n"
 
 
 def in_a_line(_pdf: Pdf, _groups: Groups, page: pikepdf.Object) -> str:
@@ -60,12 +60,12 @@ def in_a_line(_pdf: Pdf, _groups: Groups, page: pikepdf.Object) -> str:
 
 
 def form(pdf: Pdf, _groups: Groups, page: pikepdf.Object) -> str:
-    page.Resources.XObject.X = _form(pdf, page, shown(SECRET), Dictionary(OC=page.Owner))
+    page.Resources.XObject.X = _form(pdf, page, show(SECRET), Dictionary(OC=page.Owner))
     return "/X Do\n"
 
 
 def form_in_form(pdf: Pdf, _groups: Groups, page: pikepdf.Object) -> str:
-    inner = _form(pdf, page, f"/OC /L BDC {shown(SECRET)} EMC", Dictionary())
+    inner = _form(pdf, page, f"/OC /L BDC {show(SECRET)} EMC", Dictionary())
     inner.Resources.Properties = Dictionary(L=page.Owner)
     outer = _form(pdf, page, "/I Do", Dictionary())
     outer.Resources.XObject = Dictionary(I=inner)
@@ -94,7 +94,7 @@ def note(pdf: Pdf, _groups: Groups, page: pikepdf.Object) -> str:
 
 
 PLACES: dict[str, Place] = {
-    "marked": marked,
+    "marked": mark,
     "marked within": marked_within,
     "in a line": in_a_line,
     "form": form,
@@ -158,7 +158,7 @@ def make(path: Path, *, way: str = "listed", place: str = "marked", owner: str =
         page = pdf.make_indirect(Dictionary(Type=Name.Page, MediaBox=Array([0, 0, 612, 792]), Resources=resources))
         page.Owner = OWNERS[owner][1](pdf, groups)
         page.Contents = pdf.make_stream(
-            (shown(SEEN, 740) + PLACES[place](pdf, groups, page) + shown("The end", 500)).encode()
+            (show(SEEN, 740) + PLACES[place](pdf, groups, page) + show("The end", 500)).encode()
         )
         del page.Owner
         pdf.pages.append(pikepdf.Page(page))

@@ -30,7 +30,7 @@ def plain_bytes(path: Path) -> bytes:
     return plain.read_bytes()
 
 
-def made(path: Path, *, inert: bool, has_words: bool) -> Path:
+def make_pdf(path: Path, *, inert: bool, has_words: bool) -> Path:
     output = path.with_name("out.pdf")
     pages = [page(line("Invoice 2026", 12, 12))] if has_words else []
     write_searchable_pdf(path, pages, output, inert=inert)
@@ -42,16 +42,16 @@ def made(path: Path, *, inert: bool, has_words: bool) -> Path:
 def test_what_would_run_is_gone_if_asked_and_stays_if_not(tmp_path: Path, kind: str, *, has_words: bool) -> None:
     path = active_pdf(tmp_path / "a.pdf", kind)
     assert EVIL.encode() in plain_bytes(path)
-    left = plain_bytes(made(path, inert=True, has_words=has_words))
+    left = plain_bytes(make_pdf(path, inert=True, has_words=has_words))
     assert EVIL.encode() not in left
     assert b"typed words" in left
-    assert EVIL.encode() in plain_bytes(made(path, inert=False, has_words=has_words))
+    assert EVIL.encode() in plain_bytes(make_pdf(path, inert=False, has_words=has_words))
 
 
 def test_harmless_links_stay_and_a_pdf_that_does_nothing_is_the_same(tmp_path: Path) -> None:
     path = harmless_pdf(tmp_path / "a.pdf")
-    assert made(path, inert=True, has_words=False).read_bytes() == path.read_bytes()
-    with pikepdf.open(made(path, inert=True, has_words=True)) as pdf:
+    assert make_pdf(path, inert=True, has_words=False).read_bytes() == path.read_bytes()
+    with pikepdf.open(make_pdf(path, inert=True, has_words=True)) as pdf:
         assert len(list(pdf.pages[0].Annots)) == 3
         assert str(pdf.pages[0].Annots[0].A.URI) == "https://example.org"
         assert "/OpenAction" in pdf.Root
@@ -73,4 +73,4 @@ def test_a_document_that_is_not_signed_is_not(tmp_path: Path) -> None:
 
 def test_a_signed_document_to_which_nothing_is_added_is_the_same(tmp_path: Path) -> None:
     path = signed_pdf(tmp_path / "a.pdf", PdfPageSpec(text_at(72, 700, "typed words")))
-    assert made(path, inert=False, has_words=False).read_bytes() == path.read_bytes()
+    assert make_pdf(path, inert=False, has_words=False).read_bytes() == path.read_bytes()

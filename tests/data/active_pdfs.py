@@ -67,13 +67,13 @@ def _outline(pdf: Pdf) -> pikepdf.Object:
 
 
 def _form(**entries: pikepdf.Object) -> Callable[[Pdf], pikepdf.Object]:
-    def made(pdf: Pdf) -> pikepdf.Object:
+    def make_field(pdf: Pdf) -> pikepdf.Object:
         field = Dictionary(FT=Name.Tx, T=pikepdf.String("a"))
         for key, value in entries.items():
             field[f"/{key}"] = value
         return Dictionary(Fields=Array([pdf.make_indirect(field)]))
 
-    return made
+    return make_field
 
 
 ACTIVE: Mapping[str, Put] = {

@@ -137,7 +137,7 @@ class _Walk:
         for instruction in instructions:
             operator = str(instruction.operator)
             self._follow_state(operator, instruction)
-            self._kept += self._shown(operator, instruction)
+            self._kept += self._replace(operator, instruction)
 
     def content(self) -> bytes:
         """What is left, as a content stream."""
@@ -160,10 +160,10 @@ class _Walk:
             case _:
                 pass
 
-    def _shown(self, operator: str, instruction: _Instruction) -> list[_Instruction]:
-        """What is put in its place."""
+    def _replace(self, operator: str, instruction: _Instruction) -> list[_Instruction]:
+        """The instructions that take its place."""
         if operator == "Do":
-            return self._drawn(instruction)
+            return self._replace_drawn(instruction)
         if not any(self._marks) or operator not in _SHOWS | _PAINTS | _DRAWS:
             return [instruction]
         self.has_changed = True
@@ -181,7 +181,7 @@ class _Walk:
             return self._layers.hides(known.get(str(operands[1])))
         return self._layers.hides(operands[1])
 
-    def _drawn(self, instruction: _Instruction) -> list[_Instruction]:
+    def _replace_drawn(self, instruction: _Instruction) -> list[_Instruction]:
         objects = self.resources.get("/XObject")
         name = instruction.operands[0] if instruction.operands else None
         drawn = objects.get(str(name)) if isinstance(objects, Dictionary) and isinstance(name, Name) else None
@@ -194,7 +194,7 @@ class _Walk:
 
     def _form(self, form: Stream) -> _Instruction | None:
         """What draws the form without what is off in it; None where that is nothing."""
-        resources = _copied(form.get("/Resources", self.resources))
+        resources = _copy_resources(form.get("/Resources", self.resources))
         walk = _Walk(self._pdf, resources, self._layers, depth=self._depth + 1)
         walk.follow(pikepdf.parse_content_stream(form))
         if not walk.has_changed:
@@ -212,10 +212,10 @@ class _Walk:
 
 
 def _own_resources(page: pikepdf.Page) -> Dictionary:
-    return _copied(page.resources)
+    return _copy_resources(page.resources)
 
 
-def _copied(resources: pikepdf.Object) -> Dictionary:
+def _copy_resources(resources: pikepdf.Object) -> Dictionary:
     """A copy that may get more objects; others may share the original."""
     made = Dictionary(dict(resources.items()) if isinstance(resources, Dictionary) else {})
     objects = made.get("/XObject")

@@ -220,7 +220,7 @@ class PdfFile:
         check_page_number(number, len(self._pdf))
         self._let_go_of_images()
         try:
-            with self._shown(number) as (pdf, index):
+            with self._open_shown(number) as (pdf, index):
                 page = pdf[index]
                 if flat and _flatten_annotations(page):
                     page.close()
@@ -235,8 +235,8 @@ class PdfFile:
             ) from error
 
     @contextmanager
-    def _shown(self, number: int) -> Iterator[tuple[pdfium.PdfDocument, int]]:
-        """Where pdfium finds the page, and as which: without layers that are off, which it would take text from."""
+    def _open_shown(self, number: int) -> Iterator[tuple[pdfium.PdfDocument, int]]:
+        """The document and page number for pdfium, without hidden layers, whose text it would read."""
         alone = None
         if self._facts.hides_layers:
             alone = page_without_hidden_layers(self._path, self._password, number)

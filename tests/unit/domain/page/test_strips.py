@@ -24,7 +24,7 @@ def names(lines: list[Line]) -> list[str]:
     return [entry.text.split()[0] for block in blocks for entry in block.lines]
 
 
-def numbered(*parts: tuple[str, int]) -> list[str]:
+def number_lines(*parts: tuple[str, int]) -> list[str]:
     return [f"{name}{at}" for name, count in parts for at in range(count)]
 
 
@@ -42,7 +42,7 @@ def test_white_between_paragraphs_that_happens_to_be_level_ends_no_columns(apart
         *paragraphs("fg", 530, 100 + 140 + apart, 8, apart=apart),
         *paragraphs("h", 530, 100 + 140 + 2 * 188 + 3 * apart, 5, apart=0),
     ]
-    assert names([*left, *right]) == numbered(
+    assert names([*left, *right]) == number_lines(
         ("a", 6), ("b", 6), ("c", 6), ("d", 8), ("e", 6), ("f", 8), ("g", 8), ("h", 5)
     )
 
@@ -58,19 +58,19 @@ def test_bands_of_unlike_columns_are_read_one_after_the_other(first: int, second
         for at in range(count):
             page += column(letters[at], 100 + at * (wide + 40), top, 11, width=wide)
             expected.append((letters[at], 11))
-    assert names(page) == numbered(*expected)
+    assert names(page) == number_lines(*expected)
 
 
 def test_a_picture_at_the_head_of_a_column_leaves_the_other_one_whole() -> None:
     left = [line("c0 what the picture shows", 100, 420, 300), *column("a", 100, 470, 20)]
     right = [*column("b", 530, 100, 13), *column("d", 530, 100 + PITCH * 13 + 8, 20)]
-    assert names([*left, *right]) == ["c0", *numbered(("a", 20), ("b", 13), ("d", 20))]
+    assert names([*left, *right]) == ["c0", *number_lines(("a", 20), ("b", 13), ("d", 20))]
 
 
 def test_a_short_row_at_the_edge_of_a_column_is_of_that_column() -> None:
     left = column("a", 100, 100, 30)
     right = [*column("b", 515, 100, 14), line("short", 516, 100 + PITCH * 14, 45), *column("c", 514, 475, 14)]
-    assert names([*left, *right]) == [*numbered(("a", 30), ("b", 14)), "short", *numbered(("c", 14))]
+    assert names([*left, *right]) == [*number_lines(("a", 30), ("b", 14)), "short", *number_lines(("c", 14))]
 
 
 @pytest.mark.parametrize("top", [180, 300, 420])
@@ -80,9 +80,9 @@ def test_panels_with_heads_of_their_own_are_read_one_after_the_other(top: float)
     right = [line("Three", 590, top, 120, height=32), *column("c", 590, top + 44, 9)]
     assert names([*left, *right]) == [
         "One",
-        *numbered(("a", 9)),
+        *number_lines(("a", 9)),
         "Two",
-        *numbered(("b", 12)),
+        *number_lines(("b", 12)),
         "Three",
-        *numbered(("c", 9)),
+        *number_lines(("c", 9)),
     ]
