@@ -64,14 +64,14 @@ def report() -> str:
             pages = list(session.ocr(path, ocr=mode))
             output = folder / "out.pdf"
             write_searchable_pdf(path, pages, output)
-            for reader, text in _selected(output).items():
+            for reader, text in _select_text(output).items():
                 wrong = tuple(_wrong(text, lines)) + ("a word is turned",) * _has_turned_words(output)
                 findings.append(Finding(Case(f"{kind} ({reader})", b"", lines), wrong, 0))
                 print(f"{kind} ({reader}): {wrong}", file=sys.stderr, flush=True)
     return table(findings, title="searchable PDFs")
 
 
-def _selected(path: Path) -> Mapping[str, str]:
+def _select_text(path: Path) -> Mapping[str, str]:
     with pdfium.PdfDocument(path) as pdf:
         texts = {"pdfium": str(pdf[0].get_textpage().get_text_range())}
     if poppler := shutil.which("pdftotext"):
