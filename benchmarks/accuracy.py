@@ -4,7 +4,7 @@ Every engine that the settings let be used here reads every document (`accuracy_
 has it, finding upright by itself; the profile `fast` where the settings name its files. Figures are of one page each:
 word F1 is free of order, character errors are in reading order. `--part order` is how well lines are put in order
 (`benchmarks.order`), without any engine. Other parts count silent errors (`benchmarks.silent_errors`) of one kind of
-page: `stamps`, `hidden_layers`, `searchable`.
+page: `stamps`, `hidden_layers`, `searchable`, `furniture`, `tables`, `small`.
 """
 
 import argparse
@@ -14,7 +14,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from benchmarks import hidden_layers, order, searchable_pdfs, stamps
+from benchmarks import (
+    accuracy_furniture,
+    accuracy_small,
+    accuracy_tables,
+    hidden_layers,
+    order,
+    searchable_pdfs,
+    stamps,
+)
 from benchmarks.accuracy_documents import TestDocument, documents
 from benchmarks.scoring import Score, score
 from rich.console import Console
@@ -31,6 +39,9 @@ _SILENT: Mapping[str, Callable[[], str]] = {
     "stamps": stamps.report,
     "hidden_layers": hidden_layers.report,
     "searchable": searchable_pdfs.report,
+    "furniture": accuracy_furniture.report,
+    "tables": accuracy_tables.report,
+    "small": accuracy_small.report,
 }
 """Parts that count silent errors."""
 

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pagemill.domain.page.joints import clean_lines
 from pagemill.domain.page.page import Line, Page, PageSource
 from pagemill.domain.page.reading_order import blocks_in_reading_order
+from pagemill.domain.page.strangers import doubt_strangers
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def assemble(lines: Sequence[Line], image: ReadImage, *, engine: str, profile: s
         engine: The engine's name.
         profile: Its profile.
     """
-    return Page(
+    page = Page(
         number=image.number,
         width_px=image.width_px,
         height_px=image.height_px,
@@ -44,5 +46,6 @@ def assemble(lines: Sequence[Line], image: ReadImage, *, engine: str, profile: s
         source=PageSource.OCR,
         engine=engine,
         profile=profile,
-        blocks=blocks_in_reading_order(lines, width_px=image.width_px, height_px=image.height_px),
+        blocks=blocks_in_reading_order(clean_lines(lines), width_px=image.width_px, height_px=image.height_px),
     )
+    return doubt_strangers(page)
