@@ -5,7 +5,7 @@ import random
 import sys
 from collections.abc import Iterator
 
-from benchmarks.silent_errors import Case, found, table
+from benchmarks.silent_errors import Case, find_errors, table
 from PIL import Image, ImageDraw, ImageFont
 
 from pagemill import Session
@@ -74,6 +74,6 @@ def report() -> str:
     findings = []
     with Session(load_settings()) as session:
         for case in cases():
-            findings.append(found(case, session))
+            findings.append(find_errors(case, session))
             print(f"{case.name}: {findings[-1].wrong} {findings[-1].warnings}", file=sys.stderr, flush=True)
     return table(findings, title="small faults")
