@@ -71,7 +71,7 @@ def test_lines_that_say_nothing_are_left_out() -> None:
         ("table", BlockKind.TABLE),
         ("chart", BlockKind.FIGURE),
         ("figure_title", BlockKind.CAPTION),
-        ("number", BlockKind.FOOTER),
+        ("number", BlockKind.PAGE_NUMBER),
         ("abstract", BlockKind.TEXT),
         ("something new", BlockKind.TEXT),
     ],
