@@ -38,13 +38,13 @@ class Counts:
         pages: By the kind of process that read them; `server` and `reader` count all.
         statuses: Tasks by how they ended.
         complaints: One sentence for everything that did not go as it has to.
-        newest: A task that was made lately, for the dashboard to look at.
+        newest: A task that each caller made lately, for the dashboard to look at: it sees its own caller's alone.
     """
 
     pages: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)
-    newest: str = ""
+    newest: dict[AsyncClient, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Caller:
     async def send(self, document: Path, **options: Unpack[SubmitOptions]) -> TaskWire:
         """Make a task of a document."""
         task = await self.client.submit(document, **options)
-        self.counts.newest = task.task_id
+        self.counts.newest[self.client] = task.task_id
         return task
 
     async def wait_for_end(

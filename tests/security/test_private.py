@@ -4,6 +4,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -30,19 +31,22 @@ from pagemill.web.web_config import WebConfig
 
 # --- the port
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LOOPBACK = ["127.0.0.1", "127.0.0.2", "::1", "localhost"]
 EXPOSED = ["0.0.0.0", "::", "", "10.0.0.1", "192.168.1.1", "no-such-host.invalid", "::ffff:10.0.0.1"]  # noqa: S104
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
 def test_loopback_needs_no_key(host: str, tmp_path: Path) -> None:
-    check_exposure(Settings(data_dir=tmp_path / "data", server=ServerSettings(host=host)))
+    check_exposure(Settings(data_dir=tmp_path / "data", server=ServerSettings(host=host)), NOW)
 
 
 @pytest.mark.parametrize("host", EXPOSED)
 def test_all_else_needs_a_key_or_a_word(host: str, tmp_path: Path) -> None:
     def start(**server: object) -> None:
-        check_exposure(Settings.model_validate({"data_dir": tmp_path / "data", "server": {"host": host, **server}}))
+        check_exposure(
+            Settings.model_validate({"data_dir": tmp_path / "data", "server": {"host": host, **server}}), NOW
+        )
 
     with pytest.raises(InvalidSettings, match=r"keys create.*server\.api_keys.*server\.allow_open"):
         start()

@@ -92,9 +92,9 @@ def moment(text: str, now: datetime) -> datetime:
     Raises:
         InvalidRequest: It is neither.
     """
-    if found := _DURATION.fullmatch(text):
-        return now + timedelta(**{_UNITS[found[2]]: int(found[1])})
     try:
+        if found := _DURATION.fullmatch(text):
+            return now + timedelta(**{_UNITS[found[2]]: int(found[1])})
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         message = f'{text!r} is no time. Write a duration such as "30d" or "12h", or a date such as 2027-01-31.'

@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from pagemill.app import Application, http_api
@@ -43,7 +44,7 @@ async def serve_http(
     os.umask(PRIVATE)
     share_one_heap()
     configure_logging(settings.log_level, settings.log_format)
-    await asyncio.to_thread(check_exposure, settings)
+    await asyncio.to_thread(check_exposure, settings, SystemClock().now())
     warn_of_others(settings.data_dir.resolve())
     raise_descriptor_limit()
     with _open_listener(settings.server.host, settings.server.port) as listener:
@@ -54,7 +55,7 @@ async def serve_http(
     return ExitCode.OK
 
 
-def check_exposure(settings: Settings) -> None:
+def check_exposure(settings: Settings, now: datetime) -> None:
     """Refuse to serve other machines without keys unless the settings allow it. Writes nothing.
 
     Raises:
@@ -64,7 +65,7 @@ def check_exposure(settings: Settings) -> None:
     server = settings.server
     if server.api_keys or server.allow_open or is_loopback(server.host):
         return
-    if has_active_key(settings.resolved_database_url, SystemClock().now()):
+    if has_active_key(settings.resolved_database_url, now):
         return
     raise InvalidSettings(
         f"With the host {server.host!r}, other machines could use the service without a key. Make a key with "
