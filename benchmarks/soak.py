@@ -274,7 +274,9 @@ async def soak(plan: Plan, server: Server, out: Path) -> Ending:
         probe = await stack.enter_async_context(httpx.AsyncClient(base_url=server.url, timeout=60))
         run = Soak(plan, server, out, probe, usable, has_structure=structure_missing(structure_spec()) is None)
         seen = await stack.enter_async_context(
-            dashboard(server.url, KEYS[0], lambda: run.counts.newest.get(callers[0], ""), look_s=max(4.0, 2 * plan.sample_s))
+            dashboard(
+                server.url, KEYS[0], lambda: run.counts.newest.get(callers[0], ""), look_s=max(4.0, 2 * plan.sample_s)
+            )
         )
         head = Head(
             seed=plan.seed,

@@ -18,7 +18,7 @@ HEAD = """# HTTP API
 Written by `scripts/write_api.py` from the OpenAPI document, which a running server has at `GET /openapi.json`.
 
 - Every error is a problem detail: [errors](errors.md). Every answer bears an `X-Request-Id`.
-- Where `server.api_keys` are set, requests need `Authorization: Bearer KEY`.
+- If the service has [keys](../how-to/keys.md), requests need `Authorization: Bearer KEY`; you see your own tasks.
 - Sizes are MiB where the name ends in `_mb`, durations seconds where it ends in `_s`, times ISO 8601 in UTC.
 - A client ignores members it does not know: newer servers may send more.
 

@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import subprocess
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +14,7 @@ from tests.data.documents import SENTENCE, make_scan, make_typed
 from tests.data.letters import make_letters
 from tests.data.pdfs import PdfPageSpec, make_pdf, text_at
 from tests.data.tables import report_page
-from tests.fixtures.server import FAULTY_ENGINE, Gate, Server, faulty_server
+from tests.fixtures.server import AS_INSTALLED, FAULTY_ENGINE, Gate, Server, clean_environment, faulty_server
 
 from pagemill.engines.registry import structure_missing, structure_spec
 
@@ -259,6 +260,50 @@ def test_with_a_key_everything_works_once_it_is_given(page: Page, tmp_path: Path
         assert SENTENCE in Path(download.value.path()).read_text()
         row_of(page, "locked.pdf").locator("a.name").click()
         expect_picture(page)
+
+
+def run_keys(data: Path, *arguments: str) -> str:
+    """A process of its own: beside the browser, no other event loop can run here."""
+    command = (*AS_INSTALLED, "keys", *arguments)
+    environment = clean_environment({"DATA_DIR": str(data)})
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def enter(page: Page, key: str) -> None:
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Open the dashboard").click()
+
+
+@pytest.mark.timeout(300)
+def test_each_key_shows_what_it_may_and_a_revoked_one_nothing(page: Page, tmp_path: Path, shoot: Shoot) -> None:
+    data = tmp_path / "data"
+    submit, read, stranger = (
+        run_keys(data, "create", "--name", name, "--scope", scope)
+        for name, scope in (("acme", "submit"), ("acme", "read"), ("zeta", "submit"))
+    )
+    with Server(data) as server:
+        page.goto(home(server))
+        enter(page, "wrong")
+        expect(page.get_by_role("alert")).to_have_text("The service does not accept this key.")
+        shoot(page, "key-refused")
+        enter(page, submit)
+        send(page, make_typed(tmp_path / "mine.pdf", 1))
+        expect_status(page, "mine.pdf", "succeeded")
+
+        page.get_by_role("button", name="Forget key").click()
+        enter(page, read)
+        expect_status(page, "mine.pdf", "succeeded")
+        expect(page.get_by_text("Your key can read.")).to_be_visible()
+        expect(page.get_by_role("button", name="Choose files")).to_have_count(0)
+        shoot(page, "key-read")
+
+        page.get_by_role("button", name="Forget key").click()
+        enter(page, stranger)
+        expect(page.get_by_role("button", name="Choose files")).to_be_visible()
+        expect(row_of(page, "mine.pdf")).to_have_count(0)
+        run_keys(data, "revoke", stranger.split("_")[1])
+        expect(page.get_by_label("API key")).to_be_visible()
+        expect(page.get_by_role("button", name="Forget key")).to_be_hidden()
 
 
 def test_a_task_is_cancelled_and_its_failed_pages_are_tried_again(page: Page, tmp_path: Path, shoot: Shoot) -> None:

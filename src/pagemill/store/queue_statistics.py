@@ -23,7 +23,7 @@ _LEFT = tasks.c.pages_total - tasks.c.pages_done - tasks.c.pages_failed
 def read_statistics(connection: Connection, now: datetime) -> QueueSnapshot:
     """The queue at this moment."""
     since = now - LATELY
-    counts = _count_by_status(connection)
+    counts = count_by_status(connection)
     waits = _durations(connection.execute(_started_since(since)))
     oldest = _oldest_by_priority(connection, now)
     return QueueSnapshot(
@@ -43,8 +43,11 @@ def read_statistics(connection: Connection, now: datetime) -> QueueSnapshot:
     )
 
 
-def _count_by_status(connection: Connection) -> Mapping[TaskStatus, int]:
+def count_by_status(connection: Connection, caller: str | None = None) -> Mapping[TaskStatus, int]:
+    """Number of tasks in each status, of one caller or of all."""
     query = select(tasks.c.status, func.count().label("total")).group_by(tasks.c.status)
+    if caller is not None:
+        query = query.where(tasks.c.caller == caller)
     return {row.status: row.total for row in connection.execute(query)}
 
 

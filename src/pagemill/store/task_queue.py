@@ -11,7 +11,7 @@ priority, however many it has sent.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -27,7 +27,7 @@ from pagemill.store.creation import create_task
 from pagemill.store.database import Database, reading, writing, writing_durably
 from pagemill.store.dialects import Lock, serialise
 from pagemill.store.each_task import each_task
-from pagemill.store.queue_statistics import read_statistics
+from pagemill.store.queue_statistics import count_by_status, read_statistics
 from pagemill.store.quotas import CallerQuota
 from pagemill.store.records import task_of
 from pagemill.store.tables import tasks
@@ -145,6 +145,11 @@ class SqlTaskQueue:
         """See `QueueStatistics.statistics`."""
         now = self._clock.now()
         return read_statistics(connection, now)
+
+    @reading
+    def count_tasks(self, connection: Connection, caller: str) -> Mapping[TaskStatus, int]:
+        """See `QueueStatistics.count_tasks`."""
+        return count_by_status(connection, caller)
 
 
 def enqueue(connection: Connection, task: Task, priority: int, *, config: QueueConfig, now: datetime) -> Task:

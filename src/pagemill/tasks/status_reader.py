@@ -54,3 +54,7 @@ class StatusReader:
             drifts=self._drifts(),
             forecasts=forecasts(queue.line, page_seconds=queue.page_seconds, places=places),
         )
+
+    async def read_for(self, caller: str) -> ServiceStatus:
+        """The same as the caller is to see it."""
+        return (await self.read()).seen_by(caller, tasks=await self._statistics.count_tasks(caller))

@@ -119,9 +119,9 @@ class TaskReader:
         """The metrics of the service."""
         return TaskMetrics.of(await self._status.read())
 
-    async def status(self) -> ServiceStatus:
-        """The whole service at this moment."""
-        return await self._status.read()
+    async def status(self, *, caller: str | None = None) -> ServiceStatus:
+        """The whole service at this moment; for a caller, without what it tells of single tasks of others."""
+        return await (self._status.read() if caller is None else self._status.read_for(caller))
 
     async def receipt(self, task_id: str) -> Receipt:
         """The memory receipt of the task so far. Raises NotFound."""

@@ -38,10 +38,13 @@ class StatusEndpoints:
         return router
 
     async def status(self, request: Request) -> StatusWire:
-        """Queue, devices, resident model sets and work done, as seen by this server. Numbers are of all callers."""
-        status, only = await self._reads.status(), caller_of(request).sees_only
-        return StatusWire.of(status if only is None else status.seen_by(only))
+        """Queue, devices, resident model sets and work done, as seen by this server.
 
-    async def setup(self) -> SetupWire:
-        """Formats, engines and limits. They do not change while the server runs."""
-        return self._setup
+        Single tasks, and `tasks` by status, are your own; other numbers are of all callers.
+        """
+        return StatusWire.of(await self._reads.status(caller=caller_of(request).sees_only))
+
+    async def setup(self, request: Request) -> SetupWire:
+        """Formats, engines and limits, which do not change while the server runs; and what your key allows."""
+        caller = caller_of(request)
+        return self._setup.model_copy(update={"caller": caller.name, "scope": caller.scope})

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Self
 
+from pagemill.domain.callers import Scope
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import MIB
 from pagemill.domain.reports.service_status import Forecast, ServiceStatus, WorkDone
@@ -143,7 +144,7 @@ class QueueWire(WireModel):
     page_s: float | None
     """Mean time of a worker on a page in the last hour."""
     tasks: dict[TaskStatus, int]
-    """Number of tasks in each status."""
+    """Number of the caller's tasks in each status; for an admin, of everyone's."""
     oldest_by_priority: list[PriorityWaitWire]
     """The highest priority first."""
     waits: SpreadWire
@@ -247,7 +248,7 @@ class FormatWire(WireModel):
 
 
 class SetupWire(WireModel):
-    """Formats, engines and limits; they do not change while the server runs."""
+    """Formats, engines and limits, which do not change while the server runs; and who asks."""
 
     version: str
     formats: list[FormatWire]
@@ -258,3 +259,7 @@ class SetupWire(WireModel):
     """Percentage of a device's limit at which each level of the memory guard begins."""
     idle_timeout_s: float
     """Pagemill unloads a model set that was unused for this long."""
+    caller: str = ""
+    """The name of your key's caller; empty if the service needs no key."""
+    scope: Scope = Scope.ADMIN
+    """What your key allows."""

@@ -124,6 +124,7 @@ METHODS: dict[str, tuple[Survival, Call]] = {
     "keys.have_been_made": (Survival.READ, lambda site: site.parts.keys.have_been_made()),
     "audit.read": (Survival.READ, lambda site: site.parts.audit.read()),
     "queue.size": (Survival.READ, lambda site: site.parts.queue.size()),
+    "queue.count_tasks": (Survival.READ, lambda site: site.parts.queue.count_tasks("")),
     "queue.statistics": (Survival.READ, lambda site: site.parts.queue.statistics()),
     "tasks.get": (Survival.READ, lambda site: site.parts.tasks.get("running")),
     "tasks.list_tasks": (Survival.READ, lambda site: site.parts.tasks.list_tasks()),

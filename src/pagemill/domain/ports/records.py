@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from pagemill.domain.reports.service_status import TaskSample
 from pagemill.domain.reports.snapshot import QueueSnapshot
 from pagemill.domain.task.events import Details, EventRecord, TaskEvent, TaskNotice
-from pagemill.domain.task.task import Task
+from pagemill.domain.task.task import Task, TaskStatus
 from pagemill.domain.task.webhooks import Delivery
 
 
@@ -123,6 +123,10 @@ class QueueStatistics(Protocol):
 
     async def statistics(self) -> QueueSnapshot:
         """The queue at this moment."""
+        ...
+
+    async def count_tasks(self, caller: str) -> Mapping[TaskStatus, int]:
+        """Number of this caller's tasks in each status."""
         ...
 
 

@@ -91,14 +91,14 @@ class ServiceStatus:
     forecasts: tuple[Forecast, ...] = ()
     drifts: Mapping[ModelSetKey, Drift] = field(default_factory=dict)
 
-    def seen_by(self, caller: str) -> Self:
-        """The same without what it tells of single tasks of other callers."""
+    def seen_by(self, caller: str, *, tasks: Mapping[TaskStatus, int]) -> Self:
+        """The same without what it tells of single tasks of other callers; `tasks` counts its own by status."""
         mine = tuple(forecast for forecast in self.forecasts if forecast.caller == caller)
         failures = tuple(
             group if group.newest_caller == caller else replace(group, newest_task_id=None)
             for group in self.queue.failures
         )
-        return replace(self, forecasts=mine, queue=replace(self.queue, failures=failures))
+        return replace(self, forecasts=mine, queue=replace(self.queue, failures=failures, tasks=tasks))
 
 
 @dataclass(frozen=True)

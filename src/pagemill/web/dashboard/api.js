@@ -25,6 +25,10 @@ export function keep(key) {
   sessionStorage.setItem(KEY, key);
 }
 
+export function forget() {
+  sessionStorage.removeItem(KEY);
+}
+
 function headers(more = {}) {
   const key = sessionStorage.getItem(KEY);
   return key === null ? more : { ...more, Authorization: `Bearer ${key}` };

@@ -1,6 +1,6 @@
 // Starts the dashboard: gets the service's setup, then shows the view in the address.
 
-import { get, keep, Refusal } from "./api.js";
+import { forget, get, hasKey, keep, Refusal } from "./api.js";
 import { announce, h, say } from "./dom.js";
 import { mebibytes } from "./format.js";
 import { Live } from "./live.js";
@@ -16,13 +16,14 @@ async function start() {
   try {
     setup = await get("/setup");
   } catch (error) {
-    if (error instanceof Refusal && error.status === 401) return askForKey();
+    if (error instanceof Refusal && error.status === 401) return askForKey(hasKey() ? "The service does not accept this key." : "");
     main.replaceChildren(h("p", { class: "notice bad" }, `The dashboard cannot start: ${error.message}`));
     setTimeout(start, 3_000);
     return;
   }
+  showCaller(setup);
   const live = new Live(setup);
-  live.addEventListener("connection", ({ detail }) => showConnection(detail));
+  live.addEventListener("connection", ({ detail }) => (detail.refusal?.status === 401 ? leaveOff() : showConnection(detail)));
   live.addEventListener("status", () => showPulse(live.status));
   const route = () => show(live);
   addEventListener("hashchange", route);
@@ -66,14 +67,29 @@ function showPulse(status) {
   place.replaceChildren(...parts);
 }
 
-function askForKey() {
+/** Who one is here, and the way to be no one. */
+function showCaller({ caller, scope }) {
+  const button = document.getElementById("forget");
+  button.hidden = !hasKey();
+  button.title = `This is the key of ${caller}. It allows: ${scope}.`;
+  button.addEventListener("click", leaveOff);
+}
+
+/** The key is no use any more, or is to be forgotten: nothing that it showed stays. */
+function leaveOff() {
+  forget();
+  location.reload();
+}
+
+function askForKey(refusal) {
   const field = h("input", { type: "password", id: "key", autocomplete: "current-password", required: true });
   const form = h("form", { class: "card key", onsubmit: (event) => {
     event.preventDefault();
     keep(field.value.trim());
     start();
   } }, h("h1", {}, "This service needs a key"), h("label", { for: "key" }, "API key"), field,
-  h("p", { class: "hint" }, "The key stays in this tab and is forgotten when you close it."),
+  h("p", { class: "notice bad", role: "alert", hidden: !refusal }, refusal),
+  h("p", { class: "hint" }, "The key stays in this tab and is forgotten when you close it. Keys expire and can be revoked."),
   h("button", { class: "primary" }, "Open the dashboard"));
   main.replaceChildren(form);
   field.focus();

@@ -50,7 +50,7 @@ export class Live extends EventTarget {
     const before = this.connected;
     this.connected = open;
     if (open) this.refresh();
-    if (open !== before) this.#tell("connection", { open, again: open && before === false, refusal });
+    if (open !== before || refusal?.status === 401) this.#tell("connection", { open, again: open && before === false, refusal });
   }
 
   #tell(name, detail) {

@@ -47,9 +47,10 @@ export class TaskActions {
 
   show(task) {
     this.task = task;
-    this.start.hidden = task.status !== "created";
-    this.cancel.hidden = !canCancel(task.status);
-    this.retry.hidden = !canRetry(task);
+    const readOnly = this.setup.scope === "read";
+    this.start.hidden = readOnly || task.status !== "created";
+    this.cancel.hidden = readOnly || !canCancel(task.status);
+    this.retry.hidden = readOnly || !canRetry(task);
     this.retry.textContent = retryLabel(task.progress);
     this.menu.hidden = task.progress.pages_done === 0;
     for (const button of [this.cancel, this.start, this.retry]) {

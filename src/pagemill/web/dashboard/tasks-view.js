@@ -14,6 +14,11 @@ export function tasksView(live) {
   return { element: view.element, title: "Tasks", leave: () => view.leave() };
 }
 
+/** In place of the panel that takes files. */
+function readOnly() {
+  return { element: h("p", { class: "hint" }, "Your key can read. To send documents, use a key with the scope submit."), leave() {} };
+}
+
 class TasksView {
   constructor(live) {
     this.live = live;
@@ -22,7 +27,7 @@ class TasksView {
     this.rows = new Map();
     this.loading = new AbortController();
     this.left = new AbortController();
-    this.panel = uploadPanel(live.setup);
+    this.panel = live.setup.scope === "read" ? readOnly() : uploadPanel(live.setup);
     this.filters = h("div", { class: "filters", role: "group", "aria-label": "Filter tasks by status" });
     this.list = h("ul", { class: "tasks", "aria-label": "Tasks, newest first" });
     this.empty = h("p", { class: "empty", hidden: true });
