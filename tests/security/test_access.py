@@ -14,7 +14,9 @@ from tests.fixtures.databases import BACKENDS
 from tests.fixtures.stores import Stores
 from tests.fixtures.web_tasks import WebTasks
 
-from pagemill.domain.callers import Scope
+from pagemill.domain.callers import AdminUse, Scope
+from pagemill.domain.errors import DatabaseUnavailable
+from pagemill.store.audit_log import SqlAuditLog
 from pagemill.web import access
 from pagemill.web.access import RULES, Rule, check_rules
 from pagemill.web.web_config import WebConfig
@@ -146,6 +148,34 @@ async def test_what_belongs_to_others_looks_as_if_it_were_not_there(callers: Cal
             ]
             assert bodies[0] == bodies[1], (method, path)
             assert sorted(there.headers) == sorted(nowhere.headers)
+
+
+class FullLog(SqlAuditLog):
+    """Its disk is full."""
+
+    async def record(self, use: AdminUse) -> None:
+        raise DatabaseUnavailable(f"{use.action} cannot be written.")
+
+
+@pytest.mark.parametrize("path", ["/tasks", "/batches"])
+async def test_what_cannot_be_recorded_is_not_done(stores: Stores, tmp_path: Path, path: str) -> None:
+    log = FullLog(stores.database, stores.clock)
+    async with callers_of(stores, tmp_path, audit=log) as callers:
+        owner, boss = await callers.client("owner"), await callers.client("boss", Scope.ADMIN)
+        one = f"{path}/{await send_task(owner, path, start='false')}"
+        for method, where in (
+            ("DELETE", one),
+            ("POST", f"{one}/cancel"),
+            ("GET", one),
+            ("GET", path),
+            ("GET", "/events"),
+        ):
+            answer = await boss.request(method, where)
+            assert (answer.status_code, answer.json()["retryable"]) == (503, True)
+            assert one not in answer.text.replace(f'"instance":"{where}"', "")
+        assert (await owner.get(one)).json()["status"] == "created"
+        mine = f"{path}/{await send_task(boss, path, start='false')}"
+        assert (await boss.get(mine)).status_code == 200
 
 
 async def test_what_is_nowhere_goes_nowhere(callers: Callers) -> None:

@@ -101,7 +101,7 @@ async def test_others_changes_do_not_show_in_when_a_stream_says_something(caller
 
 
 async def test_a_caller_is_told_who_it_is(callers: Callers) -> None:
-    nobody = (await callers.sending({}).get("/setup")).json()
+    nobody = (await callers.client_with({}).get("/setup")).json()
     assert (nobody["caller"], nobody["scope"]) == ("", "admin")
     for scope in Scope:
         told = (await (await callers.client("acme", scope)).get("/setup")).json()
@@ -110,7 +110,7 @@ async def test_a_caller_is_told_who_it_is(callers: Callers) -> None:
 
 async def test_the_status_counts_ones_own_tasks_and_an_admins_everyones(callers: Callers) -> None:
     for name in ("acme", "zeta", "acme"):
-        await sent(await callers.client(name))
+        await send_task(await callers.client(name))
     for name, scope, expected in (("acme", Scope.READ, 2), ("zeta", Scope.SUBMIT, 1), ("boss", Scope.ADMIN, 3)):
         queue = (await (await callers.client(name, scope)).get("/status")).json()["queue"]
         assert (queue["tasks"], len(queue["line"])) == ({"queued": expected}, expected)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from fastapi import Request
 
 from pagemill.domain.callers import ANYONE, Caller
+from pagemill.domain.errors import DatabaseUnavailable
 from pagemill.tasks.access.gate import Gate
 from pagemill.tasks.access.key_ring import KeyRing
 from pagemill.web.access import CALLER, Endpoint, check_access, endpoint_at
@@ -71,9 +72,12 @@ class Guard:
             await self._admit(request, caller, endpoint)
 
     async def is_current(self, request: Request) -> bool:
-        """Whether the caller of a request that was let in would still be. Raises DatabaseUnavailable."""
+        """Whether the caller of a request that was let in would still be, as far as the database tells."""
         caller = request.scope.get(CALLER)
-        return caller is None or await self._ring.is_current(caller)
+        try:
+            return caller is None or await self._ring.is_current(caller)
+        except DatabaseUnavailable:  # it would let nobody in, but ends no download that it has begun
+            return True
 
     async def _caller(self, request: Request, *, needs_key: bool) -> Caller | None:
         """Who sends the request; None for someone without a key, of whom none is needed."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.fixtures.stores import Stores, new_task
 
+from pagemill.domain.callers import AdminUse
 from pagemill.domain.errors import NotFound
 from pagemill.domain.ports import Retention
 from pagemill.domain.task.task import StoredDocument, Task, TaskCreateRequest, TaskStatus
@@ -58,6 +59,15 @@ async def test_tasks_go_with_their_documents_when_their_time_is_over(stores: Sto
     with pytest.raises(NotFound):
         await stores.tasks.get("old")
     assert (await stores.tasks.get("young")).task_id == "young"
+
+
+async def test_uses_of_admin_rights_go_when_their_time_is_over(stores: Stores, tmp_path: Path) -> None:
+    audit = SqlAuditLog(stores.database, stores.clock)
+    for name in ("old", "young"):
+        await audit.record(AdminUse("boss", "", "keys create", name))
+        stores.clock.turn(364 * DAY)
+    await _make_pruning(stores, tmp_path).run_once()
+    assert [entry.use.target for entry in await audit.read()] == ["young"]
 
 
 async def test_more_than_fit_in_a_batch_all_go(stores: Stores, tmp_path: Path) -> None:
