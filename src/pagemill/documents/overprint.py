@@ -36,22 +36,7 @@ _MARGIN = 30
 _COLOURS = 3
 
 
-@dataclass(frozen=True)
-class Stripe:
-    """A stripe over the upright page, its inks apart; a picture is None if it shows nothing new.
-
-    Attributes:
-        top: Of the stripe, pixels of the page.
-        black: Its black ink alone.
-        colour: Its coloured ink alone, in black.
-    """
-
-    top: int
-    black: PageImage | None
-    colour: PageImage | None
-
-
-def stripes(page: Page, image: PageImage) -> Iterator[Stripe]:
+def stripes(page: Page, image: PageImage) -> Iterator["Stripe"]:
     """The stripes of a page that are worth a second reading, made one by one.
 
     Args:
@@ -91,18 +76,49 @@ class _Find:
 
 
 @dataclass(frozen=True)
+class Stripe:
+    """A stripe over the upright page. Its inks are taken apart one by one, so that memory holds one picture at a time.
+
+    Attributes:
+        top: Of the stripe, pixels of the page.
+    """
+
+    top: int
+    _pixels: Colours
+    _find: _Find
+    _dpi: float | None
+
+    def black(self) -> PageImage | None:
+        """Its black ink alone; None if it shows nothing new."""
+        return self._image(self._find.separation.inks(self._pixels)[0]) if self._find.wants_black else None
+
+    def colour(self) -> PageImage | None:
+        """Its coloured ink alone, in black; None if it shows nothing new."""
+        return self._image(self._find.separation.inks(self._pixels)[1]) if self._find.wants_colour else None
+
+    def _image(self, gray: Gray) -> PageImage:
+        rows, columns = gray.shape
+        return PageImage(gray.reshape(rows, columns, 1).data, columns, rows, 1, self._dpi)
+
+
+@dataclass(frozen=True)
 class Look:
     """A page picture, upright, and a small one to look at."""
 
-    pixels: Colours
+    stored: Colours
+    quarter_turns: int
     dpi: float | None
 
     @classmethod
     def of(cls, page: Page, image: PageImage) -> "Look":
         """Of a page as it was read."""
         shape = (image.height_px, image.width_px, image.channels)
-        pixels = np.asarray(image.data, dtype=np.uint8).reshape(shape)
-        return cls(np.rot90(pixels, -(page.rotation // 90)), image.dpi)
+        return cls(np.asarray(image.data, dtype=np.uint8).reshape(shape), page.rotation // 90, image.dpi)
+
+    @property
+    def pixels(self) -> Colours:
+        """The page upright: a view of the stored picture."""
+        return np.rot90(self.stored, -self.quarter_turns)
 
     @cached_property
     def scale(self) -> float:
@@ -114,14 +130,14 @@ class Look:
     @cached_property
     def small(self) -> Colours:
         """The small picture."""
-        rows, columns = self.pixels.shape[:2]
+        rows, columns = self.stored.shape[:2]
         size = max(1, round(columns * self.scale)), max(1, round(rows * self.scale))
-        made = cv2.resize(np.ascontiguousarray(self.pixels), size, interpolation=cv2.INTER_AREA)
-        return np.asarray(made, dtype=np.uint8)
+        made = cv2.resize(self.stored, size, interpolation=cv2.INTER_AREA)
+        return np.ascontiguousarray(np.rot90(np.asarray(made, dtype=np.uint8), -self.quarter_turns))
 
     def finds(self, page: Page) -> Iterator[_Find]:
         """Coloured regions; none on a gray picture."""
-        if self.pixels.shape[2] != _COLOURS:
+        if self.stored.shape[2] != _COLOURS:
             return
         words = [
             [(x * self.scale, y * self.scale) for x, y in piece.polygon]
@@ -143,16 +159,7 @@ class Look:
         """All columns of the rows in which something was found."""
         top = max(0, math.floor(find.rect[1] / self.scale) - _MARGIN)
         bottom = min(self.pixels.shape[0], math.ceil(find.rect[3] / self.scale) + _MARGIN)
-        black, colour = find.separation.inks(self.pixels[top:bottom])
-        return Stripe(
-            top,
-            self._image(black) if find.wants_black else None,
-            self._image(colour) if find.wants_colour else None,
-        )
-
-    def _image(self, gray: Gray) -> PageImage:
-        rows, columns = gray.shape
-        return PageImage(gray.reshape(rows, columns, 1).data, columns, rows, 1, self.dpi)
+        return Stripe(top, self.pixels[top:bottom], find, self.dpi)
 
     def _find(self, rect: Rect, words: Sequence[Outline], doubtful: Sequence[Rect]) -> _Find | None:
         left, top, right, bottom = map(int, rect)

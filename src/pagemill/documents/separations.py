@@ -32,6 +32,8 @@ MOST_TINT, LEAST_LIGHT = 70, 120
 """Paper is tinted by no more, and no darker."""
 
 _SAMPLED = 20_000
+_MOST_JUDGED = 100_000
+"""Coloured pixels from which a separation is made; memory does not grow with a region."""
 
 LEAST_PIXELS = 60
 """Coloured pixels of a region that may hold letters, at the resolution at which it is looked for."""
@@ -97,10 +99,11 @@ def separation_of(pixels: Colours) -> Separation | None:
     """How to take the black and the most frequent colour of a picture apart; None if it has no colour."""
     flat = pixels.reshape(-1, 3)
     paper = np.asarray(_DENSITIES[_paper_levels(flat)], dtype=np.float32)
-    densities = np.maximum(_DENSITIES[flat] - paper, 0)
-    coloured = densities[coloured_pixels(pixels).reshape(-1) > 0]
-    if not len(coloured):
+    with_colour = flat[coloured_pixels(pixels).reshape(-1) > 0]
+    if not len(with_colour):
         return None
+    sample = with_colour[:: max(1, len(with_colour) // _MOST_JUDGED)]
+    coloured = np.maximum(_DENSITIES[sample] - paper, 0)
     ink = _most_frequent(coloured)
     full = float(np.linalg.norm(ink))
     ink /= full

@@ -28,10 +28,12 @@ def looked_at_again(page: Page, image: PageImage, engine: Engine, *, batch_size:
         return (_lower_line(line, top) for line in read.lines)
 
     for stripe in stripes(page, image):
-        if stripe.black is not None:
-            second.add_black(lines(stripe.black, stripe.top))
-        if stripe.colour is not None:
-            second.add_colour(lines(stripe.colour, stripe.top))
+        if (black := stripe.black()) is not None:
+            second.add_black(lines(black, stripe.top))
+            del black
+        if (colour := stripe.colour()) is not None:
+            second.add_colour(lines(colour, stripe.top))
+            del colour
     return second.merge()
 
 
