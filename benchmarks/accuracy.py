@@ -4,7 +4,7 @@ Every engine that the settings let be used here reads every document (`accuracy_
 has it, finding upright by itself; the profile `fast` where the settings name its files. Figures are of one page each:
 word F1 is free of order, character errors are in reading order. `--part order` is how well lines are put in order
 (`benchmarks.order`), without any engine. Other parts count silent errors (`benchmarks.silent_errors`) of one kind of
-page: `stamps`, `hidden_layers`, `searchable`, `furniture`, `tables`, `small`.
+page: `kinds`, `stamps`, `hidden_layers`, `searchable`, `furniture`, `tables`, `small`.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from benchmarks import (
     accuracy_small,
     accuracy_tables,
     hidden_layers,
+    kinds,
     order,
     searchable_pdfs,
     stamps,
@@ -36,6 +37,7 @@ from pagemill.settings_loading import load_settings
 Scores = Mapping[str, Score]
 
 _SILENT: Mapping[str, Callable[[], str]] = {
+    "kinds": kinds.report,
     "stamps": stamps.report,
     "hidden_layers": hidden_layers.report,
     "searchable": searchable_pdfs.report,
