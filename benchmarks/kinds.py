@@ -16,7 +16,7 @@ from tests.conformance import test_document_forms as forms
 from tests.conformance import test_document_layers as layers
 from tests.data.animations import FORMS, animate
 from tests.data.pdfs import PdfPageSpec, image_at, make_pdf, text_at
-from tests.data.pictures import as_picture, written
+from tests.data.pictures import as_picture, write_lines
 
 from pagemill import Session
 from pagemill.domain.errors import PagemillError
@@ -33,7 +33,7 @@ class _Made:
 
 
 def _cases(folder: Path) -> Iterator[_Made]:
-    slides = [written([text], size=(700, 160), font=36) for text in _SLIDES]
+    slides = [write_lines([text], size=(700, 160), font=36) for text in _SLIDES]
     for form in FORMS:
         one = io.BytesIO()
         slides[0].save(one, form)
@@ -65,7 +65,7 @@ def _layered(folder: Path) -> Iterator[_Made]:
 
 
 def _protected(folder: Path) -> Iterator[_Made]:
-    scan = as_picture(written(_SLIDES[:1], size=(850, 200), font=36))
+    scan = as_picture(write_lines(_SLIDES[:1], size=(850, 200), font=36))
     specs = [PdfPageSpec(text_at(72, 700, _SLIDES[1])), PdfPageSpec(image_at(0, 400, 612, 144), images=(scan,))]
     for revision in (2, 3, 4, 6):
         path = make_pdf(folder / "secret.pdf", specs, user_password=_WORDS, revision=revision)

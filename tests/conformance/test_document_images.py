@@ -83,6 +83,19 @@ def test_every_picture_of_an_animation_is_whole_in_whatever_order_it_is_read(
             assert marks(page) == [at < number for at in range(8)]
 
 
+@pytest.mark.parametrize("form", ["PNG", "WEBP"])
+def test_every_picture_of_a_turned_animation_is_turned_and_made_from_those_before(tmp_path: Path, form: str) -> None:
+    turned = [each.transpose(Image.Transpose.ROTATE_90) for each in slides(4)]
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned[0].save(tmp_path / "moving", form, save_all=True, append_images=turned[1:], exif=exif)
+    with open_document(tmp_path / "moving") as document:
+        for number in (1, 2, 3, 4, 2):
+            page = document.render(number, dpi=200, max_pixels=LIMIT)
+            assert (page.width_px, page.height_px) == (64, 48)
+            assert marks(page) == [at < number for at in range(8)]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_hundred_thousand_pictures_are_counted_to_the_limit_only(tmp_path: Path, form: str) -> None:
     path = MANY[form](tmp_path / "moving", 100_000)
