@@ -13,7 +13,7 @@ from pagemill.settings_loading import load_settings
 
 _PROSE = (
     "The composition of the mixture was measured every day",
-    "and written down in a book that nobody has seen since.",
+    "and written down in a book that was not seen again.",
     "Two of the samples were lost on the way to the harbour.",
 )
 _IDEOGRAPHS = "三二一浆工口日丁"
@@ -25,7 +25,7 @@ def cases() -> Iterator[Case]:
     """Every page."""
     for seed in range(SEEDS):
         chance = random.Random(seed)  # noqa: S311 - test pages, not secrets
-        yield Case("drawn rules", _png(_ruled(chance)), _PROSE, ("mmm", "———", "ooo"))
+        yield Case("drawn rules", _png(_rule_pages(chance)), _PROSE, ("mmm", "———", "ooo"))
         yield Case("formulas", _png(_formulas(chance)), _PROSE, tuple(_IDEOGRAPHS))
         yield Case("long lines", _png(_long(chance)), (" ".join(_PROSE),))
 
@@ -39,7 +39,7 @@ def _write(draw: ImageDraw.ImageDraw, text: str, y: float, *, x: float = 100, si
     draw.text((x, y), text, fill=20, font=ImageFont.load_default(size))
 
 
-def _ruled(chance: random.Random) -> Image.Image:
+def _rule_pages(chance: random.Random) -> Image.Image:
     image, draw = _sheet()
     for at, text in enumerate(_PROSE):
         _write(draw, text, 100 + 120 * at)

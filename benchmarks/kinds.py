@@ -50,11 +50,11 @@ def _cases(folder: Path) -> Iterator[_Made]:
             yield _Made(Case("fields without a look", bare, (forms.LABEL, forms.VALUE)))
     xml = forms.make_xfa(folder / "xfa.pdf", forms.XML.encode(), forms.as_packets).read_bytes()
     yield _Made(Case("form of XML", xml, ("Alice Example", "Zürich")))
-    yield from _layered(folder)
-    yield from _protected(folder)
+    yield from _layer_cases(folder)
+    yield from _password_cases(folder)
 
 
-def _layered(folder: Path) -> Iterator[_Made]:
+def _layer_cases(folder: Path) -> Iterator[_Made]:
     secret = "".join(layers.SECRET.split())
     for place in layers.PLACES:
         for way in layers.WAYS:
@@ -64,7 +64,7 @@ def _layered(folder: Path) -> Iterator[_Made]:
         yield _Made(Case("layers that are on", on, (layers.SEEN, layers.SECRET)))
 
 
-def _protected(folder: Path) -> Iterator[_Made]:
+def _password_cases(folder: Path) -> Iterator[_Made]:
     scan = as_picture(write_lines(_SLIDES[:1], size=(850, 200), font=36))
     specs = [PdfPageSpec(text_at(72, 700, _SLIDES[1])), PdfPageSpec(image_at(0, 400, 612, 144), images=(scan,))]
     for revision in (2, 3, 4, 6):

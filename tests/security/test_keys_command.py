@@ -45,13 +45,13 @@ def keys(settings: dict[str, str]) -> Keys:
     return run
 
 
-def made(keys: Keys, *arguments: str) -> dict[str, str]:
+def make_key(keys: Keys, *arguments: str) -> dict[str, str]:
     found = json.loads(keys("create", "--json", *arguments).stdout)
     assert isinstance(found, dict)
     return found
 
 
-def listed(keys: Keys) -> list[dict[str, str]]:
+def list_keys(keys: Keys) -> list[dict[str, str]]:
     found: list[dict[str, str]] = json.loads(keys("list", "--json").stdout)["keys"]
     return found
 
@@ -70,8 +70,8 @@ def test_a_key_is_printed_once_and_alone(keys: Keys) -> None:
 
 @pytest.mark.parametrize("scope", Scope)
 def test_keys_are_listed_with_all_but_their_secret(keys: Keys, scope: Scope) -> None:
-    new = made(keys, "--name", "acme", "--scope", scope, "--expires", "30d")
-    (key,) = listed(keys)
+    new = make_key(keys, "--name", "acme", "--scope", scope, "--expires", "30d")
+    (key,) = list_keys(keys)
     assert key == {name: value for name, value in new.items() if name != "key"}
     assert (key["name"], key["scope"], key["state"]) == ("acme", scope.value, "active")
     lasts = datetime.fromisoformat(key["expires_at"]) - datetime.fromisoformat(key["created_at"])
@@ -79,21 +79,21 @@ def test_keys_are_listed_with_all_but_their_secret(keys: Keys, scope: Scope) -> 
 
 
 def test_keys_are_revoked_and_rotated(keys: Keys) -> None:
-    old = made(keys, "--name", "acme", "--scope", "admin", "--expires", "30d")
+    old = make_key(keys, "--name", "acme", "--scope", "admin", "--expires", "30d")
     new = json.loads(keys("rotate", old["key_id"], "--overlap", "1h", "--json").stdout)
     assert (new["name"], new["scope"], new["expires_at"]) == ("acme", "admin", old["expires_at"])
-    assert [key["state"] for key in listed(keys)] == ["active", "active"]
+    assert [key["state"] for key in list_keys(keys)] == ["active", "active"]
     newest = json.loads(keys("rotate", new["key_id"], "--expires", "2h", "--json").stdout)
     assert newest["expires_at"] < old["expires_at"]
     keys("revoke", newest["key_id"])
-    assert sorted(key["state"] for key in listed(keys)) == ["active", "revoked", "revoked"]
+    assert sorted(key["state"] for key in list_keys(keys)) == ["active", "revoked", "revoked"]
     assert "keys create" in keys("rotate", newest["key_id"], code=2).output
     for command in ("revoke", "rotate"):
         assert "keys list" in keys(command, "none", code=2).output
 
 
 def test_what_is_done_to_keys_is_in_the_audit_log(keys: Keys) -> None:
-    key_id = made(keys, "--name", "acme")["key_id"]
+    key_id = make_key(keys, "--name", "acme")["key_id"]
     keys("rotate", key_id)
     keys("revoke", key_id)
     keys("list")
@@ -106,7 +106,7 @@ def test_what_is_done_to_keys_is_in_the_audit_log(keys: Keys) -> None:
 
 
 def test_what_cannot_be_is_refused_and_makes_no_key(keys: Keys) -> None:
-    made(keys, "--name", "acme")
+    make_key(keys, "--name", "acme")
     for arguments in (
         ("--name", "a b"),
         ("--name", "key-0123"),
@@ -117,7 +117,7 @@ def test_what_cannot_be_is_refused_and_makes_no_key(keys: Keys) -> None:
         (),
     ):
         keys("create", *arguments, code=2)
-    assert len(listed(keys)) == 1
+    assert len(list_keys(keys)) == 1
 
 
 @pytest.mark.parametrize(
@@ -149,11 +149,11 @@ def test_a_server_for_other_machines_needs_a_key_that_works(keys: Keys, settings
     values |= {name.lower(): value for name, value in settings.items()}
     server = Settings.model_validate(values)
     if state in ("active", "revoked"):
-        key_id = made(keys, "--name", "acme")["key_id"]
+        key_id = make_key(keys, "--name", "acme")["key_id"]
         if state == "revoked":
             keys("revoke", key_id)
     if state == "expired":
-        made(keys, "--name", "acme", "--expires", "1m")
+        make_key(keys, "--name", "acme", "--expires", "1m")
         with pytest.raises(InvalidSettings):
             check_exposure(server, datetime.now(UTC) + timedelta(minutes=2))
         return
@@ -172,7 +172,7 @@ def test_a_running_server_obeys_the_command(keys: Keys, settings: dict[str, str]
             return httpx.get(f"{server.url}/tasks", headers=headers, timeout=30).status_code
 
         assert status() == 200
-        first = made(keys, "--name", "acme")
+        first = make_key(keys, "--name", "acme")
         until(lambda: status() == 401, within=10)
         assert status(first["key"]) == 200
         second = json.loads(keys("rotate", first["key_id"], "--json").stdout)

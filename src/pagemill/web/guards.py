@@ -76,7 +76,7 @@ class Guard:
         caller = request.scope.get(CALLER)
         try:
             return caller is None or await self._ring.is_current(caller)
-        except DatabaseUnavailable:  # it would let nobody in, but ends no download that it has begun
+        except DatabaseUnavailable:  # it would refuse everyone, but ends no download that it has begun
             return True
 
     async def _caller(self, request: Request, *, needs_key: bool) -> Caller | None:

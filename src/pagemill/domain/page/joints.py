@@ -40,12 +40,12 @@ def _without_doubled(lines: Sequence[Line]) -> list[Line]:
     for place, at in enumerate(order):
         for other in order[place + 1 : place + 1 + _BESIDE]:
             left, right = sorted((at, other), key=lambda one: _box(lines[one])[0])
-            if count := _doubled(lines[left], made[right]):
+            if count := _count_doubled(lines[left], made[right]):
                 made[right] = _without_first(made[right], count)
     return made
 
 
-def _doubled(left: Line, right: Line) -> int:
+def _count_doubled(left: Line, right: Line) -> int:
     """How many letters at the end of one piece begin the next one, too."""
     a, b = _box(left), _box(right)
     height = min(a[3] - a[1], b[3] - b[1])

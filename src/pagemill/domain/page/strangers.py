@@ -66,7 +66,7 @@ def doubt_strangers(page: Page) -> Page:
     known = scripts_of(line.text for line in lines)
     if not known:
         return page
-    doubted = {id(line): _doubted(line, known) for line in lines if _has_strangers(line.text, known)}
+    doubted = {id(line): _doubt_lines(line, known) for line in lines if _has_strangers(line.text, known)}
     if not doubted:
         return page
     blocks = tuple(
@@ -94,7 +94,7 @@ def _has_strangers(text: str, known: frozenset[str]) -> bool:
     return any(script not in known and script not in _EVERYWHERE for script in map(script_of, text))
 
 
-def _doubted(line: Line, known: frozenset[str]) -> Line:
+def _doubt_lines(line: Line, known: frozenset[str]) -> Line:
     words = tuple(_doubted_word(word) if _has_strangers(word.text, known) else word for word in line.words)
     confidence = None if line.confidence is None else min(line.confidence, CONFIDENCE)
     return line.model_copy(update={"words": words, "confidence": confidence})
