@@ -10,6 +10,9 @@ OVERHANG = 0.15
 MOST_OVERHANG = 1.5
 """… but at most this many heights of the writing."""
 
+JUT = 0.1
+"""The share of its width by which a passage may stand out over the next column."""
+
 TOUCHING = -0.4
 """In heights of the writing: engines draw boxes too high by this much, so lines below each other overlap."""
 
@@ -83,8 +86,10 @@ def right_of(region: Region) -> float:
 
 
 def overlap(one: Region, other: Region) -> bool:
-    """Whether one is above the other, at any distance."""
-    return max(left_of(one), left_of(other)) < min(right_of(one), right_of(other))
+    """Whether one is above the other, at any distance; ends that jut out a little do not count."""
+    left, right = max(left_of(one), left_of(other)), min(right_of(one), right_of(other))
+    narrower = min(right_of(one) - left_of(one), right_of(other) - left_of(other))
+    return right - left > JUT * narrower
 
 
 def rows_in(region: Region) -> int:

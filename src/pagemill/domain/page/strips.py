@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from pagemill.domain.page.continuity import continuity
 from pagemill.domain.page.cuts import (
+    JUT,
     Region,
     bottom_of,
     columns_of,
@@ -165,16 +166,21 @@ def _over_what_spans(below: Region, columns: Sequence[Region]) -> Region:
 
 
 def _outermost(region: Region, *, is_last: bool) -> Region:
-    """The first, or last, passage in each column."""
+    """The passages with none of the region before them, or after them, in their column."""
     found: list[Passage] = []
+    hidden: list[tuple[float, float]] = []
     for passage in sorted(region, key=lambda one: -one.y1 if is_last else one.y0):
-        if not any(_stand_below_each_other(passage, other) for other in found):
+        met = [(left, right) for left, right in hidden if _meets(passage, left, right)]
+        if not met:
             found.append(passage)
+        ends = [*met, (passage.x0, passage.x1)]
+        hidden = [span for span in hidden if span not in met]
+        hidden.append((min(left for left, _ in ends), max(right for _, right in ends)))
     return found
 
 
-def _stand_below_each_other(one: Passage, other: Passage) -> bool:
-    return min(one.x1, other.x1) - max(one.x0, other.x0) > 0.5 * min(one.width, other.width)
+def _meets(passage: Passage, left: float, right: float) -> bool:
+    return min(passage.x1, right) - max(passage.x0, left) > JUT * min(passage.width, right - left)
 
 
 def by_bands(upper: Sequence[Region], lower: Sequence[Region]) -> float:
