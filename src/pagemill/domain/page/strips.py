@@ -46,6 +46,7 @@ _WEIGHTS = {
     "other number of columns": 1.0,
     "one column above": 1.0,
     "lone head": 2.5,
+    "tail": -2.0,
     "same edges": -1.1,
     "level": 1.5,
     "heads": 0.8,
@@ -131,9 +132,10 @@ def evidence(strip: Strip, gaps: Sequence[float]) -> dict[str, float]:
         "other number of columns": float(len(upper) != len(lower) and min(len(upper), len(lower)) > 1),
         "one column above": float(len(upper) == 1),
         "lone head": float(strip.is_over_lone_head),
+        "tail": float(len(lower) == 1 and not strip.is_over_lone_head),
         "same edges": same / len(strip.through),
         "level": level / len(lower),
-        "heads": float(any(_begins_large(column, size) for column in lower)),
+        "heads": float(len(lower) > 1 and any(_begins_large(column, size) for column in lower)),
         "sentences": by_bands(upper, lower) - by_columns(upper, lower),
     }
 
