@@ -95,11 +95,11 @@ def test_a_quotation_over_the_gutter_hides_no_columns() -> None:
     right += column("h", 530, 398 + 11 * PITCH, 12)
     quotation = [line(f"q{row} quoted in large type", 330, 540 + 40 * row, 370, height=32) for row in range(2)]
     read = [name for name in names([*left, *right, *quotation]) if name[0] != "q"]
-    assert read == numbered(("a", 12), ("b", 5), ("c", 6), ("d", 12), ("e", 12), ("f", 5), ("g", 6), ("h", 12))
+    assert read == number_lines(("a", 12), ("b", 5), ("c", 6), ("d", 12), ("e", 12), ("f", 5), ("g", 6), ("h", 12))
 
 
 def test_authors_side_by_side_are_no_columns_that_go_on_past_the_abstract() -> None:
     authors = [line(f"A{at}{row} of it", 150 + 420 * at, 100 + PITCH * row, 180) for at in range(2) for row in range(3)]
     abstract = [line("Abstract", 420, 220, 90), *column("s", 180, 246, 4, width=660)]
     page = [*authors, *abstract, *column("a", 100, 390, 20), *column("b", 530, 390, 20)]
-    assert names(page)[6:] == ["Abstract", *numbered(("s", 4), ("a", 20), ("b", 20))]
+    assert names(page)[6:] == ["Abstract", *number_lines(("s", 4), ("a", 20), ("b", 20))]
