@@ -62,7 +62,7 @@ def explain_refusal(error: "ClientError") -> str:
     from pagemill.client.errors import AccessDenied, ServiceFault
 
     if isinstance(error, AccessDenied) and error.status == 401:
-        return "The server needs an API key. Set PAGEMILL_API_KEY in the environment, or the setting api_key."
+        return "The server needs a valid API key. Set PAGEMILL_API_KEY in the environment, or the setting api_key."
     if isinstance(error, ServiceFault) and error.request_id not in error.message:
         return f"{error.message} (request {error.request_id})"
     return error.message
