@@ -120,8 +120,9 @@ async def _read(process: WorkerProcess, work: Work) -> None:
     pages = tuple(range(1, work.pages + 1))
     params = ChunkParams(str(work.document), pages, work.stage, RecognitionOptions(), page_timeout_s=600)
     await process.send(Process(chunk=1, params=params))
-    while not isinstance(await process.receive(), ChunkEnded):
-        pass
+    while not isinstance(reply := await process.receive(), ChunkEnded):
+        if reply is None:
+            raise SystemExit("The worker ended before it had read its pages.")
 
 
 def _cpu_ms(pid: int) -> float:
