@@ -9,7 +9,7 @@ from tests.data.make_pages import page_image
 from tests.data.tables import AFTER, BEFORE, STAFF, Cell, TablePage, report_page
 
 from pagemill.domain.errors import EngineFailed
-from pagemill.domain.page.page import Block, BlockKind, Page, PageSource
+from pagemill.domain.page.page import Block, BlockKind, Page, PageSource, WarningKind
 from pagemill.domain.page.reading_order import blocks_in_reading_order
 from pagemill.domain.work.engine_spec import StructureAnalyser
 from pagemill.engines.registry import structure_missing, structure_spec
@@ -125,3 +125,22 @@ def test_is_of_no_use_once_closed() -> None:
     made = report_page()
     with pytest.raises(EngineFailed, match="Load them again"):
         analyser.find_structure(read(made), page_image(made.image))
+
+
+def test_without_the_table_model_plain_tables_are_found_and_others_told_of() -> None:
+    from pagemill.engines.structure.analysis import Analyser
+
+    without = Analyser(threads=2, table_model=False)
+    without.warm_up()
+    plain = TablePage.blank()
+    grid = [Cell(row, column, f"{row}.{column}50") for row in range(6) for column in range(4)]
+    plain.draw_table(grid, 120, 130, widths=[220] * 4)
+    page = without.find_structure(read(plain), page_image(plain.image))
+    assert [cells(block) for block in page.blocks if block.table] == [grid]
+    assert page.warnings == ()
+    spans = report_page()
+    page = without.find_structure(read(spans), page_image(spans.image))
+    grids = [block.table for block in page.blocks if block.kind is BlockKind.TABLE]
+    told_of = [warning.kind for warning in page.warnings]
+    assert (None in grids) is (WarningKind.STRUCTURE in told_of)
+    without.close()

