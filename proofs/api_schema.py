@@ -30,13 +30,13 @@ class Extent:
         phases: Of schemathesis: examples, coverage (every boundary of every field), fuzzing, stateful.
         examples: Most requests of an operation in the last two.
         seed: Makes the run repeatable; None makes another each time.
-        longest_s: The last two phases end after this time.
+        longest_s: Ends the run after this time; until then, the last two phases are repeated. None tries each once.
     """
 
     phases: Sequence[str] = ("examples", "coverage", "fuzzing", "stateful")
     examples: int = 100
     seed: int | None = None
-    longest_s: int = 1800
+    longest_s: int | None = None
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m proofs.api_schema", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--examples", type=int, default=100, help="most requests of an operation (default 100)")
     parser.add_argument("--seed", type=int, help="repeat an earlier run")
-    parser.add_argument("--longest", type=int, default=1800, help="seconds (default 1800)")
+    parser.add_argument("--longest", type=int, help="repeat for so many seconds, with ever other requests")
     given = parser.parse_args()
     extent = Extent(examples=given.examples, seed=given.seed, longest_s=given.longest)
     with tempfile.TemporaryDirectory(prefix="pagemill-schema-") as folder:
@@ -74,17 +74,19 @@ def prove(folder: Path, extent: Extent, *, output: int | None = None) -> subproc
 
 def _command(url: str, extent: Extent) -> Sequence[str]:
     seed = () if extent.seed is None else ("--seed", str(extent.seed))
+    longest = () if extent.longest_s is None else ("--max-time", str(extent.longest_s))
     return (
         str(Path(sys.executable).with_name("schemathesis")),
+        *("--config-file", str(Path(__file__).with_name("schemathesis.toml"))),
         "run",
         f"{url}/openapi.json",
         *("--phases", ",".join(extent.phases)),
         *("--max-examples", str(extent.examples)),
-        *("--max-time", str(extent.longest_s)),
         *("--request-timeout", str(REQUEST_TIMEOUT_S)),
         *("--exclude-checks", "positive_data_acceptance"),
         *("--generation-database", "none"),
         *seed,
+        *longest,
         "--continue-on-failure",
         "--no-shrink",
         "--no-color",

@@ -78,7 +78,7 @@ def prove(folder: Path, batches: Iterable[Sequence[bytes]], findings: Findings, 
         sender = Sender(server.url, KEY, within_s=WITHIN_S, longest_s=LONGEST_S, fields=FIELDS)
         with WorkerWatch(server.url, KEY) as watch, ThreadPoolExecutor(AT_ONCE) as threads:
             for batch in batches:
-                paths = [_write_document(folder / "documents", document) for document in batch]
+                paths = [_write_document(folder / "documents", document) for document in dict.fromkeys(batch)]
                 for path, complaint in threads.map(lambda path: _try(sender, path, findings), paths):
                     if complaint:
                         findings.complaints.append(f"{_write_document(keep, path.read_bytes()).name} {complaint}")

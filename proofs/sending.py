@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 
-from pagemill.domain.task.task import TaskStatus
-from pagemill.wire.task_wire import EventListWire, TaskWire
+from pagemill.domain.task.task import PageState, TaskStatus
+from pagemill.wire.task_wire import EventListWire, PageListWire, TaskWire
 
 ANSWER_WITHIN_S = 180.0
 ENDED_BEYOND = 1.25
@@ -95,7 +95,16 @@ class Sender:
         if answer.status_code != HTTPStatus.ACCEPTED:
             return _refused_fate(name, answer, time.monotonic() - began)
         task = self._follow(TaskWire.model_validate_json(answer.content))
-        return _fate(name, task, time.monotonic() - began)
+        return _fate(name, task, time.monotonic() - began, self._reason(task))
+
+    def _reason(self, task: TaskWire) -> str:
+        """Why it was not read in full; empty if an unread page has no reason."""
+        if task.failure or task.status is not TaskStatus.PARTIALLY_SUCCEEDED:
+            return f"{task.failure.reason}: {task.failure.message}" if task.failure else ""
+        pages = PageListWire.model_validate_json(self._http.get(f"/tasks/{task.task_id}/pages").content).pages
+        unread = [page for page in pages if page.state is not PageState.DONE]
+        failures = [page.failure for page in unread if page.failure]
+        return f"{failures[0].reason}: {failures[0].message}" if 0 < len(unread) == len(failures) else ""
 
     def _follow(self, task: TaskWire) -> TaskWire:
         """The task once it has ended, or once it has finished no page for too long.
@@ -134,8 +143,7 @@ def _count_settled(task: TaskWire) -> int:
     return task.progress.pages_done + task.progress.pages_failed
 
 
-def _fate(name: str, task: TaskWire, seconds: float) -> Fate:
-    reason = f"{task.failure.reason}: {task.failure.message}" if task.failure else ""
+def _fate(name: str, task: TaskWire, seconds: float, reason: str) -> Fate:
     complaint = ""
     if task.status is TaskStatus.CANCELLED:
         reason = f"cancelled after {_count_settled(task)} of {task.progress.pages_total} pages"

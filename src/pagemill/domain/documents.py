@@ -65,7 +65,7 @@ def too_many_pages(found: str, *, most: int) -> DocumentTooLarge:
     )
 
 
-_PART = re.compile(r"(?P<first>-?[0-9]{1,9})(?:\s*-\s*(?P<last>-?[0-9]{1,9})?)?")
+_PART = re.compile(r"(?P<first>-?[0-9]{1,9})(?: *- *(?P<last>-?[0-9]{1,9})?)?")
 _PART_PATTERN = r" *-?[0-9]{1,9}( *- *(-?[0-9]{1,9})?)? *"
 PAGE_RANGE_PATTERN = f"^( *|{_PART_PATTERN}(,{_PART_PATTERN})*)$"
 """The form of a page range, for JSON schemas: what else can be wrong with one is that it runs backwards, or that
@@ -82,18 +82,35 @@ def parse_page_range(text: str, page_count: int) -> tuple[int, ...]:
     Raises:
         InvalidPageRange: It does not parse, runs backwards, or names a page that the document lacks.
     """
-    if not text.strip():
+    if not text.strip(" "):
         return tuple(range(1, page_count + 1))
     numbers: list[int] = []
-    for span in sorted((_numbers(part.strip(), page_count) for part in text.split(",")), key=lambda span: span.start):
+    for span in sorted(
+        (_numbers(part.strip(" "), page_count) for part in text.split(",")), key=lambda span: span.start
+    ):
         numbers.extend(range(max(span.start, numbers[-1] + 1 if numbers else 1), span.stop))
     return tuple(numbers)
 
 
-def _numbers(part: str, page_count: int) -> range:
+def check_page_range(text: str) -> None:
+    """Refuse what no document can make a page range.
+
+    Raises:
+        InvalidPageRange: It does not parse.
+    """
+    for part in text.split(",") if text.strip(" ") else ():
+        _parse_part(part.strip(" "))
+
+
+def _parse_part(part: str) -> re.Match[str]:
     match = _PART.fullmatch(part)
     if match is None:
         raise InvalidPageRange(f"The page range {part!r} is not valid. {_HELP}")
+    return match
+
+
+def _numbers(part: str, page_count: int) -> range:
+    match = _parse_part(part)
     first = _resolve_number(match["first"], part, page_count)
     if match["last"] is not None:
         last = _resolve_number(match["last"], part, page_count)

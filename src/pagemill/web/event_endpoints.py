@@ -75,6 +75,7 @@ class EventEndpoints:
         self, task_id: TaskId, request: Request, after: After = None, limit: EventCount = 500
     ) -> EventListWire | Response:
         """The task's events, oldest first; as a stream if you accept `text/event-stream`."""
+        last_event_id(request)  # a wrong one is refused even where it is not needed
         if wants_stream(request):
             return await self.stream(task_id, request, after)
         events = await self._reads.events(task_id, after=after or 0, limit=limit)

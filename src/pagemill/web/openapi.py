@@ -178,6 +178,10 @@ def format_parameter(names: Iterable[str]) -> dict[str, Any]:
     }
 
 
+def _json_type(media_type: str) -> str:
+    return "object" if media_type.partition(";")[0] == "application/json" else "string"
+
+
 def result_response(media_types: Iterable[str]) -> dict[str, Any]:
     """The success response of a result, in every form it can be had."""
     status = {"schema": {"type": "string"}, "description": "The task's status."}
@@ -188,7 +192,7 @@ def result_response(media_types: Iterable[str]) -> dict[str, Any]:
     return {
         "description": "The finished pages, by number.",
         "headers": {"Pagemill-Complete": complete, "Pagemill-Task-Status": status},
-        "content": {media_type: {"schema": {"type": "string"}} for media_type in media_types},
+        "content": {media_type: {"schema": {"type": _json_type(media_type)}} for media_type in media_types},
     }
 
 

@@ -33,11 +33,13 @@ _DESCRIPTIONS: Mapping[str, str] = {
 
 TEXT = r"^[^\x00]*$"
 _ESCAPE = r'\\["\\/bfnrt]'
+_GAP = r"[ \t\n\r]*"
 _LABEL = (
-    rf'"([^":\\\x00-\x1f]|{_ESCAPE}){{1,{LONGEST_LABEL_NAME}}}" *: *'
+    rf'"([^":\\\x00-\x1f]|{_ESCAPE}){{1,{LONGEST_LABEL_NAME}}}"{_GAP}:{_GAP}'
     rf'"([^"\\\x00-\x1f]|{_ESCAPE}){{0,{LONGEST_LABEL_VALUE}}}"'
 )
-LABELS = rf"^( *|\{{ *({_LABEL}( *, *{_LABEL}){{0,{MOST_LABELS - 1}}} *)?\}})$"
+_LABELS = rf"\{{{_GAP}({_LABEL}({_GAP},{_GAP}{_LABEL}){{0,{MOST_LABELS - 1}}}{_GAP})?\}}"
+LABELS = rf"^( *|{_GAP}{_LABELS}{_GAP})$"
 """A JSON object of strings; other escapes than these are understood, too."""
 LANGUAGES = rf"^[^,\x00]{{0,64}}(,[^,\x00]{{0,64}}){{0,{MOST_LANGUAGES - 1}}}$"
 
@@ -53,7 +55,7 @@ _IPV6 = "|".join(
 )
 _NAMED = "([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?[.])*[A-Za-z_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?[.]?"
 _PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
-WEBHOOK_URL = rf"^https?://({_NAMED}|({_OCTET}[.]){{3}}{_OCTET}|\[({_IPV6})\])(:{_PORT})?([/?#][!-~]*)?$"
+WEBHOOK_URL = rf"^( *|https?://({_NAMED}|({_OCTET}[.]){{3}}{_OCTET}|\[({_IPV6})\])(:{_PORT})?([/?#][!-~]*)?)$"
 
 
 @cache
@@ -82,6 +84,6 @@ def _as_text(schema: Mapping[str, object]) -> Mapping[str, object]:
     given.pop("anyOf", None)
     if given.get("default", "") is None:
         del given["default"]
-    if given.get("type") == "string" and not {"pattern", "enum"} & given.keys():
-        given["pattern"] = TEXT
+    if given.get("type") == "string" and given.get("title") and "enum" not in given:
+        given.setdefault("pattern", TEXT)
     return given

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import ValidationError
 
-from pagemill.domain.errors import InvalidRequest
+from pagemill.domain.documents import check_page_range
+from pagemill.domain.errors import InvalidPageRange, InvalidRequest
 from pagemill.domain.task.task import TaskOptions
 from pagemill.domain.task.webhooks import check_url
 from pagemill.domain.work.recognition import RecognitionOptions
@@ -27,6 +28,12 @@ LONGEST_LABELS = 2 * MOST_LABELS * 6 * (LONGEST_LABEL_NAME + LONGEST_LABEL_VALUE
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _RECOGNITION = frozenset(RecognitionOptions.model_fields)
 _TASK = frozenset(TaskOptions.model_fields) - {"recognition"}
+_SWITCHES = frozenset(
+    name
+    for model in (RecognitionOptions, TaskOptions)
+    for name, field in model.model_fields.items()
+    if field.annotation is bool
+)
 FIELD_NAMES = _RECOGNITION | _TASK | {NAME}
 """Every field of a request, without the document itself."""
 
@@ -49,10 +56,14 @@ def parse_options(fields: Mapping[str, str]) -> TaskOptions:
     """Turn text fields into options; an empty field counts as missing, because web forms send it.
 
     Raises:
+        InvalidPageRange: `pages` is no page range.
         RequestRefused: `invalid_request`, with every wrong field.
     """
-    given = {name: text.strip() for name, text in fields.items() if text.strip() and name != NAME}
+    given = {name: text.strip(" ") for name, text in fields.items() if text.strip(" ") and name != NAME}
     _refuse_unstorable(given)
+    for name in _SWITCHES & given.keys():
+        if given[name] not in ("true", "false"):
+            raise _refuse_field(name, "use true or false")
     values: dict[str, object] = dict(given)
     if "languages" in given:
         values["languages"] = [code.strip() for code in given["languages"].split(",") if code.strip()]
@@ -60,9 +71,12 @@ def parse_options(fields: Mapping[str, str]) -> TaskOptions:
         values["labels"] = _labels(given["labels"])
     recognition = {name: values.pop(name) for name in _RECOGNITION & values.keys()}
     try:
+        check_page_range(given.get("pages", ""))
         if "webhook_url" in given:
             check_url(given["webhook_url"])
         return TaskOptions.model_validate({**values, "recognition": recognition})
+    except InvalidPageRange:
+        raise
     except InvalidRequest as error:
         raise _refuse_field("webhook_url", error.message) from error
     except ValidationError as error:

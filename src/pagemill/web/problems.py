@@ -20,6 +20,8 @@ REQUEST_ID = "pagemill.request_id"
 """Key of the request's id in its ASGI scope."""
 
 MOST_FIELD_PROBLEMS = 20
+SOON_S = 5
+"""When to try again after a problem that passes but does not say when."""
 LONGEST_FIELD_NAME = 200
 
 Detail = str | int | float | None
@@ -169,6 +171,8 @@ def problem_response(request: Request, error: PagemillError | RequestRefused) ->
         problem.errors.extend(error.errors)
         headers.update(error.headers)
     retry_after = error.details.get("retry_after_s")
+    if retry_after is None and error.retryable and status is HTTPStatus.SERVICE_UNAVAILABLE:
+        retry_after = SOON_S
     if isinstance(retry_after, int | float):
         headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
     return Response(problem.model_dump_json(), status_code=status, headers=headers, media_type=MEDIA_TYPE)
