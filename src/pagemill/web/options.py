@@ -63,7 +63,7 @@ def parse_options(fields: Mapping[str, str]) -> TaskOptions:
     _refuse_unstorable(given)
     for name in _SWITCHES & given.keys():
         if given[name] not in ("true", "false"):
-            raise _refuse_field(name, "use true or false")
+            raise _refuse_field(name, "not a boolean; use true or false")
     values: dict[str, object] = dict(given)
     if "languages" in given:
         values["languages"] = [code.strip() for code in given["languages"].split(",") if code.strip()]
