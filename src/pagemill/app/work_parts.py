@@ -22,6 +22,7 @@ from pagemill.tasks.work.faults import FaultCounter
 from pagemill.tasks.work.finisher import TaskFinisher
 from pagemill.tasks.work.giving_way import GivingWay
 from pagemill.tasks.work.memory_warnings import MemoryWarnings
+from pagemill.tasks.work.second_reading import SecondReader
 from pagemill.tasks.work.wakeups import TaskWakeups
 
 
@@ -95,8 +96,9 @@ def _chunks(
         params=params,
         on_oom=oom_alerts(configs.webhook_config(site.settings), outbox=store.outbox, clock=site.clock),
     )
+    config = configs.chunk_config(site.settings, site.owner)
     return ChunkRunner(
-        configs.chunk_config(site.settings, site.owner),
+        config,
         params=params,
         pages=store.pages,
         overdue=store.overdue,
@@ -106,4 +108,5 @@ def _chunks(
         faults=FaultCounter(policy, store=store.tasks, handlers=handlers, clock=site.clock),
         way=GivingWay(queue=store.queue, store=store.tasks, handlers=handlers),
         passwords=progress.passwords,
+        second=SecondReader(engines=site.engines, pool=pool.pool, wait=config.acquire_wait),
     )

@@ -31,7 +31,7 @@ def with_warnings(page: Page, image: PageImage) -> Page:
         page: As it was read.
         image: The picture that it was read from, as stored; known words may have been left out of it.
     """
-    gray = _turn_upright(image, page.rotation)
+    gray = turn_upright(image, page.rotation)
     scale = gray.shape[1] / page.width_px
     outlines = [[(x * scale, y * scale) for x, y in polygon] for polygon in _polygons(page)]
     inks = (*ink_lines(gray, outlines), *(line.scale(scale) for line in overprinted_lines(page, image)))
@@ -58,7 +58,7 @@ def _polygons(page: Page) -> list[tuple[Point, ...]]:
     return [piece.polygon for line in page.lines for piece in (line.words or (line,))]
 
 
-def _turn_upright(image: PageImage, rotation: int) -> Gray:
+def turn_upright(image: PageImage, rotation: int) -> Gray:
     """The picture in gray, turned upright, no finer than necessary."""
     pixels = np.asarray(image.data, dtype=np.uint8).reshape(image.height_px, image.width_px, image.channels)
     wanted = _DPI / image.dpi if image.dpi else _SIDE / max(image.width_px, image.height_px)

@@ -11,6 +11,7 @@ from pagemill.domain.memory import MIB, MemoryNeed, MemorySeed
 from pagemill.domain.work.engine_spec import EngineSpec, StructureSpec
 from pagemill.engines.paddle.specs import paddle_specs
 from pagemill.engines.rapidocr.spec import rapidocr_specs
+from pagemill.engines.scripts.spec import scripts_spec
 from pagemill.engines.tesseract.spec import tesseract_spec
 
 _STRUCTURE_SEED = MemorySeed(base=MemoryNeed(60 * MIB), fixed=MemoryNeed(40 * MIB))
@@ -36,6 +37,7 @@ def engine_specs(
         *rapidocr_specs(options),
         tesseract_spec(options.get("tesseract", {})),
         *paddle_specs(options, environments),
+        scripts_spec(options.get("tesseract", {})),
     )
     return MappingProxyType({spec.name: _as_found(spec) for spec in known})
 

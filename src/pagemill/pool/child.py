@@ -118,9 +118,7 @@ class Inbox:
     def _receive(self) -> Request:
         head, payload = LENGTHS.unpack(self._receive_exactly(LENGTHS.size))
         check_lengths(head, payload)
-        request = parse_request(self._receive_exactly(head))
-        self._receive_exactly(payload)
-        return request
+        return parse_request(self._receive_exactly(head), self._receive_exactly(payload))
 
     def _receive_exactly(self, size: int) -> bytes:
         received = bytearray()

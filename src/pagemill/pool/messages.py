@@ -4,7 +4,8 @@
     server ◀── Ready · PageStarted · PageEnded · ChunkEnded ───────────────────────── worker
     server ◀── Inspected · Made · Trimmed · Failed ────────────────────────────────── worker
 
-One frame: two big-endian 32-bit lengths, the message as UTF-8 JSON, then raw bytes (the page a `PageEnded` carries).
+One frame: two big-endian 32-bit lengths, the message as UTF-8 JSON, then raw bytes (the page that a `PageEnded` or a
+`Process` carries).
 """
 
 import struct
@@ -242,6 +243,9 @@ _REPLIES: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator=
 def pack(message: Request | Reply) -> bytes:
     """The message as one frame."""
     payload = b""
+    if isinstance(message, Process):
+        payload = message.params.first_reading
+        message = message.model_copy(update={"params": replace(message.params, first_reading=b"")})
     if isinstance(message, PageEnded) and isinstance(message.outcome, PageRead):
         payload = message.outcome.payload
         message = PageEnded(outcome=_with_payload(message.outcome, b""))
@@ -260,16 +264,19 @@ def check_lengths(head: int, payload: int) -> None:
         raise ProtocolError(f"A frame of {head} + {payload} bytes is not valid.")
 
 
-def parse_request(head: bytes) -> Request:
-    """A request from a frame's JSON.
+def parse_request(head: bytes, payload: bytes = b"") -> Request:
+    """A request from a frame's JSON and raw part.
 
     Raises:
         ProtocolError: It is not a valid request.
     """
     try:
-        return _REQUESTS.validate_json(head)
+        request = _REQUESTS.validate_json(head)
     except ValidationError as error:
         raise ProtocolError(f"Not a request: {len(head)} bytes") from error
+    if isinstance(request, Process) and payload:
+        return request.model_copy(update={"params": replace(request.params, first_reading=payload)})
+    return request
 
 
 def parse_reply(head: bytes, payload: bytes) -> Reply:

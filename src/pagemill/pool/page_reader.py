@@ -10,6 +10,7 @@ from typing import Protocol
 from pagemill.documents.document import Document, Unread
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import EngineFailed, OutOfMemory, PagemillError, PageUnreadable
+from pagemill.domain.page.doubt import is_doubtful, warn_of_doubt
 from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.page import Page, PageSource, PageWarning, WarningKind
 from pagemill.domain.work.engine_spec import Engine, StructureAnalyser
@@ -120,6 +121,7 @@ class PageReader:
             pixels=pixels,
             confidence=page.confidence,
             warnings=page.warnings,
+            is_doubtful=params.stage is Stage.OCR and is_doubtful(page),
         )
 
     def _text(self, number: int, params: ChunkParams) -> tuple[Page | None, int]:
@@ -139,6 +141,10 @@ class PageReader:
         with translate_errors(PageUnreadable(_UNREADABLE)):
             document = self._document(params.document, params.password)
             unread = document.find_unread(number, dpi=options.dpi, max_pixels=self._max_pixels, mode=options.ocr)
+        if params.first_reading:
+            return _read_again(
+                Page.from_json(params.first_reading), unread.image, self._engine, params
+            ), unread.image.pixels
         batch_size = params.batch_size
         page = read_unread(
             unread,
@@ -149,7 +155,7 @@ class PageReader:
             second_look=self._second_look(self._engine, batch_size=batch_size),
         )
         if self._accounted is not None and not unread.image.is_plain:
-            page = self._accounted(page, unread.image)
+            page = warn_of_doubt(self._accounted(page, unread.image), params.remedy)
         if self._structure is not None:
             page = self._add_structure(page, self._render_whole(document, number, unread, dpi=options.dpi))
         has_new_words = page.source is not PageSource.TEXT_LAYER and page.blocks
@@ -196,6 +202,12 @@ class PageReader:
         for models in (self._engine, self._structure):
             if models is not None:
                 models.trim()
+
+
+def _read_again(first: Page, image: PageImage, engine: Engine, params: ChunkParams) -> Page:
+    from pagemill.pool.script_reading import read_again  # loads OpenCV, as the engine did
+
+    return warn_of_doubt(read_again(first, image, engine), params.remedy)
 
 
 def _load_accounting(engine: Engine | None) -> Callable[[Page, PageImage], Page] | None:

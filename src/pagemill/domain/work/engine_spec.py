@@ -65,6 +65,7 @@ class EngineSpec:
         version: That version; empty if it is not installed.
         unusable: Why it is unavailable here and what to do, one or two sentences; empty if it is available.
         more_languages: How to get missing languages, one sentence; empty if there is no way.
+        assists: It reads single lines for other engines, in scripts that they lack; tasks cannot choose it.
         finds_structure: It finds layout and tables by itself and needs no structure models.
         files: Absolute paths of files and folders outside packages that its worker reads: its models.
         writes: Absolute paths of files and folders that its worker also changes; all its workers share them.
@@ -80,6 +81,7 @@ class EngineSpec:
     version: str = ""
     unusable: str = ""
     more_languages: str = ""
+    assists: bool = False
     finds_structure: bool = False
     files: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ class PageRead:
         pixels: Pixels of the image that the engine read; 0 for a text layer.
         confidence: Its `Page.confidence`.
         warnings: Its `Page.warnings`.
+        is_doubtful: Lines of it were not read, or probably misread, as those in a script that its engine lacks.
     """
 
     number: int
@@ -29,6 +30,7 @@ class PageRead:
     pixels: int = 0
     confidence: float | None = None
     warnings: tuple[PageWarning, ...] = ()
+    is_doubtful: bool = False
 
 
 @dataclass(frozen=True)

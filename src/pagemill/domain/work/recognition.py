@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.memory import DeviceId
@@ -15,6 +15,9 @@ from pagemill.domain.text_fields import Name
 from pagemill.domain.work.engine_spec import EngineProfile
 
 MOST_LANGUAGES = 32
+AUTO = "auto"
+"""In the place of languages: find the script of each line."""
+
 READER = "reader"
 """The engine name of a worker without an engine, which inspects documents and reads text layers."""
 EXPORT = "export"
@@ -31,6 +34,11 @@ class Stage(StrEnum):
     OCR = "ocr"
 
 
+def _find_by_itself(languages: object) -> object:
+    """Without languages if "auto" is among them."""
+    return () if isinstance(languages, list | tuple) and AUTO in languages else languages
+
+
 class RecognitionOptions(BaseModel):
     """Everything that affects the text of a page; two tasks with equal options read alike.
 
@@ -38,7 +46,7 @@ class RecognitionOptions(BaseModel):
         ocr: When to recognise, and when to use the text layer.
         engine: Name in the engine registry.
         profile: The engine's trade-off between accuracy and speed ("accurate", "fast").
-        languages: ISO 639 codes of the text; empty for the engine's default models.
+        languages: ISO 639 codes of the text; empty, or "auto" among them, to find out which of all that can be read.
         dpi: Resolution at which PDF pages are rendered.
         rotation: Degrees clockwise to turn every page; None finds which way is up on each page.
         allow_lower_resolution: If all else fails for lack of memory, read the page at half the dpi, and add a warning
@@ -51,7 +59,7 @@ class RecognitionOptions(BaseModel):
     ocr: OcrMode = OcrMode.AUTO
     engine: Name = "rapidocr"
     profile: Name = "accurate"
-    languages: Annotated[tuple[Name, ...], Field(max_length=MOST_LANGUAGES)] = ()
+    languages: Annotated[tuple[Name, ...], Field(max_length=MOST_LANGUAGES), BeforeValidator(_find_by_itself)] = ()
     dpi: Annotated[int, Field(ge=50, le=600)] = 200
     rotation: Annotated[int, Field(ge=0, le=270, multiple_of=90)] | None = None
     allow_lower_resolution: bool = False
@@ -122,6 +130,8 @@ class ChunkParams:
         climbed: The pages ran out of memory before.
         notes: Warnings to add to every page.
         password: Of a protected document.
+        remedy: What could read lines that this engine cannot, for people; warnings of such lines end with it.
+        first_reading: `Page.to_json()` of the only page, if its doubtful lines are to be read again.
     """
 
     document: str
@@ -134,3 +144,5 @@ class ChunkParams:
     climbed: bool = False
     notes: tuple[PageWarning, ...] = ()
     password: str | None = field(default=None, repr=False)
+    remedy: str = ""
+    first_reading: bytes = b""

@@ -73,13 +73,19 @@ def data_files(options: Mapping[str, object], codes: Iterable[str]) -> tuple[Pat
 
 def how_to_get(codes: Iterable[str], folder: Path | None) -> str:
     """What to do about languages without data files."""
+    codes = list(codes)
     wanted = [_NAMES.get(code, code) for code in codes]
-    packages = " ".join(f"tesseract-ocr-{name.replace('_', '-')}" for name in wanted)
+    packages = " ".join(map(package_of, codes))
     place = f"into {folder}" if folder is not None else f"into a folder and name it in engines.tesseract.{OPTION}"
     return (
         f"Tesseract has no data for {', '.join(wanted)}. Install it with `apt-get install {packages}`, or put "
         f"{', '.join(name + _SUFFIX for name in wanted)} {place}; then restart Pagemill."
     )
+
+
+def package_of(code: str) -> str:
+    """The Debian package with the data of a language."""
+    return f"tesseract-ocr-{_NAMES.get(code, code).replace('_', '-')}"
 
 
 def _names_in(folder: Path) -> frozenset[str]:

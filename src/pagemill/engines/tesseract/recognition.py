@@ -53,7 +53,7 @@ class Recogniser:
             EngineFailed: Tesseract gave up.
         """
         fitting, scale = within_limits(picture)
-        _ask_for_memory(fitting)
+        ask_for_memory(fitting)
         width, height = fitting.size
         try:
             self._api.SetImageBytes(fitting.tobytes(), width, height, 1, width)
@@ -70,7 +70,7 @@ class Recogniser:
         self._api.End()
 
 
-def _ask_for_memory(picture: Image.Image) -> None:
+def ask_for_memory(picture: Image.Image) -> None:
     """Allocate the memory for reading and free it untouched: if that fails, reading does not start.
 
     Leptonica continues without an image that it could not allocate; Tesseract then crashes or, worse, reads nothing.

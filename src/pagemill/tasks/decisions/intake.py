@@ -1,11 +1,12 @@
 """Whether to accept a document, and with which engine. Pure decisions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
 from pagemill.domain.errors import EngineUnavailable, UnknownEngine
 from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec, find_profile
 from pagemill.domain.work.recognition import RecognitionOptions, Stage
+from pagemill.tasks.decisions.assistance import assistance_for
 
 POINTS_PER_INCH = 72
 
@@ -17,6 +18,8 @@ def choose_engine(engines: Mapping[str, EngineSpec], options: RecognitionOptions
         UnknownEngine: There is no such engine, profile or language; the message names the available ones.
         EngineUnavailable: The engine or its profile is unavailable here.
     """
+    assistance = assistance_for(engines, options)
+    engines = {name: spec for name, spec in engines.items() if not spec.assists}
     spec, profile = find_profile(engines, options.engine, options.profile)
     unusable = spec.unusable or profile.unusable
     if unusable and options.ocr is not OcrMode.NEVER:
@@ -28,14 +31,20 @@ def choose_engine(engines: Mapping[str, EngineSpec], options: RecognitionOptions
             f"{spec.name} cannot find structure. Leave structure out, or use one of: {_names(able)}.",
             engines=_names(able),
         )
-    _check_languages(engines, options, spec, profile)
+    read = {*profile.languages, *(assistance.languages if assistance is not None else ())}
+    _check_languages(engines, options, spec, profile, read=read)
     return spec, profile
 
 
 def _check_languages(
-    engines: Mapping[str, EngineSpec], options: RecognitionOptions, spec: EngineSpec, profile: EngineProfile
+    engines: Mapping[str, EngineSpec],
+    options: RecognitionOptions,
+    spec: EngineSpec,
+    profile: EngineProfile,
+    *,
+    read: Set[str],
 ) -> None:
-    unread = sorted(set(options.languages) - set(profile.languages)) if profile.languages else []
+    unread = sorted(set(options.languages) - read) if profile.languages else []
     if not unread:
         return
     able = [other.name for other in engines.values() if not other.unusable and _reads(other, options.languages)]

@@ -9,6 +9,7 @@ from pagemill.domain.page.page import PageWarning, WarningKind
 from pagemill.domain.task.task import PageLease, Rung
 from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec, find_profile
 from pagemill.domain.work.recognition import ChunkParams, ModelSetKey, Stage
+from pagemill.tasks.decisions.assistance import remedy_for
 from pagemill.tasks.decisions.ladder import Footing, footing
 from pagemill.tasks.work.batch_sizes import BatchSizes
 
@@ -80,6 +81,7 @@ class ChunkParamsMaker:
             page_timeout_s=self._rules.page_timeout.total_seconds(),
             pixels=lease.pixels,
             climbed=any(lease.rungs),
+            remedy=remedy_for(self._engines, lease.options) if footed is not None else "",
             notes=(_lower_resolution_warning(dpi, lease.options.dpi),) if lowered else (),
         )
 

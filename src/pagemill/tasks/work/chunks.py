@@ -12,7 +12,8 @@ from pagemill.domain.errors import DatabaseUnavailable, PagemillError, PoolExhau
 from pagemill.domain.ports import OverdueTasks, PageQueue, Service, ServicePool
 from pagemill.domain.task.task import PageLease
 from pagemill.domain.uninterrupted import finish_despite_cancel
-from pagemill.domain.work.recognition import READER, Stage
+from pagemill.domain.work.outcomes import PageOutcome, PageRead, WorkerLoss
+from pagemill.domain.work.recognition import READER, ChunkParams, Stage
 from pagemill.tasks.decisions.plan import Assignment
 from pagemill.tasks.passwords import Passwords
 from pagemill.tasks.progress.event_handlers import ResourceUse, TaskEventHandlers, resource_of
@@ -22,6 +23,7 @@ from pagemill.tasks.work.error_handler import TaskErrorHandler
 from pagemill.tasks.work.faults import FaultCounter
 from pagemill.tasks.work.giving_way import GivingWay
 from pagemill.tasks.work.outcome_buffer import buffer_outcomes
+from pagemill.tasks.work.second_reading import SecondReader
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ class ChunkRunner:
         faults: FaultCounter,
         way: GivingWay,
         passwords: Passwords,
+        second: SecondReader,
     ) -> None:
         self._config = config
         self._params = params
@@ -75,6 +78,7 @@ class ChunkRunner:
         self._faults = faults
         self._way = way
         self._passwords = passwords
+        self._second = second
         self._settler = PageSettler(
             config.write_again_after, params=params, pages=pages, errors=errors, handlers=handlers
         )
@@ -141,8 +145,8 @@ class ChunkRunner:
     async def _try(self, chunk: OpenChunk) -> None:
         try:
             password = self._passwords.check(chunk.lease)
-            async with self._renew_lease(chunk.lease), self._service(chunk) as service:
-                await self._process(chunk, service, password)
+            async with self._renew_lease(chunk.lease):
+                await self._read(chunk, password)
             chunk.refused = True
         except StaleLease:
             raise
@@ -154,18 +158,41 @@ class ChunkRunner:
         except Exception as error:  # noqa: BLE001 - logged there
             await self._settler.charge_open_pages(chunk, error)
 
-    async def _process(self, chunk: OpenChunk, service: Service, password: str | None) -> None:
+    async def _read(self, chunk: OpenChunk, password: str | None) -> None:
+        """Read the pages, and doubtful ones again once their service is released; no page that was read is lost."""
+        doubtful: list[PageRead] = []
         params = replace(self._params.make(chunk.lease, chunk.device), password=password)
+        try:
+            async with self._service(chunk) as service:
+                loss = await self._process(chunk, service, params, doubtful)
+        except Exception:
+            await self._settler.settle(chunk, doubtful)
+            raise
+        if doubtful:
+            await self._settler.settle(chunk, await self._second.read(chunk.task_id, doubtful, params))
+        if loss is not None:
+            await self._settler.lose_worker(chunk, loss)
+
+    async def _process(
+        self, chunk: OpenChunk, service: Service, params: ChunkParams, doubtful: list[PageRead]
+    ) -> WorkerLoss | None:
+        """Have the service read the pages; settle them, or keep them for a second reading."""
         most = self._config.text_pages_at_once if chunk.lease.stage is Stage.TEXT else 1
         write = partial(self._settler.settle, chunk)
         chunk.begin()
         async with buffer_outcomes(write, most=most, within=self._config.text_pages_within) as on_page:
+
+            async def sort(outcome: PageOutcome) -> None:
+                if isinstance(outcome, PageRead) and self._second.can_help(outcome, params):
+                    doubtful.append(outcome)
+                else:
+                    await on_page(outcome)
+
             outcome = await service.process(
-                chunk.lease.task_id, params, on_page, on_begin=partial(self._note_begun, chunk.lease)
+                chunk.lease.task_id, params, sort, on_begin=partial(self._note_begun, chunk.lease)
             )
         chunk.reserved_bytes = outcome.reserved_bytes
-        if outcome.loss is not None:
-            await self._settler.lose_worker(chunk, outcome.loss)
+        return outcome.loss
 
     async def _note_begun(self, lease: PageLease) -> None:
         if lease.is_unserved:

@@ -1,0 +1,78 @@
+"""Scripts of the world that need models of their own, their letters and languages. Pure."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script.
+
+    Attributes:
+        name: For people.
+        languages: ISO 639 codes of languages written in it; the first reads most texts in it.
+        letters: Its letters, as the inside of a character class.
+    """
+
+    name: str
+    languages: tuple[str, ...]
+    letters: str
+
+    def share(self, text: str) -> float:
+        """How many of a text's letters are of this script, 0 … 1; 0 if it has none."""
+        own = len(re.findall(f"[{self.letters}]", text))
+        others = sum(letter.isalpha() for letter in re.sub(f"[{self.letters}]", "", text))
+        return own / (own + others) if own else 0.0
+
+
+SCRIPTS = (
+    Script("Arabic", ("ar", "fa", "ur", "ps", "ug", "sd"), "\u0600-\u06ff\u0750-\u077f"),
+    Script(
+        "Cyrillic",
+        ("ru", "uk", "be", "bg", "sr", "mk", "kk", "ky", "mn", "tg", "tt", "az-Cyrl", "uz-Cyrl"),
+        "\u0400-\u052f",
+    ),
+    Script("Devanagari", ("hi", "mr", "ne", "sa"), "\u0900-\u097f"),
+    Script("Greek", ("el",), "\u0370-\u03ff\u1f00-\u1fff"),
+    Script("Hebrew", ("he", "yi"), "\u0590-\u05ff"),
+    Script("Korean", ("ko",), "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"),
+    Script("Thai", ("th",), "\u0e00-\u0e7f"),
+    Script("Amharic", ("am", "ti"), "\u1200-\u137f"),
+    Script("Armenian", ("hy",), "\u0530-\u058f"),
+    Script("Bengali", ("bn", "as"), "\u0980-\u09ff"),
+    Script("Burmese", ("my",), "\u1000-\u109f"),
+    Script("Georgian", ("ka",), "\u10a0-\u10ff"),
+    Script("Gujarati", ("gu",), "\u0a80-\u0aff"),
+    Script("Gurmukhi", ("pa",), "\u0a00-\u0a7f"),
+    Script("Kannada", ("kn",), "\u0c80-\u0cff"),
+    Script("Khmer", ("km",), "\u1780-\u17ff"),
+    Script("Lao", ("lo",), "\u0e80-\u0eff"),
+    Script("Malayalam", ("ml",), "\u0d00-\u0d7f"),
+    Script("Odia", ("or",), "\u0b00-\u0b7f"),
+    Script("Sinhala", ("si",), "\u0d80-\u0dff"),
+    Script("Tamil", ("ta",), "\u0b80-\u0bff"),
+    Script("Telugu", ("te",), "\u0c00-\u0c7f"),
+)
+"""Scripts that the usual engines do not read; Latin and Chinese they do."""
+
+COMMON = ("Arabic", "Cyrillic", "Devanagari", "Greek", "Hebrew", "Korean", "Thai")
+"""The scripts that people most often send, whose absence is told of."""
+
+
+def script_of(language: str) -> Script | None:
+    """The script of a language; None if it is Latin, Chinese or not known."""
+    return next((script for script in SCRIPTS if language in script.languages), None)
+
+
+def one_for_each_script(languages: Iterable[str]) -> tuple[str, ...]:
+    """For each script, the language among these that reads most texts in it."""
+    there = set(languages)
+    firsts = (next((code for code in script.languages if code in there), None) for script in SCRIPTS)
+    return tuple(sorted(code for code in firsts if code is not None))
+
+
+def missing_scripts(languages: Iterable[str]) -> tuple[Script, ...]:
+    """The common scripts that none of these languages is written in."""
+    there = set(languages)
+    return tuple(script for script in SCRIPTS if script.name in COMMON and not there & set(script.languages))
