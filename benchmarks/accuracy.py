@@ -4,7 +4,7 @@ Every engine that the settings let be used here reads every document (`accuracy_
 has it, finding upright by itself; the profile `fast` where the settings name its files. Figures are of one page each:
 word F1 is free of order, character errors are in reading order. `--part order` is how well lines are put in order
 (`benchmarks.order`), without any engine. Other parts count silent errors (`benchmarks.silent_errors`) of one kind of
-page: `kinds`, `stamps`, `hidden_layers`, `searchable`, `furniture`, `tables`, `small`.
+page: `kinds`, `stamps`, `hidden_layers`, `searchable`, `furniture`, `tables`, `small`, `scripts`.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from benchmarks import (
     hidden_layers,
     kinds,
     order,
+    scripts,
     searchable_pdfs,
     stamps,
 )
@@ -44,6 +45,7 @@ _SILENT: Mapping[str, Callable[[], str]] = {
     "furniture": accuracy_furniture.report,
     "tables": accuracy_tables.report,
     "small": accuracy_small.report,
+    "scripts": scripts.report,
 }
 """Parts that count silent errors."""
 
@@ -106,7 +108,7 @@ def _engines(only: str, engine: str) -> str:
 def _contenders(settings: Settings) -> Iterator[Contender]:
     """All engines that this machine can use."""
     for spec in configs.engines(settings).values():
-        for profile in () if spec.unusable else spec.profiles:
+        for profile in () if spec.unusable or spec.assists else spec.profiles:
             if not profile.unusable:
                 yield Contender(spec, profile)
 

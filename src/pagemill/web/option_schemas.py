@@ -15,7 +15,7 @@ _DESCRIPTIONS: Mapping[str, str] = {
     "ocr": "auto: recognise the pages without usable text; force: recognise all pages; never: use text layers only.",
     "engine": "Recognition engine.",
     "profile": "The engine's trade-off between accuracy and speed.",
-    "languages": "ISO 639 codes, separated by commas. Default: the engine's default models.",
+    "languages": "ISO 639 codes, separated by commas. Default: `auto`, which finds the script of each line.",
     "dpi": "Resolution at which PDF pages are rendered.",
     "rotation": "Degrees by which to turn every page clockwise. Default: Pagemill finds which way is up on each page.",
     "allow_lower_resolution": "true: if memory runs out, read the page at half the resolution.",
