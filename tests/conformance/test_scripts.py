@@ -16,7 +16,7 @@ from pagemill.domain.work.scripts import SCRIPTS, missing_scripts, one_for_each_
 from pagemill.engines import rapidocr, scripts
 from pagemill.engines.registry import engine_specs
 from pagemill.engines.scripts.spec import scripts_spec
-from pagemill.pool.second_reading import read_again
+from pagemill.pool.script_reading import read_again
 
 SPEC = engine_specs()["scripts"]
 FOREIGN = [language for language in TEXTS if language != "en"]

@@ -83,7 +83,9 @@ def ocr(
     ] = OcrMode.AUTO,
     engine: Annotated[str, typer.Option(help="Recognition engine.")] = "rapidocr",
     profile: Annotated[str, typer.Option(help="The engine's profile.")] = "accurate",
-    languages: Annotated[list[str] | None, typer.Option("--language", "-l", help="ISO 639 code; repeatable. Default: auto.")] = None,
+    languages: Annotated[
+        list[str] | None, typer.Option("--language", "-l", help="ISO 639 code; repeatable. Default: auto.")
+    ] = None,
     dpi: Annotated[int, typer.Option(help="Resolution at which PDF pages are rendered.", min=50, max=600)] = 200,
     structure: Annotated[bool, typer.Option("--structure", help="Find layout and tables as well.")] = False,
     device: Annotated[str | None, typer.Option(help='"cpu" or "cuda:0".')] = None,

@@ -21,7 +21,9 @@ def _declare_options(
     ] = None,
     engine: Annotated[str | None, typer.Option(help="Recognition engine.")] = None,
     profile: Annotated[str | None, typer.Option(help="The engine's profile.")] = None,
-    language: Annotated[list[str] | None, typer.Option("--language", "-l", help="ISO 639 code; repeatable. Default: auto.")] = None,
+    language: Annotated[
+        list[str] | None, typer.Option("--language", "-l", help="ISO 639 code; repeatable. Default: auto.")
+    ] = None,
     dpi: Annotated[
         int | None, typer.Option(help="Resolution at which PDF pages are rendered.", min=50, max=600)
     ] = None,
