@@ -90,7 +90,7 @@ def room_of(stores: Stores, tmp_path: Path) -> Callable[[TwoEngines], Room]:
 async def test_only_doubtful_pages_are_read_again(room_of: Callable[[TwoEngines], Room], stores: Stores) -> None:
     script = TwoEngines()
     room = room_of(script)
-    await stores.running(pages=3)
+    await stores.add_running(pages=3)
     assert await room.chunks.run(some_pages())
     assert await readings(stores) == [FIRST, SECOND, FIRST]
     assert [params.pages for params in script.asked] == [(2,)]
@@ -102,7 +102,7 @@ async def test_the_first_reading_stays_where_the_second_fails(
     room_of: Callable[[TwoEngines], Room], stores: Stores, failure: Failure
 ) -> None:
     room = room_of(TwoEngines(failure))
-    await stores.running(pages=3)
+    await stores.add_running(pages=3)
     assert await room.chunks.run(some_pages())
     assert await readings(stores) == [FIRST] * 3
     assert await room.states() == [PageState.DONE] * 3
@@ -120,7 +120,7 @@ async def test_the_first_reading_stays_where_no_service_is_free(stores: Stores, 
 
     pool = FakeServicePool(ENGINES, {CPU: 1}, script=script, on_acquire=refuse_second)
     room = Room(stores, tmp_path, pool=pool, engines=ENGINES)
-    await stores.running(pages=3)
+    await stores.add_running(pages=3)
     assert await room.chunks.run(some_pages())
     assert await readings(stores) == [FIRST] * 3
 
@@ -129,7 +129,7 @@ async def test_a_doubtful_page_is_not_lost_with_the_worker_of_the_next(
     room_of: Callable[[TwoEngines], Room], stores: Stores
 ) -> None:
     room = room_of(TwoEngines(first_loss=WorkerLoss(LossCause.CRASH, "It crashed.", page=3)))
-    await stores.running(pages=3)
+    await stores.add_running(pages=3)
     await room.chunks.run(some_pages())
     assert (await room.states())[:2] == [PageState.DONE] * 2
     assert await readings(stores) == [FIRST, SECOND, None]
