@@ -19,6 +19,13 @@ from pagemill.pool.linux import peak_rss_bytes, reset_peak
 
 LIMIT = 4_000_000
 LOREM = ("Lorem ipsum dolor sit amet", "consectetur adipiscing elit", "sed do eiusmod tempor")
+PROSE = (
+    "It was the best of times and it was the worst of times",
+    "and it was the age of wisdom and of all that is foolish",
+    "it was the season of light and it was that of the dark",
+    "and we had all before us and we had nothing at all.",
+)
+"""Clear enough that hidden text needs no look at the picture."""
 LINES = "".join(text_at(72, 700 - 15 * at, text) for at, text in enumerate(LOREM))
 
 
@@ -129,8 +136,8 @@ def test_an_empty_page_needs_no_recognition(tmp_path: Path) -> None:
 
 
 def test_a_stamped_scan_is_recognised_and_an_earlier_recognition_trusted(tmp_path: Path) -> None:
-    scan, picture = image_at(0, 0, 612, 792), as_picture(write_lines(LOREM, size=(612, 792), font=12))
-    hidden = "".join(text_at(12, 769 - 24 * at, text, mode=3) for at, text in enumerate(LOREM))
+    scan, picture = image_at(0, 0, 612, 792), as_picture(write_lines(PROSE, size=(612, 792), font=12))
+    hidden = "".join(text_at(12, 769 - 24 * at, text, mode=3) for at, text in enumerate(PROSE))
     path = make_pdf(
         tmp_path / "a",
         [
@@ -139,7 +146,7 @@ def test_a_stamped_scan_is_recognised_and_an_earlier_recognition_trusted(tmp_pat
         ],
     )
     assert text_page(path, 1) is None
-    assert read(path, 2).text == "\n".join(LOREM)
+    assert read(path, 2).text == "\n".join(PROSE)
     kept = text_page(path, 1, mode=OcrMode.NEVER)
     assert kept is not None
     assert kept.text == "Page 1"
