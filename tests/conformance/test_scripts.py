@@ -39,7 +39,7 @@ def second() -> Iterator[Engine]:
     engine.close()
 
 
-def drawn(*lines: tuple[str, int]) -> ScriptPage:
+def draw(*lines: tuple[str, int]) -> ScriptPage:
     for language, _ in lines:
         if not FONTS[language][0].exists():
             pytest.skip(f"needs {FONTS[language][0].name}; scripts/system-parts installs it")
@@ -59,7 +59,7 @@ def read(engine: Engine, image: PageImage) -> Page:
 def test_a_line_is_read_in_its_script(first: Engine, second: Engine, language: str) -> None:
     if language not in SPEC.profiles[0].languages:
         pytest.skip(f"needs Tesseract's data for {language}; scripts/system-parts installs it")
-    image = image_of(drawn((language, 0)))
+    image = image_of(draw((language, 0)))
     page = read(first, image)
     assert is_doubtful(page)
     again = warn_of_doubt(read_again(page, image, second))
@@ -71,7 +71,7 @@ def test_a_line_is_read_in_its_script(first: Engine, second: Engine, language: s
 
 @pytest.mark.parametrize("language", FOREIGN)
 def test_a_line_that_nothing_reads_is_told_of_with_its_place_and_what_to_install(first: Engine, language: str) -> None:
-    picture = drawn(("en", 0), (language, 0))
+    picture = draw(("en", 0), (language, 0))
     remedy = "Install what reads it."
     page = warn_of_doubt(read(first, image_of(picture)), remedy)
     left, top, right, bottom = picture.lines[1].place
@@ -86,7 +86,7 @@ def test_a_line_that_nothing_reads_is_told_of_with_its_place_and_what_to_install
 def test_lines_of_several_scripts_on_a_page_are_each_read_in_their_own(first: Engine, second: Engine) -> None:
     if {language for language, _ in MIXED} - {"en", *SPEC.profiles[0].languages}:
         pytest.skip("needs Tesseract's data; scripts/system-parts installs it")
-    image = image_of(drawn(*MIXED))
+    image = image_of(draw(*MIXED))
     again = read_again(read(first, image), image, second)
     assert len(list(again.lines)) == len(MIXED)
     for line, (language, at) in zip(again.lines, MIXED, strict=True):
@@ -95,7 +95,7 @@ def test_lines_of_several_scripts_on_a_page_are_each_read_in_their_own(first: En
 
 
 def test_a_page_in_latin_needs_no_second_reading(first: Engine) -> None:
-    image = image_of(drawn(*(("en", at) for at in range(4))))
+    image = image_of(draw(*(("en", at) for at in range(4))))
     assert not is_doubtful(read(first, image))
 
 

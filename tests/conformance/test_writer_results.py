@@ -131,7 +131,7 @@ def test_every_word_of_every_page_is_there(name: str, writer: ResultWriter, coun
 
 def test_an_unread_page_is_named_in_its_place(name: str, writer: ResultWriter) -> None:
     text = show_text(name, write_text(writer, [2, 4, 7], unread=4))
-    note = text[text.index("ends here") : text.rindex("bullet")]
+    note = text[text.index("bullet") : text.rindex("bullet")]
     assert "4" in note
     assert UNREAD[0] in note
     assert "Took more than 3 <MiB>," in note

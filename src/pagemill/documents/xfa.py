@@ -7,7 +7,6 @@ own needs none of this: pdfium draws their values.
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from lxml import etree
 from pikepdf import Array, Dictionary, Object, Pdf, Stream
 
 from pagemill.domain.page.page import Block, Line, Page, PageWarning, WarningKind
@@ -64,6 +63,8 @@ def _xml(packets: object) -> bytes:
 
 
 def _values(xml: bytes) -> Iterator[str]:
+    from lxml import etree  # 4 MiB of every worker, for few documents
+
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
     root = etree.fromstring(xml, parser) if xml.strip() else None
     data = None if root is None else next(root.iter("{*}data"), None)

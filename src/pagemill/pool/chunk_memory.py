@@ -61,9 +61,9 @@ class ChunkMemory:
         Raises:
             NeverFits: It would not fit even if it had the device to itself.
         """
-        need, is_all = self._need(resident.key, params)
+        need = self._need(resident.key, params)
         growth_bytes = resident.measure_growth(self._estimator.base(resident.key).ram_bytes)
-        if not growth_bytes or (is_all and not resident.has_worked):
+        if not growth_bytes:
             return await self._grow_to(resident, need)
         if self._resize(resident, need + MemoryNeed(growth_bytes)):
             return True
@@ -157,16 +157,15 @@ class ChunkMemory:
             return 0
         return self._gpu_bytes(resident.worker.pid, resident.key.device) or 0
 
-    def _need(self, key: ModelSetKey, params: ChunkParams) -> tuple[MemoryNeed, bool]:
-        """The chunk's need, and whether it was cut to the most that can ever be reserved."""
+    def _need(self, key: ModelSetKey, params: ChunkParams) -> MemoryNeed:
+        """The chunk's need, cut to the most that can ever be reserved if it was learned from others."""
         pixels, batch_size = self._pixels(key, params), params.batch_size
         need = self._estimator.peak(key, pixels=pixels, batch_size=batch_size, climbed=params.climbed)
         modest = self._estimator.modest_peak(key, pixels=pixels, batch_size=batch_size)
         if need == modest:
-            return need, False
+            return need
         ceilings = {device.device: device.ceiling for device in self._admission.devices()}
-        within = within_ceilings(key.device, need, modest, ceilings)
-        return within, within != need
+        return within_ceilings(key.device, need, modest, ceilings)
 
     def _resize(self, resident: Resident, need: MemoryNeed) -> bool:
         if resident.reservation is None:

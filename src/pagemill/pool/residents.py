@@ -151,7 +151,8 @@ class Resident:
 
     def measure_growth(self, base_bytes: int) -> int:
         """The bytes it holds beyond `base_bytes`, and beyond its size when loaded."""
-        self.growth_bytes = max(0, self.rss_bytes - max(base_bytes, self.base_rss_bytes))
+        grown_bytes = max(0, self.rss_bytes - max(base_bytes, self.base_rss_bytes))
+        self.growth_bytes = grown_bytes if self.has_worked else 0
         return self.growth_bytes
 
     def retire(self) -> None:

@@ -63,7 +63,7 @@ def _keep_sure_words(line: Line, sure: Sequence[Word]) -> Line:
 def _prefer_sure(word: Word, sure: Sequence[Word]) -> Word:
     box = _box(word.polygon)
     for other in sure:
-        if _is_telling(other.text) and _shared(_box(other.polygon), box) >= _SAME_PLACE:
+        if _is_telling(other.text) and _share_of(_box(other.polygon), box) >= _SAME_PLACE:
             return word.model_copy(update={"text": other.text, "confidence": other.confidence})
     return word
 
@@ -102,7 +102,7 @@ def _has_middle_in(word: Word, box: Rectangle) -> bool:
     return box[0] <= x <= box[2] and box[1] <= y <= box[3]
 
 
-def _shared(one: Rectangle, other: Rectangle) -> float:
+def _share_of(one: Rectangle, other: Rectangle) -> float:
     """Length that both share along the line, over that of the longer one."""
     both = min(one[2], other[2]) - max(one[0], other[0])
     return both / max(one[2] - one[0], other[2] - other[0], 1.0)
