@@ -21,6 +21,9 @@ _SPACE = 1.5
 _INK = 40
 """Gray levels from the paper."""
 
+_LOWEST_PX = 8
+"""Nothing here reads lower writing; what is lower is mostly a rule."""
+
 _TALLEST = 2.0
 _SAME_ROW = 0.6
 _MARGIN = 0.4
@@ -47,11 +50,11 @@ def _sure_polygons(page: Page) -> list[tuple[Point, ...]]:
 
 
 def _level(lines: Sequence[InkLine]) -> list[InkLine]:
-    """Without columns of letters that stand above each other by chance."""
+    """Without rules, and without columns of letters that stand above each other by chance."""
     if not lines:
         return []
     usual = median(line.rect[3] - line.rect[1] for line in lines)
-    return [line for line in lines if line.rect[3] - line.rect[1] <= _TALLEST * usual]
+    return [line for line in lines if _LOWEST_PX <= line.rect[3] - line.rect[1] <= _TALLEST * usual]
 
 
 def _grow(gray: Gray, line: InkLine) -> Rectangle:

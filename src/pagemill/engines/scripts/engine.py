@@ -33,6 +33,9 @@ _TOO_SURE = {"Thai": 0.15}
 _LEAST_SHARE = 0.5
 """Of a line's letters: a line with fewer of the script is of another one."""
 
+_FEWEST_LETTERS = 4
+"""A smudge is often read as two or three letters of some script."""
+
 _USUAL_DPI = 200
 _DOUBT = 0.5
 _REPEATED = re.compile(r"([^\W\d_])\1{2,}")
@@ -106,7 +109,7 @@ def _certainty(reading: LineReading, script: Script | None) -> float:
     """How sure it is that the line says this, 0 … 1."""
     if script is None:
         raise EngineFailed("This engine reads only languages of scripts that other engines lack.")
-    if script.share(reading.text) < _LEAST_SHARE:
+    if script.share(reading.text) < _LEAST_SHARE or sum(map(str.isalpha, reading.text)) < _FEWEST_LETTERS:
         return 0.0
     return max(0.0, reading.confidence - _TOO_SURE.get(script.name, 0.0))
 
