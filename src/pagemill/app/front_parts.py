@@ -130,6 +130,7 @@ def _manager(
         watch=progress.watch,
         clock=site.clock,
         passwords=progress.passwords,
+        work_dir=site.work_dir,
     )
 
 

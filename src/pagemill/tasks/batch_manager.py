@@ -1,11 +1,9 @@
 """Commands on batches of documents."""
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from pagemill.domain.errors import (
     DocumentsRefused,
@@ -144,7 +142,7 @@ class DocumentBatchManager:
             Conflict: One of its tasks is queued or running; cancel it first.
         """
         for task in await self._batches.delete(batch_id):
-            await asyncio.to_thread(Path(task.document.path).unlink, missing_ok=True)
+            await self._manager.remove_files(task)
 
     async def follow_batch(self, batch_id: str, *, after: int = 0) -> AsyncGenerator[Sequence[TaskNotice], None]:
         """Yield which tasks of the batch changed, with their progress, until all have ended.

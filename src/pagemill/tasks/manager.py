@@ -44,6 +44,7 @@ from pagemill.tasks.ids import new_task_id
 from pagemill.tasks.passwords import Passwords
 from pagemill.tasks.progress.event_handlers import TaskEventHandlers
 from pagemill.tasks.progress.task_watch import TaskWatch
+from pagemill.tasks.removal import remove_task_files
 from pagemill.tasks.work.dispatcher import Dispatcher
 
 logger = logging.getLogger(__name__)
@@ -90,8 +91,10 @@ class TaskManager:
         watch: TaskWatch,
         clock: Clock,
         passwords: Passwords,
+        work_dir: Path,
     ) -> None:
         self._config = config
+        self._work_dir = work_dir
         self._engines = engines
         self._inspector = inspector
         self._placer = TaskPlacer(engines, estimator=estimator, memory=memory)
@@ -265,8 +268,11 @@ class TaskManager:
             NotFound: There is no such task.
             Conflict: It is queued or running; cancel it first.
         """
-        task = await self._store.delete(task_id)
-        await asyncio.to_thread(Path(task.document.path).unlink, missing_ok=True)
+        await self.remove_files(await self._store.delete(task_id))
+
+    async def remove_files(self, task: Task) -> None:
+        """Delete the document, pictures and results of a task that is no longer stored."""
+        await asyncio.to_thread(remove_task_files, task, self._work_dir)
 
     async def _end(self, task: Task) -> Task:
         """End a task without pages left to do (they were read before, or cannot be read): it needs no turn."""

@@ -4,6 +4,9 @@ import logging
 import shutil
 from pathlib import Path
 
+from pagemill.domain.task.task import Task
+from pagemill.tasks.results.result_files import FOLDER_SUFFIX
+
 logger = logging.getLogger(__name__)
 
 
@@ -26,6 +29,12 @@ def remove(path: Path) -> bool:
             "%s cannot be deleted (%s). Pagemill tries again later; you can also delete it yourself.", path, faults[0]
         )
     return not faults
+
+
+def remove_task_files(task: Task, work_dir: Path) -> None:
+    """Delete the document of a task, its pictures and its results as files."""
+    for path in (task.document.path, work_dir / task.task_id, work_dir / f"{task.task_id}{FOLDER_SUFFIX}"):
+        remove(Path(path))
 
 
 def _keep(raised: BaseException, faults: list[OSError]) -> None:

@@ -54,8 +54,10 @@ async def test_tasks_go_with_their_documents_when_their_time_is_over(stores: Sto
     stores.clock.turn(DAY)
     _, young = await _end_task(stores, tmp_path, "young")
     stores.clock.turn(6 * DAY)
+    results = [_file(stores, tmp_path / "work" / f"{name}.results" / "a.pdf") for name in ("old", "young")]
     await _make_pruning(stores, tmp_path).run_once()
     assert (old.exists(), young.exists()) == (False, True)
+    assert [result.exists() for result in results] == [False, True], "results as files go with their task"
     with pytest.raises(NotFound):
         await stores.tasks.get("old")
     assert (await stores.tasks.get("young")).task_id == "young"

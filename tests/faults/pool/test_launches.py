@@ -317,10 +317,10 @@ IGNORING = """
 
     async def serve() -> None:
         maker = WorkerMaker()
-        worker = await maker.loaded({"2": "exit:3"})
+        worker = await maker.load_faulty({"2": "exit:3"})
         outcome = await worker.process(chunk(Path(sys.argv[1]), 1, 2), Outcomes())
         print(outcome.settled, outcome.loss.cause, outcome.loss.message)
-        worker = await maker.loaded()
+        worker = await maker.load_faulty()
         assert await worker.stop()
         await maker.stop()
 

@@ -11,7 +11,7 @@ from pagemill.domain.errors import Conflict, NotFound
 from pagemill.domain.ports import AuditLog, Retention, TaskStore
 from pagemill.domain.task.task import Task
 from pagemill.tasks.duty import Duty, take_steps, with_each
-from pagemill.tasks.removal import remove
+from pagemill.tasks.removal import remove, remove_task_files
 
 logger = logging.getLogger(__name__)
 
@@ -112,8 +112,7 @@ class Pruning:
             await self._store.delete(task.task_id)
         except (NotFound, Conflict):
             return False  # another server was faster, or somebody is trying it again
-        await asyncio.to_thread(remove, Path(task.document.path))
-        await asyncio.to_thread(remove, self._config.work_dir / task.task_id)
+        await asyncio.to_thread(remove_task_files, task, self._config.work_dir)
         return True
 
     async def _remove_orphans(self) -> None:
