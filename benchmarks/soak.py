@@ -53,6 +53,8 @@ RECORDING = "soak.jsonl"
 AT_ONCE = 5
 REST_AFTER = 4
 """Cycles of work, then a rest; models live for as long, so that what they keep within a life is seen."""
+_ROUNDED_MB = 1
+"""Each model set's share is rounded down."""
 _PACE_S = 0.5
 _RETENTION_DAYS = 10 / (24 * 60)
 _REST_PATIENCE_S = 300.0
@@ -207,8 +209,12 @@ class Soak:
                 elif not task.resource_cleanup_completed:
                     left.append(f"{task.document.name} ({task.task_id}) was not cleaned up.")
         status = await client.status()
-        held = {device: memory.reserved_mb for device, memory in status.devices.items() if memory.reserved_mb}
-        left += [f"{device}: {reserved_mb} MiB are still reserved." for device, reserved_mb in held.items()]
+        for device, memory in status.devices.items():
+            loaded_mb = sum(each.reserved_mb for each in status.model_sets if each.device == device)
+            if memory.reserved_mb > loaded_mb + _ROUNDED_MB * len(status.model_sets):
+                left.append(
+                    f"{device}: {memory.reserved_mb} MiB are still reserved, {loaded_mb} of them for model sets."
+                )
         left += [f"The server logged: {line}" for line in self.server.log.splitlines() if "[error" in line]
         return left
 
