@@ -5,9 +5,12 @@ import shutil
 from pathlib import Path
 
 from pagemill.domain.task.task import Task
-from pagemill.tasks.results.result_files import FOLDER_SUFFIX
 
 logger = logging.getLogger(__name__)
+
+RESULTS_SUFFIX = ".results"
+"""Of the folder, beside a task's own, that holds its results as files. It stays after the task's cleanup; `Pruning`
+deletes it an hour after its last use, or with the task."""
 
 
 def remove(path: Path) -> bool:
@@ -33,7 +36,7 @@ def remove(path: Path) -> bool:
 
 def remove_task_files(task: Task, work_dir: Path) -> None:
     """Delete the document of a task, its pictures and its results as files."""
-    for path in (task.document.path, work_dir / task.task_id, work_dir / f"{task.task_id}{FOLDER_SUFFIX}"):
+    for path in (task.document.path, work_dir / task.task_id, work_dir / f"{task.task_id}{RESULTS_SUFFIX}"):
         remove(Path(path))
 
 

@@ -207,7 +207,7 @@ async def test_a_page_of_a_damaged_document_fails_and_says_so(workers: WorkerMak
     ("fault", "error", "message"),
     [
         ("fail:models are missing: install them", EngineFailed, "models are missing: install them"),
-        ("memory_error", OutOfMemory, "memory"),
+        ("memory_error", OutOfMemory, "Memory ran out"),
         ("raise", EngineFailed, "could not be loaded"),
         ("sigkill", WorkerLost, "SIGKILL"),
     ],

@@ -38,7 +38,7 @@ from pagemill.engines.registry import engine_specs
 from pagemill.store.idempotency import SqlSubmissions
 from pagemill.store.task_queue import QueueConfig
 from pagemill.tasks.manager import TaskManager, TaskManagerConfig
-from pagemill.tasks.results.result_files import FOLDER_SUFFIX
+from pagemill.tasks.removal import RESULTS_SUFFIX
 from pagemill.testing.memory import FakeAdmission, FakeEstimator
 
 GPU = DeviceId("cuda:0")
@@ -254,7 +254,7 @@ async def test_a_task_is_deleted_with_its_document_once_it_is_over(room: Room, t
         await manager.delete_task(task.task_id)
     assert has_file(task.document)
     await manager.cancel_task(task.task_id)
-    beside = [room.work_dir / name for name in (task.task_id, f"{task.task_id}{FOLDER_SUFFIX}")]
+    beside = [room.work_dir / name for name in (task.task_id, f"{task.task_id}{RESULTS_SUFFIX}")]
     for folder in beside:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "page.pdf").touch()

@@ -21,12 +21,10 @@ from pagemill.domain.ports import ResultStore, TaskStore
 from pagemill.domain.task.results import ARCHIVE, INERT_PDF, SEARCHABLE_PDF, ResultFormat, ResultWriter, UnreadPage
 from pagemill.domain.task.task import Task
 from pagemill.tasks.passwords import Passwords
+from pagemill.tasks.removal import RESULTS_SUFFIX
 from pagemill.tasks.results.deleted import unless_deleted
 from pagemill.tasks.results.result_stream import unread_pages, write_result
 from pagemill.version import __version__
-
-FOLDER_SUFFIX = ".results"
-"""Folders with this suffix stay after a task's cleanup; `Pruning` deletes them an hour after their last use."""
 
 MANIFEST = "manifest.json"
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
@@ -108,7 +106,7 @@ class ResultFiles:
         if task.pages_done == 0:
             raise NotFound(f"No page of task {task_id} was read.")
         tag = result_tag(task, result, keep_furniture=keep_furniture)
-        path = self._work_dir / f"{task_id}{FOLDER_SUFFIX}" / f"{tag}{result.extension}"
+        path = self._work_dir / f"{task_id}{RESULTS_SUFFIX}" / f"{tag}{result.extension}"
         if path not in self._making:
             making = asyncio.create_task(
                 self._make(task, result, path, keep_furniture=keep_furniture, password=password)

@@ -11,8 +11,7 @@ from pagemill.domain.task.events import TaskEvent
 from pagemill.tasks.duty import with_each
 from pagemill.tasks.progress.event_handlers import TaskEventHandlers
 from pagemill.tasks.progress.task_watch import TaskWatch
-from pagemill.tasks.removal import remove
-from pagemill.tasks.results.result_files import FOLDER_SUFFIX
+from pagemill.tasks.removal import RESULTS_SUFFIX, remove
 
 logger = logging.getLogger(__name__)
 
@@ -101,5 +100,5 @@ def remove_half_made(work_dir: Path) -> None:
 
     Only for a starting server that shares the folder with no other server: nothing in it is in use.
     """
-    for path in (*work_dir.glob(f"*{FOLDER_SUFFIX}"), *work_dir.glob("*/*.part")):
+    for path in (*work_dir.glob(f"*{RESULTS_SUFFIX}"), *work_dir.glob("*/*.part")):
         remove(path)

@@ -17,7 +17,8 @@ from pagemill.domain.page.page import Block, Line, Page, PageSource
 from pagemill.domain.task.results import ARCHIVE, INERT_PDF, SEARCHABLE_PDF, ResultFormat
 from pagemill.tasks.passwords import Passwords
 from pagemill.tasks.progress.task_watch import TaskWatch
-from pagemill.tasks.results.result_files import FOLDER_SUFFIX, MANIFEST, ResultFiles, result_tag
+from pagemill.tasks.removal import RESULTS_SUFFIX
+from pagemill.tasks.results.result_files import MANIFEST, ResultFiles, result_tag
 
 BOX = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
 
@@ -102,7 +103,7 @@ async def test_a_pdf_is_made_of_the_pages_that_were_read_and_nothing_is_left_bes
     await over(stores)
     path = await files(stores, prompt(PdfMaker()), tmp_path).file("a", SEARCHABLE_PDF)
     assert content_of(path).encode() == b"/in/a of 3\n" + payload(1) + b"\n" + payload(2) + b"\n"
-    assert path.parent == tmp_path / "work" / f"a{FOLDER_SUFFIX}"
+    assert path.parent == tmp_path / "work" / f"a{RESULTS_SUFFIX}"
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -135,7 +136,7 @@ async def test_what_cannot_be_made_is_told_and_tried_again_when_asked_again(stor
         with pytest.raises(InvalidDocument):
             await made.file("a", SEARCHABLE_PDF)
         assert maker.made == times
-    assert list((tmp_path / "work" / f"a{FOLDER_SUFFIX}").iterdir()) == []
+    assert list((tmp_path / "work" / f"a{RESULTS_SUFFIX}").iterdir()) == []
 
 
 @pytest.mark.parametrize("is_deleted", [True, False])
