@@ -125,7 +125,7 @@ SERVER = """
     from tests.fixtures.pool import Outcomes, WorkerMaker, chunk
 
     async def serve() -> None:
-        worker = await WorkerMaker().loaded({"1": sys.argv[2]})
+        worker = await WorkerMaker().load_faulty({"1": sys.argv[2]})
         print(worker.pid, flush=True)
         await worker.process(chunk(Path(sys.argv[1]), 1), Outcomes())
 
