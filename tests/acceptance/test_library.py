@@ -183,9 +183,9 @@ async def test_bytes_sent_at_the_same_time_stay_apart(tmp_path: Path, monkeypatc
         application = reading._background.application
         submit = application.submit_file
 
-        async def together(file: Path, options: TaskOptions) -> Task:
+        async def together(file: Path, options: TaskOptions, *, password: str | None) -> Task:
             await both_are_there.wait()
-            return await submit(file, options)
+            return await submit(file, options, password=password)
 
         monkeypatch.setattr(application, "submit_file", together)
         read = await asyncio.gather(*(asyncio.to_thread(reading.ocr, each, **TEXT_LAYER) for each in documents))
@@ -209,7 +209,7 @@ def test_a_closed_session_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     reading = session({})
     under_way = threading.Event()
 
-    async def for_ever(*_: object) -> None:
+    async def for_ever(*_: object, **__: object) -> None:
         under_way.set()
         await asyncio.Event().wait()
 
