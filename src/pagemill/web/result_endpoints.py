@@ -87,6 +87,7 @@ class ResultEndpoints:
         on, results have an `ETag`, and you can request parts with `Range`.
         """
         forget_invalid_range(request)
+        password = document_password(request)
         wanted = choose_format(self._formats, request.query_params.get("format"), request.headers.get("accept", ""))
         writer = self._writers.get(wanted.name)
         task = await self._reads.get_task(task_id)
@@ -98,6 +99,5 @@ class ResultEndpoints:
         if writer is not None and not in_parts:
             pieces = self._reads.write(task_id, writer, keep_furniture=keep_furniture)
             return stream_result(headers, wanted, pieces)
-        password = document_password(request)
         path = await self._files.file(task_id, wanted, keep_furniture=keep_furniture, password=password)
         return from_file(headers, wanted, path)

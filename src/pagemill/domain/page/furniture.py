@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import groupby
 
 from pagemill.domain.page.edges import EdgeRow, Edges, Piece, edges_of
@@ -42,6 +43,8 @@ NEAR = 0.03
 
 ALIKE = 0.85
 _SHORT = 6
+_LONGEST = 200
+"""Letters of a row of furniture; comparing takes time that grows with the square of this."""
 _NUMBERS = re.compile(r"(?<![^\W\d_])\d+(?![^\W\d_])|(?<=[\u3000-\u9fff])\d+|\d+(?=[\u3000-\u9fff])")
 """Numbers by themselves or beside ideographs; a digit within a word is a misread letter."""
 
@@ -206,16 +209,22 @@ def _is_same(own: str, other: str, pages: int) -> bool:
     """Whether two texts are the same but for misread letters and numbers that count pages."""
     if own == other:
         return True
+    if max(len(own), len(other)) > _LONGEST:
+        return False
     for before, after in zip(_NUMBERS.findall(own), _NUMBERS.findall(other), strict=False):
         if before != after and int(after) - int(before) != pages:
             return False
     one, two = ("".join(_NUMBERS.sub("#", text).split()) for text in (own, other))
+    if one == two:
+        return True
     if one.count("#") != two.count("#") or min(len(one), len(two)) < _SHORT:
-        return one == two
+        return False
     return _likeness(one, two) >= ALIKE
 
 
+@lru_cache(maxsize=4096)
 def _likeness(one: str, two: str) -> float:
+    """Each pair of rows is compared several times: from either page, and for each format of an archive."""
     matcher = SequenceMatcher(None, one, two, autojunk=False)
     most = matcher.quick_ratio()
     return most if most < ALIKE else matcher.ratio()
