@@ -71,10 +71,11 @@ def data_room(room_bytes: int | None) -> Iterator[None]:
 def exit_peak_bytes(usage: resource.struct_rusage) -> int:
     """A dead child's highest resident size; 0 if it is not known.
 
-    A child starts with the resident size of its parent, so a figure below our own says nothing.
+    A child starts with the resident size of its parent, so a figure below our own says nothing. Our own is that of this
+    program: `ru_maxrss` counts also what started us.
     """
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return usage.ru_maxrss * _KIB if usage.ru_maxrss > own else 0
+    reached = usage.ru_maxrss * _KIB
+    return reached if reached > peak_rss_bytes() else 0
 
 
 def tie_group_to(lifeline_fd: int) -> None:
