@@ -245,6 +245,8 @@ class Soak:
             **await asyncio.to_thread(storage_seen, self.server.data),
             answer_ms=answer_ms,
             cpu_s=self._book.by_kind(),
+            starts=dict(self._book.starts),
+            start_s=dict(self._book.start_s),
             pages=dict(self.counts.pages),
             tasks=dict(self.counts.statuses),
             unexpected=len(self.counts.complaints),

@@ -1,8 +1,10 @@
 """Samples a soak's server, and writes one JSON object per line, the run's head first."""
 
+import math
 import os
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -60,6 +62,8 @@ class Sample(_Line):
         data_mib: All of the data folder.
         answer_ms: How long `GET /livez` took, the best of three: the event loop's lag, and the machine's.
         cpu_s: CPU seconds used since the run began, by kind of process.
+        starts: Worker processes started since then, by kind.
+        start_s: CPU seconds of a start, by kind of worker; see `CpuBook`.
         pages: Pages read since then, by kind of process; `server` and `reader` count all.
         tasks: Tasks that ended since then, by status.
         unexpected: Of these and of other steps, how many did not end as they had to.
@@ -85,6 +89,8 @@ class Sample(_Line):
     unexpected: int
     unloads: int
     kept: int | None = None
+    starts: dict[str, int] = {}
+    start_s: dict[str, float] = {}
 
 
 class Ending(_Line):
@@ -134,12 +140,16 @@ def read_recording(path: Path) -> Recorded:
 class CpuBook:
     """CPU time of this process and all below it, by kind, those that have ended included.
 
+    A start is taken to cost the least that any worker of its kind had used when it was first seen loaded.
+
     Attributes:
         kinds: What each process below the server is, as the server says; kept for those that have gone.
     """
 
     server: int
     kinds: dict[tuple[int, float], str] = field(default_factory=dict)
+    starts: Counter[str] = field(default_factory=Counter)
+    start_s: dict[str, float] = field(default_factory=dict)
     _used: dict[tuple[int, float], float] = field(default_factory=dict)
 
     def look(self) -> None:
@@ -157,7 +167,9 @@ class CpuBook:
         """Take what the server says its children are."""
         for key, kind in self.kinds.items():
             if kind == STARTING and key[0] in models:
-                self.kinds[key] = models[key[0]]
+                kind = self.kinds[key] = models[key[0]]
+                self.starts[kind] += 1
+                self.start_s[kind] = min(self.start_s.get(kind, math.inf), self._used[key])
 
     def kind_of(self, process: psutil.Process) -> str:
         """What a process is."""

@@ -203,13 +203,14 @@ def _grown_up(points: Iterable[Point]) -> Iterator[Point]:
 
 
 def _costs(ends: Sequence[Sample], kind: str) -> list[Point]:
-    points, before = [], None
+    """Milliseconds a page without the starts of processes: how many a cycle has depends on who else is at work."""
+    start_s = ends[-1].start_s.get(kind, 0.0) if ends else 0.0
+    points, pages_before, seconds_before = [], 0, 0.0
     for sample in ends:
-        pages = sample.pages.get(kind, 0) - (before.pages.get(kind, 0) if before else 0)
-        seconds = sample.cpu_s.get(kind, 0.0) - (before.cpu_s.get(kind, 0.0) if before else 0.0)
-        if pages > 0:
-            points.append(Point(sample.at_s, 1000 * seconds / pages))
-        before = sample
+        pages, seconds = sample.pages.get(kind, 0), sample.cpu_s.get(kind, 0.0) - start_s * sample.starts.get(kind, 0)
+        if pages > pages_before:
+            points.append(Point(sample.at_s, 1000 * (seconds - seconds_before) / (pages - pages_before)))
+        pages_before, seconds_before = pages, seconds
     return points
 
 

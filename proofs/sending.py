@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class Fate:
         peak_mib: Highest peak of a worker on its pages; None where no page was worked.
         reserved_mib: Highest reservation of its chunks.
         task_id: Its task; empty where it was refused.
+        accepted_s: Seconds until the upload was answered.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Fate:
     peak_mib: int | None = None
     reserved_mib: int | None = None
     task_id: str = ""
+    accepted_s: float = 0.0
 
 
 class Sender:
@@ -84,18 +86,21 @@ class Sender:
         return ""
 
     def story(self, fate: Fate) -> str:
-        """The events of its task, each with the seconds since the first."""
+        """When it was accepted, and the events of its task, each with the seconds since the first."""
         answer = self._http.get(f"/tasks/{fate.task_id}/events", headers={"Accept": "application/json"})
         events = EventListWire.model_validate_json(answer.content).events
         seconds = [(event.timestamp - events[0].timestamp).total_seconds() for event in events]
-        return ", ".join(f"+{at:.1f} {event.event_type}" for at, event in zip(seconds, events, strict=True))
+        told = (f"+{at:.1f} {event.event_type}" for at, event in zip(seconds, events, strict=True))
+        return ", ".join((f"accepted after {fate.accepted_s:.1f} s", *told))
 
     def _send(self, name: str, document: Path, began: float) -> Fate:
         answer = self._post(document, began)
         if answer.status_code != HTTPStatus.ACCEPTED:
             return _refused_fate(name, answer, time.monotonic() - began)
+        accepted_s = time.monotonic() - began
         task = self._follow(TaskWire.model_validate_json(answer.content))
-        return _fate(name, task, time.monotonic() - began, self._reason(task))
+        fate = _fate(name, task, time.monotonic() - began, self._reason(task))
+        return replace(fate, accepted_s=accepted_s)
 
     def _reason(self, task: TaskWire) -> str:
         """Why it was not read in full; empty if an unread page has no reason."""

@@ -140,7 +140,7 @@ class PoolSettings(_Section):
     """Threads of one worker. auto: up to 4.
 
     One worker with 2 threads does as much as two workers with 1, in half the memory."""
-    spare_after_seconds: Seconds | None = 0.5
+    spare_after_seconds: Seconds | None = 0.1
     """How long a caller with nothing in progress waits for the workers of others on the CPU.
 
     Then one more worker starts for it, if memory allows, so long pages do not delay other callers. none: it waits."""

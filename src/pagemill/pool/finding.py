@@ -15,7 +15,7 @@ from pagemill.pool.residents import Resident, ResidentState
 from pagemill.pool.roster import Roster
 from pagemill.pool.unloading import Unloader
 
-_SPARE_AFTER_S = 0.5
+_SPARE_AFTER_S = 0.1
 _UNTIL_THE_CALLER_LEAVES = timedelta(days=1)
 
 
