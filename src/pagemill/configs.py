@@ -105,7 +105,7 @@ def model_manager_config(
     """The model manager's."""
     return ModelManagerConfig(
         threads=threads(settings),
-        workers_per_key=max(services.values()) + (settings.pool.spare_after_seconds is not None),
+        workers_per_key=max(services.values()),
         readers=settings.pool.readers + settings.documents.max_inspections,
         idle_timeout=timedelta(seconds=settings.pool.idle_timeout_seconds),
         idle_timeouts={
@@ -113,6 +113,7 @@ def model_manager_config(
         },
         engine_options=settings.engines,
         structure_factory=structure.factory,
+        niceness=settings.pool.niceness,
         worker=_worker_config(settings.pool),
         gpu_uuids=gpu_uuids,
     )

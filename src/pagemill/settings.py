@@ -144,6 +144,8 @@ class PoolSettings(_Section):
     """How long a caller with nothing in progress waits for the workers of others on the CPU.
 
     Then one more worker starts for it, if memory allows, so long pages do not delay other callers. none: it waits."""
+    niceness: Annotated[int, Field(ge=0, le=19)] = 5
+    """How far workers let other programs, the server and that additional worker have the CPU first, as in `nice`."""
     readers: Count = 1
     """Workers without models that read text layers. `documents.max_inspections` counts those that inspect uploads."""
     services_total: Count | None = None

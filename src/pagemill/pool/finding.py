@@ -1,6 +1,7 @@
 """Chooses the process for a use: an idle one, a new one if its memory fits, or a shared one."""
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 
@@ -51,36 +52,38 @@ class Finder:
         self.is_stopping = True
         self._roster.notify()
 
-    async def find(self, key: ModelSetKey, *, fresh: bool) -> Resident:
+    async def find(self, key: ModelSetKey, *, fresh: bool, spare: bool) -> Resident:
         """One that can be used now or once it is loaded; with `fresh`, one that has read nothing yet.
+
+        The spare place has a process of its own, and shares another one only where memory is short.
 
         Raises:
             PoolExhausted: The finder was stopped.
         """
         while not self.is_stopping:
             changed = self._roster.changed
-            resident = await (self._find_fresh(key) if fresh else self._find(key))
+            resident = await (self._find_fresh(key, spare=spare) if fresh else self._find(key, spare=spare))
             if resident is not None:
                 return resident
             await self._roster.change(changed)
         raise PoolExhausted("The service is shutting down. Send the request again later.")
 
-    async def _find(self, key: ModelSetKey) -> Resident | None:
+    async def _find(self, key: ModelSetKey, *, spare: bool) -> Resident | None:
         """None if the caller must look again after the next change."""
         return (
-            self._find_unused(key)
-            or await self._free_soon(key)
-            or await self._load_another(key)
+            self._find_unused(key, spare=spare)
+            or await self._free_soon(key, spare=spare)
+            or await self._load_another(key, spare=spare)
             or self._find_shared(key)
         )
 
-    async def _free_soon(self, key: ModelSetKey) -> Resident | None:
+    async def _free_soon(self, key: ModelSetKey, *, spare: bool) -> Resident | None:
         """Wait a moment for a busy reader: most become free soon. Only a slow one is worth a second process."""
         now = asyncio.get_running_loop().time
         until = now() + _SPARE_AFTER_S
         while key.is_reader and self._find_shared(key) is not None and not self.is_stopping:
             changed = self._roster.changed
-            if (unused := self._find_unused(key)) is not None:
+            if (unused := self._find_unused(key, spare=spare)) is not None:
                 return unused
             if any(one.key == key and one.state is ResidentState.LOADING for one in self._roster):
                 until = now() + _SPARE_AFTER_S
@@ -91,37 +94,44 @@ class Finder:
                     await self._roster.change(changed)
         return None
 
-    def _most_processes(self, key: ModelSetKey) -> int:
+    def _most_processes(self, key: ModelSetKey, *, spare: bool) -> int:
         """The largest number of processes that a model set may have."""
+        if spare:
+            return 1
         return self._config.readers if _is_plain_reader(key) else self._config.workers_per_key
 
-    async def _find_fresh(self, key: ModelSetKey) -> Resident | None:
+    async def _find_fresh(self, key: ModelSetKey, *, spare: bool) -> Resident | None:
         """One that has read nothing yet; idle processes that have read something are ended for it."""
-        worked = [one for one in self._roster if one.key == key and one.is_idle and one.has_worked]
+        worked = [one for one in self._alike(key, spare=spare) if one.is_idle and one.has_worked]
         await asyncio.gather(*(self._roster.end(one) for one in worked))
-        unused = self._find_unused(key)
-        return unused if unused is not None and not unused.has_worked else await self._load_another(key)
+        unused = self._find_unused(key, spare=spare)
+        if unused is not None and not unused.has_worked:
+            return unused
+        return await self._load_another(key, spare=spare)
 
-    def _find_unused(self, key: ModelSetKey) -> Resident | None:
+    def _alike(self, key: ModelSetKey, *, spare: bool) -> Iterator[Resident]:
+        return (one for one in self._roster if one.key == key and one.is_spare == spare)
+
+    def _find_unused(self, key: ModelSetKey, *, spare: bool) -> Resident | None:
         """A process that is idle, or that is loading for a caller who has left."""
-        return next((one for one in self._roster if one.key == key and one.is_usable and not one.references), None)
+        return next((one for one in self._alike(key, spare=spare) if one.is_usable and not one.references), None)
 
     def _find_shared(self, key: ModelSetKey) -> Resident | None:
         usable = (resident for resident in self._roster if resident.key == key and resident.is_usable)
         return min(usable, key=lambda resident: resident.references, default=None)
 
-    async def _load_another(self, key: ModelSetKey) -> Resident | None:
+    async def _load_another(self, key: ModelSetKey, *, spare: bool) -> Resident | None:
         """One more process of that model set; None if it has enough, or if another became usable meanwhile."""
         alike = [
             one
-            for one in self._roster
-            if one.key == key and one.state is not ResidentState.UNLOADING and not one.is_unkillable
+            for one in self._alike(key, spare=spare)
+            if one.state is not ResidentState.UNLOADING and not one.is_unkillable
         ]
-        if len(alike) >= self._most_processes(key):
+        if len(alike) >= self._most_processes(key, spare=spare):
             return None
         if not key.is_reader:
             self._roster.profile(key)
-        resident = self._roster.enlist(key)
+        resident = self._roster.enlist(key, spare=spare)
         try:
             resident.promise(await self._reserve(resident))
         finally:

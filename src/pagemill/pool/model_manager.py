@@ -139,7 +139,7 @@ class ModelManager:
 
     # --- uses --------------------------------------------------------------------------------------------------------
 
-    async def acquire(self, key: ModelSetKey, *, fresh: bool = False) -> Resident:
+    async def acquire(self, key: ModelSetKey, *, fresh: bool = False, spare: bool = False) -> Resident:
         """Begin a use of that model set, loaded; wait until there is memory for it.
 
         If its worker dies while it loads, another one is started, up to `load_tries` in a row.
@@ -147,6 +147,7 @@ class ModelManager:
         Args:
             key: The model set.
             fresh: Take only a process that has read nothing yet.
+            spare: Take the spare place's own process, or share another one where memory is short.
 
         Raises:
             UnknownEngine: No engine has that name, or it has no such profile.
@@ -158,7 +159,7 @@ class ModelManager:
         self._unloader.note_use(key)
         tried: list[Resident] = []
         while True:
-            tried.append(await self._finder.find(key, fresh=fresh))
+            tried.append(await self._finder.find(key, fresh=fresh, spare=spare))
             try:
                 return await self._claim(tried[-1])
             except WorkerLost as error:

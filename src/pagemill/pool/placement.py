@@ -93,6 +93,10 @@ class WorkerProcess(Protocol):
         """Signal it and all processes that it started, unless it has ended."""
         ...
 
+    def lower_priority(self, niceness: int) -> None:
+        """Let other processes have the CPU first: raise its niceness above ours, before it has started any thread."""
+        ...
+
     def rss_bytes(self) -> int:
         """Resident size now; 0 once it has ended."""
         ...
@@ -282,6 +286,10 @@ class _LocalProcess:
         if not self._exit.done():
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
+
+    def lower_priority(self, niceness: int) -> None:
+        if not self._exit.done():
+            os.setpriority(os.PRIO_PROCESS, self.pid, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
 
     def rss_bytes(self) -> int:
         return 0 if self._exit.done() else linux.rss_bytes(self.pid)

@@ -40,7 +40,7 @@ class ModelManagerConfig:
 
     Attributes:
         threads: Threads each engine computes with.
-        workers_per_key: Most processes of one model set; further uses share them.
+        workers_per_key: Most processes of one model set, besides one for the spare place; further uses share them.
         readers: The same for readers without structure models.
         idle_timeout: How long a model set may be unused before it is unloaded.
         idle_timeouts: The same for engines that differ, by name.
@@ -56,6 +56,7 @@ class ModelManagerConfig:
         load_pause: The pause before the second time; it doubles before each one after that.
         engine_options: `engines.<name>` of the settings.
         structure_factory: Where workers find the structure models, a `StructureFactory`.
+        niceness: How far workers stand back for others on the CPU; those of the spare place do not.
         worker: Limits of each worker.
         gpu_uuids: The lasting name of each GPU, whatever its number.
     """
@@ -76,6 +77,7 @@ class ModelManagerConfig:
     load_pause: timedelta = timedelta(milliseconds=200)
     engine_options: Mapping[str, Mapping[str, str | int | float | bool]] = field(default_factory=dict)
     structure_factory: str = ""
+    niceness: int = 0
     worker: WorkerConfig = WorkerConfig()
     gpu_uuids: Mapping[DeviceId, str] = field(default_factory=dict)
 

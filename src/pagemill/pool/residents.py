@@ -52,6 +52,7 @@ class Resident:
 
     Attributes:
         idle_since: Monotonic seconds of its last use.
+        is_spare: It serves the spare place and no other.
         deaths_before: Workers of its model set that died while they loaded, one after the other, before this one.
         ready: Done once the models are loaded, or with the error of loading them.
         ended: Done once its process was seen dead and its reservation released.
@@ -74,6 +75,7 @@ class Resident:
     worker_id: str
     key: ModelSetKey
     idle_since: float
+    is_spare: bool = False
     deaths_before: int = 0
     ready: asyncio.Future[None] = field(default_factory=_future)
     ended: asyncio.Future[None] = field(default_factory=_future)

@@ -89,10 +89,11 @@ class Roster:
         kept = 0 if resident.key.is_reader else self.profile(resident.key).seed_on(resident.key.device).kept
         return self._config.has_outgrown(resident.base_rss_bytes, rss_bytes, kept_bytes=kept)
 
-    def enlist(self, key: ModelSetKey) -> Resident:
+    def enlist(self, key: ModelSetKey, *, spare: bool = False) -> Resident:
         """Put a model set on the roster, before its memory is reserved."""
         worker_id, deaths = f"{key.engine}-{next(self._numbers)}", self._load_deaths.get(key, 0)
-        resident = Resident(worker_id, key, idle_since=self._clock.monotonic(), deaths_before=deaths)
+        now = self._clock.monotonic()
+        resident = Resident(worker_id, key, idle_since=now, is_spare=spare, deaths_before=deaths)
         self._residents[resident.worker_id] = resident
         return resident
 
@@ -183,12 +184,12 @@ class Roster:
 
     async def _load(self, resident: Resident) -> None:
         started = self._clock.monotonic()
-        rss_bytes = await self._start(resident)
+        rss_bytes = await self._start(resident, niceness=0 if resident.is_spare else self._config.niceness)
         resident.finish_loading(rss_bytes=rss_bytes, since=started, now=self._clock.monotonic())
         self._on_loaded(resident)
         self._load_deaths.pop(resident.key, None)
 
-    async def _start(self, resident: Resident) -> int:
+    async def _start(self, resident: Resident, *, niceness: int) -> int:
         key = resident.key
         spec = None if key.is_reader else self._specs[key.engine]
         try:
@@ -196,6 +197,7 @@ class Roster:
         except OSError as error:
             raise WorkerLost(f"Its process could not be started: {error}.") from error
         try:
+            process.lower_priority(niceness)
             worker = Worker(resident.worker_id, process, self._config.worker, watch_oom=self._watch_oom)
         except Exception:
             await see_killed(process, within=self._config.worker.kill_limit)

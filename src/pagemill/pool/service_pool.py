@@ -37,7 +37,7 @@ class OCRServicePool:
     A service needs a place on its lane, and a use of a model set. Services that read pages (on the lane of a device or
     of the readers) also need one of the places in total. Inspecting and exporting have lanes of their own: they do not
     wait for pages, and no snapshot shows them. The CPU has one spare place, so that a caller with nothing in progress
-    does not wait long behind the pages of others.
+    does not wait long behind the pages of others. It has processes of its own, which get the CPU before all others.
     """
 
     def __init__(self, config: PoolConfig, specs: Mapping[str, EngineSpec], models: ModelManager) -> None:
@@ -133,13 +133,14 @@ class OCRServicePool:
     async def _acquire(self, key: ModelSetKey, lane: Places, *, fresh: bool, may_use_spare: bool) -> OCRService:
         with ExitStack() as kept:
             kept.callback(self._given_back.set)
-            kept.callback((await self._place(lane, may_use_spare=may_use_spare)).give_back)
+            place = await self._place(lane, may_use_spare=may_use_spare)
+            kept.callback(place.give_back)
             if lane not in (self._inspectors, self._exporter):
                 await self._total.take()
                 kept.callback(self._total.give_back)
             if self._draining:
                 raise PoolExhausted("The service is shutting down. Send the request again later.")
-            resident = await self._models.acquire(key, fresh=fresh)
+            resident = await self._models.acquire(key, fresh=fresh, spare=place is self._spare)
             kept.callback(self._models.release, resident)
             service = OCRService(f"{resident.worker_id}/{next(self._numbers)}", resident, self._models.memory)
             self._held[service.service_instance_id] = _Held(resident, kept.pop_all())

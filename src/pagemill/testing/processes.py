@@ -70,12 +70,14 @@ class FakeProcess:
         requests: What it was handed, oldest first.
         obeys: Whether signals and `Stop` end it; one that does not ends once `end` is called.
         size_bytes: What it holds while it lives.
+        niceness: How far it was told to stand back for others on the CPU.
     """
 
     def __init__(self, pid: int, answers: Answers, *, obeys: bool) -> None:
         self.requests: list[Request] = []
         self.obeys = obeys
         self.size_bytes = SIZE_BYTES
+        self.niceness = 0
         self._growth: list[int] = []
         self._pid = pid
         self._answers = answers
@@ -125,6 +127,10 @@ class FakeProcess:
         """End it, if it obeys."""
         if self.obeys:
             self.end(-number)
+
+    def lower_priority(self, niceness: int) -> None:
+        """Note it."""
+        self.niceness += niceness
 
     def rss_bytes(self) -> int:
         """The same while it lives."""

@@ -13,6 +13,7 @@ from pagemill.domain.memory import CPU, MIB, DeviceId
 from pagemill.pool.places import Places, take_either
 from pagemill.pool.pool_config import PoolConfig
 from pagemill.pool.service import OCRService
+from pagemill.testing.memory import FakeEstimator
 from pagemill.testing.processes import FakePlacement
 
 A_MOMENT = timedelta(milliseconds=20)
@@ -83,9 +84,16 @@ def acquire(yard: Yard, *, may_use_spare: bool, device: DeviceId = CPU) -> Await
     return yard.pool.acquire(device=device, engine="faulty", wait=10 * A_MOMENT, may_use_spare=may_use_spare)
 
 
-async def start_yard(config: PoolConfig) -> Yard:
-    limits = dict.fromkeys((CPU, GPU), 10_000 * MIB)
-    yard = make_yard(replace(QUICK_MODELS, workers_per_key=2), pool=config, placement=FakePlacement(), limits=limits)
+def worker_of(service: OCRService) -> str:
+    return service.service_instance_id.partition("/")[0]
+
+
+async def start_yard(
+    config: PoolConfig, *, placement: FakePlacement | None = None, limit_bytes: int = 10_000 * MIB
+) -> Yard:
+    limits = dict.fromkeys((CPU, GPU), limit_bytes)
+    models = replace(QUICK_MODELS, workers_per_key=1, niceness=5)
+    yard = make_yard(models, pool=config, placement=placement or FakePlacement(), limits=limits)
     await yard.pool.start()
     return yard
 
@@ -123,4 +131,37 @@ async def test_otherwise_there_is_none(config: PoolConfig, device: DeviceId, *, 
         await acquire(yard, may_use_spare=may_use_spare, device=device)
     assert len(yard.models.workers()) == 1
     await yard.pool.release(service)
+    await yard.pool.stop()
+
+
+SPARE = PoolConfig(services={CPU: 1}, spare_after=A_MOMENT, acquire_wait=PATIENCE)
+
+
+async def test_the_spare_worker_is_a_process_of_its_own_that_gets_the_cpu_first() -> None:
+    """Whichever place is taken, in whatever order: a long page and a short one never change their processes."""
+    placement = FakePlacement()
+    yard = await start_yard(SPARE, placement=placement)
+    usual = await acquire(yard, may_use_spare=False)
+    spare = await acquire(yard, may_use_spare=True)
+    of_usual, of_spare = worker_of(usual), worker_of(spare)
+    assert [process.niceness for process in placement.processes] == [5, 0]
+    await yard.pool.release(usual)
+    for may_use_spare in (False, True):
+        again = await acquire(yard, may_use_spare=may_use_spare)
+        assert worker_of(again) == of_usual
+        await yard.pool.release(again)
+    await yard.pool.release(spare)
+    again = await acquire(yard, may_use_spare=True)
+    assert worker_of(again) == of_usual, "a usual place comes first, and with it its process"
+    assert worker_of(await acquire(yard, may_use_spare=True)) == of_spare
+    await yard.pool.stop()
+
+
+async def test_without_memory_for_a_second_process_the_spare_place_shares_the_first() -> None:
+    placement = FakePlacement()
+    yard = await start_yard(SPARE, placement=placement, limit_bytes=FakeEstimator().idle.ram_bytes + MIB)
+    usual = await acquire(yard, may_use_spare=True)
+    spare = await acquire(yard, may_use_spare=True)
+    assert worker_of(spare) == worker_of(usual)
+    assert len(placement.processes) == 1
     await yard.pool.stop()

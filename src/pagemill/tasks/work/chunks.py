@@ -169,7 +169,8 @@ class ChunkRunner:
             await self._settler.settle(chunk, doubtful)
             raise
         if doubtful:
-            await self._settler.settle(chunk, await self._second.read(chunk.task_id, doubtful, params))
+            again = self._second.read(chunk.task_id, doubtful, params, may_use_spare=chunk.assignment.may_use_spare)
+            await self._settler.settle(chunk, await again)
         if loss is not None:
             await self._settler.lose_worker(chunk, loss)
 

@@ -38,14 +38,20 @@ class SecondReader:
             return False
         return self._assistance(params) is not None
 
-    async def read(self, task_id: str, pages: Sequence[PageRead], params: ChunkParams) -> list[PageRead]:
+    async def read(
+        self, task_id: str, pages: Sequence[PageRead], params: ChunkParams, *, may_use_spare: bool
+    ) -> list[PageRead]:
         """The pages after their second reading, or as they were."""
         assistance = self._assistance(params)
         if assistance is None or not pages:
             return list(pages)
         try:
             service = await self._pool.acquire(
-                device=CPU, engine=assistance.engine, languages=assistance.languages, wait=self._wait
+                device=CPU,
+                engine=assistance.engine,
+                languages=assistance.languages,
+                wait=self._wait,
+                may_use_spare=may_use_spare,
             )
         except PagemillError as error:
             logger.info("Task %s: pages %s are not read again: %s", task_id, [page.number for page in pages], error)
