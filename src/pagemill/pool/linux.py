@@ -41,6 +41,18 @@ def prefer_for_oom_kill() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
+def lower_priority(pid: int, niceness: int) -> None:
+    """Raise a process's niceness above ours, before it has started any thread. It has to lead a session of its own.
+
+    Where the kernel groups processes by session (`autogroup`, see sched(7)), only the group's niceness counts, so set
+    that, too. The kernel may refuse the second of two such calls within 100 ms; that group then stays as it is.
+    """
+    raised = os.getpriority(os.PRIO_PROCESS, 0) + niceness
+    os.setpriority(os.PRIO_PROCESS, pid, raised)
+    with suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(raised))
+
+
 def limit_data(limit_bytes: int) -> None:
     """Let allocations of this process fail beyond `limit_bytes` of private data (`RLIMIT_DATA`)."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)

@@ -289,7 +289,7 @@ class _LocalProcess:
 
     def lower_priority(self, niceness: int) -> None:
         if not self._exit.done():
-            os.setpriority(os.PRIO_PROCESS, self.pid, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
+            linux.lower_priority(self.pid, niceness)
 
     def rss_bytes(self) -> int:
         return 0 if self._exit.done() else linux.rss_bytes(self.pid)
