@@ -1,10 +1,14 @@
 """Places for services: how many of a kind there may be at the same time."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 
 from pagemill.domain.memory import DeviceId
+
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -31,17 +35,38 @@ class Places:
         self.free.release()
 
 
-async def take_either(usual: Places, spare: Places, *, after: timedelta) -> Places:
-    """Wait for a usual place, and from some time on also for a spare one; returns the places that gave one."""
-    waiting = {asyncio.create_task(usual.take()): usual}
-    taken: Places | None = None
+async def take_first(
+    usual: Coroutine[None, None, T],
+    spare: Callable[[], Coroutine[None, None, T]],
+    *,
+    after: timedelta,
+    give_back: Callable[[T], None],
+) -> T:
+    """Wait for the usual thing, and from some time on also for a spare one; whichever comes second is given back.
+
+    An error of the spare one is no error: the usual one is waited for.
+    """
+
+    def give_back_late(over: asyncio.Task[T]) -> None:
+        if not _failed(over):
+            give_back(over.result())
+
+    waiting = [asyncio.create_task(usual)]
+    taken: asyncio.Task[T] | None = None
     try:
         if not (await asyncio.wait(waiting, timeout=after.total_seconds()))[0]:
-            waiting[asyncio.create_task(spare.take())] = spare
+            waiting.append(asyncio.create_task(spare()))
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        taken = next(places for one, places in waiting.items() if one.done())
+            if waiting[1].done() and _failed(waiting[1]):
+                await asyncio.wait(waiting[:1])
+        taken = next(one for one in waiting if one.done() and (one is waiting[0] or not _failed(one)))
+        return taken.result()
     finally:
-        for one, places in waiting.items():
-            if places is not taken and not one.cancel():
-                places.give_back()
-    return taken
+        for one in waiting:
+            if one is not taken:
+                one.cancel()
+                one.add_done_callback(give_back_late)
+
+
+def _failed(task: asyncio.Task[T]) -> bool:
+    return task.cancelled() or task.exception() is not None

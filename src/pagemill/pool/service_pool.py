@@ -15,7 +15,7 @@ from pagemill.domain.reports.snapshot import LaneSnapshot, PoolSnapshot
 from pagemill.domain.work.engine_spec import EngineSpec, find_profile
 from pagemill.domain.work.recognition import EXPORT, INSPECT, READER, ModelSetKey
 from pagemill.pool.model_manager import ModelManager
-from pagemill.pool.places import Places, take_either
+from pagemill.pool.places import Places, take_first
 from pagemill.pool.pool_config import PoolConfig
 from pagemill.pool.residents import Resident
 from pagemill.pool.service import OCRService
@@ -29,6 +29,18 @@ class _Held:
 
     resident: Resident
     kept: ExitStack
+
+    def close(self) -> None:
+        """Give them back."""
+        self.kept.close()
+
+
+async def _take(lane: Places) -> ExitStack:
+    """A place on a lane; it is given back when the stack is closed."""
+    await lane.take()
+    place = ExitStack()
+    place.callback(lane.give_back)
+    return place
 
 
 class OCRServicePool:
@@ -115,7 +127,7 @@ class OCRServicePool:
         """See `ServicePool.release`."""
         held = self._held.pop(service.service_instance_id, None)
         if held is not None:
-            held.kept.close()
+            held.close()
 
     def snapshot(self) -> PoolSnapshot:
         """See `ServicePool.snapshot`."""
@@ -131,26 +143,36 @@ class OCRServicePool:
         return PoolSnapshot(lanes, tuple(models), *self._models.unloaded, self._models.last_eviction)
 
     async def _acquire(self, key: ModelSetKey, lane: Places, *, fresh: bool, may_use_spare: bool) -> OCRService:
-        with ExitStack() as kept:
+        found: ExitStack | _Held
+        if may_use_spare and self._config.spare_after is not None and lane is self._lanes.get(CPU):
+            found = await take_first(
+                _take(lane),
+                lambda: self._hold_spare(key, fresh=fresh),
+                after=self._config.spare_after,
+                give_back=lambda late: late.close(),
+            )
+        else:
+            found = await _take(lane)
+        held = found if isinstance(found, _Held) else await self._hold(key, found, lane, fresh=fresh)
+        service = OCRService(f"{held.resident.worker_id}/{next(self._numbers)}", held.resident, self._models.memory)
+        self._held[service.service_instance_id] = held
+        return service
+
+    async def _hold_spare(self, key: ModelSetKey, *, fresh: bool) -> _Held:
+        return await self._hold(key, await _take(self._spare), self._spare, fresh=fresh)
+
+    async def _hold(self, key: ModelSetKey, place: ExitStack, lane: Places, *, fresh: bool) -> _Held:
+        """Add what a service needs besides its place; if that fails, give the place back."""
+        with place as kept:
             kept.callback(self._given_back.set)
-            place = await self._place(lane, may_use_spare=may_use_spare)
-            kept.callback(place.give_back)
             if lane not in (self._inspectors, self._exporter):
                 await self._total.take()
                 kept.callback(self._total.give_back)
             if self._draining:
                 raise PoolExhausted("The service is shutting down. Send the request again later.")
-            resident = await self._models.acquire(key, fresh=fresh, spare=place is self._spare)
+            resident = await self._models.acquire(key, fresh=fresh, spare=lane is self._spare)
             kept.callback(self._models.release, resident)
-            service = OCRService(f"{resident.worker_id}/{next(self._numbers)}", resident, self._models.memory)
-            self._held[service.service_instance_id] = _Held(resident, kept.pop_all())
-            return service
-
-    async def _place(self, lane: Places, *, may_use_spare: bool) -> Places:
-        if may_use_spare and self._config.spare_after is not None and lane is self._lanes.get(CPU):
-            return await take_either(lane, self._spare, after=self._config.spare_after)
-        await lane.take()
-        return lane
+            return _Held(resident, kept.pop_all())
 
     def _key(self, device: DeviceId, engine: str, profile: str, languages: Sequence[str]) -> ModelSetKey:
         if engine == READER:

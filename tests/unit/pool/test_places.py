@@ -1,7 +1,7 @@
 """Places for services, and the spare one."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,71 +10,114 @@ from tests.fixtures.pool import PATIENCE, QUICK_MODELS, Yard, make_yard
 
 from pagemill.domain.errors import PoolExhausted
 from pagemill.domain.memory import CPU, MIB, DeviceId
-from pagemill.pool.places import Places, take_either
+from pagemill.pool.places import take_first
 from pagemill.pool.pool_config import PoolConfig
 from pagemill.pool.service import OCRService
 from pagemill.testing.memory import FakeEstimator
-from pagemill.testing.processes import FakePlacement
+from pagemill.testing.processes import FakePlacement, FakeProcess
 
 A_MOMENT = timedelta(milliseconds=20)
 NEVER = timedelta(days=1)
 GPU = DeviceId("cuda:0")
 
 
-def places(*, usual: int, spare: int) -> tuple[Places, Places]:
-    return Places("usual", CPU, usual), Places("spare", CPU, spare)
+class Race:
+    """A usual thing and a spare one; each is "given" once its event is set, or breaks."""
+
+    def __init__(self, *, broken: str = "") -> None:
+        self.ready = {"usual": asyncio.Event(), "spare": asyncio.Event()}
+        self.begun: list[str] = []
+        self.given_back: list[str] = []
+        self._broken = broken
+
+    def take(self, *, after: timedelta = timedelta(0)) -> Coroutine[None, None, str]:
+        return take_first(
+            self._give("usual"), lambda: self._give("spare"), after=after, give_back=self.given_back.append
+        )
+
+    async def _give(self, name: str) -> str:
+        self.begun.append(name)
+        await self.ready[name].wait()
+        if name == self._broken:
+            raise PoolExhausted(f"no {name} one")
+        return name
 
 
-async def test_a_usual_place_comes_first() -> None:
-    usual, spare = places(usual=1, spare=1)
-    assert await take_either(usual, spare, after=timedelta(0)) is usual
-    assert (usual.in_use, spare.in_use) == (1, 0)
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
-async def test_the_spare_place_is_given_after_its_time() -> None:
-    usual, spare = places(usual=0, spare=1)
-    assert await take_either(usual, spare, after=A_MOMENT) is spare
-    assert (usual.in_use, spare.in_use) == (0, 1)
+async def test_what_is_usual_comes_first_and_the_spare_one_is_not_begun() -> None:
+    race = Race()
+    race.ready["usual"].set()
+    assert await race.take() == "usual"
+    assert race.begun == ["usual"]
 
 
-async def test_it_is_not_given_before_that() -> None:
-    usual, spare = places(usual=0, spare=1)
+async def test_the_spare_one_is_not_begun_before_its_time() -> None:
+    race = Race()
+    race.ready["spare"].set()
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(take_either(usual, spare, after=NEVER), A_MOMENT.total_seconds())
-    assert not spare.in_use
+        await asyncio.wait_for(race.take(after=NEVER), A_MOMENT.total_seconds())
+    assert race.begun == ["usual"]
 
 
-async def test_whichever_is_free_first_is_given_and_the_other_stays_free() -> None:
-    for first in (0, 1):
-        both = places(usual=0, spare=0)
-        taking = asyncio.create_task(take_either(*both, after=timedelta(0)))
-        await asyncio.sleep(0.01)
-        both[first].free.release()
-        assert await taking is both[first]
-        both[1 - first].free.release()
-        await asyncio.wait_for(both[1 - first].take(), 1)
+@pytest.mark.parametrize("first", ["usual", "spare"])
+async def test_whichever_is_ready_first_is_taken(first: str) -> None:
+    race = Race()
+    taking = asyncio.create_task(race.take())
+    await asyncio.sleep(0.01)
+    race.ready[first].set()
+    assert await taking == first
+    assert race.given_back == []
+
+
+async def test_if_both_are_ready_at_once_one_is_given_back() -> None:
+    race = Race()
+    taking = asyncio.create_task(race.take())
+    await asyncio.sleep(0.01)
+    for ready in race.ready.values():
+        ready.set()
+    assert await taking == "usual"
+    await settle()
+    assert race.given_back == ["spare"]
+
+
+async def test_a_spare_one_that_breaks_leaves_the_usual_one() -> None:
+    race = Race(broken="spare")
+    taking = asyncio.create_task(race.take())
+    await asyncio.sleep(0.01)
+    race.ready["spare"].set()
+    await settle()
+    race.ready["usual"].set()
+    assert await taking == "usual"
+
+
+async def test_a_usual_one_that_breaks_is_the_outcome() -> None:
+    race = Race(broken="usual")
+    race.ready["usual"].set()
+    with pytest.raises(PoolExhausted, match="no usual one"):
+        await race.take()
 
 
 @pytest.mark.parametrize("steps", range(8))
-@pytest.mark.parametrize("freed", ["usual", "spare", "both", "none"])
-async def test_who_leaves_at_whatever_moment_takes_no_place_along(steps: int, freed: str) -> None:
-    usual, spare = places(usual=0, spare=0)
-    taking = asyncio.create_task(take_either(usual, spare, after=timedelta(0)))
+@pytest.mark.parametrize("ready", [(), ("usual",), ("spare",), ("usual", "spare")])
+async def test_who_leaves_at_whatever_moment_takes_nothing_along(steps: int, ready: tuple[str, ...]) -> None:
+    race = Race()
+    taking = asyncio.create_task(race.take())
     await asyncio.sleep(0.01)
-    given = [one for one in (usual, spare) if freed in {one.name, "both"}]
-    for one in given:
-        one.free.release()
+    for name in ready:
+        race.ready[name].set()
     for _ in range(steps):
         await asyncio.sleep(0)
     taking.cancel()
     await asyncio.wait([taking])
-    if not taking.cancelled():
-        taking.result().give_back()
-    await asyncio.sleep(0.01)
-    assert (usual.in_use, spare.in_use) == (0, 0)
-    for one in given:
-        await asyncio.wait_for(one.take(), 1)
-    assert all(one.free.locked() for one in (usual, spare))
+    await settle()
+    taken = [] if taking.cancelled() else [taking.result()]
+    done_in_time = {*taken, *race.given_back}
+    assert done_in_time <= set(ready)
+    assert len(taken) + len(race.given_back) == len(done_in_time), "nothing is given twice"
 
 
 # --- in the pool -----------------------------------------------------------------------------------------------------
@@ -165,3 +208,50 @@ async def test_without_memory_for_a_second_process_the_spare_place_shares_the_fi
     assert worker_of(spare) == worker_of(usual)
     assert len(placement.processes) == 1
     await yard.pool.stop()
+
+
+@pytest.mark.parametrize("freed", ["usual", "spare", "both", "none"])
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 8, 13])
+async def test_who_leaves_the_pool_at_whatever_moment_keeps_no_place(steps: int, freed: str) -> None:
+    yard = await start_yard(replace(SPARE, spare_after=timedelta(0)))
+    usual, spare = [await acquire(yard, may_use_spare=True) for _ in range(2)]
+    waiting = asyncio.ensure_future(acquire(yard, may_use_spare=True))
+    await asyncio.sleep(0.01)
+    for service in {"usual": [usual], "spare": [spare], "both": [usual, spare], "none": []}[freed]:
+        await yard.pool.release(service)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    for service in (usual, spare, *([] if waiting.cancelled() else [waiting.result()])):
+        await yard.pool.release(service)
+    await settle()
+    both = [await acquire(yard, may_use_spare=True) for _ in range(2)]
+    assert {worker_of(service) for service in both} == {worker_of(usual), worker_of(spare)}
+    await yard.pool.stop()
+
+
+async def test_a_spare_worker_that_still_loads_does_not_keep_its_caller_from_a_usual_place() -> None:
+    loading = asyncio.Event()
+    yard = await start_yard(SPARE, placement=SlowSecond(loading))
+    usual = await acquire(yard, may_use_spare=True)
+    waiting = asyncio.ensure_future(acquire(yard, may_use_spare=True))
+    await asyncio.wait_for(loading.wait(), PATIENCE.total_seconds())
+    await yard.pool.release(usual)
+    assert worker_of(await waiting) == worker_of(usual)
+    await yard.pool.stop()
+
+
+class SlowSecond(FakePlacement):
+    """Its second process is never there."""
+
+    def __init__(self, loading: asyncio.Event) -> None:
+        super().__init__()
+        self._loading = loading
+
+    async def start(self, *, interpreter: str | None = None) -> FakeProcess:
+        """One more, but no second one."""
+        if self.processes:
+            self._loading.set()
+            await asyncio.Event().wait()
+        return await super().start(interpreter=interpreter)
