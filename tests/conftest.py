@@ -1,5 +1,6 @@
 """Makes the fixtures in `tests/fixtures` known to all tests, and lets tests import them as `tests.fixtures`."""
 
+import gc
 import logging
 import sys
 from collections.abc import Iterator
@@ -32,3 +33,10 @@ def _logging_as_it_was() -> Iterator[None]:
     for name in list(root.manager.loggerDict):
         logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
         logging.getLogger(name).filters.clear()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _complaints_by_module() -> Iterator[None]:
+    """What a module leaves open is complained of at its own end, not in a later test that happens to collect it."""
+    yield
+    gc.collect()
