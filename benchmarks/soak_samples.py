@@ -1,10 +1,9 @@
 """Samples a soak's server, and writes one JSON object per line, the run's head first."""
 
-import math
 import os
 import sqlite3
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -140,7 +139,8 @@ def read_recording(path: Path) -> Recorded:
 class CpuBook:
     """CPU time of this process and all below it, by kind, those that have ended included.
 
-    A start is taken to cost the least that any worker of its kind had used when it was first seen loaded.
+    A start is taken to cost what a worker of its kind had used when it was first seen: the lower quartile, because some
+    were seen before they were loaded, and most after they had begun to work.
 
     Attributes:
         kinds: What each process below the server is, as the server says; kept for those that have gone.
@@ -148,8 +148,7 @@ class CpuBook:
 
     server: int
     kinds: dict[tuple[int, float], str] = field(default_factory=dict)
-    starts: Counter[str] = field(default_factory=Counter)
-    start_s: dict[str, float] = field(default_factory=dict)
+    _first_seen_s: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     _used: dict[tuple[int, float], float] = field(default_factory=dict)
 
     def look(self) -> None:
@@ -168,8 +167,17 @@ class CpuBook:
         for key, kind in self.kinds.items():
             if kind == STARTING and key[0] in models:
                 kind = self.kinds[key] = models[key[0]]
-                self.starts[kind] += 1
-                self.start_s[kind] = min(self.start_s.get(kind, math.inf), self._used[key])
+                self._first_seen_s[kind].append(self._used[key])
+
+    @property
+    def starts(self) -> dict[str, int]:
+        """Worker processes that were seen, by kind."""
+        return {kind: len(seen) for kind, seen in self._first_seen_s.items()}
+
+    @property
+    def start_s(self) -> dict[str, float]:
+        """CPU seconds of a start, by kind."""
+        return {kind: round(sorted(seen)[len(seen) // 4], 2) for kind, seen in self._first_seen_s.items()}
 
     def kind_of(self, process: psutil.Process) -> str:
         """What a process is."""
