@@ -62,14 +62,14 @@ def is_alone(settings: Settings) -> bool:
 
 
 def owner(settings: Settings) -> str:
-    """The name of this server in leases: on SQLite the only one at a time, on PostgreSQL one of its own."""
+    """The name of this server in leases: always the same on SQLite (one server at a time), unique on PostgreSQL."""
     if is_alone(settings):
         return LOCAL_OWNER
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def environments(settings: Settings) -> Path:
-    """The folder of engines' own environments."""
+    """The folder of the separate Python environments of engines."""
     return settings.data_dir.resolve() / "engines"
 
 
@@ -79,7 +79,7 @@ def engines(settings: Settings) -> Mapping[str, EngineSpec]:
 
 
 def queue_config(settings: Settings) -> QueueConfig:
-    """The queue's."""
+    """Configuration of the queue."""
     return QueueConfig(
         max_queue_size=settings.tasks.max_queue_size,
         enable_priority_queue=settings.tasks.enable_priority_queue,
@@ -88,7 +88,7 @@ def queue_config(settings: Settings) -> QueueConfig:
 
 
 def guard_config(settings: Settings) -> GuardConfig:
-    """The memory guard's."""
+    """Configuration of the memory guard."""
     memory = settings.memory
     levels = Levels(soft=memory.soft_percent, hard=memory.hard_percent, emergency=memory.emergency_percent)
     caps = {CPU: memory.limit_mb * MIB} if memory.limit_mb is not None else {}
@@ -102,7 +102,7 @@ def model_manager_config(
     *,
     gpu_uuids: Mapping[DeviceId, str],
 ) -> ModelManagerConfig:
-    """The model manager's."""
+    """Configuration of the model manager."""
     return ModelManagerConfig(
         threads=threads(settings),
         workers_per_key=max(services.values()),
@@ -128,7 +128,7 @@ def _worker_config(pool: PoolSettings) -> WorkerConfig:
 
 
 def pool_config(settings: Settings, services: Mapping[DeviceId, int]) -> PoolConfig:
-    """The pool's."""
+    """Configuration of the pool."""
     inspection = timedelta(seconds=settings.documents.inspect_timeout_seconds)
     spare_s = settings.pool.spare_after_seconds
     return PoolConfig(
@@ -145,7 +145,7 @@ def pool_config(settings: Settings, services: Mapping[DeviceId, int]) -> PoolCon
 
 
 def dispatcher_config(settings: Settings, services: Mapping[DeviceId, int]) -> DispatcherConfig:
-    """The dispatcher's."""
+    """Configuration of the dispatcher."""
     lanes = {**{str(device): places for device, places in services.items()}, READER_LANE: settings.pool.readers}
     most = settings.pool.services_total or sum(lanes.values())
     return DispatcherConfig(
@@ -157,7 +157,7 @@ def dispatcher_config(settings: Settings, services: Mapping[DeviceId, int]) -> D
 
 
 def chunk_config(settings: Settings, owner: str) -> ChunkConfig:
-    """The chunk runner's; `owner` names this server in leases."""
+    """Configuration of the chunk runner; `owner` names this server in leases."""
     return ChunkConfig(
         owner=owner,
         lease_for=timedelta(seconds=settings.tasks.lease_seconds),
@@ -166,7 +166,7 @@ def chunk_config(settings: Settings, owner: str) -> ChunkConfig:
 
 
 def chunk_rules(settings: Settings) -> ChunkRules:
-    """What holds for every chunk."""
+    """Rules for every chunk."""
     return ChunkRules(
         page_timeout=timedelta(seconds=settings.tasks.page_timeout_seconds),
         reduction=settings.tasks.retry.memory_reduction_factor,
@@ -174,7 +174,7 @@ def chunk_rules(settings: Settings) -> ChunkRules:
 
 
 def watchdog_config(settings: Settings) -> WatchdogConfig:
-    """The watchdog's."""
+    """Configuration of the watchdog."""
     room, worker = ModelManagerConfig.room_wait, _worker_config(settings.pool)
     waits = Waits(
         queue=timedelta(seconds=settings.tasks.queue_timeout_seconds),
@@ -188,17 +188,17 @@ def watchdog_config(settings: Settings) -> WatchdogConfig:
 
 
 def rescuer_config(settings: Settings, owner: str) -> RescuerConfig:
-    """The rescuer's; a server that starts takes back at once what it leased, under this name, before it died."""
+    """Configuration of the rescuer. A server that starts takes back at once what `owner` leased before it died."""
     return RescuerConfig(grace=timedelta(0) if is_alone(settings) else OTHERS_GRACE, dead_owner=owner)
 
 
 def expiry_config(settings: Settings, *, devices: Collection[DeviceId] | None) -> ExpiryConfig:
-    """Expiry's; `devices` as there."""
+    """Configuration of expiry; `devices`: see `ExpiryConfig`."""
     return ExpiryConfig(timedelta(seconds=settings.tasks.queue_timeout_seconds), devices)
 
 
 def pruning_config(settings: Settings) -> PruningConfig:
-    """Pruning's."""
+    """Configuration of pruning."""
     data = settings.data_dir.resolve()
     days = settings.tasks.retention_days
     return PruningConfig(
@@ -229,7 +229,7 @@ def outgoing_rules(settings: Settings) -> OutgoingRules:
 
 
 def webhook_config(settings: Settings) -> WebhookConfig:
-    """The webhooks' and alerts'."""
+    """Configuration of webhooks and alerts."""
     secret = settings.webhooks.secret
     return WebhookConfig(
         secret=None if secret is None else secret.get_secret_value(),
@@ -250,7 +250,7 @@ def connection_rules(settings: Settings) -> ConnectionRules:
 
 
 def web_config(settings: Settings, *, uploads: Path, engines: Mapping[str, EngineSpec]) -> WebConfig:
-    """The HTTP side's."""
+    """Configuration of the HTTP side."""
     return WebConfig(
         uploads=uploads,
         max_upload_bytes=settings.server.max_upload_mb * MIB,

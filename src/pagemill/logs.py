@@ -1,6 +1,6 @@
 """The format of the server's log: lines for people, or one JSON object per line; both of bounded length.
 
-Errors have a plain traceback: one with local variables takes seconds to draw, and would log callers' data.
+Tracebacks are plain: one with local variables takes seconds to render, and would log callers' data.
 """
 
 import logging
@@ -14,10 +14,10 @@ import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 MOST_FRAMES = 30
-"""Most frames of a traceback; the innermost are kept."""
+"""Maximum frames of a traceback; the innermost are kept."""
 LONGEST_TRACEBACK = 8 * 1024
 LONGEST_MESSAGE = 4 * 1024
-"""Most characters; a longer text loses its middle."""
+"""Maximum characters; a longer text loses its middle."""
 
 
 def plain_traceback(exc_info: ExcInfo) -> str:
@@ -40,7 +40,7 @@ def _bound_message(_logger: WrappedLogger, _name: str, event: EventDict) -> Even
 
 
 class OncePerMinute(logging.Filter):
-    """Lets each message through once a minute, with how often it was held back; errors with a traceback always."""
+    """Passes each message once a minute, with the number of its repetitions. Errors with a traceback always pass."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class OncePerMinute(logging.Filter):
         self._seen: dict[str, tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is to be logged."""
+        """Whether to log the record."""
         if record.exc_info:
             return True
         message, now = str(record.msg), self._monotonic()
@@ -58,7 +58,7 @@ class OncePerMinute(logging.Filter):
             return False
         self._seen[message] = (now, 0)
         if held_back:
-            record.msg = f"{message} ({held_back} times more in the last minute)"
+            record.msg = f"{message} ({held_back} more times in the last minute)"
         return True
 
 
@@ -74,7 +74,7 @@ SHARED: tuple[Processor, ...] = (
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
 REPEATED = ("pagemill.web.connections", "pagemill.web.http_server", "uvicorn.error")
-"""Whoever can connect can have these log; they say the same once a minute."""
+"""Anyone who can connect can make these loggers write, so each of their messages appears once a minute at most."""
 QUIET = ("alembic", "asyncio", "httpx", "multipart", "uvicorn.error")
 
 

@@ -28,7 +28,7 @@ class Sensitive:
     """Marks a setting that is never shown.
 
     Attributes:
-        keeps_address: It is a URL, of which only the password and the query are hidden.
+        keeps_address: It is a URL; only its password and query are hidden.
     """
 
     keeps_address: bool = False
@@ -50,33 +50,33 @@ class RetrySettings(_Section):
     first_delay_seconds: Seconds = 1.0
     """Wait before the first retry."""
     max_crashes: Count = 2
-    """Workers that a page may crash before it is quarantined."""
+    """Workers that a page may crash before Pagemill quarantines it."""
 
 
 class TaskSettings(_Section):
     """The queue and the life of tasks."""
 
     max_queue_size: Count = 100
-    """Most tasks that may wait; the next one gets 429 with a Retry-After."""
+    """Maximum number of waiting tasks; the next one gets 429 with a Retry-After."""
     queue_timeout_seconds: Seconds = 300
-    """A task expires if no worker begins on a page of it for this long after it was queued or refused a worker."""
+    """A task expires if no worker begins one of its pages within this time after it was queued or refused a worker."""
     enable_priority_queue: bool = True
     """Take tasks by priority, which rises with waiting. Off: first in, first out."""
     enable_resource_tracking: bool = True
     """Record memory samples of running tasks in `task_metrics`."""
     cleanup_timeout_seconds: Seconds = 30
-    """Longest a task's cleanup may take."""
+    """Longest time for the cleanup after a task."""
     retry: RetrySettings = RetrySettings()
     max_running: Count = 64
-    """Most tasks that run at once and take turns with their pages; the others wait."""
+    """Maximum number of tasks that run at once and take turns with their pages; the others wait."""
     lease_seconds: Annotated[float, Field(gt=0, le=3600)] = 20
     """How long a server keeps its pages without renewing the lease; other servers may then take them."""
     page_timeout_seconds: Seconds = 120
-    """Longest one page may take. A page that takes longer counts as hung, and Pagemill ends its worker."""
+    """Longest time for one page. A page that takes longer counts as hung, and Pagemill ends its worker."""
     pages_per_batch: Count = 4
-    """Most pages that a worker gets at once for recognition."""
+    """Maximum number of pages that a worker gets at once for recognition."""
     retention_days: Annotated[float, Field(gt=0, le=36_500)] = 7
-    """Days to keep finished tasks with their documents and results. A task may ask for a different time."""
+    """Days to keep finished tasks with their documents and results. A request can set a different time."""
 
 
 class ServerSettings(_Section):
@@ -85,50 +85,50 @@ class ServerSettings(_Section):
     host: str = "127.0.0.1"
     """Address to listen on. For anything but loopback, create API keys and put a TLS proxy in front."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
-    """Port to listen on. 0 takes a free port and prints it."""
+    """Port to listen on. 0: any free port; Pagemill prints it."""
     max_upload_mb: Count = 512
     """Largest document, MiB."""
     max_concurrent_uploads: Count = 8
-    """Most uploads that the server receives at the same time, at most half of them from one caller."""
+    """Maximum number of simultaneous uploads; one caller gets at most half of them."""
     uploads_per_minute: Count = 600
-    """Most documents that one caller may send in a minute: an API key, or an address if the API is open. This machine
-    has no limit."""
+    """Maximum number of documents per minute from one caller: an API key, or an address if the API is open. This
+    machine has no limit."""
     min_upload_kb_per_second: Annotated[float, Field(gt=0)] = 8
-    """Least average speed of an upload after its first 20 s, KiB per second. Slower ones are refused."""
+    """Lowest average speed of an upload after its first 20 s, KiB per second. Slower uploads are refused."""
     upload_timeout_seconds: Seconds = 3600
     """Longest time the server waits for one upload."""
     max_wait_seconds: Seconds = 120
     """Longest wait that `Prefer: wait=N` can ask for."""
     api_keys: Annotated[tuple[str, ...], Sensitive()] = ()
-    """Bearer tokens that may use the API, for one machine or one person: each is a caller of its own with the scope
+    """Bearer tokens that may use the API, for one machine or one person: each token is a separate caller with the scope
     `submit`. `pagemill keys create` makes keys that can expire, be revoked and have other scopes. Without any key, the
     API is open."""
     allow_open: bool = False
-    """Serve other machines even without API keys: everyone who reaches the port may use the service."""
+    """Serve other machines even without API keys: anyone who can reach the port may use the service."""
     audit_days: Annotated[float, Field(gt=0, le=36_500)] = 365
-    """Days to keep the audit log: what admins did with what belongs to others."""
+    """Days to keep the audit log, which records what admins did with the data of others."""
     allowed_hosts: tuple[str, ...] = ()
-    """Host names that clients may use, beside IP addresses and names without a dot that lead to this machine; "*"
-    allows any."""
+    """Host names that clients may use, besides IP addresses and names without a dot that lead to this machine; "*"
+    allows any name."""
     idle_timeout_seconds: Seconds = 15
     """Close a connection that waits this long for a complete request head."""
     max_connections: Count = 1000
-    """Most connections at the same time, if the limit on open files allows them. When all are taken, the connection
-    that has waited longest for a request is closed."""
+    """Maximum number of connections, if the limit on open files allows it. When all are in use, the server closes the
+    one that has waited longest for a request."""
     max_connections_per_address: Count = 100
-    """Most connections from one IPv4 address or one IPv6 network of 64 bits."""
+    """Maximum number of connections from one IPv4 address or one IPv6 /64 network."""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     """Addresses of proxies: their connections are not counted by address, and they may name the client's address in
     `X-Forwarded-For`."""
 
 
 class CallerSettings(_Section):
-    """What one caller may have in the service: all API keys with one name. Without keys, there are no quotas."""
+    """Quotas of each caller. A caller is all API keys with one name; without keys, no quotas apply."""
 
     max_pages: Count = 200_000
-    """Most pages of unfinished tasks that are still to be read. More get 429 with a Retry-After."""
+    """Maximum number of unread pages in a caller's unfinished tasks. More get 429 with a Retry-After."""
     max_stored_mb: Count = 102_400
-    """Most MiB of documents that are stored. More get 429 with a Retry-After."""
+    """Maximum MiB of a caller's stored documents. More get 429 with a Retry-After."""
 
 
 class PoolSettings(_Section):
@@ -141,41 +141,42 @@ class PoolSettings(_Section):
 
     One worker with 2 threads does as much as two workers with 1, in half the memory."""
     spare_after_seconds: Seconds | None = 0.1
-    """How long a caller with nothing in progress waits for the workers of others on the CPU.
+    """How long a caller with nothing in progress waits while others use all workers on the CPU.
 
-    Then one more worker starts for it, if memory allows, so long pages do not delay other callers. none: it waits."""
+    After that, one more worker starts for it if memory allows, so that others' long pages do not delay it. none: it
+    waits for its turn."""
     niceness: Annotated[int, Field(ge=0, le=19)] = 5
-    """How far workers let other programs, the server and that additional worker have the CPU first, as in `nice`."""
+    """How far workers yield the CPU to other programs, to the server and to that additional worker, as in `nice`."""
     readers: Count = 1
     """Workers without models that read text layers. `documents.max_inspections` counts those that inspect uploads."""
     services_total: Count | None = None
-    """Most workers that read pages at the same time, all devices and readers together. none: no limit.
+    """Maximum number of workers that read pages at the same time, on all devices and readers together. none: no limit.
 
     A page waits up to `acquire_timeout_seconds` for a worker."""
     idle_timeout_seconds: Seconds = 300
-    """Unload a model set that was unused for this long: its process exits."""
+    """Unload a model set that has been unused for this long: its process exits."""
     idle_timeouts_seconds: dict[str, Seconds] = Field(default_factory=dict)
     """Idle timeouts of single engines, by name; `reader` is the worker without an engine."""
     acquire_timeout_seconds: Seconds = 60
     """Longest wait for a free service; then the work fails with `pool_exhausted`."""
     load_timeout_seconds: Seconds = 120
-    """Longest a worker may take to load its models."""
+    """Longest time for a worker to load its models."""
     worker_data_limit_mb: Count | None = None
-    """`RLIMIT_DATA` of a worker once its models are loaded, MiB of private data. none: only its reservation binds it.
+    """`RLIMIT_DATA` of a worker once its models are loaded, MiB of private data. none: only its reservation limits it.
 
     An allocation over the limit fails in the worker as out of memory, before the guard has to end the worker."""
     sandbox: bool = True
-    """Confine workers: each reads only code, models and its one document, and reaches no network and no other process.
+    """Confine workers: each can read only code, models and its one document, and reaches no network or other process.
 
-    Without the sandbox, a document that takes a worker over can do everything that the server's user can. Turn it off
-    only to debug, and send no strangers' documents while it is off."""
+    Without the sandbox, a malicious document that takes over a worker can do everything that the server's user can.
+    Turn it off only to debug, and send only documents that you trust while it is off."""
 
 
 class MemorySettings(_Section):
     """Limits and levels of the memory guard."""
 
     limit_mb: Count | None = None
-    """Most host memory to use, MiB. none: all that the machine and its cgroups allow."""
+    """Maximum host memory to use, MiB. none: all that the machine and its cgroups allow."""
     soft_percent: Percent = 80
     """From this level on, load nothing new and unload idle models."""
     hard_percent: Percent = 90
@@ -194,11 +195,11 @@ class DocumentSettings(_Section):
     """Limits on documents, and how uploads are inspected."""
 
     max_pages: Count = 5000
-    """Most pages of a document."""
+    """Maximum number of pages of a document."""
     inspect_timeout_seconds: Seconds = 20
     """Longest time to inspect an upload; an upload waits up to the same time for its turn."""
     max_inspections: Count = 4
-    """Most uploads inspected at once, each by its own reader if memory allows.
+    """Maximum number of uploads inspected at once, each by its own reader if memory allows.
 
     A caller with an API key gets at most half of these places. An upload that gets no turn in time is answered 503
     with a Retry-After."""
@@ -262,8 +263,8 @@ class Settings(BaseSettings):
             if options.get("allow_download") and self.pool.sandbox:
                 raise ValueError(
                     f"engines.{name}.allow_download downloads models while a worker loads, and a worker in the sandbox "
-                    "has no network. Set pool.sandbox to false until the models are there, or put them where the "
-                    "engine looks for them (pagemill engines names the places)"
+                    "has no network. Set pool.sandbox to false until the models are downloaded, or put them where the "
+                    "engine looks for them; `pagemill engines` lists the places"
                 )
         return self
 

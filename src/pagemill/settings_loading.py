@@ -39,7 +39,7 @@ def load_settings(file: Path | None = None, *, overrides: Mapping[str, object] |
         raise InvalidSettings(_explain(error, path)) from error
     except RecursionError:
         raise InvalidSettings(
-            f"Pagemill cannot read the settings ({path or 'environment'}): nested too deeply."
+            f"Pagemill cannot read the settings ({path or 'environment'}): they are nested too deeply."
         ) from None
     except (yaml.YAMLError, SettingsError, ValueError, TypeError, AttributeError) as error:
         raise InvalidSettings(f"Pagemill cannot read the settings ({path or 'environment'}): {_why(error)}.") from None
@@ -49,7 +49,7 @@ _QUOTED = re.compile("'.*'", re.DOTALL)
 
 
 def _why(error: Exception) -> str:
-    """Without what stands there: that may be a secret."""
+    """The reason, without quoting the value: it may be a secret."""
     match error:
         case yaml.MarkedYAMLError(problem_mark=yaml.Mark() as mark):
             what = _QUOTED.sub("\u2026", error.problem or "it is not valid YAML")
@@ -107,7 +107,7 @@ def _explain(error: ValidationError, path: Path | None) -> str:
 
 
 def _describe_input(detail: ErrorDetails) -> str:
-    """What was given instead, unless it may be a secret, or hold one."""
+    """The wrong value, unless it may be or contain a secret."""
     given = detail["input"]
     if not isinstance(given, str | int | float) or _may_hold_secrets(detail["loc"]):
         return ""

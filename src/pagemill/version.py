@@ -1,3 +1,3 @@
-"""Which Pagemill this is; a module of its own, so that every part may ask."""
+"""The version of Pagemill, in a separate module so that any part can import it."""
 
 __version__ = "0.1.0"

@@ -50,13 +50,13 @@ class Application:
         batches: Commands on batches.
         feed: Live events of tasks.
         views: Text and pictures of single pages.
-        files: Results that are made as a whole.
+        files: Results as whole files.
         engines: The available engines, by name.
         engine_reader: Reports on engines.
         writers: Formats of results.
         access: Keys, owners and the audit log.
         pool: Services and their models.
-        guard: Memory.
+        guard: Reserves memory and watches workers.
         services: All running parts, in the order in which they start.
     """
 
@@ -119,7 +119,7 @@ class Application:
             yield
 
     async def recall(self) -> None:
-        """Load learned state without running the service; without a database there is none."""
+        """Load learned state without running the service; do nothing if no usable database exists."""
         url = self._site.database_url
         if self._site.is_alone and not await asyncio.to_thread(Path(url.partition("///")[2]).is_file):
             return
@@ -149,7 +149,12 @@ class Application:
         return self._site.uploads
 
     async def submit_file(self, file: Path, options: TaskOptions, *, password: str | None = None) -> Task:
-        """Make a task from a copy of a file on this machine. Errors: `create_task`."""
+        """Make a task from a copy of a file on this machine.
+
+        Raises:
+            OSError: The file cannot be read, or the disk is full.
+            PagemillError: As `TaskManager.create_task`.
+        """
         document = await asyncio.to_thread(keep_copy, file, self.uploads)
         try:
             return await self.manager.create_task(TaskCreateRequest(document, options, password=password))
@@ -158,11 +163,15 @@ class Application:
             raise
 
     async def check_database(self) -> None:
-        """Raise an error if the database is unavailable."""
+        """Check that the database answers.
+
+        Raises:
+            DatabaseUnavailable: It does not.
+        """
         await self.reader.metrics()
 
     def _remove_leftovers(self) -> None:
-        """Delete what an earlier server left incomplete; beside other servers, only once it is old."""
+        """Delete what an earlier server left incomplete, whatever its age; only for a server that is alone."""
         remove_abandoned(self.uploads, now=SystemClock().now(), older_than=-timedelta(days=1))
         remove_half_made(self._site.work_dir)
 

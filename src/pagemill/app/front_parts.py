@@ -34,7 +34,7 @@ class FrontParts:
         reader: Queries about tasks.
         engine_reader: Reports on engines.
         views: Text and pictures of single pages.
-        files: Results that are made as a whole.
+        files: Results as whole files.
         feed: Live events of tasks.
         writers: Formats of results.
         access: Keys, owners and the audit log.

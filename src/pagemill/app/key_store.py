@@ -1,4 +1,4 @@
-"""The database by itself, for commands about keys: no engine, no worker, no server."""
+"""Opens the database alone, for commands about keys: without engines, workers or a server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from pagemill.store.parts import StoreParts
 
 @asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[StoreParts]:
-    """The store of these settings, upgraded to this version's schema; makes an SQLite file that is not there.
+    """Open the store of these settings, and upgrade it to this version's schema; makes a missing SQLite file.
 
     Raises:
         InvalidSettings: The URL cannot be used, or another version made the database.

@@ -26,7 +26,7 @@ class MemoryParts:
 
     @classmethod
     def of(cls, site: Site, machine: MachineProbe | None = None) -> Self:
-        """Wire them; without a machine to measure it is this one."""
+        """Wire them; `machine` defaults to the probes of this machine."""
         machine = machine or MachineProbe.of_this_machine()
         return cls(
             machine=machine,

@@ -33,7 +33,7 @@ class Site:
 
     @classmethod
     def of(cls, settings: Settings, engines: Mapping[str, EngineSpec] | None = None) -> Self:
-        """The site for these settings; without engines it has those that come with Pagemill."""
+        """The site for these settings; `engines` defaults to those that come with Pagemill."""
         return cls(
             settings=settings,
             clock=SteadyClock(SystemClock()),
@@ -44,7 +44,7 @@ class Site:
 
     @property
     def database_url(self) -> str:
-        """The database."""
+        """SQLAlchemy URL of the database."""
         return self.settings.resolved_database_url
 
     @property
@@ -68,5 +68,5 @@ class Site:
         return self.data_dir / "work"
 
     def file_time(self) -> datetime:
-        """The time of the machine's file systems, for the ages of files."""
+        """The time to compare with the times of files, which come from the machine's own clock."""
         return min(self.clock.now(), SystemClock().now())

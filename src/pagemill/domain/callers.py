@@ -61,7 +61,7 @@ class Caller:
 
 
 ANYONE = Caller("", Scope.ADMIN)
-"""Whoever reaches a service without keys."""
+"""Anyone who reaches a service without keys."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class ApiKey:
     """A key as the database keeps it: without its secret.
 
     Attributes:
-        name: The caller's.
+        name: The name of its caller.
         digest: SHA-256 of the whole key, in hexadecimal. The key has 256 random bits, so nothing slower is needed.
         expires_at: From then on it is refused; None for never.
         revoked_at: Since then it is refused; None if it was not revoked.
@@ -116,7 +116,7 @@ class IssuedKey:
 
     @classmethod
     def make(cls, name: str, scope: Scope, *, now: datetime, expires_at: datetime | None = None) -> Self:
-        """A key of new random bits.
+        """Make a random key.
 
         Raises:
             InvalidRequest: The name or the expiry cannot be used.
@@ -158,7 +158,7 @@ class AdminUse:
         key_id: The caller's key; empty for the command line.
         action: What: the endpoint (`GET /tasks/{task_id}`) or the command (`keys revoke`).
         target: What it was done to, such as a task's id; empty for a whole list.
-        owner: Whose that is; empty for everyone's.
+        owner: The owner of the target; empty for a list of everyone's.
     """
 
     name: str
@@ -174,9 +174,9 @@ class AuditEntry:
 
     Attributes:
         sequence: Rises with every entry.
-        first_at: When it was used.
-        last_at: When it was used last in that minute.
-        times: How often.
+        first_at: Time of the first use.
+        last_at: Time of the last use in that minute.
+        times: Number of uses.
     """
 
     sequence: int

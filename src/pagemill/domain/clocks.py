@@ -45,7 +45,7 @@ class SteadyClock:
         self._one_at_a_time = threading.Lock()  # transactions read the clock in threads
 
     def now(self) -> datetime:
-        """See `Clock.now`. Never earlier than it was."""
+        """See `Clock.now`. Never earlier than before."""
         with self._one_at_a_time:
             return self._advance(self.machine.monotonic())
 

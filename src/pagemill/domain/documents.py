@@ -1,4 +1,4 @@
-"""What Pagemill knows of a document before it reads any page."""
+"""What Pagemill knows about a document before it reads any page."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pagemill.domain.errors import DocumentTooLarge, InvalidPageRange
 
 
 class DocumentKind(StrEnum):
-    """The formats that Pagemill reads. It tells them by their bytes, never by the file name."""
+    """The formats that Pagemill reads. It recognises them by their bytes, never by the file name."""
 
     PDF = "pdf"
     PNG = "png"
@@ -68,8 +68,8 @@ def too_many_pages(found: str, *, most: int) -> DocumentTooLarge:
 _PART = re.compile(r"(?P<first>-?[0-9]{1,9})(?: *- *(?P<last>-?[0-9]{1,9})?)?")
 _PART_PATTERN = r" *-?[0-9]{1,9}( *- *(-?[0-9]{1,9})?)? *"
 PAGE_RANGE_PATTERN = f"^( *|{_PART_PATTERN}(,{_PART_PATTERN})*)$"
-"""The form of a page range, for JSON schemas: what else can be wrong with one is that it runs backwards, or that
-the document lacks its pages."""
+"""The syntax of a page range, for JSON schemas. A range that matches can still run backwards, or name pages that the
+document lacks."""
 _HELP = 'Write ranges such as "1-3,7,-1": the first page is 1, "-1" is the last page, and "5-" runs to the end.'
 
 
@@ -93,7 +93,7 @@ def parse_page_range(text: str, page_count: int) -> tuple[int, ...]:
 
 
 def check_page_range(text: str) -> None:
-    """Refuse what no document can make a page range.
+    """Check the syntax of a page range, for a document that is not known yet.
 
     Raises:
         InvalidPageRange: It does not parse.

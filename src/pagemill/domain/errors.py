@@ -71,7 +71,7 @@ MEMORY_REASONS = frozenset({TaskFailureReason.OUT_OF_MEMORY, TaskFailureReason.M
 
 
 def fault_of_ours(error_id: str) -> str:
-    """The sentence for people about an error that no code expected; it holds nothing of the error itself."""
+    """The message to users about an unexpected error. It contains nothing of the error itself."""
     return f"Something went wrong on our side. Look for the error id {error_id} in the service's log."
 
 
@@ -238,7 +238,7 @@ class IllegalTransition(Conflict):
 
 
 class StaleLease(Conflict):
-    """The lease on the page expired, and another worker has the page now."""
+    """The lease on the page has ended; another worker may have the page now."""
 
     code = "stale_lease"
 

@@ -128,7 +128,7 @@ class MemorySeed:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """The most of a device that Pagemill can ever reserve, whoever uses it now. It decides what "never fits".
+    """The most that Pagemill can ever reserve of a device, whatever its present use. It decides what "never fits".
 
     Attributes:
         limit_bytes: The limit of the device.
@@ -178,7 +178,7 @@ class DeviceMemory:
 
     @property
     def ceiling(self) -> Ceiling:
-        """The most of the device that Pagemill can ever reserve."""
+        """The most that Pagemill can ever reserve of the device."""
         return Ceiling(self.limit_bytes, self.margin_bytes, self.own_bytes)
 
 

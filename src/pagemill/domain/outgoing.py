@@ -1,7 +1,7 @@
-"""To which addresses this service may send anything on behalf of callers.
+"""The addresses that this service may send to on behalf of callers.
 
-Whoever names a URL could otherwise reach, through us, what only we can reach: our own machine, its network, and the
-services that clouds offer to their machines only. The lists follow the registries of IANA for special-purpose
+Otherwise, a caller who names a URL could reach through us what only we can reach: our own machine, its network, and
+the services that clouds offer only to their machines. The lists follow the registries of IANA for special-purpose
 addresses (iana.org/assignments/iana-ipv4-special-registry, …/iana-ipv6-special-registry).
 """
 
@@ -36,11 +36,11 @@ _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 
 @dataclass(frozen=True)
 class OutgoingRules:
-    """Addresses that may be written to: those of the open Internet, and what the operator adds.
+    """Addresses that the service may connect to: those of the open Internet, and those that the operator adds.
 
     Attributes:
         allow_private: Also this machine and private networks.
-        allowed: Further networks, whatever they are.
+        allowed: Further networks of any kind.
     """
 
     allow_private: bool = False
@@ -50,7 +50,7 @@ class OutgoingRules:
         """Whether the service may connect to this IP address.
 
         Raises:
-            ValueError: It is no IP address.
+            ValueError: It is not an IP address.
         """
         ip = _unmap_address(ipaddress.ip_address(address.partition("%")[0]))
         if _is_in(ip, self.allowed):
@@ -62,7 +62,7 @@ class OutgoingRules:
         return ip in GLOBAL_V6 if isinstance(ip, IPv6Address) else ip.is_global
 
     def permits_host(self, host: str) -> bool:
-        """Whether the host of a URL may be written to as far as its spelling tells; a name is looked up later."""
+        """Whether the service may connect to the host of a URL, by its spelling alone; names are looked up later."""
         name = host.lower().removesuffix(".")
         if name == "localhost" or name.endswith(".localhost"):
             return self.permits("127.0.0.1") or self.permits("::1")

@@ -35,7 +35,7 @@ def _top_level() -> frozenset[str]:
 
 
 def without_paths(text: str) -> str:
-    """The text for strangers: of paths of this machine, only the last part is left."""
+    """The text for people outside: each path of this machine is shortened to its last part."""
     return _PATH.sub(lambda found: f"\u2026/{found[2]}" if found[1] in _top_level() else found[0], text)
 
 

@@ -10,7 +10,7 @@ from pagemill.domain.text import make_storable, storable_json, write_storable
 Text = Annotated[str, AfterValidator(make_storable)]
 """A model field for text from outside."""
 Name = Annotated[Text, Field(max_length=64)]
-"""Likewise, of one word: an engine, a language, a device."""
+"""Likewise, for the name of an engine, a language or a device."""
 
 
 def as_storable_json(model: BaseModel) -> bytes:

@@ -8,7 +8,7 @@ _Result = TypeVar("_Result")
 
 
 async def finish_despite_cancel(work: Coroutine[None, None, _Result]) -> _Result:
-    """Finish `work`, which has its own time limits, before obeying a cancellation that arrives meanwhile."""
+    """Finish `work`, which has its own time limits; only then raise `CancelledError` if the caller was cancelled."""
     task = asyncio.create_task(work)
     cancelled = False
     while not task.done():

@@ -1,8 +1,8 @@
 """Whether memory can be reserved: functions from values to values.
 
 For one device, `L` is its limit, `U` the present use by all programs, `S` what this server itself needs (its least
-measured use), `m` the margin that is never reserved. Worker `i` has reserved `N_i` and now uses `u_i` of its own. A
-reservation is sound as long as both of these hold:
+measured use), `m` the margin that is never reserved. Worker `i` has reserved `N_i`, and `u_i` is the memory
+that it alone holds now. A reservation is sound as long as both of these hold:
 
     U + Σ max(0, N_i - r_i) ≤ L - m     the measured use and the rest of our workers' reservations fit. Only the rest
                                         counts, so nothing counts twice; U includes the use of others, and of workers
@@ -10,8 +10,8 @@ reservation is sound as long as both of these hold:
     S + Σ N_i               ≤ L - m     the reservations fit by themselves, whatever is measured: a reading that is too
                                         low or too old never allows reservations beyond the limit.
 
-A need that breaks the second line by itself never fits, and only such a need, because that line contains nothing of
-other programs. Their use is only in the first line. They may end, so work that does not fit because of them waits.
+A need never fits if, and only if, it breaks the second line by itself, because that line does not contain the use of
+other programs. The first line does; but other programs may end, so work that does not fit because of them waits.
 
 `r_i` is resident memory, which N_i reserves: U cannot grow by more than the r_i do, so N_i - r_i is the most that
 worker `i` may still add to it, whatever libraries it maps. `u_i` is anonymous memory, which is the worker's alone.
@@ -33,7 +33,7 @@ class WorkerUse:
     Attributes:
         device: Its device.
         rss_bytes: Resident size, with shared libraries; its reservation limits this.
-        anonymous_bytes: The part that is its alone.
+        anonymous_bytes: The part that it alone holds.
         gpu_bytes: Memory of its GPU; None if the driver does not report it.
     """
 
@@ -43,7 +43,7 @@ class WorkerUse:
     gpu_bytes: int | None = 0
 
     def bytes_alone(self, device: DeviceId) -> int | None:
-        """The memory of that device that it alone holds."""
+        """The memory of that device that it alone holds; None if the driver does not report it."""
         if device == CPU:
             return self.anonymous_bytes
         return self.gpu_bytes if device == self.device else 0
@@ -63,9 +63,9 @@ class Account:
         own_bytes: S.
         margin_bytes: m.
         promised: N.
-        held: u; an owner that is missing holds nothing (its worker is not there yet, or gone), None is not known.
-        resident: r; for an owner that is missing, u.
-        others_bytes: O; None where it could never be told, and then nothing counts as taken by those not known.
+        held: u. A missing owner holds nothing: its worker does not exist yet, or is gone. None: unknown.
+        resident: r; for a missing owner, u.
+        others_bytes: O; None if it was never known. Then no use counts as that of workers whose use is unknown.
     """
 
     limit_bytes: int
@@ -106,17 +106,17 @@ class Account:
 
     @property
     def is_short(self) -> bool:
-        """Whether others left so little that our workers cannot all take what they were promised.
+        """Whether other programs use so much that our workers cannot all get what they have reserved.
 
-        What a worker takes beyond its promise is not others' doing. Half of the margin is for the kernel, which kills a
-        little before everything is taken.
+        Use of a worker beyond its reservation does not count as others'. Half of the margin is for the kernel, which
+        kills shortly before all memory is used.
         """
         resident = {owner: max(held or 0, self.resident.get(owner, 0)) for owner, held in self.held.items()}
         excess = sum(max(0, taken - self.promised.get(owner, 0)) for owner, taken in resident.items())
         return self.used_bytes - excess + self.untaken_bytes > self.limit_bytes - self.margin_bytes // 2
 
     def with_promise(self, owner: str, more_bytes: int) -> "Account":
-        """The account after reserving so many bytes more (or fewer) for that owner."""
+        """The account after reserving this many more bytes (fewer, if negative) for that owner."""
         return replace(self, promised={**self.promised, owner: self.promised.get(owner, 0) + more_bytes})
 
     @property
@@ -127,7 +127,7 @@ class Account:
 
 
 def admits(account: Account, owner: str, more_bytes: int) -> bool:
-    """Whether that owner may reserve this much more. Nothing, or less than before, is always allowed."""
+    """Whether that owner may reserve this many more bytes; always true for 0 and less."""
     return more_bytes <= 0 or account.with_promise(owner, more_bytes).is_sound
 
 

@@ -1,6 +1,6 @@
 """The memory that a page needs at its peak: shipped seeds first, then observations.
 
-    need(x) = base + fixed + per_pixel · x   until a few pages of this size were read; x = pixels · (batch size ÷ own)
+    need(x) = base + fixed + per_pixel · x   until a few pages of this size were read; x = pixels · batch ÷ usual batch
     need(x) = line(x) + doubt(x)             line = the lowest above all peaks seen, except one in a hundred
 
 It uses peaks because sizes between pages are not stable. A failed run gives a lower bound for pages of that size that
@@ -102,7 +102,7 @@ class LearningEstimator:
         self._learned: dict[ModelSetKey, _Learned] = {}
 
     def base(self, key: ModelSetKey) -> MemoryNeed:
-        """See `MemoryEstimator.base`. The largest of the last ones and a margin; before that, the seed."""
+        """See `MemoryEstimator.base`. The largest of the last measurements plus a margin; at first, the seed."""
         bases = self._of(key).bases
         if not bases:
             return _on_device(key.device, self._seed(key).base)
@@ -118,7 +118,7 @@ class LearningEstimator:
         return self._need(key, learned.ram.at(x, climbed=climbed), learned.gpu.at(x, climbed=climbed))
 
     def modest_peak(self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None) -> MemoryNeed:
-        """See `MemoryEstimator.modest_peak`. Whatever a few pages took."""
+        """See `MemoryEstimator.modest_peak`. A few large peaks do not change it."""
         learned, x = self._of(key), self._size(key, pixels, batch_size)
         return self._need(key, learned.ram.modestly_at(x), learned.gpu.modestly_at(x))
 
@@ -202,7 +202,7 @@ class LearningEstimator:
         return self._learned[key]
 
     def _least_bytes(self, key: ModelSetKey) -> int:
-        """The least reservation: for a reader its seed, because its memory depends on no size that is known before.
+        """The smallest reservation: for a reader its seed, because no size that is known in advance tells its memory.
 
         After hundreds of small pages, a long scan would otherwise exceed everything seen so far.
         """

@@ -46,7 +46,7 @@ class GuardConfig:
 
     Attributes:
         rules: Levels, polling and kills.
-        caps: The most that Pagemill itself may use of a device, if less than the device has.
+        caps: Maximum bytes that Pagemill itself may use of a device, if less than the device has.
         most_passes: How often smaller requests may overtake a request that waits for memory.
     """
 
@@ -204,7 +204,7 @@ class MemoryGuard:
                 wait_s = self.run_once()
             except Exception:
                 wait_s = self._config.rules.polling.longest_s
-                logger.exception("the memory guard could not measure; it tries again in %s s", wait_s)
+                logger.exception("The memory guard could not measure; it tries again in %s s", wait_s)
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
@@ -254,7 +254,7 @@ class MemoryGuard:
     def _kill(self, kill: Kill) -> None:
         """Let the pool kill the worker, so that it knows the cause; do not wait for a busy event loop."""
         worker = kill.worker
-        logger.warning("memory guard ends worker %s (pid %d): %s", worker.worker_id, worker.pid, kill.cause)
+        logger.warning("The memory guard ends worker %s (pid %d): %s", worker.worker_id, worker.pid, kill.cause)
         process = self._machine.hold(worker.pid)
         if self._workers is not None:
             asked = self._ask(self._workers.kill(worker.worker_id, kill.cause))
@@ -296,7 +296,7 @@ class MemoryGuard:
     def _end_request(self, future: Future[None]) -> None:
         self._asked.discard(future)
         if not future.cancelled() and (error := future.exception()) is not None:
-            logger.error("a request of the memory guard failed", exc_info=error)
+            logger.error("A request of the memory guard failed", exc_info=error)
 
     def _tell(self, callback: Callable[..., None], *args: LevelChanged) -> None:
         if self._loop is not None and not self._loop.is_closed():
@@ -307,7 +307,7 @@ def _log_change(change: LevelChanged) -> None:
     log = logger.warning if change.level > change.before else logger.info
     reading = change.reading
     log(
-        "memory of %s: %s, was %s (%d of %d MiB used; %s)",
+        "Memory of %s: %s, was %s (%d of %d MiB used; %s)",
         change.device,
         change.level.name.lower(),
         change.before.name.lower(),

@@ -187,7 +187,7 @@ def _rank(worker: WatchedWorker, use: WorkerUse) -> tuple[bool, bool, float, int
 def choose_reliefs(
     levels: Mapping[DeviceId, MemoryLevel], last: Iterable[Relief], at: float, rules: GuardRules
 ) -> tuple[Relief, ...]:
-    """The devices whose idle workers must return memory: at once when a level begins, then at most this often."""
+    """The devices whose idle workers must return memory: at once when a level begins, then every `relief_every_s`."""
     recent = {relief.device: relief.level for relief in last if at - relief.at < rules.relief_every_s}
     return tuple(
         Relief(device, level, at) for device, level in levels.items() if level > recent.get(device, MemoryLevel.NORMAL)

@@ -1,4 +1,4 @@
-"""Who has reserved which bytes. The ledger keeps reservations; `admission` decides whether one is allowed."""
+"""Keeps all reservations, by owner; `admission` decides whether one is allowed."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -112,7 +112,7 @@ class MemoryLedger:
             return self._accounts()
 
     def note(self, measured: Measurement) -> Mapping[DeviceId, Account]:
-        """Note a measurement made for another purpose: it may show what others and the server use.
+        """Learn from a measurement that was made for another purpose what other programs and the server use.
 
         Returns:
             The accounts according to it.

@@ -1,4 +1,4 @@
-"""Learns from peaks of one kind of memory, by size of work, what a page of another size needs.
+"""Learns from the peaks of pages, by their size, how much of one kind of memory a page of another size needs.
 
     need(x) = base + fixed + per_pixel · x   until a few pages of this size were read
     need(x) = line(x) + doubt(x)             line = the lowest above all peaks seen, except one in a hundred

@@ -47,7 +47,7 @@ EVENT_OF_STATUS = {
 }
 
 OPEN = (PageState.QUEUED, PageState.LEASED)
-"""States of pages that are left to do."""
+"""States of unfinished pages."""
 
 RELEASED: Values = {"lease_owner": None, "lease_until": None, "begun": False}
 """The lease of a page that its holder has settled; the token remains as a mark of that."""
@@ -56,8 +56,8 @@ REVOKED: Values = {**RELEASED, "lease_token": None}
 """The lease of a page that was taken from its holder."""
 
 
-# Statements that run for every batch or page are built here and beside their use once: building one takes longer than
-# running it. So the moment they are about is a parameter: `at`.
+# Statements that run for every chunk or page are built once, because building one takes longer than running it. So the
+# present time is a parameter, which `at` binds.
 _NOW = bindparam("at_moment", type_=UtcDateTime)
 _TOO_FAR = bindparam("too_far", type_=UtcDateTime)
 _LOCKED = select(tasks).where(tasks.c.task_id == bindparam("of_task")).with_for_update(key_share=True)
@@ -75,7 +75,7 @@ def is_over(until: ColumnElement[datetime | None]) -> ColumnElement[bool]:
 
 
 def lock_task(connection: Connection, task_id: str) -> Task:
-    """The task, kept from changing until the transaction ends.
+    """The task, locked until the transaction ends.
 
     Raises:
         NotFound: No task has that id.
@@ -84,7 +84,7 @@ def lock_task(connection: Connection, task_id: str) -> Task:
 
 
 def lock_row(connection: Connection, task_id: str) -> RowMapping:
-    """The task's row, kept from changing until the transaction ends.
+    """The task's row, locked until the transaction ends.
 
     Raises:
         NotFound: No task has that id.
@@ -180,7 +180,7 @@ def _times(task: Task, after: TaskStatus, now: datetime) -> Values:
 
 
 def _begins(task: Task) -> bool:
-    """Whether the task starts anew in the queue, and does not return to it."""
+    """Whether the task enters the queue for the first time or for a retry, and does not merely return to it."""
     return task.status is TaskStatus.CREATED or task.status.is_final
 
 

@@ -24,7 +24,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times, because they are ambiguous."""
+        """Convert to UTC.
+
+        Raises:
+            ValueError: The time is naive, and therefore ambiguous.
+        """
         if value is None:
             return None
         if value.tzinfo is None:

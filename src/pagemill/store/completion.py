@@ -1,4 +1,4 @@
-"""Ends tasks that have nothing left to do, and lets tasks wait whose pages all wait."""
+"""Ends tasks without unfinished pages, and marks tasks whose pages all wait for another attempt as `retrying`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,7 +40,7 @@ def is_any_resting(connection: Connection, task_id: str | None, now: datetime) -
 
 
 def lock_resting(connection: Connection, task_id: str | None, now: datetime) -> Sequence[RowMapping]:
-    """The rows of these tasks, locked until the transaction ends."""
+    """The rows of the tasks that `is_any_resting` looks for, locked until the transaction ends."""
     query = _LOCK_ALL if task_id is None else _LOCK
     return connection.execute(query, _bind_task(task_id, now)).mappings().all()
 
@@ -50,7 +50,7 @@ def _bind_task(task_id: str | None, now: datetime) -> Values:
 
 
 def settle_task(connection: Connection, task: Task, now: datetime) -> Task:
-    """End a locked task without pages left to do, or let it wait for the next attempt at the rest.
+    """End a locked task without unfinished pages, or mark it `retrying` if all of them wait for another attempt.
 
     A task whose pages were leased or came due before it was locked stays as it is.
     """
@@ -73,7 +73,7 @@ def _finish(connection: Connection, task: Task, now: datetime) -> Task:
 
 
 def final_status(task: Task) -> TaskStatus:
-    """The final status of a task without pages left to do."""
+    """The final status of a task without unfinished pages."""
     if task.status is TaskStatus.CANCELLING:
         return TaskStatus.CANCELLED
     if task.pages_failed == 0:

@@ -3,15 +3,15 @@
     event loop ──a transaction, as a plain function──▶ thread ──statements──▶ connection
                ◀──what it returned, once committed───
 
-SQLite      one connection that writes, in turn ── a few that read, each a snapshot of its own (WAL)
+SQLite      one connection writes, one transaction at a time ── a few read, each from its own snapshot (WAL)
 PostgreSQL  one pool for both
 
 A transaction waits only for the database. It crosses to its thread and back once, not once per statement, because that
 crossing costs several times as much as a statement.
 
 A power failure must not undo anything that Pagemill has confirmed: such transactions are on the disk before they return
-(`writing_durably`). Work that can simply be repeated is not (`writing`), which saves a sync on SQLite. A promise also
-brings everything that was committed before it to the disk.
+(`writing_durably`). Work that can simply be repeated need not be (`writing`), which saves a sync on SQLite. A
+durable commit also brings everything that was committed before it to the disk.
 """
 
 import asyncio
@@ -40,14 +40,14 @@ from pagemill.store.dialects import (
 READERS = 4
 """Connections that read SQLite in parallel."""
 CONNECT_SECONDS = 5
-"""Longest wait for PostgreSQL to take a connection."""
+"""Longest wait for PostgreSQL to accept a connection."""
 GIVE_UP_ON_SILENCE = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-"""Gives up a PostgreSQL server that has vanished after 25 seconds, even in the middle of a statement."""
+"""A connection fails 25 seconds after its PostgreSQL server has vanished, even in the middle of a statement."""
 FREE_CONNECTION_SECONDS = 10
 """Longest wait for one of our connections to PostgreSQL to become free."""
 SQLITE_TURN_SECONDS = 60
@@ -75,7 +75,7 @@ class Database:
 
     Args:
         url: `sqlite:///path/to/file.db` or `postgresql://user@host/name`, migrated to the newest revision.
-        pool_size: Most connections to PostgreSQL.
+        pool_size: Maximum number of connections to PostgreSQL.
 
     Raises:
         InvalidSettings: The URL is not valid.
@@ -180,7 +180,7 @@ def writing(
 ) -> Callable[Concatenate[_S, _P], Coroutine[object, None, _T]]:
     """Turn a plain method that takes a connection into an awaitable one that runs in a writing transaction.
 
-    A power failure may undo the last ones: use it for work that is repeated then.
+    A power failure may undo the latest transactions: use this for work that is then repeated.
     """
 
     @wraps(method)
@@ -220,7 +220,7 @@ async def _run(lane: _Lane, work: Callable[[Connection], _T], *, durable: bool =
     except asyncio.CancelledError:
         if not job.cancel():
             await asyncio.wait([ended])
-            ended.exception()  # retrieved, or the event loop logs an error that has no reader
+            ended.exception()  # retrieve it, or the event loop logs it as never retrieved
         raise
 
 

@@ -47,10 +47,10 @@ class Lock(StrEnum):
 
 
 def parse_url(url: str) -> URL:
-    """Read the setting `database.url`: `sqlite:///path/to/file.db` or `postgresql://user@host/name`.
+    """Parse the setting `database_url`: `sqlite:///path/to/file.db` or `postgresql://user@host/name`.
 
     Raises:
-        InvalidSettings: It names another database, or SQLite without a file.
+        InvalidSettings: It names an unsupported database, or SQLite without a file.
     """
     parsed = make_url(url)
     backend = parsed.get_backend_name()
@@ -148,7 +148,7 @@ def prepare_postgresql(engine: Engine) -> None:
 
 
 def serialise(connection: Connection, lock: Lock) -> None:
-    """Let only one transaction with this lock run at a time, in all processes. SQLite's writers are alone anyway."""
+    """Let only one transaction with this lock run at a time, in all processes. SQLite has only one writer anyway."""
     if connection.dialect.name == Backend.POSTGRESQL:
         connection.execute(_ADVISORY_LOCK, {"name": lock.value})
 

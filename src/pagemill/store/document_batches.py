@@ -1,7 +1,7 @@
 """Batches of documents, in SQL.
 
-A batch is a row, and its id on each of its tasks. Its progress is counted on request. It is deleted with the last of
-its tasks.
+A batch is one row, and each of its tasks has its id. Its progress is counted on request. Deleting its last task also
+deletes the batch.
 """
 
 from collections.abc import Sequence
@@ -79,7 +79,7 @@ class SqlDocumentBatches:
             query = query.where(document_batches.c.caller == caller)
         if before is not None:
             query = query.where(document_batches.c.batch_id < before)
-        return _as_they_stand(connection, query)
+        return _read_batches(connection, query)
 
     @reading
     def find_unfinished(self, connection: Connection, batch_id: str) -> Sequence[str]:
@@ -116,11 +116,13 @@ class SqlDocumentBatches:
         insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
         written = insert(document_batches).values(values).on_conflict_do_nothing()
         if connection.execute(written.returning(document_batches.c.batch_id)).first() is None:
-            raise DuplicateSubmission(f"The idempotency key {new.idempotency_key!r} was used by another request.")
+            raise DuplicateSubmission(
+                f"Another request used the idempotency key {new.idempotency_key!r} at the same time. Send yours again."
+            )
 
 
 def forget_empty(connection: Connection, batch_id: str | None) -> None:
-    """Remove a batch of which no task is left."""
+    """Remove the batch if it has no tasks left."""
     if batch_id is not None:
         left = select(tasks.c.task_id).where(tasks.c.batch_id == batch_id).exists()
         connection.execute(delete(document_batches).where(document_batches.c.batch_id == batch_id, ~left))
@@ -128,12 +130,12 @@ def forget_empty(connection: Connection, batch_id: str | None) -> None:
 
 def _get(connection: Connection, batch_id: str) -> DocumentBatch:
     query = select(document_batches).where(document_batches.c.batch_id == batch_id)
-    for batch in _as_they_stand(connection, query):
+    for batch in _read_batches(connection, query):
         return batch
     raise no_such_batch(batch_id)
 
 
-def _as_they_stand(connection: Connection, query: Select[*tuple[object, ...]]) -> list[DocumentBatch]:
+def _read_batches(connection: Connection, query: Select[*tuple[object, ...]]) -> list[DocumentBatch]:
     batches = connection.execute(query).mappings().all()
     counted: dict[str, list[RowMapping]] = {batch["batch_id"]: [] for batch in batches}
     for row in connection.execute(_counts(list(counted))).mappings():

@@ -1,4 +1,4 @@
-"""Sweeps over many tasks: one whose row cannot be read or changed keeps no other from its turn, and ends."""
+"""Handles many tasks one by one: a task that cannot be read or changed ends, and does not hold up the others."""
 
 import logging
 import secrets
@@ -17,16 +17,16 @@ from pagemill.store.tables import tasks
 logger = logging.getLogger(__name__)
 
 UNAVAILABLE = (OperationalError, InterfaceError)
-"""Errors that say nothing against a task: the database is away."""
+"""Errors of the database, for which no task is to blame."""
 
 
 def each_task(
     connection: Connection, rows: Iterable[RowMapping], act: Callable[[RowMapping], Task | None], *, now: datetime
 ) -> list[Task]:
-    """Do something with every locked task; one with which it fails is logged and ends with an internal error.
+    """Call `act` on every locked task. If it fails, log the error and end the task with an internal error.
 
     Returns:
-        What came of it, tasks that ended by an error included.
+        The tasks that `act` returned, and those that ended because of an error.
     """
     changed: list[Task] = []
     for row in rows:
@@ -55,10 +55,10 @@ def parse_readable(rows: Iterable[RowMapping]) -> list[Task]:
 
 def _end(connection: Connection, task_id: str, error: Exception, now: datetime) -> Task | None:
     error_id = secrets.token_hex(8)
-    logger.error("Error %s: a sweep failed with task %s, which ends", error_id, task_id, exc_info=error)
+    logger.error("Error %s: task %s could not be handled and ends", error_id, task_id, exc_info=error)
     try:
         with connection.begin_nested():
-            task = _made_readable(connection, task_id)
+            task = _make_readable(connection, task_id)
             if task.status is TaskStatus.CANCELLING:
                 return change_status(connection, task, TaskStatus.CANCELLED, now=now)
             reason, message = TaskFailureReason.INTERNAL_ERROR, fault_of_ours(error_id)
@@ -70,8 +70,8 @@ def _end(connection: Connection, task_id: str, error: Exception, now: datetime) 
         return None
 
 
-def _made_readable(connection: Connection, task_id: str) -> Task:
-    """The task; options that this version does not understand are replaced, so that all else can be done with it."""
+def _make_readable(connection: Connection, task_id: str) -> Task:
+    """Lock and read the task; reset options that this version does not understand, so that the task can end."""
     row = lock_row(connection, task_id)
     try:
         return task_of(row)

@@ -58,4 +58,6 @@ def keep_key(connection: Connection, new: NewTask, *, now: datetime) -> None:
     }
     written = insert(idempotency_keys).values(values).on_conflict_do_nothing().returning(idempotency_keys.c.key)
     if connection.execute(written).first() is None:
-        raise DuplicateSubmission(f"The idempotency key {request.idempotency_key!r} was used by another request.")
+        raise DuplicateSubmission(
+            f"Another request used the idempotency key {request.idempotency_key!r} at the same time. Send yours again."
+        )

@@ -1,4 +1,4 @@
-"""Labels of tasks, in a table of their own, so that queries can find tasks by label."""
+"""Labels of tasks, in a separate table, so that queries can find tasks by label."""
 
 from collections.abc import Mapping
 

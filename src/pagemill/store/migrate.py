@@ -44,7 +44,7 @@ _SCRIPTS = Path(__file__).with_name("migrations")
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database up to a revision; makes an SQLite file that is not there.
+    """Bring the database up to a revision; makes a missing SQLite file.
 
     Raises:
         InvalidRequest: There is no such revision.
@@ -68,7 +68,7 @@ def downgrade(url: str, revision: str) -> None:
 
 
 def current(url: str) -> str | None:
-    """The revision of the database; None if it was never migrated. Errors: as `check`."""
+    """The revision of the database; None if it was never migrated. Raises as `check`."""
     with _migrating(url) as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
@@ -113,7 +113,7 @@ def _migrating(url: str) -> Iterator[Connection]:
 
 @contextmanager
 def looking(url: str) -> Iterator[Connection | None]:
-    """A connection without our settings, to look at a database of this version or an older one; None without a file.
+    """Open a plain connection to read from a database of this version or an older one; None for a missing SQLite file.
 
     Raises:
         InvalidSettings: The URL cannot be used, or another version made the database.

@@ -24,7 +24,7 @@ LET_IN = (TaskStatus.RUNNING, TaskStatus.RETRYING)
 UNDER_WAY = (TaskStatus.QUEUED, *LET_IN)
 WATCHED = tuple(status for status in TaskStatus if status is not TaskStatus.CREATED and status not in FINAL_STATUSES)
 AT_ONCE = 100
-"""Most tasks to end in one transaction."""
+"""Maximum number of tasks to end in one transaction."""
 
 _IN_WORK = (
     select(task_pages.c.number)
@@ -127,7 +127,7 @@ def why_expired(
 
 
 def _about_password(task: Task) -> str:
-    """What else may be the reason."""
+    """Another possible reason, if the document needs a password."""
     if not task.needs_password:
         return ""
     return (

@@ -73,8 +73,8 @@ def _device_of(page_device: ColumnElement[str | None]) -> ColumnElement[str | No
     return func.coalesce(page_device, tasks.c.assigned_device)
 
 
-# The stage, `_ALONE` and `_device_of` make the `PageKind` of a page: the backlog counts by them, and a claim filters by
-# them, so that they agree.
+# The stage, `_ALONE` and `_device_of` make the `PageKind` of a page. The backlog counts by them and a claim filters by
+# them, so that the two agree.
 _OPEN_PAGES = (
     select(
         *(task_pages.c.task_id, task_pages.c.state, task_pages.c.stage, task_pages.c.device),
@@ -135,7 +135,8 @@ _LEASE = (
 
 
 _TO_OCR: Values = {"stage": Stage.OCR, "rung": Rung.USUAL.value, "device": None, "retry_at": None}
-"""How a page without a text layer is recognised: the memory that looking for one took says nothing about that."""
+"""What happens to a page without a text layer. It starts at the lowest rung again: the memory used to look for text
+says nothing about recognition."""
 
 
 class SqlPageQueue:
@@ -171,7 +172,7 @@ class SqlPageQueue:
         except NotFound:
             return None
         found = connection.execute(_WAITING, wanted).all()
-        pages = _first_batch(found)
+        pages = _first_chunk(found)
         if row["status"] not in AT_WORK or not pages:
             return None
         if row["status"] is TaskStatus.RETRYING:
@@ -318,7 +319,7 @@ def _backlog(rows: Sequence[RowMapping]) -> Backlog:
 # --- claiming --------------------------------------------------------------------------------------------------------
 
 
-def _first_batch(pages: Sequence[Row[int, int, int, int]]) -> Sequence[Row[int, int, int, int]]:
+def _first_chunk(pages: Sequence[Row[int, int, int, int]]) -> Sequence[Row[int, int, int, int]]:
     """The pages to lease together: suspects go alone, so that no other page is blamed for a crash or lack of memory."""
     if pages and _is_suspect(pages[0]):
         return pages[:1]

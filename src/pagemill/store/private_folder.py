@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 PRIVATE = 0o077
-"""The umask of a service: what it makes is its own."""
+"""The umask of a service: only its user has access to what it makes."""
 
 
 def open_to_others(folder: Path) -> int:
-    """The folder's permissions if others have any; 0 if it is private, or not there."""
+    """The folder's mode if other users have permissions; 0 if it is private or missing."""
     try:
         mode = folder.stat().st_mode & 0o777
     except OSError:
@@ -17,7 +17,7 @@ def open_to_others(folder: Path) -> int:
 
 
 def make_private(folder: Path) -> int:
-    """Take all permissions from others, in the folder and all below it; returns how many entries had some.
+    """Remove all permissions of other users, in the folder and all below it; returns how many entries had some.
 
     Links are not followed. The folder itself comes first, so that no one enters meanwhile.
     """

@@ -1,9 +1,9 @@
-"""Pages that killed workers, by their caller, the content of their document and what worked on them.
+"""Pages that killed workers, by caller, content of the document, and model set.
 
-The same page in another upload of the caller would do the same again, so for a while it fails without being tried. To
-others it says nothing: they are not to learn what a caller has sent, nor to suffer from it. With another model
-set, on another device or under a larger limit it may succeed, and is tried. A retry of a task's failed pages also tries
-them. Pages that can never fit were never tried, so they are not in quarantine.
+The same page in another upload of the caller would do the same again, so for a while it fails without being tried.
+Other callers are not affected: they must neither learn what a caller has sent nor suffer from it. With another model
+set, on another device or under a larger limit the page may succeed, and is tried. A retry of a task's failed pages
+also tries them. Pages that can never fit were never tried, so they are not in quarantine.
 """
 
 from collections.abc import Sequence

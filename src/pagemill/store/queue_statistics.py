@@ -14,7 +14,7 @@ ENDED_BADLY = (TaskStatus.FAILED, TaskStatus.EXPIRED)
 LATELY = timedelta(hours=1)
 A_DAY = timedelta(days=1)
 MOST_TASKS = 300
-"""Number of latest tasks for durations."""
+"""How many of the latest tasks the durations come from."""
 MOST_IN_LINE = 200
 
 _LEFT = tasks.c.pages_total - tasks.c.pages_done - tasks.c.pages_failed

@@ -1,7 +1,7 @@
 """How much one caller may have in the service: pages that wait, and bytes of documents.
 
-Fair turns keep a caller from delaying others; quotas keep it from filling the disk and the queue. A caller is an API
-key: without keys there are no quotas. Runs inside a write transaction of its caller.
+Fair turns keep a caller from delaying others; quotas keep it from filling the disk and the queue. A caller is all
+API keys with one name: without keys there are no quotas. Runs inside a write transaction of its caller.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class CallerQuota:
     """The settings `callers.*`.
 
     Attributes:
-        pages: Pages of unfinished tasks that are still to be read, those of tasks that were not started included.
+        pages: Unread pages in unfinished tasks, including tasks that have not started.
         stored_bytes: Bytes of the documents of all tasks.
     """
 
@@ -31,10 +31,10 @@ class CallerQuota:
 
 
 def check_quota(connection: Connection, new: NewTask, quota: CallerQuota) -> None:
-    """See that the caller may have this task, too.
+    """Check that the caller may have this task in addition to its others.
 
     Raises:
-        QuotaExceeded: It may not.
+        QuotaExceeded: It would exceed the caller's quota; the error has the numbers.
     """
     caller = new.request.caller
     if not caller:
@@ -49,7 +49,8 @@ def _check_bytes(connection: Connection, caller: str, wanted: int, *, limit: int
     stored = int(connection.execute(select(total).where(tasks.c.caller == caller)).scalar_one())
     if stored + wanted > limit:
         raise QuotaExceeded(
-            f"Your documents take {stored} of at most {limit} bytes. Delete finished tasks, or wait until they expire.",
+            f"Your documents take {stored} bytes, this one needs {wanted} more, and your limit is {limit}. Delete "
+            "finished tasks, or wait until the service deletes them.",
             stored_bytes=stored,
             limit_bytes=limit,
             retry_after_s=BYTES_RETRY_S,
@@ -63,7 +64,8 @@ def _check_pages(connection: Connection, caller: str, wanted: int, *, limit: int
     waiting = int(connection.execute(query).scalar_one())
     if waiting + wanted > limit:
         raise QuotaExceeded(
-            f"{waiting} of at most {limit} of your pages are waiting. Try again in {PAGES_RETRY_S} s.",
+            f"You have {waiting} waiting pages, this task would add {wanted}, and your limit is {limit}. Try again in "
+            f"{PAGES_RETRY_S} s.",
             waiting_pages=waiting,
             limit_pages=limit,
             retry_after_s=PAGES_RETRY_S,

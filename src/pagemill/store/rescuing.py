@@ -1,7 +1,7 @@
-"""Takes pages out of leases whose holders are gone: they are queued again at no cost of an attempt.
+"""Takes pages out of leases whose holders are gone, and queues them again; this costs them no attempt.
 
-Pages are worked in order, so the first that a lease left open is the one its server was at. A page that many servers
-in a row were at is given up: if it ends them itself, it would do so for ever.
+A server works on the pages of a lease in order, so the first open page of a lost lease is the one that was in work. A
+page that was in work in many lost leases in a row fails: it may be what ends the servers, and would do so for ever.
 """
 
 from collections import Counter
@@ -18,11 +18,11 @@ from pagemill.store.settling import waiting_state
 from pagemill.store.tables import task_events, task_pages, tasks
 
 MOST_RESCUES = 20
-"""So many times in a row a page may be the one that a lost lease was at."""
+"""A page that was in work in this many lost leases in a row fails."""
 UNFINISHED = tuple(status for status in TaskStatus if status not in FINAL_STATUSES)
 _GIVEN_UP = (
-    f"{MOST_RESCUES} times in a row the server ended or stopped while it worked on this page, so the page may be the "
-    "cause. Retry the task to try the page again; the service's log may say more."
+    f"The server stopped {MOST_RESCUES} times in a row while it worked on this page, so the page may be the cause. "
+    "Retry the task to try the page again; the service's log may say more."
 )
 
 
@@ -71,7 +71,7 @@ def _first_of_each_lease(pages: Sequence[Row[int, int | None]]) -> Collection[in
 
 
 def _rescues(connection: Connection, task_id: str) -> Counter[int]:
-    """By page: how many lost leases in a row were at it since its work last ended by itself."""
+    """By page: in how many lost leases in a row it was in work, since its work last ended normally."""
     told = (TaskEvent.PAGE_RETRIED, TaskEvent.PAGE_FAILED)
     query = select(task_events.c.event_type, task_events.c.details).where(
         task_events.c.task_id == task_id, task_events.c.event_type.in_(told)

@@ -64,7 +64,11 @@ def stale_lease(lease: PageLease) -> StaleLease:
 
 
 def lock_status(connection: Connection, lease: PageLease) -> TaskStatus:
-    """Lock the task of the lease, always before its pages, so that no two transactions wait for each other."""
+    """Lock the task of the lease, always before its pages, so that no two transactions wait for each other.
+
+    Raises:
+        StaleLease: The task was deleted.
+    """
     status: TaskStatus | None = connection.execute(_LOCK_STATUS, {"of_task": lease.task_id}).scalar_one_or_none()
     if status is None:
         raise stale_lease(lease)
@@ -151,7 +155,11 @@ def count_failure(failure: PageFailed, *, crashed: bool, rung: Rung | None, devi
 def count(
     connection: Connection, lease: PageLease, *, now: datetime, done: int = 0, failed: int = 0, peak_bytes: int = 0
 ) -> None:
-    """Update the task's counters, peak and time of service from its pages, and lock it."""
+    """Update the task's counters, peak and time of service from its pages, and lock it.
+
+    Raises:
+        StaleLease: The task was deleted.
+    """
     peak_mb = -(-peak_bytes // MIB) or None
     counted: Values = {"more_done": done, "more_failed": failed, "peak_mb": peak_mb}
     values: Values = {"of_task": lease.task_id, **counted, "moment": now}

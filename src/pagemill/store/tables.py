@@ -1,13 +1,14 @@
 """The tables after the newest migration.
 
     tasks ──┬── task_pages ── the unit of work: state, lease, fate of each page
-            ├── page_results ── what finished pages read as, once for each set of options
+            ├── page_results ── the text of finished pages, once for each set of options
             ├── task_events ── what happened, in order
             ├── task_metrics ── memory over time
-            ├── task_labels ── what tasks are found by
+            ├── task_labels ── labels to find tasks by
             └── idempotency_keys ── which request made which task
-    document_batches ── documents that were sent together; goes with the last of its tasks
-    webhook_deliveries ── messages to other services, until they arrived
+    document_batches ── documents that were sent together; deleted with the last of its tasks
+    page_quarantine ── pages that killed workers, and are not tried again for a while
+    webhook_deliveries ── messages to other services, and whether they arrived
     task_transitions ── the allowed changes of `tasks.status`; a trigger refuses all others
     api_keys ── who may use the service; only hashes of the keys
     audit_log ── every use of an admin right

@@ -44,7 +44,7 @@ class QueueConfig:
     """The settings `tasks.*` that concern the queue.
 
     Attributes:
-        max_queue_size: Most tasks that may wait.
+        max_queue_size: Maximum number of waiting tasks.
         enable_priority_queue: Whether priorities count; if not, first come, first served.
         quota: The quota of each caller.
         ageing_interval: Waiting this long counts as one point of priority.

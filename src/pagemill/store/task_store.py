@@ -29,7 +29,7 @@ from pagemill.store.records import Values, page_of, task_of
 from pagemill.store.tables import page_results, task_pages, tasks
 
 RESULTS_AT_ONCE = 16
-"""Most packed page results in memory at a time while reading a result."""
+"""Maximum number of packed page results in memory at a time while a result is read."""
 
 
 class SqlTaskStore:

@@ -36,7 +36,7 @@ class DocumentBatchManager:
         notices: Which tasks had events.
         watch: Wakes waiters for events.
         clock: The time.
-        most: The most documents in one batch: as many as may wait.
+        most: Maximum number of documents in one batch: as many as may wait.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class DocumentBatchManager:
         return BatchSubmission(await self._announce(stored))
 
     async def get_batch(self, batch_id: str) -> DocumentBatch:
-        """The batch as it stands.
+        """The batch as it is now.
 
         Raises:
             NotFound: No batch has that id, or all its tasks were deleted.

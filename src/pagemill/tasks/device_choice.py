@@ -1,4 +1,4 @@
-"""What a task needs on each device, and where it will run. Pure decisions."""
+"""Estimates what a task needs on each device, and chooses where it will run."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -119,7 +119,7 @@ def _find_largest(needs: Iterable[MemoryNeed]) -> MemoryNeed:
 
 
 def usable_devices(spec: EngineSpec, devices: Sequence[DeviceMemory]) -> Sequence[DeviceMemory]:
-    """Those the engine can work on."""
+    """The devices that the engine can use."""
     return [device for device in devices if device.device.partition(":")[0] in spec.device_kinds]
 
 
@@ -138,7 +138,7 @@ def select_device(
         needs: The need on each device that the engine can use.
 
     Raises:
-        DeviceUnavailable: The requested device does not exist, or the engine cannot use it, or it can use none here.
+        DeviceUnavailable: The requested device does not exist, or the engine cannot use it, or any device, here.
         NeverFits: No device (or not the requested one) is large enough; the error has the numbers.
     """
     usable = [device for device in usable_devices(spec, devices) if requested in (None, device.device)]

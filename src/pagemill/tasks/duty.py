@@ -38,7 +38,7 @@ async def with_each(
 
 
 async def take_steps(**steps: Callable[[], Awaitable[object]]) -> None:
-    """Take every step of a run even if one fails, and log failures by the step's name. Errors: `with_each`."""
+    """Take every step of a run even if one fails, and log failures by the step's name. Raises as `with_each`."""
     await with_each(steps.items(), lambda step: step[1](), name=lambda step: f"The step {step[0]!r}")
 
 
@@ -57,7 +57,7 @@ class Duty:
         self._loop: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin; the first run is at once."""
+        """Start; the first run begins at once."""
         self._stopping = False
         self._loop = asyncio.create_task(self._run(), name=self._name)
 
@@ -79,11 +79,11 @@ class Duty:
             try:
                 await self._run_once()
             except DatabaseUnavailable as error:
-                logger.warning("%s waits: %s", self._name, error)
+                logger.warning("The duty %r waits: %s", self._name, error)
                 await self._pause()
                 continue
             except Exception:
-                logger.exception("%s failed; it runs again in %s s", self._name, self._interval)
+                logger.exception("The duty %r failed; it runs again in %s s", self._name, self._interval)
                 await self._pause()
                 continue
             with suppress(TimeoutError):

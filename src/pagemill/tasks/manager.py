@@ -55,7 +55,7 @@ class TaskManagerConfig:
     """What the service accepts.
 
     Attributes:
-        max_pages: Most pages of a document.
+        max_pages: Maximum number of pages of a document.
         sends_webhooks: Whether tasks may have a webhook.
         outgoing: Addresses that webhooks may go to.
         no_structure: Why tasks cannot have structure, in one sentence; None if they can.
@@ -67,7 +67,7 @@ class TaskManagerConfig:
     no_structure: str | None = None
 
     def check_webhook(self, url: str) -> None:
-        """Refuse a webhook that could never be delivered. Errors: `pagemill.domain.task.webhooks.check_webhook`."""
+        """Refuse a webhook that could never be delivered. Raises as `pagemill.domain.task.webhooks.check_webhook`."""
         check_webhook(url, sends=self.sends_webhooks, outgoing=self.outgoing)
 
 
@@ -109,7 +109,7 @@ class TaskManager:
         self._passwords = passwords
 
     async def create_task(self, request: TaskCreateRequest) -> Task:
-        """Inspect the document, estimate its memory, choose its device, store the task; queue it unless told not to.
+        """Inspect the document, estimate its memory, choose a device, store the task; queue it unless `start` is false.
 
         When this returns, the document's file belongs to the task; on an error it still belongs to the caller.
 
@@ -119,7 +119,7 @@ class TaskManager:
             NeverFits: No device could ever hold it.
             DeviceUnavailable: The requested device does not exist.
             QueueFull: Too many tasks are waiting; `details["retry_after_s"]`.
-            QuotaExceeded: The caller has as much as it may; `details["retry_after_s"]`.
+            QuotaExceeded: The caller has reached its quota; `details["retry_after_s"]`.
             PoolExhausted: No reader became free in time to inspect the document.
         """
         new = await self.prepare(request)
@@ -141,7 +141,7 @@ class TaskManager:
             raise
 
     async def prepare(self, request: TaskCreateRequest) -> NewTask:
-        """Inspect the document, estimate its memory and choose its device, but store nothing. Errors: `create_task`."""
+        """Inspect the document, estimate its memory and choose a device; store nothing. Raises as `create_task`."""
         options = request.options
         if options.webhook_url is not None:
             self._config.check_webhook(options.webhook_url)
@@ -165,7 +165,7 @@ class TaskManager:
         )
 
     async def announce(self, task: Task) -> Task:
-        """Make sure that a stored task gets its turn, or ends if it has no pages left to do."""
+        """Make sure that a stored task gets its turn, or ends if it has no unfinished pages."""
         self._passwords.follow(task.task_id)
         if task.status is TaskStatus.QUEUED and task.pages_done + task.pages_failed == task.pages_total:
             task = await self._end(task)
@@ -173,11 +173,12 @@ class TaskManager:
         return task
 
     async def submit_task(self, request: TaskCreateRequest) -> Submission:
-        """`create_task`, or for a repeated request with the same idempotency key, the task of the first one.
+        """Create a task; for a repeated idempotency key, return the task of the first request instead.
 
-        The document of a repeated request stays the caller's.
+        The document of a repeated request still belongs to the caller.
 
         Raises:
+            PagemillError: As `create_task`.
             IdempotencyKeyReused: The key belongs to an earlier request with another document or other options.
         """
         earlier = await self._find_submitted(request)
@@ -208,11 +209,11 @@ class TaskManager:
     async def start_task(self, task_id: str, request: TaskStartRequest, *, password: str | None = None) -> Task:
         """Queue a task that was created with `start=false`, or the failed pages of a finished one.
 
-        It estimates and places the task again: on the device requested now, or when it was sent, or else on the best.
+        It estimates the task again. The device is the one requested now, or when the task was sent, or else the best.
         On an error the task stays as it was.
 
         Raises:
-            EncryptedDocument: The document needs a password, and this is none, or the wrong one.
+            EncryptedDocument: The document needs a password, and it is missing or wrong.
             NotFound: There is no such task.
             IllegalTransition: It is queued or running, or all its pages were read.
             DeviceUnavailable: The requested device does not exist.
@@ -223,7 +224,7 @@ class TaskManager:
         check_startable(task)
         place = self._placer.place_again(task, request.device)
         placed = replace(task, assigned_device=place.device, estimated_memory_mb=place.estimated_memory_mb)
-        password = await self._opening(task, password)
+        password = await self._find_password(task, password)
         if password is not None:
             self._passwords.hold(task_id, password)
             placed = replace(placed, password_at=self._passwords.owner)
@@ -233,8 +234,8 @@ class TaskManager:
             self._passwords.follow(task_id)
             raise
 
-    async def _opening(self, task: Task, given: str | None) -> str | None:
-        """The password of a task that is queued again, once it has opened the document; None if it needs none."""
+    async def _find_password(self, task: Task, given: str | None) -> str | None:
+        """The password of a task that is queued again, after a check that it opens the document; None without one."""
         password = self._passwords.need(task, given)
         if password is not None and password != self._passwords.find(task.task_id):
             await self._inspector.inspect(task.document.path, caller=task.caller, password=password)
@@ -275,7 +276,7 @@ class TaskManager:
         await asyncio.to_thread(remove_task_files, task, self._work_dir)
 
     async def _end(self, task: Task) -> Task:
-        """End a task without pages left to do (they were read before, or cannot be read): it needs no turn."""
+        """End a task without unfinished pages (they were read before, or cannot be read): it needs no turn."""
         with suppress(IllegalTransition):  # it started and ended, or was cancelled, since we read it
             await self._store.transition(task.task_id, TaskStatus.RUNNING)
         await self._pages.finish_completed(task.task_id)

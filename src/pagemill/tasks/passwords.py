@@ -14,12 +14,12 @@ from pagemill.domain.task.task import PageLease, Task
 _LOOK_AGAIN_S = 5.0
 
 FORGOTTEN = (
-    "The PDF is protected, and the service does not know its password any more, because it was restarted. Retry the "
-    "task with its password. Its finished pages remain available."
+    "The PDF is protected, and the service lost its password in a restart. Retry the task with its password. Its "
+    "finished pages remain available."
 )
 AGAIN = (
-    "The PDF is protected, and the service keeps a password only until its task has ended. Send it again, in the "
-    "header Pagemill-Password or with --password on the command line."
+    "The PDF is protected, and the service keeps a password only until its task has ended. Send the password again, in "
+    "the header Pagemill-Password or with --password on the command line."
 )
 
 
@@ -37,7 +37,7 @@ class Ends(Protocol):
 
 
 class Passwords:
-    """Who knows which document's password. Runs in the server's event loop.
+    """The passwords that this server knows, by task. Runs in the server's event loop.
 
     Args:
         owner: The name of this server in leases.
@@ -56,12 +56,12 @@ class Passwords:
         self._known[task_id] = password
 
     def forget(self, task_id: str) -> None:
-        """Know it no more."""
+        """Forget the password of a task."""
         self._known.pop(task_id, None)
         self._leave(task_id)
 
     def follow(self, task_id: str) -> None:
-        """Forget its password once the task has ended or was deleted."""
+        """Forget the password of a task once the task has ended or was deleted."""
         if task_id in self._known and task_id not in self._following:
             self._following[task_id] = asyncio.create_task(self._until_over(task_id), name=f"password of {task_id}")
 
@@ -70,9 +70,9 @@ class Passwords:
         return self._known.get(task_id)
 
     def may_open(self, task_id: str, password_at: str | None) -> bool:
-        """Whether this server is to read pages of the task; another one may know its password.
+        """Whether this server may claim pages of the task; another server may know its password.
 
-        It is also to read, and to fail, those of which it was told the password before a restart.
+        It also claims the pages of tasks whose passwords it lost in a restart; these pages then fail.
         """
         return password_at is None or password_at == self.owner or task_id in self._known
 
@@ -89,7 +89,7 @@ class Passwords:
         return password
 
     def need(self, task: Task, given: str | None) -> str | None:
-        """The password to open the document of a task with, perhaps after its end; None if it needs none.
+        """The password that opens the document of a task, which may have ended; None if it needs none.
 
         Raises:
             EncryptedDocument: It needs one, none was given, and none is known.
@@ -102,7 +102,7 @@ class Passwords:
         return password
 
     async def stop(self) -> None:
-        """Follow no task any more."""
+        """Stop following tasks."""
         following = list(self._following.values())
         for each in following:
             each.cancel()

@@ -9,8 +9,8 @@ from pagemill.domain.task.task import Task
 logger = logging.getLogger(__name__)
 
 RESULTS_SUFFIX = ".results"
-"""Of the folder, beside a task's own, that holds its results as files. It stays after the task's cleanup; `Pruning`
-deletes it an hour after its last use, or with the task."""
+"""Suffix of the folder that holds a task's results as files, next to its folder of temporary files. It stays after the
+cleanup; `Pruning` deletes it an hour after its last use, or with the task."""
 
 
 def remove(path: Path) -> bool:

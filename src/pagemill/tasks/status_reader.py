@@ -56,5 +56,5 @@ class StatusReader:
         )
 
     async def read_for(self, caller: str) -> ServiceStatus:
-        """The same as the caller is to see it."""
+        """The snapshot as this caller may see it."""
         return (await self.read()).seen_by(caller, tasks=await self._statistics.count_tasks(caller))

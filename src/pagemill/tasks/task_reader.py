@@ -89,8 +89,8 @@ class TaskReader:
     async def write(self, task_id: str, writer: ResultWriter, *, keep_furniture: bool = False) -> AsyncIterator[bytes]:
         """The result in one format, piece by piece; for a running task, the finished pages. Raises NotFound.
 
-        Pages that could not be read are marked as such; pages still to come are left out. Text and Markdown have no
-        headers, footers and page numbers unless `keep_furniture` is set.
+        Pages that could not be read are marked as such; unfinished pages are left out. Text and Markdown have no
+        headers, footers or page numbers unless `keep_furniture` is set.
         """
         task = await self._store.get(task_id)
         pieces = write_result(task, writer, store=self._store, results=self._results, keep_furniture=keep_furniture)
@@ -120,7 +120,7 @@ class TaskReader:
         return TaskMetrics.of(await self._status.read())
 
     async def status(self, *, caller: str | None = None) -> ServiceStatus:
-        """The whole service at this moment; for a caller, without what it tells of single tasks of others."""
+        """The whole service at this moment; for a caller, without details of others' tasks."""
         return await (self._status.read() if caller is None else self._status.read_for(caller))
 
     async def receipt(self, task_id: str) -> Receipt:

@@ -51,13 +51,13 @@ class AuditEntryWire(WireModel):
     action: str
     """What: the endpoint or the command."""
     target: str
-    """What it was done to; empty for a whole list."""
+    """What it was done to, such as a task's id; empty for a whole list."""
     owner: str
-    """Whose that is; empty for a whole list, and for what was sent without a key."""
+    """The owner of the target; empty for a whole list, and for a target that was sent without a key."""
     first_at: datetime
     last_at: datetime
     times: int
-    """How often, from `first_at` to `last_at`."""
+    """Number of uses from `first_at` to `last_at`."""
 
     @classmethod
     def of(cls, entry: AuditEntry) -> Self:

@@ -56,5 +56,5 @@ class BatchListWire(WireModel):
 
 
 def batch_path(batch_id: str, *, root: str) -> str:
-    """Where a batch is found."""
+    """Path of a batch."""
     return f"{root}/batches/{batch_id}"

@@ -9,7 +9,7 @@ from pagemill.wire.wire_model import WireModel
 
 
 class TaskCountsWire(WireModel):
-    """Numbers of tasks, in all and by status, device, priority and engine."""
+    """Number of tasks: in total, and by status, device, priority and engine."""
 
     total: int
     by_status: dict[TaskStatus, int]

@@ -68,16 +68,16 @@ class EvictionWire(WireModel):
 
     at: datetime
     cause: UnloadCause
-    """idle: unused for the idle timeout; spent: grown or broken; room: its memory was wanted for other models or for a
-    larger page; pressure: the memory guard asked for memory."""
+    """idle: unused for the idle timeout; spent: its process had grown or became unusable; room: other models or a
+    larger page needed its memory; pressure: the memory guard needed memory."""
     device: str
     model_sets: list[str]
     returned_mb: int
-    """What that gave back, measured."""
+    """Memory that came back, as measured."""
 
     @classmethod
     def of(cls, record: EvictionRecord) -> Self:
-        """The unloading as it is shown."""
+        """The unload as it is shown."""
         return cls.show(record, model_sets=list(map(str, record.keys)), returned_mb=record.returned_bytes // MIB)
 
 
@@ -121,7 +121,7 @@ class ForecastWire(WireModel):
     """Its place among the waiting tasks, from 1; 0 once it has started."""
     pages_left: int
     left_s: float | None
-    """About how long it still needs; null if that is unknown."""
+    """Estimated remaining time; null if unknown."""
 
     @classmethod
     def of(cls, forecast: Forecast) -> Self:
@@ -144,7 +144,7 @@ class QueueWire(WireModel):
     page_s: float | None
     """Mean time of a worker on a page in the last hour."""
     tasks: dict[TaskStatus, int]
-    """Number of the caller's tasks in each status; for an admin, of everyone's."""
+    """Number of the caller's tasks in each status; for an admin, of all tasks."""
     oldest_by_priority: list[PriorityWaitWire]
     """The highest priority first."""
     waits: SpreadWire
@@ -152,9 +152,9 @@ class QueueWire(WireModel):
     runs: SpreadWire
     """From started to finished, of the tasks finished in the last hour."""
     failures: list[FailureGroupWire]
-    """Tasks that failed or expired in the last day, the commonest reason first."""
+    """Tasks that failed or expired in the last day, the most common reason first."""
     line: list[ForecastWire]
-    """The first 200 unfinished tasks: running ones, then waiting ones in their order; of these, the caller's own."""
+    """The first 200 unfinished tasks: running ones, then waiting ones in order. Only an admin sees those of others."""
 
     @classmethod
     def of(cls, queue: QueueSnapshot, forecasts: Iterable[Forecast]) -> Self:
@@ -217,7 +217,7 @@ class StatusWire(WireModel):
     unloads: int
     """Model sets unloaded since the start of the server."""
     unloaded_mb: int
-    """What that gave back, measured."""
+    """Memory that came back, as measured."""
     last_eviction: EvictionWire | None
     """The last unload, and its cause."""
     queue: QueueWire
@@ -248,17 +248,17 @@ class FormatWire(WireModel):
 
 
 class SetupWire(WireModel):
-    """Formats, engines and limits, which do not change while the server runs; and who asks."""
+    """Formats, engines and limits, which do not change while the server runs, and the caller who asks."""
 
     version: str
     formats: list[FormatWire]
     profiles: dict[str, list[str]]
-    """Of every available engine, the default first; `GET /engines` lists all engines."""
+    """Profiles of every available engine, the default first; `GET /engines` lists all engines."""
     max_upload_bytes: int
     guard_percent: dict[str, int]
     """Percentage of a device's limit at which each level of the memory guard begins."""
     idle_timeout_s: float
-    """Pagemill unloads a model set that was unused for this long."""
+    """Pagemill unloads a model set that has been unused for this long."""
     caller: str = ""
     """The name of your key's caller; empty if the service needs no key."""
     scope: Scope = Scope.ADMIN

@@ -32,7 +32,7 @@ class DocumentWire(WireModel):
     page_count: int
     """Number of its pages; a task may request fewer."""
     needs_password: bool
-    """It opens with a password only, which the service keeps no longer than its task lasts."""
+    """It opens only with a password. The service keeps the password at most until the task has ended."""
 
 
 class OptionsWire(WireModel):
@@ -178,7 +178,7 @@ class PageWire(WireModel):
     confidence: float | None
     finished_at: datetime | None
     warnings: tuple[PageWarning, ...] = ()
-    """What a reader of its result should know, such as where something that looks like text could not be read."""
+    """What users of its result should know, such as places that look like text but could not be read."""
 
     @classmethod
     def of(cls, page: TaskPage) -> Self:
@@ -295,12 +295,12 @@ class DeviceMemoryWire(WireModel):
 
 
 def task_path(task_id: str, *, root: str) -> str:
-    """Where a task is found."""
+    """Path of a task."""
     return f"{root}/tasks/{task_id}"
 
 
 class ServiceWire(WireModel):
-    """The service that answers here."""
+    """The name, version and links of this service."""
 
     service: str
     version: str

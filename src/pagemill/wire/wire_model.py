@@ -12,7 +12,15 @@ class WireModel(BaseModel):
 
     @classmethod
     def show(cls, source: object, **others: object) -> Self:
-        """Take each field but `others` from the attribute of its name, and so on in nested forms."""
+        """Build the model from a value: each field takes the attribute of its name, in nested models too.
+
+        Args:
+            source: The value.
+            others: Fields with other values.
+
+        Raises:
+            TypeError: The model has no field of that name.
+        """
         if unknown := others.keys() - cls.model_fields.keys():
             raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}.")
         alike = {name: getattr(source, name) for name in cls.model_fields if name not in others}

@@ -168,7 +168,7 @@ def test_without_a_driver_there_are_no_gpus_and_one_line_says_so(caplog: pytest.
         assert list(probe.read()) == []
     probe.close()
     assert [record.getMessage() for record in caplog.records] == [
-        "no GPU devices: NVML says 'NVML Shared Library Not Found'"
+        "No GPU devices: NVML says 'NVML Shared Library Not Found'"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Tables without lines, where alignment is plain. Pure.
+"""Recognises tables without ruling lines by the alignment of their cells. Pure.
 
 ```
 lines ─▶ parts between wide gaps ─▶ rows ─▶ lanes that run through all rows ─▶ columns ─▶ cells
@@ -17,7 +17,7 @@ from pagemill.domain.page.tables import table_of
 
 LEAST_ROWS = 3
 LANE = 0.7
-"""In heights of the writing: the narrowest white between two columns."""
+"""The narrowest white space between two columns, in heights of the writing."""
 
 CROSSED = 0.1
 """Share of rows that may have something across a lane: headings over several columns."""
@@ -26,22 +26,22 @@ LEAST_FILLED = 0.6
 """Share of the places of a table that have text."""
 
 SLACK = 0.8
-"""In heights of the writing: so far may an edge be from where its column is aligned."""
+"""How far an edge may be from the alignment of its column, in heights of the writing."""
 
 LEAST_ALIGNED = 0.7
 """Share of a column's cells that begin, end or are centred at one place."""
 
 LONGEST = 45
-"""Letters of a cell, on average; more is running text."""
+"""Highest average number of letters in a cell; more is running text."""
 
 _Row = list[Atom]
 
 
 def aligned_table(lines: Sequence[Line], *, width_px: int, height_px: int) -> Block | None:
-    """The table that these lines are; None where columns are not plain.
+    """The table that these lines form; None if their columns are not clear.
 
     Args:
-        lines: Lines that stand together, in any order.
+        lines: Lines that are close together, in any order.
         width_px: Width of the page.
         height_px: Height of the page.
     """
@@ -61,7 +61,7 @@ def aligned_table(lines: Sequence[Line], *, width_px: int, height_px: int) -> Bl
 
 
 def rows_of_parts(lines: Sequence[Line], *, width_px: int, height_px: int) -> list[_Row]:
-    """Visual rows from the top, each of the parts of its lines between wide gaps; upended lines are left out."""
+    """Visual rows from the top, each of the parts of its lines between wide gaps; without upended lines."""
     slope = page_slope(lines)
     boxes = upright_boxes(lines, width_px=width_px, height_px=height_px, slope=slope)
     level = [box for box in boxes if not box.is_upended]
@@ -80,7 +80,7 @@ def rows_of_parts(lines: Sequence[Line], *, width_px: int, height_px: int) -> li
 
 
 def mean_letters(lines: Sequence[Line], *, width_px: int, height_px: int) -> float:
-    """Letters of the parts of lines between wide gaps, on average."""
+    """Average number of letters in the parts of lines between wide gaps."""
     rows = rows_of_parts(lines, width_px=width_px, height_px=height_px)
     letters = [len(atom.text) for row in rows for atom in row]
     return sum(letters) / len(letters) if letters else 0.0
@@ -92,7 +92,7 @@ def _share_row(one: Atom, other: Atom) -> bool:
 
 
 def _columns(rows: Sequence[_Row], size: float) -> list[tuple[float, float]]:
-    """From where to where each column may reach: between lanes that hardly any row crosses."""
+    """The left and right bound of each column; between columns are lanes that hardly any row crosses."""
     most = int(CROSSED * len(rows))
     ends = sorted(
         (edge, step) for row in rows for left, right in _cover_of(row) for edge, step in ((left, 1), (right, -1))
@@ -110,7 +110,7 @@ def _columns(rows: Sequence[_Row], size: float) -> list[tuple[float, float]]:
 
 
 def _cover_of(row: _Row) -> Iterator[tuple[float, float]]:
-    """What a row covers; parts that overlap count once."""
+    """The spans that a row covers, from left to right, without overlaps."""
     reach = float("-inf")
     for atom in row:
         if atom.x1 > reach:
@@ -194,7 +194,7 @@ def _line(run: Sequence[Atom]) -> Line:
 
 
 def _complete(filled: Sequence[GridCell], rows: int, columns: int) -> list[GridCell]:
-    """With a cell for every place that has none."""
+    """These cells, and an empty one for every place without a cell, in row order."""
     taken = {(cell.row, cell.column + across) for cell in filled for across in range(cell.column_span)}
     empty = (
         GridCell(row, column, 0.0, 0.0, 0.0, 0.0)

@@ -1,4 +1,4 @@
-"""Finds tables without lines among blocks that are in reading order. Pure."""
+"""Finds tables without ruling lines among blocks in reading order. Pure."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -11,7 +11,7 @@ _FLOWING = frozenset({BlockKind.TEXT, BlockKind.LIST})
 
 
 def with_aligned_tables(blocks: Sequence[Block], *, width_px: int, height_px: int) -> tuple[Block, ...]:
-    """The blocks, with a table for each run of rows of running text whose cells are plainly aligned."""
+    """The blocks, with a table in place of each run of rows whose cells are clearly aligned."""
     made: list[Block] = []
     for is_flowing, group in groupby(blocks, key=lambda block: block.kind in _FLOWING):
         run = list(group)
@@ -49,7 +49,7 @@ class _Flow:
             yield from _rest(own, block)
 
     def _runs(self) -> Iterator[tuple[int, int]]:
-        """From which line to which rows of several parts follow each other."""
+        """Consecutive rows of several parts: the first line of each such run, and the line after its last."""
         start = end = count = 0
         for first, after, parts in sorted(self._rows()):
             if parts > 1 and count and first == end:
@@ -62,7 +62,7 @@ class _Flow:
             yield start, end
 
     def _rows(self) -> Iterator[tuple[int, int, int]]:
-        """Rows in reading order: the first line, the one after the last, and how many parts."""
+        """Rows in reading order: the first line, the line after the last, and the number of parts."""
         places = {id(line): at for at, line in enumerate(self._lines)}
         for row in rows_of_parts(self._lines, width_px=self._width, height_px=self._height):
             held = sorted({places[id(atom.box.line)] for atom in row})

@@ -17,7 +17,7 @@ WIDER = 1.6
 
 @dataclass(eq=False, slots=True)
 class Atom:
-    """A line, or the part of a line between two wide gaps: its words from `start` up to `end`, and their position."""
+    """A line, or the part of a line between two wide gaps: its words from `start` to `end`, and their box, pixels."""
 
     box: Box
     start: int
@@ -44,7 +44,7 @@ def atoms_of(boxes: Sequence[Box], *, slope: float | None, size: float) -> list[
 
     Args:
         boxes: Lines of a page that was turned level.
-        slope: How it was turned: rise over run of its lines; None where lines are to stay whole.
+        slope: How it was turned: rise over run of its lines; None keeps lines whole.
         size: Typical height of its writing.
     """
     if slope is None:
@@ -99,7 +99,7 @@ def _make_whole(box: Box) -> Atom:
 
 
 def _heights(box: Box, start: int, end: int, slope: float) -> tuple[float, float]:
-    """Top and bottom of some words; the words of one line may stand at different heights if it is really two lines."""
+    """Top and bottom of some words; the words of one line differ in height if it is really two lines."""
     words = box.line.words
     if slope:
         whole = _tops_and_bottoms(words, slope)

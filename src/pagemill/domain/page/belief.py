@@ -1,7 +1,7 @@
-"""Do the cells of a table explain its words? Pure.
+"""Checks whether the cells of a table explain its words. Pure.
 
-Models take whole pages of running text for tables. Then lines are torn at ordinary spaces, or run on through the whole
-width, or fill few cells from top to bottom.
+Models mistake whole pages of running text for tables. Then cells split lines at ordinary spaces, or lines run through
+the whole width, or a few cells are full from top to bottom.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,31 +9,31 @@ from collections.abc import Iterable, Sequence
 from pagemill.domain.page.page import Line, Polygon
 
 SPACE = 0.45
-"""In heights of the writing: the gap between two cells is wider than that."""
+"""The gap between two cells is wider than this, in heights of the writing."""
 
 WIDE = 0.75
 """Share of a table's width that a line of running text takes."""
 
 MOST_WIDE = 0.4
-"""Share of a table's letters that may stand in such lines: headings, notes, cells over all columns."""
+"""Share of a table's letters that may be in such lines: headings, notes, cells over all columns."""
 
 LONG = 25
-"""Letters of a line of running text in a cell, on average."""
+"""Average number of letters in a line of running text in a cell."""
 
 MANY_ROWS = 5
 MOST_PROSE = 0.6
-"""Share of letters that may stand in cells of `MANY_ROWS` or more such lines."""
+"""Share of letters that may be in cells of `MANY_ROWS` or more such lines."""
 
 
 def is_torn(before: Line, after: Line) -> bool:
-    """Whether two parts of a line, in different cells, have but a space between them."""
+    """Whether two parts of a line, in different cells, have only a space between them."""
     left, right = before.polygon, after.polygon
     height = min(_height(left), _height(right))
     return min(x for x, _ in right) - max(x for x, _ in left) < SPACE * height
 
 
 def is_running_text(cells: Iterable[Sequence[Line]], polygon: Polygon) -> bool:
-    """Whether these lines, cell by cell, are paragraphs and no table.
+    """Whether these lines, cell by cell, are paragraphs and not a table.
 
     Args:
         cells: The lines of each filled cell.

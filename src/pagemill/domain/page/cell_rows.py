@@ -1,7 +1,7 @@
-"""Rows of a table that its model took for one, split by their lines. Pure.
+"""Splits a row of a table if the model mistook several rows for one. Pure.
 
-A row of the grid is several when its cells hold lines at the same heights, and these are rows and not lines that
-wrap: numbers, or as far from each other as the table's other rows are.
+A row of the grid is really several rows if its cells hold lines at the same heights and these lines do not wrap: they
+are numbers, or as far apart as the table's other rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,11 +16,11 @@ Parts = Mapping[GridCell, Sequence[Line]]
 
 _SAME_PITCH = 0.15
 _LEAST_PITCH = 1.6
-"""In heights of the writing: lines that wrap are nearer to each other."""
+"""Lines that wrap are closer to each other than this, in heights of the writing."""
 
 
 def split_rows(cells: Sequence[GridCell], parts: Parts) -> tuple[list[GridCell], dict[GridCell, Sequence[Line]]]:
-    """The cells and their lines, with a row for each line where several rows were taken for one."""
+    """The cells and their lines, with one row for each of several rows that the model mistook for one."""
     made: list[GridCell] = []
     filled: dict[GridCell, Sequence[Line]] = {}
     counts = {row: _levels(row, cells, parts) for row in sorted({cell.row for cell in cells})}
@@ -46,7 +46,7 @@ _Level = tuple[float, float]
 
 
 def _levels(row: int, cells: Sequence[GridCell], parts: Parts) -> list[_Level]:
-    """From where to where the rows go that were taken for this one; one where it is one."""
+    """Top and bottom of each real row in this row of the grid, which may be only one."""
     own = [cell for cell in cells if cell.row == row and cell.row_span == 1]
     whole = (min((cell.top for cell in own), default=0.0), max((cell.bottom for cell in own), default=0.0))
     held = [parts[cell] for cell in own if cell in parts]
@@ -95,7 +95,7 @@ def _is_number(text: str) -> bool:
 
 
 def _are_as_far_apart_as_rows(levels: Sequence[Sequence[Line]], cells: Sequence[GridCell], parts: Parts) -> bool:
-    """Whether the lines stand as far from each other as rows do that have a line each."""
+    """Whether the lines are as far apart as the table's rows of one line."""
     by_row: dict[int, list[Line]] = {}
     for cell in cells:
         if cell.row_span == 1:

@@ -3,6 +3,8 @@
 Columns of running text are wide and filled, and their lines begin in mid-sentence. Cells are short, share base lines,
 and are often numbers; a label ends with a colon. The score is a weighted sum of such evidence. The weights come from a
 logistic regression on composed pages (`benchmarks/layout_pages.py`) other than those that judge it.
+
+`size` is always the height of the page's writing, pixels.
 """
 
 import math
@@ -14,7 +16,7 @@ from statistics import median
 from pagemill.domain.page.lanes import Lane, Piece, Wording
 
 STRUCTURAL = 13.0
-"""Natural logarithm: a lane must be this unlikely as a chance row of spaces."""
+"""How unlikely a lane must be as a chance row of spaces, as a natural logarithm."""
 
 FEW = 3
 """A list of numbers has at least this many rows."""
@@ -32,13 +34,13 @@ LONG = 8
 """A lane with this many rows on each side shows the page's grid."""
 
 IN_LINE = 5.0
-"""The weight of standing in line with such a lane."""
+"""The weight of being in line with such a lane."""
 
 UNLIKELY = -1.5
 """The highest score of a lane with only numbers, or one short piece, to its right."""
 
 SHORT = 3.0
-"""In heights of the writing: a piece alone in its row, at most this wide, belongs to what stands to its left."""
+"""A piece alone in its row and at most this wide, in heights of the writing, belongs to the piece on its left."""
 
 
 def structural_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
@@ -75,7 +77,7 @@ def column_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
 
 
 def number_lanes(lanes: Sequence[Lane], size: float) -> list[Lane]:
-    """Lanes with mostly numbers on the right, which belong to what stands on the left."""
+    """Lanes with mostly numbers on the right, which belong to the pieces on the left."""
     tall = (lane for lane in lanes if min(map(len, lane.sides())) >= FEW)
     return [lane for lane in tall if _side_of(lane.sides()[1], size).numeric >= 0.5]
 
@@ -137,12 +139,12 @@ _WEIGHTS = {
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """What stands on one side of a lane.
+    """The pieces on one side of a lane.
 
     Attributes:
         width: Median width, 1 from 12 heights of the writing on.
         words: Median number of words, 1 from 5 on.
-        lower: Share that begins with a small letter.
+        lower: Share that begins in lower case.
         numeric: Share that is numbers.
         labels: Share that ends with a colon.
         leading: Median distance of base lines in heights of the writing, at most 3.
@@ -171,7 +173,7 @@ def _side_of(pieces: Sequence[Piece], size: float) -> _Side:
 
 
 def _wording(piece: Piece) -> Wording:
-    """The wording of a piece, worked out once: most pieces stand beside two lanes."""
+    """The wording of a piece, computed once: most pieces are beside two lanes."""
     if piece.wording is None:
         text = piece.text
         piece.wording = Wording(len(text.split()), _begins_lower(text), looks_numeric(text), text.endswith(":"))
@@ -179,7 +181,7 @@ def _wording(piece: Piece) -> Wording:
 
 
 def _begins_lower(text: str) -> float:
-    """1 or 0; a value between if the script has no small letters."""
+    """1 or 0; a value between if the script has no lower case."""
     first = text[:1]
     if first.isalpha() and first.lower() == first.upper():
         return 0.4

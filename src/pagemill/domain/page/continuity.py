@@ -8,7 +8,7 @@ _CLOSERS = "\"')]}»«”’“"
 def continuity(end: str, start: str) -> float:
     """The evidence that `start` follows `end`: above 0 for it, below 0 against it.
 
-    After a hyphen or an unfinished line, a small letter should follow; after a full stop, it should not. Scripts
+    After a hyphen or an unfinished line, lower case should follow; after a full stop, it should not. Scripts
     without capitals, numbers and marks give no evidence.
     """
     before, first = end.rstrip().rstrip(_CLOSERS)[-1:], start.lstrip().lstrip(_CLOSERS)[:1]

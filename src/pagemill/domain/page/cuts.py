@@ -1,4 +1,7 @@
-"""Cuts a region of the page along white space: into columns, and into bands from top to bottom."""
+"""Cuts a region of the page along white space: into columns, and into bands from top to bottom.
+
+`size` is always the height of the page's writing, pixels.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +14,7 @@ MOST_OVERHANG = 1.5
 """… but at most this many heights of the writing."""
 
 JUT = 0.1
-"""The share of its width by which a passage may stand out over the next column."""
+"""The share of its width by which a passage may jut out over the next column."""
 
 TOUCHING = -0.4
 """In heights of the writing: engines draw boxes too high by this much, so lines below each other overlap."""
@@ -36,7 +39,7 @@ def columns_of(region: Region, size: float) -> list[list[Passage]]:
 
 
 def _stand_below_each_other(one: Region, other: Region) -> bool:
-    """Whether the middle of the narrower one is over or under the other, as of a short row at a column's edge."""
+    """Whether the middle of the narrower one is above or below the other, as in a short row at a column's edge."""
     if right_of(one) <= left_of(other):
         return False
     narrow, wide = sorted((one, other), key=lambda region: right_of(region) - left_of(region))

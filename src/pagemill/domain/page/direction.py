@@ -1,4 +1,4 @@
-"""In which direction text runs, by its letters. Pure."""
+"""Finds the direction of text from its letters. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\
 
 
 def runs_from_right(texts: Iterable[str]) -> bool:
-    """Whether most letters are of scripts that run from right to left."""
+    """Whether most letters belong to scripts that run from right to left."""
     joined = "".join(texts)
     if joined.isascii() or not RIGHT_TO_LEFT.search(joined):
         return False

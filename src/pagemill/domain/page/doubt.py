@@ -1,12 +1,12 @@
-"""Which lines of a page were probably misread, as those in a script that their engine lacks. Pure."""
+"""Finds lines of a page that were probably misread, such as lines in a script that the engine lacks. Pure."""
 
 import re
 
 from pagemill.domain.page.page import Line, Page, PageWarning, WarningKind
 
 LEAST_CONFIDENCE = 0.75
-"""Of 470 lines on receipts that are read well, five had less. Hebrew, Thai and Korean that is read as Latin has 0.4 to
-0.75, in nearly all lines."""
+"""A line with less is doubtful. Of 470 lines on receipts that are read well, five had less; nearly all lines of Hebrew,
+Thai and Korean that are read as Latin have 0.4 to 0.75."""
 
 _FEWEST_LETTERS = 4
 _GREEK = re.compile("[\u0370-\u03ff]")
@@ -19,7 +19,7 @@ DOUBTFUL = "Something here looks like text and was read with little certainty."
 def is_doubtful_line(line: Line) -> bool:
     """Whether the line was probably misread.
 
-    So are lines of low confidence, and Greek without an accent: the usual models know its letters, and lose those.
+    Such lines have low confidence, or are Greek without accents: the usual models know Greek letters but lose accents.
     """
     letters = sum(letter.isalnum() for letter in line.text)
     if line.confidence is None or letters < _FEWEST_LETTERS:
@@ -36,11 +36,11 @@ def is_doubtful(page: Page) -> bool:
 
 
 def warn_of_doubt(page: Page, remedy: str = "") -> Page:
-    """The page, with a warning for each line that was probably misread.
+    """The page with a warning for each line that was probably misread.
 
     Args:
-        page: The page, with warnings of its ink without words.
-        remedy: What could read it, a sentence or more, which all these warnings end with.
+        page: The page, with warnings about ink without words.
+        remedy: How to get such text read, in a sentence or more; each of these warnings ends with it.
     """
     doubts = [
         PageWarning(kind=WarningKind.UNREAD_INK, message=DOUBTFUL, box=_box(line))
@@ -54,7 +54,7 @@ def warn_of_doubt(page: Page, remedy: str = "") -> Page:
 
 
 def without_doubts(page: Page) -> Page:
-    """The page without warnings of ink that was not read."""
+    """The page without warnings about unread ink."""
     others = tuple(warning for warning in page.warnings if warning.kind is not WarningKind.UNREAD_INK)
     return page.model_copy(update={"warnings": others})
 

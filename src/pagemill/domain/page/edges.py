@@ -1,4 +1,4 @@
-"""The outermost rows of a page, in the few figures by which pages are compared. Pure."""
+"""The outermost rows of a page, reduced to the few figures by which pages are compared. Pure."""
 
 import math
 import re
@@ -11,13 +11,13 @@ from pagemill.domain.page.geometry import Box, typical_size, upright_boxes
 from pagemill.domain.page.page import BlockKind, Page
 
 OUTERMOST = 6
-"""Rows at each edge that are looked at: more than a header has, so that forms that repeat are known as such."""
+"""Number of rows to look at at each edge: more than a header has, so that repeated forms are recognised."""
 
 ZONE = 0.15
-"""Share of the page's height within which headers and footers stand."""
+"""Share of the page's height at each edge in which headers and footers may be."""
 
 _LONGEST = 160
-"""Letters of a piece that are compared."""
+"""Number of letters of a piece to compare."""
 
 _WORD = r"(?:page|seite|pagina|página|pág|pg|side|sida|sivu|strana|strona|стр|第|p)"
 _OF = r"(?:\s*(?:/|of|von|de|di|sur|av|af|z|из)\s*(?P<of>\d{1,5}))"
@@ -53,7 +53,7 @@ class EdgeRow:
         middle: Where it is, as a share of the page's height.
         size: Height of its writing, pixels.
         gap: White between it and the next row towards the middle of the page, in heights of its writing.
-        is_at_edge: It is so near the edge that it may be furniture.
+        is_at_edge: It is close enough to the edge to be furniture.
     """
 
     pieces: tuple[Piece, ...]
@@ -68,7 +68,7 @@ class Edges:
     """A page's outermost rows.
 
     Attributes:
-        number: Of the page.
+        number: The page's number.
         top: From the top edge inwards.
         bottom: From the bottom edge inwards.
         lines: How many lines the page has.
@@ -85,7 +85,7 @@ class Edges:
 
 
 def edges_of(page: Page) -> Edges:
-    """What stands at the page's edges. Lines of tables, and lines that run up or down the page, do not count."""
+    """The rows at the page's edges. Lines of tables, and lines that run up or down the page, do not count."""
     lines = tuple(page.lines)
     boxes = upright_boxes(lines, width_px=page.width_px, height_px=page.height_px)
     fixed = _in_tables(page)
@@ -129,7 +129,7 @@ def _in_tables(page: Page) -> set[int]:
 
 
 def _rows(boxes: Sequence[tuple[int, Box]]) -> Iterator[_Row]:
-    """Lines that stand side by side, from top to bottom."""
+    """Lines that are side by side, from top to bottom."""
     row: _Row = []
     for at, box in sorted(boxes, key=lambda each: (each[1].middle, each[1].x0, each[0])):
         if row and not box.shares_row(row[-1][1]):

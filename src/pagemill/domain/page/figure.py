@@ -1,4 +1,4 @@
-"""How notebooks draw a page: an SVG with each word in its place. Text from the page is escaped, never markup."""
+"""Draws a page in notebooks: an SVG with each word in its place. Text from the page is escaped, never markup."""
 
 import math
 from html import escape
@@ -46,11 +46,11 @@ def _piece(piece: Word | Line) -> str:
     width = math.hypot(right - left, below - base)
     angle = math.degrees(math.atan2(below - base, right - left))
     confidence = piece.confidence
-    said = "" if confidence is None else f"<title>confidence {confidence:.2f}</title>"
+    tooltip = "" if confidence is None else f"<title>confidence {confidence:.2f}</title>"
     return (
         f'<text transform="translate({left:.1f} {base:.1f}) rotate({angle:.1f})" y="{-DESCENT * height:.1f}" '
         f'font-size="{height * (1 - DESCENT):.1f}" textLength="{width:.1f}" lengthAdjust="spacingAndGlyphs" '
-        f'fill="{_colour(confidence)}">{said}{escape(piece.text)}</text>'
+        f'fill="{_colour(confidence)}">{tooltip}{escape(piece.text)}</text>'
     )
 
 

@@ -1,14 +1,14 @@
-"""Formulas: found by the layout model, read by none that Pagemill has. Pure."""
+"""Warns about formulas: the layout model finds them, but no model of Pagemill reads them. Pure."""
 
 from pagemill.domain.page.page import BlockKind, Page, PageWarning, Polygon, Rectangle, WarningKind
 from pagemill.domain.page.regions import join_rects
 
-UNREAD = "A formula stands here. It was not read as one: what its lines say is doubtful. See the picture of the page."
+UNREAD = "This is a formula. Pagemill cannot read it, so the words here are doubtful. See the picture of the page."
 MOST_WARNINGS = 16
 
 
 def with_formula_warnings(page: Page) -> Page:
-    """The page with a warning for each of its formulas; many that stand close together share one."""
+    """The page with a warning for each of its formulas; formulas that are close together share one."""
     boxes = [_box(block.polygon) for block in page.blocks if block.kind is BlockKind.FORMULA]
     if not boxes:
         return page

@@ -1,7 +1,7 @@
-"""Finds headers, footers and page numbers: rows at the edges of pages that repeat and stand apart. Pure.
+"""Finds headers, footers and page numbers: rows at the edges of pages that repeat and are set apart. Pure.
 
 ```
-page ─▶ its outermost rows ─▶ compared with those of the pages around it ─▶ roles ─▶ blocks of their own
+page ─▶ its outermost rows ─▶ compared with those of the pages around it ─▶ roles ─▶ separate blocks
 ```
 
 It never holds a whole document: it decides each page as soon as it knows the few pages after it. Letterheads and
@@ -21,22 +21,22 @@ from pagemill.domain.page.geometry import enclosing_polygon
 from pagemill.domain.page.page import Block, BlockKind, Line, Page
 
 SPAN = 4
-"""Pages before a page, and after it, that it is compared with: two of each side where left and right pages differ."""
+"""How many pages before and after a page it is compared with: two of its own side if left and right pages differ."""
 
 ENOUGH = 2
-"""Pages around that have to say the same."""
+"""How many pages around must have the same row."""
 
 MOST_ROWS = 3
-"""Of a header or footer; where more rows repeat, it is a letterhead or a form."""
+"""Rows of the largest header or footer; if more rows repeat, they are a letterhead or a form."""
 
 LARGE = 1.3
-"""Times the writing of the page: larger rows are titles and letterheads."""
+"""Rows that are this many times as high as the page's writing are titles and letterheads."""
 
 LEAST_GAP = 0.8
 WIDER = 1.5
 MOST_GAP = 2.0
-"""A header stands at least `LEAST_GAP` heights of its writing from the text, `WIDER` times as far as rows from each
-other, though `MOST_GAP` is always far enough."""
+"""A header is at least `LEAST_GAP` heights of its writing away from the text, and `WIDER` times as far as rows are from
+each other; `MOST_GAP` is always far enough."""
 
 NEAR = 0.03
 """Share of the page's height by which a header may move from page to page."""
@@ -49,7 +49,7 @@ _NUMBERS = re.compile(r"(?<![^\W\d_])\d+(?![^\W\d_])|(?<=[\u3000-\u9fff])\d+|\d+
 """Numbers by themselves or beside ideographs; a digit within a word is a misread letter."""
 
 FURNITURE = frozenset({BlockKind.HEADER, BlockKind.FOOTER, BlockKind.PAGE_NUMBER})
-"""What text and Markdown leave out unless it is asked for."""
+"""Kinds that text and Markdown leave out by default."""
 
 Roles = Mapping[int, BlockKind]
 """Kinds of lines, by position among the page's lines."""
@@ -58,7 +58,7 @@ Roles = Mapping[int, BlockKind]
 class FurnitureFinder:
     """Gives the headers, footers and page numbers of a document their kinds, page by page.
 
-    It holds at most `SPAN` + 1 pages. What comes out depends only on the pages and their order.
+    It holds at most `SPAN` + 1 pages. The result depends only on the pages and their order.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class FurnitureFinder:
             yield self._decide_next()
 
     def rest(self) -> Iterator[Page]:
-        """The pages that are left, after the last one came."""
+        """Yield the remaining pages; call it after the last page."""
         while self._waiting:
             yield self._decide_next()
 
@@ -103,11 +103,11 @@ def without_furniture(page: Page) -> Page:
 
 
 def roles_of(own: Edges, around: Sequence[Edges]) -> Roles:
-    """What the lines at a page's edges are, as the pages around it tell.
+    """The kinds of the lines at a page's edges, judged by the pages around it.
 
     Args:
-        own: The page's.
-        around: Those of pages before and after it, in any order.
+        own: The page's edges.
+        around: The edges of pages before and after it, in any order.
     """
     top = _furniture(own, own.top, [(edges.number - own.number, edges.top) for edges in around])
     bottom = _furniture(own, own.bottom, [(edges.number - own.number, edges.bottom) for edges in around])
@@ -124,7 +124,7 @@ class _Found:
 
 
 _Others = Sequence[tuple[int, Sequence[EdgeRow]]]
-"""How many pages on, and the rows at the same edge there."""
+"""For each page around: how many pages further on it is, and its rows at the same edge."""
 
 
 def _roles(found: Iterable[_Found], kind: BlockKind) -> dict[int, BlockKind]:
@@ -159,7 +159,7 @@ def _stands_apart(row: EdgeRow, own: Edges) -> bool:
 
 
 def _numbers(row: EdgeRow, others: _Others) -> frozenset[int]:
-    """Positions of the pieces that are page numbers: they go on from page to page, or say so and stand alone."""
+    """Positions of the pieces that are page numbers: they count on from page to page, or are explicit and alone."""
     if len(row.pieces) == 1 and row.pieces[0].is_explicit:
         return frozenset({row.pieces[0].line})
     least = min(ENOUGH, len(others))
@@ -171,14 +171,14 @@ def _numbers(row: EdgeRow, others: _Others) -> frozenset[int]:
 
 
 _Test = Callable[[Piece, int], bool]
-"""Whether a piece so many pages on says the same."""
+"""Whether a piece this many pages further on is the same."""
 
 
-def _count(row: EdgeRow, others: _Others, says_the_same: _Test) -> int:
-    """How many pages have a piece at the same height that says the same."""
+def _count(row: EdgeRow, others: _Others, is_same: _Test) -> int:
+    """How many pages have the same piece at the same height."""
     return sum(
         any(
-            says_the_same(piece, pages)
+            is_same(piece, pages)
             for other in rows
             if abs(other.middle - row.middle) <= NEAR
             for piece in other.pieces
@@ -194,7 +194,7 @@ def _goes_on_from(number: Piece) -> _Test:
 
 
 def _repeats(row: EdgeRow, numbers: frozenset[int], others: _Others) -> bool:
-    """Whether a row is the same on other pages, or stands beside a number that goes on from page to page."""
+    """Whether a row is the same on other pages, or has a number that counts on from page to page."""
     if numbers and len(others) >= ENOUGH:
         return True
     least = ENOUGH if not numbers else len(others)
@@ -206,7 +206,7 @@ def _same_text_as(own: Piece) -> _Test:
 
 
 def _is_same(own: str, other: str, pages: int) -> bool:
-    """Whether two texts are the same but for misread letters and numbers that count pages."""
+    """Whether two texts are the same, except for misread letters and numbers that count pages."""
     if own == other:
         return True
     if max(len(own), len(other)) > _LONGEST:
@@ -231,7 +231,7 @@ def _likeness(one: str, two: str) -> float:
 
 
 def with_roles(page: Page, roles: Roles) -> Page:
-    """The page with these lines in blocks of their own, where they are in reading order."""
+    """The page with these lines in separate blocks, in the same reading order."""
     if not roles:
         return page
     blocks: list[Block] = []

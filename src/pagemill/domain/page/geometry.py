@@ -71,15 +71,15 @@ class Box:
 
 
 def typical_size(boxes: Iterable[Box]) -> float:
-    """Median height of the writing, never zero."""
+    """Median height of the writing, pixels; never zero."""
     return median(box.size for box in boxes) or 1.0
 
 
 def upright_boxes(lines: Sequence[Line], *, width_px: int, height_px: int, slope: float | None = None) -> list[Box]:
     """Boxes of the lines after turning the page about its centre until its lines are level.
 
-    Engines that give upright rectangles only are seen through: their words tell the slope, and a rectangle around a
-    slanting line is higher than its writing. The slope is `page_slope` unless it is known.
+    Lines with upright rectangles only are corrected: their words give the slope, and a rectangle around a slanting line
+    is reduced to the height of its writing. `slope` defaults to `page_slope`.
     """
     slope = page_slope(lines) if slope is None else slope
     if slope == 0:

@@ -23,7 +23,7 @@ class PageImage:
     dpi: float | None
 
     def crop(self, left: int, top: int, right: int, bottom: int) -> "PageImage":
-        """A copy of a part of it: columns from `left`, rows from `top`, up to and without `right` and `bottom`."""
+        """A copy of a part of it: columns from `left`, rows from `top`, up to but excluding `right` and `bottom`."""
         flat, stride = self.data.cast("B"), self.width_px * self.channels
         rows = (
             flat[row * stride + left * self.channels : row * stride + right * self.channels]

@@ -1,4 +1,4 @@
-"""Lines that engines read in pieces, and rules that they read as letters. Pure.
+"""Cleans up lines that engines read in pieces, and rules that they read as letters. Pure.
 
 Where two pieces of a line overlap, the letters at the joint are in both. A drawn rule comes out as one letter many
 times ("smmmm"), each far wider than a letter of that height can be.
@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from pagemill.domain.page.page import Line, Word
 
 _BESIDE = 8
-"""Lines next in height that are compared: more do not stand side by side."""
+"""How many lines next in height to compare; no more than this are side by side."""
 
 _OVERLAP = 0.6
-"""Of a letter's width, from which on it may be in both pieces."""
+"""A letter may be in both pieces if they overlap by this share of its width."""
 
 _MOST_DOUBLED = 3
 _RULE = re.compile(r"\W*\w?(?P<letter>[mnwuilocaeMWNIE_\-=~—–―─.])(?P=letter){3,}\w?\W*")
 _WIDEST_LETTER = 1.1
-"""In heights of the line; a wide letter in a wide face takes less."""
+"""Widest letter, in heights of the line; a wide letter in a wide face is narrower."""
 
 
 def clean_lines(lines: Sequence[Line]) -> list[Line]:
@@ -46,7 +46,7 @@ def _without_doubled(lines: Sequence[Line]) -> list[Line]:
 
 
 def _count_doubled(left: Line, right: Line) -> int:
-    """How many letters at the end of one piece begin the next one, too."""
+    """How many letters at the end of one piece are repeated at the start of the next one."""
     a, b = _box(left), _box(right)
     height = min(a[3] - a[1], b[3] - b[1])
     if abs((a[1] + a[3]) - (b[1] + b[3])) > 0.5 * height or b[2] <= a[2] or not left.text or len(right.text) < 2:

@@ -1,4 +1,4 @@
-"""Lanes: white strips between pieces of text that stand side by side.
+"""Lanes: white strips between pieces of text that are side by side.
 
 A lane is followed from one line to the next (local evidence). It may begin and end anywhere, whatever the rest of the
 page contains; anything that crosses it ends it. It separates columns or the cells of rows, or is a chance row of word
@@ -21,14 +21,14 @@ JUT = 0.6
 """In heights of the writing: the end of a line may stick out this far."""
 
 LONGEST_BREAK = 5.0
-"""In heights of the writing: a lane ends if nothing stands on both of its sides for this long."""
+"""In heights of the writing: a lane ends if it has nothing on both sides for this long."""
 
 LEVEL = 0.3
 """Two pieces face each other if they share this much of the lower one's height."""
 
 
 class Wording(NamedTuple):
-    """The features of a piece's text that tell columns from cells: `lower` is 1 if it begins with a small letter."""
+    """The features of a piece's text that tell columns from cells: `lower` is 1 if it begins in lower case."""
 
     words: int
     lower: float
@@ -38,9 +38,9 @@ class Wording(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Piece:
-    """Atoms of one base line that belong together, from left to right, and the rectangle around them.
+    """Atoms of one base line that belong together, from left to right, and the rectangle around them, pixels.
 
-    `before` and `after` are what faces it to the left and to the right, once `facing_pairs` has looked.
+    `facing_pairs` sets `before` and `after`: the pieces that face it on the left and on the right.
     """
 
     atoms: tuple[Atom, ...]
@@ -111,7 +111,7 @@ class Pair:
 
     @property
     def is_level(self) -> bool:
-        """Whether both stand at the same height."""
+        """Whether both are at the same height."""
         left, right = self.left, self.right
         return abs(left.y0 + left.y1 - right.y0 - right.y1) <= 0.7 * min(left.height, right.height)
 

@@ -2,8 +2,8 @@
 
 Regions say which lines belong together and what they are. The order comes from `reading_order`, which knows more about
 columns and rows than any list of rectangles. A table or figure counts as one short line at its top edge, so that its
-content cannot look like columns of the page. A table is believed only if there is a grid for its lines, or if these
-are rows of cells at least; otherwise its lines are read as if the model had seen none.
+content cannot look like columns of the page. A table counts only if its lines fit a grid or at least
+form rows of cells; otherwise its lines are read as if the model had seen no table.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,20 +30,20 @@ _WORDY = 0.5
 """A figure holds at most this share of a page's writing; more means a photographed page."""
 
 _FULL = 0.95
-"""Share of places with text from which on alignment alone tells rows and columns."""
+"""If this share of places has text, alignment alone shows rows and columns."""
 
 _WORDY_CELL = 30
-"""Letters of a part of a line, on average; more is running text where lines are not read row by row."""
+"""Highest average number of letters in a part of a line; more is running text unless lines are read row by row."""
 
 _LONGEST_FORMULA = 150
-"""Letters; more is running text."""
+"""Highest number of letters in a formula; more is running text."""
 
 _EDGE = 0.12
-"""Share of the page's height within which a header or footer is believed without other pages."""
+"""Share of the page's height at each edge in which a header or footer counts without other pages."""
 
 _MOST_EDGE_LINES = 3
 _LONGEST_EDGE_LINE = 70
-"""Letters of a line of a header or footer; longer ones are notes, which must stay in the text."""
+"""Highest number of letters in a line of a header or footer; longer lines are notes, which must stay in the text."""
 
 _MARK = "\N{REPLACEMENT CHARACTER}"
 
@@ -151,7 +151,7 @@ class _Paper:
 def _believe(
     lines: Sequence[Line], regions: Iterable[Region], paper: _Paper, table: TableMaker
 ) -> tuple[list[Region], dict[Region, Block]]:
-    """The regions that are believed, and the blocks of tables and figures among them."""
+    """The regions that count, and the blocks of tables and figures among them."""
     left = [region for region in _widen_tables(regions, lines, paper) if _is_likely(region, lines, paper)]
     while True:
         kept = _without_rivals(left, lines)
@@ -172,7 +172,7 @@ def _believe(
 
 
 def _is_likely(region: Region, lines: Sequence[Line], paper: _Paper) -> bool:
-    """Whether what a region holds fits its kind: a formula is short, a header is short and at the edge of the page."""
+    """Whether the content of a region fits its kind: a formula is short; a header is short and at the page's edge."""
     if region.kind is BlockKind.FORMULA:
         return sum(len(line.text) for line in lines if region.holds(line)) <= _LONGEST_FORMULA
     if region.kind not in {BlockKind.HEADER, BlockKind.FOOTER}:
@@ -184,7 +184,7 @@ def _is_likely(region: Region, lines: Sequence[Line], paper: _Paper) -> bool:
 
 
 def _widen_tables(regions: Iterable[Region], lines: Sequence[Line], paper: _Paper) -> list[Region]:
-    """The regions; those of tables that leave out a part of rows that are plainly aligned have all of these."""
+    """The regions. A table that misses a part of some clearly aligned rows is widened to all of them."""
     found = list(regions)
     if all(region.kind is not BlockKind.TABLE for region in found):
         return found
@@ -287,7 +287,7 @@ def _mark(region: Region, size: float) -> Line:
 
 
 def _make_container(region: Region, lines: Sequence[Line], paper: _Paper, table: TableMaker) -> Block | None:
-    """The block of a table or figure; None for a table whose lines are no rows of cells."""
+    """The block of a table or figure; None for a table whose lines do not form rows of cells."""
     width, height = paper.width_px, paper.height_px
     blocks = blocks_in_reading_order(lines, width_px=width, height_px=height)
     ordered = tuple(line for block in blocks for line in block.lines)
@@ -304,13 +304,13 @@ def _make_container(region: Region, lines: Sequence[Line], paper: _Paper, table:
 
 
 def _is_tabular(rows: Sequence[Sequence[Line]]) -> bool:
-    """Whether most of the writing stands in rows of several cells."""
+    """Whether most of the writing is in rows of several cells."""
     letters = [(len(row), sum(len(line.text) for line in row)) for row in rows]
     return 2 * sum(count for cells, count in letters if cells > 1) > sum(count for _, count in letters)
 
 
 def _better(seen: Block | None, aligned: Block | None) -> Block | None:
-    """What the model saw, unless it has no spans and plain alignment fills another grid."""
+    """The model's table, unless it has no spans and the aligned one fills its grid."""
     if seen is None or seen.table is None or aligned is None or aligned.table is None:
         return seen or aligned
     return aligned if not seen.table.has_spans and _is_full(aligned.table) else seen

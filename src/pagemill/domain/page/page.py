@@ -26,7 +26,7 @@ class PageSource(StrEnum):
     OCR = "ocr"
     TEXT_LAYER = "text_layer"
     MIXED = "mixed"
-    """Some of each; its words say which."""
+    """Some of each; each word says which."""
 
 
 class BlockKind(StrEnum):
@@ -96,7 +96,7 @@ class Word(_Model):
     """A run of characters without a space (for Chinese and Japanese: what the engine returns as one).
 
     Attributes:
-        source: Where it comes from, on a page of mixed sources; None where that is the page's. Left out of JSON then.
+        source: Its source on a page of mixed sources; None if it is the page's. JSON omits it then.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""Joins rows to passages: rows that follow each other down one column, whatever stands beside them."""
+"""Joins rows to passages: rows that follow each other down one column, whatever is beside them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ GOES_ON = 1.0
 
 @dataclass(eq=False, slots=True)
 class Passage:
-    """Rows from top to bottom, and the rectangle around them."""
+    """Rows from top to bottom, and the rectangle around them, pixels."""
 
     rows: list[PlacedRow]
     x0: float
@@ -62,10 +62,11 @@ class Passage:
 
 
 def passages_of(rows: Iterable[PlacedRow], size: float) -> list[Passage]:
-    """Put every row into one passage.
+    """Put every row into one passage; `size` is the height of the writing, pixels.
 
-    A row goes on in the one below it where each is the other's only neighbour, or the only one at the distance of lines
-    with an edge in common, and the sentence goes on: so a column goes on beside a quotation that it runs around.
+    A row continues in the row below it if each is the other's only neighbour. Among several neighbours, the two must be
+    the only ones that are a line apart and share an edge, and the sentence must continue or the others have another
+    size. So a column continues past a quotation that it runs around.
     """
     from_top = sorted(rows, key=_twice_middle)
     seen = _Skyline(from_top, SLACK * size)

@@ -1,7 +1,7 @@
 """Puts a page together from known words and from parts that were recognised. Pure.
 
 known words ─────────────────────────┐
-part, read upright ──▶ on the page ──┼──▶ all turned as most of the writing stands ──▶ one reading order
+part, read upright ──▶ on the page ──┼──▶ all turned like most of the writing ──▶ one reading order
 part, read upright ──▶ on the page ──┘
 """
 
@@ -19,12 +19,12 @@ _SAME = 0.5
 
 @dataclass(frozen=True)
 class Patch:
-    """A part of a page image that was read as a page of its own.
+    """A part of a page image that was read as a separate page.
 
     Attributes:
         page: What was read, in pixels of the part, turned upright by `page.rotation`.
-        left: Of the part, in pixels of the stored page.
-        top: Likewise.
+        left: The part's left edge, in pixels of the stored page.
+        top: The part's top edge, likewise.
     """
 
     page: Page
@@ -61,8 +61,7 @@ class _Turn:
 def patch_page(known: Page, patches: Sequence[Patch]) -> Page:
     """The known page with the words that were recognised beside its own, each word with its source.
 
-    A word that was recognised where a known one stands is left out. Where nothing was recognised, the page is the known
-    one.
+    A recognised word in the place of a known one is left out. If nothing was recognised, the result is the known page.
 
     Args:
         known: Words of the text layer.
@@ -127,7 +126,7 @@ def _move_line(line: Line, moved: Callable[[Point], Point], source: PageSource |
 
 
 def _without_taken(line: Line, taken: Sequence[Rectangle]) -> Line | None:
-    """The line without words that stand where known words do; None if no word remains."""
+    """The line without words in the places of known words; None if no word remains."""
     kept = [word for word in line.words if not _is_taken(_box(word.polygon), taken)]
     if len(kept) == len(line.words):
         return line

@@ -5,9 +5,9 @@ lines ─ levelled ─▶ boxes ─ split, joined along white lanes ─▶ rows 
         geometry            atoms, lanes, columns, rows        passages             sequence          paragraphs
 ```
 
-All evidence is local: what faces each other across a lane of white space, from where it begins to where it ends, tells
-whether it is columns, read one after the other, or cells, read row by row. What crosses the gutter elsewhere on the
-page (a heading, a page number, a picture's caption) changes nothing there.
+All evidence is local: the pieces that face each other across a lane of white space, along its whole length, show
+whether they are columns, read one after the other, or cells, read row by row. Whatever crosses the gutter elsewhere on
+the page (a heading, a page number, a picture's caption) changes nothing there.
 """
 
 from collections.abc import Sequence

@@ -29,7 +29,7 @@ Key = tuple[int, int]
 
 @dataclass(eq=False, slots=True)
 class PlacedRow:
-    """Boxes that are read from left to right, the rectangle around them, and the height of their writing."""
+    """Boxes that are read from left to right, the rectangle around them, and the height of their writing; pixels."""
 
     boxes: Row
     x0: float

@@ -11,7 +11,10 @@ from pagemill.domain.page.passages import Passage
 
 
 def ordered_by_rules(passages: Region, size: float) -> list[Passage]:
-    """Order passages that wait for no other, those below the last one first; in a cycle, the least bound."""
+    """Order passages, on a page whose writing is `size` pixels high.
+
+    The next one waits for no other, if possible below the last one; in a cycle, for the fewest.
+    """
     ranked = sorted(passages, key=from_top)
     rules = _Rules(ranked, 0.35 * size)
     waiting = set(range(len(ranked)))

@@ -1,4 +1,4 @@
-"""A page of which some lines were read again by an engine that knows their script. Pure."""
+"""Merges lines that an engine for their script has read again into a page. Pure."""
 
 from collections.abc import Sequence
 
@@ -9,15 +9,15 @@ from pagemill.domain.page.reading_order import blocks_in_reading_order
 
 _READ_WELL = 0.9
 _MOST = 0.7
-"""Share of a line's width: where well-read words of the first reading fill more, the line stays as it was."""
+"""If well-read words of the first reading fill more than this share of a line's width, the line stays as it was."""
 
 _SAME_PLACE = 0.5
 
 
 def add_second_reading(page: Page, lines: Sequence[Line]) -> Page:
-    """The page with these lines in the place of words that were read there before.
+    """The page with these lines in place of the words that were read there before.
 
-    Words that the first engine read well and surely stay: numbers, and Latin words among others.
+    Numbers and Latin words that the first engine read with high confidence stay.
 
     Args:
         page: The first reading.
@@ -39,7 +39,7 @@ def add_second_reading(page: Page, lines: Sequence[Line]) -> Page:
 
 
 def _sure_words(page: Page, line: Line) -> list[Word] | None:
-    """Words that were read well where the line is; None if they are nearly all of it."""
+    """Well-read words in the place of the line; None if they are nearly all of it."""
     box = _box(line.polygon)
     inside = [
         word
@@ -84,7 +84,7 @@ def _outside(line: Line, boxes: Sequence[Rectangle]) -> Line | None:
 
 
 def _blocks_outside(page: Page, boxes: Sequence[Rectangle]) -> list[Block]:
-    """The blocks with the lines that lie outside; tables keep their lines, which their cells count."""
+    """The blocks with the lines that lie outside; tables keep their lines, because their cells refer to them."""
     kept = []
     for block in page.blocks:
         if block.table is not None or not block.lines:

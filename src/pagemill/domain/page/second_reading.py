@@ -1,4 +1,4 @@
-"""Puts what a second look at a page read together with what the first one did. Pure."""
+"""Merges a second reading of a page into the first one. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
@@ -11,13 +11,13 @@ _FLOWING = frozenset({BlockKind.TEXT, BlockKind.TITLE})
 """Kinds that reading order makes by itself; others were found by an engine, and are kept."""
 
 _OVER = 0.4
-"""Share of the smaller line under the other from which on both may be of the same ink."""
+"""Two lines may be the same ink if this share of the smaller one is under the other."""
 
 _APART = 0.6
-"""Of the lower one's height: how far the middles of lines are apart that are one."""
+"""How far apart the middles of two readings of one line may be, in heights of the lower one."""
 
 _ALIKE = 0.6
-"""Share of a line's letters that another holds in order, from which on both say the same."""
+"""Two lines say the same if one has this share of the other's letters, in order."""
 
 _BELIEVED = 0.8
 _CLEARLY_BETTER = 0.003
@@ -27,7 +27,7 @@ _UNKNOWN = 0.75
 
 
 class SecondReading:
-    """A page, and lines that were read from pictures of single inks of it, in its pixels."""
+    """Adds lines that were read from pictures of single inks of a page, in pixels of the page."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -35,7 +35,7 @@ class SecondReading:
         self._over: list[Line] = []
 
     def add_black(self, lines: Iterable[Line]) -> None:
-        """Lines that were read with the colour gone: each replaces what was read in its place, if it is better."""
+        """Add lines that were read without the colour; each replaces what was read in its place if it is better."""
         for line in lines:
             under = [other for other in self._lines if _share(line, other) > _OVER and _are_level(line, other)]
             if len(_letters(line)) > 1 and _is_better(line, under):
@@ -43,7 +43,7 @@ class SecondReading:
                 self._lines = [*(other for other in self._lines if id(other) not in gone), line]
 
     def add_colour(self, lines: Iterable[Line]) -> None:
-        """Lines of coloured ink alone: each comes beside what was read in its place, unless that says the same."""
+        """Add lines of coloured ink, each beside what was read in its place, unless that says the same."""
         for line in lines:
             others = [*self._lines, *self._over]
             if _confidence(line) >= _BELIEVED and len(_letters(line)) > 1 and not _is_said(line, others):
@@ -51,7 +51,7 @@ class SecondReading:
                 (self._over if is_over else self._lines).append(line)
 
     def merge(self) -> Page:
-        """The page with both; itself where nothing was added. What lies over other lines comes after all of them."""
+        """The page with both readings; the same page if nothing was added. Lines over other lines come last."""
         first = set(map(id, self._page.lines))
         added = [line for line in self._lines if id(line) not in first]
         if not (added or self._over):
@@ -66,7 +66,7 @@ class SecondReading:
         return self._page.model_copy(update={"blocks": (*blocks, *alone)})
 
     def _kept_blocks(self) -> Iterator[Block]:
-        """The blocks without lines that were replaced; tables stay as they are, for their cells count lines."""
+        """The blocks without lines that were replaced; tables stay as they are, because their cells refer to lines."""
         kept = set(map(id, self._lines))
         for block in self._page.blocks:
             if block.table is not None:

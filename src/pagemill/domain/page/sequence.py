@@ -28,7 +28,7 @@ from pagemill.domain.page.strips import (
 )
 
 DEEPEST = 30
-"""The most cuts within cuts; no real page comes near it."""
+"""Maximum depth of cuts within cuts; no real page comes near it."""
 
 CAPTION_ROWS = 6
 """Rows of the longest caption or quotation that columns continue past."""
@@ -62,7 +62,7 @@ def _in_sequence(passages: Region, size: float, depth: int = 0, *, is_whole: boo
 
 
 def _articles(bands: Sequence[list[Passage]], size: float) -> list[list[Passage]]:
-    """The articles: each is read to its end, all columns included, before what stands below it."""
+    """The articles: each is read to its end, all columns included, before what is below it."""
     gaps = gaps_within_columns(bands, size)
     return _join_bands(_with_heads(bands, size), lambda above, below: not columns_end(above, below, gaps, size))
 
@@ -79,7 +79,7 @@ def _join_bands(bands: Sequence[list[Passage]], goes_on: Callable[[Region, Regio
 
 
 def _with_heads(bands: Sequence[list[Passage]], size: float) -> list[list[Passage]]:
-    """Bands, with each heading of a single column, and a few rows like it, joined to what it heads."""
+    """The bands, with each heading of a single column (and a few rows like it) joined to the band below it."""
     parts: list[list[Passage]] = []
     for at in reversed(range(len(bands))):
         band = bands[at]
@@ -137,7 +137,7 @@ def _with_common_articles(columns: Sequence[list[Passage]], size: float) -> list
 
 
 def _furniture(passages: Region, size: float) -> tuple[Region, Region, Region]:
-    """A row that stands apart at the top of the page, the rest, and a row that stands apart at the bottom."""
+    """A row set apart at the top of the page, the rest, and a row set apart at the bottom."""
     bands = bands_of(passages, size, apart=APART)
     first = int(len(bands) > 1 and _is_row(bands[0], size))
     last = len(bands) - int(len(bands) - first > 1 and _is_row(bands[-1], size))

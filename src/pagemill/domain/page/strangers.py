@@ -1,4 +1,4 @@
-"""Doubts letters that are not of the page's script: recognisers invent some for formulas, marks and scratches. Pure."""
+"""Doubts letters that are not in the page's script: recognisers invent some for formulas, marks and scratches. Pure."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -8,18 +8,18 @@ from pagemill.domain.page.geometry import enclosing_polygon
 from pagemill.domain.page.page import Line, Page, PageWarning, Rectangle, WarningKind, Word
 from pagemill.domain.page.regions import join_rects
 
-DOUBT = "Letters here are not of the page's script, so that they were probably misread. See the picture of the page."
+DOUBT = "These letters are not in the page's script, so they were probably misread. See the picture of the page."
 CONFIDENCE = 0.4
-"""Of a word with such letters, at most."""
+"""Highest confidence of a word with such letters."""
 
 FEWEST_LETTERS = 40
-"""Of a page whose script is known."""
+"""A page with fewer letters does not show its scripts."""
 
 SHARE = 0.03
-"""Of the page's letters, from which on a script is one of the page's."""
+"""A script with this share of the page's letters is one of the page's scripts."""
 
 RUN = 3
-"""Letters that follow each other in a line, from which on they are writing of their own."""
+"""A script with this many letters in a row is one of the page's scripts."""
 
 MOST_WARNINGS = 16
 
@@ -33,16 +33,16 @@ _STARTS: tuple[tuple[int, str], ...] = (
 )  # fmt: skip
 _EDGES = [start for start, _ in _STARTS]
 _EVERYWHERE = frozenset({"Latin", "Greek", "common", "other"})
-"""Latin words and Greek formulas stand on pages of any script."""
+"""Latin words and Greek formulas occur on pages of any script."""
 
 
 def script_of(letter: str) -> str:
-    """The script of a letter, by its block; "common" where it has none of its own."""
+    """The script of a letter, by its block; "common" if it belongs to none."""
     return _STARTS[bisect_right(_EDGES, ord(letter)) - 1][1] if letter.isalpha() else "common"
 
 
 def scripts_of(texts: Iterable[str]) -> frozenset[str]:
-    """The scripts that these lines are written in; empty where there are too few letters to tell."""
+    """The scripts that these lines are written in; empty if there are too few letters to tell."""
     counts, runs = Counter[str](), set[str]()
     for text in texts:
         if text.isascii():
@@ -79,7 +79,7 @@ def doubt_strangers(page: Page) -> Page:
 
 
 def _runs(scripts: Iterable[str]) -> Iterator[str]:
-    """Scripts with so many letters in a row that they are writing of their own."""
+    """Scripts with `RUN` letters in a row."""
     last, count = "", 0
     for script in scripts:
         count = count + 1 if script == last else 1

@@ -56,7 +56,7 @@ _WEIGHTS = {
 
 @dataclass(frozen=True)
 class Strip:
-    """A white strip and what stands above and below it.
+    """A white strip and the regions above and below it.
 
     Attributes:
         upper: The columns above it, from below what spans several of them.
@@ -168,7 +168,7 @@ def _over_what_spans(below: Region, columns: Sequence[Region]) -> Region:
 
 
 def _outermost(region: Region, *, is_last: bool) -> Region:
-    """The passages with none of the region before them, or after them, in their column."""
+    """The first passages in each column of the region, or the last ones."""
     found: list[Passage] = []
     hidden: list[tuple[float, float]] = []
     for passage in sorted(region, key=lambda one: -one.y1 if is_last else one.y0):

@@ -2,8 +2,8 @@
 
 The model says where rows and columns are and which cells span several. The words show what is really there: each goes
 to the cell around it, and a line that runs through several cells is split between them. Empty rows and columns at the
-edges, which models tend to add, are dropped. Cells that do not explain the words make no table: words outside them,
-lines torn where they have but a space, and running text (`domain.page.belief`).
+edges, which models tend to add, are dropped. Cells make no table if words are outside them, if they split lines at
+ordinary spaces, or if they hold running text (`domain.page.belief`).
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ _MOST_STRAY = 0.15
 """Share of words that may be well outside all cells; with more, the model has not seen the whole table."""
 
 _MOST_TORN = 0.1
-"""Share of lines that may be torn between cells where they have but a space."""
+"""Share of lines that cells may split at ordinary spaces."""
 
 _STRAY = 1.5
 """In heights of the writing: a word this far from the nearest cell is outside."""
@@ -52,12 +52,12 @@ def table_block(cells: Sequence[GridCell], lines: Sequence[Line], *, polygon: Po
 
 
 def table_of(cells: Sequence[GridCell], parts: Mapping[GridCell, Sequence[Line]], *, polygon: Polygon) -> Block | None:
-    """The table of these cells and the lines in each; None if it has less than two rows or columns."""
+    """The table of these cells and the lines in each; None if it has fewer than two rows or columns."""
     return _block(_without_empty_edges(cells, parts.keys()), parts, polygon)
 
 
 def _separate_cells(cells: Sequence[GridCell]) -> list[GridCell]:
-    """The cells, with spans cut so that no two overlap; cells without a place of their own are dropped."""
+    """The cells, with spans cut so that no two overlap; cells without a free place are dropped."""
     taken: set[tuple[int, int]] = set()
     kept: list[GridCell] = []
     for cell in cells:

@@ -1,4 +1,4 @@
-"""Who may use the service, and what those with special rights did."""
+"""Who may use the service, and what admins did. Every call can raise `DatabaseUnavailable`."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from pagemill.domain.callers import AdminUse, ApiKey, AuditEntry
 
 
 class ApiKeys(Protocol):
-    """API keys. What one process changes, others see with their next look."""
+    """API keys. Other processes see a change with their next read."""
 
     async def add(self, key: ApiKey) -> None:
         """Store a new key."""
@@ -48,7 +48,7 @@ class AuditLog(Protocol):
     """Every use of an admin right."""
 
     async def record(self, use: AdminUse) -> None:
-        """Write the use; it is on the disk once this returns. Equal uses within a minute are one entry that counts."""
+        """Write the use; it is on the disk once this returns. Equal uses within a minute share one entry."""
         ...
 
     async def read(self, *, before: int | None = None, limit: int = 100) -> Sequence[AuditEntry]:

@@ -1,4 +1,4 @@
-"""Time, passed in."""
+"""The clock, as a port."""
 
 from datetime import datetime
 from typing import Protocol
@@ -16,5 +16,5 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for this many seconds."""
         ...

@@ -32,7 +32,7 @@ class MemoryEstimator(Protocol):
     """The memory that work needs at its peak, from shipped seeds and observed peaks."""
 
     def base(self, key: ModelSetKey) -> MemoryNeed:
-        """A loaded, idle, trimmed worker.
+        """The memory of a loaded, idle, trimmed worker.
 
         Raises:
             UnknownEngine: The engine or profile does not exist.
@@ -42,7 +42,7 @@ class MemoryEstimator(Protocol):
     def peak(
         self, key: ModelSetKey, *, pixels: int, batch_size: int | None = None, climbed: bool = False
     ) -> MemoryNeed:
-        """A worker, base included, at the peak of reading a page image with this many pixels.
+        """The memory of a worker, base included, at the peak of reading a page image with this many pixels.
 
         Never less with more pixels or a larger batch. `climbed`: the page ran out of memory before. Only then do
         failures of other pages, and rare peaks, count.
@@ -70,7 +70,7 @@ class MemoryEstimator(Protocol):
 
 
 class MemoryHistory(Protocol):
-    """What workers and pages were seen to take."""
+    """Measured memory of workers and pages."""
 
     def find_measured(self, key: ModelSetKey) -> MeasuredMemory | None:
         """The largest figures of the last workers and pages; None if there were none."""
@@ -127,7 +127,10 @@ class MemoryAdmission(Protocol):
         ...
 
     def was_short(self, device: DeviceId, *, since: float) -> bool:
-        """Whether others took what was promised, seen now or at a look since then (monotonic seconds)."""
+        """Whether other programs left too little for the reservations, now or at a measurement after `since`.
+
+        `since` is in monotonic seconds.
+        """
         ...
 
 

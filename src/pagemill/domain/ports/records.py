@@ -1,4 +1,7 @@
-"""What `tasks` records about work in the store: logs, samples, statistics, webhook messages, learned state."""
+"""What `tasks` records about work in the store: logs, samples, statistics, webhook messages, learned state.
+
+Every awaited call can raise `DatabaseUnavailable`.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
@@ -119,7 +122,7 @@ class TaskNotices(Protocol):
 
 
 class QueueStatistics(Protocol):
-    """Numbers about the queue, for people."""
+    """Numbers about the queue, for users."""
 
     async def statistics(self) -> QueueSnapshot:
         """The queue at this moment."""

@@ -1,4 +1,4 @@
-"""What survives a crash: tasks, their pages and results, in the store."""
+"""What survives a crash: tasks, their pages and results, in the store. Every call can raise `DatabaseUnavailable`."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
@@ -43,12 +43,13 @@ class TaskQueue(Protocol):
 
         Raises:
             QueueFull: As `add_task`; nothing is stored.
-            QuotaExceeded: The caller has as much as it may; nothing is stored.
+            QuotaExceeded: The caller has reached its quota; nothing is stored.
+            DuplicateSubmission: An earlier request used its idempotency key; nothing is stored.
         """
         ...
 
     async def requeue_task(self, task: Task, *, rung: Rung | None = None, device: DeviceId | None = None) -> Task:
-        """Put a running task back in the queue with its priority lowered by one, down to a bound, even if it is full.
+        """Put a running task back in the queue, even a full one, with its priority lowered by one, down to a bound.
 
         It goes behind tasks that wait with the same priority, and its unserved time continues. Workers keep the pages
         they hold until they settle them or give them back. With `rung`, its waiting pages climb the out-of-memory
@@ -69,7 +70,12 @@ class TaskStore(Protocol):
     """Tasks and their pages."""
 
     async def create(self, new: NewTask) -> Task:
-        """Store a task (`created`) and its page rows in one transaction."""
+        """Store a task (`created`) and its page rows in one transaction.
+
+        Raises:
+            QuotaExceeded: The caller has reached its quota.
+            DuplicateSubmission: An earlier request used its idempotency key.
+        """
         ...
 
     async def get(self, task_id: str) -> Task:
@@ -107,7 +113,7 @@ class TaskStore(Protocol):
     ) -> Sequence[str]:
         """Ids of final tasks whose `resource_cleanup_completed` is still false this long after their end, in order.
 
-        `after` is the last id of the page before.
+        `after` is the last id of the previous call.
         """
         ...
 
@@ -157,11 +163,11 @@ class TaskStore(Protocol):
 
 
 IsGone = Callable[[DeviceId], bool]
-"""Whether the device is not there any more."""
+"""Whether the device no longer exists."""
 
 
 def is_never_gone(_device: DeviceId) -> bool:
-    """`IsGone` of those who look at no device."""
+    """`IsGone` if no device is ever gone."""
     return False
 
 
@@ -186,9 +192,8 @@ class OverdueTasks(Protocol):
     async def expire(self, *, queue_timeout: timedelta | None, is_gone: IsGone = is_never_gone) -> Sequence[Task]:
         """End (`expired`) the tasks past their deadline, and those that were unserved for this long (None: no limit).
 
-        Tasks that never started end with `QUEUE_TIMEOUT`, the others with `POOL_EXHAUSTED`, and all whose device
-        is gone with `DEVICE_UNAVAILABLE`. Finished pages remain;
-        leases on the others become stale.
+        Tasks that never started end with `QUEUE_TIMEOUT`, the others with `POOL_EXHAUSTED`, and all whose device is
+        gone with `DEVICE_UNAVAILABLE`. Finished pages remain; leases on the others become stale.
         """
         ...
 
@@ -255,7 +260,7 @@ class PageQueue(Protocol):
     ) -> PageLease | None:
         """Lease up to `limit` waiting pages of one kind in the backlog, lowest numbers first.
 
-        A page that has killed a worker, or has climbed the out-of-memory ladder, gets a lease of its own. None if the
+        A page that has killed a worker, or has climbed the out-of-memory ladder, gets a separate lease. None if the
         task does not run, or no page of that kind can be worked on now.
         """
         ...
@@ -284,9 +289,9 @@ class PageQueue(Protocol):
         """Count the failure, and queue the page again after `retry_in`, or fail it for good if that is None.
 
         Neither a crash nor a failure that takes the page to a `rung` of the out-of-memory ladder counts as an attempt.
-        After that, `device` recognises the page, if one is given; other pages of the task stay where they are. A failed
-        page, of any document with the same content, is not tried again for a while under the circumstances in
-        `quarantined`.
+        After that, `device` recognises the page, if one is given; other pages of the task stay where they are. For its
+        caller, a failed page is not tried again for a while under the circumstances in `quarantined`, in any document
+        with the same content.
 
         Raises:
             StaleLease: The page no longer belongs to this lease; nothing was written.
@@ -315,16 +320,16 @@ class PageQueue(Protocol):
     async def rescue(self, *, owner: str | None = None) -> int:
         """Queue again the pages of expired leases, and all leases of `owner` (a dead server); returns how many.
 
-        That costs a page no attempt. But the page that such a lease was at fails once that happened many times in a
-        row, in case it is what ends the servers.
+        That costs a page no attempt. But a page that was in work in many such leases in a row fails, because it may be
+        what ends the servers.
         """
         ...
 
     async def finish_completed(self, task_id: str | None = None) -> Sequence[Task]:
-        """End every running or cancelling task (or only the given one) that has no pages left to do.
+        """End every running or cancelling task (or only the given one) that has no unfinished pages.
 
-        All done: succeeded. Some failed: partially_succeeded. None done: failed, with the commonest reason. Cancelling:
-        cancelled. A running task whose pages all wait for their next attempt becomes `retrying`, which is no end.
+        All done: succeeded. Some failed: partially_succeeded. None done: failed, with the most common reason.
+        Cancelling: cancelled. A running task whose pages all wait for their next attempt becomes `retrying`.
 
         Returns:
             The tasks that ended.
@@ -349,7 +354,7 @@ class DocumentBatches(Protocol):
         Raises:
             BatchTooLarge: It has more documents than the queue can hold.
             QueueFull: The queue has no room for all of them now.
-            QuotaExceeded: The caller has as much as it may.
+            QuotaExceeded: The caller has reached its quota.
             DuplicateSubmission: An earlier request used its idempotency key.
         """
         ...

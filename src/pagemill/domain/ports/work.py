@@ -96,7 +96,7 @@ class DocumentInspector(Protocol):
     """Inspects uploads, in a worker and never in the server."""
 
     async def inspect(self, path: str, *, caller: str = "", password: str | None = None) -> DocumentInfo:
-        """Find out what the document is; `caller` is who sent it, and `password` what opens it, if known.
+        """Find out what the document is; `caller` sent it, and `password` opens it, if it needs one.
 
         Raises:
             DocumentError: The document cannot be read; the message says why. Also if it kills its reader.

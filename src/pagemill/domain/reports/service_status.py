@@ -39,7 +39,7 @@ class WorkDone:
         oom_recoveries: Out-of-memory failures, by the next rung; None: the page failed.
         worker_losses: Workers lost while they held a page, by cause.
         failed_for: Failed pages, by reason.
-        tasks_stalled: Tasks that the watchdog ended because nothing happened in them; each is a fault of Pagemill.
+        tasks_stalled: Tasks that the watchdog ended because nothing happened in them; each is a fault in Pagemill.
     """
 
     pages_read: Mapping[Stage, Durations]
@@ -62,7 +62,7 @@ class Forecast:
     Attributes:
         position: Its place among the waiting tasks, from 1; 0 once it has started.
         pages_left: Its pages that are neither done nor failed.
-        time_left: About how long it still needs; None if that is unknown.
+        time_left: Estimated remaining time; None if unknown.
     """
 
     task_id: str
@@ -92,7 +92,7 @@ class ServiceStatus:
     drifts: Mapping[ModelSetKey, Drift] = field(default_factory=dict)
 
     def seen_by(self, caller: str, *, tasks: Mapping[TaskStatus, int]) -> Self:
-        """The same without what it tells of single tasks of other callers; `tasks` counts its own by status."""
+        """The status without details of other callers' tasks; `tasks` is the number of the caller's own by status."""
         mine = tuple(forecast for forecast in self.forecasts if forecast.caller == caller)
         failures = tuple(
             group if group.newest_caller == caller else replace(group, newest_task_id=None)
@@ -103,7 +103,7 @@ class ServiceStatus:
 
 @dataclass(frozen=True)
 class TaskCounts:
-    """Numbers of tasks, in all and by device, priority and engine.
+    """Number of tasks: in total, and by status, device, priority and engine.
 
     Attributes:
         by_device: By the device where they run or will run.

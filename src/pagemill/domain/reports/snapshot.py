@@ -164,8 +164,8 @@ class FailureGroup:
     """Tasks that failed or expired for one reason.
 
     Attributes:
-        newest_task_id: The newest of them, as an example; None if the reader is not to see it.
-        newest_caller: Whose that is.
+        newest_task_id: The newest of them, as an example; None if the reader may not see it.
+        newest_caller: Its caller.
     """
 
     reason: TaskFailureReason
@@ -222,7 +222,7 @@ class QueueSnapshot:
         oldest_by_priority: How long the oldest waiting task of each priority has waited, the highest priority first.
         waits: Times from queued to started, of the tasks started in the last hour.
         runs: Times from started to finished, of the tasks finished in the last hour.
-        failures: Tasks that failed or expired in the last day, by reason, the commonest first.
+        failures: Tasks that failed or expired in the last day, by reason, the most common first.
         line: The first unfinished tasks: running ones, then waiting ones in their order.
         groups: All unfinished tasks that were queued.
     """

@@ -21,7 +21,7 @@ class NewDocumentBatch:
     Attributes:
         batch_id: Sorts by time of creation.
         tasks: One for each document, in the order of the request.
-        content: Hash of the whole request, which an idempotency key stands for.
+        content: Hash of the whole request, to compare requests with one idempotency key.
     """
 
     batch_id: str
@@ -111,7 +111,7 @@ def _unfinished_status(present: set[TaskStatus], unfinished: set[TaskStatus]) ->
 
 
 def no_such_batch(batch_id: str) -> NotFound:
-    """The error for a batch that does not exist, or that the caller is not to know of."""
+    """The error for a batch that does not exist, or that the caller may not see."""
     return NotFound(f"There is no batch {batch_id}; it may have been deleted.")
 
 

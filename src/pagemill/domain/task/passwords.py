@@ -4,4 +4,4 @@ LONGEST_PASSWORD = 1024
 """Characters. PDF uses 127 bytes."""
 
 FIELD = "password"
-"""The name of the field of a form."""
+"""The name of the form field."""

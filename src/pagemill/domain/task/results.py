@@ -83,7 +83,7 @@ class FileFormat:
 
 SEARCHABLE_PDF = FileFormat("pdf", "application/pdf", ".pdf")
 INERT_PDF = FileFormat("pdf-inert", "application/pdf", ".pdf")
-"""A searchable PDF without scripts, actions, media and embedded files."""
+"""A searchable PDF without scripts, actions, media or embedded files."""
 
 ARCHIVE = FileFormat("zip", "application/zip", ".zip")
 
@@ -96,13 +96,13 @@ def result_formats(writers: Mapping[str, ResultFormat]) -> Mapping[str, ResultFo
 class ResultWriter(ResultFormat, Protocol):
     """Writes results in one format, page by page, so that a long result needs the memory of one page.
 
-    Call `begin`, then `page` or `unread` for each page by ascending number, then `end`. The file consists of what they
-    return, in this order. `begin` starts a new file; use one writer for each file that you write at the same time.
+    Call `begin`, then `page` or `mark_unread` for each page by ascending number, then `end`. The file consists of what
+    they return, in this order. `begin` starts a new file; use one writer for each file that you write at the same time.
     """
 
     @property
     def leaves_out_furniture(self) -> bool:
-        """Whether its files are for reading on: without headers, footers and page numbers, unless they are wanted."""
+        """Whether its files leave out headers, footers and page numbers unless the caller asks for them."""
         ...
 
     def begin(self, header: ResultHeader) -> bytes:

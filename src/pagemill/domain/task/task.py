@@ -141,7 +141,7 @@ class CacheUse(StrEnum):
 
 
 LONGEST_PAGE_RANGE = 16 * 1024
-"""Characters: every second one of 5,000 pages can be named."""
+"""Characters; enough to name every second one of 5,000 pages."""
 
 
 class TaskStartRequest(BaseModel):
@@ -156,7 +156,7 @@ class TaskStartRequest(BaseModel):
 
 
 class TaskOptions(BaseModel):
-    """The options of a task, beside its document."""
+    """The options of a task."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -200,7 +200,7 @@ class TaskCreateRequest(TextFromOutside):
     Attributes:
         caller: Who sent it; callers share the places fairly. Empty if the API is open.
         idempotency_key: A request with a key that the caller used before gets the task of that earlier request.
-        password: Of a protected document. Nothing stores or logs it, and `content` leaves it out.
+        password: Password of a protected document. Nothing stores or logs it, and `content` leaves it out.
     """
 
     document: StoredDocument
@@ -271,7 +271,7 @@ class Task:
 
 
 def no_such_task(task_id: str) -> NotFound:
-    """The error for a task that does not exist, or that the caller is not to know of."""
+    """The error for a task that does not exist, or that the caller may not see."""
     return NotFound(f"There is no task {task_id}; it may have been deleted.")
 
 
@@ -282,7 +282,9 @@ def check_startable(task: Task) -> None:
         IllegalTransition: It is queued or running, or all its pages were read.
     """
     if not (task.status is TaskStatus.CREATED or task.status.is_final):
-        raise IllegalTransition(f"Task {task.task_id} is {task.status}; it has already started.")
+        raise IllegalTransition(f"Task {task.task_id} is {task.status}; you can retry it once it has ended.")
+    if task.status is TaskStatus.SUCCEEDED:
+        raise IllegalTransition(f"All pages of task {task.task_id} were read, so none can be retried.")
     check_transition(task.task_id, task.status, TaskStatus.QUEUED)
 
 
@@ -317,7 +319,7 @@ class TaskPage:
         attempts: How often the page's own work failed.
         crashes: How often a worker died while it held this page.
         rung: How far it has climbed the out-of-memory ladder.
-        warnings: Of its result.
+        warnings: Warnings of its result.
     """
 
     task_id: str

@@ -18,9 +18,9 @@ class EngineProfile:
         name: "accurate", "fast", …; the first profile of an engine is its default.
         seed: Memory before Pagemill has learned anything.
         languages: ISO 639 codes that it reads; empty if that is unknown before it loads.
-        max_pixels: The most pixels of a rendered page image.
+        max_pixels: Maximum pixels of a rendered page image.
         loads_languages: Each choice of languages needs its own models; otherwise one model set reads all languages.
-        default_languages: The languages to load for a task that names none, if languages have models of their own.
+        default_languages: The languages to load for a task that names none, if each language has its own models.
         unusable: Why it does not run here and what to do, one or two sentences; empty if it does.
         cpu_seed: Its memory on the CPU, with the same batch size; None if `seed` holds there, too.
     """
@@ -44,7 +44,7 @@ class EngineProfile:
         return self.seed.batch_size
 
     def model_languages(self, languages: Iterable[str]) -> tuple[str, ...]:
-        """The models that read these languages: choices with equal results share one model set."""
+        """The languages whose models read these languages: choices with equal results share one model set."""
         if not self.loads_languages:
             return ()
         return tuple(sorted(set(languages) or set(self.default_languages)))
@@ -97,7 +97,7 @@ def find_profile(engines: Mapping[str, EngineSpec], engine: str, profile: str) -
     """The engine and profile of these names; the default profile for an empty name.
 
     Raises:
-        UnknownEngine: There is none; the message names those there are.
+        UnknownEngine: There is no such engine or profile; the message names the available ones.
     """
     spec = engines.get(engine)
     if spec is None:
@@ -163,7 +163,7 @@ class Engine(Protocol):
             image: The page as stored, not yet turned upright.
             number: 1-based page number, for the result.
             rotation: Degrees clockwise to turn it first; None to find the right turn.
-            batch_size: Most text lines in one run of the recognition model; None for the engine's own.
+            batch_size: Maximum text lines in one run of the recognition model; None for the engine's own.
 
         Returns:
             The page in coordinates of the upright image, blocks in reading order. No text is no error.

@@ -20,7 +20,7 @@ class PageRead:
         pixels: Pixels of the image that the engine read; 0 for a text layer.
         confidence: Its `Page.confidence`.
         warnings: Its `Page.warnings`.
-        is_doubtful: Lines of it were not read, or probably misread, as those in a script that its engine lacks.
+        is_doubtful: Some lines were not read or probably misread, such as lines in a script that its engine lacks.
     """
 
     number: int
@@ -42,7 +42,7 @@ class PageNeedsOcr:
 
 @dataclass(frozen=True)
 class PageFailed(TextFromOutside):
-    """The worker is alive, but could not read this page. What it says goes into results: it names no path."""
+    """The worker is alive, but could not read this page. Its message goes into results, so it names no path."""
 
     number: int
     reason: TaskFailureReason

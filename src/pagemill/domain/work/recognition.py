@@ -16,7 +16,7 @@ from pagemill.domain.work.engine_spec import EngineProfile
 
 MOST_LANGUAGES = 32
 AUTO = "auto"
-"""In the place of languages: find the script of each line."""
+"""Instead of languages: find the script of each line."""
 
 READER = "reader"
 """The engine name of a worker without an engine, which inspects documents and reads text layers."""
@@ -35,7 +35,7 @@ class Stage(StrEnum):
 
 
 def _find_by_itself(languages: object) -> object:
-    """Without languages if "auto" is among them."""
+    """The languages; none if "auto" is among them."""
     return () if isinstance(languages, list | tuple) and AUTO in languages else languages
 
 
@@ -46,7 +46,7 @@ class RecognitionOptions(BaseModel):
         ocr: When to recognise, and when to use the text layer.
         engine: Name in the engine registry.
         profile: The engine's trade-off between accuracy and speed ("accurate", "fast").
-        languages: ISO 639 codes of the text; empty, or "auto" among them, to find out which of all that can be read.
+        languages: ISO 639 codes of the text. Empty, or with "auto" among them: find the script of each line.
         dpi: Resolution at which PDF pages are rendered.
         rotation: Degrees clockwise to turn every page; None finds which way is up on each page.
         allow_lower_resolution: If all else fails for lack of memory, read the page at half the dpi, and add a warning
@@ -76,7 +76,7 @@ class RecognitionOptions(BaseModel):
 class ModelSetKey:
     """The identity of a model set: one resident process can serve all work with an equal key.
 
-    `engine` is `READER` for a worker that recognises nothing. `languages` are those with models of their own.
+    `engine` is `READER` for a worker that recognises nothing. `languages` are those with separate models.
     With `structure`, the model set also holds the structure models.
     """
 
@@ -123,14 +123,14 @@ class ChunkParams:
         pages: 1-based page numbers, in the order in which to read them.
         stage: Read text layers, or recognise.
         options: How to read them.
-        batch_size: Most text lines in one run of the engine; the out-of-memory ladder lowers it.
+        batch_size: Maximum text lines in one run of the engine; the out-of-memory ladder lowers it.
         page_timeout_s: Longest time for one page before its worker counts as hung.
         pixels: Pixels of the largest expected page image, for the reservation; None reserves for the largest image
             that the engine's profile allows.
         climbed: The pages ran out of memory before.
         notes: Warnings to add to every page.
-        password: Of a protected document.
-        remedy: What could read lines that this engine cannot, for people; warnings of such lines end with it.
+        password: Password of a protected document.
+        remedy: How to get lines read that this engine cannot, for users; warnings of such lines end with it.
         first_reading: `Page.to_json()` of the only page, if its doubtful lines are to be read again.
     """
 

@@ -1,4 +1,4 @@
-"""Scripts of the world that need models of their own, their letters and languages. Pure."""
+"""Scripts of the world that need separate models, with their letters and languages. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -54,10 +54,10 @@ SCRIPTS = (
     Script("Tamil", ("ta",), "\u0b80-\u0bff"),
     Script("Telugu", ("te",), "\u0c00-\u0c7f"),
 )
-"""Scripts that the usual engines do not read; Latin and Chinese they do."""
+"""Scripts that the usual engines do not read; they do read Latin and Chinese."""
 
 COMMON = ("Arabic", "Cyrillic", "Devanagari", "Greek", "Hebrew", "Korean", "Thai")
-"""The scripts that people most often send, whose absence is told of."""
+"""The scripts that people send most often; Pagemill says if it cannot read one of them."""
 
 
 def script_of(language: str) -> Script | None:

@@ -96,7 +96,7 @@ def cgroup_bounds(cgroup: MemoryCgroup) -> Iterable[Bound]:
 
 
 def _make_bound(limit: int, held: int, cache: FileCache, source: str) -> Bound:
-    """A limit under which so much is held, file cache included."""
+    """The bound of a limit; `held` is the use under it, file cache included."""
     used = max(0, held - cache.free)
     return Bound(limit, used, source, min(used, cache.unwritten))
 

@@ -28,7 +28,7 @@ class Machine(Protocol):
     """What the guard can measure and do without the event loop."""
 
     def read(self) -> Sequence[MemoryReading]:
-        """One reading for each device that is there."""
+        """One reading for each device."""
         ...
 
     def uses(self, workers: Sequence[WatchedWorker]) -> Mapping[str, WorkerUse]:
@@ -44,7 +44,7 @@ class Machine(Protocol):
         ...
 
     def hold(self, pid: int) -> Killable | None:
-        """Take hold of a process; None where it is gone."""
+        """A handle of a process; None if the process is gone."""
         ...
 
 
@@ -101,7 +101,7 @@ class MachineProbe:
             return None
 
     def close(self) -> None:
-        """Let the GPU library go."""
+        """Unload the GPU library."""
         self._gpus.close()
 
     def _use(self, worker: WatchedWorker, held: Mapping[DeviceId, Mapping[int, int]]) -> WorkerUse | None:

@@ -1,4 +1,4 @@
-"""GPU memory through NVML, which makes no CUDA context, unlike a framework's own query, and so costs no memory."""
+"""GPU memory through NVML. Unlike a framework's own query, it makes no CUDA context, so it costs no GPU memory."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -25,11 +25,11 @@ class Nvml(Protocol):
         ...
 
     def stop(self) -> None:
-        """Let it go."""
+        """Unload it."""
         ...
 
     def count(self) -> int:
-        """GPUs in the machine."""
+        """The number of GPUs in the machine."""
         ...
 
     def uuid(self, index: int) -> str:
@@ -108,17 +108,17 @@ class NvmlProbe:
         return self._gpus
 
     def read(self) -> Sequence[MemoryReading]:
-        """See `MemoryProbe.read`. Of each GPU that answers."""
+        """See `MemoryProbe.read`. Only GPUs that answer."""
         return [reading for gpu in self._gpus if (reading := self._read(gpu)) is not None]
 
     def held_by_processes(self, device: DeviceId) -> Mapping[int, int]:
-        """Bytes of the device by process number; a process that is not listed is not known, which is not zero."""
+        """Bytes of the device by pid. The use of a process that is not listed is unknown, not zero."""
         gpu = next((gpu for gpu in self._gpus if gpu.device == device), None)
         known = self._ask(gpu, self._nvml.processes) if gpu is not None else None
         return {pid: used for pid, used in (known or {}).items() if used is not None}
 
     def close(self) -> None:
-        """Let NVML go; twice is no error."""
+        """Unload NVML; closing twice is no error."""
         if self._started:
             self._started = False
             self._gpus = ()
@@ -130,7 +130,7 @@ class NvmlProbe:
             self._started = True
             indexes = range(self._nvml.count())
         except GpuError as error:
-            logger.info("no GPU devices: NVML says %r", str(error))
+            logger.info("No GPU devices: NVML says %r", str(error))
             return ()
         return [gpu for index in indexes if (gpu := self._identify(index)) is not None]
 

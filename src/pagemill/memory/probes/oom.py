@@ -24,7 +24,7 @@ WatchOom = Callable[[int], Callable[[], OomEvidence]]
 class OomCounter:
     """Kernel out-of-memory kills in one process's memory cgroup, and on the whole machine.
 
-    Made while the process lives: once it is dead, its cgroup can no longer be found.
+    Create it while the process lives: once the process is dead, its cgroup can no longer be found.
     """
 
     def __init__(self, pid: int | str = "self", *, root: Path = Path("/")) -> None:
@@ -45,7 +45,7 @@ class OomCounter:
         return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
 
     def kills_as_group(self) -> bool:
-        """Whether such a kill ends every process of the cgroup, the server with them where it lives there."""
+        """Whether such a kill ends every process of the cgroup, including the server if it is in that cgroup."""
         return self._own is not None and self._own.kills_as_group()
 
 

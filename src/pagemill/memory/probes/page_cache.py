@@ -3,9 +3,9 @@
     on the file lists (active and inactive)      clean pages are dropped when memory is wanted, however new they are
       less those that are mapped                 libraries and models in use: dropped, they are read again at once, over
                                                  and over (thrashing)
-      less those that are dirty or being written are dropped once they are on the disk; told apart, since whoever wants
-                                                 memory then waits, and ending somebody for it would be wrong
-    half of what slabs can give back             an estimate: some of it is pinned (MemAvailable reckons alike)
+      less those that are dirty or being written are dropped once they are on the disk. Counted separately, because an
+                                                 allocation waits for them, and no process is to blame
+    half of what slabs can give back             an estimate: some of it is pinned (MemAvailable does the same)
 
 Memory files (tmpfs, shared memory), which can only go to swap, and locked pages are not free; the kernel does not list
 them as file pages. But it counts memory files as mapped pages, so only `mapped - shmem` are certainly pages of real

@@ -19,7 +19,7 @@ class PressureProbe:
         self._files = [*own, root / "proc" / "pressure" / "memory"]
 
     def stalled_share(self) -> float:
-        """The share of the last ten seconds in which some process waited for memory, 0 … 1; 0 where nothing tells."""
+        """The share of the last ten seconds in which some process waited for memory, 0 … 1; 0 if unknown."""
         for file in self._files:
             try:
                 found = _SOME.search(file.read_text())

@@ -41,7 +41,7 @@ class ProcessProbe:
         return self._field(pid, "status", "VmHWM")
 
     def reset_peak(self, pid: int | str) -> None:
-        """Begin to measure its peak anew: writes `5` to clear_refs, see proc_pid_clear_refs(5).
+        """Restart the measurement of its peak: writes `5` to clear_refs, see proc_pid_clear_refs(5).
 
         Raises:
             OSError: It is gone, or not ours.
@@ -61,10 +61,10 @@ class ProcessProbe:
 
 
 class ProcessHandle:
-    """One process, held (`pidfd`) so that its number cannot pass to another."""
+    """A handle (`pidfd`) of one process: a signal through it never reaches another process with the same number."""
 
     def __init__(self, pid: int) -> None:
-        """Take hold of it.
+        """Open the handle.
 
         Raises:
             OSError: It is gone.

@@ -1,10 +1,10 @@
-"""Changes which values a column of text may have, with the rows in place.
+"""Changes the values that a text column allows, and keeps its rows.
 
-Revisions use this and nothing else of ours; it keeps its meaning as they do.
+Revisions import this and nothing else of ours, so do not change what it does.
 
-On SQLite a CHECK constraint is a part of the table's text. Making the table anew would delete all that refers to it, so
-the text itself is changed, as https://www.sqlite.org/lang_altertable.html describes under "Making Other Kinds Of Table
-Schema Changes".
+On SQLite a CHECK constraint is a part of the table's text. Recreating the table would delete all rows that refer
+to it, so this changes the text itself, as https://www.sqlite.org/lang_altertable.html describes under "Making Other
+Kinds Of Table Schema Changes".
 """
 
 import re
@@ -15,7 +15,7 @@ from alembic import op
 
 
 def rename_values(table: str, column: str, renamed: Mapping[str, str], *, listed: Sequence[str]) -> None:
-    """Give values of a column other names; from then on it takes those that are `listed`, and no others."""
+    """Rename values of a column, and from then on allow only the `listed` ones."""
     if op.get_bind().dialect.name == "postgresql":
         op.drop_constraint(op.f(f"ck_{table}_{column}"), table, type_="check")
         _rename(table, column, renamed)
@@ -28,7 +28,7 @@ def rename_values(table: str, column: str, renamed: Mapping[str, str], *, listed
 
 
 def list_values(table: str, column: str, *, listed: Sequence[str]) -> None:
-    """From now on a column takes those values that are `listed`, and no others; no row may have another."""
+    """Allow only the `listed` values in a column. No row may have another value."""
     if op.get_bind().dialect.name == "postgresql":
         op.drop_constraint(op.f(f"ck_{table}_{column}"), table, type_="check")
         op.create_check_constraint(op.f(f"ck_{table}_{column}"), table, _is_listed(column, listed))

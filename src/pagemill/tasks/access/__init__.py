@@ -1,4 +1,4 @@
-"""Who a caller is, what it may do, and whose things are."""
+"""Access control: who a caller is, and what it may do with which tasks and batches."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from pagemill.tasks.access.ownership import Ownership
 
 @dataclass(frozen=True)
 class Access:
-    """What access control rests on.
+    """The parts of access control.
 
     Attributes:
         keys: Keys of the database.
-        owners: Whose tasks and batches are.
+        owners: Finds the owners of tasks and batches.
         audit: Uses of admin rights.
         clock: The time.
     """

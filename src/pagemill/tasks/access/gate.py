@@ -1,4 +1,4 @@
-"""Lets a caller reach what is its own, and an admin everything, which is recorded first."""
+"""Lets callers reach their own tasks and batches, and admins all of them; it records each admin's use first."""
 
 from pagemill.domain.callers import ANYONE, AdminUse, Caller, Scope
 from pagemill.domain.ports import AuditLog
@@ -8,7 +8,7 @@ from pagemill.tasks.access.ownership import Ownership
 
 
 class Gate:
-    """Decides by owner. Runs in the server process.
+    """Checks owners and scopes. Runs in the server process.
 
     A use of an admin right is on the disk before the request goes on; if it cannot be recorded, the request fails.
     """
@@ -18,10 +18,11 @@ class Gate:
         self._audit = audit
 
     async def check_task(self, caller: Caller, task_id: str, action: str) -> None:
-        """See that the caller may do something to a task.
+        """Check that the caller may apply `action` to a task.
 
         Raises:
-            NotFound: There is no such task, or it belongs to another caller; nothing tells which.
+            NotFound: There is no such task, or it belongs to another caller; the error does not tell which.
+            DatabaseUnavailable: The owner cannot be found, or the use cannot be recorded.
         """
         if caller == ANYONE:
             return
@@ -30,10 +31,11 @@ class Gate:
             raise no_such_task(task_id)
 
     async def check_batch(self, caller: Caller, batch_id: str, action: str) -> None:
-        """See that the caller may do something to a batch.
+        """Check that the caller may apply `action` to a batch.
 
         Raises:
             NotFound: As `check_task`.
+            DatabaseUnavailable: As `check_task`.
         """
         if caller == ANYONE:
             return
@@ -42,7 +44,7 @@ class Gate:
             raise no_such_batch(batch_id)
 
     async def note_all(self, caller: Caller, action: str, target: str = "") -> None:
-        """Record that the caller does something to what belongs to everyone, if it is an admin."""
+        """Record an admin's action on the data of all callers; do nothing for other callers."""
         if caller != ANYONE and caller.scope is Scope.ADMIN:
             await self._audit.record(AdminUse(caller.name, caller.key_id, action, target))
 

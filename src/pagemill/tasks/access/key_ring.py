@@ -1,8 +1,8 @@
-"""Tells who sends a request, by its API key.
+"""Identifies the sender of a request by its API key.
 
-The database is asked again after `FRESH`, so a key that any process makes, revokes or replaces counts, or counts no
-more, within that time. A service that has seen a key never becomes open again while it runs: otherwise the end of the
-last key would let everyone in.
+An answer of the database counts for `FRESH`, so every change of a key by any process takes effect within that time. A
+service that has seen a key never becomes open again while it runs: otherwise the end of the last key would let everyone
+in.
 """
 
 import hmac
@@ -22,7 +22,7 @@ class KeyRing:
     Args:
         keys: Keys of the database.
         clock: The time.
-        fixed: Keys of the settings. Each is a caller of its own, and may submit.
+        fixed: Keys of the settings. Each is a separate caller with the scope `submit`.
     """
 
     def __init__(self, keys: ApiKeys, clock: Clock, *, fixed: Collection[str] = ()) -> None:
@@ -97,5 +97,5 @@ class KeyRing:
 
 
 def _fixed_caller(digest: str) -> Caller:
-    """A name that does not reveal the key."""
+    """The caller of a key in the settings; its name does not reveal the key."""
     return Caller(f"key-{digest[:12]}", Scope.SUBMIT)

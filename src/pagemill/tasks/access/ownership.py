@@ -1,4 +1,4 @@
-"""Whose tasks and batches are."""
+"""Finds the owners of tasks and batches."""
 
 from collections.abc import Awaitable, Callable
 
@@ -8,7 +8,7 @@ MOST_REMEMBERED = 10_000
 
 
 class Ownership:
-    """Finds the caller whom a task or a batch belongs to. That never changes, so it is remembered.
+    """Finds the caller who owns a task or a batch, and remembers it, because owners never change.
 
     Runs in the server process.
     """

@@ -40,6 +40,6 @@ def find_assistant(engines: Mapping[str, EngineSpec]) -> EngineSpec | None:
 
 
 def remedy_for(engines: Mapping[str, EngineSpec], options: RecognitionOptions) -> str:
-    """What to install so that more scripts are read, for people; empty if nothing, or if the task names languages."""
+    """What to install to read more scripts, for users; empty if nothing helps, or if the task names languages."""
     assistant = find_assistant(engines)
     return assistant.more_languages if assistant is not None and not options.languages else ""

@@ -1,7 +1,7 @@
 """How long unfinished tasks will still take: a pure estimate for users, from the pace of the last hour.
 
-Running tasks share the places, so as many pages of every other task as it has itself slow each one down (processor
-sharing). A waiting task starts after everything before it. Requests to come may change the result.
+Running tasks share the places equally (processor sharing): while a task reads its pages, every other running task reads
+as many, or all it has left. A waiting task starts after everything before it. Later requests may change the result.
 """
 
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ from pagemill.domain.task.task import Task, TaskPage
 
 SLOW_PAGE = timedelta(seconds=60)
 MOST_TOLD = 10
-"""Warnings of pages that are told one by one; the rest is counted."""
+"""Maximum number of page warnings to list; the rest are only counted."""
 
 
 def health_of(
@@ -53,13 +53,13 @@ def _of_pages(pages: Sequence[TaskPage]) -> Sequence[str]:
     more = len(warnings) - MOST_TOLD
     if more <= 1:
         return warnings
-    return [*warnings[:MOST_TOLD], f"{more} more warnings are with the pages."]
+    return [*warnings[:MOST_TOLD], f"{more} more warnings: see the list of pages."]
 
 
 def _describe_unkillable(worker: ModelSetSnapshot) -> str:
     return (
         f"Process {worker.pid} on {worker.key.device} does not end although Pagemill killed it; it still holds "
-        f"{worker.rss_bytes // MIB} MiB. Look for a hanging disk or driver."
+        f"{worker.rss_bytes // MIB} MiB. Check for a hung disk or driver."
     )
 
 

@@ -73,7 +73,7 @@ def check_structure(spec: EngineSpec, options: RecognitionOptions, *, missing: s
         raise EngineUnavailable(missing)
     if spec.interpreter is not None:
         raise EngineUnavailable(
-            f"The engine {spec.name} runs in an environment of its own, which lacks the structure models. Use "
+            f"The engine {spec.name} runs in a separate environment, which lacks the structure models. Use "
             "another engine, or leave structure out."
         )
 

@@ -5,7 +5,7 @@
 A batch is the text lines in one run of an engine's recognition model. Pagemill's engines read many lines at once only
 on a GPU, so on the CPU the first rung is a fresh process.
 
-Every out-of-memory failure climbs to the next rung that can change anything for this page, so retries always end. Each
+Every out-of-memory failure takes the page to the next rung that can change anything for it, so retries always end. Each
 rung keeps the changes of the lower ones. The size of the reservation is not decided here: the estimator learns from
 every failure that the page needs more.
 """
@@ -17,7 +17,7 @@ from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.task.task import Rung
 
 LOWEST_DPI = 100
-"""Below this resolution, engines cannot read print of the usual size."""
+"""Below this resolution, engines cannot read print of normal size."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Situation:
     Attributes:
         device: Where the page failed.
         devices: All devices that its engine can use.
-        batch_size: Most lines in one run of the engine.
+        batch_size: Maximum lines in one run of the engine.
         dpi: Resolution of the rendered page; None for an image, whose resolution is fixed.
         may_lower_resolution: Whether the caller allowed a lower resolution.
     """
@@ -49,7 +49,7 @@ class Footing:
     """How to read a page on a rung. From `Rung.ALONE` on, the plan lets it run alone.
 
     Attributes:
-        batch_size: Most lines in one run of the engine.
+        batch_size: Maximum lines in one run of the engine.
         fresh: In a process that has not read anything before.
         dpi: Resolution for rendering.
     """

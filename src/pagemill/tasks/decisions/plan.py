@@ -32,7 +32,7 @@ def lane_of(kind: PageKind, *, structure: bool = False) -> str:
 
 @dataclass(frozen=True)
 class ChunkLimits:
-    """Most pages of one chunk, by stage. Reading a text layer costs a hundredth of recognising a page."""
+    """Maximum pages of one chunk, by stage. Reading a text layer costs a hundredth of recognising a page."""
 
     text: int = 32
     ocr: int = 4
@@ -44,7 +44,7 @@ class ChunkLimits:
 
 @dataclass(frozen=True)
 class Assignment:
-    """Some pages of a kind, of one task, for one place in a lane; or one page, for the whole of it (`kind.alone`).
+    """Pages of one task and kind for one place in a lane; or, with `kind.alone`, one page for the whole lane.
 
     Attributes:
         may_use_spare: Its caller has nothing else in progress in this lane.
@@ -93,7 +93,7 @@ def plan(
         at_work: By lane, the callers of all chunks in progress, even of one that is at its last page and has left its
             place.
         spare: Full lanes whose spare place is free.
-        limits: Most pages of one chunk.
+        limits: Maximum pages of one chunk.
         virtual_times: The tasks' virtual times from the previous plan; tasks that no longer run drop out.
 
     Returns:
@@ -110,7 +110,7 @@ def plan(
 
 
 class _Filling:
-    """A plan in the making."""
+    """An unfinished plan."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class _Filling:
         self._limits = limits
 
     def fill(self, lane: str) -> bool:
-        """Give a place to the task whose turn it is; returns whether any may have the next one."""
+        """Give a place to the task whose turn it is; returns False if no task may have one now."""
         chosen = self._furthest_behind(lane)
         if chosen is None or lane in self._solitary or (chosen[1].alone and self._at_work.get(lane)):
             return False
@@ -139,7 +139,7 @@ class _Filling:
         return True
 
     def fill_spare(self, lane: str) -> None:
-        """Put a caller in line that has nothing in progress there, and has not had more than its share."""
+        """Give the spare place to a caller that has nothing in progress in the lane and has not exceeded its share."""
         first = self._furthest_behind(lane)
         chosen = self._furthest_behind(lane, but=self._at_work.get(lane, ()))
         if first is None or chosen is None or lane in self._solitary or first[1].alone or chosen[1].alone:

@@ -21,7 +21,8 @@ class ExpiryConfig:
 
     Attributes:
         queue_timeout: Longest wait for its first page.
-        devices: The devices this server had when it started. None: no other server has devices, either.
+        devices: The devices this server had when it started: if one of them is gone, overdue tasks for it end with
+            `DEVICE_UNAVAILABLE`. None if no other server exists: then any missing device counts as gone.
         interval: Time between two runs.
     """
 

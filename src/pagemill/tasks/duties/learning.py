@@ -77,5 +77,5 @@ class LearningKeeper:
 
 
 def _text(learned: Mapping[str, JsonValue]) -> str:
-    """To compare by: much smaller than the values themselves."""
+    """A text to compare states by; it takes much less memory than the values."""
     return json.dumps(learned, sort_keys=True)

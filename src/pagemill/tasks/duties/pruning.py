@@ -51,7 +51,7 @@ class Pruning:
         store: Tasks.
         retention: Finds old data.
         audit: Uses of admin rights.
-        now: The time of the machine's file systems, for the ages of files.
+        now: The time to compare with the times of files.
         remove_parts: Removes incomplete uploads; returns how many.
     """
 
@@ -111,7 +111,7 @@ class Pruning:
         try:
             await self._store.delete(task.task_id)
         except (NotFound, Conflict):
-            return False  # another server was faster, or somebody is trying it again
+            return False  # another server was faster, or a user retries it
         await asyncio.to_thread(remove_task_files, task, self._config.work_dir)
         return True
 
@@ -147,5 +147,5 @@ def _entries(folder: Path, *, before: datetime) -> list[Path]:
 def _is_older(entry: Path, moment: datetime) -> bool:
     try:
         return entry.lstat().st_mtime < moment.timestamp()
-    except FileNotFoundError:  # somebody else removed it
+    except FileNotFoundError:  # another server removed it
         return False

@@ -1,4 +1,4 @@
-"""Rescues what a dead server left behind: expired leases, finished tasks without their end, tasks without cleanup."""
+"""Rescues what a dead server left behind: expired leases, tasks that are done but have not ended, missing cleanups."""
 
 import logging
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ class Waits:
     """The longest normal waits between two changes of a task; each ends by itself.
 
     Attributes:
-        queue: For the first page, or for a service that is refused repeatedly; then the task expires.
+        queue: For the first page, or while services are refused repeatedly; then the task expires.
         service: For a service.
         memory: For the memory of a chunk.
         load: For loading a model set.
@@ -42,8 +42,8 @@ class Waits:
 def longest_silence(waits: Waits, policy: RetryPolicy) -> timedelta:
     """How long a healthy task may go without settling a page: the sum of all waits.
 
-    These are the waits for the next attempt, a service, memory, models and the page; if services are refused, the time
-    after which the task expires; once more a lease that must expire first; and `SLACK`.
+    These are the waits for the next attempt, a service, memory, models and the page; the time after which a task that
+    is refused services expires; the time until a dead server's lease expires; and `SLACK`.
     """
     retry = backoff(policy, max(1, policy.max_attempts - 1))
     return retry + sum((waits.service, waits.memory, waits.load, waits.page, waits.queue, waits.lease), SLACK)
@@ -54,7 +54,7 @@ class WatchdogConfig:
     """When a task counts as stalled.
 
     Attributes:
-        silence: Longest time without a settled page, outside the line; see `longest_silence`.
+        silence: Longest time without a settled page while the task is not in line; see `longest_silence`.
         interval: Time between two runs.
     """
 

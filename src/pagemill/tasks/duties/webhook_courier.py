@@ -22,7 +22,7 @@ AT_ONCE = 16
 HOLD_FOR = timedelta(minutes=2)
 """Longer than any attempt; after this, the delivery of a dead server is due again."""
 MOST_ROUNDS = 100
-"""Most batches in one run, so that pruning gets its turn."""
+"""Maximum number of claims in one run, so that pruning gets its turn."""
 RUNS_BETWEEN_PRUNING = 1800
 
 

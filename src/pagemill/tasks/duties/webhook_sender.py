@@ -21,15 +21,15 @@ from pagemill.domain.task.webhooks import OPERATOR_CAN_ALLOW, Delivery, WebhookF
 from pagemill.version import __version__
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""From a host name and a port to its IP addresses, best first; raises `OSError`."""
+"""Resolves a host name and a port to IP addresses, best first; raises `OSError`."""
 
 TIME_LIMIT = timedelta(seconds=15)
 LOOKUPS = 8
-"""Most names to look up at once."""
+"""Maximum number of names to look up at once."""
 
 
 class SystemResolver:
-    """`Resolve` by the system, on threads of its own, so that names without an answer delay nothing else."""
+    """`Resolve` by the system, on separate threads, so that names without an answer delay nothing else."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="resolver")
@@ -68,13 +68,13 @@ class HttpWebhookSender:
         self._outgoing = outgoing or OutgoingRules()
         self._resolve = resolve or SystemResolver()
         self._time_limit = time_limit.total_seconds()
-        # for lookup, connection and handshake: the overall limit must cut off none of them, or it would stay open
+        # for lookup, connection and handshake: if the overall limit cut one of them off, its socket would stay open
         self._step_limit = self._time_limit / 4
 
     async def send(self, delivery: Delivery) -> None:
         """See `WebhookSender.send`.
 
-        A status of 200 to 299 in time accepts it. An address that it may not write to fails, too.
+        The receiver accepts it by a status of 200 to 299 within the time limit. A forbidden address is a failure, too.
         """
         try:
             async with asyncio.timeout(self._time_limit):

@@ -81,12 +81,12 @@ class EventFeed:
                     await change.wait(LOOK_AGAIN)
 
     async def _notices_of(self, caller: str, *, after: int | None) -> AsyncGenerator[Sequence[TaskNotice], None]:
-        """The same for one caller: that others' tasks change is not to be seen, not even from when this yields."""
+        """The same for one caller; not even the times of its yields may reveal changes of others' tasks."""
         with self._watch.watching_all() as change:
             seen = await self._notices.find_latest() if after is None else after
             yielded = -math.inf
             while not self._watch.is_closed:
-                newest = await self._notices.find_latest()  # first, so as not to pass over what comes meanwhile
+                newest = await self._notices.find_latest()  # read first, so that later events are not skipped
                 found = await self._notices.read(after=seen, limit=NOTICES_AT_ONCE, caller=caller)
                 if found or self._clock.monotonic() - yielded >= LOOK_AGAIN.total_seconds():
                     yield found

@@ -144,7 +144,7 @@ class TaskEventHandlers:
         self._watch.notify(task_id)
 
     async def pages_settled(self, task_id: str) -> None:
-        """A chunk has ended: end the task if it has no pages left to do."""
+        """A chunk has ended: end the task if it has no unfinished pages."""
         for task in await self._pages.finish_completed(task_id):
             logger.info("Task %s %s", task.task_id, task.status)
         self._watch.notify(task_id)

@@ -13,13 +13,13 @@ LOOK_AGAIN = timedelta(seconds=5)
 
 
 class Change:
-    """A change to wait for. It stays noticed until somebody waits for it."""
+    """A change to wait for. It stays noticed until a wait returns."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
     def notice(self) -> None:
-        """Note that it happened."""
+        """Record that it happened."""
         self._event.set()
 
     async def wait(self, within: timedelta) -> None:
@@ -36,7 +36,7 @@ class TaskWatch:
 
     Args:
         store: All tasks.
-        look_again: When to look again without a notice.
+        look_again: How long to wait for a notice before looking again.
     """
 
     def __init__(self, store: TaskStore, *, look_again: timedelta = LOOK_AGAIN) -> None:
@@ -53,12 +53,12 @@ class TaskWatch:
         return self._closed
 
     def notify(self, task_id: str) -> None:
-        """The task has changed, and may have ended."""
+        """Wake all who wait for the task: it has changed, and may have ended."""
         for change in (*self._watching.get(task_id, ()), *self._watching_all):
             change.notice()
 
     def notify_progress(self, task_id: str) -> None:
-        """The task has changed but not ended: do not wake those who wait for its end."""
+        """Wake those who wait for changes of the task, but not those who wait for its end: it has not ended."""
         for change in (*self._watching.get(task_id, ()), *self._watching_all):
             if change not in self._awaiting_end:
                 change.notice()

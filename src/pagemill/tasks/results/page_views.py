@@ -12,7 +12,7 @@ from pagemill.tasks.passwords import Passwords
 from pagemill.tasks.results.deleted import unless_deleted
 
 MOST_DRAWN = 8
-"""Most pictures to wait for at once: the readers of text layers draw them, and other work goes first."""
+"""Maximum number of pictures to wait for at once: the readers of text layers draw them, and other work goes first."""
 _MOST_TRIES = 3
 """A task is cleaned up once each time it ends; a retry is the only way to end again."""
 
@@ -65,7 +65,7 @@ class PageViews:
         return found
 
     async def image(self, task_id: str, number: int, *, password: str | None = None) -> bytes:
-        """The page as a JPEG, upright if that way is known.
+        """The page as a JPEG, upright if its rotation is known.
 
         Raises:
             NotFound: There is no such task or page.
@@ -88,7 +88,7 @@ class PageViews:
             raise FileNotFoundError(path)
 
     async def _draw(self, document: str, number: int, *, rotation: int, path: Path, password: str | None) -> None:
-        """Draw it once for all concurrent requests, and to the end even if they go away."""
+        """Draw the page once for all concurrent requests, and finish even if they go away."""
         if path not in self._drawing:
             if len(self._drawing) >= MOST_DRAWN:
                 raise PoolExhausted("The service is drawing too many pages at once. Try again in a moment.")

@@ -1,8 +1,8 @@
-"""Results as files: formats that are made as a whole, and any other format once somebody requests a part of it.
+"""Results as files: formats that are made as a whole, and any other format once a client requests a part of it.
 
-result ──▶ pages ──▶ worker ──▶ searchable PDF ──┐
-──▶ every writer ──▶ zip with a manifest ─┼──▶ work/<task_id>.results/<tag><extension>, for about an hour
-──▶ one writer ───────────────────────────┘
+    result ─┬─▶ pages ──▶ worker ──▶ searchable PDF ───┐
+            ├─▶ every writer ──▶ zip with a manifest ──┼──▶ work/<task_id>.results/<tag><extension>, for about an hour
+            └─▶ one writer ────────────────────────────┘
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class PdfMaker(Protocol):
     ) -> None:
         """Write a searchable PDF of the document to `output`, from `Page.to_json()` of its pages, one per line.
 
-        An inert one has no scripts, actions, media and embedded files.
+        An inert one has no scripts, actions, media or embedded files.
 
         Raises:
             PagemillError: It cannot be made, or not now.
@@ -59,7 +59,7 @@ class ResultFiles:
     Args:
         store: Tasks.
         results: Their pages.
-        writers: Formats that are written page by page, by name; every look-up makes a writer for one result.
+        writers: Formats that are written page by page, by name; every look-up makes a new writer, for one result.
         pdfs: Makes searchable PDFs.
         work_dir: Folder for temporary folders.
         passwords: Of protected documents.
@@ -88,13 +88,13 @@ class ResultFiles:
     ) -> Path:
         """The complete result of a finished task; the file stays for about an hour after its last use.
 
-        It is made once for all concurrent requests, and to the end even if they go away. Text and Markdown have no
-        headers, footers and page numbers unless `keep_furniture` is set.
+        It is made once for all concurrent requests, and finished even if they go away. Text and Markdown have no
+        headers, footers or page numbers unless `keep_furniture` is set.
 
         Raises:
             NotFound: There is no such task, or no page of it was read.
             Conflict: The task has not ended.
-            EncryptedDocument: A PDF is to be made of a document that needs a password.
+            EncryptedDocument: The result is a PDF of a document that needs a password, which is missing or wrong.
             PagemillError: The file cannot be made, or not now.
         """
         task = await self._store.get(task_id)
@@ -104,7 +104,7 @@ class ResultFiles:
                 "ended. Try again then."
             )
         if task.pages_done == 0:
-            raise NotFound(f"No page of task {task_id} was read.")
+            raise NotFound(f"No page of task {task_id} was read. The list of the task's pages says why.")
         tag = result_tag(task, result, keep_furniture=keep_furniture)
         path = self._work_dir / f"{task_id}{RESULTS_SUFFIX}" / f"{tag}{result.extension}"
         if path not in self._making:

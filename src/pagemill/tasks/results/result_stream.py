@@ -1,4 +1,4 @@
-"""Writes a task's result page by page, with a few pages in memory: so many tell headers and footers apart."""
+"""Writes a task's result page by page, with a few pages in memory: as many as show what headers and footers are."""
 
 import asyncio
 from collections import deque
@@ -43,7 +43,7 @@ async def write_result(
 
 
 class _Pages:
-    """The pages on their way: each is written as soon as those after it tell what of it is furniture."""
+    """Pages that wait to be written, each until the pages after it show which of its lines are furniture."""
 
     def __init__(self, writer: ResultWriter, unread: deque[UnreadPage], *, keep_furniture: bool) -> None:
         self._writer = writer
@@ -61,7 +61,7 @@ class _Pages:
         return self._finder.has_left
 
     def next_left(self) -> bytes:
-        """After the last page came: the next one that waits."""
+        """The next waiting page, written; call it after the last page."""
         return self._piece(next(self._finder.rest()))
 
     def _piece(self, page: Page) -> bytes:
@@ -78,7 +78,7 @@ async def unread_pages(task: Task, store: TaskStore) -> list[UnreadPage]:
 
 
 def _some_unread(unread: deque[UnreadPage], writer: ResultWriter) -> bytes:
-    """The next unread pages as one piece: thousands of small ones in a row would keep the event loop."""
+    """The next unread pages as one piece: thousands of small ones in a row would block the event loop."""
     last = unread[min(_TOGETHER, len(unread)) - 1]
     return b"".join(_unread_before(last.number + 1, unread, writer))
 

@@ -6,7 +6,7 @@ from pagemill.domain.work.recognition import ModelSetKey
 class BatchSizes:
     """The largest batch size known to fit, by model set and page shape. It lasts as long as the server process.
 
-    A shape is the page image's size to the nearest power of two; pages of unknown size are a shape of their own.
+    A shape is the page image's size, rounded to a power of two; pages of unknown size share one shape.
     """
 
     def __init__(self) -> None:

@@ -50,16 +50,16 @@ class OpenChunk:
         self.open_pages = set(self.lease.pages)
 
     def begin(self) -> None:
-        """The chunk has a service now."""
-        self._tell_of_last_page()
+        """Note that the chunk has a service now."""
+        self._note_last_page()
 
     def settle(self, *pages: int) -> None:
-        """These pages are no longer open."""
+        """Note that these pages are no longer open."""
         self.open_pages.difference_update(pages)
-        self._tell_of_last_page()
+        self._note_last_page()
 
-    def saw_peak(self, peak_bytes: int) -> None:
-        """Its worker reached this peak."""
+    def note_peak(self, peak_bytes: int) -> None:
+        """Note that its worker reached this peak."""
         self.peak_bytes = max(self.peak_bytes, peak_bytes)
 
     @property
@@ -77,7 +77,7 @@ class OpenChunk:
         """Whether any page has left it, for good or for another attempt."""
         return len(self.open_pages) + self.returned < len(self.lease.pages)
 
-    def _tell_of_last_page(self) -> None:
+    def _note_last_page(self) -> None:
         if len(self.open_pages) <= 1:
             self.on_last_page()
 
@@ -90,7 +90,7 @@ class PageSettler:
         params: Learns from pages that were read.
         pages: Leases.
         errors: Decides about failed pages.
-        handlers: Hear of every page.
+        handlers: Count pages, and wake those who wait for them.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class PageSettler:
 
     async def lose_worker(self, chunk: OpenChunk, loss: WorkerLoss) -> None:
         """Handle the loss of the worker, and of the page that it was working on."""
-        chunk.saw_peak(loss.peak_bytes)
+        chunk.note_peak(loss.peak_bytes)
         await self._outlast(chunk, lambda: self._errors.worker_lost(chunk.lease, loss, device=chunk.device))
         if loss.page is not None:
             chunk.settle(loss.page)
@@ -152,7 +152,7 @@ class PageSettler:
                 return await finish_despite_cancel(write())
             except DatabaseUnavailable as error:
                 pages = sorted(chunk.open_pages)
-                logger.warning("Task %s waits to store pages of %s: %s", chunk.task_id, pages, error)
+                logger.warning("Task %s waits to store results (open pages: %s): %s", chunk.task_id, pages, error)
                 await asyncio.sleep(self._write_again_after.total_seconds())
 
     async def _settle(self, chunk: OpenChunk, outcomes: Sequence[PageOutcome]) -> None:
@@ -194,7 +194,7 @@ class PageSettler:
         chunk.settle(*(outcome.number for outcome in outcomes))
         self._handlers.page_settled(chunk.task_id)
         for outcome in outcomes:
-            chunk.saw_peak(_peak_bytes(outcome))
+            chunk.note_peak(_peak_bytes(outcome))
             if isinstance(outcome, PageRead):
                 self._handlers.tally.page_read(chunk.lease.stage, outcome.seconds)
                 self._params.learn(chunk.lease, chunk.device)

@@ -39,7 +39,7 @@ class ChunkConfig:
         lease_for: How long a lease lasts unless renewed; it is renewed three times in this time.
         acquire_wait: Longest wait for a service.
         write_again_after: Wait before another attempt to write while the database is unavailable.
-        text_pages_at_once: Most text layers in one transaction; recognised pages are written one by one.
+        text_pages_at_once: Maximum text layers in one transaction; recognised pages are written one by one.
         text_pages_within: Longest time until a text layer is written.
     """
 

@@ -38,8 +38,8 @@ class DispatcherConfig:
     Attributes:
         capacity: Places by lane: each device, and the readers.
         spare: Lanes with a spare place, for a caller that has nothing in progress there.
-        max_running: Most tasks that take turns with their pages.
-        limits: Most pages of one chunk.
+        max_running: Maximum number of tasks that take turns with their pages.
+        limits: Maximum pages of one chunk.
         interval: Longest time until it notices due retries, or the work of another server.
     """
 
@@ -207,7 +207,7 @@ class Dispatcher:
     async def _note_refused(self, backlogs: Sequence[Backlog], *, locked: Sequence[Backlog]) -> None:
         """Record a refusal for tasks that wait only in closed lanes, so that they do not wait for ever.
 
-        Likewise for those that only a server that knows a password can read: it may be gone.
+        Also for tasks that only another server, which knows their password, can read: that server may be gone.
         """
         opened = self._config.capacity.keys() - self._find_closed()
         refused = [

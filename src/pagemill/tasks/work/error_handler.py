@@ -1,4 +1,4 @@
-"""Handles failures: decides with `retry` and `ladder`, records the decision, and alerts users."""
+"""Handles failures: decides with `retry` and `ladder`, records the decision, and sends alerts."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -99,7 +99,7 @@ class TaskErrorHandler:
             await self._charge(lease, failure, error)
 
     async def worker_lost(self, lease: PageLease, loss: WorkerLoss, *, device: DeviceId) -> None:
-        """Retry or fail the page, if any, that a dead worker held. Errors: `page_failed`."""
+        """Retry or fail the page, if any, that a dead worker held. Raises as `page_failed`."""
         logger.warning("Task %s page %s: worker lost, %s: %s", lease.task_id, loss.page, loss.cause, loss.message)
         self._handlers.tally.worker_lost(loss.cause)
         try:
@@ -140,9 +140,9 @@ class TaskErrorHandler:
             await self._carry_out(lease, failure, decision, crashed=True, quarantined=under)
 
     async def _charge(self, lease: PageLease, failure: PageFailed, error: Exception) -> None:
-        """Settle the page with a neutral message without text from outside, because settling its failure failed.
+        """Fail the page with a neutral message, without text from outside, because recording its own failure failed.
 
-        A page that has already left its lease is settled.
+        A page that has already left its lease needs nothing more.
         """
         doing = f"settling the failure ({failure.reason}) of page {failure.number}"
         fault = Fault.log(error, task_id=lease.task_id, doing=doing)
@@ -153,7 +153,7 @@ class TaskErrorHandler:
             await self._carry_out(lease, plain, decision)
 
     async def handle_oom_error(self, task: Task, oom: OomFailure | None = None) -> Rung | None:
-        """Take what ran out of memory to its next rung.
+        """Move work that ran out of memory to its next rung.
 
         It logs the memory state and writes it to the task's events, queues the work again with a smaller batch, or on
         higher rungs in a fresh process, alone, on the CPU, at a lower resolution, and sends alerts.
@@ -178,7 +178,7 @@ class TaskErrorHandler:
             oom.failure.number,
             oom.device,
             oom.rung.name.lower(),
-            f"next, {rung.name.lower()}" if rung is not None else "given up",
+            _describe_next(rung),
             state,
         )
         await self._handlers.record(task.task_id, TaskEvent.OOM_RECOVERY, _oom_details(oom, rung, state))
@@ -206,7 +206,7 @@ class TaskErrorHandler:
         rung = next_rung(lowest, situation)
         state = self._memory_state()
         logger.warning(
-            "Task %s ran out of memory on %s: %s. Memory: %s", task.task_id, device, rung and rung.name.lower(), state
+            "Task %s ran out of memory on %s: %s. Memory: %s", task.task_id, device, _describe_next(rung), state
         )
         await self._handlers.record(
             task.task_id, TaskEvent.OOM_RECOVERY, _task_oom_details(device, lowest, rung, state)
@@ -279,6 +279,10 @@ def _memory_state(device: DeviceMemory) -> str:
         f"{device.device} {device.used_bytes // MIB} of {device.limit_bytes // MIB} MiB used, "
         f"{device.reserved_bytes // MIB} reserved, {device.level.name.lower()}"
     )
+
+
+def _describe_next(rung: Rung | None) -> str:
+    return f"next, {rung.name.lower()}" if rung is not None else "given up"
 
 
 def _oom_details(oom: OomFailure, rung: Rung | None, state: str) -> Details:

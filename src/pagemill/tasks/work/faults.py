@@ -1,7 +1,7 @@
-"""Internal errors, which no code expected. Each has an id and counts, so that none goes on for ever.
+"""Unexpected errors. Each has an id and counts, so that no work is retried for ever.
 
-a page's work or outcome ──▶ an attempt of the page, in the database: tried again after a while, then failed
-what cannot be written so ──▶ counted here, by task: left alone for a while, then the task ends
+    in a page's work or outcome ──▶ an attempt of the page, in the database: tried again after a while, then failed
+    anywhere else ────────────────▶ counted here, by task: the task rests for a while, and fails in the end
 """
 
 import logging
@@ -41,7 +41,7 @@ class Fault:
         return fault_of_ours(self.error_id)
 
     def of_page(self, number: int, *, retryable: bool = True, peak_bytes: int = 0) -> PageFailed:
-        """The page's outcome."""
+        """The failure of a page because of this error."""
         reason = TaskFailureReason.INTERNAL_ERROR
         return PageFailed(number, reason, self.message, retryable=retryable, peak_bytes=peak_bytes)
 
@@ -55,7 +55,7 @@ class _Count:
 
 
 class FaultCounter:
-    """Counts faults that belong to no page, and ends their task in the end. Runs in the server's event loop.
+    """Counts faults that belong to no page, and ends a task that has too many. Runs in the server's event loop.
 
     After a fault, the task is left alone for a while, which doubles each time. After `max_attempts` faults in a row,
     without a settled page between them, it fails. The counts end with the server.
@@ -79,7 +79,7 @@ class FaultCounter:
 
     async def add(self, task_id: str, error: Exception) -> None:
         """Count an error, and end its task if there were too many."""
-        fault = Fault.log(error, task_id=task_id, doing="a batch")
+        fault = Fault.log(error, task_id=task_id, doing="a chunk")
         faults = self._counts[task_id].faults + 1 if task_id in self._counts else 1
         self._forget_old()
         self._counts[task_id] = _Count(faults, self._clock.monotonic() + backoff(self._policy, faults).total_seconds())

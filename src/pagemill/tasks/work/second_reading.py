@@ -1,10 +1,10 @@
-"""Pages with lines that their engine could not read are read again, in those lines, by the engine that assists.
+"""Has an assisting engine read the lines of a page that the page's own engine could not.
 
     read by the engine ── doubtful? ── held back until its service is released ── assisting service ── settled
                               └ no ── settled
 
-Both engines are model sets of the pool, each with a reservation of its own, and never held at once: one that waited for
-the other would wait for ever where memory is short. Whatever goes wrong with the second reading, the first one stays.
+Both engines are model sets of the pool, each with its own reservation. A chunk never holds both at once: if memory is
+short, it would wait for the second one for ever. Whatever goes wrong with the second reading, the first one stays.
 """
 
 import logging

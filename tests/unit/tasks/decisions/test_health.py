@@ -95,4 +95,4 @@ def test_warnings_of_pages_are_told_each_once_and_not_without_end(pages: int, to
     assert warnings[0] == "Page 1: Unread (x 1 to 3, y 2 to 4)."
     assert len(warnings) == told
     if pages > told:
-        assert warnings[-1] == "2 more warnings are with the pages."
+        assert warnings[-1] == "2 more warnings: see the list of pages."

@@ -18,7 +18,7 @@ MISSING = "Finding structure needs rapid_table, which is not installed."
     [
         (OURS, None, None),
         (OURS, MISSING, "needs rapid_table"),
-        (APART, None, "apart runs in an environment of its own"),
+        (APART, None, "apart runs in a separate environment"),
         (ITSELF, None, None),
         (ITSELF, MISSING, None),
     ],

@@ -1,4 +1,4 @@
-"""Tasks, their pages and results, and all that serves to send, queue and keep them; no trace of resources."""
+"""Tasks, pages and results, and what submitting, queueing and keeping them needs; no resource tracking yet."""
 
 import sqlalchemy as sa
 from alembic import op

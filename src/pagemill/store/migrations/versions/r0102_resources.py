@@ -57,7 +57,7 @@ SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add the columns and tables. Unfinished tasks are given to the CPU, which is always there, so that they go on."""
+    """Add the columns and tables. Unfinished tasks go to the CPU, which every machine has, so that they continue."""
     op.add_column("tasks", sa.Column("estimated_memory_mb", sa.Integer()))
     op.add_column("tasks", sa.Column("actual_memory_mb", sa.Integer()))
     op.add_column("tasks", sa.Column("assigned_device", sa.String(64)))

@@ -1,4 +1,4 @@
-"""Keep the warnings of a page beside it, so that they are seen without its result."""
+"""Store the warnings of a page in its row, so that they can be read without its result."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -22,7 +22,7 @@ ONE_USE = ("minute", "name", "key_id", "action", "target", "owner")
 
 
 def upgrade() -> None:
-    """Add the tables. Pages in quarantine stay there for those who have no key; it lasts a day."""
+    """Add the tables. Quarantined pages stay quarantined for callers without a key; quarantine lasts a day."""
     op.create_table(
         "api_keys",
         sa.Column("key_id", sa.String(32), nullable=False),
@@ -58,14 +58,14 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove them; pages that several callers had in quarantine are there once."""
+    """Remove them; a page that several callers had in quarantine stays there once."""
     _remake_quarantine(key=QUARANTINE_KEY)
     op.drop_table("audit_log")
     op.drop_table("api_keys")
 
 
 def _remake_quarantine(*first: "sa.Column[str]", key: Sequence[str]) -> None:
-    """Make the table anew, with another key: its rows are few, and nothing refers to it."""
+    """Recreate the table with another key: it has few rows, and nothing refers to it."""
     kept = sa.table("page_quarantine", *map(sa.column, (*QUARANTINE_KEY, "limit_bytes", "reason", "message")))
     moment = sa.column("created_at", TIME)
     connection = op.get_bind()
