@@ -58,8 +58,8 @@ class SqlApiKeys:
         return _change_key(connection, key_id, expires_at=min(old_until, key.expires_at or old_until))
 
     @reading
-    def have_been_made(self, connection: Connection) -> bool:
-        """See `ApiKeys.have_been_made`."""
+    def has_any(self, connection: Connection) -> bool:
+        """See `ApiKeys.has_any`."""
         return connection.execute(select(api_keys.c.key_id).limit(1)).first() is not None
 
 

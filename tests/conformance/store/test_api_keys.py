@@ -37,7 +37,7 @@ async def state(keys: ApiKeys, stores: Stores, key: ApiKey) -> str:
 async def test_a_key_is_found_by_its_id_with_all_that_belongs_to_it(
     keys: ApiKeys, stores: Stores, scope: Scope
 ) -> None:
-    assert not await keys.have_been_made()
+    assert not await keys.has_any()
     new = issue_key(stores, scope=scope, lasts=HOUR)
     await keys.add(new.key)
     found = await keys.find(new.key.key_id)
@@ -46,7 +46,7 @@ async def test_a_key_is_found_by_its_id_with_all_that_belongs_to_it(
     assert found.is_token(new.token)
     assert not found.is_token(new.token[:-1])
     assert await keys.find("none") is None
-    assert await keys.have_been_made()
+    assert await keys.has_any()
 
 
 async def test_the_database_holds_no_key(keys: ApiKeys, stores: Stores) -> None:
@@ -71,7 +71,7 @@ async def test_a_revoked_key_stays_known_and_revoked(keys: ApiKeys, stores: Stor
     stores.clock.turn(MINUTE)
     assert (await keys.revoke(new.key.key_id)).revoked_at == first == stores.clock.now() - MINUTE
     assert await state(keys, stores, new.key) == "revoked"
-    assert await keys.have_been_made()
+    assert await keys.has_any()
     with pytest.raises(NotFound, match="keys list"):
         await keys.revoke("none")
 

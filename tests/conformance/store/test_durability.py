@@ -121,7 +121,7 @@ METHODS: dict[str, tuple[Survival, Call]] = {
     "learned.save": (Survival.REPEATED, lambda site: site.parts.learned.save("sizes", {})),
     "keys.find": (Survival.READ, lambda site: site.parts.keys.find("known")),
     "keys.list_keys": (Survival.READ, lambda site: site.parts.keys.list_keys()),
-    "keys.have_been_made": (Survival.READ, lambda site: site.parts.keys.have_been_made()),
+    "keys.has_any": (Survival.READ, lambda site: site.parts.keys.has_any()),
     "audit.read": (Survival.READ, lambda site: site.parts.audit.read()),
     "queue.size": (Survival.READ, lambda site: site.parts.queue.size()),
     "queue.count_tasks": (Survival.READ, lambda site: site.parts.queue.count_tasks("")),

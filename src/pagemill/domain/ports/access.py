@@ -39,7 +39,7 @@ class ApiKeys(Protocol):
         """
         ...
 
-    async def have_been_made(self) -> bool:
+    async def has_any(self) -> bool:
         """Whether there is any key, whatever its state."""
         ...
 

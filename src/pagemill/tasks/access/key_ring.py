@@ -45,7 +45,7 @@ class KeyRing:
             DatabaseUnavailable: The database does not answer.
         """
         if not self._is_closed and not self._is_fresh(self._looked_at):
-            self._is_closed = await self._keys.have_been_made()
+            self._is_closed = await self._keys.has_any()
             self._looked_at = self._clock.monotonic()
         return not self._is_closed
 

@@ -135,7 +135,7 @@ class TaskEventHandlers:
             details: Details = {"kind": "over_promise", "peak_mb": peak_mb, "promised_mb": promised_mb}
             await self.record(task.task_id, TaskEvent.MEMORY_WARNING, details)
 
-    def page_settled(self, task_id: str) -> None:
+    def on_page_settled(self, task_id: str) -> None:
         """Note that one page has an outcome."""
         self._watch.notify_progress(task_id)
 
@@ -143,8 +143,8 @@ class TaskEventHandlers:
         """Announce that the task ended before its last page."""
         self._watch.notify(task_id)
 
-    async def pages_settled(self, task_id: str) -> None:
-        """A chunk has ended: end the task if it has no unfinished pages."""
+    async def on_chunk_ended(self, task_id: str) -> None:
+        """End the task if it has no unfinished pages, and wake those who wait for it."""
         for task in await self._pages.finish_completed(task_id):
             logger.info("Task %s %s", task.task_id, task.status)
         self._watch.notify(task_id)

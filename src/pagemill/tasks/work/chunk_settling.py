@@ -192,7 +192,7 @@ class PageSettler:
 
     def _settle_outcomes(self, chunk: OpenChunk, *outcomes: PageOutcome) -> None:
         chunk.settle(*(outcome.number for outcome in outcomes))
-        self._handlers.page_settled(chunk.task_id)
+        self._handlers.on_page_settled(chunk.task_id)
         for outcome in outcomes:
             chunk.note_peak(_peak_bytes(outcome))
             if isinstance(outcome, PageRead):

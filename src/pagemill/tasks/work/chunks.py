@@ -203,7 +203,7 @@ class ChunkRunner:
         try:
             await self._settler.give_back(chunk)
         finally:
-            await self._handlers.pages_settled(chunk.task_id)
+            await self._handlers.on_chunk_ended(chunk.task_id)
         if chunk.refused and chunk.open_pages and not chunk.has_settled_any:
             await self._way.give_way(chunk.task_id)
 
