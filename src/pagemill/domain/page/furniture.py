@@ -177,12 +177,7 @@ _Test = Callable[[Piece, int], bool]
 def _count(row: EdgeRow, others: _Others, is_same: _Test) -> int:
     """How many pages have the same piece at the same height."""
     return sum(
-        any(
-            is_same(piece, pages)
-            for other in rows
-            if abs(other.middle - row.middle) <= NEAR
-            for piece in other.pieces
-        )
+        any(is_same(piece, pages) for other in rows if abs(other.middle - row.middle) <= NEAR for piece in other.pieces)
         for pages, rows in others
     )
 

@@ -1,8 +1,8 @@
 """Results as files: formats that are made as a whole, and any other format once a client requests a part of it.
 
-    result ─┬─▶ pages ──▶ worker ──▶ searchable PDF ───┐
-            ├─▶ every writer ──▶ zip with a manifest ──┼──▶ work/<task_id>.results/<tag><extension>, for about an hour
-            └─▶ one writer ────────────────────────────┘
+result ─┬─▶ pages ──▶ worker ──▶ searchable PDF ───┐
+        ├─▶ every writer ──▶ zip with a manifest ──┼──▶ work/<task_id>.results/<tag><extension>, for about an hour
+        └─▶ one writer ────────────────────────────┘
 """
 
 import asyncio

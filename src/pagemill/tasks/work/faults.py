@@ -1,7 +1,7 @@
 """Unexpected errors. Each has an id and counts, so that no work is retried for ever.
 
-    in a page's work or outcome ──▶ an attempt of the page, in the database: tried again after a while, then failed
-    anywhere else ────────────────▶ counted here, by task: the task rests for a while, and fails in the end
+in a page's work or outcome ──▶ an attempt of the page, in the database: tried again after a while, then failed
+anywhere else ────────────────▶ counted here, by task: the task rests for a while, and fails in the end
 """
 
 import logging
