@@ -48,7 +48,7 @@ async def take_first(
     """
 
     def give_back_late(over: asyncio.Task[T]) -> None:
-        if not _failed(over):
+        if not _has_failed(over):
             give_back(over.result())
 
     waiting = [asyncio.create_task(usual)]
@@ -57,9 +57,9 @@ async def take_first(
         if not (await asyncio.wait(waiting, timeout=after.total_seconds()))[0]:
             waiting.append(asyncio.create_task(spare()))
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            if waiting[1].done() and _failed(waiting[1]):
+            if waiting[1].done() and _has_failed(waiting[1]):
                 await asyncio.wait(waiting[:1])
-        taken = next(one for one in waiting if one.done() and (one is waiting[0] or not _failed(one)))
+        taken = next(one for one in waiting if one.done() and (one is waiting[0] or not _has_failed(one)))
         return taken.result()
     finally:
         for one in waiting:
@@ -68,5 +68,5 @@ async def take_first(
                 one.add_done_callback(give_back_late)
 
 
-def _failed(task: asyncio.Task[T]) -> bool:
+def _has_failed(task: asyncio.Task[T]) -> bool:
     return task.cancelled() or task.exception() is not None
