@@ -39,6 +39,7 @@ DOCUMENTS = st.builds(
     structure=st.booleans(),
     may_lower_resolution=st.booleans(),
     priority=st.sampled_from((0, 0, 50)),
+    caller=st.sampled_from(("", "a", "b")),
     after_ticks=st.sampled_from((0, 0, 3)),
 )
 HAPPENINGS = st.builds(
@@ -56,9 +57,17 @@ def _examples(few: int) -> int:
     return few * settings().max_examples // 100
 
 
-async def _live(url: str, folder: Path, documents: Sequence[DocumentPlan], happenings: Sequence[Happening]) -> World:
+async def _live(
+    url: str,
+    folder: Path,
+    documents: Sequence[DocumentPlan],
+    happenings: Sequence[Happening],
+    *,
+    cpu_places: int = 2,
+) -> World:
     async with start_database(url) as database:
-        world = World(Stores(database, TurnedClock(), QueueConfig(max_queue_size=100)), folder, documents)
+        stores = Stores(database, TurnedClock(), QueueConfig(max_queue_size=100))
+        world = World(stores, folder, documents, cpu_places=cpu_places)
         left, quiet = list(happenings), 0
         most = sum(len(document.pages) for document in documents) * TRIES * (SILENCE // TICK)
         waited = 0
@@ -84,9 +93,9 @@ async def _live(url: str, folder: Path, documents: Sequence[DocumentPlan], happe
 @pytest.mark.parametrize(("backend", "examples"), [("sqlite", 25), ("postgresql", 8)])
 def test_every_task_ends(backend: str, examples: int, clean_database: CleanDatabase, tmp_path: Path) -> None:
     @settings(QUIET, max_examples=_examples(examples))
-    @given(st.lists(DOCUMENTS, min_size=1, max_size=3), st.lists(HAPPENINGS, max_size=5))
-    def every_task_ends(documents: list[DocumentPlan], happenings: list[Happening]) -> None:
-        asyncio.run(_live(clean_database(backend), tmp_path, documents, happenings))
+    @given(st.lists(DOCUMENTS, min_size=1, max_size=3), st.lists(HAPPENINGS, max_size=5), st.sampled_from((1, 2)))
+    def every_task_ends(documents: list[DocumentPlan], happenings: list[Happening], cpu_places: int) -> None:
+        asyncio.run(_live(clean_database(backend), tmp_path, documents, happenings, cpu_places=cpu_places))
 
     every_task_ends()
 
@@ -112,6 +121,17 @@ def test_a_page_that_always_meets_the_same_fate_ends_and_its_neighbour_is_read(
     assert ended[0] in (TaskStatus.SUCCEEDED, TaskStatus.PARTIALLY_SUCCEEDED, TaskStatus.EXPIRED)
     is_read = fate in (Fate.READ, Fate.SLOW, Fate.NO_TEXT)
     assert (ended[0] is TaskStatus.SUCCEEDED) is is_read
+
+
+@pytest.mark.parametrize("structure", [False, True])
+@pytest.mark.parametrize("fate", ENDLESS)
+def test_behind_a_long_page_of_another_caller_the_spare_place_serves_whatever_comes(
+    fate: Fate, clean_database: CleanDatabase, tmp_path: Path, *, structure: bool
+) -> None:
+    long = DocumentPlan((PagePlan(first=(Fate.SLOW,) * 3),), caller="a")
+    short = DocumentPlan((PagePlan(first=(fate,)), PagePlan()), structure=structure, caller="b")
+    world = asyncio.run(_live(clean_database("sqlite"), tmp_path, [long, short], [], cpu_places=1))
+    assert world.pool.spare_uses
 
 
 MORE_THAN_ENOUGH = max(TRIES // 2, len(Rung) + 2)

@@ -104,8 +104,14 @@ class FakeService:
         return None if reservation is None else partial(admission.release, reservation)
 
 
+_SPARE = f"{CPU}/spare"
+
+
 class FakeServicePool:
     """`ServicePool` in memory: places are counted and waited for as in the real one, but nothing is loaded.
+
+    Attributes:
+        spare_uses: How often the spare place was given.
 
     Args:
         specs: The engines.
@@ -118,6 +124,7 @@ class FakeServicePool:
         on_acquire: Called first by every `acquire`; it may raise.
         on_release: Called last by every `release`, when the place is free again; it may raise.
         default_wait: For a place.
+        spare: Spare places on the CPU.
     """
 
     def __init__(
@@ -133,10 +140,12 @@ class FakeServicePool:
         on_acquire: Callable[[], None] = do_nothing,
         on_release: Callable[[], None] = do_nothing,
         default_wait: timedelta = timedelta(seconds=60),
+        spare: int = 0,
     ) -> None:
         self._specs = specs
         self._capacity = {str(device): count_ for device, count_ in places.items()} | {READER: readers}
-        self._free = {lane: asyncio.Semaphore(count_) for lane, count_ in self._capacity.items()}
+        places_of = {**self._capacity, _SPARE: spare}
+        self._free = {lane: asyncio.Semaphore(count_) for lane, count_ in places_of.items()}
         self._held: dict[str, str] = {}
         self._script_of = script_of or (lambda _key: script or read_every_page)
         self._promises = promises
@@ -145,6 +154,7 @@ class FakeServicePool:
         self._has_room = has_room or (lambda _task_id, _params: True)
         self._default_wait = default_wait
         self._numbers = count(1)
+        self.spare_uses = 0
 
     @property
     def held(self) -> int:
@@ -163,13 +173,16 @@ class FakeServicePool:
         fresh: bool = False,
         may_use_spare: bool = False,
     ) -> FakeService:
-        """See `ServicePool.acquire`. Every service is as good as fresh, and there are no spare places."""
-        del fresh, may_use_spare
+        """See `ServicePool.acquire`. Every service is as good as fresh; a spare place is given without a wait."""
+        del fresh
         self._on_acquire()
         key = replace(self._key(device, engine, profile, languages), structure=structure)
         lane = READER if key.is_reader and not structure else device
         if self._capacity.get(lane, 0) == 0:
             raise DeviceUnavailable(f"There is no device {device}.", device=device)
+        if may_use_spare and lane == CPU and self._free[lane].locked() and not self._free[_SPARE].locked():
+            lane = _SPARE
+            self.spare_uses += 1
         try:
             async with asyncio.timeout((self._default_wait if wait is None else wait).total_seconds()):
                 await self._free[lane].acquire()
