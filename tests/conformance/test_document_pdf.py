@@ -150,7 +150,7 @@ def test_a_stamped_scan_is_recognised_and_an_earlier_recognition_trusted(tmp_pat
     kept = text_page(path, 1, mode=OcrMode.NEVER)
     assert kept is not None
     assert kept.text == "Page 1"
-    assert "text layer does not hold" in kept.warnings[0].message
+    assert "text layer does not contain" in kept.warnings[0].message
 
 
 def test_what_was_filled_in_is_read_and_drawn(tmp_path: Path) -> None:

@@ -22,8 +22,13 @@ def classes(folder: Path) -> Iterator[ast.ClassDef]:
 
 
 def methods(node: ast.ClassDef) -> Methods:
+    """Its public methods by name; `other = method` in the class is one more."""
     functions = (each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef))
-    return {each.name: each for each in functions if not each.name.startswith("_")}
+    found = {each.name: each for each in functions if not each.name.startswith("_")}
+    for each in node.body:
+        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Name) and each.value.id in found:
+            found |= {target.id: found[each.value.id] for target in each.targets if isinstance(target, ast.Name)}
+    return found
 
 
 def parameters(method: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
@@ -33,22 +38,25 @@ def parameters(method: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
 
 
 def is_port(node: ast.ClassDef) -> bool:
-    return "Protocol" in [ast.unparse(base) for base in node.bases]
+    return "Protocol" in [ast.unparse(base).partition("[")[0] for base in node.bases]
+
+
+def is_like(own: ast.FunctionDef | ast.AsyncFunctionDef, method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """It has the same parameters, and can be awaited where the port's can."""
+    can_be_awaited = isinstance(own, ast.AsyncFunctionDef) or not isinstance(method, ast.AsyncFunctionDef)
+    return parameters(own) == parameters(method) and can_be_awaited
 
 
 def implements(own: Methods, port: Methods) -> bool:
-    """It has every method with the same parameters, and one of them returns the same."""
-    alike = all(name in own and parameters(own[name]) == parameters(method) for name, method in port.items())
+    """It has every method of the port, and one of them returns the same."""
+    alike = all(name in own and is_like(own[name], method) for name, method in port.items())
     return alike and any(
         ast.dump(own[name].returns or own[name]) == ast.dump(m.returns or m) for name, m in port.items()
     )
 
 
 CLASSES = list(classes(SOURCE))
-OPEN = "Runnable"
-"""The shape of all running parts: what each starts and stops is its own matter."""
-
-PORTS = [node for node in CLASSES if is_port(node) and methods(node) and node.name != OPEN]
+PORTS = [node for node in CLASSES if is_port(node) and methods(node)]
 IMPLEMENTERS = [
     (port, node) for port in PORTS for node in CLASSES if not is_port(node) and implements(methods(node), methods(port))
 ]
@@ -67,3 +75,32 @@ def test_a_class_refers_to_the_text_of_its_port(port: ast.ClassDef, node: ast.Cl
 def test_every_port_has_a_class() -> None:
     ports = {port.name for port in classes(SOURCE / "domain" / "ports")}
     assert ports == ports & {port.name for port, _ in IMPLEMENTERS}
+
+
+def class_of(source: str) -> ast.ClassDef:
+    (node,) = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)]
+    return node
+
+
+PORT = "class Port(Protocol):\n def a(self) -> int: ...\n def b(self) -> int: ..."
+OWN = "class Own:\n def a(self) -> int: ...\n"
+
+
+@pytest.mark.parametrize(
+    ("port", "own", "is_found"),
+    [
+        pytest.param(PORT, OWN + " def b(self) -> int: ...", True, id="methods"),
+        pytest.param(PORT, OWN + " b = a", True, id="a method under two names"),
+        pytest.param(PORT.replace("Protocol", "Protocol[T]"), OWN + " b = a", True, id="a generic port"),
+        pytest.param(PORT.replace("Protocol", "Other, Protocol"), OWN + " b = a", True, id="a port with a base"),
+        pytest.param(PORT, OWN.replace("def", "async def") + " b = a", True, id="coroutines"),
+        pytest.param(PORT.replace("def", "async def"), OWN + " b = a", False, id="not to be awaited"),
+        pytest.param(PORT, OWN, False, id="a method short"),
+        pytest.param(PORT, OWN + " def b(self, c: int) -> int: ...", False, id="another parameter"),
+        pytest.param(PORT, OWN.replace("int", "str") + " b = a", False, id="other results"),
+        pytest.param(PORT.replace("Protocol", "AsyncProtocol"), OWN + " b = a", False, id="no port"),
+    ],
+)
+def test_an_implementer_is_found(port: str, own: str, is_found: bool) -> None:
+    node = class_of(port)
+    assert (is_port(node) and implements(methods(class_of(own)), methods(node))) is is_found

@@ -1,7 +1,7 @@
 """`pagemill batch`: reads a folder of documents on the server; run it again to continue where it stopped.
 
 Labels on the tasks identify what was sent: `batch` names the run, `batch_item` the file, its content and the options.
-So the command keeps nothing, and sends no document twice while the server remembers it.
+So the command stores nothing, and sends no document twice while the server keeps its task.
 """
 
 import asyncio
@@ -40,8 +40,8 @@ class BatchRequest:
         form: How the results are written.
         output: Folder that receives them, in the shape of `folder`; None leaves them on the server.
         at_once: Documents to process at the same time.
-        retry: Try pages again that could not be read before.
-        as_json: A line for each document on stdout.
+        retry: Retry pages that could not be read before.
+        as_json: Print a line of JSON for each document on stdout.
     """
 
     folder: Path
@@ -61,7 +61,7 @@ def default_name(folder: Path) -> str:
 
 
 def documents_in(folder: Path, *, but: Path | None) -> list[Path]:
-    """Every document below the folder, by name, without hidden ones and those in the folder of results."""
+    """Every document below the folder, by name, except hidden ones and those in the results' folder `but`."""
     return sorted(path for path in _walk(folder) if but is None or but.resolve() not in path.resolve().parents)
 
 

@@ -24,8 +24,8 @@ class Measured:
         first_page_s: From nothing running to the first page: starting a worker, loading models, reading.
         pages_per_s: Of the pages after the first.
         peak_mb: Highest resident memory of a worker on any page.
-        reserved_mb: What was promised for it.
-        words_found: Share of the words on the pages that were read as they stand there.
+        reserved_mb: Memory reserved for that worker.
+        words_found: Share of the printed words that were read correctly, 0 … 1.
     """
 
     engine: str
@@ -46,7 +46,7 @@ def measure(
     """Read this many pages (at least two) in the usual way, with a fresh start.
 
     Raises:
-        PagemillError: They could not all be read.
+        PagemillError: A page could not be read.
     """
     document = make_pdf(pages)
     begun = now()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 A4 = (595, 842)
 LINES, WORDS = 30, 9
-"""Of a page: a letter, fairly full."""
+"""Lines of a page, and words of a line, as in a rather full letter."""
 SEED = 20_260_101
 VOCABULARY: Sequence[str] = """
 account address after amount annual answer april archive article august autumn balance before between board

@@ -1,4 +1,4 @@
-"""`pagemill db`: upgrades, downgrades and checks the database. A server upgrades it by itself."""
+"""`pagemill db`: upgrades, downgrades and checks the database. A server upgrades it when it starts."""
 
 import json
 import os

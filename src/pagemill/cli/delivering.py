@@ -16,12 +16,12 @@ from pagemill.wire.task_wire import TaskWire
 
 @dataclass(frozen=True)
 class Form:
-    """How a result is to be written.
+    """The form of a result.
 
     Attributes:
-        name: Of its format.
+        name: Name of its format.
         keep_furniture: Keep headers, footers and page numbers, which text and Markdown leave out.
-        password: Of a protected PDF, which making a new one takes.
+        password: Of a protected PDF; a searchable PDF of a finished task needs it.
     """
 
     name: str
@@ -33,13 +33,16 @@ async def deliver(client: AsyncClient, task: TaskWire | str, form: Form, target:
     """Fetch a result.
 
     Args:
-        client: Whom to ask.
-        task: Whose.
-        form: How it is to be written.
-        target: The file; None for stdout, which gets it when it is complete.
+        client: A client of the server.
+        task: The task or its id.
+        form: The form of the result.
+        target: The file; None for stdout, which gets the result when it is complete.
 
     Returns:
-        Whether every page asked for is in it.
+        Whether it contains every requested page.
+
+    Raises:
+        ClientError: As `AsyncClient.download`.
     """
     how = partial(client.download, format=form.name, keep_furniture=form.keep_furniture, password=form.password)
     if target is not None:

@@ -87,17 +87,17 @@ async def show_audit(settings: Settings, *, limit: int, as_json: bool) -> ExitCo
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """The moment that the user means: so long from now, or a date or time, which is local unless it says otherwise.
+    """Parse a duration from now, or a date and time, which is local unless it names its offset.
 
     Raises:
-        InvalidRequest: It is neither.
+        InvalidRequest: The text is neither.
     """
     try:
         if found := _DURATION.fullmatch(text):
             return now + timedelta(**{_UNITS[found[2]]: int(found[1])})
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
-        message = f'{text!r} is no time. Write a duration such as "30d" or "12h", or a date such as 2027-01-31.'
+        message = f'{text!r} is not a time. Write a duration such as "30d" or "12h", or a date such as 2027-01-31.'
         raise InvalidRequest(message) from None
 
 
@@ -111,7 +111,7 @@ async def _known_key(settings: Settings, key_id: str) -> AsyncIterator[tuple[Sto
 
 
 async def _record(store: StoreParts, action: str, key: ApiKey) -> None:
-    """Before it is done, as everything that only an admin may do."""
+    """Record an action in the audit log, before it is done, as for everything that only an admin may do."""
     await store.audit.record(AdminUse(_user(), "", action, key.key_id, key.name))
 
 
@@ -124,7 +124,7 @@ def _user() -> str:
 
 
 def _show(new: IssuedKey, *, as_json: bool) -> None:
-    """The key alone on stdout, so that a script can take it; what people should know of it on stderr."""
+    """Print the key alone on stdout, so that a script can use it, and a note about it on stderr."""
     key = KeyWire.of(new.key, now=new.key.created_at)
     if as_json:
         print_json(NewKeyWire(**key.model_dump(), key=new.token))

@@ -1,7 +1,7 @@
 """`pagemill keys`: API keys, and what admins did.
 
-These commands work on the database itself, so they need neither a server nor a key. Running servers see within a second
-what they change.
+These commands work on the database itself, so they need neither a server nor a key. Running servers notice changes
+within a second.
 """
 
 import os
@@ -71,7 +71,7 @@ def rotate(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Replace a key by a new one of the same caller and scope, and print that once."""
+    """Replace a key with a new one of the same caller and scope, and print the new one once."""
     from pagemill.cli.key_office import rotate_key
 
     run_command(rotate_key(settings_or_exit(config), key, overlap=overlap, expires=expires, as_json=as_json))
@@ -83,7 +83,7 @@ def audit(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show what admins did with what belongs to others, and changes of keys: who, what and when, newest first."""
+    """Show what admins did with other callers' tasks, and changes of keys: who, what and when, newest first."""
     from pagemill.cli.key_office import show_audit
 
     run_command(show_audit(settings_or_exit(config), limit=limit, as_json=as_json))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="Settings file. Default: $PAGEMILL_CONFIG, then ./pagemill.yaml.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print it for programs.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def settings_or_exit(config: Path | None, overrides: Mapping[str, object] | None = None) -> "Settings":
@@ -30,7 +30,7 @@ def settings_or_exit(config: Path | None, overrides: Mapping[str, object] | None
 
 @contextmanager
 def end_on_signals() -> Iterator[None]:
-    """Have Ctrl-C and SIGTERM end the command in order, with the exit code for it."""
+    """End the command in order on Ctrl-C and SIGTERM, with exit code 130."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

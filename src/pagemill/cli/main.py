@@ -114,7 +114,7 @@ def ocr(
 
 @cli.command()
 def doctor(
-    fix: Annotated[bool, typer.Option("--fix", help="Make the data folder private to your user, then show.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="First make the data folder private to your user.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

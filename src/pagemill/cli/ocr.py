@@ -25,7 +25,7 @@ from pagemill.logs import configure_logging
 from pagemill.settings import Settings
 
 SUBMITTED_AHEAD = 8
-"""Documents in work at the same time: enough to keep every worker busy with short ones, few enough to copy."""
+"""Documents submitted at the same time: enough to keep every worker busy with short ones, few enough to copy."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class OcrRequest:
 
     Attributes:
         files: Documents to read.
-        options: How.
-        format: Name of a result writer.
-        output: None for stdout; a folder for several files, else a file.
+        options: How to read them.
+        format: Name of a result format.
+        output: None for stdout; a folder for several files, otherwise a file.
         keep_furniture: Keep headers, footers and page numbers in text and Markdown.
         password: Of protected PDFs.
     """
@@ -53,7 +53,7 @@ async def recognise_files(request: OcrRequest, settings: Settings) -> ExitCode:
     """Read every file as the service would, on a temporary data folder; deliver each when it is read.
 
     Raises:
-        InvalidRequest: There is no such format, or the results cannot go where they are to go.
+        InvalidRequest: The format is unknown, or the results cannot be written to `request.output`.
     """
     configure_logging(settings.log_level, settings.log_format)
     with tempfile.TemporaryDirectory(prefix="pagemill-") as folder:
@@ -120,7 +120,7 @@ class _OcrRun:
 
     async def _write_result(self, file: Path, task: Task) -> ExitCode:
         if task.pages_done == 0 and self._format.name not in self._application.writers:
-            return _code(task)  # no page for a PDF or an archive; an error said so
+            return _code(task)  # no page for a PDF or an archive; its error was printed
         try:
             await self._write(file, task)
         except PagemillError as error:

@@ -1,4 +1,4 @@
-"""How a command comes by the password of a document: it asks, or reads a file; never from the command itself."""
+"""Asks for the password of a document, or reads it from a file. It is never an argument, which other users can see."""
 
 import sys
 from pathlib import Path
@@ -16,10 +16,10 @@ PasswordFileOption = Annotated[
 
 
 def read_password(*, ask: bool, file: Path | None) -> str | None:
-    """The password, if there is to be one. Other users see the arguments of a command, so it is none of them.
+    """Ask for the password, or read it from a file; None if neither is wanted.
 
     Raises:
-        typer.Exit: The file cannot be read, or holds none.
+        typer.Exit: The file cannot be read, or its first line is empty.
     """
     if file is None:
         return str(typer.prompt("Password of the PDF", hide_input=True, err=True)) if ask else None

@@ -44,7 +44,7 @@ def _declare_options(
     ] = None,
     webhook_url: Annotated[str | None, typer.Option(help="URL to notify when the task ends.")] = None,
 ) -> "SubmitOptions":
-    """What was asked for, under the names of the API; the server checks it."""
+    """The given options with their names in the API; the server checks them."""
     options: dict[str, object] = {
         "pages": pages,
         "ocr": None if ocr is None else ocr.value,
@@ -67,7 +67,7 @@ def _declare_options(
 
 
 def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with these options beside its own; it gets their values as its first argument."""
+    """Add these options to those of a command, which gets their values as its first argument."""
     own = list(inspect.signature(command).parameters.values())[1:]
     declared = list(inspect.signature(_declare_options).parameters.values())
     asked: Callable[..., SubmitOptions] = _declare_options

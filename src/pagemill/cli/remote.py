@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pagemill.client.errors import ClientError
 
 FIRST_S = 2.0
-"""Wait for a server that answered before; report a server that never answered after this time."""
+"""Report a server that has never answered after this time; one that has answered gets the client's usual patience."""
 
 ServerOption = Annotated[
     str | None,
@@ -29,13 +29,13 @@ def run_with_client(
     server: str | None,
     patience_s: float | None = None,
 ) -> NoReturn:
-    """Run a command that asks the server, and leave with its exit code; errors become one sentence.
+    """Run a command that calls the server, and exit with its code; errors become one sentence.
 
     Args:
         work: What to do.
-        config: The settings file that was named.
-        server: The address that was named.
-        patience_s: How long a call is tried; None for the client's own rules.
+        config: The settings file; None for the default.
+        server: The address; None for that in the settings.
+        patience_s: Seconds for which to retry a call; None for the client's own rules.
     """
     from pagemill.client import AsyncClient, RetryRules
     from pagemill.client.errors import ClientError

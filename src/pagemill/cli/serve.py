@@ -35,8 +35,8 @@ async def serve_http(
 
     Args:
         settings: All settings.
-        engines: As `Application` takes them.
-        machine: Likewise.
+        engines: See `Application`.
+        machine: See `Application`.
 
     Raises:
         InvalidSettings: The address, the data folder or the database cannot be used.
@@ -59,8 +59,8 @@ def check_exposure(settings: Settings, now: datetime) -> None:
     """Refuse to serve other machines without keys unless the settings allow it. Writes nothing.
 
     Raises:
-        InvalidSettings: The host is more than loopback, and no key works: not of the settings, not of the database.
-        DatabaseUnavailable: The keys of the database cannot be looked up.
+        InvalidSettings: Other machines reach the host, and neither the settings nor the database has a valid key.
+        DatabaseUnavailable: The keys in the database cannot be looked up.
     """
     server = settings.server
     if server.api_keys or server.allow_open or is_loopback(server.host):
@@ -82,16 +82,16 @@ def warn_of_others(data_dir: Path) -> None:
 
 
 def _spare_collections() -> None:
-    """Exclude all objects of this moment, which stay anyway, from garbage collection.
+    """Exclude all existing objects, which live as long as the server, from garbage collection.
 
-    Otherwise the collector looks through them again and again, which takes half the time of reading a result.
+    Otherwise the collector scans them again and again, which takes half the time of reading a result.
     """
     gc.collect()
     gc.freeze()
 
 
 class _Server(HttpServer):
-    """Logs its address, answers waiting requests before it ends, and does not kill itself with the signal."""
+    """Logs its address, answers waiting requests before it ends, and does not raise the signal again at its end."""
 
     def __init__(self, application: Application) -> None:
         super().__init__(http_api(application), connection_rules(application.settings))
@@ -119,7 +119,10 @@ def _open_listener(host: str, port: int) -> socket.socket:
     try:
         return open_listener(host, port)
     except OSError as error:
-        message = f"Cannot listen on {host} port {port} ({error.strerror}). Choose another with --host or --port."
+        message = (
+            f"Cannot listen on {host} port {port} ({error.strerror}). Choose another with --host or --port, or with the "
+            "settings server.host and server.port."
+        )
         raise InvalidSettings(message) from error
 
 

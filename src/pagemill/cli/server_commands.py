@@ -1,4 +1,4 @@
-"""The commands that ask a server, and their options. Each imports what it needs when it runs."""
+"""The commands that call a server, and their options. Each imports what it needs when it runs."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -51,7 +51,7 @@ def submit(
     options: "SubmitOptions",
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="PDFs and images.")],
     wait: Annotated[bool, typer.Option("--wait", help="Wait until they are read, then deliver the results.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Wait until they are read, and print what happens.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait until they are read, and print their events.")] = False,
     start: Annotated[bool, typer.Option(help="Queue them now; with --no-start they wait until you start them.")] = True,
     output_format: FormatOption = "text",
     keep_furniture: FurnitureOption = False,
@@ -67,7 +67,7 @@ def submit(
     from pagemill.cli.submit import SubmitRequest, submit_files
 
     if wait and watch:
-        _refuse("Use either --wait (for the results) or --watch (for what happens), not both.")
+        _refuse("Use either --wait (for the results) or --watch (for the events), not both.")
     if not start:
         options["start"] = False
         if wait or watch:
@@ -90,7 +90,7 @@ def batch(
         Path | None, typer.Option("--output", "-o", help="Folder for the results. Default: they stay on the server.")
     ] = None,
     at_once: Annotated[int, typer.Option(help="Documents to process at the same time.", min=1, max=64)] = 8,
-    retry: Annotated[bool, typer.Option("--retry", help="Try pages again that could not be read before.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Retry pages that could not be read before.")] = False,
     as_json: JsonOption = False,
     password: PasswordOption = False,
     password_file: PasswordFileOption = None,
@@ -133,7 +133,7 @@ def status(
 def watch(
     tasks: TasksArgument, as_json: JsonOption = False, server: ServerOption = None, config: ConfigOption = None
 ) -> None:
-    """Print what happens to tasks, as it happens, until they end."""
+    """Print the events of tasks as they happen, until the tasks end."""
     from pagemill.cli.task_commands import watch_tasks
 
     run_with_client(lambda client: watch_tasks(client, tasks, as_json=as_json), config=config, server=server)
@@ -174,7 +174,7 @@ def pages(
 def cancel(
     tasks: TasksArgument, as_json: JsonOption = False, server: ServerOption = None, config: ConfigOption = None
 ) -> None:
-    """Stop tasks, at most a page later. Finished pages are kept."""
+    """Stop tasks within a page. Finished pages are kept."""
     from pagemill.cli.task_commands import command_tasks
 
     run_with_client(
@@ -191,7 +191,7 @@ def retry(
     server: ServerOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Try the pages again that were not read. Finished pages are kept."""
+    """Retry the pages that were not read. Finished pages are kept."""
     from pagemill.cli.task_commands import command_tasks
 
     secret = read_password(ask=password, file=password_file)

@@ -23,12 +23,12 @@ def print_line(text: str) -> None:
 
 
 def print_note(text: str) -> None:
-    """A sentence on stderr, where it is in no script's way."""
+    """Write a sentence to stderr, out of the way of scripts that read stdout."""
     sys.stderr.write(f"{text}\n")
 
 
 def print_json(shown: BaseModel) -> None:
-    """One object on one line."""
+    """Print one object on one line."""
     print_line(shown.model_dump_json())
 
 
@@ -100,7 +100,7 @@ def _memory(task: TaskWire, receipt: ReceiptWire | None) -> str:
 
 
 def event_line(event: EventWire) -> str:
-    """An event for people."""
+    """One line about an event, for people."""
     details = {name: value for name, value in event.details.items() if value is not None}
     return f"{event.timestamp.astimezone():%H:%M:%S}  {event.event_type:<18} {_cell(details)}".rstrip()
 

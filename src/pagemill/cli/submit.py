@@ -22,13 +22,13 @@ class SubmitRequest:
     """The request of `pagemill submit`.
 
     Attributes:
-        files: What to send.
-        options: How it is to be read.
-        wait: Stay until all are read, and deliver the results.
-        watch: Stay likewise, and tell what happens instead.
-        form: How the results are written.
-        output: None for stdout; a folder for several files, else a file.
-        as_json: For programs: tasks, or events, one object a line.
+        files: The documents to send.
+        options: How to read them.
+        wait: Wait until all are read, and deliver the results.
+        watch: Wait until all are read, and print their events instead.
+        form: The form of the results.
+        output: None for stdout; a folder for several files, otherwise a file.
+        as_json: Print tasks or events as JSON, one object per line.
     """
 
     files: Sequence[Path]
@@ -136,7 +136,7 @@ async def wait_for_task(client: AsyncClient, task: TaskWire | str, *, as_json: b
 
 
 async def follow_with_bar(client: AsyncClient, task: TaskWire | str, bars: Progress, *, keep: bool = True) -> TaskWire:
-    """Wait for the task to end; a bar shows its pages, and disappears afterwards unless it is to be kept."""
+    """Wait for the task to end; a bar shows its pages, and disappears afterwards unless `keep` is set."""
     bar = None
     async with aclosing(client.watch(task)) as states:
         async for state in states:

@@ -18,7 +18,7 @@ def targets_for(files: Sequence[Path], output: Path | None, extension: str) -> d
 
     Args:
         files: The documents.
-        output: Where results are to go: None for stdout; a folder for several documents, else a file.
+        output: None for stdout; a folder for several documents, otherwise a file.
         extension: Of result files, with its dot.
 
     Raises:

@@ -82,9 +82,9 @@ class ResultRequest:
     """The request of `pagemill result`.
 
     Attributes:
-        form: How it is written.
-        output: None for stdout.
-        wait: Until the task is over; else what is finished is taken.
+        form: The form of the result.
+        output: The file; None for stdout.
+        wait: Wait until the task has ended; otherwise take the pages finished so far.
     """
 
     task_id: str
@@ -144,9 +144,9 @@ class Selection:
     """A choice of tasks.
 
     Attributes:
-        status: Only these; None for all.
-        labels: Only those with all of them.
-        older_than: Only those that ended so long ago.
+        status: Only tasks with this status; None for all.
+        labels: Only tasks with all these labels.
+        older_than: Only tasks that ended at least this long ago.
     """
 
     status: TaskStatus | None

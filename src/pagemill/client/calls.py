@@ -89,7 +89,11 @@ def parse_answer(reply: Reply, kind: type[W]) -> W:
 
 
 async def read_whole(reply: StreamedReply) -> Reply:
-    """Read the whole body of an answer."""
+    """Read the whole body of an answer.
+
+    Raises:
+        ServiceUnreachable: The connection broke.
+    """
     async with aclosing(reply.chunks()) as chunks:
         body = b"".join([chunk async for chunk in chunks])
     return Reply(reply.status, reply.headers, body)
@@ -122,5 +126,5 @@ def task_id_of(task: TaskRef) -> str:
 
 
 def path_of(task: TaskRef, *parts: str | int) -> str:
-    """The path of something of a task."""
+    """The path of a task, or of a part of it."""
     return "/".join(["/tasks", quote(task_id_of(task), safe=""), *map(str, parts)])

@@ -14,10 +14,12 @@ DEFAULT_SERVER = "http://127.0.0.1:8000"
 class AsyncClient(AllCalls):
     """A client of a Pagemill service, for event loops; use it in an `async with` statement.
 
+    Every call may raise a `ClientError`; see `pagemill.client.errors`.
+
     Args:
-        server_url: Where the service is.
-        api_key: One of its keys, if it has any.
-        retries: How patient to be.
+        server_url: The address of the service.
+        api_key: A key of the service, if it needs one.
+        retries: When to retry, and for how long.
     """
 
     def __init__(
@@ -32,19 +34,19 @@ class AsyncClient(AllCalls):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Gives all connections back."""
+        """Close all connections."""
         await self.close()
 
 
 class Client:
     """A blocking client of a Pagemill service; use it in a `with` statement.
 
-    It has the same methods as `AsyncClient`, with iterators instead of asynchronous iterators.
+    It has the same methods and errors as `AsyncClient`, with iterators instead of asynchronous iterators.
 
     Args:
-        server_url: Where the service is.
-        api_key: One of its keys, if it has any.
-        retries: How patient to be.
+        server_url: The address of the service.
+        api_key: A key of the service, if it needs one.
+        retries: When to retry, and for how long.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Gives all connections back."""
+        """Close all connections."""
         self.close()
 
     submit = blocking(AllCalls.submit)

@@ -1,4 +1,4 @@
-"""Parses server-sent events (HTML standard) piece by piece, without input or output of its own."""
+"""Parses server-sent events (HTML standard) piece by piece. Does no I/O itself."""
 
 import codecs
 import re

@@ -19,7 +19,7 @@ from pagemill.client.transport import Request, StreamedReply
 STREAM = "text/event-stream"
 ASK_AGAIN_S = 1.0
 SILENT_STREAMS = 2
-"""After this many streams in a row without data, something on the way holds streams back."""
+"""After this many streams in a row without data, a proxy must be holding them back."""
 LAST_STRETCH_S = 10.0
 """Following ends this long before its time limit, and its caller asks once more at the end."""
 NO_STREAM = frozenset({404, 405, 406})
@@ -48,7 +48,7 @@ class Followed(Protocol[E]):
         ...
 
     def parse_known(self, data: JsonValue) -> Sequence[E]:
-        """The event in a message; None if only newer versions know it."""
+        """The event in a message; empty if only newer versions know it."""
         ...
 
     async def ask(self, after: int) -> Heard[E]:
@@ -61,7 +61,7 @@ class Followed(Protocol[E]):
 
 
 class Following(Calls):
-    """Follows."""
+    """Follows events: over a stream, or by polling if streams are not available."""
 
     async def _hear(
         self, followed: Followed[E], *, after: int = 0, until: float | None = None
@@ -124,7 +124,7 @@ class Following(Calls):
 
 
 async def _check_stream(reply: StreamedReply) -> None:
-    """Raise `StreamUnavailable` if the answer is no stream (polling finds out why), or the service's refusal."""
+    """Raise `StreamUnavailable` if the answer is not a stream (polling finds out why), or the service's refusal."""
     if reply.status in NO_STREAM or (reply.status == 200 and not _is_stream(reply)):
         raise StreamUnavailable
     if reply.status != 200:

@@ -69,7 +69,7 @@ class ResultCalls(Calls):
 
         Raises:
             NotInThatState: No page is finished (yet), or the format is only available after the task has ended.
-            ClientError: See the tree.
+            ClientError: See the tree in `pagemill.client.errors`.
         """
         reply = await self._send(_request(task, format, keep_furniture=keep_furniture, password=password))
         return Result(reply.body, reply.headers.get("content-type", ""), _is_complete(reply.headers))

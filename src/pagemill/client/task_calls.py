@@ -66,7 +66,7 @@ class TaskCalls(Calls):
             RequestRejected: An option is not valid.
             NoRoomForIt: It needs more memory, or another device, than the service has.
             ServiceBusy: The queue stayed full for too long.
-            ClientError: See the tree.
+            ClientError: See the tree in `pagemill.client.errors`.
         """
         upload = await self._transport.offload(lambda: Upload(document, name))
         fields = form_fields({"name": name, "password": password}) | form_fields(options)

@@ -101,5 +101,5 @@ class Transport(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         ...

@@ -1,6 +1,6 @@
-"""Takes out of a PDF whatever a reader could run or unpack: scripts, actions, media and embedded files.
+"""Removes from a PDF everything that a reader could run or unpack: scripts, actions, media and embedded files.
 
-Links within the document and to web pages stay, and so does everything that is seen. Runs in workers only.
+Links within the document and to web pages stay, and so does everything visible. Runs in workers only.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _HARMLESS = frozenset({"/GoTo", "/URI", "/Named"})
 
 _ACTIONS = ("/A", "/PA", "/OpenAction", "/Next")
 _ALWAYS_GONE = ("/AA", "/JS", "/JavaScript", "/EmbeddedFiles", "/EF", "/AF", "/XFA", "/Collection", "/RichMediaContent")
-"""Actions upon events, scripts, files and forms that hold scripts, wherever they stand."""
+"""Actions upon events, scripts, files, and forms that hold scripts, wherever they are."""
 
 _RUN = frozenset({"/Screen", "/Movie", "/Sound", "/RichMedia", "/3D", "/FileAttachment"})
 """Kinds of annotations that are nothing but media or files."""
@@ -21,7 +21,7 @@ _DEEPEST = 50
 
 
 def remove_active_content(pdf: Pdf) -> bool:
-    """Remove it; whether there was any."""
+    """Remove active content; return whether there was any."""
     has_changed = False
     for stored in pdf.objects:
         for holder in _dictionaries(stored, _DEEPEST):
@@ -60,7 +60,7 @@ def _clean(holder: Object) -> bool:
 
 
 def _is_active(action: Object, key: str) -> bool:
-    """Whether an entry is an action that may not stay; a chain of actions never does."""
+    """Whether an entry is an action that must go; a chain of actions always must."""
     if key == "/Next":
         return isinstance(action, Array) or (isinstance(action, Dictionary) and "/S" in action)
     if not isinstance(action, Dictionary) or "/S" not in action:

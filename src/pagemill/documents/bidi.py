@@ -1,8 +1,8 @@
 """Text that runs from right to left: from the order on the page to the order in which it is read, and back. Pure.
 
 The Unicode bidirectional algorithm (UAX 9) says how text in reading order appears on the page. It is used in both
-directions, because the order of runs and the order within them are turned round in the same places; only a number after
-Arabic letters needs to be told.
+directions, because the order of runs and the order within them are reversed in the same places; only a number after
+Arabic letters needs to be marked first.
 """
 
 import re
@@ -61,7 +61,7 @@ def drawn_word(text: str) -> str:
 def mend_brackets(text: str) -> str:
     """A word whose outer brackets open at its beginning and close at its end.
 
-    Fonts and PDF readers disagree on which of the two stands in text that runs from right to left.
+    Fonts and PDF readers disagree on which bracket opens in text that runs from right to left.
     """
     if len(text) < 2:
         return text
@@ -78,7 +78,7 @@ def _kind(letter: str) -> str:
 
 
 def _with_arabic_numbers(kinds: Sequence[str]) -> list[str]:
-    """The kinds, where numbers that follow Arabic letters from the right are Arabic: their parts run from the right."""
+    """The kinds, with numbers that follow Arabic letters from the right as Arabic: their parts run from the right."""
     told = list(kinds)
     from_left, before, after = [], "", ""
     for kind in kinds:

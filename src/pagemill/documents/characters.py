@@ -17,7 +17,7 @@ from pagemill.documents.page_frame import PageRect
 
 _TWO_BOXES = struct.Struct("=8f")
 _UNCLEAR = re.compile("[\ufffe\ud800-\udfff]")
-"""U+FFFE is what pdfium puts for a hyphen at the end of a line, and for NUL, where it gives many characters at once."""
+"""When pdfium returns many characters at once, it writes U+FFFE for NUL and for a hyphen at the end of a line."""
 
 _BOX = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 _ANGLE = ctypes.PYFUNCTYPE(ctypes.c_float, ctypes.c_void_p, ctypes.c_int)

@@ -1,4 +1,4 @@
-"""What hidden text claims that a page's picture says, and whether some lines of the picture bear it out. Pure.
+"""Compares hidden text with a page's picture: a few lines of it are claims that the picture must bear out. Pure.
 
 hidden words ──▶ clearly those of a language, hardly one misread ──▶ believed
              └─▶ a few lines of them are claims ──▶ an engine reads these places ──▶ believed, or replaced
@@ -16,13 +16,13 @@ from pagemill.domain.page.page import Line, Rectangle
 
 MOST_CLAIMS = 5
 FEWEST_LETTERS = 6
-"""Of a line that is worth a look."""
+"""Fewest letters of a line that is worth comparing."""
 
 BORNE_OUT = 0.9
 """Share of the claimed words that an engine must find: good layers reach 0.95 and more, as engines err, too."""
 
 SURE = 0.9
-"""Confidence from which on an engine is believed rather than the text it contradicts."""
+"""Confidence from which on the engine is believed instead of the text that it contradicts."""
 
 _SHORTEST = 3
 _LONGEST = 8
@@ -50,7 +50,7 @@ def choose_claims(lines: Sequence[Claim]) -> tuple[Claim, ...]:
 
 
 def are_borne_out(claims: Sequence[Claim], readings: Sequence[Iterable[Line]]) -> bool:
-    """Whether hidden text is as good as what an engine read where its lines lie, or the engine cannot tell.
+    """Whether an engine's readings bear out the claims of hidden text, or the engine cannot tell.
 
     Args:
         claims: The lines.
@@ -83,7 +83,7 @@ def _is_sure(lines: Sequence[Line]) -> bool:
 
 
 def _is_same_script(text: str, lines: Iterable[Line]) -> bool:
-    """Whether the engine read letters of the script that most of the text has: of others it knows nothing."""
+    """Whether the engine read letters of the script of most of the text; it cannot judge a script that it lacks."""
     scripts = [_script(letter) for letter in text if letter.isalpha()]
     if not scripts:
         return True

@@ -1,4 +1,4 @@
-"""Whether text is clearly that of a language: its most common words are there, and hardly any of them misread. Pure."""
+"""Decides whether text is clearly in a language: it has the most common words, and hardly any are misread. Pure."""
 
 import re
 from collections import Counter
@@ -33,7 +33,7 @@ _COMMON = {
     "cs": "na že je se do jako pro za by ale jsou byl jeho nebo podle také aby tak který která při jen být",
     "fi": "ja on ei se että oli mutta hän ovat kun niin myös tai joka sen ole mukaan sekä jotka vain voi",
 }
-"""The words that make up a third of any text, for languages in which a page can be told by them."""
+"""The words that make up a third of any text, for languages that can be recognised by them."""
 
 _LOOK_ALIKE = (
     ("h", "b"), ("e", "c"), ("o", "0"), ("l", "1"), ("i", "l"), ("i", "1"), ("n", "u"), ("m", "rn"), ("t", "f"),
@@ -45,7 +45,7 @@ _LOOK_ALIKE = (
 FEWEST_WORDS = 30
 LEAST_SHARE = 0.25
 MOST_MISREAD = 0.01
-"""Of the common words: rare words look like misread common ones, too."""
+"""Largest share of misread words among the common ones: some rare words look like misread common ones."""
 
 MOST_ODD = 0.03
 
@@ -54,7 +54,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def is_clearly_read(words: Iterable[str]) -> bool:
-    """Whether the words are clearly those of a language, and were read well."""
+    """Whether the words are clearly in one language, and were read well."""
     words = list(words)
     counts = Counter(word for text in words for word in _WORD.findall(text.lower()))
     judged = {word: count for word, count in counts.items() if len(word) > 1 and not word.isdigit()}
@@ -81,7 +81,7 @@ def _common_words() -> dict[str, frozenset[str]]:
 
 @cache
 def _misread_words(language: str) -> frozenset[str]:
-    """What comes of a language's common words if one letter is misread, unless some language has that word."""
+    """A language's common words with one letter misread, except those that are words of some language."""
     known = frozenset().union(*_common_words().values())
     made = {
         word[:at] + wrong + word[at + len(right) :]
@@ -100,4 +100,4 @@ fine line like lake fat far tar car cat con den dan din gin ere ear era fer mis 
 mild bist here hero zero pur sur core care cave code cede rule mule quo oat eat ost oft vin vie dar don dem ans aus cite
 site vote note nota date dote data alto olio ora oro ore eco tho hoy fox nor nod ion eau wow same those ever mere cut
 tor info ones thy mois sens bons"""
-"""Words that are no misreadings, although they look like it."""
+"""Words that look like misreadings, but are not."""

@@ -67,7 +67,7 @@ class Document(Protocol):
         ...
 
     def find_unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
-        """The page for recognition, with `auto` beside the words of its text layer; see `render`.
+        """The page for recognition, with `auto` together with the words of its text layer; see `render`.
 
         Raises:
             PageUnreadable: As `render`.

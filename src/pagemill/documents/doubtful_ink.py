@@ -1,4 +1,4 @@
-"""Lines of ink that were not read, or probably misread, whole and one by one. Runs in workers only."""
+"""Finds lines of ink that were not read, or probably misread. Runs in workers only."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -13,16 +13,16 @@ from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.page import Page, Point, Rectangle
 
 MOST_LINES = 200
-"""Of one page: they take up to a second each."""
+"""Most lines of one page: each takes up to a second."""
 
 _SPACE = 1.5
-"""In heights of a line: ink farther apart belongs to another one."""
+"""Largest gap in a line, in heights of the line: ink farther apart belongs to another one."""
 
 _INK = 40
-"""Gray levels from the paper."""
+"""Gray levels between ink and paper."""
 
 _LOWEST_PX = 8
-"""Nothing here reads lower writing; what is lower is mostly a rule."""
+"""No engine here reads lower writing; lower ink is mostly a rule."""
 
 _TALLEST = 2.0
 _SAME_ROW = 0.6
@@ -30,7 +30,7 @@ _MARGIN = 0.4
 
 
 def doubtful_lines(page: Page, image: PageImage) -> list[Rectangle]:
-    """Where lines are that no surely read word accounts for, from the top, pixels of the page.
+    """Places of lines that no reliably read word accounts for, from the top, in pixels of the page.
 
     Args:
         page: As it was read.
@@ -50,7 +50,7 @@ def _sure_polygons(page: Page) -> list[tuple[Point, ...]]:
 
 
 def _level(lines: Sequence[InkLine]) -> list[InkLine]:
-    """Without rules, and without columns of letters that stand above each other by chance."""
+    """The lines without rules, and without columns of letters that are above each other by chance."""
     if not lines:
         return []
     usual = median(line.rect[3] - line.rect[1] for line in lines)
@@ -58,7 +58,7 @@ def _level(lines: Sequence[InkLine]) -> list[InkLine]:
 
 
 def _grow(gray: Gray, line: InkLine) -> Rectangle:
-    """The line with all ink that goes on beside it: a few letters by themselves are no line, and numbers are known."""
+    """The line with all ink next to it, which may be known words, such as numbers: a few letters are not a line."""
     left, top, right, bottom = line.rect
     band = gray[max(0, int(top)) : int(bottom) + 1]
     inked: NDArray[np.bool_] = np.any(np.abs(band.astype(np.int16) - int(np.median(band))) > _INK, axis=0)
@@ -99,7 +99,7 @@ def _is_same_line(one: Rectangle, other: Rectangle) -> bool:
 
 
 def _widen(rect: Rectangle, scale: float, edge: Point) -> Rectangle:
-    """In pixels of the page, with marks over and under the letters."""
+    """The rectangle in pixels of the page, with room for marks above and below the letters."""
     left, top, right, bottom = (side / scale for side in rect)
     around = _MARGIN * (bottom - top)
     return max(0.0, left - around), max(0.0, top - around), min(edge[0], right + around), min(edge[1], bottom + around)

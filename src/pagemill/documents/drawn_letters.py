@@ -1,7 +1,7 @@
-"""Words of lines with letters that run from right to left, by where their letters stand. Runs in workers only.
+"""Finds the words of lines with right-to-left letters from the places of their letters. Runs in workers only.
 
-pdfium gives such letters in an order of its own that follows neither the page nor the text wherever the file stores
-them in another way than it guesses. Their places are certain, and `bidi` finds the order from them.
+If a file stores such letters in another way than pdfium guesses, pdfium returns them in an order that follows neither
+the page nor the text. Their places are certain, and `bidi` finds the order from them.
 """
 
 import math
@@ -70,7 +70,7 @@ class _Glyph:
 
 
 def rows(characters: Characters, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Runs of pdfium's lines that stand side by side, first to last character: it ends a line in the midst at times."""
+    """Join pdfium's lines that lie side by side, as spans of characters: pdfium sometimes ends a line too early."""
     row: tuple[int, int] | None = None
     for start, end in spans:
         if row is not None and _is_beside(characters, row[1] - 1, start):
@@ -96,12 +96,12 @@ def _turns(characters: Characters, places: Sequence[int]) -> list[int]:
 
 
 def drawn_words(characters: Characters, start: int, end: int) -> Iterator[DrawnWord]:
-    """The words that pdfium's characters from `start` to `end` draw, from left to right, where they run level.
+    """The words that pdfium's characters from `start` to `end` draw, in the direction of their writing.
 
     Args:
         characters: Those of the page.
         start: The first character of a line.
-        end: The one after its last.
+        end: The character after its last.
     """
     places = range(start, end)
     rects = list(characters.rects(places, places))
@@ -148,7 +148,7 @@ def _with_ligatures(line: Sequence[_Glyph]) -> Iterator[_Glyph]:
 
 
 def _ligature(text: str) -> str:
-    """Letters of one glyph in reading order: pdfium turns them round with the line, but not those it takes apart."""
+    """Letters of one glyph in reading order: pdfium reverses them with the line, except those that it splits itself."""
     if len(text) < 2 or not RIGHT_TO_LEFT.search(text):
         return text
     marks = "".join(filter(_is_mark, text))
@@ -162,7 +162,7 @@ def _ligature(text: str) -> str:
 
 @cache
 def _ligatures() -> frozenset[str]:
-    """What Unicode's Arabic ligatures stand for."""
+    """The letters that Unicode's Arabic ligatures stand for."""
     codes = (*range(0xFB50, 0xFE00), *range(0xFE70, 0xFEFD))
     return frozenset(text for code in codes if len(text := unicodedata.normalize("NFKC", chr(code))) > 1)
 

@@ -28,7 +28,7 @@ _WEBP_IS_ANIMATED = 0x02
 def count_frames(path: Path, kind: DocumentKind, *, most: int | None = None) -> int | None:
     """Pictures of a GIF, PNG or WebP file, counted up to one more than `most`; None for other kinds.
 
-    Damage ends the count: what a decoder can make of the pictures up to there shows when they are read.
+    Damage ends the count; whether the pictures before it can be decoded shows when they are read.
     """
     frames = _FRAMES.get(kind)
     if frames is None:
@@ -75,7 +75,7 @@ def _skip_blocks(file: BinaryIO) -> None:
 def _png_frames(file: BinaryIO) -> Iterator[None]:
     """A picture for each frame control, and one for a picture before the first, which other programs show alone.
 
-    No more than the file claims: decoders stop there.
+    It yields no more than the file claims, because decoders stop there.
     """
     claimed, is_begun = 0, False
     file.seek(_PNG_MARK)

@@ -12,12 +12,12 @@ from PIL import Image, ImageFile
 if TYPE_CHECKING:
     from PIL._imaging import PixelAccess
 
-options.DECODE_THREADS = 1  # so that memory is foreseeable; a process reads one page at a time
+options.DECODE_THREADS = 1  # so that memory is predictable; a process reads one page at a time
 options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
 
 
 class HeicImageFile(ImageFile.ImageFile):
-    """The pictures of a file; what belongs to one (thumbnail, depth) is no picture.
+    """The pictures of a file; parts of a picture (thumbnail, depth map) do not count.
 
     Once a picture is loaded, the file must be opened again for another.
     """

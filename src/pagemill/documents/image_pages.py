@@ -83,12 +83,12 @@ class ImagePages:
 
         Args:
             document: The images.
-            kind: Of them.
+            kind: Their kind.
             work: Folder for temporary files.
 
         Raises:
             InvalidDocument: The document is damaged.
-            PageUnreadable: One of its pages is, or takes too much memory to decode.
+            PageUnreadable: One of its pages is damaged, or takes too much memory to decode.
         """
         self.pdf = Pdf.new()
         self._sizes: list[_PageSize] = []
@@ -147,10 +147,10 @@ class _Image:
         width: Columns of them.
         height: Rows.
         depth: Bits of a sample.
-        colours: Entries of the image's dictionary: its colour space and what else says how samples are to be seen.
-        coding: Likewise: the filter and its parameters.
+        colours: Entries of the image's dictionary: its colour space, and others that say how to show samples.
+        coding: Entries of the image's dictionary: the filter and its parameters.
         orientation: As EXIF counts them; 1 is upright.
-        dpi: Pixels per inch that the document states, where that can be true.
+        dpi: Pixels per inch that the document states, if plausible.
     """
 
     data: bytes

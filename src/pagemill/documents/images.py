@@ -37,11 +37,11 @@ MOST_MOVING_PIXELS = 2_000_000_000
 were decoded at 340 million pixels a second, and a page may take two minutes."""
 
 _BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
-"""What Pillow holds a pixel in; of all other modes in 4."""
+"""Bytes in which Pillow holds a pixel, by mode; 4 in all other modes."""
 
 _MOVING_BYTES = 12
 _OWN_BYTES = {DocumentKind.WEBP: 16, DocumentKind.HEIC: 8, DocumentKind.AVIF: 9}
-"""Measured peaks of decoders that hold a picture of their own beside Pillow's, for each pixel in any mode."""
+"""Measured peaks of decoders that hold a picture of their own besides Pillow's, for each pixel in any mode."""
 
 _READERS: dict[DocumentKind, type[ImageFile.ImageFile]] = {
     DocumentKind.PNG: PngImageFile,
@@ -195,7 +195,7 @@ class ImageDocument:
 
     @contextmanager
     def _moving_on(self) -> Iterator[None]:
-        """Note an error: an animation that was interrupted would go on from the wrong picture."""
+        """Note an error: an interrupted animation would continue from the wrong picture."""
         try:
             yield
         except BaseException:
@@ -216,7 +216,7 @@ class ImageDocument:
 
 
 def _reader_of(kind: DocumentKind) -> type[ImageFile.ImageFile]:
-    """The decoder of a kind. Seldom used ones are loaded here, and use one thread, so that memory is foreseeable."""
+    """The decoder of a kind. Rarely used ones are loaded here, and use one thread, so that memory is predictable."""
     match kind:
         case DocumentKind.HEIC:
             from pagemill.documents.heic import HeicImageFile
@@ -232,7 +232,7 @@ def _reader_of(kind: DocumentKind) -> type[ImageFile.ImageFile]:
 
 
 def _counted_frames(path: Path, kind: DocumentKind, max_pages: int | None) -> int | None:
-    """Pictures found before a decoder looks for them; None where they are found as the file is read."""
+    """Pictures counted before a decoder looks for them; None for kinds whose pictures are found while reading."""
     counted = count_frames(path, kind, most=max_pages)
     if counted is not None and max_pages is not None and counted > max_pages:
         raise too_many_pages(f"more than {max_pages}", most=max_pages)

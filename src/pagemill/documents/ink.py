@@ -1,8 +1,8 @@
 """Finds ink that looks like text and that no word accounts for, in a picture of a page. Runs in workers only.
 
-Letters are marks that stand out from their surroundings, are of like height, and stand beside each other on a line, on
-paper. Rules, boxes, frames, solid shapes and the texture of photos are not. Nothing is read here: what is found is to
-be recognised, or to be told of.
+Letters are marks that stand out from their surroundings, are of similar height, and follow each other on a line, on
+paper. Rules, boxes, frames, solid shapes and the texture of photos are not. Nothing is read here: the caller recognises
+what is found, or warns of it.
 """
 
 import math
@@ -31,7 +31,7 @@ _STANDS_OUT = 28
 
 _MIDDLE = 128
 _WRONG_BY = 0.3
-"""Of a word's height: how far its outline may be wrong."""
+"""How far a word's outline may be wrong, as a share of its height."""
 
 _CROOKED = 2.0
 _MOSTLY = 140
@@ -71,9 +71,9 @@ class InkLine:
     """Ink that looks like a line of text, in pixels of the picture.
 
     Attributes:
-        rect: Where.
-        marks: Letters, or runs of letters that touch.
-        size: Typical height of these.
+        rect: Its place.
+        marks: How many letters, or runs of letters that touch, it has.
+        size: Their typical height.
     """
 
     rect: Rect
@@ -96,7 +96,7 @@ class InkLine:
 def ink_lines(gray: Gray, words: Iterable[Outline] = (), windows: Iterable[Rect] | None = None) -> list[InkLine]:
     """Find lines of ink that looks like text and that is not under a word.
 
-    They may be dark on light or light on dark, level or upended.
+    They may be dark on light or light on dark, horizontal or vertical.
 
     Args:
         gray: The page.
@@ -132,7 +132,7 @@ def _lines_in(gray: Gray, cover: "_Cover", window: _Window) -> Iterator[InkLine]
 
 
 def letters_outside(gray: Gray, words: Iterable[Outline]) -> int:
-    """How many dark marks of a letter's size and shape are under no word, in lines or not: a slanted stamp has some."""
+    """The number of dark letter-sized marks that no word covers, in lines or not: a slanted stamp has some."""
     cover = _Cover(gray.shape, words)
     fine = _marks_outside(gray, lambda: cover.full)
     if min(gray.shape) < _COARSER * _HIGHEST:
@@ -183,7 +183,7 @@ class _Cover:
 
 
 def bounds(outline: Outline) -> Rect:
-    """The rectangle around it."""
+    """The rectangle around an outline."""
     (left, top), *_ = outline
     right, bottom = left, top
     for x, y in outline:
@@ -328,7 +328,7 @@ def _is_hollow(ink: Gray, mark: Sequence[int]) -> bool:
 def _is_on_paper(gray: Gray, line: InkLine) -> bool:
     """Whether the space between the marks is even, like paper and unlike the rest of a photo.
 
-    Of a few marks, which may stand in a row by chance, more is asked.
+    A few marks may be in a row by chance, so a stricter limit applies to them.
     """
     patch = _patch(gray, line.rect)
     limit, _ = cv2.threshold(patch, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)

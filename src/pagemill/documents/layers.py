@@ -16,10 +16,10 @@ from pikepdf import Array, ContentStreamInlineImage, ContentStreamInstruction, D
 from pagemill.documents.passwords import open_with_pikepdf
 
 DEEPEST = 8
-"""Forms within forms, and expressions within expressions, are followed so deep; what lies deeper is shown."""
+"""Forms within forms, and expressions within expressions, are followed to this depth; what lies deeper is shown."""
 
 _FAR = 1_000_000
-"""Text that is off is raised by so many units, out of the page: left out, it would move the text that follows."""
+"""Hidden text is raised by this many units, out of the page: without it, the text that follows would move."""
 
 _SHOWS = frozenset({"Tj", "TJ", "'", '"'})
 _PAINTS = frozenset({"f", "F", "f*", "B", "B*", "b", "b*", "S", "s"})
@@ -41,7 +41,7 @@ class Layers:
 
     @classmethod
     def of(cls, pdf: Pdf) -> "Layers":
-        """As its default configuration says, for viewing."""
+        """The layers that a PDF's default configuration hides in a viewer."""
         properties = pdf.Root.get("/OCProperties")
         if not isinstance(properties, Dictionary):
             return cls(frozenset())
@@ -94,7 +94,7 @@ class Layers:
 
 
 def page_without_hidden_layers(path: Path, password: str | None, number: int) -> bytes | None:
-    """The page as a PDF of its own, without what is switched off; None if that is nothing.
+    """The page as a PDF of its own, without what is switched off; None if nothing is.
 
     Raises:
         PdfError: The PDF is damaged.
@@ -193,7 +193,7 @@ class _Walk:
         return [instruction]
 
     def _form(self, form: Stream) -> _Instruction | None:
-        """What draws the form without what is off in it; None where that is nothing."""
+        """The instruction that draws the form without what is switched off in it; None if nothing is."""
         resources = _copy_resources(form.get("/Resources", self.resources))
         walk = _Walk(self._pdf, resources, self._layers, depth=self._depth + 1)
         walk.follow(pikepdf.parse_content_stream(form))
@@ -224,7 +224,7 @@ def _copy_resources(resources: pikepdf.Object) -> Dictionary:
 
 
 def _usages(rules: pikepdf.Object | None) -> Iterator[tuple[_Id, bool]]:
-    """States that follow from what layers are for, where the document applies that when it is viewed."""
+    """States that follow from the purpose of layers, if the document applies it when it is viewed."""
     for rule in _items(rules):
         if not isinstance(rule, Dictionary) or rule.get("/Event") != Name.View:
             continue

@@ -18,12 +18,12 @@ FILLERS = frozenset(".·…-–—_")
 
 _LIGATURE = re.compile("[\ufb00-\ufb06]")
 _ARABIC_SHAPE = re.compile("[\ufb50-\ufdf9\ufdfc\ufe70-\ufefc]")
-"""Arabic letters as they are drawn at the beginning, in the midst and at the end of words, and joined ones."""
+"""Arabic letters as they are drawn at the beginning, in the middle and at the end of words, and joined ones."""
 _FAULTY = re.compile(
     "[\\x00\\x01\\x03-\\x08\\x0e-\\x1f\\x7f-\\x9f\ue000-\uf8ff\ufdd0-\ufdef\ufff0-\uffff\U000f0000-\U0010ffff]"
 )
-"""No letters for people: controls (not those that are white space), private use, specials with the replacement
-character. `LINE_END_HYPHEN` is counted with the letters."""
+"""Characters that are not letters: controls (except white space), private use, and specials such as the replacement
+character. `LINE_END_HYPHEN` counts as a letter."""
 
 _ODD = re.compile(
     f"{_LIGATURE.pattern}|{_ARABIC_SHAPE.pattern}|{_FAULTY.pattern}|[{SOFT_HYPHEN}{LINE_END_HYPHEN}{SECOND_HALF}]"
@@ -61,22 +61,22 @@ def make_plain(text: str) -> str:
 
 
 def _is_swapped(letter: str) -> bool:
-    """Whether it may be a Latin letter whose two bytes are the wrong way round; of Chinese letters, one in 256 is."""
+    """Whether it may be a Latin letter whose two bytes are swapped; one in 256 Chinese characters looks like that."""
     code = ord(letter)
     return 0x2000 < code < 0x8000 and code & 0xFF == 0
 
 
 def is_broken(text: str) -> bool:
-    """Whether a word has missing characters or none, because its font does not say which letters it draws.
+    """Whether a word has faulty characters, because its font does not say which letters it draws.
 
-    One by itself is a bullet or an ornament, which says nothing.
+    A single one is a bullet or an ornament, and does not count.
     """
     return not text.isascii() and len(text) > 1 and _FAULTY.search(text) is not None
 
 
 @dataclass(frozen=True)
 class WorkCounter:
-    """Characters counted, white space apart: all, letters and digits, fillers, faulty ones, Latin ones byte-swapped."""
+    """Counts of characters except white space: all, letters and digits, fillers, faulty ones, byte-swapped ones."""
 
     characters: int
     alphanumeric: int

@@ -1,4 +1,4 @@
-"""Chooses the words that a searchable PDF gets: each word that was read and is not there already. Pure."""
+"""Chooses the words that a searchable PDF gets: each word that was read and is not in it already. Pure."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _UNDER = 0.5
 _ALIKE = 0.8
 _ROW = 50.0
 _MOST_ROWS = 1000
-"""A letter of a PDF may be as high as a house."""
+"""A limit, because letters in a PDF can be of any height."""
 
 
 PlacedText = tuple[str, Rectangle]
@@ -22,13 +22,13 @@ PlacedText = tuple[str, Rectangle]
 def words_to_write(page: Page, *, shown: Sequence[PlacedText], hidden: Sequence[PlacedText]) -> Page:
     """The page, reduced to the words that go into the PDF.
 
-    These are recognised words, but not where text that people see says the same; and words of the old hidden layer that
-    were found right, for that goes.
+    These are recognised words, except where visible text says the same, and correct words of the old hidden layer,
+    because that layer is removed.
 
     Args:
         page: What was read.
-        shown: Text of the PDF that people see, in pixels of the page.
-        hidden: Likewise text that they do not see.
+        shown: Visible text of the PDF, in pixels of the page.
+        hidden: Invisible text of the PDF, likewise.
     """
     if page.source is PageSource.OCR and not shown:
         return page

@@ -1,8 +1,8 @@
 """Removes the invisible text of an earlier recognition from a PDF page's content. Runs in workers only.
 
-Only operators that show text go, so that nothing else on the page moves. Text is hidden if it is drawn invisibly, or if
-pictures that fill the page together are drawn over it. Hidden text stays only where visible text follows it on the same
-line, and is placed by way of it.
+Only operators that show text are removed, so that nothing else on the page moves. Text is hidden if it is drawn
+invisibly, or if pictures that together fill the page are drawn over it. Hidden text stays only if visible text follows
+it on the same line, because that is placed relative to it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ DEEPEST = 4
 _INVISIBLE = frozenset({3, 7})
 _SHOWS = frozenset({"Tj", "TJ", "'", '"'})
 _MOVES = frozenset({"Td", "TD", "Tm", "T*", "'", '"'})
-"""What starts a line anew, wherever the one before ended."""
+"""Operators that start a line anew, wherever the one before ended."""
 
 _Matrix = tuple[float, float, float, float, float, float]
 _Instruction = ContentStreamInstruction | ContentStreamInlineImage
@@ -30,9 +30,9 @@ def without_hidden_text(pdf: Pdf, page: pikepdf.Object, resources: Dictionary, *
     """The page's content without its hidden text; None if it has none.
 
     Args:
-        pdf: That of the page.
+        pdf: The PDF of the page.
         page: The page.
-        resources: The page's own; forms that held hidden text are replaced among them.
+        resources: The page's own; forms that held hidden text are replaced in it.
         box: The visible part of the page.
 
     Raises:
@@ -119,7 +119,7 @@ class _Walk:
         self._block = None
 
     def _without_hidden(self, block: list[_Instruction]) -> list[_Instruction]:
-        """A text object without hidden text, but for that by way of which visible text on its line is placed."""
+        """A text object without hidden text, except hidden text that visible text follows on its line."""
         kept: list[_Instruction] = []
         hidden, is_followed = list(self._hidden_shows), False
         for instruction in reversed(block):
@@ -188,7 +188,7 @@ class _Walk:
 
 
 def _moves_of(show: _Instruction) -> Iterator[_Instruction]:
-    """What an operator that shows text does beside that."""
+    """The other effects of an operator that shows text."""
     operator, operands = str(show.operator), show.operands
     if operator == '"' and len(operands) == 3:
         yield ContentStreamInstruction([operands[0]], pikepdf.Operator("Tw"))

@@ -16,13 +16,13 @@ def open_document(path: Path, *, max_pages: int | None = None, password: str | N
     Args:
         path: The file.
         max_pages: Most pages; counting stops there. None: any number.
-        password: Of a protected PDF; others ignore it.
+        password: Of a protected PDF; other documents ignore it.
 
     Raises:
         DocumentTooLarge: It has more pages.
         UnsupportedFormat: Pagemill cannot read its format; the message names the format.
         InvalidDocument: The file is empty, or too damaged to open.
-        EncryptedDocument: It needs a password, and this is none, or the wrong one.
+        EncryptedDocument: It needs a password, which is missing or wrong.
     """
     kind = sniff_file(path)
     match kind:

@@ -1,4 +1,4 @@
-"""Where a coloured page has writing that only shows once its inks are taken apart. Runs in workers only.
+"""Finds writing on coloured pages that only shows when the inks are separated. Runs in workers only.
 
 page as read + picture ──▶ coloured regions ──▶ separation ──▶ ink that looks like text and has no word
                                                                or words that are doubtful
@@ -29,7 +29,7 @@ _LETTERS = range(3, 150)
 """Marks of a slanted stamp; more are the texture of a photo."""
 
 _CROSSED = (0.01, 0.6)
-"""Share of a line under colour where colour crosses it; where there is more, it is the ground."""
+"""Share of a line that colour covers if it crosses the line; if it covers more, it is the background."""
 
 _CERTAIN = 0.9
 _MARGIN = 30
@@ -77,7 +77,7 @@ class _Find:
 
 @dataclass(frozen=True)
 class Stripe:
-    """A stripe over the upright page. Its inks are taken apart one by one, so that memory holds one picture at a time.
+    """A stripe over the upright page. Its inks are separated one by one, so that memory holds one picture at a time.
 
     Attributes:
         top: Of the stripe, pixels of the page.
@@ -111,7 +111,7 @@ class Look:
 
     @classmethod
     def of(cls, page: Page, image: PageImage) -> "Look":
-        """Of a page as it was read."""
+        """Prepare to look at a page that was read."""
         shape = (image.height_px, image.width_px, image.channels)
         return cls(np.asarray(image.data, dtype=np.uint8).reshape(shape), page.rotation // 90, image.dpi)
 
@@ -122,7 +122,7 @@ class Look:
 
     @cached_property
     def scale(self) -> float:
-        """Of the small picture."""
+        """The scale of the small picture."""
         rows, columns = self.pixels.shape[:2]
         wanted = _DPI / self.dpi if self.dpi else _SIDE / max(rows, columns)
         return min(1.0, wanted, math.sqrt(_MOST_PIXELS / (rows * columns)))

@@ -1,6 +1,6 @@
-"""Finds what is drawn on a PDF page, and what of it may hold text beside the text layer. Runs in workers only.
+"""Finds what is drawn on a PDF page, and what may hold text that the text layer lacks. Runs in workers only.
 
-pdfium is asked through plain C functions, as in `characters`: pages may have thousands of objects.
+It calls pdfium through plain C functions, as `characters` does: pages may have thousands of objects.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ from pagemill.documents.page_frame import PageRect
 
 MOST_OBJECTS = 5000
 DEEPEST = 4
-"""The deepest level of forms that is searched: forms may contain forms without end."""
+"""The deepest level of forms that is searched: forms may be nested without limit."""
 
 _MOST_PLAIN = 5
 """A rule, a rectangle or a rounded corner has at most this many segments; a letter has more."""
@@ -65,10 +65,10 @@ class Picture:
     """An image on the page.
 
     Attributes:
-        rect: Where.
+        rect: Its place.
         order: How many objects are drawn before it.
-        pixels: Its own, weighed by the memory that decoding them takes.
-        is_opaque: It hides what is drawn before it.
+        pixels: Its own, weighted by the memory that decoding them takes.
+        is_opaque: Whether it hides what is drawn before it.
     """
 
     rect: PageRect
@@ -82,11 +82,11 @@ class Drawing:
     """What is drawn on a page, forms included.
 
     Attributes:
-        objects: All that is drawn, forms themselves not counted.
+        objects: How many objects are drawn; forms themselves do not count.
         pictures: Images that are large enough to hold text.
-        shapes: Where shapes stand that may be letters, or hold some.
+        shapes: Places of shapes that may be letters, or contain some.
         texts: For each text object, by address, how many objects are drawn before it.
-        is_whole: Every object was looked at.
+        is_whole: Whether every object was examined.
         page: The visible part of the page.
     """
 

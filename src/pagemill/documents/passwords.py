@@ -13,10 +13,10 @@ _LOCKED = frozenset({pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY})
 
 
 def load_with_pdfium(path: Path, password: str | None) -> tuple[pdfium_c.FPDF_DOCUMENT, bool]:
-    """The handle that pdfium has of a PDF, false if it is damaged; and whether it took the password.
+    """Open a PDF with pdfium: its handle, false if the PDF is damaged; and whether it took the password.
 
     Raises:
-        EncryptedDocument: It needs a password, and this is none, or the wrong one.
+        EncryptedDocument: It needs a password, which is missing or wrong.
     """
     handle = pdfium_c.FPDF_LoadDocument(os.fsencode(path), None)
     if handle or pdfium_c.FPDF_GetLastError() not in _LOCKED:
@@ -33,10 +33,10 @@ def load_with_pdfium(path: Path, password: str | None) -> tuple[pdfium_c.FPDF_DO
 
 
 def open_with_pikepdf(path: Path, password: str | None) -> Pdf:
-    """The PDF, for what pdfium does not say and cannot write.
+    """Open a PDF with pikepdf, for what pdfium does not report and cannot write.
 
     Raises:
-        PasswordError: It needs a password, and this is none, or the wrong one.
+        PasswordError: It needs a password, which is missing or wrong.
         PdfError: It is damaged.
     """
     refusal: PasswordError | None = None
@@ -49,7 +49,7 @@ def open_with_pikepdf(path: Path, password: str | None) -> Pdf:
 
 
 def _encodings(password: str | None) -> Iterator[bytes]:
-    """None first: a PDF may be protected against changes only. Older ones encode theirs as Latin-1."""
+    """The empty password first: a PDF may be protected against changes only. Older PDFs use Latin-1."""
     yield b""
     if password:
         yield password.encode()

@@ -32,11 +32,12 @@ POINTS_PER_INCH = 72
 RGB = 3
 
 _MOST_KEPT = 24 * MIB
-"""A file is opened anew after pages that hold so many bytes of it: until it is closed, pdfium keeps the compressed
-images of all pages it was asked about. A reader grew from 45 to 293 MiB over a scan of 304 pages."""
+"""A file is reopened after pages that hold this many bytes of it: until it is closed, pdfium keeps the compressed
+images of all pages that it opened. A reader grew from 45 to 293 MiB over a scan of 304 pages."""
 
 _SIGNED = (
-    "The searchable PDF of this signed document gets the words of this page, so its signature does not hold there."
+    "This document is signed. Its searchable PDF also contains the recognised words of this page, so the signature is "
+    "not valid there."
 )
 
 _WRITTEN_ANNOTATIONS = frozenset(
@@ -49,7 +50,7 @@ _WRITTEN_ANNOTATIONS = frozenset(
         pdfium_c.FPDF_ANNOT_WIDGET,
     }
 )
-"""Annotations with text on the page: filled-in forms, typed notes, stamps, watermarks, measures."""
+"""Annotations with text on the page: filled-in forms, typed notes, stamps, watermarks, measurements."""
 
 
 class PdfFile:
@@ -63,7 +64,7 @@ class PdfFile:
 
         Raises:
             InvalidDocument: It is damaged, or has no page.
-            EncryptedDocument: It needs a password, and this is none, or the wrong one.
+            EncryptedDocument: It needs a password, which is missing or wrong.
             DocumentTooLarge: It has more pages than `max_pages`.
         """
         with ExitStack() as opening:
@@ -105,7 +106,7 @@ class PdfFile:
         return sheet.whole_page(number, dpi=dpi) if mode is OcrMode.NEVER else None
 
     def find_unread(self, number: int, *, dpi: int, max_pixels: int, mode: OcrMode) -> Unread:
-        """See `Document.find_unread`. The page without the words that are known, and where it shows more."""
+        """See `Document.find_unread`. The page without the ink of known words, and the places that show more."""
         if mode is not OcrMode.AUTO:
             return Unread(self.render(number, dpi=dpi, max_pixels=max_pixels), notes=self._notes)
         with self._page(number, flat=True) as page:
@@ -181,7 +182,7 @@ class PdfFile:
         return self._facts.units.get(number, 1.0)
 
     def _sizes(self, pages: int) -> tuple[PageSize, ...]:
-        """Of the first pages; none where a page is damaged, which is told once that page is read."""
+        """The sizes of the first pages; none if one of them is damaged, which is reported when that page is read."""
         try:
             return tuple(self._size(number) for number in range(1, pages + 1))
         except pdfium.PdfiumError:
@@ -210,7 +211,7 @@ class PdfFile:
     def _let_go_of_images(self) -> None:
         if self._read * self._bytes > _MOST_KEPT * len(self._pdf):
             self._read = 0
-            with suppress(InvalidDocument, EncryptedDocument):  # the open file is as good, only larger
+            with suppress(InvalidDocument, EncryptedDocument):  # the open file still works, in more memory
                 (self._pdf, _), old = _open(self._path, self._password), self._pdf
                 old.close()
         self._read += 1
@@ -251,7 +252,7 @@ class PdfFile:
 def _open(path: Path, password: str | None) -> tuple[pdfium.PdfDocument, bool]:
     """Load through the C interface: pypdfium2 confuses a document without pages with an earlier failure.
 
-    Also whether it took the password.
+    Returns the document, and whether it took the password.
     """
     handle, took_password = load_with_pdfium(path, password)
     if not handle:

@@ -1,4 +1,4 @@
-"""What pdfium does not say of a PDF: sizes of units, layers that are off, values of XFA. Runs in workers only."""
+"""Reads what pdfium does not report: sizes of units, layers that are off, values of XFA. Runs in workers only."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ class PdfFacts:
     Attributes:
         units: Units of 1/72 inch by 1-based page number, for pages whose unit is not 1.
         hides_layers: It has optional content that is switched off.
-        form_values: Of a form that pdfium cannot draw.
+        form_values: Values of a form that pdfium cannot draw.
     """
 
     units: dict[int, float] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class PdfFacts:
 
 
 def read_facts(path: Path, password: str | None = None) -> PdfFacts:
-    """The facts; of a damaged PDF, none."""
+    """The facts of a PDF; none if it is damaged."""
     try:
         with open_with_pikepdf(path, password) as pdf:
             units = {number: unit for number, page in enumerate(pdf.pages, 1) if (unit := _unit(page)) != 1}

@@ -34,7 +34,7 @@ _BORDER = 7
 _RESOLUTIONS = (50.0, 2400.0)
 _SCREEN_RESOLUTION = 100.0
 _LONGEST_INCHES = 17.0
-"""72 and 96 dpi are what software writes when it knows nothing: believed for pages up to this long."""
+"""Software that does not know the resolution writes 72 or 96 dpi: believed for pages up to this long."""
 
 
 def reduction(size: Size, max_pixels: int) -> float:
@@ -159,9 +159,9 @@ def _flatten_transparency(image: Image.Image) -> Image.Image:
 
 
 def _paper_against(image: Image.Image) -> int:
-    """The level of paper from which what is drawn beside nothing stands out: white if it can be, otherwise darker.
+    """The level of paper from which ink next to transparent parts stands out: white if possible, otherwise darker.
 
-    What counts is the ink at the border of what is transparent: a white window with black writing needs no paper.
+    Only ink at the border of transparent parts counts: a white window with black writing needs no paper.
     """
     factor = max(1, math.ceil(max(image.size) / _LOOKED_AT))
     size = (math.ceil(image.width / factor), math.ceil(image.height / factor))
@@ -184,7 +184,7 @@ def _count_lost(levels: Sequence[int], paper: int) -> int:
 
 
 def stated_dpi(image: Image.Image, size: Size) -> float | None:
-    """Pixels per inch that the file states, where that can be true."""
+    """Pixels per inch that the file states; None if it states none, or an implausible number."""
     stated = image.info.get("dpi")
     if not isinstance(stated, tuple) or len(stated) != 2:
         return None

@@ -36,7 +36,7 @@ def is_plausible(words: Iterable[str]) -> bool:
 def is_odd(word: str) -> bool:
     """Whether a word looks misread: digits, capitals or signs between its letters, or hardly a vowel.
 
-    Only words in Latin letters can be told by their vowels. Addresses and codes in capitals are left alone.
+    Only words in Latin letters are judged by their vowels. Addresses, and codes in capitals, are never odd.
     """
     bare = word.strip(".,;:!?()[]\"'“”‘’«»„-–—")
     if "@" in bare or "/" in bare or "." in bare or bare.isupper():

@@ -48,14 +48,14 @@ class _Target(Protocol):
 
     pdf: Pdf
     is_original: bool
-    """It is the document that was sent, as long as nothing is added."""
+    """Whether it is the document that was sent, as long as nothing is added."""
 
     def to_user_space(self, page: Page) -> ToUserSpace:
         """From pixels of the page as it was read to its user space. Raises `PageUnreadable`."""
         ...
 
     def find_written(self, page: Page) -> WrittenWords:
-        """The words that it has already, in pixels of the page as it was read. Raises `PageUnreadable`."""
+        """The words that it already has, in pixels of the page as it was read. Raises `PageUnreadable`."""
         ...
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ def write_searchable_pdf(
     """Make a searchable PDF of a document.
 
     Recognised pages get their words, in place of those of an earlier recognition. Pages from a text layer, and pages
-    that are not in `pages`, stay unchanged; a PDF whose pages all do is copied byte for byte, so that signatures hold.
+    that are not in `pages`, stay unchanged; a PDF of only such pages is copied byte for byte, so that signatures hold.
     Images become pages of their printed size. Memory holds only the structure and the compressed words of a long
     document; page contents are copied from file to file.
 
@@ -154,7 +154,7 @@ def _target(document: Path, password: str | None, *, work: Path) -> Iterator[_Ta
         finally:
             target.close()
     except pikepdf.PasswordError as error:
-        raise EncryptedDocument("The PDF is protected by a password. Ask again with its password.") from error
+        raise EncryptedDocument("The PDF is protected by a password. Send the request with its password.") from error
     except pikepdf.PdfError as error:
         raise InvalidDocument(
             f"The PDF is too damaged to save again ({error}). Print it to a new PDF and send that."
@@ -180,7 +180,7 @@ def _save(pdf: Pdf, path: Path) -> None:
 
 
 def _add_words(target: _Target, pages: Iterable[Page]) -> bool:
-    """Whether any was added."""
+    """Add the words of recognised pages; return whether there were any."""
     codes = CharacterCodes()
     font = target.pdf.make_indirect(Dictionary())
     for page in pages:

@@ -1,10 +1,10 @@
-"""Takes the inks of a coloured picture apart: black without the colour, and the colour without the black.
+"""Separates the inks of a coloured picture: black without the colour, and the colour without the black.
 
     picture ──▶ optical densities ──▶ black ink     text under a stamp, as if the stamp were not there
                                   └─▶ coloured ink  the stamp, as if the text were not there
 
 Densities of inks that are printed on each other add up, so each pixel is a sum of both inks on the paper, which three
-channels determine. A ground counts as an ink: light letters on it are where it is missing. Runs in workers only.
+channels determine. A background counts as an ink: light letters on it are gaps in that ink. Runs in workers only.
 """
 
 from collections.abc import Iterator
@@ -29,14 +29,14 @@ COLOURFUL = 45
 """Levels between the strongest and the weakest channel from which on a pixel has a colour, on white paper."""
 
 MOST_TINT, LEAST_LIGHT = 70, 120
-"""Paper is tinted by no more, and no darker."""
+"""Paper is tinted by at most so many levels, and no darker than this level."""
 
 _SAMPLED = 20_000
 _MOST_JUDGED = 100_000
 """Coloured pixels from which a separation is made; memory does not grow with a region."""
 
 LEAST_PIXELS = 60
-"""Coloured pixels of a region that may hold letters, at the resolution at which it is looked for."""
+"""Fewest coloured pixels of a region that may hold letters, at the resolution of the search."""
 
 _REACH = 15
 """Pixels between parts of one region."""
@@ -58,18 +58,18 @@ _FULL_BLACK = 2.0
 """Density of black ink where nothing covers it, at the least."""
 
 _LEAST_BLACK, _MOST_GAIN = 0.12, 12.0
-"""Ink that covers lets little of the black under it through; less than this much is no letter, but grain."""
+"""Opaque ink lets little of the black under it through; less than this is grain, not a letter."""
 
 
 @dataclass(frozen=True)
 class Separation:
-    """How pixels come apart.
+    """How to separate the inks of pixels.
 
     Attributes:
-        parts: Shape (3, 2): how much of each ink a density in each channel tells of.
+        parts: Shape (3, 2): the amount of each ink per density in each channel.
         paper: Density of the paper in each channel.
         full: Density of the coloured ink where it is full.
-        gain: How much stronger black is to be made where it is under the coloured ink.
+        gain: Factor for black under the coloured ink.
     """
 
     parts: _Numbers
@@ -96,7 +96,7 @@ class Separation:
 
 
 def separation_of(pixels: Colours) -> Separation | None:
-    """How to take the black and the most frequent colour of a picture apart; None if it has no colour."""
+    """How to separate black and the most frequent colour of a picture; None if it has no colour."""
     flat = pixels.reshape(-1, 3)
     paper = np.asarray(_DENSITIES[_paper_levels(flat)], dtype=np.float32)
     with_colour = flat[coloured_pixels(pixels).reshape(-1) > 0]
@@ -116,17 +116,17 @@ def separation_of(pixels: Colours) -> Separation | None:
 
 
 def coloured_pixels(pixels: Colours) -> Gray:
-    """1 where a picture has colour, 0 elsewhere; beside gray, the tint of the paper counts as none."""
+    """1 where a picture has colour, 0 elsewhere; gray and the tint of the paper do not count as colour."""
     _, tinted = cv2.threshold(_spread(pixels), COLOURFUL * LEAST_LIGHT // 255 - 1, 1, cv2.THRESH_BINARY)
     if cv2.countNonZero(tinted) < LEAST_PIXELS:
-        return np.zeros(pixels.shape[:2], dtype=np.uint8)  # soon seen of a gray page, whatever its tint
+        return np.zeros(pixels.shape[:2], dtype=np.uint8)  # a short way for gray pages, whatever their tint
     light = _paper_levels(pixels.reshape(-1, 3))
     whole = np.minimum(pixels.astype(np.uint16) * 255 // light, 255).astype(np.uint8)
     return (_spread(whole) >= COLOURFUL).astype(np.uint8)
 
 
 def regions_of(coloured: Gray) -> list[Rect]:
-    """Where these pixels are, few rectangles; none on gray pages, which costs next to nothing to find out."""
+    """A few rectangles around these pixels; none on gray pages, at almost no cost."""
     if cv2.countNonZero(coloured) < LEAST_PIXELS:
         return []
     near = cv2.dilate(coloured, np.ones((_REACH, _REACH), dtype=np.uint8))
@@ -149,7 +149,7 @@ def _spread(pixels: Colours) -> Gray:
 
 
 def _paper_levels(flat: Colours) -> NDArray[np.uint16]:
-    """Of the lightest pixels, if they are paper; otherwise white."""
+    """The levels of the lightest pixels, if they are paper; otherwise white."""
     sample = flat[:: max(1, len(flat) // _SAMPLED)]
     light = np.quantile(sample, 0.9, axis=0).astype(np.uint16)
     is_paper = int(light.max()) - int(light.min()) < MOST_TINT and int(light.min()) > LEAST_LIGHT
@@ -157,7 +157,7 @@ def _paper_levels(flat: Colours) -> NDArray[np.uint16]:
 
 
 def _most_frequent(densities: _Numbers) -> _Numbers:
-    """The colour that most of the pixels have, by the middle of those that are nearest to it."""
+    """The colour that most of the pixels have: the median of those that are nearest to it."""
     steps = np.minimum((densities / 0.25).astype(np.int32), 31)
     codes = (steps[:, 0] * 32 + steps[:, 1]) * 32 + steps[:, 2]
     values, counts = np.unique(codes, return_counts=True)

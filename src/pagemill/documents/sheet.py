@@ -1,8 +1,8 @@
-"""Sorts a PDF page into text and picture: which of its words are known, and what its picture shows beside them.
+"""Sorts a PDF page into text and picture: which of its words are known, and what its picture shows besides them.
 
     text layer ──▶ words shown ────────────────────────────▶ known
                └─▶ words hidden (an earlier recognition) ──▶ known, if they look like words and lie on ink, and are
-                   clearly a language's or agree with what an engine reads at some of their lines (`claims`)
+                   clearly in a language or agree with what an engine reads at some of their lines (`claims`)
     picture without the words shown ──▶ ink that looks like text and has no known word ──▶ unread
 
 Runs in workers only. A page that can show nothing but its text is not drawn at all.
@@ -40,11 +40,11 @@ MOST_LOOKED_AT = 4_000_000
 """Pixels of the drawing that is searched: 23 by 16 inches at full resolution; larger pages are coarser."""
 
 MOST_DECODED = 10_000_000
-"""Pixels of all a page's pictures that a reader may decode to look: a page of 300 dpi in colour took 62 MiB, of the 100
-MiB that a reader has for opening documents."""
+"""Most pixels, in all pictures of a page, that a reader may decode to look at them: a page of 300 dpi in colour took 62
+MiB, of the 100 MiB that a reader has for opening documents."""
 
 LEAST_MARKS = 4
-"""A page with this many letters, or runs of letters, beside its known words is recognised."""
+"""A page with this many letters, or runs of letters, besides its known words is recognised."""
 
 APART = 2.5
 """Heights of the writing between two lines of one region."""
@@ -76,9 +76,9 @@ class Sheet:
     Attributes:
         layer: Its text layer.
         known: Positions of the words of the layer that can be trusted.
-        doubt: Why there is more to be read, as part of a sentence; None where there is not.
-        unread: Where ink looks like text that no known word accounts for, in page space; empty where there is a doubt
-            but no place: all of the page is to be read.
+        doubt: Why there is more to be read, as part of a sentence; None if there is not.
+        unread: Places of ink that looks like text and has no known word, in page space. With a doubt but no place, the
+            whole page is to be read.
         size: Typical height of that writing, points.
         hidden: Positions of hidden words among the known ones that are still to be compared with the picture.
     """
@@ -95,7 +95,7 @@ class Sheet:
         return self.layer.page(number, dpi=dpi, known=self.known)
 
     def shown_page(self, number: int, *, dpi: float) -> Page | None:
-        """Its known words that people see, as a page; None if there are none."""
+        """Its visible known words, as a page; None if there are none."""
         shown = [position for position in self.known if position not in self.hidden]
         return self.layer.page(number, dpi=dpi, known=shown) if shown else None
 
@@ -115,7 +115,7 @@ class Sheet:
         return choose_claims(lines)
 
     def whole_page(self, number: int, *, dpi: float) -> Page:
-        """All words of its layer, with warnings about what may be missing or wrong, if nothing is to be recognised."""
+        """All words of its layer, with warnings about what may be missing or wrong because OCR is off."""
         message = f"Parts of this page may be missing: {self.doubt}, and OCR is off."
         places: Sequence[Rectangle | None] = self._places(self.layer.frame) or (None,)
         warnings = tuple(PageWarning(kind=WarningKind.OCR_OFF, message=message, box=box) for box in places)
@@ -134,7 +134,7 @@ FrameAt = Callable[[float], PageFrame]
 
 
 def read_sheet(page: pdfium.PdfPage, at: FrameAt, *, dpi: float, most_decoded: int | None = MOST_DECODED) -> Sheet:
-    """Look at a page; drawn afterwards, as long as it is open, it lacks the ink of words that are known.
+    """Examine a page. Until the page is closed, drawings of it lack the ink of known words.
 
     Args:
         page: The open page.
@@ -153,7 +153,7 @@ def read_sheet(page: pdfium.PdfPage, at: FrameAt, *, dpi: float, most_decoded: i
     if not (hidden or layer.broken or drawing.may_hold_text):
         return Sheet(layer, tuple(range(len(layer.words))))
     if most_decoded is not None and drawing.pixels > most_decoded:
-        return Sheet(layer, (), doubt="its pictures are too large to be looked at beside its text")
+        return Sheet(layer, (), doubt="its pictures are too large to search for text")
     return _looked_at(page, layer, drawing, hidden, at)
 
 
@@ -162,7 +162,7 @@ class WrittenWords:
     """The text on a page, each word with its place in pixels.
 
     Attributes:
-        shown: Words that people see.
+        shown: Visible words.
         hidden: Invisible words, which an earlier recognition wrote.
     """
 
@@ -223,7 +223,7 @@ def _looked_at(page: pdfium.PdfPage, layer: TextLayer, drawing: Drawing, hidden:
 
 
 def _find_untested(layer: TextLayer, believed: frozenset[int], look: "_Look") -> frozenset[int]:
-    """Hidden words that have to be compared with the picture: all, unless they are clearly a language's, or none is."""
+    """Hidden words to compare with the picture: all, or none if they are clearly in a language or the page is blank."""
     if look.is_blank or is_clearly_read(layer.words[position].text for position in believed):
         return frozenset()
     return believed
@@ -238,7 +238,7 @@ def _is_thin(layer: TextLayer, known: Sequence[int], believed: frozenset[int]) -
 def _doubt(*, is_poor: bool) -> str:
     if is_poor:
         return "its hidden text does not agree with its picture"
-    return "it shows writing that its text layer does not hold"
+    return "it shows writing that its text layer does not contain"
 
 
 def _is_believed(layer: TextLayer, hidden: frozenset[int], look: "_Look") -> bool:

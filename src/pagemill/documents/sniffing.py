@@ -1,4 +1,4 @@
-"""Determines a document's kind from its first bytes, and what else it is from its last. Pure."""
+"""Determines a document's kind from its first bytes, and the name of another format also from its last. Pure."""
 
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.errors import InvalidDocument, UnsupportedFormat
@@ -28,7 +28,7 @@ _BRANDS: tuple[tuple[frozenset[bytes], DocumentKind], ...] = (
     (frozenset({b"avif", b"avis"}), DocumentKind.AVIF),
     (frozenset({b"mif1", b"mif2", b"msf1"}), DocumentKind.HEIC),
 )
-"""By what a file says it is first of all, or else can be read as."""
+"""Kinds by a file's main brand, or else by one that it is compatible with."""
 
 _AS_PDF = "open it in the program that it is from, save it as PDF, and send the PDF"
 

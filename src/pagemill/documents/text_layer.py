@@ -98,7 +98,7 @@ def read_text_layer(page: pdfium.PdfPage, frame: PageFrame, *, drawn: int) -> Te
 
     Args:
         page: The open page.
-        frame: Where it lies.
+        frame: The frame of the page.
         drawn: How many objects are drawn on it.
 
     Raises:
@@ -178,7 +178,7 @@ def _words_drawn(words: Sequence[DrawnWord], characters: Characters) -> _Words:
 
 
 def _placed_words(words: _Words, frame: PageFrame) -> dict[int, PlacedWord]:
-    """Those whose middle is on the visible part of the page, by position."""
+    """The words whose middle is on the visible part of the page, by position."""
     across, down, frame_turns = 2 * frame.width_px, 2 * frame.height_px, frame.quarter_turns
     placed = zip(words.texts, frame.rects(words.rects), words.turns, words.letters, strict=True)
     return {

@@ -33,8 +33,8 @@ class Letter(NamedTuple):
 class PlacedWord(NamedTuple):
     """A word and its place.
 
-    `turns` are the clockwise quarter turns of its writing on the upright page. `letters` are there if its line may run
-    from right to left: only the line tells in which order they are read.
+    `turns` are the clockwise quarter turns of its writing on the upright page. `letters` are given if its line may run
+    from right to left: only the line shows in which order they are read.
     """
 
     text: str

@@ -35,7 +35,7 @@ class LayerFacts:
 def distrust(facts: LayerFacts) -> str | None:
     """Why no word of the text layer is trustworthy, as part of a sentence; None if they are.
 
-    An empty page is trustworthy, because there is nothing to recognise. For content beside the text, see `sheet`.
+    An empty page is trustworthy, because it has nothing to recognise. For content besides the text, see `sheet`.
     """
     if facts.objects == 0:
         return None

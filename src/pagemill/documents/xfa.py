@@ -1,7 +1,7 @@
 """Values of dynamic XFA forms, whose pages no PDF reader but Adobe's can draw. Runs in workers only.
 
-Such a PDF has one page that says "Please wait"; what was filled in is XML beside it. A PDF whose form has fields of its
-own needs none of this: pdfium draws their values.
+Such a PDF has one page that says "Please wait"; its values are XML beside that page. A PDF whose form has fields of its
+own does not need this: pdfium draws their values.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,8 +19,8 @@ _ROW = 0.014
 """Height of a row, as a share of the page's."""
 
 _PLACELESS = (
-    "This form is filled in by a program (XFA), and its pages cannot be drawn. Its values are listed with the names of "
-    "their fields; their places are made up. To get the form as it looks, print it to PDF with Adobe Reader."
+    "This is a dynamic XFA form, whose pages only Adobe Reader can draw. Its values are listed with the names of their "
+    "fields; their places are made up. To keep the look of the form, print it to PDF with Adobe Reader."
 )
 
 

@@ -17,7 +17,7 @@ class ReadImage:
         number: 1-based page number.
         width_px: Width of the upright image, pixels.
         height_px: Height of the upright image, pixels.
-        dpi: Pixels per inch; None where the source states none.
+        dpi: Pixels per inch; None if the source states none.
         rotation: Degrees clockwise by which the stored image was turned.
     """
 

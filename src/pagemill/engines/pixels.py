@@ -23,7 +23,7 @@ def turn(pixels: Pixels, degrees_clockwise: int) -> Pixels:
 
 
 def as_bgr(pixels: Pixels) -> Pixels:
-    """A copy in the channel order of the models' training."""
+    """A copy with shape (rows, columns, 3) in blue, green, red, as the models were trained."""
     code = cv2.COLOR_GRAY2BGR if pixels.ndim == 2 else cv2.COLOR_RGB2BGR
     return np.asarray(cv2.cvtColor(pixels, code), dtype=np.uint8)
 

@@ -16,7 +16,7 @@ from pagemill.engines.tesseract.spec import tesseract_spec
 
 _STRUCTURE_SEED = MemorySeed(base=MemoryNeed(60 * MIB), fixed=MemoryNeed(40 * MIB))
 _STRUCTURE_READER_SEED = MemorySeed(base=MemoryNeed(120 * MIB))
-"""From 11 pages of 0.5 to 11 megapixels beside RapidOCR (settled at 239 MiB for 186, peaks up to 84 MiB higher), and
+"""From 11 pages of 0.5 to 11 megapixels with RapidOCR (settled at 239 MiB for 186, peaks up to 84 MiB higher), and
 from eight pages with a text layer (a reader settled at 175 MiB for 55 and peaked at 263), on two threads."""
 
 EngineOptions = Mapping[str, str | int | float | bool]
@@ -66,7 +66,7 @@ def structure_missing(spec: StructureSpec) -> str | None:
 def unusable_engines(specs: Mapping[str, EngineSpec]) -> dict[str, str]:
     """For each engine that cannot run here, the reason and what to do, in one sentence.
 
-    Engines with their own interpreter are checked by their worker, not here.
+    An engine with an interpreter of its own is checked by its worker instead.
     """
     reasons = {name: _why_not(spec) for name, spec in specs.items()}
     return {name: reason for name, reason in reasons.items() if reason}

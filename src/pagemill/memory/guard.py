@@ -159,7 +159,7 @@ class MemoryGuard:
             self._listeners = (*self._listeners, on_level)
 
     async def start(self) -> None:
-        """Start to watch; it measures once before it returns. Starting twice is no error.
+        """See `Runnable.start`. It measures once before it returns. Starting twice is no error.
 
         Raises:
             RuntimeError: `watch` was not called.
@@ -175,7 +175,7 @@ class MemoryGuard:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Stop watching. Reservations remain, and can be released."""
+        """See `Runnable.stop`. Reservations remain, and can be released."""
         self._stopping.set()
         self._woken.set()
         thread, self._thread = self._thread, None

@@ -139,7 +139,7 @@ class Child:
         self._reader: PageReader | None = None
 
     def run(self, confinement: Confinement | None = None) -> None:
-        """Serve until `Stop`, confined by what the first request needs."""
+        """Serve until `Stop`, confined to what the first request needs."""
         if confinement is not None:
             self._confine(confinement, self._inbox.receive_first())
         self._inbox.listen()

@@ -71,7 +71,7 @@ class ChunkMemory:
         return False
 
     async def grow_by(self, resident: Resident, more_bytes: int) -> bool:
-        """The same for opening a document, which may take `more_bytes` beside the reader's base."""
+        """As `grow`, for opening a document, which may take `more_bytes` on top of the reader's base."""
         return await self._grow_to(resident, self._estimator.base(resident.key) + MemoryNeed(more_bytes))
 
     @contextmanager
@@ -177,7 +177,7 @@ class ChunkMemory:
     def _may_wait(self, resident: Resident) -> bool:
         """Whether it may wait: while a chunk runs or a model set comes or goes, all may; otherwise only the first.
 
-        Without this rule, model sets that wait for each other's memory would wait for ever.
+        Without this rule, model sets that wait for each other's memory would wait forever.
         """
         others = (other for other in self._roster if other is not resident)
         moving = any(other.busy_since is not None or other.state is not ResidentState.READY for other in others)

@@ -25,8 +25,8 @@ _SENTENCES = {
 _FOR_MEMORY = (LossCause.OVER_RESERVATION, LossCause.MEMORY_PRESSURE)
 
 _LIKELY = (
-    "The worker was killed, most likely by the kernel because memory ran out (it killed a process of this machine, but "
-    "does not say which)"
+    "The worker was killed, most likely by the kernel because memory ran out (the kernel reports a kill on this "
+    "machine, but not of which process)"
 )
 
 
@@ -35,10 +35,10 @@ class Signs:
     """The evidence of a death.
 
     Attributes:
-        code: Exit code; negative for the signal that ended it; None where it is not known.
+        code: Exit code; negative for the signal that ended it; None if it is not known.
         is_seen: Whether its end was seen; a process that does not obey SIGKILL still lives.
         asked: Why we ended it ourselves; None if we did not.
-        oom: Whether the kernel counted an out-of-memory kill while it worked, and how surely of this worker.
+        oom: Whether the kernel counted an out-of-memory kill while it worked, and how certainly of this worker.
         last_words: The end of what it printed.
         page: The page it was working on.
         peak_bytes: The highest resident size seen.

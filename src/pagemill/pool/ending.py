@@ -55,7 +55,7 @@ class Ending:
             name: Its id in logs.
             process: The process to end.
             config: The limits.
-            watch_oom: Tells of the kernel's own kills.
+            watch_oom: Reports the kernel's own kills.
             page: Returns the page that it works on now.
             turn: Held during each request to it; its pipes are closed between requests.
         """
@@ -96,14 +96,14 @@ class Ending:
         return self._over.result() if self._over.done() else None
 
     def loss_on(self, page: int | None) -> WorkerLoss | None:
-        """The loss with the page that it was on by its last message, which we may have read only after its end."""
+        """The loss with the page of its last message, which we may have read only after its end."""
         loss = self.loss
         if loss is None or self._signs is None or loss.page == page:
             return loss
         return explain(replace(self._signs, page=page))
 
     def begin(self) -> None:
-        """Note that it begins to do something: its peak, and kills by the kernel, count from here."""
+        """Note that it begins a request: its peak, and kills by the kernel, count from here."""
         self._oom_evidence = self._watch_oom(self._process.pid)
         self._peak_bytes = 0
 
@@ -182,7 +182,7 @@ class Ending:
         self._look_later()
 
     def _excuse_lateness(self) -> None:
-        """Extend the wait by as much as this look came late: for so long, our own loop read no answer."""
+        """Extend the wait by the delay of this look: for that time, our own loop could read no answer."""
         if self._next_look is None or self._patience is None or self._patience.expired() or self.is_over:
             return
         late_s = asyncio.get_running_loop().time() - self._next_look.when()

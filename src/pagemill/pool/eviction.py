@@ -32,7 +32,7 @@ class Candidate:
 def choose_evictions(candidates: Iterable[Candidate], at_least_bytes: int | None) -> Sequence[Candidate]:
     """The cheapest that together give back enough; all of them if that is not enough or `at_least_bytes` is None.
 
-    Take the cheapest first until there is enough. Then keep those that turn out not to be needed, dearest first.
+    Take the cheapest first until there is enough. Then keep those that are not needed, the most expensive first.
     """
     by_cost = sorted(candidates, key=lambda candidate: (candidate.cost, -candidate.idle_s, candidate.worker_id))
     if at_least_bytes is None:

@@ -55,7 +55,7 @@ class PooledPdfMaker:
     Args:
         pool: Where the reader comes from.
         wait: Longest wait for it.
-        limit: Longest it may take, beside `PDF_PAGE_LIMIT` for each page.
+        limit: Longest it may take, in addition to `PDF_PAGE_LIMIT` for each page.
     """
 
     def __init__(self, pool: OCRServicePool, *, wait: timedelta, limit: timedelta = PDF_LIMIT) -> None:

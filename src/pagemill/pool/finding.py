@@ -24,7 +24,7 @@ class Finder:
     """Finds a resident for a new use, or starts one. Runs in the server's event loop.
 
     Attributes:
-        is_stopping: It waits for memory no more.
+        is_stopping: It no longer waits for memory.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class Finder:
         self._roster.notify()
 
     async def find(self, key: ModelSetKey, *, fresh: bool, spare: bool) -> Resident:
-        """One that can be used now or once it is loaded; with `fresh`, one that has read nothing yet.
+        """A resident that can be used now or once it is loaded; with `fresh`, one that has read nothing yet.
 
-        The spare place has a process of its own, and shares another one only where memory is short.
+        The spare place has a process of its own, and shares another one only if memory is short.
 
         Raises:
             PoolExhausted: The finder was stopped.
@@ -154,7 +154,7 @@ class Finder:
         return reservation
 
     async def _reserve_in_line(self, resident: Resident, need: MemoryNeed) -> Reservation | None:
-        """Wait in the ledger's line, so that others cannot pass for ever; None if another process became usable."""
+        """Wait in the ledger's line, so that others cannot pass forever; None if another process became usable."""
         device = resident.key.device
         line = asyncio.create_task(
             self._admission.reserve_when_free(resident.worker_id, device, need, wait=_UNTIL_THE_CALLER_LEAVES)

@@ -55,9 +55,9 @@ class PooledInspector:
         """See `DocumentInspector.inspect`.
 
         Raises:
-            DocumentError: It cannot be read, and why; or it killed two readers.
+            DocumentError: The document cannot be read, or it killed two readers; the message says why.
             PoolExhausted: No reader, or no memory, became free in time; `retry_after_s` says when to come back.
-            NeverFits: There is never enough memory for opening a document.
+            NeverFits: Opening a document needs more memory than there can ever be.
             TimedOut: It took longer than the limit for inspection.
             WorkerLost: The reader could not be loaded, or was ended to make room for others.
         """

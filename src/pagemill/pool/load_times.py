@@ -70,7 +70,7 @@ class LoadTimes:
         """See `Learner.restore`.
 
         Raises:
-            ValueError: It is not such a snapshot, or has another version; nothing changes.
+            ValueError: The snapshot is not valid, or has another version; nothing changes.
         """
         stored = _Snapshot.model_validate(snapshot)
         if stored.version != 1:

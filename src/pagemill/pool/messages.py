@@ -36,7 +36,7 @@ class _Message(BaseModel):
 
 
 Password = Annotated[str | None, Field(repr=False)]
-"""Of a protected document. It stands in no log."""
+"""The password of a protected document. It never appears in a log."""
 
 
 class Load(_Message):
@@ -48,7 +48,7 @@ class Load(_Message):
         structure: Where to find the structure models, a `StructureFactory`; None loads none.
         data_limit_bytes: `RLIMIT_DATA`, set once the models are loaded; None sets no limit.
         visible_gpus: CUDA_VISIBLE_DEVICES, set before anything is loaded; None leaves it as it is.
-        files: Files and folders beside the code that a worker in a sandbox may read …
+        files: Files and folders besides the code that a worker in a sandbox may read …
         writes: … and those that it may change.
     """
 
@@ -212,7 +212,7 @@ class Trimmed(_Message):
 
 
 class Failed(_Message):
-    """A request other than `Process` raised an error, which `to_error` makes again."""
+    """A request other than `Process` raised an error, which `to_error` restores."""
 
     kind: Literal["failed"] = "failed"
     error: str
@@ -241,7 +241,11 @@ _REPLIES: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator=
 
 
 def pack(message: Request | Reply) -> bytes:
-    """The message as one frame."""
+    """The message as one frame.
+
+    Raises:
+        ProtocolError: It is too long.
+    """
     payload = b""
     if isinstance(message, Process):
         payload = message.params.first_reading
@@ -280,7 +284,7 @@ def parse_request(head: bytes, payload: bytes = b"") -> Request:
 
 
 def parse_reply(head: bytes, payload: bytes) -> Reply:
-    """A reply from a frame's JSON and raw part, with all texts in them made `make_storable`.
+    """A reply from a frame's JSON and raw part, with all their texts passed through `make_storable`.
 
     Raises:
         ProtocolError: It is not a valid reply.

@@ -106,7 +106,7 @@ class ModelManager:
     # --- start and stop ----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Begin to trim and unload idle model sets."""
+        """See `Runnable.start`. It begins to trim and unload idle model sets."""
         self._finder.start()
         self._loop = asyncio.create_task(self._run(), name="model manager")
 
@@ -115,7 +115,7 @@ class ModelManager:
         await self._unloader.tend()
 
     async def stop(self) -> None:
-        """End every worker. Running chunks end early and without a loss."""
+        """See `Runnable.stop`. It ends every worker; running chunks end early and without a loss."""
         self._finder.stop()
         if self._loop is not None:
             self._loop.cancel()

@@ -27,15 +27,15 @@ STRUCTURE_PIXELS = 4_000_000
 
 _NO_MEMORY = "Memory ran out."
 _UNREADABLE = "This page cannot be opened: its data is damaged or of a kind that is not supported."
-_NO_STRUCTURE = "The structure of this page could not be found; its text is as it was read."
-_ENGINE = "The engine failed on this page. The worker's log says how."
+_NO_STRUCTURE = "The structure of this page could not be found. Its text is not affected."
+_ENGINE = "The engine failed on this page. The worker's log says why."
 
 
 class OpenDocument(Protocol):
     """`documents.opening.open_document`."""
 
     def __call__(self, path: Path, *, max_pages: int | None = None, password: str | None = None) -> Document:
-        """Open it; see there."""
+        """Open a document; see `open_document`."""
         ...
 
 
@@ -43,7 +43,7 @@ class LookAgain(Protocol):
     """`second_look.looked_at_again`."""
 
     def __call__(self, page: Page, image: PageImage, engine: Engine, *, batch_size: int | None) -> Page:
-        """The page with more; see there."""
+        """The page with words that only show at a second look; see `looked_at_again`."""
         ...
 
 
@@ -83,7 +83,7 @@ class PageReader:
         """What the document is; it stays open for the chunk that may follow.
 
         Raises:
-            DocumentError: It cannot be read, or has more pages than `max_pages`; and why.
+            DocumentError: The document cannot be read, or has more pages than `max_pages`; the message says why.
         """
         return self._document(path, password, max_pages=max_pages).info()
 
@@ -213,7 +213,7 @@ def _read_again(first: Page, image: PageImage, engine: Engine, params: ChunkPara
 def _load_accounting(engine: Engine | None) -> Callable[[Page, PageImage], Page] | None:
     """A function that adds warnings about ink without words to a page; None if no engine reads ink.
 
-    It loads OpenCV together with the engine: what a ready worker holds includes it, and no limit forbids it later.
+    It loads OpenCV together with the engine, so that a ready worker already holds it and no later limit forbids it.
     """
     if engine is None or not engine.reads_ink:
         return None
@@ -223,7 +223,7 @@ def _load_accounting(engine: Engine | None) -> Callable[[Page, PageImage], Page]
 
 
 def _load_second_look(engine: Engine | None) -> "LookAgain | None":
-    """What reads a page again where its colours hide writing; None if no engine reads ink."""
+    """A function that reads a page again where its colours hide writing; None if no engine reads ink."""
     if engine is None or not engine.reads_ink:
         return None
     from pagemill.pool.second_look import looked_at_again

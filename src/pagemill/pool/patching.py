@@ -19,7 +19,7 @@ SMALLEST = 160
 
 MOST_PARTS = 6
 _AROUND = 0.4
-"""Paper around a line of hidden text that is compared, in its heights."""
+"""Paper around a line of hidden text that is compared, in heights of the line."""
 
 _PAPER = 6
 
@@ -28,7 +28,7 @@ LARGEST_SHARE = 0.5
 
 
 SecondLook = Callable[[Page, PageImage], Page]
-"""Adds what only shows at a second look to a page, as `second_look.looked_at_again`."""
+"""Adds words that only show at a second look to a page, as `second_look.looked_at_again` does."""
 
 
 def read_unread(
@@ -40,7 +40,7 @@ def read_unread(
     batch_size: int | None,
     second_look: SecondLook | None = None,
 ) -> Page:
-    """Recognise a page, or what of it is not known, and put both together. Raises as `Engine.read`."""
+    """Recognise a page, or only its unknown parts, and join them with the known words. Raises as `Engine.read`."""
 
     def read(image: PageImage) -> Page:
         page = engine.read(image, number=number, rotation=rotation, batch_size=batch_size)
@@ -57,7 +57,7 @@ def read_unread(
 
 
 def _test_words(unread: Unread, read: Callable[[PageImage], Page]) -> Unread:
-    """What is to be read once claims of hidden text have been compared with the image: all of it, if they are wrong."""
+    """Compare claims of hidden text with the image: if they are wrong, the whole page is to be read."""
     if not unread.claims or are_borne_out(
         unread.claims, [_lines_at(claim, unread.image, read) for claim in unread.claims]
     ):
@@ -67,7 +67,7 @@ def _test_words(unread: Unread, read: Callable[[PageImage], Page]) -> Unread:
 
 
 def _lines_at(claim: Claim, image: PageImage, read: Callable[[PageImage], Page]) -> list[Line]:
-    """What an engine reads where a line of hidden text lies, without the neighbours that its surroundings show."""
+    """What an engine reads in a narrow frame around a line of hidden text."""
     left, top, right, bottom = claim.rect
     around = max(_PAPER, _AROUND * min(right - left, bottom - top))
     ((x, y, end, foot),) = _whole_pixels(

@@ -37,8 +37,8 @@ matrices with OpenBLAS, and an engine that wants more threads of OpenCV sets the
 
 
 DISK_FULL = (
-    "The disk is full, so no worker can be given a document. Free some space on the disk of the data folder; the work "
-    "then goes on by itself."
+    "The disk is full, so no worker can get a document. Free some space on the disk of the data folder; the work then "
+    "continues by itself."
 )
 ROOM_COMES_S = 30
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -62,7 +62,7 @@ class WorkerProcess(Protocol):
 
     @property
     def pid(self) -> int:
-        """Its process on its machine."""
+        """Its process id on its machine."""
         ...
 
     async def send(self, request: Request) -> None:
@@ -125,7 +125,7 @@ class Placement(Protocol):
 
 @contextmanager
 def _with_room_on_disk() -> Iterator[None]:
-    """A full disk is a passing state and no fault: the work waits, as it waits for memory."""
+    """Treat a full disk as a temporary shortage: the work waits, as it waits for memory."""
     try:
         yield
     except OSError as error:
@@ -186,7 +186,7 @@ def _command(interpreter: str | None) -> list[str]:
 
 
 def _keep_exit_statuses() -> None:
-    """Undo an ignored `SIGCHLD`, which exec keeps from whoever started us: the kernel would forget how children end."""
+    """Stop ignoring `SIGCHLD`, as we may have inherited it: otherwise the kernel forgets how children end."""
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
         with suppress(ValueError):  # not the main thread: we see deaths, but not their causes
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -42,9 +42,9 @@ async def take_first(
     after: timedelta,
     give_back: Callable[[T], None],
 ) -> T:
-    """Wait for the usual thing, and from some time on also for a spare one; whichever comes second is given back.
+    """Wait for the usual thing, and from `after` on also for a spare one; give back the one that comes second.
 
-    An error of the spare one is no error: the usual one is waited for.
+    An error of the spare one does not count: the wait for the usual one continues.
     """
 
     def give_back_late(over: asyncio.Task[T]) -> None:

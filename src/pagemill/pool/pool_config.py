@@ -50,7 +50,7 @@ class ModelManagerConfig:
         growth_factor: A worker is replaced once it holds this many times what it held when loaded (what its engine is
             known to keep is not counted) …
         growth_floor_bytes: … and at least this many bytes more …
-        growth_per_page_bytes: … or once it grows by this much with every page, for long.
+        growth_per_page_bytes: … or once it grows by this much with every page, for a long time (see `Growth`).
         interval: Time between two looks at idle model sets.
         load_tries: How many times in a row a model set is loaded if its worker dies while it loads.
         load_pause: The pause before the second time; it doubles before each one after that.

@@ -25,7 +25,7 @@ _LAST_RESORT = 2
 
 
 class ResidentState(StrEnum):
-    """Where a model set stands, in this order."""
+    """The states of a model set, in order."""
 
     RESERVING = "reserving"
     LOADING = "loading"
@@ -58,14 +58,14 @@ class Resident:
         ended: Done once its process was seen dead and its reservation released.
         turn: Held by the one chunk that the worker works on.
         references: Uses at this moment; it is unloaded only at zero.
-        departure: What its end is expected to give back; None where nothing measures its device.
+        departure: What its end is expected to give back; None if nothing measures its device.
         leaving: The effort to end its process, under way or failed.
         load_s: Seconds that loading took.
         loaded_at: Monotonic seconds at which it was loaded.
         base_rss_bytes: Resident size when its models were loaded.
         trimmed: It gave its free memory back since its last use.
         has_worked: It has been given a chunk.
-        growth: How its size went on from chunk to chunk.
+        growth: Its sizes from chunk to chunk.
         growth_bytes: What it held beyond its base as its present chunk began: what earlier pages have left behind.
         outgrown: It has grown so much that it must be replaced.
         busy_since: Monotonic seconds at which its present work began; None while it has none.
@@ -182,8 +182,8 @@ class Resident:
     def room_bytes(self) -> int | None:
         """What a reader may take beyond what it holds before its allocations fail; None for engines.
 
-        This is twice its promise. The guard ends it at a fourth more, so the kernel refuses only where the guard is too
-        late. Libraries leave out what they cannot allocate, without a word, so that must stay the exception.
+        This is twice its reservation. The guard ends it at a fourth more, so the kernel refuses only if the guard is
+        too late. Libraries silently leave out what they cannot allocate, so that must stay the exception.
         """
         if not self.key.is_reader or self.key.structure or self.reservation is None:
             return None

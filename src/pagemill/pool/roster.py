@@ -279,7 +279,7 @@ class Roster:
 
 
 def died_loading(error: PagemillError) -> bool:
-    """Whether its worker died or hung; an error that the engine raised would only come again."""
+    """Whether its worker died or hung; an error that the engine raised would only recur."""
     return error.details.get("cause") not in (None, LossCause.LOAD_FAILED)
 
 

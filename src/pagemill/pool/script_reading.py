@@ -12,7 +12,7 @@ from pagemill.domain.work.engine_spec import Engine
 
 
 def read_again(page: Page, image: PageImage, engine: Engine) -> Page:
-    """The page with what an engine makes of its doubtful lines, and with warnings of what is still unread.
+    """The page with its doubtful lines as another engine reads them, and with warnings of what is still unread.
 
     Args:
         page: The first reading.

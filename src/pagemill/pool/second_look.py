@@ -13,7 +13,7 @@ from pagemill.domain.work.engine_spec import Engine
 
 
 def looked_at_again(page: Page, image: PageImage, engine: Engine, *, batch_size: int | None) -> Page:
-    """The page with what only shows when its inks are taken apart; raises as `Engine.read`.
+    """The page with the words that only show when its inks are separated; raises as `Engine.read`.
 
     Args:
         page: As the engine read it.

@@ -83,11 +83,11 @@ class OCRService:
             request: What it is to do.
             expected: The kind of its answer.
             limit: Longest it may take.
-            memory_bytes: What it may take beside what the reader holds without a document.
+            memory_bytes: What it may take in addition to what the reader holds without a document.
 
         Raises:
             PoolExhausted: There was no memory for it; reading pages goes first.
-            NeverFits: There is never enough memory for it.
+            NeverFits: It needs more memory than there can ever be.
             PagemillError: As `Worker.ask`.
         """
         resident, memory = self._resident, self._memory

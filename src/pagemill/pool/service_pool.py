@@ -69,7 +69,7 @@ class OCRServicePool:
         self._draining = False
 
     async def start(self) -> None:
-        """Begin to hand out services."""
+        """See `Runnable.start`."""
         self._draining = False
         await self._models.start()
 
@@ -81,7 +81,7 @@ class OCRServicePool:
             await self._given_back.wait()
 
     async def stop(self) -> None:
-        """End every worker. Running chunks end early."""
+        """See `Runnable.stop`. It ends every worker; running chunks end early."""
         self._draining = True
         await self._models.stop()
 
@@ -101,7 +101,7 @@ class OCRServicePool:
 
         Raises:
             UnknownEngine: No engine has that name, or it has no such profile.
-            PagemillError: As the port says.
+            PagemillError: As `ServicePool.acquire`.
         """
         key = replace(self._key(device, engine, profile, languages), structure=structure)
         lane = self._inspectors if engine == READER and profile == INSPECT else self._lane(key)
@@ -184,7 +184,7 @@ class OCRServicePool:
         return ModelSetKey(engine, found.name, found.model_languages(languages), device)
 
     def _lane(self, key: ModelSetKey) -> Places:
-        """A reader that has structure models computes, so it takes a place on its device."""
+        """The lane of a model set. A reader with structure models computes, so it takes a place on its device."""
         if key.is_reader and not key.structure:
             return self._exporter if key.profile == EXPORT else self._readers
         device = key.device

@@ -1,4 +1,4 @@
-"""When a document is to blame for what became of a reader. One reader may die by chance; two of one document do not."""
+"""Decides whether a document is to blame for the death of its readers: one may die by chance, but hardly two."""
 
 from collections.abc import Awaitable, Callable
 
@@ -15,16 +15,16 @@ def is_suspicious(error: OutOfMemory | WorkerLost) -> bool:
 
 
 async def try_twice(ask: Callable[[], Awaitable[object]], blame: Callable[[str], DocumentError | PageError]) -> None:
-    """Ask a reader for something; where the document may have ended it, ask one more.
+    """Ask a reader; if the document may have ended it, ask another one.
 
     Args:
         ask: Asks a reader.
-        blame: Makes the error that blames the document, of the end of a sentence that says why.
+        blame: Makes the error that blames the document; its argument is a clause that says why.
 
     Raises:
-        DocumentError: It is to blame, as `blame` says, or as the reader does.
-        PageError: Likewise.
-        PagemillError: As `ask`, where it is not to blame.
+        DocumentError: The document is to blame, according to the reader or to `blame`.
+        PageError: The page is to blame, likewise.
+        PagemillError: Any other error of `ask`.
     """
     try:
         await _ask_in_time(ask, blame)
@@ -49,7 +49,7 @@ async def _ask_again(ask: Callable[[], Awaitable[object]], blame: Callable[[str]
 
 
 async def _ask_in_time(ask: Callable[[], Awaitable[object]], blame: Callable[[str], DocumentError | PageError]) -> None:
-    """A machine that is merely busy draws a page within the limit all the same."""
+    """Ask once; blame the document for a timeout, because even a busy machine is done within the limit."""
     try:
         await ask()
     except TimedOut as error:

@@ -75,7 +75,7 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """Its process on its machine."""
+        """Its process id on its machine."""
         return self._process.pid
 
     @property
@@ -122,7 +122,7 @@ class Worker:
         """Load the models; return the resident size after that, in bytes.
 
         Raises:
-            PagemillError: What the engine said.
+            PagemillError: The engine could not load them.
             WorkerLost: The worker died, or was not ready in time.
         """
         async with self._turn:
@@ -145,7 +145,7 @@ class Worker:
                     Process(chunk=chunk.number, params=params, room_bytes=room_bytes), params.page_timeout_s
                 )
                 loss = await self._follow(chunk, params, on_page)
-            except PoolExhausted:  # there was no room on the disk for the document: the worker was told nothing
+            except PoolExhausted:  # the disk had no room for the document, so the worker got no request
                 raise
             except BaseException:
                 await finish_despite_cancel(self._call_off(chunk))
@@ -156,11 +156,11 @@ class Worker:
         """Have it do what the request says, and return its answer.
 
         Raises:
-            DocumentError: The document cannot be opened, and why.
+            DocumentError: The document cannot be opened; the message says why.
             PageUnreadable: A page of it is damaged.
             OutOfMemory: It takes more memory than the request leaves room for.
             TimedOut: It took longer than `limit`; the worker is ended.
-            WorkerLost: The worker died of it.
+            WorkerLost: The worker died.
         """
         async with self._turn:
             try:

@@ -88,7 +88,7 @@ class Database:
         self._reader: _Lane | None = None
 
     async def start(self) -> None:
-        """Open the database. It makes connections when they are first needed."""
+        """See `Runnable.start`. It makes connections when they are first needed."""
         if not is_sqlite(self._url):
             engine = create_engine(
                 sync_url(self._url),
@@ -105,7 +105,7 @@ class Database:
         self._reader = self._sqlite_lane(READERS, writes=False)
 
     async def stop(self) -> None:
-        """Close all connections after pending transactions."""
+        """See `Runnable.stop`. It closes all connections after pending transactions."""
         lanes = [lane for lane in (self._writer, self._reader) if lane is not None]
         self._writer = self._reader = None
         for lane in lanes:

@@ -43,12 +43,12 @@ class Notifications:
         self._listening: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start to listen; it connects in the background, and reconnects when the connection is lost."""
+        """See `Runnable.start`. It connects in the background, and reconnects when the connection is lost."""
         if not is_sqlite(self._url):
             self._listening = asyncio.create_task(self._listen_always(), name="notifications")
 
     async def stop(self) -> None:
-        """Stop listening."""
+        """See `Runnable.stop`."""
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.wait([self._listening])

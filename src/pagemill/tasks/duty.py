@@ -57,7 +57,7 @@ class Duty:
         self._loop: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start; the first run begins at once."""
+        """See `Runnable.start`. The first run is at once."""
         self._stopping = False
         self._loop = asyncio.create_task(self._run(), name=self._name)
 
@@ -66,7 +66,7 @@ class Duty:
         self._woken.set()
 
     async def stop(self) -> None:
-        """End after the run in progress."""
+        """See `Runnable.stop`. It waits for the run in progress."""
         self._stopping = True
         self._woken.set()
         if self._loop is not None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class FakeClock:
-    """`Clock` for tests: `advance` makes time pass and wakes whoever slept until then."""
+    """`Clock` for tests: `advance` makes time pass, and wakes those who slept until then."""
 
     def __init__(self, start: datetime = datetime(2030, 1, 1, tzinfo=UTC)) -> None:
         self._start = start

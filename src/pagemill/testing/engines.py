@@ -64,10 +64,10 @@ class FaultyEngine:
     Faults: `sigkill`, `sigsegv`, `exit:CODE`, `hang`, `memory_error`, `allocate` (without end), `leak:MIB`, `raise`,
     `fail:MESSAGE` (an `EngineFailed`), `print` (junk on standard output), `junk` (on the pipe to the server),
     `spawn:PATH` (a process, its number written to PATH), `stubborn` (hangs and ignores SIGTERM), `wait:PATH` (makes
-    PATH.reached and goes on once PATH exists), `tally:PATH` (adds a byte to PATH), `spin:PATH`
-    (makes PATH.reached, then computes for ever with the interpreter locked). Of `UNSTORABLE` characters are the last
-    words of `last_words`, the message of `unspeakable` and, from then on, the text of pages of `odd_text`.
-    `where` adds to the text, from then on, its device and the GPUs it sees.
+    PATH.reached and continues once PATH exists), `tally:PATH` (adds a byte to PATH), `spin:PATH`
+    (makes PATH.reached, then computes forever with the interpreter locked). `last_words` prints `UNSTORABLE` characters
+    and exits, `unspeakable` fails with them in its message, and `odd_text` adds them to the text of this page and all
+    later ones. `where` adds the device, and the GPUs that it sees, to the same pages.
     """
 
     reads_ink = False
@@ -81,7 +81,7 @@ class FaultyEngine:
         self._suffer("load")
 
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
-        """See `Engine.read`. If its fault lets the page live."""
+        """See `Engine.read`. Some faults prevent it."""
         del rotation, batch_size
         for occasion in ("every", self._device.partition(":")[0], str(number)):
             self._suffer(occasion)
@@ -93,7 +93,7 @@ class FaultyEngine:
             ctypes.CDLL("libc.so.6").malloc_trim(0)
 
     def close(self) -> None:
-        """See `Engine.close`. And of what it leaked."""
+        """See `Engine.close`. This also frees what it leaked."""
         self._leaked.clear()
 
     def _suffer(self, occasion: str) -> None:

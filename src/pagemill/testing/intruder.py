@@ -1,7 +1,7 @@
 """An engine and structure models that try to break out, as a document that has taken over its worker could.
 
-The engine is told what to try by its options, the structure models by the text of the page: a `script`. Each tells what
-became of it: "done", or the name of the error. Runs in a worker; needs nothing but the standard library.
+The engine's options say what to try; for the structure models, the text of the page does: a `script`. Both report the
+outcome of each attempt: "done", or the name of the error. Runs in a worker; needs only the standard library.
 """
 
 import ctypes
@@ -125,7 +125,7 @@ def _make(path: str) -> None:
 
 
 def _link_to(path: str) -> None:
-    """A second name in our own folder for a file of others."""
+    """Make a hard link in our own folder to a file of others."""
     os.link(path, Path(os.environ["HOME"]) / "link")
 
 

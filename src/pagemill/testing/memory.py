@@ -29,8 +29,8 @@ class FakeAdmission:
 
     Attributes:
         limits: Bytes by device; may be changed at any time.
-        levels: Level by device; normal where none is set.
-        short: Devices of which others took what was promised.
+        levels: Level by device; normal if none is set.
+        short: Devices on which other programs took reserved memory.
     """
 
     def __init__(self, limits: Mapping[DeviceId, int] | None = None) -> None:
@@ -64,7 +64,7 @@ class FakeAdmission:
         return None
 
     def resize(self, reservation: Reservation, need: MemoryNeed) -> Reservation | None:
-        """See `MemoryAdmission.resize`. None, too, where it was released before."""
+        """See `MemoryAdmission.resize`. Also None if the reservation was released."""
         held = self._promised.get(reservation.reservation_id)
         if held is None:
             return None
@@ -77,18 +77,18 @@ class FakeAdmission:
         self._notify()
 
     def level(self, device: DeviceId) -> MemoryLevel:
-        """See `MemoryAdmission.level`. What was set."""
+        """See `MemoryAdmission.level`. As set in `levels`."""
         return self.levels.get(device, MemoryLevel.NORMAL)
 
     def devices(self) -> Sequence[DeviceMemory]:
-        """See `MemoryAdmission.devices`. Promises are counted as use."""
+        """See `MemoryAdmission.devices`. Reservations count as use."""
         return [
             DeviceMemory(device, limit, self._taken_bytes(device), self._taken_bytes(device), self.level(device))
             for device, limit in self.limits.items()
         ]
 
     def was_short(self, device: DeviceId, *, since: float) -> bool:
-        """See `MemoryAdmission.was_short`. What was set, for all time."""
+        """See `MemoryAdmission.was_short`. As set in `short`, at any time."""
         del since
         return device in self.short
 
@@ -132,14 +132,14 @@ class Observation:
 
 
 class FakeEstimator:
-    """`MemoryEstimator` that returns what it was made with, and keeps what it is told.
+    """`MemoryEstimator` that returns fixed values, and keeps its observations.
 
     Attributes:
-        elsewhere: What it says of work on single devices, in place of `working`.
-        climbed: What it says of pages that have climbed the ladder; None for the same.
-        modest: What it says may be enough; None for the same.
-        observations: What it was told of pages, oldest first.
-        settled: What it was told of idle workers, oldest first.
+        elsewhere: Peaks on single devices, in place of `working`.
+        climbed: Peak of pages that have climbed the ladder; None for the usual one.
+        modest: Modest peak; None for the usual one.
+        observations: Observations of pages, oldest first.
+        settled: Observations of idle workers, oldest first.
     """
 
     def __init__(self, *, idle_mib: int = 50, working_mib: int = 80) -> None:
@@ -192,5 +192,5 @@ class FakeProbe:
         self.readings = list(readings)
 
     def read(self) -> Sequence[MemoryReading]:
-        """See `MemoryProbe.read`. What was set."""
+        """See `MemoryProbe.read`. As set in `readings`."""
         return tuple(self.readings)

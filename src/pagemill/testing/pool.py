@@ -25,7 +25,7 @@ HasRoom = Callable[[str, ChunkParams], bool]
 
 
 def do_nothing() -> None:
-    """Let everything succeed."""
+    """Succeed: the default for what may raise."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ChunkPromises:
     """The reservation for every chunk.
 
     Attributes:
-        admission: Promises it.
+        admission: Grants it.
         need: What a chunk of a task needs with a model set.
     """
 
@@ -66,7 +66,7 @@ class FakeService:
 
     @property
     def key(self) -> ModelSetKey:
-        """See `Service.key`. What was asked for."""
+        """See `Service.key`. As requested."""
         return self._key
 
     @property
@@ -94,7 +94,7 @@ class FakeService:
             release()
 
     def _promise(self, task_id: str, params: ChunkParams) -> Callable[[], None] | None:
-        """Have the chunk promised what it needs; returns what gives it back, or None where there is no room."""
+        """Reserve what the chunk needs; return a function that releases it, or None if there is no room."""
         if not self._has_room(task_id, params):
             return None
         if self._promises is None:
@@ -115,15 +115,15 @@ class FakeServicePool:
 
     Args:
         specs: The engines.
-        places: By device.
-        readers: Places for them.
-        script: What becomes of chunks.
+        places: Places for services, by device.
+        readers: Places for readers.
+        script: The outcome of chunks.
         script_of: The same, for each model set.
         has_room: Whether there is memory for a chunk, if `promises` is None.
-        promises: Who promises it.
+        promises: Reserves the memory of chunks.
         on_acquire: Called first by every `acquire`; it may raise.
         on_release: Called last by every `release`, when the place is free again; it may raise.
-        default_wait: For a place.
+        default_wait: Longest wait for a place if the caller sets no limit.
         spare: Spare places on the CPU.
     """
 

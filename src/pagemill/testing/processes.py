@@ -1,4 +1,4 @@
-"""Fake worker processes: they answer as they are told, and end when they may."""
+"""Fake worker processes: they give prepared answers, and end when they may."""
 
 import asyncio
 import signal
@@ -67,7 +67,7 @@ class FakeProcess:
     """`WorkerProcess` in memory.
 
     Attributes:
-        requests: What it was handed, oldest first.
+        requests: The requests that it got, oldest first.
         obeys: Whether signals and `Stop` end it; one that does not ends once `end` is called.
         size_bytes: What it holds while it lives.
         niceness: How far it was told to stand back for others on the CPU.
@@ -86,11 +86,11 @@ class FakeProcess:
 
     @property
     def pid(self) -> int:
-        """A number of its own."""
+        """See `WorkerProcess.pid`. A number of its own."""
         return self._pid
 
     async def send(self, request: Request) -> None:
-        """Answer it as it was told to."""
+        """See `WorkerProcess.send`. The prepared answers follow at once."""
         if self._exit.done():
             return
         self.requests.append(request)
@@ -99,32 +99,32 @@ class FakeProcess:
             self.end(0)
 
     def reply(self, *replies: Reply) -> None:
-        """Send this reply, whether anything was asked or not."""
+        """Send these replies, requested or not."""
         for each in replies:
             self._replies.put_nowait(each)
 
     async def receive(self) -> Reply | None:
-        """The next reply; None once it has ended."""
+        """See `WorkerProcess.receive`."""
         if self._exit.done() and self._replies.empty():
             return None
         return await self._replies.get()
 
     async def log(self) -> bytes:
-        """It prints nothing."""
+        """See `WorkerProcess.log`. It prints nothing."""
         await asyncio.shield(self._exit)
         return b""
 
     async def wait_for_exit(self) -> ExitStatus:
-        """Wait for its end."""
+        """See `WorkerProcess.wait_for_exit`."""
         return await asyncio.shield(self._exit)
 
     def close(self) -> None:
-        """What lives and obeys ends with its pipes."""
+        """See `WorkerProcess.close`. A process that obeys ends with its pipes."""
         if self.obeys:
             self.end(-signal.SIGKILL)
 
     def signal_group(self, number: signal.Signals) -> None:
-        """End it, if it obeys."""
+        """See `WorkerProcess.signal_group`. It ends the process if it obeys."""
         if self.obeys:
             self.end(-number)
 
@@ -133,13 +133,15 @@ class FakeProcess:
         self.niceness += niceness
 
     def rss_bytes(self) -> int:
-        """The same while it lives."""
+        """See `WorkerProcess.rss_bytes`. `size_bytes` while it lives."""
         return 0 if self._exit.done() else self.size_bytes
 
-    private_bytes = rss_bytes
+    def private_bytes(self) -> int:
+        """See `WorkerProcess.private_bytes`. All of it."""
+        return self.rss_bytes()
 
     def peak_bytes(self) -> int:
-        """The same, unless it was told to grow."""
+        """See `WorkerProcess.peak_bytes`. Each call takes the next step of `grow`."""
         if self._growth:
             self.size_bytes = self._growth.pop(0)
             if not self._growth:
@@ -147,7 +149,7 @@ class FakeProcess:
         return self.rss_bytes()
 
     def grow(self, *sizes_bytes: int) -> None:
-        """Grow to each of these sizes at each look at its peak, then end."""
+        """Grow to each of these sizes, one at each call of `peak_bytes`, then end."""
         self._growth = list(sizes_bytes)
 
     def end(self, code: int = -signal.SIGKILL) -> None:
@@ -161,7 +163,7 @@ class FakePlacement:
     """`Placement` of processes in memory.
 
     Attributes:
-        processes: What was started, oldest first.
+        processes: The processes started so far, oldest first.
         obeys: Whether processes started from now on can be ended from outside.
     """
 

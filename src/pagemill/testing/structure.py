@@ -8,7 +8,7 @@ FACTORY = "pagemill.testing.structure:MarkingAnalyser"
 
 
 class MarkingAnalyser:
-    """Reports in each page's warnings what it was given."""
+    """Reports its input in each page's warnings."""
 
     def __init__(self, *, threads: int = 1) -> None:
         self._threads = threads

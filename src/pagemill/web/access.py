@@ -1,7 +1,7 @@
-"""Who may use each endpoint: the one table that every request is looked up in.
+"""Who may use each endpoint: one table for all requests.
 
 `create_api` refuses to make an API with an endpoint that has no rule here, and a request that matches no rule goes no
-further. A request with an admin's key that uses more than its own caller's rights is recorded first.
+further. Before an admin reaches what belongs to others, the audit log records it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,7 +44,7 @@ class Rule:
         scope: The least that a key must allow; None if no key is needed.
         about: What it is about.
         takes_documents: It takes bodies of any length, a piece at a time; others are read whole.
-        any_host: Every host name is accepted.
+        any_host: It accepts every host name.
     """
 
     scope: Scope | None
@@ -141,10 +141,10 @@ def endpoint_at(method: str, path: str) -> Endpoint | None:
 
 
 def check_rules(routers: Iterable[APIRouter]) -> None:
-    """See that every endpoint has a rule, and every rule an endpoint.
+    """Check that every endpoint has a rule, and every rule an endpoint.
 
     Raises:
-        RuntimeError: One has none.
+        RuntimeError: An endpoint without a rule, or a rule without an endpoint.
     """
     there = {key for key in RULES if key[1] == OPENAPI}
     for route in (route for router in routers for route in router.routes):
@@ -155,11 +155,11 @@ def check_rules(routers: Iterable[APIRouter]) -> None:
 
 
 async def check_access(gate: Gate, caller: Caller, endpoint: Endpoint) -> None:
-    """See that the caller may use the endpoint.
+    """Check that the caller may use the endpoint.
 
     Raises:
         RequestRefused: `scope_missing`: its key does not allow that.
-        NotFound: The path names something that is not there, or belongs to another caller.
+        NotFound: The task or batch in the path does not exist, or belongs to another caller.
     """
     rule = endpoint.rule
     if rule is None or rule.scope is None:
@@ -181,6 +181,6 @@ async def check_access(gate: Gate, caller: Caller, endpoint: Endpoint) -> None:
 
 
 def caller_of(request: Request) -> Caller:
-    """Who sends a request that was let in."""
+    """The caller of a request that `Guard.check` admitted."""
     caller: Caller = request.scope[CALLER]
     return caller

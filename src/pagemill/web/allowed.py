@@ -1,4 +1,4 @@
-"""Which methods a path allows, all of them: the framework names those of one route only."""
+"""All methods that a path allows; the framework names only those of one route."""
 
 from collections.abc import Iterable
 
@@ -10,8 +10,7 @@ class AllowedMethods:
     """Knows the methods of every path.
 
     Args:
-        routers: The endpoints; a path without parameters goes before one with them, as it does when requests are
-            answered.
+        routers: The endpoints; a path without parameters takes precedence over one with them, as in routing.
     """
 
     def __init__(self, routers: Iterable[APIRouter]) -> None:

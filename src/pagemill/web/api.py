@@ -43,12 +43,12 @@ DESCRIPTION = "Documents in, text out. Every error is a problem detail (RFC 9457
 
 
 class PagemillApi(FastAPI):
-    """FastAPI with an OpenAPI document that says what is really sent."""
+    """FastAPI with an OpenAPI document that describes what the service really sends."""
 
     with_keys: Callable[[], bool] = staticmethod(lambda: False)
 
     def openapi(self) -> dict[str, Any]:
-        """The OpenAPI document; made when it is first asked for, and anew once keys are needed."""
+        """The OpenAPI document; built on first use, and rebuilt when the service begins or ceases to need keys."""
         with_keys = self.with_keys()
         if self.openapi_schema is None or ("security" in self.openapi_schema) is not with_keys:
             self.openapi_schema = openapi_document(self, with_keys=with_keys)
@@ -73,18 +73,18 @@ def create_api(
     """The ASGI application of the server process.
 
     Args:
-        commands: What can be done to tasks.
-        reads: What can be known of them.
-        batches: What can be done to documents that are sent together.
-        following: What can be told of them as it happens.
-        views: What single pages read as and look like.
-        files: Results that are made as a whole.
-        engines: What can be known of engines.
-        writers: Forms of results by name, the default first; every look-up makes a writer for one result.
+        commands: Creates, starts, cancels, retries and deletes tasks.
+        reads: Reads tasks, pages, events and the service's status.
+        batches: Creates, reads, cancels and deletes batches.
+        following: Streams events and changes of tasks.
+        views: Text and pictures of single pages.
+        files: Makes results as files.
+        engines: Describes the engines.
+        writers: Result formats by name, the default first; every look-up makes a writer for one result.
         access: Keys, owners and the audit log.
         config: Limits, keys and names.
-        checks: What must work for `/readyz` to say so, by name; each raises where its part does not.
-        schemas: JSON Schemas to be published, by name.
+        checks: What `/readyz` checks, by name; a check raises if its part does not work.
+        schemas: JSON Schemas to publish, by name.
     """
     ring = KeyRing(access.keys, access.clock, fixed=config.api_keys)
     api = _bare_api(with_keys=lambda: ring.is_closed)
@@ -125,8 +125,8 @@ def create_api(
 
 
 def _bare_api(*, with_keys: Callable[[], bool]) -> PagemillApi:
-    """Without endpoints."""
-    # the interactive pages of the framework load scripts from another host; an offline service has its own
+    """The API without endpoints."""
+    # no docs pages: the framework's load scripts from another host, which an offline service cannot
     api = PagemillApi(
         title="Pagemill",
         version=__version__,

@@ -108,7 +108,7 @@ class BatchEndpoints:
     async def create(self, request: Request, response: Response) -> BatchWire:
         """Send several documents, each as a part `file` of one form, with options for all of them.
 
-        Options stand in the query or in the form; if one stands in both, that in the form holds.
+        Send options in the query or in the form; the form's value counts if both have one.
 
         The service accepts all or none: if it cannot read one, or the queue has no room for all, it stores nothing.
         With an `Idempotency-Key` you can repeat the request for 24 hours without creating a second batch.
@@ -119,7 +119,7 @@ class BatchEndpoints:
         try:
             submission = await self._batches.submit_batch(wanted, caller=caller, idempotency_key=key)
         except DatabaseUnavailable:
-            raise  # perhaps it was stored all the same, as where this is cancelled; if not, pruning finds its documents
+            raise  # the batch may be stored, as after a cancellation; if not, pruning removes its documents
         except Exception as error:
             await self._remove(wanted)
             if isinstance(error, DocumentsRefused):
@@ -165,7 +165,7 @@ class BatchEndpoints:
         return TaskListWire(tasks=[TaskWire.of(task, root=root) for task in shown], next=following)
 
     async def events(self, batch_id: BatchId, request: Request, after: After = None) -> Response:
-        """Which tasks of the batch changed, with their progress, as server-sent events, until all have ended.
+        """Stream the batch's tasks that change, with their progress, as server-sent events, until all have ended.
 
         A reader that returns after the end and has seen everything gets 204, so that a browser does not reconnect.
         """

@@ -24,10 +24,10 @@ from pagemill.web.uploads import IncomingBatch, UploadStore
 
 
 async def receive_batch(request: Request, uploads: UploadStore, *, most: int) -> Sequence[TaskCreateRequest]:
-    """Store the documents that the request carries, and understand their options.
+    """Store the documents that the request carries, and parse their options.
 
     Raises:
-        BatchTooLarge: There are too many documents.
+        BatchTooLarge: The batch has too many documents.
         DocumentTooLarge: A document has too many bytes.
         InvalidDocument: A document is empty.
         RequestRefused: As `receive_task`.
@@ -47,14 +47,14 @@ async def receive_batch(request: Request, uploads: UploadStore, *, most: int) ->
         password = take_password(request, fields)
         options = parse_options(fields)
         caller = caller_of(request).name
-        await incoming.touch()  # they have no task before all are inspected
+        await incoming.touch()  # the documents have no task until all are inspected
         return [
             TaskCreateRequest(document, options, caller=caller, password=password) for document in incoming.documents
         ]
 
 
 class _Bounded:
-    """Takes no more documents than may be sent at once."""
+    """Takes documents up to the limit of a batch."""
 
     def __init__(self, incoming: IncomingBatch, most: int) -> None:
         self._incoming = incoming

@@ -1,4 +1,4 @@
-"""Limits connections: how many there are, and how long each may stay without a request.
+"""Limits connections: their number, and how long each may stay without a request.
 
     accept ─ admit? ─▶ waits for a request ──head complete──▶ busy ──response sent──▶ waits …
                  │            │ idle_timeout: closed            │ does not read for unread_timeout: closed
@@ -24,10 +24,10 @@ from pagemill.web.problems import bare_problem
 logger = logging.getLogger(__name__)
 
 READ_BYTES = 16 * 1024
-"""Bytes taken from a socket at once: chunks of one byte each in it are parsed in about 25 ms."""
+"""Most bytes read from a socket at once: even a body in chunks of one byte takes only about 25 ms to parse."""
 MALFORMED = (
-    "This is no HTTP request, or the lines before its body are longer than 64 KiB. Send options as fields of a form if "
-    "they do not fit into the URL."
+    "This is not an HTTP request, or its head (the lines before the body) is longer than 64 KiB. Send options as "
+    "fields of a form if they do not fit into the URL."
 )
 REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n"
 
@@ -68,7 +68,7 @@ class Connections:
         return len(self._open)
 
     def admit(self, connection: "Connection", address: str) -> bool:
-        """Count the connection in. Where all places are taken, the one that has waited longest goes."""
+        """Count the connection in; False refuses it. If all places are taken, close the one that has waited longest."""
         source = network_of(address)
         if address not in self.rules.trusted_proxies and self._by_address[source] >= self.rules.most_by_address:
             logger.warning("too many connections from one address; refused")
@@ -81,16 +81,16 @@ class Connections:
         return True
 
     def waits(self, connection: "Connection") -> None:
-        """The connection waits for a request."""
+        """Note that the connection waits for a request."""
         self._waiting.pop(connection, None)
         self._waiting[connection] = None
 
     def is_busy(self, connection: "Connection") -> None:
-        """The connection has a request under way."""
+        """Note that the connection has a request under way."""
         self._waiting.pop(connection, None)
 
     def remove(self, connection: "Connection") -> None:
-        """The connection is closed; twice is no error."""
+        """Forget a closed connection; may be called twice."""
         self._waiting.pop(connection, None)
         source = self._open.pop(connection, None)
         if source is None:
@@ -135,7 +135,7 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
         return self.among.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """So many bytes came."""
+        """Handle the bytes that the loop put there."""
         self.data_received(bytes(self.among.buffer[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
@@ -147,9 +147,9 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
             self._stop_waiting()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no request. The rest of it is not read but dropped: the client would not see our answer.
+        """Refuse malformed input, then receive and drop the rest: after a hard close the client would not see why.
 
-        In the middle of an answer to another request it is hung up on.
+        If a response to an earlier request is under way, close the connection at once.
         """
         del msg
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
@@ -167,12 +167,12 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
             self._wait_for_request()
 
     def pause_writing(self) -> None:
-        """The client does not read as fast as the response is made."""
+        """Give a client that reads too slowly a time limit."""
         super().pause_writing()
         self._reading_due = self.loop.call_later(self.among.rules.unread_timeout.total_seconds(), self.transport.abort)
 
     def resume_writing(self) -> None:
-        """The client has read on."""
+        """Lift the time limit: the client reads again."""
         self._cancel_reading_due()
         super().resume_writing()
 
@@ -209,7 +209,7 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
 
 
 def connection_class(connections: Connections) -> type[Connection]:
-    """The protocol of connections that are counted there."""
+    """A protocol class whose connections are counted in `connections`."""
 
     class Counted(Connection):
         among = connections
@@ -218,7 +218,7 @@ def connection_class(connections: Connections) -> type[Connection]:
 
 
 def network_of(address: str) -> str:
-    """Whose address it is: an IPv4 address alone, an IPv6 address with all of its network of 64 bits."""
+    """The sender that an address belongs to: an IPv4 address itself, an IPv6 address's network of 64 bits."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

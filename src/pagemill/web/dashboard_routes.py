@@ -1,7 +1,7 @@
 """Serves the files of the dashboard.
 
 The browser requests the page itself each time. Everything that the page loads is under a path that identifies the
-content of all files together, so a browser can cache them for ever and never mixes two versions.
+content of all files together, so a browser can cache them forever and never mixes two versions.
 """
 
 import hashlib
@@ -70,7 +70,11 @@ class Dashboard:
         return _answer(request, content, self._files[INDEX].media_type, headers)
 
     async def file(self, version: str, name: str, request: Request) -> Response:
-        """One file of this version; others are gone."""
+        """One file of this version of the dashboard.
+
+        Raises:
+            NotFound: Another version, or no such file.
+        """
         file = self._files.get(name)
         if file is None or version != self.version:
             raise NotFound("This version of the dashboard has no such file. Reload the page.")

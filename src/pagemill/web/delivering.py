@@ -21,7 +21,7 @@ COMPLETE = "Pagemill-Complete"
 STATUS = "Pagemill-Task-Status"
 RUNS_NOTHING = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 SHOWN_INLINE = frozenset({"text/plain", "application/json"})
-"""Formats that a browser shows, because it cannot run them. It saves all others, which contain a stranger's text."""
+"""Formats that a browser may show because it cannot run them. It saves all others: they hold a stranger's text."""
 
 
 def choose_format(formats: Mapping[str, ResultFormat], name: str | None, accept: str) -> ResultFormat:
@@ -53,7 +53,8 @@ def check_deliverable(task: Task, result: ResultFormat, *, needs_end: bool) -> N
     """Refuse a result that is not available.
 
     Raises:
-        RequestRefused: No page is finished, or all must be: `result_not_ready` while the task runs, then `no_result`.
+        RequestRefused: `result_not_ready` if the task runs and has no finished page, or the format needs all of them;
+            `no_result` if it ended without a finished page.
     """
     if task.pages_done == 0:
         raise _nothing_yet(task)
@@ -66,7 +67,7 @@ def check_deliverable(task: Task, result: ResultFormat, *, needs_end: bool) -> N
 
 
 def forget_invalid_range(request: Request) -> None:
-    """Answer a `Range` header that asks for no range of bytes as if it were not there (RFC 9110, 14.2)."""
+    """Drop a `Range` header that names no valid range of bytes (RFC 9110, 14.2)."""
     asked = _RANGE.fullmatch(request.headers.get("range", ""))
     if asked is None or any(last and int(first) > int(last) for first, last in _SPAN.findall(asked["spans"])):
         request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
@@ -108,14 +109,14 @@ def _nothing_yet(task: Task) -> RequestRefused:
 
 
 def _disposition(task: Task, result: ResultFormat) -> str:
-    """RFC 6266; the sender's name goes out only percent-encoded, so that nothing in it can end the header."""
+    """RFC 6266; percent-encodes the sender's name, so that nothing in it can end the header."""
     name = quote(result_name(task.document.name, result.extension), safe="")
     kind = "inline" if _bare_type(result.media_type) in SHOWN_INLINE else "attachment"
     return f"{kind}; filename=\"{task.task_id}{result.extension}\"; filename*=UTF-8''{name}"
 
 
 def result_name(document: str, extension: str) -> str:
-    """The document's name with another ending; never its own, so that saving a result does not replace the document."""
+    """The document's name with another extension; never its own name, or saving a result would replace the document."""
     stem = document.rpartition(".")[0] or document
     name = stem + extension
     return name if name.lower() != document.lower() else f"{stem}-searchable{extension}"

@@ -75,7 +75,7 @@ class EventEndpoints:
         self, task_id: TaskId, request: Request, after: After = None, limit: EventCount = 500
     ) -> EventListWire | Response:
         """The task's events, oldest first; as a stream if you accept `text/event-stream`."""
-        last_event_id(request)  # a wrong one is refused even where it is not needed
+        last_event_id(request)  # refuses an invalid one even if it is not needed
         if wants_stream(request):
             return await self.stream(task_id, request, after)
         events = await self._reads.events(task_id, after=after or 0, limit=limit)
@@ -95,9 +95,9 @@ class EventEndpoints:
         return event_stream(self._following.follow(task_id, after=after))
 
     async def notices(self, request: Request, after: After = None) -> Response:
-        """Which of your tasks change, with their progress, for views of many: each task at most once at a time.
+        """Stream changes of your tasks with their progress, for overviews; changes in quick succession are merged.
 
-        The stream begins with new events, unless the reader sends the last id that it has seen.
+        The stream begins with new changes, unless the reader sends the last id that it has seen.
         """
         seen = last_event_id(request)
         only = caller_of(request).sees_only

@@ -21,7 +21,7 @@ from pagemill.wire.task_wire import EventWire, NoticeWire
 MEDIA_TYPE = "text/event-stream"
 RECONNECT_MS = 2000
 CHANGED = "task_changed"
-"""Name of messages that are not about a single event."""
+"""Name of messages about a task instead of a single event."""
 KEEP_ALIVE = b": nothing new\n\n"
 
 SEQUENCE = "^([0-9]{1,18})?$"
@@ -40,7 +40,7 @@ MESSAGE_SCHEMA = {
 
 
 def wants_stream(request: Request) -> bool:
-    """Whether the client asks for a stream rather than for one JSON answer."""
+    """Whether the client prefers a stream to one JSON answer."""
     return best_match(request.headers.get("accept", ""), ("application/json", MEDIA_TYPE)) == MEDIA_TYPE
 
 
@@ -86,5 +86,5 @@ def _message(item: EventRecord | TaskNotice) -> bytes:
 
 
 def _encode_event(sequence: int, name: str, data: BaseModel) -> bytes:
-    """JSON has no bare line ends, so the data is one line."""
+    """JSON text contains no bare line ends, so the data is one line."""
     return f"id: {sequence}\nevent: {name}\ndata: {data.model_dump_json()}\n\n".encode()

@@ -33,7 +33,7 @@ _GOOD_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 class RequestFrame:
-    """ASGI middleware around the whole API. Takes the caller's `X-Request-Id` where it is well-formed."""
+    """ASGI middleware around the whole API. Takes the caller's `X-Request-Id` if it is well-formed."""
 
     def __init__(
         self, app: ASGIApp, *, guard: Guard, body: BodyRules, monotonic: Callable[[], float] = time.monotonic
@@ -64,7 +64,7 @@ class RequestFrame:
             elif not framed.has_length:
                 await framed({"type": "http.response.body", "body": b"", "more_body": False})
         except ClientDisconnect:
-            logger.info("request %s: the client went away during %s %s", name, request.method, quote(scope["path"]))
+            logger.info("request %s: the client disconnected during %s %s", name, request.method, quote(scope["path"]))
         except Exception:
             logger.exception("request %s: %s %s failed", name, request.method, quote(scope["path"]))
             if framed.started:
@@ -98,7 +98,7 @@ class _KeyEnded(Exception):
 
 
 class _WhileCurrent:
-    """Sends nothing more once the caller would no longer be let in: a stream outlives many keys."""
+    """Sends nothing more once the caller's key is not valid any more: a stream can outlive its key."""
 
     def __init__(self, send: Send, is_current: Callable[[], Awaitable[bool]]) -> None:
         self._send = send

@@ -28,9 +28,9 @@ class Guard:
     Args:
         ring: Tells who has a key, and whether one is needed.
         gate: Tells what a caller may reach.
-        allowed_hosts: Names the service may be reached by, beside IP addresses.
+        allowed_hosts: Host names that the service accepts besides IP addresses; "*" accepts all.
         trusted: Addresses of proxies.
-        names: Tells which names without a dot lead to this machine; these are allowed, too.
+        names: Tells which names without a dot lead to this machine; the service accepts these, too.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class Guard:
         self._hosts = frozenset(host.lower() for host in allowed_hosts)
 
     async def check(self, request: Request) -> None:
-        """Let the request pass.
+        """Return if the request may pass; raise otherwise.
 
         Raises:
             RequestRefused: `unauthorized`, `scope_missing`, `host_not_allowed`, `cross_site_request`,
                 `length_required`, `body_too_large` or `not_found`.
-            NotFound: What the path names is not there, or belongs to another caller.
+            NotFound: The task or batch in the path does not exist, or belongs to another caller.
             DatabaseUnavailable: The keys cannot be looked up.
         """
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
@@ -72,15 +72,15 @@ class Guard:
             await self._admit(request, caller, endpoint)
 
     async def is_current(self, request: Request) -> bool:
-        """Whether the caller of a request that was let in would still be, as far as the database tells."""
+        """Whether the key of an admitted request is still valid."""
         caller = request.scope.get(CALLER)
         try:
             return caller is None or await self._ring.is_current(caller)
-        except DatabaseUnavailable:  # it would refuse everyone, but ends no download that it has begun
+        except DatabaseUnavailable:  # new requests are refused meanwhile, but downloads under way continue
             return True
 
     async def _caller(self, request: Request, *, needs_key: bool) -> Caller | None:
-        """Who sends the request; None for someone without a key, of whom none is needed."""
+        """Who sends the request; None if it has no valid key and needs none."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         caller = await self._ring.caller_with(token.strip()) if scheme.lower() == "bearer" else None
         if caller is not None:
@@ -101,7 +101,7 @@ class Guard:
         await check_access(self._gate, caller, endpoint)
 
     async def _check_host(self, host: str) -> None:
-        """A page's own name can lead to 127.0.0.1, but an address is none, and names without a dot are looked up."""
+        """Another site can point its own name at 127.0.0.1, but not an address; names without a dot are looked up."""
         name = _host_name(host)
         if "*" in self._hosts or name in self._hosts or _is_address(name):
             return
@@ -121,7 +121,7 @@ def no_valid_key() -> RequestRefused:
 
 
 def _check_origin(request: Request) -> None:
-    """Forms of other sites reach a service without asking; browsers say where they come from, others say nothing."""
+    """A form on another site can post here. Browsers state where a request comes from; other programs do not."""
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
     if site is not None:

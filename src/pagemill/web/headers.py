@@ -34,7 +34,7 @@ def document_password(request: Request) -> str | None:
     """The password of the document in a header, UTF-8 or Latin-1; None if there is none.
 
     Raises:
-        RequestRefused: `invalid_request`; the message does not have the password.
+        RequestRefused: `invalid_request`; the message does not contain the password.
     """
     given = request.headers.get(PASSWORD, "").encode("latin-1")
     try:
@@ -47,7 +47,7 @@ def check_password(given: str, *, field: str) -> str | None:
     """A password as it was given; None if it is empty.
 
     Raises:
-        RequestRefused: `invalid_request`; the message does not have the password.
+        RequestRefused: `invalid_request`; the message does not contain the password.
     """
     if len(given) > LONGEST_PASSWORD or _UNSTORABLE.search(given):
         message = f"use 1 to {LONGEST_PASSWORD} characters, none of them NUL"

@@ -1,4 +1,4 @@
-"""The HTTP server around the API: its socket, its limits, and what it logs of sockets that fail."""
+"""The HTTP server around the API: its socket, its limits, and its log messages about failing sockets."""
 
 import asyncio
 import errno
@@ -17,7 +17,7 @@ from pagemill.web.connections import ConnectionRules, Connections, connection_cl
 logger = logging.getLogger(__name__)
 
 SHUTDOWN_SECONDS = 10
-"""Requests that are still open at the end get this long."""
+"""At shutdown, open requests may take this long to end."""
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 ACCEPTS_AT_ONCE = 32
@@ -68,7 +68,7 @@ class HttpServer(uvicorn.Server):
 
 
 def accept_errors_apart(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log in one line that there is no descriptor for a connection; everything else as asyncio does."""
+    """Log a lack of descriptors or memory in one line, and everything else as asyncio does."""
     error = context.get("exception")
     if isinstance(error, OSError) and error.errno in _EXHAUSTED and "socket" in context:
         logger.error("cannot accept connections: no free file descriptor or memory; raise the limit (ulimit -n)")
@@ -77,7 +77,7 @@ def accept_errors_apart(loop: asyncio.AbstractEventLoop, context: dict[str, Any]
 
 
 def raise_descriptor_limit() -> None:
-    """Let this process open as many descriptors as its hard limit allows, within reason."""
+    """Let this process open as many descriptors as its hard limit allows, up to `MOST_DESCRIPTORS`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -85,13 +85,13 @@ def raise_descriptor_limit() -> None:
 
 
 def descriptor_limit() -> int:
-    """Descriptors this process may have open."""
+    """How many descriptors this process may have open."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
 
 
 def count_affordable(wanted: int, descriptors: int) -> int:
-    """Connections a process with so many descriptors can hold beside all else."""
+    """How many connections a process with so many descriptors can hold, besides its files and pipes."""
     return max(1, min(wanted, descriptors - min(MOST_RESERVED, descriptors // 2)))
 
 
@@ -105,10 +105,10 @@ def is_loopback(host: str) -> bool:
 
 
 def open_listener(host: str, port: int) -> socket.socket:
-    """A socket that listens there.
+    """A TCP socket that listens on the host and port.
 
     Raises:
-        OSError: It cannot.
+        OSError: The port is taken, or the host is not an address of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=BACKLOG)

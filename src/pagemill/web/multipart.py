@@ -1,4 +1,4 @@
-"""Parses a multipart/form-data body piece by piece, without input or output of its own."""
+"""Parses a multipart/form-data body piece by piece. Does no I/O itself."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ MAX_PARTS = 64
 
 @dataclass(frozen=True)
 class PartBegun:
-    """A part begins. `filename` is what its sender calls it; None where it has none."""
+    """A part begins. `filename` is what its sender calls it; None if it has none."""
 
     name: str
     filename: str | None
@@ -34,11 +34,11 @@ MultipartEvent = PartBegun | PartData | PartEnded
 
 
 class MultipartReader:
-    """Turns the bytes of a body into events, without any input or output of its own.
+    """Turns the bytes of a body into events.
 
     Args:
         content_type: The request's header, with the boundary.
-        max_parts: Parts the form may have.
+        max_parts: The most parts a form may have.
 
     Raises:
         RequestRefused: `malformed_body`, here and by `feed` and `close`.
@@ -67,7 +67,7 @@ class MultipartReader:
         return events
 
     def close(self) -> None:
-        """The body is over: refuse it if it is not complete."""
+        """End the body; refuse it if it is not complete."""
         if not self._complete:
             raise _malformed_body("The body ends before its last boundary; send it again in full.")
 

@@ -62,7 +62,7 @@ UPLOAD = (
     "never_fits",
     "storage_full",
 )
-"""Problems that sending documents may be answered with."""
+"""Problems that endpoints that take documents may answer with."""
 
 
 def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
@@ -120,7 +120,7 @@ def batch_operation() -> dict[str, Any]:
 
 
 def wait_parameter() -> dict[str, Any]:
-    """The header by which a client waits for the end of a task."""
+    """The header with which a client waits for the end of a task."""
     return {
         "name": "Prefer",
         "in": "header",
@@ -132,7 +132,7 @@ def wait_parameter() -> dict[str, Any]:
 
 
 def idempotency_parameter() -> dict[str, Any]:
-    """The header by which a repeated request is known."""
+    """The header that identifies a repeated request."""
     return {
         "name": "Idempotency-Key",
         "in": "header",
@@ -144,7 +144,7 @@ def idempotency_parameter() -> dict[str, Any]:
 
 
 def password_parameter() -> dict[str, Any]:
-    """The header by which a client sends the password of a document."""
+    """The header with the password of a document."""
     return {
         "name": PASSWORD_HEADER,
         "in": "header",
@@ -155,7 +155,7 @@ def password_parameter() -> dict[str, Any]:
 
 
 def range_parameters() -> list[dict[str, Any]]:
-    """The headers by which a client asks for parts of a result, or for one it does not have yet."""
+    """The headers with which a client requests parts of a result, or a result that it does not have yet."""
     told = {
         "Range": "Parts of the result of a finished task, such as bytes=0-999 (RFC 9110).",
         "If-Range": "Return the parts only if the result still has this ETag; otherwise all of it.",
@@ -183,7 +183,7 @@ def _json_type(media_type: str) -> str:
 
 
 def result_response(media_types: Iterable[str]) -> dict[str, Any]:
-    """The success response of a result, in every form it can be had."""
+    """The success response with a result, in every available format."""
     status = {"schema": {"type": "string"}, "description": "The task's status."}
     complete = {
         "schema": {"type": "string", "enum": ["true", "false"]},

@@ -1,4 +1,4 @@
-"""The JSON schemas of options, for the OpenAPI document: what fits them is understood, whatever it asks for."""
+"""The JSON schemas of options, for the OpenAPI document: `parse_options` accepts every value that fits them."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -40,7 +40,7 @@ _LABEL = (
 )
 _LABELS = rf"\{{{_GAP}({_LABEL}({_GAP},{_GAP}{_LABEL}){{0,{MOST_LABELS - 1}}}{_GAP})?\}}"
 LABELS = rf"^( *|{_GAP}{_LABELS}{_GAP})$"
-"""A JSON object of strings; other escapes than these are understood, too."""
+"""A JSON object of strings. `parse_options` accepts other escapes than these, too."""
 LANGUAGES = rf"^[^,\x00]{{0,64}}(,[^,\x00]{{0,64}}){{0,{MOST_LANGUAGES - 1}}}$"
 
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
@@ -78,7 +78,7 @@ def option_schemas() -> Mapping[str, Mapping[str, object]]:
 
 
 def _as_text(schema: Mapping[str, object]) -> Mapping[str, object]:
-    """The schema of a field of a form or a query, which is there or not, and never null."""
+    """The schema of a field of a form or a query: it may be missing, but is never null."""
     choices = schema.get("anyOf")
     given = {**schema, **choices[0]} if isinstance(choices, list) else {**schema}
     given.pop("anyOf", None)

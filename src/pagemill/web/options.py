@@ -24,7 +24,7 @@ MOST_LABELS = 32
 LONGEST_LABEL_NAME = 64
 LONGEST_LABEL_VALUE = 255
 LONGEST_LABELS = 2 * MOST_LABELS * 6 * (LONGEST_LABEL_NAME + LONGEST_LABEL_VALUE)
-"""Characters of the JSON: all that may be, each written as an escape, twice over."""
+"""Most characters of the JSON: twice the largest allowed labels, with every character written as an escape."""
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _RECOGNITION = frozenset(RecognitionOptions.model_fields)
 _TASK = frozenset(TaskOptions.model_fields) - {"recognition"}
@@ -35,7 +35,7 @@ _SWITCHES = frozenset(
     if field.annotation is bool
 )
 FIELD_NAMES = _RECOGNITION | _TASK | {NAME}
-"""Every field of a request, without the document itself."""
+"""Every field of a request except the document itself."""
 
 
 def refuse_unknown(names: Iterable[str]) -> None:
@@ -56,7 +56,7 @@ def parse_options(fields: Mapping[str, str]) -> TaskOptions:
     """Turn text fields into options; an empty field counts as missing, because web forms send it.
 
     Raises:
-        InvalidPageRange: `pages` is no page range.
+        InvalidPageRange: `pages` is not a page range.
         RequestRefused: `invalid_request`, with every wrong field.
     """
     given = {name: text.strip(" ") for name, text in fields.items() if text.strip(" ") and name != NAME}
@@ -105,7 +105,7 @@ def _labels(text: str) -> dict[str, str]:
 
 
 def _check_labels(labels: Mapping[str, str]) -> None:
-    """Keep labels short, and in the form `name:value` that queries use."""
+    """Refuse long labels, and names that would not work in the form `name:value` that queries use."""
     if len(labels) > MOST_LABELS:
         raise _refuse_field("labels", f"too many labels ({len(labels)}); the limit is {MOST_LABELS}")
     for name, value in labels.items():
@@ -123,14 +123,17 @@ _LABEL = re.compile(LABEL)
 
 
 def label_filter(labels: Sequence[str]) -> dict[str, str]:
-    """Labels as a query names them, `name:value`.
+    """Parse the labels of a query, each `name:value`.
 
     Raises:
         RequestRefused: `invalid_request`.
     """
     _refuse_unstorable({"query.label": "".join(labels)})
     if not all(map(_LABEL.fullmatch, labels)):
-        message = f"write it as name:value, with 1 to {LONGEST_LABEL_NAME} and at most {LONGEST_LABEL_VALUE} characters"
+        message = (
+            f"write it as name:value; the name has 1 to {LONGEST_LABEL_NAME} characters, "
+            f"the value at most {LONGEST_LABEL_VALUE}"
+        )
         raise _refuse_field("query.label", message)
     pairs = [label.partition(":") for label in labels]
     return {name: value for name, _, value in pairs}

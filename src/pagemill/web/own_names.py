@@ -1,7 +1,7 @@
 """The names by which this machine knows itself, for requests that name a host without a dot.
 
-A page of another site can have its own name point to 127.0.0.1, but only a name with a dot. Whoever rules a local
-network can do the same with a name without one; so such a name counts only where it really leads here.
+Another site can point its own name at 127.0.0.1, but that name has a dot. Whoever controls a local network can do the
+same with a name without a dot, so such a name counts only if it really leads here.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ REMEMBERED_S = 60.0
 MOST_REMEMBERED = 256
 
 Resolve = Callable[[str], Collection[str]]
-"""From a name to its addresses, all of them; blocks; raises `OSError`."""
+"""Returns all addresses of a name. Blocks; raises `OSError` if the name is unknown."""
 
 
 class OwnNames:
@@ -43,7 +43,10 @@ class OwnNames:
         self._is_busy = False
 
     async def lead_here(self, name: str) -> bool:
-        """Whether all addresses of the name are this machine's. While another name is looked up, an unknown is not."""
+        """Whether all addresses of the name are this machine's.
+
+        While another name is being looked up, the last answer counts, and False for a name without one.
+        """
         if name == "localhost":
             return True
         if not 0 < len(name) <= LONGEST_NAME:

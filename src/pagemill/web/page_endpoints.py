@@ -69,7 +69,7 @@ class PageEndpoints:
 
 
 def _answer(request: Request, content: bytes, media_type: str) -> Response:
-    """A page may be read anew, so it is asked for each time; what did not change is not sent again."""
+    """A page may be read again, so clients ask each time; what did not change is not sent again."""
     headers = {"Cache-Control": "private, no-cache", "ETag": etag_of(content)}
     if not_modified(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)

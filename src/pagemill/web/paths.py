@@ -11,12 +11,16 @@ MAX_ID_LENGTH = 64
 
 
 async def known_form(task_id: str) -> str:
-    """The id in the path if it can be one; nothing else reaches the database."""
+    """A task's id from a path. Only what can be an id reaches the database.
+
+    Raises:
+        NotFound: It cannot be an id.
+    """
     return _check_form(task_id, "task")
 
 
 async def known_batch_form(batch_id: str) -> str:
-    """The same of a batch's id."""
+    """A batch's id from a path; see `known_form`."""
     return _check_form(batch_id, "batch")
 
 
@@ -26,7 +30,7 @@ BatchId = Annotated[str, Depends(known_batch_form)]
 
 def _check_form(given: str, kind: str) -> str:
     if len(given) > MAX_ID_LENGTH or not ID_CHARACTERS.issuperset(given):
-        raise NotFound(f"There is no such {kind}: a {kind}'s id has only letters, digits and dashes.")
+        raise NotFound(f"There is no such {kind}: a {kind}'s id has only letters, digits, dashes and underscores.")
     return given
 
 

@@ -21,7 +21,7 @@ REQUEST_ID = "pagemill.request_id"
 
 MOST_FIELD_PROBLEMS = 20
 SOON_S = 5
-"""When to try again after a problem that passes but does not say when."""
+"""Seconds until a retry after a temporary problem that does not say when to retry."""
 LONGEST_FIELD_NAME = 200
 
 Detail = str | int | float | None
@@ -68,7 +68,7 @@ PROBLEMS: Mapping[str, tuple[HTTPStatus, str]] = {
     "cross_site_request": (HTTPStatus.FORBIDDEN, "The service refuses requests from other web sites"),
     "method_not_allowed": (HTTPStatus.METHOD_NOT_ALLOWED, "This path does not allow this method"),
     "not_acceptable": (HTTPStatus.NOT_ACCEPTABLE, "The result is not available in this format"),
-    "result_not_ready": (HTTPStatus.CONFLICT, "No page is finished yet"),
+    "result_not_ready": (HTTPStatus.CONFLICT, "The result is not ready yet"),
     "no_result": (HTTPStatus.CONFLICT, "No page could be read"),
     "upload_stalled": (HTTPStatus.REQUEST_TIMEOUT, "The upload stopped"),
     "length_required": (HTTPStatus.LENGTH_REQUIRED, "The request needs a Content-Length"),
@@ -92,7 +92,7 @@ class FieldProblem(BaseModel):
 
 
 class RequestRefused(Exception):
-    """HTTP's own reasons to refuse a request, which no task ever fails for.
+    """A refusal for a reason of HTTP's own; tasks never fail for these reasons.
 
     Args:
         code: A key of `PROBLEMS`.
@@ -149,10 +149,10 @@ def problem_type(code: str) -> str:
 
 
 def problem_response(request: Request, error: PagemillError | RequestRefused) -> Response:
-    """The error as an HTTP response, with `Retry-After` where the error says when to try again."""
+    """The error as an HTTP response, with `Retry-After` if the error says when to try again."""
     status, title = PROBLEMS[error.code]
     detail, details = error.message, dict(error.details)
-    if isinstance(error, PagemillError):  # perhaps from a library, whose text is not meant for strangers
+    if isinstance(error, PagemillError):  # may quote a library, whose text may name paths of this machine
         detail = without_paths(detail)
         details = {name: without_paths(each) if isinstance(each, str) else each for name, each in details.items()}
     problem = Problem(
@@ -179,7 +179,7 @@ def problem_response(request: Request, error: PagemillError | RequestRefused) ->
 
 
 def bare_problem(code: str, message: str) -> bytes:
-    """All bytes of an HTTP response to what is no request; the connection ends with it."""
+    """All bytes of an HTTP response to malformed input; the connection closes after it."""
     status, title = PROBLEMS[code]
     problem = Problem(
         type=problem_type(code),
@@ -207,7 +207,7 @@ def request_id(request: Request) -> str:
 
 
 def install_problem_handlers(api: FastAPI, allowed: AllowedMethods) -> None:
-    """Answer every error, our own and the framework's, in one form."""
+    """Answer every error, our own and the framework's, with a problem detail."""
 
     async def answer(request: Request, error: Exception) -> Response:
         return problem_response(request, _refusal_of(request, error, allowed))
@@ -231,7 +231,7 @@ def _refusal_of(request: Request, error: Exception, allowed: AllowedMethods) -> 
 
 
 def field_problems(errors: Sequence[Mapping[str, object]], *, prefix: str = "") -> list[FieldProblem]:
-    """The errors that pydantic found, field by field; of very many, the first."""
+    """The errors that pydantic found, by field; at most `MOST_FIELD_PROBLEMS` of them."""
     return [
         FieldProblem(
             field=prefix + ".".join(map(str, _location(each["loc"])))[:LONGEST_FIELD_NAME], message=str(each["msg"])
@@ -241,7 +241,7 @@ def field_problems(errors: Sequence[Mapping[str, object]], *, prefix: str = "") 
 
 
 def nothing_at(path: str) -> RequestRefused:
-    """The refusal of a path that is none."""
+    """The refusal of an unknown path."""
     return RequestRefused("not_found", f"The service has nothing at {path}; /openapi.json lists all its paths.")
 
 

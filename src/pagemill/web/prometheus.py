@@ -65,7 +65,7 @@ class StatusCollector(Collector):
         self._uploads = uploads
 
     def describe(self) -> Iterator[Metric]:
-        """Nothing to check against: a registry holds this collector alone."""
+        """Nothing: no other collector shares the registry, so names cannot clash."""
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
@@ -203,6 +203,6 @@ def _drifts(status: ServiceStatus) -> tuple[Mapping[str, float], Mapping[str, fl
 
 
 def _buckets(durations: Durations) -> list[tuple[str, float]]:
-    """Prometheus counts in each class what fell into it or below."""
+    """Cumulative counts: each of Prometheus' buckets includes all smaller ones."""
     bounds = [*map(str, durations.bounds), "+Inf"]
     return [(bound, sum(durations.counts[: index + 1])) for index, bound in enumerate(bounds)]

@@ -34,7 +34,7 @@ MEDIA_TYPES: Mapping[DocumentKind, str] = {
 RAW_TYPES = (*MEDIA_TYPES.values(), "application/octet-stream")
 MAX_FIELD_BYTES = 64 * 1024
 MAX_FORM_OVERHEAD_BYTES = 1024 * 1024
-"""The most bytes of a form beside its documents: fields, headers of parts, and text around the parts."""
+"""The most bytes of a form besides its documents: fields, headers of parts, and text around the parts."""
 OVERHEAD_OF_A_DOCUMENT = 1024
 """Further bytes for each document."""
 PIECE_BYTES = 64 * 1024
@@ -76,7 +76,7 @@ async def receive_task(request: Request, uploads: UploadStore) -> TaskCreateRequ
 
 
 def take_password(request: Request, fields: dict[str, str]) -> str | None:
-    """The password of the documents, out of the form's fields or from the header; None if there is none.
+    """Take the password of the documents out of the form's fields, or from the header; None if there is none.
 
     Raises:
         RequestRefused: `invalid_request`.
@@ -88,15 +88,15 @@ class DocumentSink(Protocol):
     """Receives a form's documents, one after the other."""
 
     def begin(self, name: str) -> None:
-        """A document begins; what its sender calls it."""
+        """Begin a document; `name` is what its sender calls it."""
         ...
 
     async def write(self, data: bytes) -> None:
-        """The next bytes of it."""
+        """Take the next bytes of the document."""
         ...
 
     async def end(self) -> None:
-        """End the document: it is complete."""
+        """End the document, which is complete."""
         ...
 
 
@@ -122,7 +122,7 @@ class _OnlyDocument:
 
 
 class FormReceiver:
-    """Takes a form apart: documents to where they go, other parts to `fields`, where they replace the query's."""
+    """Splits a form: its documents go to `documents`, its other parts to `fields`, where they replace the query's."""
 
     def __init__(self, documents: DocumentSink, fields: dict[str, str], *, max_parts: int = MAX_PARTS) -> None:
         self._documents = documents
@@ -153,7 +153,7 @@ class FormReceiver:
     def _check_overhead(self) -> None:
         limit = MAX_FORM_OVERHEAD_BYTES + self._files * OVERHEAD_OF_A_DOCUMENT
         if self._overhead > limit:
-            message = f"The form may have at most {limit} bytes beside its documents. Remove what is not needed."
+            message = f"The form may have at most {limit} bytes besides its documents. Remove what you do not need."
             raise RequestRefused("body_too_large", message, limit_bytes=limit)
 
     async def _take(self, event: MultipartEvent) -> None:
@@ -198,7 +198,7 @@ def refused_field(field: str, message: str) -> RequestRefused:
 
 
 def query_fields(request: Request) -> dict[str, str]:
-    """The options in the query, checked as far as they go.
+    """The options in the query, checked.
 
     Raises:
         RequestRefused: `invalid_request`.
@@ -226,10 +226,10 @@ def _is_form(request: Request) -> bool:
 
 
 def check_declared_size(request: Request, max_bytes: int) -> None:
-    """Refuse a body that says itself that it is too large.
+    """Refuse a body whose `Content-Length` is too large.
 
     Raises:
-        DocumentTooLarge: It has more bytes than are taken.
+        DocumentTooLarge: It exceeds `max_bytes` and the overhead of a form.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_bytes + MAX_FORM_OVERHEAD_BYTES:
@@ -237,7 +237,7 @@ def check_declared_size(request: Request, max_bytes: int) -> None:
 
 
 async def body_chunks(request: Request) -> AsyncIterator[bytes]:
-    """The body as it comes, in pieces that hold the event loop up for a few milliseconds each.
+    """The body as it arrives, in pieces that hold up the event loop for a few milliseconds each.
 
     Raises:
         RequestRefused: `upload_stalled`.

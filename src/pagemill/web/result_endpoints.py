@@ -78,9 +78,9 @@ class ResultEndpoints:
         return router
 
     async def result(self, task_id: TaskId, request: Request, keep_furniture: KeepFurniture = False) -> Response:
-        """The finished pages, even while the task runs; `Pagemill-Complete` says whether these are all.
+        """The finished pages, even while the task runs; `Pagemill-Complete` says whether these are all pages.
 
-        Headers, footers and page numbers (blocks of these kinds in JSON) are not in text and Markdown, unless you set
+        Text and Markdown leave out headers, footers and page numbers (in JSON, blocks of these kinds) unless you set
         `keep_furniture`.
 
         The service makes a searchable PDF and an archive of all other formats (zip) after the task has ended. From then

@@ -36,7 +36,7 @@ class SchemaEndpoints:
         return router
 
     async def schema(self, name: str) -> Response:
-        """A JSON Schema (2020-12); `result` is that of results in JSON, whose member `schema` names its version."""
+        """A JSON Schema (2020-12). `result` describes results in JSON, whose member `schema` names its version."""
         if name not in self._schemas:
             raise NotFound(f"Unknown schema {name}. Use one of: {', '.join(self._schemas) or 'none'}.")
         return Response(self._schemas[name], media_type=MEDIA_TYPE)

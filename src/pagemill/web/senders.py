@@ -1,4 +1,4 @@
-"""Identifies the sender of a request, and limits what one sender may do at once and in a minute."""
+"""Identifies the sender of a request, and limits each sender's uploads: at the same time and per minute."""
 
 import ipaddress
 import math
@@ -18,7 +18,7 @@ MOST_REMEMBERED = 10_000
 
 
 def sender_by_address(request: Request, trusted: Collection[str]) -> str:
-    """The sender of a request without a key: its address, or the IPv6 network of 64 bits it is in."""
+    """The sender of a request without a key: its IPv4 address, or its IPv6 network of 64 bits."""
     address = request.client.host if request.client else ""
     return "" if not address or address in trusted or _is_loopback(address) else f"address-{network_of(address)}"
 
@@ -31,16 +31,16 @@ def _is_loopback(address: str) -> bool:
 
 
 def sender_of(request: Request) -> str:
-    """The sender, as the guard found it."""
+    """The sender of a request, as `Guard.check` identified it; "" for one without limits."""
     return str(request.scope.get(SENDER, ""))
 
 
 class UploadLimits:
-    """What each sender may upload: at the same time, and in a minute. Runs on the server's loop.
+    """Limits each sender's uploads. Runs on the server's loop.
 
     Args:
         at_once: Uploads of one sender at the same time.
-        per_minute: Documents of one sender in a minute; as many may come in one go.
+        per_minute: Documents of one sender per minute; they may all come at once.
         monotonic: Local time in seconds.
     """
 
@@ -53,16 +53,16 @@ class UploadLimits:
 
     @contextmanager
     def upload(self, sender: str) -> Iterator[None]:
-        """One upload of the sender.
+        """Count one upload of the sender while the block runs.
 
         Raises:
-            RequestRefused: `rate_limited`.
+            RequestRefused: `rate_limited`: the sender has reached a limit.
         """
         if not sender:
             yield
             return
         if self._uploading[sender] >= self._at_once:
-            message = f"You have {self._at_once} uploads at the same time already. Wait until one of them ends."
+            message = f"You already have {self._at_once} uploads in progress. Wait until one of them ends."
             raise RequestRefused("rate_limited", message, retryable=True, retry_after_s=2)
         self._check_rate(sender)
         self.count(sender, documents=1)
@@ -75,7 +75,7 @@ class UploadLimits:
                 del self._uploading[sender]
 
     def count(self, sender: str, *, documents: int) -> None:
-        """Count documents in. All of a batch are taken if there is room for one; they count against what comes next."""
+        """Count documents. A batch is accepted if one document is; its others count against later uploads."""
         if not sender or documents <= 0:
             return
         self._used[sender] = (self._used_now(sender) + documents, self._monotonic())
@@ -86,7 +86,7 @@ class UploadLimits:
         excess = self._used_now(sender) - (self._per_minute - 1)
         if excess > 0:
             wait = math.ceil(excess * 60 / self._per_minute)
-            message = f"You may send {self._per_minute} documents in a minute. Try again in {wait} s."
+            message = f"You may send {self._per_minute} documents per minute. Try again in {wait} s."
             raise RequestRefused("rate_limited", message, retryable=True, retry_after_s=wait)
 
     def _used_now(self, sender: str) -> float:

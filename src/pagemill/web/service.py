@@ -25,7 +25,7 @@ class ServiceEndpoints:
     """Endpoints that are not about tasks.
 
     Args:
-        checks: Checks for the service to be ready, by name.
+        checks: What `/readyz` checks, by name.
         page: The dashboard's page.
     """
 
@@ -76,7 +76,7 @@ class ServiceEndpoints:
         return StateWire(status="alive")
 
     async def ready(self) -> StateWire:
-        """Checks every part that work needs."""
+        """Checks every part that the service needs to work."""
         for name, check in self._checks.items():
             try:
                 async with asyncio.timeout(CHECK_SECONDS):

@@ -40,11 +40,11 @@ class StatusEndpoints:
     async def status(self, request: Request) -> StatusWire:
         """Queue, devices, resident model sets and work done, as seen by this server.
 
-        Single tasks, and `tasks` by status, are your own; other numbers are of all callers.
+        Single tasks, and `tasks` by status, are your own; other numbers include all callers.
         """
         return StatusWire.of(await self._reads.status(caller=caller_of(request).sees_only))
 
     async def setup(self, request: Request) -> SetupWire:
-        """Formats, engines and limits, which do not change while the server runs; and what your key allows."""
+        """Formats, engines and limits, which do not change while the server runs, and what your key allows."""
         caller = caller_of(request)
         return self._setup.model_copy(update={"caller": caller.name, "scope": caller.scope})

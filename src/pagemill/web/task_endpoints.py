@@ -58,7 +58,7 @@ SampleCount = Annotated[int, Query(ge=1, le=10_000, description="Maximum number 
 
 
 _OPENING = ("encrypted_document", "invalid_document", "pool_exhausted", "timed_out", "worker_lost")
-"""Problems of a document whose password is tried."""
+"""Problems of opening a document with a password."""
 
 _START = (
     "not_found",
@@ -75,7 +75,7 @@ _START = (
 )
 _RETRY = ("not_found", "illegal_transition", "queue_full", "invalid_request", *_OPENING)
 _OVER: dict[int | str, dict[str, Any]] = {
-    200: {"model": TaskWire, "description": "`Prefer: wait` was asked for, and the task is final."}
+    200: {"model": TaskWire, "description": "You asked to wait (`Prefer: wait`), and the task has ended."}
 }
 
 
@@ -192,7 +192,7 @@ class TaskEndpoints:
     async def create(self, request: Request, response: Response) -> TaskWire:
         """Send a document: as the part `file` of a form, or as the body itself. It is queued unless `start=false`.
 
-        Options stand in the query or in the form; if one stands in both, that in the form holds.
+        Send options in the query or in the form; the form's value counts if both have one.
 
         With an `Idempotency-Key` you can repeat the request for 24 hours without creating a second task.
         """
@@ -270,7 +270,7 @@ class TaskEndpoints:
         return await self._answer_command(task, request, response)
 
     async def cancel(self, task_id: TaskId, request: Request, response: Response) -> TaskWire:
-        """Stop the task, at most a page later. Finished pages are kept."""
+        """Stop the task within a page. Finished pages are kept."""
         return await self._answer_command(await self._commands.cancel_task(task_id), request, response)
 
     async def delete(self, task_id: TaskId, request: Request, response: Response) -> TaskWire | None:
@@ -284,7 +284,7 @@ class TaskEndpoints:
         return None
 
     async def _answer_command(self, task: Task, request: Request, response: Response) -> TaskWire:
-        """The answer to a command: 200 if its end was waited for and came, else 202."""
+        """The answer to a command: 200 if the client waited and the task ended, otherwise 202."""
         waited = await self._wait_as_asked(task, request, response)
         is_over = "Preference-Applied" in response.headers and waited.status.is_final
         response.status_code = 200 if is_over else 202
@@ -299,5 +299,5 @@ class TaskEndpoints:
 
 
 def _page_list(task_id: str, pages: Sequence[TaskPage]) -> str:
-    """The answer as JSON. Thousands of pages take long to write, so it is called outside the event loop."""
+    """The answer as JSON. Thousands of pages take long to encode, so call it outside the event loop."""
     return PageListWire(task_id=task_id, pages=[PageWire.of(page) for page in pages]).model_dump_json()

@@ -13,13 +13,13 @@ from pagemill.web.problems import RequestRefused
 
 @dataclass(frozen=True)
 class BodyRules:
-    """Limits on the time for which a server waits for a body; its own work on what came does not count.
+    """Limits on the time for which a server waits for a body; the server's own work on it does not count.
 
     Attributes:
         stall: Longest wait for the next bytes.
-        grace: Before this, no least rate is asked for.
-        least_bytes_per_second: On average, from the end of `grace` on.
-        longest: For the whole body.
+        grace: No least rate applies before this.
+        least_bytes_per_second: Least average rate after `grace`.
+        longest: Longest wait for the whole body.
     """
 
     stall: timedelta = timedelta(seconds=60)
@@ -28,18 +28,18 @@ class BodyRules:
     longest: timedelta = timedelta(hours=1)
 
     def patience(self, received: int, waited: float) -> float:
-        """Seconds to wait for the next bytes, after this many bytes and seconds; 0 or less means that none are left."""
+        """Seconds to wait for the next bytes, after this many bytes and seconds; 0 or less means that time is up."""
         due = self.grace.total_seconds() + received / self.least_bytes_per_second
         return min(self.stall.total_seconds(), min(due, self.longest.total_seconds()) - waited)
 
 
 class TimedBody:
-    """The `receive` of a request whose body may not take for ever.
+    """The `receive` of a request, with a time limit on the body.
 
     Args:
         receive: The server's.
         rules: The limits.
-        is_answered: Whether the response has begun; then a body that is late counts as a client that went away.
+        is_answered: Whether the response has begun; then a late body counts as a disconnected client.
         monotonic: Local time in seconds.
     """
 
@@ -55,10 +55,10 @@ class TimedBody:
         self._is_complete = False
 
     async def __call__(self) -> Message:
-        """The next message; what comes after the body is waited for without limit.
+        """The next message; no time limit applies after the body.
 
         Raises:
-            RequestRefused: `upload_stalled`.
+            RequestRefused: `upload_stalled`: the body is too slow.
         """
         if self._is_complete:
             return await self._receive()
@@ -70,7 +70,7 @@ class TimedBody:
     async def _next_of_body(self) -> Message:
         patience = self._rules.patience(self._received, self._waited)
         begun = self._monotonic()
-        if patience > 0:  # otherwise, bytes that are already here would come without a wait
+        if patience > 0:  # once time is up, even bytes that are already here are too late
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience):
                     message = await self._receive()

@@ -31,8 +31,8 @@ FLUSH_BYTES = 1024 * 1024
 MAX_NAME_LENGTH = 255
 UNNAMED = "document"
 TOUCHED_EVERY = timedelta(minutes=10)
-"""How often documents are marked as new while others of their batch come: well within the hour after which pruning
-takes a file without a task for left behind."""
+"""How often a batch's complete documents get a new modification time while others arrive: well within the hour after
+which pruning deletes files without a task."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class UploadStore:
     """A directory that receives documents, a bounded number at a time. Runs in the server process.
 
     Args:
-        directory: The directory; made when it is first needed.
+        directory: The directory; created on first use.
         max_bytes: Size of the largest allowed document.
         max_concurrent: Most uploads at the same time; half of them from one sender.
         per_minute: Most documents from one sender in a minute.
@@ -78,7 +78,7 @@ class UploadStore:
         self._counts = UploadCounts()
 
     def counts(self) -> UploadCounts:
-        """The number of documents that came so far."""
+        """The uploads so far, and those in progress."""
         return self._counts
 
     @property
@@ -91,7 +91,7 @@ class UploadStore:
         """A place for several documents, one after the other; after an error, all of them are deleted.
 
         Raises:
-            RequestRefused: As `incoming`.
+            RequestRefused: As `take_place`.
         """
         batch = IncomingBatch(self, monotonic=self._monotonic)
         try:
@@ -108,8 +108,8 @@ class UploadStore:
         """A place for one document; an incomplete document is deleted at the end.
 
         Raises:
-            RequestRefused: `too_many_uploads`: all places are taken; no request with a body has to wait.
-                `rate_limited`: the sender has its share.
+            RequestRefused: `too_many_uploads`: all places are taken; requests with a body never wait for one.
+                `rate_limited`: the sender has reached a limit of its own.
         """
         async with self._place(sender), self.receive_one() as file:
             yield file
@@ -187,7 +187,7 @@ class IncomingFile:
             name: The name that its sender gave it.
 
         Raises:
-            InvalidDocument: It is empty.
+            InvalidDocument: The document is empty.
             RequestRefused: `storage_full`.
         """
         if self._size == 0:
@@ -294,7 +294,7 @@ class IncomingBatch:
 def too_large(size_bytes: int, limit_bytes: int) -> DocumentTooLarge:
     """The error for a document of (at least) this size."""
     return DocumentTooLarge(
-        f"The document has {size_bytes} bytes or more; the limit is {limit_bytes} bytes. Send it in parts.",
+        f"The document has at least {size_bytes} bytes; the limit is {limit_bytes} bytes. Split it into smaller ones.",
         size_bytes=size_bytes,
         limit_bytes=limit_bytes,
     )
@@ -316,7 +316,7 @@ def remove_abandoned(directory: Path, *, now: datetime, older_than: timedelta = 
 def _is_older(part: Path, oldest: float) -> bool:
     try:
         return part.stat().st_mtime < oldest
-    except FileNotFoundError:  # it was received, or somebody else removed it
+    except FileNotFoundError:  # it was received, or another process removed it
         return False
 
 

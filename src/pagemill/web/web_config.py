@@ -14,17 +14,17 @@ class WebConfig:
     """Settings of the HTTP side.
 
     Attributes:
-        uploads: Directory that receives documents; made when it is first needed.
-        max_upload_bytes: The largest document.
+        uploads: Directory that receives documents; created on first use.
+        max_upload_bytes: Size of the largest allowed document.
         max_concurrent_uploads: Documents received at the same time.
         body: How long the body of a request may take.
         uploads_per_minute: Documents that one sender may send in a minute. This machine and its proxies have no limit.
         trusted_proxies: Addresses of proxies.
-        max_wait: Longest a `Prefer: wait=N` is honoured.
-        api_keys: Bearer tokens that may use the API; without any, the API is open.
-        allowed_hosts: Host names that clients may use, beside IP addresses and names without a dot that lead to this
-            machine; "*" for any.
-            Ignored if `api_keys` are set.
+        max_wait: The longest wait that `Prefer: wait=N` can ask for.
+        api_keys: Bearer tokens that may use the API, besides the keys in the database; without any key, the API is
+            open.
+        allowed_hosts: Host names that clients may use, besides IP addresses and names without a dot that lead to this
+            machine; "*" for any. Only an open API checks them.
         profiles: The profiles of every available engine, the default first; for display.
         guard_percent: Percentage of a device's limit at which each level of the memory guard begins; for display.
         idle_timeout: When an unused model set is unloaded; for display.

@@ -181,7 +181,7 @@ def test_text_is_not_lost_where_its_structure_cannot_be_found(error: Exception) 
     shelf, engine = Shelf(), FaultyEngine(EngineConfig(profile="plain"))
     pages = PageReader(engine, structure=_Stumbling(error), max_pixels=77, open_document=shelf)
     assert list_warnings(pages.read(1, params())) == [
-        "The structure of this page could not be found; its text is as it was read."
+        "The structure of this page could not be found. Its text is not affected."
     ]
 
 

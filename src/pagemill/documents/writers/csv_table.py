@@ -12,9 +12,9 @@ from pagemill.domain.task.results import ResultHeader
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """A spreadsheet may run a cell that begins with one of these, whatever its quotes (OWASP, CSV injection)."""
 _SEPARATOR = re.compile(r"([,;|\t\r\n]+)")
-"""Where a spreadsheet may begin a new cell: many separate by semicolons, or by what they were told."""
+"""Where a spreadsheet may begin a new cell: many use semicolons, or a separator that the user chose."""
 _SKIPPED = ' "\u00a0\u3000'
-"""Characters that may stand before the first one that counts."""
+"""Characters that may come before the first one that counts."""
 
 
 class CsvWriter:
@@ -73,7 +73,7 @@ def _make_harmless(field: str) -> str:
 
 
 def _guard_cell(piece: str) -> str:
-    """One cell, as it is for programs that take this separator."""
+    """Guard what is a cell to programs that use this separator."""
     return f"'{piece}" if piece.lstrip(_SKIPPED).startswith(_FORMULA) else piece
 
 

@@ -72,7 +72,7 @@ class HocrWriter:
         return b"</body>\n</html>\n"
 
     def _opening(self, page: Page) -> str:
-        # Words stand in the upright page: over a picture that is not, a viewer would show them in the wrong places
+        # positions are those of the upright page: over a picture that is not upright, a viewer would misplace words
         source = "x_source" if page.rotation else "image"
         properties = [
             f"{source} &quot;{self._document}&quot;",

@@ -48,7 +48,7 @@ class PaddleEngine:
         self._reader: Reading | None = make_reader(pipeline, config, folder)
 
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
-        """See `Engine.read`. Lines are read one by one, so `batch_size` means nothing here."""
+        """See `Engine.read`. Lines are read one by one, so `batch_size` has no effect."""
         del batch_size
         with engine_errors(doing=f"Reading page {number}"):
             return self._read(image, number, rotation)

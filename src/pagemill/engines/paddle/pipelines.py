@@ -25,8 +25,8 @@ class RawPage:
 
 
 Reading = Callable[[Pixels, int], RawPage]
-"""A loaded pipeline: reads an image of shape (rows, columns, 3), blue first, and looks for lines on one whose longer
-side has so many pixels."""
+"""A loaded pipeline: reads an image of shape (rows, columns, 3), blue first, and looks for lines on a copy of it whose
+longer side has the given number of pixels."""
 
 
 def make_reader(pipeline: Pipeline, config: EngineConfig, folder: Path) -> Reading:

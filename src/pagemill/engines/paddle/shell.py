@@ -1,4 +1,4 @@
-"""Answers to what Paddle asks a shell while it is imported: workers may start no programs.
+"""Answers the commands that Paddle runs while it is imported, because workers may not start programs.
 
 `paddle/base/core.py` runs `ldd --version` for the C library's version and `cat /proc/cpuinfo` for AVX, and does not
 expect that to fail. Runs in workers.
@@ -15,7 +15,7 @@ _NOT_FOUND = 127
 
 
 class Answered:
-    """As much of a `subprocess.Popen` as `os.popen` and Paddle use: a command that has ended."""
+    """The part of `subprocess.Popen` that `os.popen` and Paddle use, for a command that has ended."""
 
     def __init__(self, command: str, *, text: bool = False, **_options: object) -> None:
         found = _answer(str(command))
@@ -34,7 +34,7 @@ class Answered:
 
 @contextmanager
 def shell_answered() -> Iterator[None]:
-    """Start no program while the block runs; answer two commands, and find no other."""
+    """Start no program within the block: answer Paddle's two commands, and report any other as not found."""
     real = subprocess.Popen
     vars(subprocess)["Popen"] = Answered
     try:

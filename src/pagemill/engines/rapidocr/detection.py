@@ -28,7 +28,7 @@ class DetectionLimits:
     Attributes:
         pixels: Most pixels of the first pass, for any shape, and of any run of the network.
         fine_pixels: Most pixels of the second pass.
-        small_print: If the lowest quarter of the lines is at least this high, in pixels, the writing is large enough.
+        small_print: If three quarters of the lines are at least this high, in pixels, the writing is large enough.
         overlooked: If this share of letter-sized marks is outside all lines, the first pass overlooked lines.
     """
 
@@ -41,8 +41,8 @@ class DetectionLimits:
 class Detector:
     """Finds lines of text with RapidOCR's detection model.
 
-    The first pass uses a small image, which suits print of ordinary size. If its lines are low, or marks like letters
-    are outside them, a second pass uses a larger one. A large image is cut into tiles, whose maps are joined before
+    The first pass uses a small image, which suits print of ordinary size. If its lines are low, or letter-sized marks
+    lie outside them, a second pass uses a larger one. A large image is cut into tiles, whose maps are joined before
     lines are made: it needs the memory of one tile.
     """
 

@@ -71,7 +71,7 @@ class RapidOcrEngine:
             raise engine_error(error, doing=f"Reading page {number}") from error
 
     def trim(self) -> None:
-        """See `Engine.trim`. The arena's, too."""
+        """See `Engine.trim`. This also shrinks the runtime's arena."""
         if self._loaded is not None:
             self._loaded.recogniser.shrink()
         self._trim()
@@ -96,7 +96,7 @@ class RapidOcrEngine:
         )
 
     def _find_upright(self, pixels: Pixels) -> tuple[int, list[Line] | None]:
-        """Degrees to turn the page by and, where it needs no turning, its lines."""
+        """Degrees to turn the page by and, if that is 0, its lines."""
         strips = sorted(self._strips(pixels), key=lambda strip: -strip.length)
         sample, rest = strips[:SAMPLE_LINES], strips[SAMPLE_LINES:]
         read = self._read_strips(sample)

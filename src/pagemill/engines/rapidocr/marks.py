@@ -16,7 +16,7 @@ _LEAST_AREA = 8
 
 
 def marks_outside(pixels: Pixels, quads: Sequence[Quad], *, scale: float) -> tuple[int, int]:
-    """How many letter-sized marks there are, and how many of them lie outside the quadrilaterals.
+    """The number of letter-sized marks, and how many of them lie outside the quadrilaterals.
 
     Args:
         pixels: The page.

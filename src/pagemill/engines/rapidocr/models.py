@@ -67,7 +67,7 @@ def _package_folder() -> Path:
 
 
 COLUMN = 8
-"""Columns of a line's picture per column of letters."""
+"""Pixel columns of a line's picture for each column of `Letters`."""
 
 NO_ALPHABET = (
     "The recognition model has no alphabet (metadata key `character`). Set rec_model of the engine to a model from "
@@ -96,7 +96,7 @@ class DetectionNetwork(Protocol):
         ...
 
     def shrink(self) -> None:
-        """Give back what runs left behind, as far as the runtime can."""
+        """Free the memory that runs left allocated, as far as the runtime can."""
         ...
 
 
@@ -106,20 +106,20 @@ class RecognitionNetwork(Protocol):
     def read(self, pictures: Iterable[Pixels], *, batch_size: int) -> Iterator[Letters]:
         """The letters of every line, in order, at most `batch_size` lines of one width in a run.
 
-        A picture has 48 rows, in blue, green, red. It may be taken from the iterable while those before are
-        still being read. A runtime may read lines one by one, whatever is said.
+        A picture has 48 rows, in blue, green, red. The network may take it from the iterable while it still reads
+        earlier ones. A runtime may ignore `batch_size` and read lines one by one.
         """
         ...
 
     def shrink(self) -> None:
-        """Give back what runs left behind, as far as the runtime can."""
+        """Free the memory that runs left allocated, as far as the runtime can."""
         ...
 
     def characters(self) -> list[str]:
-        """The alphabet the model was exported with.
+        """The alphabet that the model was exported with.
 
         Raises:
-            EngineFailed: It carries none.
+            EngineFailed: The model has no alphabet.
         """
         ...
 
@@ -137,5 +137,5 @@ class NetworksFactory(Protocol):
     """Loads a model set on a runtime."""
 
     def __call__(self, files: ModelFiles, *, threads: int) -> Networks:
-        """Load both networks; `threads` is that of one run."""
+        """Load both networks; one run uses `threads` threads."""
         ...

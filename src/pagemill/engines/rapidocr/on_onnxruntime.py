@@ -20,15 +20,15 @@ _QUIET = 3  # errors only: ONNX Runtime writes its warnings straight to the work
 
 
 def networks(files: ModelFiles, *, threads: int) -> Networks:
-    """Load both networks on the CPU; `threads` is that of one run."""
+    """Load both networks on the CPU; one run uses `threads` threads."""
     return _networks(files, threads, [CPU_PROVIDER], batch_size=ONE_BY_ONE)
 
 
 def networks_on_cuda(config: EngineConfig) -> NetworksFactory:
-    """A function that loads both networks on the device of the configuration: a GPU, or the CPU where that failed.
+    """A function that loads both networks on the device of the configuration: a GPU, or the CPU if the GPU failed.
 
     Raises:
-        DeviceUnavailable: This build of ONNX Runtime cannot use it.
+        DeviceUnavailable: This build of ONNX Runtime cannot use the GPU.
     """
     providers = [CPU_PROVIDER] if config.device == CPU else cuda_providers(config, get_available_providers())
 
@@ -67,7 +67,7 @@ class _Session:
             check_in_use(self._session.get_providers())
         self._input = self._session.get_inputs()[0].name
         self._shrinking = RunOptions()
-        # Only the host's: a GPU's arena is bounded, and what is kept of it shows what a page took, once it was read.
+        # Only the host's arena: a GPU's is bounded, and its size after a page shows what the page took.
         self._shrinking.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         self._smallest: Tensor = np.zeros((1, 3, *smallest), dtype=np.float32)
 

@@ -28,26 +28,27 @@ from openvino import opset13 as operations  # noqa: E402 - likewise
 from openvino.preprocess import PrePostProcessor  # noqa: E402 - likewise
 
 _ABOUT_TWO_PAGE_SIZES = 150
-"""Kernels of a kind that the detection network keeps: it has some 70 convolutions, and documents pages of one size."""
+"""Kernels of each kind that the detection network keeps: it has some 70 convolutions, and most documents one page
+size."""
 
 _LINE_SHAPES = 5000
 """Kernels of the recognition network that are kept, OpenVINO's own default: more than all line shapes need."""
 
 _NOT_WRITTEN = -1.0
-"""Filled into outputs before a run: where an allocation fails, one may end without an error and without a result."""
+"""Fills outputs before a run: if an allocation fails, a run may end with neither an error nor a result."""
 
 _MIDDLE = 127.5
-"""Samples are taken as -1 … 1."""
+"""Maps bytes to -1 … 1, as mean and as scale."""
 
 _MOST_STREAMS = 2
-"""Most lines to compute at once: each beside the first keeps its own kernels."""
+"""Most lines to compute at once: each after the first keeps its own kernels."""
 
 _LINES_AHEAD = 1
 """Lines that wait in the recognition network: one is cut out or decoded while the others are computed."""
 
 
 def networks(files: ModelFiles, *, threads: int) -> Networks:
-    """Load both networks; `threads` is that of one run."""
+    """Load both networks; one run uses `threads` threads."""
     share_one_heap()
     give_large_blocks_back()
     core = openvino.Core()
@@ -121,7 +122,7 @@ def _config(threads: int, *, streams: int, kernels: int) -> dict[str, int | bool
 
 
 def _of_pixels(model: openvino.Model) -> openvino.Model:
-    """The model, but taking images as they are, (1, rows, columns, 3) of bytes: it normalises them itself."""
+    """The model with normalisation built in: it takes images as bytes of shape (1, rows, columns, 3)."""
     steps = PrePostProcessor(model)
     steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
     steps.input().model().set_layout(openvino.Layout("NCHW"))

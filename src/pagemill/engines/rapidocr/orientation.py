@@ -45,7 +45,7 @@ def turn_to_upright(
 
 
 def _sideways_turn(as_is: float, flipped: float) -> int:
-    """The turn for a sideways page: strips that run down are read with their top at the left; if that works, left."""
+    """The turn for a sideways page: its strips are cut with their top to the left; turn it left if they read well."""
     if max(as_is, flipped) < _JUST_READ:
         return 0  # upright characters set in columns, as in Chinese and Japanese books
     return 270 if as_is >= flipped else 90

@@ -25,13 +25,13 @@ CUDA_BATCH = 8
 
 _ONNXRUNTIME_SEED = MemorySeed(base=MemoryNeed(190 * MIB), fixed=MemoryNeed(145 * MIB), ram_per_pixel=6.5)
 """From 25 upright pages of 0.4 to 36 megapixels and three turned ones, two threads: a trimmed worker settled at 178 to
-195 MiB, a page added 90 to 132 MiB beside its image of three bytes a pixel (one of 36 megapixels, for its rendering,
+195 MiB, a page added 90 to 132 MiB to its image of three bytes a pixel (one of 36 megapixels, for its rendering,
 166). A turned page is held twice and added up to 154 MiB in all at A4; it decides `fixed`. `fast` was not measured; its
 weights are smaller, so that it should take no more."""
 
 _OPENVINO_SEED = MemorySeed(base=MemoryNeed(265 * MIB), fixed=MemoryNeed(260 * MIB), ram_per_pixel=6.5, kept=300 * MIB)
 """From 11 pages of 0.4 to 30 megapixels on two threads, turned ones among them: a worker was loaded at 250 MiB; a page
-added 78 to 214 MiB, the kernels it was the first to need included, beside its image. Over 32 pages of ten receipts
+added 78 to 214 MiB to its image, including the kernels that it was the first to need. Over 32 pages of ten receipts
 and eleven documents it came to hold 242 MiB more than when loaded (with a third more widths of lines it was 321, and no
 more after 40 of 80 pages)."""
 
@@ -47,7 +47,7 @@ arenas at their default limit. Set high, because the guard ends a worker over it
 _CUDA_ON_CPU_SEED = replace(
     _ONNXRUNTIME_SEED, fixed=_ONNXRUNTIME_SEED.fixed + MemoryNeed(322 * MIB), batch_size=CUDA_BATCH
 )
-"""As on ONNX Runtime, and the most that runs of eight lines took beyond runs of one."""
+"""ONNX Runtime's on the CPU, plus the most that runs of eight lines took beyond runs of one."""
 
 _TINY_LANGUAGES = (
     "zh", "en", "af", "az", "bs", "ca", "cs", "da", "de", "es", "et", "eu", "fi", "fr", "ga", "gl", "hr", "hu",
@@ -86,7 +86,7 @@ def fast_models(options: Options) -> tuple[Path, Path]:
 
 
 def fast_models_missing(options: Options, *, engine: str) -> str:
-    """What to do if they are missing; empty if they exist."""
+    """What to do if the files of the profile `fast` are missing; empty if they exist."""
     if all(path.is_file() for path in fast_models(options)):
         return ""
     return (

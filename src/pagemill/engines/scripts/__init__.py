@@ -1,6 +1,6 @@
-"""Finds the script of single lines and reads them, beside an engine that lacks that script. Only workers load this.
+"""Finds the script of single lines and reads them, for an engine that lacks that script. Only workers load this.
 
-picture of a line ── gray ── one reader of a script after the other, the last that could first ── the best ── Page
+picture of a line ── gray ── the reader of each script, that of the line before first ── the best reading ── Page
 """
 
 import os

@@ -31,7 +31,7 @@ _TOO_SURE = {"Thai": 0.15}
 """… except Thai, which reads any other script with up to 0.85, and its own with 0.88 to 0.95."""
 
 _LEAST_SHARE = 0.5
-"""Of a line's letters: a line with fewer of the script is of another one."""
+"""Least share of a line's letters: a line with fewer letters of a script is in another one."""
 
 _FEWEST_LETTERS = 4
 """A smudge is often read as two or three letters of some script."""
@@ -39,7 +39,7 @@ _FEWEST_LETTERS = 4
 _USUAL_DPI = 200
 _DOUBT = 0.5
 _REPEATED = re.compile(r"([^\W\d_])\1{2,}")
-"""No word has a letter three times in a row, and what is no writing is often read so."""
+"""No word has a letter three times in a row, but smudges and drawings are often read so."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class ScriptsEngine:
         self._trim = allocator_trim()
 
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
-        """See `Engine.read`. The image shows one level line; none comes out if no language here can read it."""
+        """See `Engine.read`. The image shows one level line; the page is empty if no language here can read it."""
         del rotation, batch_size
         with engine_errors(doing=f"Reading a line of page {number}"):
             best = self._best(gray_picture(image), round(image.dpi or _USUAL_DPI))
@@ -97,7 +97,7 @@ class ScriptsEngine:
         return best
 
     def _reader(self, language: str) -> TesseractLines:
-        """The reader of a language and English, whose words and numbers stand among others everywhere."""
+        """The reader of a language and English, whose words occur in texts of every language."""
         if language not in self._readers:
             there = languages_in(data_folder(self._options))
             english = [DEFAULT] if DEFAULT in there else []
@@ -106,7 +106,7 @@ class ScriptsEngine:
 
 
 def _certainty(reading: LineReading, script: Script | None) -> float:
-    """How sure it is that the line says this, 0 … 1."""
+    """How certain the reading is, 0 … 1; 0 if it does not fit the script."""
     if script is None:
         raise EngineFailed("This engine reads only languages of scripts that other engines lack.")
     if script.share(reading.text) < _LEAST_SHARE or sum(map(str.isalpha, reading.text)) < _FEWEST_LETTERS:
@@ -137,7 +137,7 @@ def _words_of(reading: LineReading, image: PageImage) -> list[Word]:
 
 
 def _even_places(texts: list[str], text: str, image: PageImage) -> Iterator[tuple[float, float, float, float]]:
-    """Places of words whose own are not known: letters as wide as each other, from where the line is read."""
+    """Estimated places of words: all letters are equally wide, from the side where the line begins."""
     width, height = float(image.width_px), float(image.height_px)
     ends = accumulate((len(each) + 1 for each in texts), initial=0)
     for (start, end), each in zip(pairwise(ends), texts, strict=True):
@@ -151,5 +151,5 @@ def _corners(left: float, top: float, right: float, bottom: float) -> Polygon:
 
 
 def _is_rubbish(text: str) -> bool:
-    """Whether a word has one letter again and again, marks over and under it apart."""
+    """Whether a word has the same letter three times in a row, not counting marks above and below letters."""
     return _REPEATED.search("".join(letter for letter in text if unicodedata.category(letter) != "Mn")) is not None

@@ -16,8 +16,8 @@ _SEED = MemorySeed(
     per_language=30 * MIB,
     kept=40 * MIB,
 )
-"""Loaded without a language it holds 100 MiB, with OpenCV; each of seven languages beside English added 17 to 30 once a
-line needed it. A page is held once, twice if it is turned, and lines are small."""
+"""Loaded without a language it holds 100 MiB, with OpenCV; each of seven languages besides English added 17 to 30 once
+a line needed it. A page is held once, twice if it is turned, and lines are small."""
 
 
 def scripts_spec(options: Mapping[str, str | int | float | bool]) -> EngineSpec:
@@ -38,7 +38,7 @@ def scripts_spec(options: Mapping[str, str | int | float | bool]) -> EngineSpec:
         requires=("tesserocr", "cv2"),
         distribution="tesserocr",
         files=() if folder is None else (str(folder.absolute()),),
-        unusable="" if languages else "No language of another script than Latin and Chinese is installed.",
+        unusable="" if languages else "No language in a script other than Latin and Chinese is installed.",
         assists=True,
         more_languages=_how_to_read_more(languages),
     )
@@ -51,4 +51,4 @@ def _how_to_read_more(languages: Iterable[str]) -> str:
     names = [script.name for script in missing]
     listed = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
     packages = " ".join(package_of(script.languages[0]) for script in missing)
-    return f"If it is {listed}, install what reads it with `apt-get install {packages}`, then restart Pagemill."
+    return f"If it is {listed}, install the data for it with `apt-get install {packages}`, then restart Pagemill."

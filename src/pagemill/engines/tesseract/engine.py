@@ -27,7 +27,7 @@ class TesseractEngine:
         self._recogniser: Recogniser | None = Recogniser(*data_files(config.options, config.languages))
 
     def read(self, image: PageImage, *, number: int, rotation: int | None, batch_size: int | None) -> Page:
-        """See `Engine.read`. Lines are never batched, so `batch_size` means nothing here."""
+        """See `Engine.read`. Lines are never batched, so `batch_size` has no effect."""
         del batch_size
         with engine_errors(doing=f"Reading page {number}"):
             read = read_upright(self._reading(image), image, number=number, rotation=rotation)

@@ -1,4 +1,4 @@
-"""The memory that Tesseract needs, as measured: the server reserves it, and the worker tests it before it reads.
+"""The memory that Tesseract needs, as measured: the server reserves it, and the worker checks for it before it reads.
 
 One thread: a trimmed worker held 107 MiB with English, of which 18 are OpenCV, and 43 MiB more with Chinese, too. 20
 pages of 0.5 to 40 megapixels (flatbed scans, print, noise, small print, a turned page) added 4 to 17 bytes a pixel,

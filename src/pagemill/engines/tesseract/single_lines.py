@@ -11,10 +11,10 @@ from tesserocr import OEM, PSM, RIL, LeptLogLevel, PyTessBaseAPI, set_leptonica_
 from pagemill.engines.tesseract.recognition import Rectangle, ask_for_memory
 
 _PAPER = 12
-"""Pixels of paper around a line, which Tesseract wants to see."""
+"""Pixels of paper around a line, which Tesseract needs."""
 
 _MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Marks of direction, which Tesseract puts between scripts; the letters say it."""
+"""Marks of direction, which Tesseract puts between scripts; the letters themselves imply it."""
 
 
 @dataclass(frozen=True)

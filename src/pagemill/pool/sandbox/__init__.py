@@ -1,4 +1,4 @@
-"""What a worker may do: read its code, its models and the document on its desk, and write what was asked for.
+"""What a worker may do: read its code, its models and the document on its desk, and write the requested result.
 
 server  Sandbox ── a desk for each worker ── links the document there ──▶ the worker's desk ── moves results away
 worker  confine ── limits, no new privileges, Landlock, seccomp ── before it starts a thread or loads an engine

@@ -24,8 +24,8 @@ class Confinement:
 
     Attributes:
         documents: The folder of its desk that the server puts documents in; the worker reads them.
-        results: Where it puts what was asked for.
-        home: For temporary files and what libraries keep in a home folder.
+        results: The folder of its desk for results.
+        home: The folder for temporary files, and for what libraries keep in a home folder.
         apart: The data folder.
     """
 
@@ -47,12 +47,12 @@ class Confinement:
         """Confine this process for good, while it has only one thread.
 
         Args:
-            files: What it may read beside its code: the models of its engine.
-            writes: What it may change, too.
+            files: What it may read besides its code: the models of its engine.
+            writes: What it may also change.
             has_gpu: GPUs are reachable.
 
         Raises:
-            OSError: The kernel could, but would not.
+            OSError: The kernel supports a restriction, but refused it.
         """
         os.umask(0o077)
         _limit()
@@ -76,7 +76,7 @@ def _of_the_engine(files: Sequence[str], writes: Sequence[str], *, apart: Path, 
 
 
 def _limit() -> None:
-    """Forbid core files, which would contain the document, and files without end.
+    """Forbid core files, which would contain the document, and files of unlimited size.
 
     `RLIMIT_CPU` would end a worker for having read many pages: each page has its time limit. `RLIMIT_NPROC` counts all
     processes of the user, the server's too: the seccomp filter allows no process at all.

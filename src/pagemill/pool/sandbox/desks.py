@@ -4,7 +4,8 @@ data/desks/SERVER/WORKER/documents   hard links, put there and taken away by the
                         /results     the worker writes; the server moves what was asked for to its place
                         /home        temporary files
 
-Landlock is by path, so the worker can open the link on its desk, and not the document where it is kept; nor any other.
+Landlock grants access to paths, so the worker can open the link on its desk, but neither the stored document nor any
+other.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ _VARIABLES = frozenset({
     "LD_PRELOAD", "MALLOC_ARENA_MAX", "NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "PATH",
     "PYTHONHASHSEED", "PYTHONHOME", "PYTHONPATH", "TZ",
 })  # fmt: skip
-"""Environment variables that a worker gets: where code is, how to write, which GPUs it may use."""
+"""Environment variables that a worker gets: where its code is, its locale, and which GPUs it may use."""
 
 
 class Sandbox:
@@ -106,7 +107,7 @@ class Desk:
     async def lay(self, request: Request) -> Request:
         """Put the request's document on the desk, remove everything else, and translate the request's paths.
 
-        A document that is not there any more is left out, so that the worker says so.
+        A document that no longer exists is left out, so that the worker reports it.
 
         Raises:
             OSError: It could not be put there.
@@ -132,7 +133,7 @@ class Desk:
         """Move the result to its place, complete or not at all.
 
         Raises:
-            ProtocolError: The worker says that it made it, but did not.
+            ProtocolError: The worker claims to have made the result, but did not.
             OSError: It could not be moved.
         """
         wanted, self._wanted = self._wanted, None

@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from pagemill.pool.sandbox import landlock, seccomp
 
 _OFF = (
-    "pool.sandbox is off: a document that takes a worker over can do all that this server's user can. Turn it on "
-    "before you read documents of strangers."
+    "pool.sandbox is off: a document that takes over a worker can do everything that this server's user can. Turn it "
+    "on before you read documents from strangers."
 )
 _NO_LANDLOCK = (
-    "This kernel does not offer Landlock, so a document that takes a worker over can read the files that this server's "
+    "This kernel does not offer Landlock, so a document that takes over a worker can read the files that this server's "
     "user can read. Use Linux 5.13 or newer with landlock among its security modules (`lsm=` on the kernel's command "
-    "line), and a container runtime that lets it through. The rest of the sandbox holds."
+    "line), and a container runtime that lets it through. The rest of the sandbox works."
 )
 _NO_SECCOMP = (
-    "This machine cannot filter system calls (seccomp), so a document that takes a worker over can reach the network "
-    "and start programs. Use Linux on x86_64 or aarch64 with CONFIG_SECCOMP_FILTER. The rest of the sandbox holds."
+    "This machine cannot filter system calls (seccomp), so a document that takes over a worker can reach the network "
+    "and start programs. Use Linux on x86_64 or aarch64 with CONFIG_SECCOMP_FILTER. The rest of the sandbox works."
 )
 
 

@@ -1,6 +1,6 @@
 """Landlock: restricts the files that a process may open, for good. See landlock(7) and linux/landlock.h.
 
-What it leaves alone (owners, rights and times of files, sockets other than TCP) is the seccomp filter's part.
+What it does not cover (owners, rights and times of files, sockets other than TCP) is left to the seccomp filter.
 """
 
 import ctypes
@@ -73,11 +73,11 @@ def version() -> int:
 def restrict(grants: Iterable[Grant]) -> bool:
     """Restrict this thread, and those it starts, to these grants, for good; returns whether the kernel can.
 
-    The process may gain no privileges (`PR_SET_NO_NEW_PRIVS`). Some descriptors stay open: a rule on a file of /proc
-    holds for as long as that file is known to the kernel.
+    Set `PR_SET_NO_NEW_PRIVS` first. Some descriptors stay open: a rule on a file of /proc holds as long as the kernel
+    knows that file.
 
     Raises:
-        OSError: The kernel has Landlock but would not do it.
+        OSError: The kernel has Landlock, but refused.
     """
     known, libc = version(), _libc()
     if not known:

@@ -1,4 +1,4 @@
-"""Lists the files that a worker needs beside its desk: code, models, and what libraries ask the system."""
+"""Lists the files that a worker needs besides its desk: code, models, and system files that libraries read."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +29,7 @@ def code(environment: Mapping[str, str], *, apart: Path) -> Iterator[Grant]:
 
     Args:
         environment: The variables of this process.
-        apart: The data folder: no folder is granted that it lies in.
+        apart: The data folder: no folder that contains it is granted.
     """
     named = [part for name in _CODE_VARIABLES for part in environment.get(name, "").replace(" ", ":").split(":")]
     roots = [*_SYSTEM_CODE, sys.base_prefix, sys.prefix, *sys.path, *named]
@@ -68,7 +68,8 @@ def _grant_reading(roots: Iterable[Path], *, apart: Path) -> Iterator[Grant]:
 def list_around(root: Path, apart: Path) -> Iterator[Path]:
     """The folder, or its content without `apart` if that lies in it.
 
-    What lies in `apart` is given as it is: an engine's own environment may. Links lead elsewhere and are left out.
+    A folder within `apart`, such as an engine's own environment, is listed itself. Links lead elsewhere and are left
+    out.
     """
     root = root.resolve()
     if not apart.is_relative_to(root):

@@ -74,10 +74,10 @@ def is_available() -> bool:
 def refuse_what_no_engine_needs() -> bool:
     """Filter the system calls of this process and its future threads, for good; returns whether that worked.
 
-    The calling process has no other thread yet, and may gain no privileges (`PR_SET_NO_NEW_PRIVS`).
+    Call it before the process has another thread, and set `PR_SET_NO_NEW_PRIVS` first.
 
     Raises:
-        OSError: The kernel has seccomp but would not take the filter.
+        OSError: The kernel has seccomp, but refused the filter.
     """
     machine = this_machine()
     if machine is None or not is_available():
@@ -95,7 +95,7 @@ def _install(machine: Machine, program: Sequence[Instruction]) -> None:
 
 
 def instructions(machine: Machine, *, own_pid: int) -> Iterator[Instruction]:
-    """The filter: calls of another architecture end the process, and unknown calls do not exist."""
+    """The filter: calls of another architecture end the process, and unknown calls fail as if they did not exist."""
     yield from _load(_ARCH_AT)
     yield _EQUAL, 1, 0, machine.audit_arch
     yield _RETURN, 0, 0, _KILL

@@ -58,7 +58,7 @@ class Expiry:
         self._duty = Duty("expiry", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Start the duty."""
+        """See `Runnable.start`."""
         self._started = self._clock.monotonic()
         await self._duty.start()
 
@@ -79,5 +79,5 @@ class Expiry:
         await self._dispatcher.cancel(task.task_id)
 
     async def stop(self) -> None:
-        """Stop the duty."""
+        """See `Runnable.stop`."""
         await self._duty.stop()

@@ -44,7 +44,7 @@ class LearningKeeper:
         self._duty = Duty(f"learning of {config.name}", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Restore the stored state, then save regularly."""
+        """See `Runnable.start`. It first restores the stored state."""
         await self.recall()
         await self._duty.start()
 
@@ -68,7 +68,7 @@ class LearningKeeper:
             self._saved = text
 
     async def stop(self) -> None:
-        """Save one last time."""
+        """See `Runnable.stop`. It saves one last time."""
         await self._duty.stop()
         try:
             await self.run_once()

@@ -74,7 +74,7 @@ class Pruning:
         self._duty = Duty("pruning", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Start the duty; the first run is at once."""
+        """See `Runnable.start`. The first run is at once."""
         await self._duty.start()
 
     async def run_once(self) -> None:
@@ -88,7 +88,7 @@ class Pruning:
         )
 
     async def stop(self) -> None:
-        """Stop the duty."""
+        """See `Runnable.stop`."""
         await self._duty.stop()
 
     async def _delete_outdated(self) -> None:

@@ -52,7 +52,7 @@ class Rescuer:
         self._duty = Duty("rescuer", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Rescue what a dead server left behind, then run regularly."""
+        """See `Runnable.start`. It first rescues the pages that a dead server left behind."""
         rescued = await self._pages.rescue(owner=self._config.dead_owner)
         if rescued:
             logger.info("Queued %s pages again that were in progress when the server last stopped", rescued)
@@ -67,7 +67,7 @@ class Rescuer:
         )
 
     async def stop(self) -> None:
-        """Stop the duty."""
+        """See `Runnable.stop`."""
         await self._duty.stop()
 
     async def _rescue(self) -> None:

@@ -44,7 +44,7 @@ class TaskSampler:
         self._duty = Duty("task sampler", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Start the duty."""
+        """See `Runnable.start`."""
         await self._duty.start()
 
     async def run_once(self) -> None:
@@ -53,7 +53,7 @@ class TaskSampler:
         await self._samples.add(samples)
 
     async def stop(self) -> None:
-        """Stop the duty."""
+        """See `Runnable.stop`."""
         await self._duty.stop()
 
 

@@ -89,7 +89,7 @@ class Watchdog:
         self._duty = Duty("watchdog", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Start the duty."""
+        """See `Runnable.start`."""
         self._silent_since.clear()
         await self._duty.start()
 
@@ -104,7 +104,7 @@ class Watchdog:
         await with_each(stalled, self._end, name=lambda task_id: f"Ending the stalled task {task_id}")
 
     async def stop(self) -> None:
-        """Stop the duty."""
+        """See `Runnable.stop`."""
         await self._duty.stop()
 
     async def _end(self, task_id: str) -> None:

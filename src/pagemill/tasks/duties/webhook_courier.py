@@ -60,7 +60,7 @@ class WebhookCourier:
         self._duty = Duty("webhooks", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Start the duty."""
+        """See `Runnable.start`."""
         self._stopping = False
         await self._duty.start()
 
@@ -76,10 +76,7 @@ class WebhookCourier:
             await self._outbox.prune()
 
     async def stop(self) -> None:
-        """Claim no more messages, and wait for those being sent.
-
-        The next start delivers the rest.
-        """
+        """See `Runnable.stop`. It waits for messages being sent; the next start delivers the rest."""
         self._stopping = True
         await self._duty.stop()
 

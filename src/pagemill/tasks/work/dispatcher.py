@@ -96,7 +96,7 @@ class Dispatcher:
         self._duty = Duty("dispatcher", self.run_once, interval=config.interval)
 
     async def start(self) -> None:
-        """Start dispatching."""
+        """See `Runnable.start`."""
         self._stopping = False
         await self._duty.start()
 
@@ -105,7 +105,7 @@ class Dispatcher:
         self._duty.wake()
 
     async def stop(self) -> None:
-        """Start nothing more, and return unfinished pages, which costs them no attempt."""
+        """See `Runnable.stop`. It returns unfinished pages, which costs them no attempt."""
         self._stopping = True
         await self._duty.stop()
         await self._end(list(self._working))

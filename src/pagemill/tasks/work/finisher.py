@@ -52,7 +52,7 @@ class TaskFinisher:
             work.add_done_callback(lambda done: self._note_end(task_id, done))
 
     async def start(self) -> None:
-        """Follow the tasks that were running when the server last stopped, if `resumes` is set."""
+        """See `Runnable.start`. With `resumes`, it follows the tasks that were running when the server last stopped."""
         if not self._resumes:
             return
         for status in (TaskStatus.RUNNING, TaskStatus.RETRYING, TaskStatus.CANCELLING):
@@ -60,7 +60,7 @@ class TaskFinisher:
                 self.follow(task.task_id)
 
     async def stop(self) -> None:
-        """Stop following."""
+        """See `Runnable.stop`."""
         works = list(self._following.values())
         for work in works:
             work.cancel()

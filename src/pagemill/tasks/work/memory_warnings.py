@@ -30,7 +30,7 @@ class MemoryWarnings:
         self._writing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen for level changes; starting twice is no error."""
+        """See `Runnable.start`. Starting twice is no error."""
         self._listen(self.on_level)
 
     def on_level(self, change: LevelChanged) -> None:
@@ -42,7 +42,7 @@ class MemoryWarnings:
             writing.add_done_callback(self._writing.discard)
 
     async def stop(self) -> None:
-        """Wait for pending writes."""
+        """See `Runnable.stop`. It waits for pending writes."""
         await asyncio.gather(*self._writing)
 
     async def _tell(self, task_ids: frozenset[str], change: LevelChanged) -> None:

@@ -34,7 +34,7 @@ function headers(more = {}) {
   return key === null ? more : { ...more, Authorization: `Bearer ${key}` };
 }
 
-/** A response that is a success; anything else is raised as a `Refusal`, no answer at all as a `TypeError`. */
+/** The response if it is a success. Throws a `Refusal` for any other response, a `TypeError` for none. */
 export async function request(path, { method = "GET", accept = "application/json", signal, more = {} } = {}) {
   const response = await fetch(url(path), { method, signal, headers: headers({ Accept: accept, ...more }) });
   if (!response.ok) throw new Refusal(await problem(response), response.status);
@@ -57,7 +57,7 @@ async function problem(response) {
   }
 }
 
-/** Send a document; `onProgress` hears what share is sent. Resolves to the task. */
+/** Send a document; `onProgress` gets the share sent so far (0 to 1). Resolves to the task. */
 export function upload(file, fields, onProgress) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) if (value !== "") form.append(name, value);
@@ -87,7 +87,7 @@ function parsed(text) {
   }
 }
 
-/** A page's picture as the address of an object in memory; let go of it with `URL.revokeObjectURL`. */
+/** A page's picture as the address of an object in memory; release it with `URL.revokeObjectURL`. */
 export async function picture(path, signal) {
   const response = await request(path, { accept: "image/*", signal });
   return URL.createObjectURL(await response.blob());

@@ -67,7 +67,7 @@ function showPulse(status) {
   place.replaceChildren(...parts);
 }
 
-/** Who one is here, and the way to be no one. */
+/** The button that forgets the key; its title says whose key it is. */
 function showCaller({ caller, scope }) {
   const button = document.getElementById("forget");
   button.hidden = !hasKey();
@@ -75,7 +75,7 @@ function showCaller({ caller, scope }) {
   button.addEventListener("click", leaveOff);
 }
 
-/** The key is no use any more, or is to be forgotten: nothing that it showed stays. */
+/** Forget the key, and everything that it showed. */
 function leaveOff() {
   forget();
   location.reload();

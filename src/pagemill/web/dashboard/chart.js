@@ -9,7 +9,7 @@ const HEIGHT = 160;
 const LONGEST_MS = 5 * 60_000;
 const SHORTEST_MS = 30_000;
 
-/** How much of the past is shown: what was seen of it, within bounds. */
+/** The time span to show, in milliseconds: since the first point, within bounds. */
 export function spanOf(points, now) {
   return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, now - points[0].at));
 }
@@ -24,7 +24,7 @@ export function memoryChart(points, limit, { levels, now }) {
   ...bands(levels), area("used", points, scale, (each) => each.used_mb), promised(points, scale));
 }
 
-/** Our workers, one upon the other. `held`: `{id, mb}` of each; `shades`: the shade of each by id. */
+/** Our workers, stacked. `held`: `{id, mb}` of each; `shades`: the shade of each by id. */
 export function ownChart(points, top, { now, shades }) {
   const scale = scaled(points, top, now);
   const held = heldBy(points.at(-1).held.map(({ id }) => id));
@@ -32,7 +32,7 @@ export function ownChart(points, top, { now, shades }) {
     + `${count(points.at(-1).held.length, "worker")}.`, ...heldAreas(points, scale, shades), promised(points, scale));
 }
 
-/** The top of the own chart: the most that was held or promised, and a little more. */
+/** The top of the workers' chart: the most that was held or reserved, and a little more. */
 export function topOf(points) {
   return Math.ceil(1.1 * Math.max(1, ...points.map((each) =>
     Math.max(each.reserved_mb, heldBy(each.held.map(({ id }) => id))(each)))));
@@ -57,7 +57,7 @@ function bands(levels) {
     y: HEIGHT * (1 - edges[index + 1][1] / 100), height: (HEIGHT * (edges[index + 1][1] - from)) / 100 }));
 }
 
-/** Each process stands on those before it; painted from the top, so that the lower ones cover what is below. */
+/** Stacks each worker on those before it; paints from the top, so that each lower area covers the rest. */
 function heldAreas(points, scale, shades) {
   const ids = [...shades.keys()];
   return ids.map((id, index) => area("held", points, scale, heldBy(ids.slice(0, index + 1)), shades.get(id))).reverse();
@@ -77,7 +77,7 @@ function area(name, points, scale, value, shade = null) {
     d: `${steps(points, scale, value)}V${HEIGHT}H${scale.x(points[0].at)}Z` });
 }
 
-/** Between two looks the value stays as it was seen; the last one reaches to the right edge. */
+/** A line that stays level between two snapshots; the last value extends to the right edge. */
 function steps(points, { x, y }, value) {
   const [first, ...others] = points;
   const more = others.map((each) => `H${x(each.at).toFixed(1)}V${y(value(each)).toFixed(1)}`).join("");

@@ -24,7 +24,7 @@ function fill(element, properties, children) {
   return element;
 }
 
-/** Change an element's text only where it differs, so that what did not change is not read out again. */
+/** Change an element's text only if it differs, so that screen readers do not repeat it. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -35,12 +35,12 @@ export function mark(element, name, value) {
   else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
-/** Tell people who listen rather than look. */
+/** Let screen readers say it. */
 export function announce(text) {
   say(document.getElementById("announcer"), text);
 }
 
-/** Call at most once in so many milliseconds, the last time always. */
+/** Call `action` at most once in so many milliseconds; the last call is never lost. */
 export function throttled(action, milliseconds) {
   let timer = null, again = false, last = -Infinity;
   const run = () => {

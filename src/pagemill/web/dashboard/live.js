@@ -1,7 +1,7 @@
 // Shared by all views: the one connection that reports changes, and a snapshot of the service with its recent past.
 //
 // A hidden tab keeps no connection. The snapshot is taken after a change, every two seconds while tasks run, and when an
-// idle model set is due to be unloaded; at rest, the dashboard asks nothing.
+// idle model set is due to be unloaded; at rest, the dashboard sends no requests.
 
 import { get } from "./api.js";
 import { throttled } from "./dom.js";
@@ -61,7 +61,7 @@ export class Live extends EventTarget {
     try {
       this.status = await get("/status");
     } catch {
-      return; // the connection says so
+      return; // the connection's state shows it
     }
     this.takenAt = Date.now();
     this.forecasts = new Map(this.status.queue.line.map((each) => [each.task_id, each]));
@@ -73,7 +73,7 @@ export class Live extends EventTarget {
   #remember() {
     const { devices, work, model_sets: sets } = this.status;
     const pages = Object.values(work.pages_read).flatMap((stage) => stage.counts).reduce((sum, each) => sum + each, 0);
-    if (this.history.length && this.history.at(-1).pages > pages) this.history = []; // another server, or a new one
+    if (this.history.length && this.history.at(-1).pages > pages) this.history = []; // another or a restarted server
     const held = sets.map((set) => ({ id: set.worker_id, name: set.model_set, mb: set.memory_mb }));
     this.history.push({ at: this.takenAt, devices, pages, held });
     while (this.history[0].at < this.takenAt - KEPT_MS) this.history.shift();
@@ -88,12 +88,12 @@ export class Live extends EventTarget {
     if (Number.isFinite(next) && !document.hidden) this.timer = setTimeout(this.refresh, next);
   }
 
-  /** What an unfinished task can expect; undefined where nothing is known of it. */
+  /** What an unfinished task can expect; undefined if nothing is known. */
   forecast(id) {
     return this.forecasts.get(id);
   }
 
-  /** Pages read a second over the last minute, or as much of it as was seen. */
+  /** Pages read per second over the last minute, or since the dashboard opened. */
   get rate() {
     const last = this.history.at(-1);
     const first = this.history.find((each) => each.at >= last?.at - 60_000);

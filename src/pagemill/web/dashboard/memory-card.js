@@ -25,7 +25,7 @@ export function memoryCard(device, memory, live) {
     ...(points.at(-1)?.held.length ? own(memory, points, live) : []));
 }
 
-/** What our workers hold of it, in a scale of its own: the machine is large, and they should be small. */
+/** What our workers hold of it, on a scale of its own: next to the whole device it would be too small to see. */
 function own(memory, points, live) {
   const shades = shadesOf(points);
   const top = topOf(points);
@@ -52,7 +52,7 @@ function axis(points, live) {
   return h("div", { class: "axis" }, h("span", {}, `${seconds(spanOf(points, live.takenAt) / 1000)} ago`), h("span", {}, "now"));
 }
 
-/** Every process that was seen keeps its shade for as long as it is shown. */
+/** Every worker keeps its shade as long as it is shown. */
 function shadesOf(points) {
   const ids = new Set(points.flatMap((each) => each.held.map(({ id }) => id)));
   return new Map([...ids].map((id, index) => [id, index % SHADES]));

@@ -17,13 +17,13 @@ export function modelSets(live) {
     h("th", { scope: "row", class: "id" }, set.model_set),
     cell("Uses", set.unkillable ? "cannot be ended" : String(set.references)),
     cell("Idle", set.references ? "in use" : seconds(set.idle_s), { idle: set.references ? "" : set.idle_s, part: "idle" }),
-    cell("Leaves in", set.references ? "–" : "", { idle: set.references ? "" : set.idle_s, part: "leaves" }),
+    cell("Unloads in", set.references ? "–" : "", { idle: set.references ? "" : set.idle_s, part: "leaves" }),
     cell("Holds", mebibytes(set.memory_mb)),
-    cell("Promised", mebibytes(set.reserved_mb)),
+    cell("Reserved", mebibytes(set.reserved_mb)),
     cell("Process", String(set.pid))));
   const section = h("section", { class: "card", "aria-label": "Resident model sets" },
     h("div", { class: "card-head" }, h("h2", {}, "Resident model sets"), h("p", { class: "hint" }, soFar(live.status))),
-    sets.length ? table(["Model set", "Uses", "Idle", "Leaves in", "Holds", "Reserved", "Process"], rows)
+    sets.length ? table(["Model set", "Uses", "Idle", "Unloads in", "Holds", "Reserved", "Process"], rows)
       : h("p", { class: "empty" }, `No models are loaded. Only the server itself holds memory (${mebibytes(server)}).`),
     lastEviction(live.status.last_eviction));
   countDown(section, live);
@@ -41,7 +41,7 @@ function lastEviction(last) {
     h("b", {}, sets.join(", ")), `, because ${CAUSES[cause] ?? cause}; ${mebibytes(back)} returned (measured).`);
 }
 
-/** Idle times go on between two pictures. */
+/** Let idle times run on between two snapshots. */
 export function countDown(place, live) {
   const since = (Date.now() - live.takenAt) / 1000;
   for (const each of place.querySelectorAll("td[data-idle]")) {

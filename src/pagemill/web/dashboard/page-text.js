@@ -8,7 +8,7 @@ const TAGS = { title: "h3", table: "div", figure: "div" };
 /**
  * Everything about a page that appears beside its picture.
  *
- * `units` are its words in reading order, each with its element in the text and its box; both bear its number.
+ * `units` are its words in reading order, each with its element in the text and its box; both carry its index.
  */
 export function readPage(page) {
   const reading = new Reading();
@@ -38,7 +38,7 @@ class Reading {
       ...broken(others));
   }
 
-  /** The line as it was read, each word a span; what stands between words is the line's own. */
+  /** The line as it was read, each word a span; what separates the words is taken from the line's text. */
   #line(line) {
     const parts = [];
     let at = 0;

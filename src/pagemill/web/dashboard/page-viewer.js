@@ -53,7 +53,7 @@ export class PageViewer {
     this.#dropPicture();
   }
 
-  /** Show a page; what is shown already stays. */
+  /** Show a page, unless it is shown already. */
   async show(state, total) {
     const wanted = `${state.number} ${state.state} ${state.finished_at}`;
     if (wanted === this.shown) return;
@@ -71,7 +71,7 @@ export class PageViewer {
     await Promise.all([this.#loadText(state, signal), this.#loadPicture(state, signal)]);
   }
 
-  /** What was tried for the page, where it was not read at once. */
+  /** Show the attempts at a page that was not read at once. */
   showTries(tries) {
     this.tries.hidden = tries.length === 0;
     this.tries.replaceChildren(...tries.map(({ what, tone, when, more }) => h("li", { data: { tone } },

@@ -66,7 +66,7 @@ function stageRow(stage, { bounds, counts }) {
     within(0.5), within(0.9), within(0.99));
 }
 
-/** What failed, by reason: tasks of the last day with the newest to look at, and pages since the server was started. */
+/** Failures by reason: tasks of the last day with a link to the newest, and pages since the server started. */
 export function failures({ queue, work }) {
   const columns = ["Reason", "Tasks of the last day", "Pages since server start", "Newest task"];
   const tasks = new Map(queue.failures.map((group) => [group.reason, group]));

@@ -18,7 +18,7 @@ export function canCancel(status) {
   return !isFinal(status) && status !== "cancelling";
 }
 
-/** Over, with pages left that were not read. */
+/** The task has ended with unread pages. */
 export function canRetry({ status, progress }) {
   return isFinal(status) && progress.pages_done < progress.pages_total;
 }
@@ -37,7 +37,7 @@ export function showStatus(element, status) {
   return element;
 }
 
-/** The class a confidence belongs to; text layers know none. */
+/** The band of a confidence; words from text layers have none. */
 export function band(confidence) {
   if (confidence === null || confidence === undefined) return "none";
   if (confidence >= 0.95) return "high";

@@ -10,7 +10,7 @@ const FORMATS = {
 };
 const ORDER = Object.keys(FORMATS);
 
-/** What is asked for most comes first, what is not known here last. */
+/** The most popular formats come first, unknown ones last. */
 function sorted(formats) {
   const place = ({ name }) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
   return [...formats].sort((one, other) => place(one) - place(other));
@@ -21,13 +21,13 @@ function retryLabel({ pages_done: done, pages_failed: failed }) {
   return failed > 0 ? "Retry failed pages" : "Read remaining pages";
 }
 
-/** The document's name with another ending, never its own. */
+/** The document's name with the result's extension, but never the document's own name. */
 function resultName(document, { extension }) {
   const stem = document.replace(/\.[^.]*$/, "") || document;
   return stem + extension === document ? `${stem}-searchable${extension}` : stem + extension;
 }
 
-/** Buttons for a task; `show(task)` fits them to it. `onRefused` hears what went wrong. */
+/** Buttons for a task; `show(task)` adapts them to it. `onRefused` gets the message of an error. */
 export class TaskActions {
   constructor(setup, onRefused) {
     this.setup = setup;

@@ -35,12 +35,12 @@ export class TaskRow {
     this.actions.show(task);
   }
 
-  /** What it can expect, as far as that is known. */
+  /** Show what the task can expect; `forecast` may be undefined. */
   expect(forecast) {
     showOutlook(this.outlook, this.task.status, forecast);
   }
 
-  /** How far it is by now; what a notice does not tell is asked for once the status changes. */
+  /** Show a notice's progress; fetch the rest if the status has changed. */
   async notice({ status, progress }) {
     const changed = status !== this.task.status;
     this.show({ ...this.task, status, progress });
@@ -64,7 +64,7 @@ export function showProgress(bar, text, { document, status, progress }) {
   say(text, (all ? count(total, "page") : `${done} of ${count(total, "page")}`) + (failed ? ` · ${failed} failed` : ""));
 }
 
-/** Its place in the queue and about how long it has still to go. */
+/** Its place in the queue and roughly how long it still needs. */
 export function showOutlook(place, status, forecast) {
   if (!forecast || isFinal(status)) return say(place, "");
   const { position, left_s: left } = forecast;

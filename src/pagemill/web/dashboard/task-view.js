@@ -65,7 +65,7 @@ class TaskView {
     this.viewer.leave();
   }
 
-  /** Show another page of the same task, without making the view anew. */
+  /** Show another page of the same task, without rebuilding the view. */
   open(number) {
     this.wanted = number;
     this.#showPage();

@@ -14,7 +14,7 @@ export function tasksView(live) {
   return { element: view.element, title: "Tasks", leave: () => view.leave() };
 }
 
-/** In place of the panel that takes files. */
+/** Replaces the upload panel. */
 function readOnly() {
   return { element: h("p", { class: "hint" }, "Your key can read. To send documents, use a key with the scope submit."), leave() {} };
 }
@@ -23,7 +23,7 @@ class TasksView {
   constructor(live) {
     this.live = live;
     this.status = "";
-    this.cursors = [null]; // what each page shown so far began after
+    this.cursors = [null]; // each page shown so far began after this id
     this.rows = new Map();
     this.loading = new AbortController();
     this.left = new AbortController();

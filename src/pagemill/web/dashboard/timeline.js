@@ -28,7 +28,7 @@ export class Timeline {
     this.element = h("section", { class: "card", "aria-label": "Timeline" }, h("h2", {}, "Timeline"), this.list);
   }
 
-  /** Add what is new since the last time. */
+  /** Add the events since the last refresh. */
   async refresh(options) {
     for (;;) {
       const { events } = await get(`/tasks/${this.taskId}/events?after=${this.after}`, options);
@@ -47,7 +47,7 @@ export class Timeline {
     while (this.list.children.length > KEPT) this.list.firstChild.remove();
   }
 
-  /** What was tried for a page, oldest first; nothing where it was read at once. */
+  /** The attempts at a page, oldest first; none if it was read at once. */
   tries(page) {
     const known = this.byPage.get(page) ?? [];
     return known.length === 1 && known[0].event_type === "page_done" ? [] : known.map((event) => ({

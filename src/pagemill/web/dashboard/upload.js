@@ -6,7 +6,7 @@ import { bytes } from "./format.js";
 
 const AT_ONCE = 2;
 
-/** The panel that takes files. */
+/** The upload panel. */
 export function uploadPanel(setup) {
   const waiting = [];
   let sending = 0;
@@ -36,7 +36,7 @@ export function uploadPanel(setup) {
 
   async function send({ file, fields, row }) {
     if (file.size > setup.max_upload_bytes) {
-      return row.refuse(`The file has ${bytes(file.size)}. The limit is ${bytes(setup.max_upload_bytes)}.`);
+      return row.refuse(`The file is too large: ${bytes(file.size)}. The limit is ${bytes(setup.max_upload_bytes)}.`);
     }
     try {
       await upload(file, fields, (share) => row.progress(share));
