@@ -120,8 +120,8 @@ def _open_listener(host: str, port: int) -> socket.socket:
         return open_listener(host, port)
     except OSError as error:
         message = (
-            f"Cannot listen on {host} port {port} ({error.strerror}). Choose another with --host or --port, or with the "
-            "settings server.host and server.port."
+            f"Cannot listen on {host} port {port} ({error.strerror}). Choose another with --host or --port, or with "
+            "the settings server.host and server.port."
         )
         raise InvalidSettings(message) from error
 

@@ -30,7 +30,7 @@ class OCRService:
 
     @property
     def service_instance_id(self) -> str:
-        """Unique while the server runs; it names the worker, too."""
+        """See `Service.service_instance_id`. It names the worker, too."""
         return self._id
 
     @property
@@ -46,7 +46,7 @@ class OCRService:
     async def process(
         self, task_id: str, params: ChunkParams, on_page: OnPage, *, on_begin: OnBegin | None = None
     ) -> ChunkOutcome:
-        """Read a chunk within a reservation of its size; see `Service.process`.
+        """See `Service.process`. It reads within a reservation of the chunk's size.
 
         An outcome without a loss may leave pages unsettled: because there was no memory for them within `room_wait`,
         because the worker ran out of memory, or because it is being stopped. Give these pages back at no cost, release
