@@ -129,7 +129,7 @@ class FakeProcess:
             self.end(-number)
 
     def lower_priority(self, niceness: int) -> None:
-        """Note it."""
+        """See `WorkerProcess.lower_priority`. `niceness` sums it up."""
         self.niceness += niceness
 
     def rss_bytes(self) -> int:
