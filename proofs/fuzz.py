@@ -75,8 +75,11 @@ def prove(folder: Path, batches: Iterable[Sequence[bytes]], findings: Findings, 
     """Send all batches to one server of our own; what breaks a promise is written to `keep`."""
     with Server(folder / "data", settings=SETTINGS) as server:
         server.api.http.headers["Authorization"] = f"Bearer {KEY}"
-        sender = Sender(server.url, KEY, within_s=WITHIN_S, longest_s=LONGEST_S, fields=FIELDS)
-        with WorkerWatch(server.url, KEY) as watch, ThreadPoolExecutor(AT_ONCE) as threads:
+        with (
+            Sender(server.url, KEY, within_s=WITHIN_S, longest_s=LONGEST_S, fields=FIELDS) as sender,
+            WorkerWatch(server.url, KEY) as watch,
+            ThreadPoolExecutor(AT_ONCE) as threads,
+        ):
             for batch in batches:
                 paths = [_write_document(folder / "documents", document) for document in dict.fromkeys(batch)]
                 for path, complaint in threads.map(lambda path: _try(sender, path, findings), paths):

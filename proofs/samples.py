@@ -56,14 +56,20 @@ def prove(
     strangers: Sequence[Path], honest: Sequence[Path], *, at_once: int, within_s: float, longest_s: float
 ) -> list[str]:
     """Send the documents, print the tables, and return the broken promises, a sentence each."""
-    with tempfile.TemporaryDirectory(prefix="pagemill-samples-") as folder, _run_server(Path(folder)) as server:
-        ours = Sender(server.url, "honest", within_s=within_s, longest_s=longest_s)
+    with (
+        tempfile.TemporaryDirectory(prefix="pagemill-samples-") as folder,
+        _run_server(Path(folder)) as server,
+        Sender(server.url, "honest", within_s=within_s, longest_s=longest_s) as ours,
+        Sender(server.url, "strangers", within_s=within_s, longest_s=longest_s) as theirs,
+    ):
         alone = _time_alone(ours, honest)
         before = own_memory_mib(server.process.pid)
-        with WorkerWatch(server.url, "honest") as watch, _send_repeatedly(ours, honest) as meanwhile:
-            theirs = Sender(server.url, "strangers", within_s=within_s, longest_s=longest_s)
-            with ThreadPoolExecutor(at_once) as threads:
-                fates = list(threads.map(theirs.send, strangers))
+        with (
+            WorkerWatch(server.url, "honest") as watch,
+            _send_repeatedly(ours, honest) as meanwhile,
+            ThreadPoolExecutor(at_once) as threads,
+        ):
+            fates = list(threads.map(theirs.send, strangers))
         after = _wait_until_low(server.process.pid, before + GROWTH_MIB)
         alone = {name: max(seconds, alone[name]) for name, seconds in _time_alone(ours, honest).items()}
         late = [

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import httpx
 
@@ -45,7 +47,7 @@ class Fate:
 
 
 class Sender:
-    """A client with an API key. Its methods may be called from several threads.
+    """A client with an API key; used in a `with` statement. Its methods may be called from several threads.
 
     Args:
         url: Where the server is.
@@ -63,6 +65,14 @@ class Sender:
         self._within_s = within_s
         self._longest_s = longest_s
         self._fields = dict(fields or {})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._http.close()
 
     def send(self, document: Path) -> Fate:
         """Send it and follow it; never raises an error because of the server."""

@@ -46,6 +46,7 @@ class WorkerWatch:
     ) -> None:
         self._stopping.set()
         self._thread.join()
+        self._http.close()
 
     @property
     def complaints(self) -> list[str]:
