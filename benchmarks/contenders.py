@@ -1,8 +1,8 @@
 """Those who are compared, each run in a process of its own: `python -m benchmarks.contenders NAME FOLDER THREADS`.
 
 Every contender reads the images of a folder by name, after one page to warm up that is not counted, and then all of
-them again; it writes what it read beside each image. It prints two lines of JSON: first which process is to be
-measured, with all its children, then how long the pages took, the first time and again.
+them again; it writes what it read beside each image. It prints two lines of JSON: first the process to
+measure, with all its children, then how long the pages took, the first time and again.
 
     FOLDER/warm-up.png            → read first
     FOLDER/pages/01 letter.png    → FOLDER/pages/01 letter.NAME.txt

@@ -1,7 +1,7 @@
 """How much is lost of kinds of documents: `python -m benchmarks.accuracy --part kinds`.
 
 Documents are made: pictures of each kind, every picture of animations, notes and fields with and without a look, forms
-of XML, layers that are on and off, and PDFs with a password. A document that is refused is told of.
+of XML, layers that are on and off, and PDFs with a password. It prints which documents are refused.
 """
 
 import io

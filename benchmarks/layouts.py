@@ -161,7 +161,7 @@ def length_of(text: str, size: float) -> float:
 
 
 def sentence(chance: random.Random, words: int) -> list[str]:
-    """A sentence of so many words."""
+    """A sentence of this many words."""
     chosen = [chance.choice(WORDS) for _ in range(words)]
     chosen = [word.capitalize() if chance.random() < 0.07 else word for word in chosen]
     chosen = [f"{chance.randint(2, 1990)}" if chance.random() < 0.02 else word for word in chosen]
@@ -170,7 +170,7 @@ def sentence(chance: random.Random, words: int) -> list[str]:
 
 
 def prose(chance: random.Random, words: int) -> list[str]:
-    """About so many words in sentences."""
+    """Sentences of about this many words in all."""
     made: list[str] = []
     while len(made) < words:
         made += sentence(chance, chance.randint(6, 24))

@@ -14,7 +14,7 @@ _LAYOUTS = 7
 
 
 def make_documents(folder: Path, *, count: int, pages: int) -> list[Path]:
-    """So many PDFs of full-size pages with a quarter of a page's text each.
+    """`count` PDFs of full-size pages with a quarter of a page's text each.
 
     Memory is that of a full page (the sheet is as large, its lines as wide); time is a quarter of it.
     """

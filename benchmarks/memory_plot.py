@@ -127,7 +127,7 @@ def _rounded_up(most: float, step: int) -> int:
 
 
 def _step(most: float, parts: int) -> int:
-    """A round number of which about so many make up the axis."""
+    """A round step that divides the axis into about this many parts."""
     power = 1
     while power * 10 * parts < most:
         power *= 10

@@ -173,7 +173,7 @@ def scan_image(image: Image.Image, chance: random.Random) -> Image.Image:
 
 
 def paragraphs(sheet: Sheet, x: int, y: int, width: int, points: float, *, rows: int) -> None:
-    """Write so many lines of running text below each other, each as long as `width` allows."""
+    """Write `rows` lines of running text below each other, each as long as `width` allows."""
     leading = math.ceil(_pixels(points) * 1.5)
     for row in range(rows):
         sheet.write(x, y + row * leading, sheet.sentence(width, points=points), points=points)

@@ -1,7 +1,7 @@
 """Pages in seven scripts, and how many of their lines are wrong without a word about it.
 
 The texts are the first article of the Universal Declaration of Human Rights, which is free for all, and a line with
-numbers as on bills. A line counts as told of if a warning of its page lies on it.
+numbers as on bills. An error in a line is not silent if a warning of its page lies on the line.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Counts what a result has wrong or lacks without a word about it.
 
-A line of a page counts as right if the text has it, white space apart. A page is *told of* if it has a warning. What is
-wrong on a page that is not told of is a silent error.
+A line of a page counts as right if the text has it, white space apart. An error on a
+page without a warning is a silent error.
 """
 
 from collections.abc import Iterable

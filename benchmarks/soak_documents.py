@@ -45,7 +45,7 @@ class Documents:
         return path
 
     def tiff(self, path: Path, frames: int) -> Path:
-        """A TIFF of so many frames."""
+        """A TIFF of this many frames."""
         first, *rest = self._strips(frames)
         first.save(path, save_all=True, append_images=rest, compression="tiff_lzw", dpi=(DPI, DPI))
         return path
@@ -83,7 +83,7 @@ class Documents:
         return path
 
     def slips(self, folder: Path, count: int) -> list[Path]:
-        """So many tiny images, a few kilobytes each."""
+        """`count` tiny images, a few kilobytes each."""
         return [make_scan(folder / f"slip-{self._next_number()}.png", [f"Slip {self._number}"]) for _ in range(count)]
 
     def junk(self, path: Path) -> Path:

@@ -247,7 +247,7 @@ def _workers(sample: Sample) -> Iterator[ProcessSeen]:
 
 
 def _thin_out(points: Sequence[Point], most: int) -> Sequence[Point]:
-    """At most so many: medians of neighbours, so that no single sample counts."""
+    """At most `most` points: medians of neighbours, so that no single sample counts."""
     size = -(-len(points) // most)
     groups = [points[start : start + size] for start in range(0, len(points), size)] if size > 1 else []
     if not groups:

@@ -147,7 +147,7 @@ async def _read(application: Application, document: Path, table: Table) -> Task:
 
 
 async def _changes(application: Application, task_id: str) -> AsyncIterator[Task]:
-    """As it stands, now and then: who looks at every change is part of the load."""
+    """Yield the task now and then: a look at every change would be part of the load."""
     while not (task := await application.reader.get_task(task_id)).status.is_final:
         yield task
         await asyncio.sleep(_LOOK_EVERY_S)

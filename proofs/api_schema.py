@@ -42,9 +42,9 @@ class Extent:
 def main() -> None:
     """Run it and exit as schemathesis does."""
     parser = argparse.ArgumentParser(prog="python -m proofs.api_schema", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--examples", type=int, default=100, help="most requests of an operation (default 100)")
+    parser.add_argument("--examples", type=int, default=100, help="maximum requests of an operation (default 100)")
     parser.add_argument("--seed", type=int, help="repeat an earlier run")
-    parser.add_argument("--longest", type=int, help="repeat for so many seconds, with ever other requests")
+    parser.add_argument("--longest", type=int, help="repeat for this many seconds, with other requests each time")
     given = parser.parse_args()
     extent = Extent(examples=given.examples, seed=given.seed, longest_s=given.longest)
     with tempfile.TemporaryDirectory(prefix="pagemill-schema-") as folder:

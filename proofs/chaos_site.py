@@ -28,8 +28,8 @@ SETTINGS: Mapping[str, str] = {
     "TASKS__RETRY__MAX_ATTEMPTS": "1000",
     "TASKS__RETRY__BACKOFF_MULTIPLIER": "1",
 }
-"""A page is given up after two workers died of it, or after three could not be loaded for it. Here workers die of us,
-and no page is to be blamed; that it was retried for any other reason breaks a promise all the same."""
+"""A page fails after two workers died of it, or after three could not be loaded for it. Here we kill the workers, and no
+page is to blame. A retry for any other reason still breaks a promise."""
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ class ChunkParams:
         notes: Warnings to add to every page.
         password: Password of a protected document.
         remedy: How to get lines read that this engine cannot, for users; warnings of such lines end with it.
-        first_reading: `Page.to_json()` of the only page, if its doubtful lines are to be read again.
+        first_reading: `Page.to_json()` of the only page, to read its doubtful lines again.
     """
 
     document: str
