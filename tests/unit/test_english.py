@@ -57,6 +57,13 @@ FORBIDDEN = {
     r"\bthough it be\b": "even if it is",
     r"\bwithout end\b.*\bwithout end\b": "say it once",
     r"\bthese there are\b": "start with the noun",
+    r"\btold of\b": "reported, or warned about",
+    r"\bfrom (which|there) on\b": "at least, or above",
+    r"\banew\b": "again",
+    r"\bso many\b(?!.*\bthat\b)": "this many",
+    r"\b(have|has|had) but an?\b": "have only a",
+    r"\b(is|are|was|were) (not )?to be (?!\w+ing)\w+": "must be, or what is done",
+    r"\bas (it|they) stands?\b": "as it is",
 }
 """What not to write, and a hint what to write instead."""
 

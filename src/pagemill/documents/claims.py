@@ -22,7 +22,7 @@ BORNE_OUT = 0.9
 """Share of the claimed words that an engine must find: good layers reach 0.95 and more, as engines err, too."""
 
 SURE = 0.9
-"""Confidence from which on the engine is believed instead of the text that it contradicts."""
+"""At this confidence and above, the engine is believed instead of the text that it contradicts."""
 
 _SHORTEST = 3
 _LONGEST = 8

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pagemill.documents.page_frame import PageRect
 
 FILLS = 0.9
-"""Share of the page from which on pictures fill it."""
+"""Pictures fill a page if they cover at least this share of it."""
 
 _CELLS = 24
 
 
 def first_of_filling(pictures: Sequence[PageRect], page: PageRect) -> int | None:
-    """Position of the picture from which on all pictures together fill the page; None if they do not.
+    """Position of the last picture that fills the page together with all pictures after it; None if none does.
 
     What is drawn before that picture cannot be seen.
 

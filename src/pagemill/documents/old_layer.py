@@ -20,7 +20,7 @@ DEEPEST = 4
 _INVISIBLE = frozenset({3, 7})
 _SHOWS = frozenset({"Tj", "TJ", "'", '"'})
 _MOVES = frozenset({"Td", "TD", "Tm", "T*", "'", '"'})
-"""Operators that start a line anew, wherever the one before ended."""
+"""Operators that start a new line, wherever the one before ended."""
 
 _Matrix = tuple[float, float, float, float, float, float]
 _Instruction = ContentStreamInstruction | ContentStreamInlineImage

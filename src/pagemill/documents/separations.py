@@ -26,10 +26,10 @@ Colours = NDArray[np.uint8]
 _Numbers = NDArray[np.float32]
 
 COLOURFUL = 45
-"""Levels between the strongest and the weakest channel from which on a pixel has a colour, on white paper."""
+"""A pixel has a colour if its strongest and weakest channels differ by at least this many levels, on white paper."""
 
 MOST_TINT, LEAST_LIGHT = 70, 120
-"""Paper is tinted by at most so many levels, and no darker than this level."""
+"""Paper is tinted by at most this many levels, and no darker than this level."""
 
 _SAMPLED = 20_000
 _MOST_JUDGED = 100_000
@@ -49,7 +49,7 @@ _DARKEST = 16.0
 _DENSITIES = np.log((255.0 + _DARKEST) / (np.arange(256) + _DARKEST)).astype(np.float32)
 _GRAY_INK = np.full(3, 1 / np.sqrt(3), dtype=np.float32)
 _INKED = 0.3
-"""Share of the full density of the coloured ink from which on a pixel is under it."""
+"""A pixel is under the coloured ink if it has at least this share of the ink's full density."""
 
 _COLOUR_OF_BLACK = 0.25
 """How much of black ink may seem coloured."""

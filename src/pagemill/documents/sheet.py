@@ -77,8 +77,8 @@ class Sheet:
         layer: Its text layer.
         known: Positions of the words of the layer that can be trusted.
         doubt: Why there is more to be read, as part of a sentence; None if there is not.
-        unread: Places of ink that looks like text and has no known word, in page space. With a doubt but no place, the
-            whole page is to be read.
+        unread: Places of ink that looks like text and has no known word, in page space. With a doubt but no place, all
+            of the page must be read.
         size: Typical height of that writing, points.
         hidden: Positions of hidden words among the known ones that are still to be compared with the picture.
     """
@@ -100,7 +100,7 @@ class Sheet:
         return self.layer.page(number, dpi=dpi, known=shown) if shown else None
 
     def claims(self) -> tuple[Claim, ...]:
-        """Lines of its hidden words that are to be compared with the picture, in pixels of the page as stored."""
+        """Lines of its hidden words that must be compared with the picture, in pixels of the page as stored."""
         if not self.hidden:
             return ()
         words = [self.layer.words[position] for position in sorted(self.hidden)]

@@ -33,7 +33,7 @@ _NEARLY_LEVEL = 0.02
 """Slope of a line that counts as none, about a degree: each of its words has its own height anyway."""
 
 _LEAST_ASPECT = 2.0
-"""Height over width from which on an upright outline holds writing that runs down."""
+"""An upright outline with at least this height over width holds writing that runs down."""
 
 _LEAST_ASPECT_WIDE = 1.5
 """Likewise, of letters as wide as high (Chinese): two of them run down in an outline twice as high as wide."""

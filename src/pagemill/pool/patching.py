@@ -57,7 +57,7 @@ def read_unread(
 
 
 def _test_words(unread: Unread, read: Callable[[PageImage], Page]) -> Unread:
-    """Compare claims of hidden text with the image: if they are wrong, the whole page is to be read."""
+    """Compare claims of hidden text with the image: if they are wrong, the whole page must be read."""
     if not unread.claims or are_borne_out(
         unread.claims, [_lines_at(claim, unread.image, read) for claim in unread.claims]
     ):

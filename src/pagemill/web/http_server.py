@@ -91,7 +91,7 @@ def descriptor_limit() -> int:
 
 
 def count_affordable(wanted: int, descriptors: int) -> int:
-    """How many connections a process with so many descriptors can hold, besides its files and pipes."""
+    """How many connections a process with this many descriptors can hold, besides its files and pipes."""
     return max(1, min(wanted, descriptors - min(MOST_RESERVED, descriptors // 2)))
 
 

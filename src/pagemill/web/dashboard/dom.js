@@ -40,7 +40,7 @@ export function announce(text) {
   say(document.getElementById("announcer"), text);
 }
 
-/** Call `action` at most once in so many milliseconds; the last call is never lost. */
+/** Call `action` at most once in this many milliseconds; the last call is never lost. */
 export function throttled(action, milliseconds) {
   let timer = null, again = false, last = -Infinity;
   const run = () => {
