@@ -202,7 +202,7 @@ class LearningEstimator:
         return self._learned[key]
 
     def _least_bytes(self, key: ModelSetKey) -> int:
-        """The smallest reservation: for a reader its seed, because no size that is known in advance tells its memory.
+        """The smallest reservation: for a reader its seed, because its memory does not depend on the page size.
 
         After hundreds of small pages, a long scan would otherwise exceed everything seen so far.
         """

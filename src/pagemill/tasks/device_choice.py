@@ -138,7 +138,7 @@ def select_device(
         needs: The need on each device that the engine can use.
 
     Raises:
-        DeviceUnavailable: The requested device does not exist, or the engine cannot use it, or any device, here.
+        DeviceUnavailable: The requested device does not exist or does not suit the engine, or no device here does.
         NeverFits: No device (or not the requested one) is large enough; the error has the numbers.
     """
     usable = [device for device in usable_devices(spec, devices) if requested in (None, device.device)]

@@ -121,6 +121,9 @@ class TaskManager:
             QueueFull: Too many tasks are waiting; `details["retry_after_s"]`.
             QuotaExceeded: The caller has reached its quota; `details["retry_after_s"]`.
             PoolExhausted: No reader became free in time to inspect the document.
+            TimedOut: The inspection took too long.
+            WorkerLost: The reader was lost, and the document is not to blame.
+            DuplicateSubmission: An earlier request used the idempotency key; `submit_task` returns its task.
         """
         new = await self.prepare(request)
         with self.holding_passwords([new]):
@@ -199,6 +202,8 @@ class TaskManager:
             EncryptedDocument: As `start_task`.
             NotFound: There is no such task.
             IllegalTransition: It has not ended, or all its pages were read.
+            DeviceUnavailable: As `start_task`.
+            NeverFits: As `start_task`.
             QueueFull: Too many tasks are waiting.
         """
         task = await self._store.get(task_id)

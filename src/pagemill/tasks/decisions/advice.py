@@ -69,7 +69,7 @@ def _profiles(options: TaskOptions, spec: EngineSpec) -> Sequence[Alternative]:
 
 
 def _resolutions(options: TaskOptions, kind: DocumentKind) -> Sequence[Alternative]:
-    """Lower ones; an image is read as it is."""
+    """Lower resolutions; an image has only its own."""
     lower = (dpi for dpi in _RESOLUTIONS if dpi < options.recognition.dpi and kind is DocumentKind.PDF)
     return [(f"at {dpi} dpi", _with(options, dpi=dpi)) for dpi in lower]
 

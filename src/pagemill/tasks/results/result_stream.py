@@ -1,4 +1,4 @@
-"""Writes a task's result page by page, with a few pages in memory: as many as show what headers and footers are."""
+"""Writes a task's result page by page, with a few pages in memory: enough to recognise headers and footers."""
 
 import asyncio
 from collections import deque
