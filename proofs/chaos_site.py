@@ -28,7 +28,7 @@ SETTINGS: Mapping[str, str] = {
     "TASKS__RETRY__MAX_ATTEMPTS": "1000",
     "TASKS__RETRY__BACKOFF_MULTIPLIER": "1",
 }
-"""A page fails after two workers died of it, or after three could not be loaded for it. Here we kill the workers, and no
+"""A page fails after two workers died of it, or after three could not be loaded for it. Here we kill workers, and no
 page is to blame. A retry for any other reason still breaks a promise."""
 
 
