@@ -1,8 +1,9 @@
 """Measures the cost of the workers' sandbox, side by side with workers without it: `python -m benchmarks.sandbox`.
 
-Workers of both kinds take turns, round by round. Times are of the processor, the worker's and the server's. What the
-sandbox costs is the median of the rounds' differences: what else is at work on the machine meets both of a round. Half
-of the rounds lie within the range beside it.
+In every round a worker of each kind starts, reads its document once to warm up, and then again, in turns with the
+other. Times are of the processor, the worker's and the server's. What the sandbox costs is the median of the rounds'
+differences: what else is at work on the machine meets both of a round. Half of the rounds lie within the range beside
+it.
 """
 
 import argparse
@@ -29,6 +30,7 @@ ENGINE = "tesseract"
 KINDS = ("free", "confined")
 WANTED_START_MS = 5.0
 WANTED_PAGE = 0.01
+TURNS = 6
 
 
 @dataclass(frozen=True)
@@ -94,35 +96,48 @@ async def _measure_placements(
 ) -> Mapping[str, Sequence[Cost]]:
     seen: dict[str, list[Cost]] = {kind: [] for kind in KINDS}
     for number in range(rounds + 1):
-        for kind in KINDS if number % 2 else reversed(KINDS):
-            cost = await _one(work, placements[kind])
-            if number:  # the first round reads everything from the disk
-                seen[kind].append(cost)
+        costs = await _measure_round(work, placements, KINDS if number % 2 else KINDS[::-1])
+        for kind in KINDS if number else ():  # the first round reads everything from the disk
+            seen[kind].append(costs[kind])
     return seen
 
 
-async def _one(work: Work, placement: LocalPlacement) -> Cost:
+async def _measure_round(
+    work: Work, placements: Mapping[str, LocalPlacement], kinds: Sequence[str]
+) -> Mapping[str, Cost]:
+    workers, starts = {}, {}
+    pages: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for kind in kinds:
+        workers[kind], starts[kind] = await _start(work, placements[kind])
+        await _read(workers[kind], work)
+    for turn in range(TURNS):
+        for kind in kinds if turn % 2 else kinds[::-1]:
+            pages[kind].append(await _read(workers[kind], work) / work.pages)
+    for worker in workers.values():
+        await worker.send(Stop())
+        await worker.wait_for_exit()
+        worker.close()
+    return {kind: Cost(starts[kind], median(pages[kind])) for kind in kinds}
+
+
+async def _start(work: Work, placement: LocalPlacement) -> tuple[WorkerProcess, float]:
     began = time.process_time()
     process = await placement.start()
     await process.send(work.load)
     await process.receive()
-    ready, launched = _cpu_ms(process.pid), (time.process_time() - began) * 1000
-    began = time.process_time()
-    await _read(process, work)
-    read, asked = _cpu_ms(process.pid) - ready, (time.process_time() - began) * 1000
-    await process.send(Stop())
-    await process.wait_for_exit()
-    process.close()
-    return Cost(ready + launched, (read + asked) / work.pages)
+    return process, _cpu_ms(process.pid) + (time.process_time() - began) * 1000
 
 
-async def _read(process: WorkerProcess, work: Work) -> None:
+async def _read(process: WorkerProcess, work: Work) -> float:
+    """Have all pages read; milliseconds of both processes."""
+    began, before = time.process_time(), _cpu_ms(process.pid)
     pages = tuple(range(1, work.pages + 1))
     params = ChunkParams(str(work.document), pages, work.stage, RecognitionOptions(), page_timeout_s=600)
     await process.send(Process(chunk=1, params=params))
     while not isinstance(reply := await process.receive(), ChunkEnded):
         if reply is None:
             raise SystemExit("The worker ended before it had read its pages.")
+    return _cpu_ms(process.pid) - before + (time.process_time() - began) * 1000
 
 
 def _cpu_ms(pid: int) -> float:
