@@ -302,7 +302,7 @@ class PoolExhausted(PagemillError):
 
 
 class DeviceUnavailable(PagemillError):
-    """No machine of the service has the requested device."""
+    """The requested device does not exist here, is gone, or does not suit the engine."""
 
     code = "device_unavailable"
     reason = TaskFailureReason.DEVICE_UNAVAILABLE

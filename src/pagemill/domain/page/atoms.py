@@ -9,7 +9,7 @@ from pagemill.domain.page.geometry import Box, enclosing_polygon
 from pagemill.domain.page.page import Line, Polygon, Word
 
 WIDE_SPACE = 0.45
-"""In heights of the writing: a gap between words that may be more than a space."""
+"""A wider gap between words may be more than a space, in heights of the writing."""
 
 WIDER = 1.6
 """A gap this many times as wide as the page's spaces may be more than a space."""

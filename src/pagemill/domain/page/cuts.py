@@ -17,7 +17,7 @@ JUT = 0.1
 """The share of its width by which a passage may jut out over the next column."""
 
 TOUCHING = -0.4
-"""In heights of the writing: engines draw boxes too high by this much, so lines below each other overlap."""
+"""Bands may overlap by this much, in heights of the writing, because engines draw boxes too high."""
 
 Region = Sequence[Passage]
 

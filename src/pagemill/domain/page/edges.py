@@ -11,7 +11,7 @@ from pagemill.domain.page.geometry import Box, typical_size, upright_boxes
 from pagemill.domain.page.page import BlockKind, Page
 
 OUTERMOST = 6
-"""Number of rows to look at at each edge: more than a header has, so that repeated forms are recognised."""
+"""How many rows at each edge to look at: more than a header has, so that repeated forms are recognised."""
 
 ZONE = 0.15
 """Share of the page's height at each edge in which headers and footers may be."""

@@ -15,13 +15,13 @@ NARROWEST = 0.3
 """The least width of a lane, in heights of the writing."""
 
 EDGE = 0.15
-"""In heights of the writing: engines draw the ends of boxes too wide by up to this much."""
+"""Engines draw boxes too wide at their ends by up to this much, in heights of the writing."""
 
 JUT = 0.6
-"""In heights of the writing: the end of a line may stick out this far."""
+"""The end of a line may stick out this far, in heights of the writing."""
 
 LONGEST_BREAK = 5.0
-"""In heights of the writing: a lane ends if it has nothing on both sides for this long."""
+"""A lane ends if it has nothing on both sides for this long, in heights of the writing."""
 
 LEVEL = 0.3
 """Two pieces face each other if they share this much of the lower one's height."""

@@ -54,7 +54,7 @@ class WarningKind(StrEnum):
     UNREAD_INK = "unread_ink"
     """Something that looks like text has no word."""
     OCR_OFF = "ocr_off"
-    """Recognition would have found more, or may have."""
+    """Recognition is off, and would or might have found more."""
     STRUCTURE = "structure"
     """Layout and tables are missing."""
     FORMULA = "formula"

@@ -7,7 +7,7 @@ from pagemill.domain.page.continuity import continuity
 from pagemill.domain.page.rows import PlacedRow
 
 SLACK = 0.3
-"""In heights of the writing: the ends of rows are accurate to this much."""
+"""The ends of rows are accurate to this much, in heights of the writing."""
 
 WIDEST_BREAK = 1.2
 """White space between rows of one passage, in heights of the writing."""

@@ -14,13 +14,13 @@ SAME_ROW = 0.5
 """Boxes that share this much of the lower one's height are in one row."""
 
 DRIFTED_ROW = 0.15
-"""The same for a number and what stands left of it: on curled paper they drift apart."""
+"""The same for a number and the piece to its left: on curled paper they drift apart."""
 
 WIDEST_SPACE = 2.5
-"""In heights of the writing: the words of a line in one column are at most this far apart."""
+"""The words of a line in one column are at most this far apart, in heights of the writing."""
 
 WIDEST_INDENT = 3.0
-"""In heights of the writing, from a bullet or number to its item."""
+"""Longest gap between a bullet or number and its item, in heights of the writing."""
 
 _MARK = re.compile(r"[•‣◦▪●○■□◆·∙–—*-]|\d{1,3}[.)]|\(?[a-zA-Z][.)]")
 
@@ -55,7 +55,7 @@ def placed_rows(boxes: Sequence[Box], *, slope: float | None) -> list[PlacedRow]
 
     Args:
         boxes: Lines, level.
-        slope: How the page was turned to make them level; None where lines cannot be parted between their words.
+        slope: How the page was turned to make them level; None if lines cannot be split between their words.
     """
     size = typical_size(boxes)
     pieces = _Faced.of([Piece.of([atom]) for atom in atoms_of(boxes, slope=slope, size=size)], size)

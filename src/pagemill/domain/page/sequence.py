@@ -37,7 +37,7 @@ NO_DOUBT = 2.0
 """The least `continuity`, summed over all columns, that leaves no doubt."""
 
 APART = 1.0
-"""In heights of the writing: a running head or page number is this far from everything else."""
+"""A running head or page number is this far from everything else, in heights of the writing."""
 
 
 def in_sequence(passages: Region, size: float) -> list[Passage]:

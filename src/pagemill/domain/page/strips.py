@@ -24,7 +24,7 @@ from pagemill.domain.page.cuts import (
 from pagemill.domain.page.passages import Passage
 
 WIDE = 3.0
-"""In heights of the writing: a wider strip or gutter adds no evidence."""
+"""A wider strip or gutter adds no evidence, in heights of the writing."""
 
 HEAD_ROWS = 4
 """Rows of the longest heading."""
@@ -33,7 +33,7 @@ LARGE = 1.15
 """The type of a heading is larger than this, in heights of the writing."""
 
 NEAR = 1.2
-"""In heights of the writing: a heading is closer than this to what it heads."""
+"""A heading is closer than this to the text below it, in heights of the writing."""
 
 MANY_GAPS = 3
 """If this many gaps within columns are about as high as a strip, the strip is nothing special."""
@@ -59,8 +59,8 @@ class Strip:
     """A white strip and the regions above and below it.
 
     Attributes:
-        upper: The columns above it, from below what spans several of them.
-        lower: The columns below it, down to what spans several of them.
+        upper: The columns above it, below anything that spans several of them.
+        lower: The columns below it, above anything that spans several of them.
         through: The two parts of each column that is on both sides.
         gutter: The narrowest white space between columns, pixels.
     """
@@ -92,7 +92,7 @@ class Strip:
 
     @property
     def height(self) -> float:
-        """In heights of the writing."""
+        """The strip's height, in heights of the writing."""
         return (top_of(self.below) - bottom_of(self.above)) / self.size
 
     @property
@@ -104,13 +104,13 @@ class Strip:
 
 
 def columns_end(above: Region, below: Region, gaps: Sequence[float], size: float) -> bool:
-    """Whether all that is above a strip is read before all that is below it.
+    """Whether everything above a strip is read before everything below it.
 
     Args:
         above: The band above the strip, or several that are read as one.
         below: The band below.
         gaps: `gaps_within_columns` of the region.
-        size: Height of the writing.
+        size: Height of the writing, pixels.
     """
     strip = Strip.between(above, below, size)
     if not strip.through:

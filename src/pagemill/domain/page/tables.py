@@ -24,7 +24,7 @@ _MOST_TORN = 0.1
 """Share of lines that cells may split at ordinary spaces."""
 
 _STRAY = 1.5
-"""In heights of the writing: a word this far from the nearest cell is outside."""
+"""A word this far from the nearest cell is outside, in heights of the writing."""
 
 
 def table_block(cells: Sequence[GridCell], lines: Sequence[Line], *, polygon: Polygon) -> Block | None:

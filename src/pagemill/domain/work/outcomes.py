@@ -110,7 +110,7 @@ class ChunkOutcome:
     """How a chunk ended.
 
     Attributes:
-        settled: Outcomes of single pages, in order of arrival.
+        settled: Numbers of the pages with an outcome, in order of arrival.
         loss: How the worker was lost, if it was.
         reserved_bytes: The chunk's reservation on its device.
     """
