@@ -54,7 +54,7 @@ def _report(number: int, chance: random.Random) -> list[Line]:
 
 
 def _letterhead(number: int, _chance: random.Random) -> list[Line]:
-    """Of five rows, which is no furniture; the number is."""
+    """A letterhead of five rows, which is not furniture; the number is."""
     rows = ("Harbour Bakery Ltd", "12 Quay Street", "Newhaven", "Telephone 555 0100", "bakery@example.com")
     return [*(_line(text, 110, 50 + 30 * at) for at, text in enumerate(rows)), _line(str(number), 610, 1690)]
 
@@ -70,7 +70,7 @@ KINDS: Mapping[str, tuple[Furniture, int]] = {
     "letterhead of five rows": (_letterhead, 5),
     "no furniture": (_nothing, 0),
 }
-"""What stands at the edges, and how many of the first lines of it are the page's own."""
+"""What is printed at the edges, and how many of its first lines belong to the page's own text."""
 
 
 def _body(chance: random.Random) -> list[Line]:

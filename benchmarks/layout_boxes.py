@@ -14,7 +14,7 @@ from pagemill.documents.text_lines import PlacedWord, lines_of_words
 from pagemill.domain.page.page import Block, Line, Point, Polygon, Word
 
 ASCENT, DESCENT = 0.9, 0.22
-"""Of a line's box, in sizes of its type."""
+"""The heights of a line's box above and below the base line, in sizes of its type."""
 
 Order = Callable[[Sequence[Line], int, int], Sequence[Block]]
 
@@ -26,7 +26,7 @@ class ObservedPage:
     Attributes:
         name: Kind of page, and where its boxes are from: a text layer, an engine's skewed boxes or its upright ones.
         lines: As they would be given to `blocks_in_reading_order`.
-        numbers: Of each word, by its polygon.
+        numbers: The number of each word, by its polygon.
     """
 
     name: str
@@ -42,12 +42,12 @@ class ObservedPage:
 
     @property
     def width_px(self) -> int:
-        """Of the page."""
+        """Width of the page."""
         return round(self.page.width)
 
     @property
     def height_px(self) -> int:
-        """Of the page."""
+        """Height of the page."""
         return round(self.page.height)
 
     def score(self, order: Order) -> float:

@@ -147,12 +147,12 @@ class Composition:
 
 
 def width_of(word: str, size: float) -> float:
-    """Of a word, in pixels."""
+    """The width of a word, in pixels."""
     return size * sum(_WIDTHS.get(letter, 0.49) for letter in word)
 
 
 def length_of(text: str, size: float) -> float:
-    """Of some words with their spaces."""
+    """The width of some words with their spaces, in pixels."""
     words = text.split()
     return sum(width_of(word, size) for word in words) + _SPACE * size * (len(words) - 1)
 

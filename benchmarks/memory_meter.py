@@ -74,7 +74,7 @@ class Meter:
 
 
 def processes_below(pid: int) -> list[int]:
-    """Its children, theirs and so on; none where it is gone."""
+    """Its children, theirs and so on; none if it has ended."""
     try:
         return [child.pid for child in psutil.Process(pid).children(recursive=True)]
     except psutil.NoSuchProcess:

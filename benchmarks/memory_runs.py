@@ -32,7 +32,7 @@ class Run:
         tasks: How many were asked for.
         in_flight: The most that had a page read and work left at the same time; the old way, all that had a page read.
         completed: How many ended with every page read.
-        oom_kills: Processes the kernel killed; None where it does not count.
+        oom_kills: Processes the kernel killed; None if it does not count.
         peak_pss_bytes: Largest sum of PSS of all processes, sampled.
         peak_cgroup_bytes: The kernel's own count of the same, file cache included; 0 without a cgroup.
     """

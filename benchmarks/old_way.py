@@ -1,4 +1,4 @@
-"""The way before Pagemill: an OCR service with an engine of its own for every task, kept for ever.
+"""The way before Pagemill: an OCR service with an engine of its own for every task, kept forever.
 
 One process; tasks in threads; every engine as it comes, but for the number of threads, so that both ways compute with
 as many. Prints a line of JSON for every page: {"task": 0, "page": 1}.

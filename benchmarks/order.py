@@ -36,7 +36,7 @@ Scores = Mapping[int, float]
 
 @dataclass(frozen=True)
 class Summary:
-    """Of scores: their mean, the mean of the worst tenth, and the least of the other nine."""
+    """What scores amount to: their mean, the mean of the worst tenth, and the least of the other nine."""
 
     mean: float
     worst_tenth: float
@@ -56,12 +56,12 @@ class Summary:
 
 
 def scores_now(pages: Sequence[ObservedPage]) -> Scores:
-    """Of the reading order that is installed, by seed."""
+    """The scores of the reading order that is installed, by seed."""
     return {page.seed: page.score(_order) for page in pages}
 
 
 def scores_at(revision: str, first: int, count: int) -> Scores:
-    """Of the reading order of an earlier revision: the same pages, in a process that imports its sources."""
+    """The scores of an earlier revision's reading order: the same pages, in a process that imports its sources."""
     with tempfile.TemporaryDirectory() as folder:
         archive = subprocess.run(["git", "archive", revision, "src"], cwd=_ROOT, check=True, capture_output=True)  # noqa: S607
         subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)  # noqa: S607

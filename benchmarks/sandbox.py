@@ -141,7 +141,7 @@ async def _read(process: WorkerProcess, work: Work) -> float:
 
 
 def _cpu_ms(pid: int) -> float:
-    """Of all its threads (`schedstat` in proc(5): nanoseconds)."""
+    """CPU time of all its threads, in ms (`schedstat` in proc(5) has nanoseconds)."""
     return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e6
 
 

@@ -1,4 +1,4 @@
-"""Pages in seven scripts, and how many of their lines are wrong without a word about it.
+"""Pages in seven scripts, and how many of their lines are wrong without a warning.
 
 The texts are the first article of the Universal Declaration of Human Rights, which is free for all, and a line with
 numbers as on bills. An error in a line is not silent if a warning of its page lies on the line.

@@ -1,4 +1,4 @@
-"""Counts what a result has wrong or lacks without a word about it.
+"""Counts what is wrong or missing in a result without a warning.
 
 A line of a page counts as right if the text has it, white space apart. An error on a
 page without a warning is a silent error.
@@ -37,7 +37,7 @@ class Finding:
 
     @property
     def silent(self) -> int:
-        """Errors without a word about them."""
+        """Errors on a page without any warning."""
         return 0 if self.warnings else len(self.wrong)
 
 
@@ -48,7 +48,7 @@ def find_errors(case: Case, session: Session) -> Finding:
 
 
 def wrong_lines(case: Case, text: str) -> tuple[str, ...]:
-    """Of a text that was read."""
+    """What is wrong with a text that was read: missing lines, and words that must not be in it."""
     letters = "".join(text.split())
     missing = [line for line in case.lines if "".join(line.split()) not in letters]
     return (*missing, *(word for word in case.absent if word in letters))

@@ -89,7 +89,7 @@ class Plan:
         return min(10.0, max(0.5, self.total_s / 720))
 
     def settings(self) -> dict[str, str]:
-        """Of the server."""
+        """The server's settings."""
         return {
             "SERVER__API_KEYS": json.dumps(KEYS),
             "TASKS__RETENTION_DAYS": f"{_RETENTION_DAYS:.5f}",

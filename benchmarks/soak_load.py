@@ -126,7 +126,7 @@ async def long_typed(caller: Caller) -> None:
         seen = [page.number async for page in pages]
     await caller.wait_for_end(task)
     if len(seen) != 40:
-        raise Unexpected(f"Of 40 pages of {task.task_id}, {len(seen)} were handed over.")
+        raise Unexpected(f"{len(seen)} of 40 pages of {task.task_id} were handed over.")
 
 
 async def send_scan(caller: Caller) -> None:
@@ -198,7 +198,7 @@ async def send_together(caller: Caller) -> None:
     for task in tasks:
         await caller.wait_for_end(task)
     if len(tasks) != 6:
-        raise Unexpected(f"Of 6 documents of batch {batch.batch_id}, {len(tasks)} made tasks.")
+        raise Unexpected(f"{len(tasks)} of 6 documents of batch {batch.batch_id} made tasks.")
 
 
 async def together_cancelled(caller: Caller) -> None:

@@ -119,7 +119,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a file holds; `ending` is None where the run was cut short."""
+    """What a file holds; `ending` is None if the run was cut short."""
 
     head: Head
     samples: list[Sample]

@@ -21,11 +21,12 @@ LIFE_WARM_UP_S = 300.0
 """Seconds of each worker's life to leave out."""
 _DOUBLES_IN_A_DAY = 0.04
 _SAW = 0.10
-"""Of what goes up and down by halves with each round of pruning."""
+"""A series that goes up and down by halves with each round of pruning may rise by this share."""
 _COST = 0.20
-"""Of page costs: a core's speed moves as much with what its neighbours do."""
+"""Page costs may rise by this share: a core's speed varies as much with what its neighbours do."""
 _GROWS = 0.25
-"""Of a worker within its life: engines keep what they compiled for a new size, and workers that grow are replaced."""
+"""A worker may grow by this share in its life: engines keep what they compiled for a new size, and workers that grow
+are replaced."""
 _SETS = 6.0
 """Descriptors and child processes at work: the faster the steps follow each other, the more model sets are there at a
 time. What is kept of them is seen at rest."""
@@ -50,7 +51,7 @@ class Series:
     """Values by time.
 
     Attributes:
-        share: Of its median that it may rise in an hour; None where it is only shown.
+        share: The share of its median by which it may rise in an hour; None if it is only shown.
         least: It may rise by so much in an hour whatever its median is.
         level: Its median may be at most this, whatever its slope; None for any.
     """
@@ -68,9 +69,9 @@ class Judgement:
     """Whether a series rises.
 
     Attributes:
-        slope: An hour; None with too few points.
+        slope: Rise in an hour; None with too few points.
         limit: The most the slope may be.
-        passed: None where it is not judged.
+        passed: None if it is not judged.
     """
 
     series: Series

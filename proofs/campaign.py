@@ -20,7 +20,7 @@ class Sent:
     """What a client knows of a document.
 
     Attributes:
-        task_id: None where the service refused it.
+        task_id: None if the service refused it.
         trouble: What the client was told, where that was not its end; empty where all went well.
     """
 

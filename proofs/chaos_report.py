@@ -17,7 +17,7 @@ class Run:
 
     Attributes:
         ends: Of the server, by itself, while nothing kept it from its work.
-        oom_kills: By the kernel; None where it does not count them here.
+        oom_kills: By the kernel; None if it does not count them here.
         left_over: Workers that outlived the last server.
     """
 

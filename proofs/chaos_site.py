@@ -20,7 +20,7 @@ from pagemill.memory.probes.cgroup import MemoryCgroup
 POSTGRES_SETTINGS = ("fsync=off", "max_connections=50", "shared_buffers=64MB")
 """A killed process loses nothing that it gave to the kernel; only a power failure would."""
 NEIGHBOUR_SHARE = 0.75
-"""Of the memory limit: with it, the workers no longer fit; without workers, the server still has enough."""
+"""A share of the memory limit: with it, the workers no longer fit; without workers, the server still has enough."""
 SETTINGS: Mapping[str, str] = {
     "LOG_LEVEL": "warning",
     "TASKS__PAGE_TIMEOUT_SECONDS": "20",
@@ -37,7 +37,7 @@ class Ground:
     """The surroundings of a server.
 
     Attributes:
-        cgroup: None where none can be made.
+        cgroup: None if none can be made.
         no_cgroup: Why not.
     """
 

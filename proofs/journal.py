@@ -31,7 +31,7 @@ class Reading:
     """One time that an engine received an image.
 
     Attributes:
-        ended_s: When it had been read; None where its worker died first.
+        ended_s: When it had been read; None if its worker died first.
         was_last: Its worker wrote nothing after it.
     """
 

@@ -29,7 +29,7 @@ class Fate:
         end: The task's status, or the HTTP status of a refusal.
         reason: Why it was refused or not read in full.
         complaint: What broke a promise: "did not end", …; empty where nothing did.
-        peak_mib: Highest peak of a worker on its pages; None where no page was worked.
+        peak_mib: Highest peak of a worker on its pages; None if no page was worked.
         reserved_mib: Highest reservation of its chunks.
         task_id: Its task; empty where it was refused.
         accepted_s: Seconds until the upload was answered.

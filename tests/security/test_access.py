@@ -64,7 +64,7 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, of: Mapping[str
 
 
 def expect_status(method: str, path: str, scope: Scope, *, is_owner: bool) -> int | None:
-    """The refusal's status; None where the caller is let in."""
+    """The refusal's status; None if the caller is let in."""
     needed = Scope.ADMIN if (method, path) in ONLY_ADMINS else Scope.READ if method in ("GET", "HEAD") else Scope.SUBMIT
     if (method, path) in PUBLIC:
         return None

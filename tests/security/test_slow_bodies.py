@@ -1,4 +1,4 @@
-"""Bodies that come slowly, for ever or too often: each ends, and one sender leaves room for others."""
+"""Bodies that come slowly, forever or too often: each ends, and one sender leaves room for others."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

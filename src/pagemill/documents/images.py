@@ -33,8 +33,8 @@ MOST_DECODED_BYTES = 384 * MIB
 """An image is decoded whole before it is reduced: an A3 page in colour at 600 dpi, an A0 plan in black at 300."""
 
 MOST_MOVING_PIXELS = 2_000_000_000
-"""Of all pictures of an animation together, since each is made from those before it: 960 of 1920 x 1080. Ordinary ones
-were decoded at 340 million pixels a second, and a page may take two minutes."""
+"""All pictures of an animation count, since each is made from those before it: 960 of 1920 x 1080. Ordinary ones were
+decoded at 340 million pixels a second, and a page may take two minutes."""
 
 _BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
 """Bytes in which Pillow holds a pixel, by mode; 4 in all other modes."""

@@ -35,7 +35,7 @@ _WRONG_BY = 0.3
 
 _CROOKED = 2.0
 _MOSTLY = 140
-"""Of 255: a gray that covers more than this share of the surroundings is the paper."""
+"""A gray that covers more than this share (of 255) of the surroundings is the paper."""
 
 _LOWEST, _HIGHEST = 4, 44
 _LEAST_AREA = 5

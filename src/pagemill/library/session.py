@@ -192,7 +192,7 @@ async def _fill(application: Application, task: Task, filling: Filling) -> None:
 
 
 async def _read_settled(application: Application, task: Task, *, after: int) -> Sequence[TaskPage]:
-    """Some pages in a row after that one, as far as it is known what becomes of them; none where the next is open."""
+    """The settled pages that follow that one without a gap; none if the next is still open."""
     pages = await application.reader.pages(task.task_id, after=after, limit=ROWS_AT_ONCE)
     return list(takewhile(lambda page: _is_settled(page, task), pages))
 

@@ -1,7 +1,7 @@
 """Takes pages out of leases whose holders are gone, and queues them again; this costs them no attempt.
 
 A server works on the pages of a lease in order, so the first open page of a lost lease is the one that was in work. A
-page that was in work in many lost leases in a row fails: it may be what ends the servers, and would do so for ever.
+page that was in work in many lost leases in a row fails: it may be what ends the servers, and would do so forever.
 """
 
 from collections import Counter

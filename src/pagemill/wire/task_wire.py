@@ -81,7 +81,7 @@ class FailureWire(WireModel):
 
     @classmethod
     def of(cls, reason: TaskFailureReason | None, message: str | None) -> Self | None:
-        """None where nothing failed."""
+        """None if nothing failed."""
         return cls(reason=reason, message=without_paths(message or "")) if reason else None
 
 

@@ -44,7 +44,7 @@ async def looking(yard: Yard, config: PoolConfig = PATIENT) -> AsyncIterator[Poo
 
 
 def endless(path: Path) -> str:
-    """A document that takes for ever to open."""
+    """A document that takes forever to open."""
     os.mkfifo(path)
     return str(path)
 

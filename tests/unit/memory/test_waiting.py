@@ -47,7 +47,7 @@ def fits(free: int) -> Callable[[Waiter], bool | None]:
         pytest.param([], 9, None, id="nobody waits"),
         pytest.param([waiter(1, 5), waiter(2, 1)], 9, 1, id="first come"),
         pytest.param([waiter(1, 5), waiter(2, 1)], 3, 2, id="what fits passes what does not"),
-        pytest.param([waiter(1, 5, passed=2), waiter(2, 1)], 3, None, id="but not for ever"),
+        pytest.param([waiter(1, 5, passed=2), waiter(2, 1)], 3, None, id="but not forever"),
         pytest.param([waiter(1, 5, passed=2), waiter(2, 1)], 9, 1, id="the barrier is served"),
         pytest.param([waiter(1, 5, passed=2, device=GPU), waiter(2, 1)], 3, 2, id="a barrier on other memory"),
         pytest.param([waiter(1, 1), waiter(2, 5, passed=2)], 3, 1, id="those before a barrier are served"),

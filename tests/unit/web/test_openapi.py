@@ -27,7 +27,7 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def mismatch(value: object, schema: Mapping[str, Any], document: Mapping[str, Any], where: str = "$") -> str | None:
-    """Where a value departs from its schema; None where it does not. Unknown members count."""
+    """Where a value departs from its schema; None if it does not. Unknown members count."""
     if "$ref" in schema:
         return mismatch(value, _resolve(schema["$ref"], document), document, where)
     if "anyOf" in schema:

@@ -74,7 +74,7 @@ class Outbox(Protocol):
     async def claim(self, *, limit: int, hold_for: timedelta) -> Sequence[Delivery]:
         """Claim messages that are due. No other claim gets them until the claim expires; then they are due again.
 
-        Each claim counts as an attempt, so that a message that kills the server is not tried for ever.
+        Each claim counts as an attempt, so that a message that kills the server is not tried forever.
         """
         ...
 

@@ -1,6 +1,6 @@
 """Settles the pages of a chunk: read, failed, lost with their worker, or returned.
 
-Any error on the way counts as an attempt of the pages that were tried, so that nothing is tried for ever. Only an
+Any error on the way counts as an attempt of the pages that were tried, so that nothing is tried forever. Only an
 unavailable database and a lost lease cost nothing.
 """
 

@@ -205,7 +205,7 @@ class Dispatcher:
         return {lane for lane in devices if self._memory.level(DeviceId(lane)) >= MemoryLevel.HARD}
 
     async def _note_refused(self, backlogs: Sequence[Backlog], *, locked: Sequence[Backlog]) -> None:
-        """Record a refusal for tasks that wait only in closed lanes, so that they do not wait for ever.
+        """Record a refusal for tasks that wait only in closed lanes, so that they do not wait forever.
 
         Also for tasks that only another server, which knows their password, can read: that server may be gone.
         """

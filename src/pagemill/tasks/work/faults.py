@@ -1,4 +1,4 @@
-"""Unexpected errors. Each has an id and counts, so that no work is retried for ever.
+"""Unexpected errors. Each has an id and counts, so that no work is retried forever.
 
 in a page's work or outcome ──▶ an attempt of the page, in the database: tried again after a while, then failed
 anywhere else ────────────────▶ counted here, by task: the task rests for a while, and fails in the end

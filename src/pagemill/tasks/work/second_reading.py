@@ -4,7 +4,7 @@
                               └ no ── settled
 
 Both engines are model sets of the pool, each with its own reservation. A chunk never holds both at once: if memory is
-short, it would wait for the second one for ever. Whatever goes wrong with the second reading, the first one stays.
+short, it would wait for the second one forever. Whatever goes wrong with the second reading, the first one stays.
 """
 
 import logging
