@@ -107,7 +107,7 @@ def page_image(path: Path) -> PageImage:
     """The pixels of an image file, as they are."""
     stored = cv2.imread(str(path))
     if stored is None:
-        raise SystemExit(f"{path} is no image.")
+        raise SystemExit(f"{path} is not an image.")
     pixels = cv2.cvtColor(stored, cv2.COLOR_BGR2RGB)
     height, width, channels = pixels.shape
     return PageImage(pixels.data, width, height, channels, None)

@@ -87,7 +87,7 @@ class Documents:
         return [make_scan(folder / f"slip-{self._next_number()}.png", [f"Slip {self._number}"]) for _ in range(count)]
 
     def junk(self, path: Path) -> Path:
-        """Bytes that are no document."""
+        """Bytes that are not a document."""
         path.write_bytes(self._chance.randbytes(2_000))
         return path
 

@@ -64,6 +64,7 @@ FORBIDDEN = {
     r"\b(have|has|had) but an?\b": "have only a",
     r"\b(is|are|was|were) (not )?to be (?!\w+ing)\w+": "must be, or what is done",
     r"\bas (it|they) stands?\b": "as it is",
+    r"(?<!\bthere )\b(is|are|was|were) no (?!longer\b|\w+er\b)": "is not a",
     r"\bfor ever\b": "forever",
     r"\bnone where\b": "None if",
     r"^(?-i:Of )(?!course\b)": "name what it is",

@@ -13,7 +13,7 @@ class Runnable(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Stop the part; stopping twice is no error."""
+        """Stop the part; stopping twice is not an error."""
         ...
 
 

@@ -75,7 +75,7 @@ class Document(Protocol):
         ...
 
     def close(self) -> None:
-        """Close the file; closing twice is no error."""
+        """Close the file; closing twice is not an error."""
         ...
 
     def __enter__(self) -> Self:

@@ -21,5 +21,5 @@ class KeptFile:
         self.path = kept if kept.exists() else path
 
     def close(self) -> None:
-        """Close it; closing twice is no error."""
+        """Close it; closing twice is not an error."""
         self._file.close()

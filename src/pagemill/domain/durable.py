@@ -18,7 +18,7 @@ def sync(path: Path) -> None:
 
 
 def make_folder(folder: Path, *, mode: int = 0o777) -> None:
-    """Make a folder and its missing parents durably. An existing folder is no error.
+    """Make a folder and its missing parents durably. An existing folder is not an error.
 
     Args:
         folder: The folder.

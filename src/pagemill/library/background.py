@@ -70,7 +70,7 @@ class Background:
         work.add_done_callback(lambda _: running.stop())
 
     def close(self) -> None:
-        """Stop all work and delete its files; closing twice is no error."""
+        """Stop all work and delete its files; closing twice is not an error."""
         self._end()
 
 

@@ -154,12 +154,12 @@ class MemoryGuard:
         self._workers = workers
 
     def listen(self, on_level: OnLevel) -> None:
-        """Call this listener for every change of level; adding it twice is no error."""
+        """Call this listener for every change of level; adding it twice is not an error."""
         if on_level not in self._listeners:
             self._listeners = (*self._listeners, on_level)
 
     async def start(self) -> None:
-        """See `Runnable.start`. It measures once before it returns. Starting twice is no error.
+        """See `Runnable.start`. It measures once before it returns. Starting twice is not an error.
 
         Raises:
             RuntimeError: `watch` was not called.

@@ -102,7 +102,7 @@ class MemoryLedger:
             return resized
 
     def release(self, reservation: Reservation) -> None:
-        """Release the reservation; releasing twice is no error."""
+        """Release the reservation; releasing twice is not an error."""
         with self._lock:
             self._reservations.pop(reservation.reservation_id, None)
 

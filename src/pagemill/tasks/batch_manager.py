@@ -123,7 +123,7 @@ class DocumentBatchManager:
         return await self._store.list_tasks(batch_id=batch_id, status=status, before=before, limit=limit)
 
     async def cancel_batch(self, batch_id: str) -> DocumentBatch:
-        """Cancel all its unfinished tasks; finished pages remain. Cancelling twice is no error.
+        """Cancel all its unfinished tasks; finished pages remain. Cancelling twice is not an error.
 
         Raises:
             NotFound: There is no such batch.

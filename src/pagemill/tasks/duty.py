@@ -45,7 +45,7 @@ async def take_steps(**steps: Callable[[], Awaitable[object]]) -> None:
 class Duty:
     """Runs `run_once` every `interval`, and at once when woken. It logs failures and goes on.
 
-    `stop` waits for the run in progress; stopping twice is no error.
+    `stop` waits for the run in progress; stopping twice is not an error.
     """
 
     def __init__(self, name: str, run_once: Callable[[], Awaitable[None]], *, interval: timedelta) -> None:

@@ -247,7 +247,7 @@ class TaskManager:
         return password
 
     async def cancel_task(self, task_id: str) -> Task:
-        """Stop the task: at once if it waits, within a page if it runs. Cancelling twice is no error.
+        """Stop the task: at once if it waits, within a page if it runs. Cancelling twice is not an error.
 
         Raises:
             NotFound: There is no such task.

@@ -14,7 +14,7 @@ cleanup; `Pruning` deletes it an hour after its last use, or with the task."""
 
 
 def remove(path: Path) -> bool:
-    """Delete a file, a link or a whole folder; a missing one is no error.
+    """Delete a file, a link or a whole folder; a missing one is not an error.
 
     Returns:
         Whether it is gone. If not, the log says why; it deletes as much of a folder as it can.

@@ -153,7 +153,7 @@ class FakeProcess:
         self._growth = list(sizes_bytes)
 
     def end(self, code: int = -signal.SIGKILL) -> None:
-        """End it, even if it does not obey; ending twice is no error."""
+        """End it, even if it does not obey; ending twice is not an error."""
         if not self._exit.done():
             self._exit.set_result(ExitStatus(code))
             self._replies.put_nowait(None)

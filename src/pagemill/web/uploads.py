@@ -142,7 +142,7 @@ class UploadStore:
         )
 
     async def remove(self, document: StoredDocument) -> None:
-        """Delete a document without a task; deleting it twice is no error."""
+        """Delete a document without a task; deleting it twice is not an error."""
         await asyncio.to_thread(Path(document.path).unlink, missing_ok=True)
 
 

@@ -128,7 +128,7 @@ async def test_cancelling_stops_what_is_not_over(site: Site) -> None:
     await site.read_all()
     await site.room.dispatcher.stop()
     other = await site.send_batch(3)
-    for _ in range(2):  # twice is no error
+    for _ in range(2):  # twice is not an error
         answer = await site.http.post(f"{other}/cancel")
         assert (answer.status_code, answer.json()["status"]) == (202, "cancelled")
     assert answer.json()["tasks"] == {"cancelled": 3}

@@ -93,7 +93,7 @@ async def test_stopping_waits_for_the_page_at_hand(workers: WorkerMaker, documen
     outcome = await reading
     assert 1 <= len(outcome.settled) < MANY, "it hears of the stop while it reads"
     assert outcome.loss is None
-    assert await worker.stop(), "twice is no error"
+    assert await worker.stop(), "twice is not an error"
 
 
 async def test_stopping_ends_even_a_worker_that_ignores_everything(workers: WorkerMaker, document: Path) -> None:

@@ -62,7 +62,7 @@ class HocrWriter:
         return ("".join(parts) + "</div>\n").encode()
 
     def mark_unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
-        """See `ResultWriter.mark_unread`. An `ocr_page` without a box, and a paragraph that is no OCR element."""
+        """See `ResultWriter.mark_unread`. An `ocr_page` without a box, and a paragraph that is not an OCR element."""
         note = xml_text(f"Page {page_number} was not read: {one_line(message)} ({reason})")
         opening = f'<div class="ocr_page" id="page_{page_number}" title="ppageno {page_number - 1}">'
         return f'{opening}<p class="unread">{note}</p></div>\n'.encode()

@@ -23,7 +23,7 @@ class ApiKeys(Protocol):
         ...
 
     async def revoke(self, key_id: str) -> ApiKey:
-        """Refuse the key from now on. Revoking twice is no error.
+        """Refuse the key from now on. Revoking twice is not an error.
 
         Raises:
             NotFound: There is no such key.

@@ -115,7 +115,7 @@ class MemoryAdmission(Protocol):
         ...
 
     def release(self, reservation: Reservation) -> None:
-        """Release the reservation; releasing twice is no error."""
+        """Release the reservation; releasing twice is not an error."""
         ...
 
     def level(self, device: DeviceId) -> MemoryLevel:
@@ -154,5 +154,5 @@ class WatchedWorkers(Protocol):
         ...
 
     async def kill(self, worker_id: str, cause: LossCause) -> None:
-        """End a worker now; its chunk ends with this cause. A worker that is gone is no error."""
+        """End a worker now; its chunk ends with this cause. A worker that is gone is not an error."""
         ...

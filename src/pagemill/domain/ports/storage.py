@@ -218,7 +218,7 @@ class Retention(Protocol):
         ...
 
     async def unknown_documents(self, paths: Sequence[str]) -> set[str]:
-        """The files that are no task's document."""
+        """The files that are not a task's document."""
         ...
 
     async def prune_samples(self, kept_for: timedelta, *, limit: int = 1000) -> int:

@@ -76,7 +76,7 @@ class ServicePool(Protocol):
         ...
 
     async def release(self, service: Service) -> None:
-        """Return the service; returning it twice is no error."""
+        """Return the service; returning it twice is not an error."""
         ...
 
     def snapshot(self) -> PoolSnapshot:

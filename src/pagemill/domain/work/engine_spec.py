@@ -166,7 +166,7 @@ class Engine(Protocol):
             batch_size: Maximum text lines in one run of the recognition model; None for the engine's own.
 
         Returns:
-            The page in coordinates of the upright image, blocks in reading order. No text is no error.
+            The page in coordinates of the upright image, blocks in reading order. No text is not an error.
 
         Raises:
             OutOfMemory: An allocation failed, however the engine's libraries report that.

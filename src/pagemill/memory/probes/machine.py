@@ -16,7 +16,7 @@ class Killable(Protocol):
     """One process that can be ended."""
 
     def kill(self) -> None:
-        """End it now; a dead process is no error."""
+        """End it now; a dead process is not an error."""
         ...
 
     def close(self) -> None:

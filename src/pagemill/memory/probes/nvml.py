@@ -118,7 +118,7 @@ class NvmlProbe:
         return {pid: used for pid, used in (known or {}).items() if used is not None}
 
     def close(self) -> None:
-        """Unload NVML; closing twice is no error."""
+        """Unload NVML; closing twice is not an error."""
         if self._started:
             self._started = False
             self._gpus = ()

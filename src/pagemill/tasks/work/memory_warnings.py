@@ -30,7 +30,7 @@ class MemoryWarnings:
         self._writing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """See `Runnable.start`. Starting twice is no error."""
+        """See `Runnable.start`. Starting twice is not an error."""
         self._listen(self.on_level)
 
     def on_level(self, change: LevelChanged) -> None:
