@@ -268,7 +268,7 @@ class _LocalProcess:
             return None
         self._lengths = None
         reply = parse_reply(frame[:head], frame[head:])
-        if self._desk is not None:
+        if self._desk is not None and self._desk.awaits_result:
             with _with_room_on_disk():
                 await self._desk.collect(reply)
         return reply

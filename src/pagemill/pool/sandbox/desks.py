@@ -129,6 +129,11 @@ class Desk:
                 self._take_away(set())
         return request
 
+    @property
+    def awaits_result(self) -> bool:
+        """Whether the worker's next reply decides about a file that it was asked to make."""
+        return self._wanted is not None
+
     async def collect(self, reply: Reply) -> None:
         """Move the result to its place, complete or not at all.
 
