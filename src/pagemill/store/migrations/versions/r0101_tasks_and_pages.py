@@ -135,10 +135,10 @@ def _columns_of_documents() -> list[sa.schema.SchemaItem]:
 
 
 def _columns_of_queueing() -> list[sa.schema.SchemaItem]:
-    ordered = "the moment it counts as queued, priority and ageing considered"
-    token = "the newest fencing token given out"  # noqa: S105 - a comment
-    unserved = "queued or refused a service then, and no page settled since"
-    changed = "when its status changed or a page of it was settled last"
+    ordered = "place in the queue: time of queueing, moved by priority and age"
+    token = "newest fencing token"  # noqa: S105 - a comment
+    unserved = "since when it waits without a settled page"
+    changed = "last change of its status or of a page"
     return [
         sa.Column("priority", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("created_at", TIME, nullable=False),
@@ -146,7 +146,7 @@ def _columns_of_queueing() -> list[sa.schema.SchemaItem]:
         sa.Column("started_at", TIME),
         sa.Column("finished_at", TIME),
         sa.Column("queue_order", TIME, comment=ordered),
-        sa.Column("admission", sa.BigInteger(), comment="rises with every task that is let in"),
+        sa.Column("admission", sa.BigInteger(), comment="order of admission"),
         sa.Column("lease_token", sa.BigInteger(), nullable=False, server_default="0", comment=token),
         sa.Column("unserved_since", TIME, comment=unserved),
         sa.Column("changed_at", TIME, comment=changed),
@@ -154,13 +154,13 @@ def _columns_of_queueing() -> list[sa.schema.SchemaItem]:
 
 
 def _columns_of_sending() -> list[sa.schema.SchemaItem]:
-    caller = "whom tasks are shared out between"
+    caller = "name of the API key that sent it; callers share the workers"
     return [
         sa.Column("caller", sa.String(255), nullable=False, server_default=sa.text("''"), comment=caller),
         sa.Column("deadline_at", TIME),
-        sa.Column("delete_at", TIME, comment="where the task asked for a time to live of its own"),
-        sa.Column("cache_key", sa.String(64), comment="of what its pages may be shared with"),
-        sa.Column("batch_id", sa.String(64), comment="the documents it was sent together with"),
+        sa.Column("delete_at", TIME, comment="set if the task has its own time to live"),
+        sa.Column("cache_key", sa.String(64), comment="equal for tasks that may share pages"),
+        sa.Column("batch_id", sa.String(64), comment="the batch that it belongs to"),
     ]
 
 
@@ -192,7 +192,7 @@ def _create_task_pages() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("crashes", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("rung", sa.Integer(), nullable=False, server_default="0", comment="of the out-of-memory ladder"),
-        sa.Column("device", sa.String(64), comment="where it is recognised; none for where its task is"),
+        sa.Column("device", sa.String(64), comment="device that recognises it; null for the task's device"),
         sa.Column("retry_at", TIME),
         *_columns_of_leases(),
         sa.Column("failure_reason", sa.String(32)),
@@ -214,7 +214,7 @@ def _create_task_pages() -> None:
 
 
 def _columns_of_leases() -> list[sa.schema.SchemaItem]:
-    begun = "a worker holds it and works on it"
+    begun = "a worker has begun it"
     return [
         sa.Column("lease_token", sa.BigInteger()),
         sa.Column("lease_owner", sa.String(255)),
@@ -243,7 +243,12 @@ def _create_page_quarantine() -> None:
         sa.Column("document_sha256", sa.String(64), nullable=False),
         sa.Column("page_number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("model_set", sa.String(255), nullable=False, comment="engine, profile, languages, device"),
-        sa.Column("limit_bytes", sa.BigInteger(), nullable=False, comment="of that device, when the page was given up"),
+        sa.Column(
+            "limit_bytes",
+            sa.BigInteger(),
+            nullable=False,
+            comment="memory limit of the device when the page was given up",
+        ),
         sa.Column("reason", sa.String(32), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
@@ -257,9 +262,9 @@ def _create_document_batches() -> None:
         "document_batches",
         sa.Column("batch_id", sa.String(64), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
-        sa.Column("documents", sa.Integer(), nullable=False, comment="that were sent"),
+        sa.Column("documents", sa.Integer(), nullable=False, comment="number of documents"),
         sa.Column("caller", sa.String(255), nullable=False),
-        sa.Column("idempotency_key", sa.String(255), comment="while it is kept"),
+        sa.Column("idempotency_key", sa.String(255), comment="null once it has expired"),
         sa.Column("content", sa.String(64), nullable=False, comment="hash of documents and options"),
         sa.PrimaryKeyConstraint("batch_id", name="pk_document_batches"),
     )
@@ -297,12 +302,12 @@ def _create_webhook_deliveries() -> None:
     op.create_table(
         "webhook_deliveries",
         sa.Column("delivery_id", SEQUENCE, nullable=False),
-        sa.Column("message_id", sa.String(64), nullable=False, comment="the same at every try"),
+        sa.Column("message_id", sa.String(64), nullable=False, comment="equal for every attempt"),
         sa.Column("url", sa.Text(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False, comment="signed and sent as it is"),
+        sa.Column("body", sa.Text(), nullable=False, comment="signed and sent unchanged"),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False, server_default="0"),
-        sa.Column("due_at", TIME, comment="of the next try; none once it was delivered or given up"),
+        sa.Column("due_at", TIME, comment="next attempt; null once it was delivered or given up"),
         sa.Column("delivered_at", TIME),
         sa.Column("last_error", sa.Text()),
         sa.PrimaryKeyConstraint("delivery_id", name="pk_webhook_deliveries"),

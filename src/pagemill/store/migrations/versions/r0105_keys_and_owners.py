@@ -52,7 +52,11 @@ def upgrade() -> None:
     )
     op.create_index(f"ix_audit_log_{'_'.join(ONE_USE)}", "audit_log", list(ONE_USE), unique=True)
     caller = sa.Column(
-        "caller", sa.String(255), nullable=False, server_default=sa.text("''"), comment="whose document it was"
+        "caller",
+        sa.String(255),
+        nullable=False,
+        server_default=sa.text("''"),
+        comment="the caller that sent the document",
     )
     _remake_quarantine(caller, key=("caller", *QUARANTINE_KEY))
 
@@ -77,7 +81,12 @@ def _remake_quarantine(*first: "sa.Column[str]", key: Sequence[str]) -> None:
         sa.Column("document_sha256", sa.String(64), nullable=False),
         sa.Column("page_number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("model_set", sa.String(255), nullable=False, comment="engine, profile, languages, device"),
-        sa.Column("limit_bytes", sa.BigInteger(), nullable=False, comment="of that device, when the page was given up"),
+        sa.Column(
+            "limit_bytes",
+            sa.BigInteger(),
+            nullable=False,
+            comment="memory limit of the device when the page was given up",
+        ),
         sa.Column("reason", sa.String(32), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
