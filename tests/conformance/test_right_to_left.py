@@ -9,13 +9,15 @@ import pikepdf
 import pytest
 from bidi import get_display
 from pikepdf import Array, Dictionary, Name, Pdf
+from tests.fixtures.standards import alto_faults, xhtml_faults
 
 from pagemill.documents.glyphless import CharacterCodes, add_font
 from pagemill.documents.opening import open_document
 from pagemill.documents.words import Bounds
 from pagemill.documents.writers import ResultWriters
 from pagemill.domain.documents import OcrMode
-from pagemill.domain.page.page import Page
+from pagemill.domain.page.page import Block, BlockKind, Line, Page, PageSource, Polygon, Table, TableCell
+from pagemill.domain.task.results import ResultHeader
 
 _WORD = re.compile(r'(?<=CONTENT=")[^"]+|(?<=>)[^<>]+(?=</span>)')
 SIZE = 16
@@ -190,6 +192,90 @@ def test_writers_say_which_text_runs_from_right_to_left(tmp_path: Path) -> None:
     ]
     assert '<p dir="rtl">' in _write_file("html", read(pdf_of(tmp_path / "b.pdf", lines[:1])))
     assert "dir=" not in _write_file("html", read(pdf_of(tmp_path / "c.pdf", lines[1:])))
+
+
+DIRECTIONS = {
+    "right to left": ("שלום לכל העולם", "rtl", "rtl"),
+    "with numbers": ("رقم 2026-0417 بمبلغ 25,000", "rtl", "rtl"),
+    "with Latin": ("השתמש ב-Python כדי להריץ היום", "rtl", "rtl"),
+    "in English": ("The word שלום means peace, and so on", "auto", "ltr"),
+    "before English": ("שלום is a word that means peace", "auto", "ltr"),
+    "English": ("A page in English", None, None),
+    "English within": ("An English line\nוזו שורה בעברית והיא ארוכה", "rtl", "rtl"),
+    "numbers": ("12.50 17", None, None),
+}
+"""The text of a block, and its direction in HTML and in XHTML."""
+
+
+@pytest.mark.parametrize("kind", [kind for kind in BlockKind if kind is not BlockKind.TABLE])
+@pytest.mark.parametrize("case", DIRECTIONS)
+def test_every_block_says_its_direction(case: str, kind: BlockKind) -> None:
+    text, html, xhtml = DIRECTIONS[case]
+    page = _page_of(_block(text, kind))
+    assert re.findall(r'<\w+ dir="(\w+)"', _write_file("html", page)) == [html] * (html is not None)
+    assert re.findall(r'"par_\w+" dir="(\w+)"', _write_file("hocr", page)) == [xhtml] * (xhtml is not None)
+
+
+@pytest.mark.parametrize("case", DIRECTIONS)
+def test_every_line_says_its_direction(case: str) -> None:
+    text, _, xhtml = DIRECTIONS[case]
+    lines = [None if xhtml is None else "ltr" if line.isascii() else xhtml for line in text.split("\n")]
+    page = _page_of(_block(text, BlockKind.TEXT))
+    said = re.findall(r'"line_\w+"(?: dir="(\w+)")?', _write_file("hocr", page))
+    assert [each or None for each in said] == lines
+    said = re.findall(r'<TextLine [^>]*?(?: BASEDIRECTION="(\w+)")?>', _write_file("alto", page))
+    assert [each or None for each in said] == [
+        None if line == "An English line" else each for line, each in zip(text.split("\n"), lines, strict=True)
+    ]
+
+
+def test_cells_that_run_from_left_do_not_take_over_the_direction_of_their_table() -> None:
+    cells = (("תאריך החשבון", 300), ("-25", 40))
+    lines = tuple(Line(text=text, polygon=_box(left, 40, left + 90, 52)) for text, left in cells)
+    page = _page_of(Block(polygon=_box(40, 40, 400, 52), lines=lines))
+    assert '<table dir="rtl">\n<tr><td dir="rtl">תאריך החשבון</td><td dir="auto">-25</td>' in _write_file("html", page)
+
+
+def test_cells_of_a_recognised_table_say_their_direction() -> None:
+    texts = {"סכום": ' dir="rtl"', "the word שלום": ' dir="auto"', "25": ""}
+    cells = tuple(TableCell(row=0, column=at, lines=(at,), text=text) for at, text in enumerate(texts))
+    lines = tuple(Line(text=text, polygon=_box(40 + 90 * at, 40, 120 + 90 * at, 52)) for at, text in enumerate(texts))
+    table = Table(rows=1, columns=3, cells=cells)
+    page = _page_of(Block(polygon=_box(40, 40, 400, 52), lines=lines, kind=BlockKind.TABLE, table=table))
+    row = "".join(f"<td{direction}>{text}</td>" for text, direction in texts.items())
+    assert f"<table>\n<tr>{row}</tr>" in _write_file("html", page)
+
+
+def test_the_heading_says_the_direction_of_the_name() -> None:
+    header = ResultHeader(task_id="01TASK", document="חשבון.pdf", pages_total=1)
+    assert '<h1 dir="rtl">' in ResultWriters()["html"].begin(header).decode()
+
+
+@pytest.mark.parametrize("case", DIRECTIONS)
+def test_files_that_say_directions_meet_their_standards(case: str) -> None:
+    page = _page_of(_block(DIRECTIONS[case][0], BlockKind.TEXT))
+    header = ResultHeader(task_id="01TASK", document="a.pdf", pages_total=1)
+    files = {}
+    for name in ("hocr", "alto"):
+        writer = ResultWriters()[name]
+        files[name] = writer.begin(header) + writer.page(page) + writer.end()
+    assert alto_faults(files["alto"]) == []
+    assert xhtml_faults(files["hocr"]) == []
+
+
+def _box(left: float, top: float, right: float, bottom: float) -> Polygon:
+    return ((left, top), (right, top), (right, bottom), (left, bottom))
+
+
+def _block(text: str, kind: BlockKind) -> Block:
+    lines = [
+        Line(text=line, polygon=_box(40, 40 + 20 * at, 400, 52 + 20 * at)) for at, line in enumerate(text.split("\n"))
+    ]
+    return Block(polygon=_box(40, 40, 400, 400), lines=tuple(lines), kind=kind)
+
+
+def _page_of(block: Block) -> Page:
+    return Page(number=1, width_px=612, height_px=792, dpi=72, source=PageSource.OCR, blocks=(block,))
 
 
 def _write_file(name: str, page: Page) -> str:

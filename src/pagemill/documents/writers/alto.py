@@ -6,7 +6,7 @@ from pagemill.documents.words import Bounds, SpacedWord, spaced_words
 from pagemill.documents.writers.markup import xml_text
 from pagemill.documents.writers.rows import one_line
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.page.direction import runs_from_right
+from pagemill.domain.page.direction import has_letters_from_right, runs_from_right
 from pagemill.domain.page.geometry import enclosing_polygon
 from pagemill.domain.page.page import Block, BlockKind, Line, Page, Polygon, Table, TableCell
 from pagemill.domain.task.results import ResultHeader
@@ -113,8 +113,15 @@ def _line(line: Line, key: str) -> str:
     words = "".join(_string(spaced, f"{key}_{at}") for at, spaced in enumerate(spaced_words(line), 1))
     if not words:
         return ""
-    direction = ' BASEDIRECTION="rtl"' if runs_from_right([line.text]) else ""
-    return f'<TextLine ID="line_{key}" {_place(line.polygon)}{direction}>{_shape(line.polygon)}{words}</TextLine>'
+    place = f"{_place(line.polygon)}{_direction(line)}"
+    return f'<TextLine ID="line_{key}" {place}>{_shape(line.polygon)}{words}</TextLine>'
+
+
+def _direction(line: Line) -> str:
+    """The line's direction, after a space; empty if all its letters run from left to right."""
+    if not has_letters_from_right([line.text]):
+        return ""
+    return f' BASEDIRECTION="{"rtl" if runs_from_right([line.text]) else "ltr"}"'
 
 
 def _string(spaced: SpacedWord, key: str) -> str:

@@ -4,9 +4,10 @@ from itertools import groupby
 
 from pagemill.documents.words import Bounds, SpacedWord, spaced_words
 from pagemill.documents.writers.html_table import spans
-from pagemill.documents.writers.markup import direction_attribute, xml_text
+from pagemill.documents.writers.markup import fixed_direction_attribute, xml_text
 from pagemill.documents.writers.rows import one_line
 from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.page.direction import runs_from_right
 from pagemill.domain.page.page import Block, BlockKind, Line, Page, Polygon, Table, TableCell
 from pagemill.domain.task.results import ResultHeader
 
@@ -91,8 +92,11 @@ def _area(block: Block, key: str) -> str:
     if block.table is not None:
         return _table(block, block.table, key)
     line_class = _LINE_CLASSES.get(block.kind, "ocr_line")
-    lines = "\n".join(_line(line, line_class, f"{key}_{at}") for at, line in enumerate(block.lines, 1))
-    direction = direction_attribute(line.text for line in block.lines)
+    texts = [line.text for line in block.lines]
+    is_within, direction = runs_from_right(texts), fixed_direction_attribute(texts)
+    lines = "\n".join(
+        _line(line, line_class, f"{key}_{at}", is_within=is_within) for at, line in enumerate(block.lines, 1)
+    )
     return (
         f'<div class="ocr_carea" id="block_{key}" title="{title}">\n'
         f'<p class="ocr_par" id="par_{key}"{direction} title="{title}">\n{lines}\n</p>\n</div>\n'
@@ -115,10 +119,10 @@ def _cell(cell: TableCell, block: Block, key: str) -> str:
     return f"<td{spans(cell)}>{lines}</td>"
 
 
-def _line(line: Line, line_class: str, key: str) -> str:
+def _line(line: Line, line_class: str, key: str, *, is_within: bool = False) -> str:
     words = "".join(_word(spaced, f"{key}_{at}") for at, spaced in enumerate(spaced_words(line), 1))
     properties = "; ".join(filter(None, (bbox(line.polygon), baseline(line.polygon))))
-    direction = direction_attribute([line.text])
+    direction = fixed_direction_attribute([line.text], is_within=is_within)
     return f'<span class="{line_class}" id="line_{key}"{direction} title="{properties}">{words}</span>'
 
 

@@ -7,6 +7,7 @@ from pagemill.documents.writers.html_table import html_table
 from pagemill.documents.writers.markup import direction_attribute, xml_text
 from pagemill.documents.writers.rows import block_cells, list_item, one_line
 from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.page.direction import runs_from_right
 from pagemill.domain.page.page import Block, BlockKind, Page
 from pagemill.domain.task.results import ResultHeader
 
@@ -24,7 +25,7 @@ class HtmlWriter:
         title = xml_text(one_line(header.document))
         return (
             f'<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n</head>\n'
-            f"<body>\n<h1>{title}</h1>\n"
+            f"<body>\n<h1{direction_attribute([header.document])}>{title}</h1>\n"
         ).encode()
 
     def page(self, page: Page) -> bytes:
@@ -91,6 +92,11 @@ def _item(rows: list[str]) -> str:
 
 
 def _table(rows: list[list[str]]) -> str:
-    written = ("".join(f"<td>{xml_text(cell)}</td>" for cell in row) for row in rows)
-    direction = direction_attribute(cell for row in rows for cell in row)
+    is_within = runs_from_right(cell for row in rows for cell in row)
+    written = ("".join(_cell(cell, is_within=is_within) for cell in row) for row in rows)
+    direction = ' dir="rtl"' if is_within else ""
     return f"<table{direction}>\n" + "".join(f"<tr>{row}</tr>\n" for row in written) + "</table>\n"
+
+
+def _cell(text: str, *, is_within: bool) -> str:
+    return f"<td{direction_attribute([text], is_within=is_within)}>{xml_text(text)}</td>"

@@ -8,7 +8,10 @@ from pagemill.domain.page.page import Table, TableCell
 
 
 def html_table(table: Table) -> str:
-    """The table, one row of cells per line."""
+    """The table, one row of cells per line.
+
+    Its columns stand as on the page, so it has no direction; each cell has its own.
+    """
     rows = {row: "".join(map(_cell, cells)) for row, cells in groupby(table.cells, key=lambda cell: cell.row)}
     written = (f"<tr>{rows.get(row, '')}</tr>\n" for row in range(table.rows))
     return f"<table>\n{''.join(written)}</table>\n"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-from pagemill.domain.page.direction import runs_from_right
+from pagemill.domain.page.direction import has_letters_from_right, runs_from_right
 
 _FORBIDDEN = re.compile(r"[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
 """Characters that XML forbids, escaped or not (XML 1.0, production 2)."""
@@ -15,6 +15,21 @@ def xml_text(text: str) -> str:
     return escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text), quote=True)
 
 
-def direction_attribute(texts: Iterable[str]) -> str:
-    """The attribute `dir` for text that runs from right to left, after a space; empty for other text."""
-    return ' dir="rtl"' if runs_from_right(texts) else ""
+def direction_attribute(texts: Iterable[str], *, is_within: bool = False) -> str:
+    """The attribute `dir` for HTML, after a space; empty for text that runs from left to right.
+
+    Text that runs from right to left has `rtl`. Other text with letters that do has `auto`: its first letter decides.
+
+    Args:
+        texts: The element's text.
+        is_within: Whether the element is in one that has `rtl`, which it would take over.
+    """
+    parts = list(texts)
+    if runs_from_right(parts):
+        return ' dir="rtl"'
+    return ' dir="auto"' if is_within or has_letters_from_right(parts) else ""
+
+
+def fixed_direction_attribute(texts: Iterable[str], *, is_within: bool = False) -> str:
+    """Likewise for XHTML 1.0, which lacks `auto`: text with most letters from left to right has `ltr` instead."""
+    return direction_attribute(texts, is_within=is_within).replace("auto", "ltr")

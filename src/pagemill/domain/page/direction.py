@@ -8,6 +8,11 @@ RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\
 """A character of Hebrew, Arabic, Syriac, Thaana, N'Ko and the like."""
 
 
+def has_letters_from_right(texts: Iterable[str]) -> bool:
+    """Whether any letter belongs to a script that runs from right to left."""
+    return any(not text.isascii() and RIGHT_TO_LEFT.search(text) for text in texts)
+
+
 def runs_from_right(texts: Iterable[str]) -> bool:
     """Whether most letters belong to scripts that run from right to left."""
     joined = "".join(texts)
