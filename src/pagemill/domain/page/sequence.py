@@ -20,10 +20,10 @@ from pagemill.domain.page.passages import Passage
 from pagemill.domain.page.rules import ordered_by_rules
 from pagemill.domain.page.strips import (
     HEAD_ROWS,
+    Setting,
     by_bands,
     by_columns,
     columns_end,
-    gaps_within_columns,
     under_what_spans,
 )
 
@@ -63,8 +63,8 @@ def _in_sequence(passages: Region, size: float, depth: int = 0, *, is_whole: boo
 
 def _articles(bands: Sequence[list[Passage]], size: float) -> list[list[Passage]]:
     """The articles: each is read to its end, all columns included, before what is below it."""
-    gaps = gaps_within_columns(bands, size)
-    return _join_bands(_with_heads(bands, size), lambda above, below: not columns_end(above, below, gaps, size))
+    setting = Setting.of(bands, size)
+    return _join_bands(_with_heads(bands, size), lambda above, below: not columns_end(above, below, setting, size))
 
 
 def _join_bands(bands: Sequence[list[Passage]], goes_on: Callable[[Region, Region], bool]) -> list[list[Passage]]:

@@ -35,6 +35,9 @@ LARGE = 1.15
 NEAR = 1.2
 """A heading is closer than this to the text below it, in heights of the writing."""
 
+CLEAR = 2.0
+"""White space from the top to the bottom of a region that is wider than this parts panels, as in a leaflet."""
+
 MANY_GAPS = 3
 """If this many gaps within columns are about as high as a strip, the strip is nothing special."""
 
@@ -42,6 +45,7 @@ _WEIGHTS = {
     "always": -1.8,
     "strip": 1.1,
     "gutter": -0.5,
+    "panels": -2.0,
     "usual": -2.0,
     "other number of columns": 1.0,
     "one column above": 1.0,
@@ -52,6 +56,27 @@ _WEIGHTS = {
     "heads": 0.8,
     "sentences": 0.4,
 }
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The region in which a strip lies.
+
+    Attributes:
+        gaps: Heights of gaps between passages of a column while another column continues beside them, pixels.
+        gutter: The narrowest white space between columns that nothing in the region crosses, pixels; 0 if there is
+            none.
+    """
+
+    gaps: Sequence[float]
+    gutter: float
+
+    @classmethod
+    def of(cls, bands: Sequence[Region], size: float) -> "Setting":
+        """The setting of the strips between these bands."""
+        return cls(
+            _gaps_within_columns(bands, size), _narrowest(columns_of([one for band in bands for one in band], size))
+        )
 
 
 @dataclass(frozen=True)
@@ -86,9 +111,7 @@ class Strip:
             for column in columns
         ]
         through = [(over, under) for over, under in parted if over and under] if len(columns) > 1 else []
-        gutters = [left_of(right) - right_of(left) for left, right in pairwise(columns)]
-        gutter = min(gutters, default=0.0)
-        return cls(above, below, size, upper, lower, through, gutter)
+        return cls(above, below, size, upper, lower, through, _narrowest(columns))
 
     @property
     def height(self) -> float:
@@ -103,31 +126,36 @@ class Strip:
         return is_large and len(sizes) <= HEAD_ROWS and len(self.lower) == 1 and self.height > NEAR
 
 
-def columns_end(above: Region, below: Region, gaps: Sequence[float], size: float) -> bool:
+def _narrowest(columns: Sequence[Region]) -> float:
+    return min((left_of(right) - right_of(left) for left, right in pairwise(columns)), default=0.0)
+
+
+def columns_end(above: Region, below: Region, setting: Setting, size: float) -> bool:
     """Whether everything above a strip is read before everything below it.
 
     Args:
         above: The band above the strip, or several that are read as one.
         below: The band below.
-        gaps: `gaps_within_columns` of the region.
+        setting: The region.
         size: Height of the writing, pixels.
     """
     strip = Strip.between(above, below, size)
     if not strip.through:
         return True
-    return sum(_WEIGHTS[name] * value for name, value in evidence(strip, gaps).items()) > 0
+    return sum(_WEIGHTS[name] * value for name, value in evidence(strip, setting).items()) > 0
 
 
-def evidence(strip: Strip, gaps: Sequence[float]) -> dict[str, float]:
+def evidence(strip: Strip, setting: Setting) -> dict[str, float]:
     """The features that show an end, each of the order of 1."""
     upper, lower, size = strip.upper, strip.lower, strip.size
-    usual = sum(gap > 0.85 * strip.height * size for gap in gaps)
+    usual = sum(gap > 0.85 * strip.height * size for gap in setting.gaps)
     level = sum(_begins_level(column, strip.below, size) for column in lower) if len(lower) > 1 else 0
     same = sum(_have_same_edges(over, under, size) for over, under in strip.through)
     return {
         "always": 1.0,
         "strip": min(WIDE, max(0.0, strip.height)),
         "gutter": min(WIDE, max(0.0, strip.gutter / size)),
+        "panels": float(setting.gutter > CLEAR * size),
         "usual": min(MANY_GAPS, usual) / MANY_GAPS,
         "other number of columns": float(len(upper) != len(lower) and min(len(upper), len(lower)) > 1),
         "one column above": float(len(upper) == 1),
@@ -140,8 +168,7 @@ def evidence(strip: Strip, gaps: Sequence[float]) -> dict[str, float]:
     }
 
 
-def gaps_within_columns(bands: Sequence[Region], size: float) -> list[float]:
-    """The heights of gaps between passages of a column while another column continues beside them."""
+def _gaps_within_columns(bands: Sequence[Region], size: float) -> list[float]:
     gaps: list[float] = []
     for band in bands:
         for column in columns_of(band, size) if len(band) > 1 else ():
