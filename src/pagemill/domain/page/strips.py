@@ -150,7 +150,7 @@ def evidence(strip: Strip, setting: Setting) -> dict[str, float]:
     upper, lower, size = strip.upper, strip.lower, strip.size
     usual = sum(gap > 0.85 * strip.height * size for gap in setting.gaps)
     level = sum(_begins_level(column, strip.below, size) for column in lower) if len(lower) > 1 else 0
-    same = sum(_have_same_edges(over, under, size) for over, under in strip.through)
+    same = sum(_have_same_edges(over, under, size) for over, under in strip.through) / len(strip.through)
     return {
         "always": 1.0,
         "strip": min(WIDE, max(0.0, strip.height)),
@@ -160,8 +160,8 @@ def evidence(strip: Strip, setting: Setting) -> dict[str, float]:
         "other number of columns": float(len(upper) != len(lower) and min(len(upper), len(lower)) > 1),
         "one column above": float(len(upper) == 1),
         "lone head": float(strip.is_over_lone_head),
-        "tail": float(len(lower) == 1 and not strip.is_over_lone_head),
-        "same edges": same / len(strip.through),
+        "tail": same if len(lower) == 1 and not strip.is_over_lone_head else 0.0,
+        "same edges": same,
         "level": level / len(lower),
         "heads": float(len(lower) > 1 and any(_begins_large(column, size) for column in lower)),
         "sentences": by_bands(upper, lower) - by_columns(upper, lower),

@@ -88,6 +88,20 @@ def test_panels_with_heads_of_their_own_are_read_one_after_the_other(top: float)
     ]
 
 
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("apart", [30, 45, 60])
+def test_panels_far_apart_stay_panels_though_their_heads_are_level(apart: float, count: int) -> None:
+    page, expected = list[Line](), list[str]()
+    wide = 1200 / count
+    for at in range(count):
+        x = 100 + at * (wide + 60)
+        for part, top in (("x", 100), ("y", 100 + 36 + 5 * PITCH + apart)):
+            page.append(line(f"head{at}{part} of it", x, top, 200, height=32))
+            page += column(f"{'abc'[at]}{part}", x, top + 36, 5 + at, width=wide)
+            expected += [f"head{at}{part}", *number_lines((f"{'abc'[at]}{part}", 5 + at))]
+    assert names(page) == expected
+
+
 def test_a_quotation_over_the_gutter_hides_no_columns() -> None:
     left = [*column("a", 100, 100, 12), *column("b", 100, 398, 5), *column("c", 100, 398 + 5 * PITCH, 6, width=200)]
     left += column("d", 100, 398 + 11 * PITCH, 12)
