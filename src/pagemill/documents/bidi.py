@@ -5,13 +5,11 @@ directions, because the order of runs and the order within them are reversed in 
 Arabic letters needs to be marked first.
 """
 
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from bidi import algorithm
-
-from pagemill.domain.page.direction import RIGHT_TO_LEFT
 
 _FROM_RIGHT = frozenset({"R", "AL"})
 _STRONG = frozenset({"L", "R", "AL"})
@@ -19,7 +17,12 @@ _ORDINARY = _STRONG | {"EN", "AN", "ES", "ET", "CS", "NSM", "WS", "ON"}
 _OPENING = dict(zip("([{«‹", ")]}»›", strict=True))
 _CLOSING = {closing: opening for opening, closing in _OPENING.items()}
 _PREVAILING = 3
+_BETWEEN = "\N{INFORMATION SEPARATOR ONE}"
+_MARKS = ("\N{LEFT-TO-RIGHT MARK}", "\N{RIGHT-TO-LEFT MARK}")
 _STOPS = ".,;:!?،؛؟"
+
+_PLAIN_KINDS = {"AL": "R"}
+"""Numbers after Arabic letters stay as they are."""
 
 
 def runs_from_right(texts: Sequence[str], *, is_usual: bool) -> bool:
@@ -50,12 +53,24 @@ def reading_order(letters: Sequence[str], *, from_right: bool) -> list[int]:
     return _reorder(_with_arabic_numbers([_kind(letter) for letter in letters]), from_right=from_right)
 
 
-def drawn_word(text: str) -> str:
-    """A word as it is drawn, from left to right; brackets are those that are seen."""
-    if not RIGHT_TO_LEFT.search(text):
-        return text
-    letters = re.findall(r".[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670]*", text)
-    return "".join(letters[at] for at in _reorder([_kind(letter) for letter in letters], from_right=True))
+def drawn_words(words: Sequence[str], *, from_right: bool) -> list[str]:
+    """The words of a line in the order in which they are drawn, from left to right, each with its letters likewise.
+
+    PDF readers turn lines back into reading order, each in its own way. Most keep brackets as they are, and the parts
+    of numbers in Arabic text. Invisible marks enclose each run of the other direction: without them, poppler counts the
+    space after a run as part of it.
+
+    Args:
+        words: As they are read.
+        from_right: Whether the line runs from right to left.
+    """
+    text = _BETWEEN.join(words)
+    kinds = [_PLAIN_KINDS.get(kind, kind) for kind in map(_kind, text)]
+    drawn = []
+    for level, run in groupby(_resolve(kinds, from_right=from_right), key=lambda letter: letter[1]):
+        mark = "" if level % 2 == from_right else _MARKS[from_right]
+        drawn.append(mark + "".join(text[place] for place, _ in run) + mark)
+    return "".join(drawn).split(_BETWEEN)
 
 
 def mend_brackets(text: str) -> str:
@@ -94,6 +109,11 @@ def _with_arabic_numbers(kinds: Sequence[str]) -> list[str]:
 
 def _reorder(kinds: Iterable[str], *, from_right: bool) -> list[int]:
     """Positions in the other order."""
+    return [place for place, _ in _resolve(kinds, from_right=from_right)]
+
+
+def _resolve(kinds: Iterable[str], *, from_right: bool) -> list[tuple[int, int]]:
+    """Positions in the other order, each with its level: odd if it runs from right to left."""
     storage = algorithm.get_empty_storage()
     level = int(from_right)
     storage["base_level"], storage["base_dir"] = level, "LR"[level]
@@ -103,4 +123,4 @@ def _reorder(kinds: Iterable[str], *, from_right: bool) -> list[int]:
     algorithm.resolve_neutral_types(storage, False)
     algorithm.resolve_implicit_levels(storage, False)
     algorithm.reorder_resolved_levels(storage, False)
-    return [each["ch"] for each in storage["chars"]]
+    return [(each["ch"], each["level"]) for each in storage["chars"]]

@@ -11,7 +11,7 @@ import zlib
 import pikepdf
 from pikepdf import Array, Dictionary, Name, Pdf
 
-from pagemill.documents.text_stream import ADVANCE, ASCENT, DESCENT, UNITS
+from pagemill.documents.text_stream import ADVANCE, ASCENT, DESCENT, MARKS_OF_DIRECTION, UNITS, advance
 
 MOST_CODES = 0xFFFF
 _AT_ONCE = 100
@@ -50,6 +50,19 @@ class CharacterCodes:
         body = "".join("\n".join((f"{len(part)} beginbfchar", *part, "endbfchar\n")) for part in sections)
         return _MAP_HEAD + body.encode("ascii") + _MAP_TAIL
 
+    def widths(self) -> list[int | Array]:
+        """The widths that are not usual, as a font's `W` lists them."""
+        return [
+            part
+            for character, code in self._codes.items()
+            if (width := advance(character)) != ADVANCE
+            for part in (code, Array([width]))
+        ]
+
+    def glyphs(self) -> bytes:
+        """The glyph of each code, from 0; those of marks of direction are empty, and pdfium leaves them out."""
+        return b"\0\1" + b"".join(b"\0\2" if each in MARKS_OF_DIRECTION else b"\0\1" for each in self._codes)
+
     def _code(self, character: str) -> int:
         known = "\N{REPLACEMENT CHARACTER}" if "\ud800" <= character <= "\udfff" else character
         if known not in self._codes and len(self._codes) == MOST_CODES:
@@ -83,8 +96,9 @@ def add_font(pdf: Pdf, codes: CharacterCodes, font: pikepdf.Object) -> None:
         Subtype=Name.CIDFontType2,
         BaseFont=Name.PagemillGlyphless,
         CIDSystemInfo=Dictionary(Registry=pikepdf.String("Adobe"), Ordering=pikepdf.String("Identity"), Supplement=0),
-        CIDToGIDMap=deflate(pdf, b"\0\1" * (len(codes) + 1)),
+        CIDToGIDMap=deflate(pdf, codes.glyphs()),
         DW=ADVANCE,
+        W=Array(codes.widths()),
         FontDescriptor=pdf.make_indirect(descriptor),
     )
     font.Type, font.Subtype, font.BaseFont = Name.Font, Name.Type0, Name.PagemillGlyphless
@@ -105,7 +119,8 @@ def deflate(pdf: Pdf, data: bytes, **keys: pikepdf.Object | int) -> pikepdf.Obje
 def truetype_program() -> bytes:
     """A TrueType font with the tables that ISO 32000 (9.9) requires of an embedded one.
 
-    Glyph 0 is empty; glyph 1 is a contour that runs from one corner of the character's box to the other and back.
+    Glyph 0 is empty; glyph 1 is a contour that runs from one corner of the character's box to the other and back; glyph
+    2 is empty and has no width.
     """
     box = (0, DESCENT, ADVANCE, ASCENT)
     on_curve = 1
@@ -115,10 +130,10 @@ def truetype_program() -> bytes:
         b"head": struct.pack(
             ">IIIIHHQQhhhhHHhhh", 0x10000, 0x10000, 0, 0x5F0F3CF5, 0, UNITS, 0, 0, *box, 0, 8, 2, 0, 0
         ),
-        b"hhea": struct.pack(">IhhhHhhhhhh8xhH", 0x10000, ASCENT, DESCENT, 0, ADVANCE, 0, 0, ADVANCE, 1, 0, 0, 0, 2),
-        b"hmtx": struct.pack(">HhHh", ADVANCE, 0, ADVANCE, 0),
-        b"loca": struct.pack(">3H", 0, 0, len(glyph) // 2),
-        b"maxp": struct.pack(">I5HH16x", 0x10000, 2, 2, 1, 0, 0, 1),
+        b"hhea": struct.pack(">IhhhHhhhhhh8xhH", 0x10000, ASCENT, DESCENT, 0, ADVANCE, 0, 0, ADVANCE, 1, 0, 0, 0, 3),
+        b"hmtx": struct.pack(">HhHhHh", ADVANCE, 0, ADVANCE, 0, 0, 0),
+        b"loca": struct.pack(">4H", 0, 0, len(glyph) // 2, len(glyph) // 2),
+        b"maxp": struct.pack(">I5HH16x", 0x10000, 3, 2, 1, 0, 0, 1),
         b"post": struct.pack(">IihhI16x", 0x30000, 0, 0, 0, 1),
     }
     return _font_file(tables)

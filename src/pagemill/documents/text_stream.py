@@ -1,11 +1,15 @@
 """A page's words as an invisible text layer: the operators of a PDF content stream. Pure."""
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from unicodedata import east_asian_width
+from itertools import pairwise
+from unicodedata import category, east_asian_width
 
+from pagemill.documents.bidi import drawn_words
 from pagemill.documents.words import Bounds, spaced_words
+from pagemill.domain.page.direction import has_letters_from_right, runs_from_right
 from pagemill.domain.page.page import Line, Page, Point, Polygon, Word
 
 ToUserSpace = Callable[[float, float], Point]
@@ -13,7 +17,13 @@ ToUserSpace = Callable[[float, float], Point]
 
 UNITS = 1000
 ADVANCE = 500
-"""Width of every character of the glyphless font, in thousandths of its size."""
+"""Width of a character of the glyphless font, in thousandths of its size; marks over and under letters have none."""
+
+_MARKS = "\u200b\u200c\u200d\u200e\u200f"
+"""Characters between letters that are never drawn."""
+
+MARKS_OF_DIRECTION = "\u200e\u200f"
+_DIRECTION = re.compile(f"([{MARKS_OF_DIRECTION}])")
 
 ASCENT = 800
 DESCENT = -200
@@ -25,6 +35,9 @@ _WIDEST_SPACE = 3.0
 
 _NARROWEST_SPACE = 0.15
 """In font sizes; poppler ignores spaces and parts words that are 0.1 apart."""
+
+_WIDEST_SPACE_DRAWN = 0.5
+"""In font sizes, in lines with text from right to left: pdf.js reads parts that are 0.6 apart from left to right."""
 
 _LEAST_LENGTH = 0.5
 """Share of a word's length that stays when it is cut short."""
@@ -53,6 +66,9 @@ class _Run:
         along: Unit vector of the direction of writing.
         length: Along the baseline.
         size: Of the font.
+        is_spaced: Whether a space comes before it.
+        begins: Whether it is the first word from right to left in a line of the other direction …
+        ends: … or the last.
     """
 
     text: str
@@ -61,6 +77,9 @@ class _Run:
     along: Point
     length: float
     size: float
+    is_spaced: bool = False
+    begins: bool = False
+    ends: bool = False
 
     def distance(self, following: "_Run") -> float:
         """From its start to that of the next word, measured along its baseline."""
@@ -75,6 +94,23 @@ class _Run:
         shortest = self.length * _LEAST_LENGTH
         length = max(min(self.length, self.distance(following) - _NARROWEST_SPACE * self.size), shortest)
         return replace(self, length=length)
+
+    def extend_near(self, following: "_Run") -> "_Run":
+        """The word extended to a narrow space before the next one."""
+        return replace(self, length=max(self.length, self.distance(following) - _WIDEST_SPACE_DRAWN * self.size))
+
+    def move_onto(self, other: "_Run") -> "_Run":
+        """The word on the baseline of another and as high: pdf.js parts words of different heights."""
+        ahead = other.distance(self)
+        x, y = other.x + ahead * other.along[0], other.y + ahead * other.along[1]
+        return replace(self, x=x, y=y, along=other.along, size=other.size)
+
+    def join(self, other: "_Run") -> "_Run":
+        """Both as one word, its text in their order."""
+        distance = self.distance(other)
+        left, right = (self, other) if distance >= 0 else (other, self)
+        length = max(left.length, abs(distance) + right.length)
+        return replace(self, text=self.text + other.text, x=left.x, y=left.y, length=length)
 
     def extend_to(self, following: "_Run") -> "_Run":
         """The word extended to the next one, so that readers see no space between two Chinese words."""
@@ -99,16 +135,22 @@ def text_stream(page: Page, *, font: str, encoded: Callable[[str], str], to_user
 
 
 def _line(line: Line, font: str, encoded: Callable[[str], str], to_user_space: ToUserSpace) -> str:
-    words, runs_down = list(spaced_words(line)), _runs_down(line)
-    runs = [_run(spaced.word, to_user_space, runs_down=runs_down) for spaced in words]
+    runs_down = _runs_down(line)
+    runs = [
+        replace(_run(spaced.word, to_user_space, runs_down=runs_down), is_spaced=spaced.is_spaced)
+        for spaced in spaced_words(line)
+    ]
     if axis := _axis(line, to_user_space, runs_down=runs_down):
         runs = [replace(run, along=axis) for run in runs]
+    if has_letters_from_right(run.text for run in runs):
+        along = axis or _run(Word(text=line.text, polygon=line.polygon), to_user_space, runs_down=runs_down).along
+        highest = replace(max(runs, key=lambda run: run.size), along=along)
+        runs = _as_drawn(run.move_onto(highest) for run in runs)
     parts = []
-    for at, run in enumerate(runs):
-        following = runs[at + 1] if at + 1 < len(runs) else None
+    for run, following in zip(runs, (*runs[1:], None), strict=True):
         if following is None:
             parts.append(_show_run(run, font, encoded))
-        elif words[at + 1].is_spaced:
+        elif following.is_spaced:
             shorter = run.cut_before(following)
             stretch = _stretch(shorter.gap(following), run.size, characters=1)
             parts.append(f"{_show_run(shorter, font, encoded)}{stretch:.2f} Tz <{encoded(' ')}> Tj\n")
@@ -117,13 +159,48 @@ def _line(line: Line, font: str, encoded: Callable[[str], str], to_user_space: T
     return f"BT\n3 Tr\n{''.join(parts)}ET\n" if parts else ""
 
 
+def _as_drawn(runs: Iterable[_Run]) -> list[_Run]:
+    """The words from left to right, with their letters likewise: PDF readers turn such lines themselves.
+
+    The line runs from right to left if its last word is to the left of its first. In a line that runs from left to
+    right, words of the other direction are marked as one piece of content. Otherwise pdf.js takes a line with many of
+    them for one that runs from right to left.
+    """
+    words: list[_Run] = []
+    for run in runs:
+        words[-1:] = [words[-1].join(run)] if words and not run.is_spaced else [*words[-1:], run]
+    ahead = words[0].distance(words[-1])
+    from_right = ahead < 0 if ahead else runs_from_right([words[0].text])
+    places = sorted(words, key=words[0].distance)
+    texts = drawn_words([word.text for word in words], from_right=from_right)
+    turns = [not from_right and has_letters_from_right([text]) for text in texts]
+    drawn = [
+        replace(place, text=text, is_spaced=True, begins=turns[at] and not before, ends=turns[at] and not after)
+        for at, (place, text, before, after) in enumerate(
+            zip(places, texts, (False, *turns[:-1]), (*turns[1:], False), strict=True)
+        )
+    ]
+    return [*(run.extend_near(following) for run, following in pairwise(drawn)), drawn[-1]]
+
+
 def _show_run(run: _Run, font: str, encoded: Callable[[str], str]) -> str:
     across, up = run.along
-    stretch = _stretch(run.length, run.size, characters=len(run.text))
-    return (
+    stretch = _stretch(run.length, run.size, characters=sum(map(advance, run.text)) // ADVANCE or 1)
+    shown = (
         f"{font} {run.size:.3f} Tf {stretch:.2f} Tz "
-        f"{across:.5f} {up:.5f} {-up:.5f} {across:.5f} {run.x:.3f} {run.y:.3f} Tm <{encoded(run.text)}> Tj\n"
+        f"{across:.5f} {up:.5f} {-up:.5f} {across:.5f} {run.x:.3f} {run.y:.3f} Tm {_show_text(run.text, encoded)}"
     )
+    return "/Span BMC\n" * run.begins + shown + "EMC\n" * run.ends
+
+
+def _show_text(text: str, encoded: Callable[[str], str]) -> str:
+    """The text, with each mark of direction by itself: pdfium skips what has no width, and its users find the words."""
+    return "".join(f"<{encoded(part)}> Tj\n" for part in _DIRECTION.split(text) if part)
+
+
+def advance(letter: str) -> int:
+    """The width of a character of the glyphless font; none if it is drawn over or under a letter, or not at all."""
+    return 0 if letter in _MARKS or category(letter) in ("Mn", "Me") else ADVANCE
 
 
 def _stretch(length: float, size: float, *, characters: int) -> float:
