@@ -306,11 +306,11 @@ def test_spaces_of_any_width_part_words_from_right_to_left(
 def test_a_skewed_line_from_right_to_left_is_one_line(tmp_path: Path, selected: Select) -> None:
     level = place_from_right(FROM_RIGHT["numbers in Hebrew"], 560, 100, letter=6, height=12, gap=4)
 
-    def skewed(polygon: Polygon) -> Polygon:
+    def skew(polygon: Polygon) -> Polygon:
         return tuple((x, y + 0.035 * x) for x, y in polygon)
 
-    words = tuple(Word(text=word.text, polygon=skewed(word.polygon)) for word in level.words)
-    line = Line(text=level.text, polygon=skewed(level.polygon), words=words)
+    words = tuple(Word(text=word.text, polygon=skew(word.polygon)) for word in level.words)
+    line = Line(text=level.text, polygon=skew(level.polygon), words=words)
     assert read_back(selected(searchable(tmp_path, page_of(line)))) == line.text
 
 
