@@ -54,6 +54,8 @@ class Series:
         share: The share of its median by which it may rise in an hour; None if it is only shown.
         least: It may rise by so much in an hour whatever its median is.
         level: Its median may be at most this, whatever its slope; None for any.
+        whole: What the values are shares of. A share alone rises if there are fewer of them: it counts only if the
+            whole rises, too.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Series:
     share: float | None = _DOUBLES_IN_A_DAY
     least: float = 0.0
     level: float | None = None
+    whole: Sequence[Point] = ()
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,19 @@ def judge(series: Series, *, total_s: float, warm_up: float = WARM_UP) -> Judgem
     middle = median(point.value for point in steady) if steady else 0.0
     limit = None if series.share is None else max(series.share * middle, series.least)
     slope = robust_slope(steady) if len(steady) >= _FEWEST_POINTS else None
-    passed = None if limit is None or slope is None else slope <= limit
+    passed = None if limit is None or slope is None else slope <= limit or _is_level(series, warm_up * total_s)
     if series.level is not None and middle > series.level:
         passed = False
     if total_s < SHORTEST_S:
         passed = None
     return Judgement(series, len(steady), middle, slope, limit, passed)
+
+
+def _is_level(series: Series, since_s: float) -> bool:
+    """Whether its whole does not rise by the share that the series may rise by."""
+    steady = [point for point in series.whole if point.at_s >= since_s]
+    slope = robust_slope(steady)
+    return slope is not None and slope <= (series.share or 0.0) * median(point.value for point in steady)
 
 
 def robust_slope(points: Sequence[Point]) -> float | None:
@@ -129,10 +139,22 @@ def all_series(samples: Sequence[Sample]) -> list[Series]:
 
 
 def page_costs(samples: Sequence[Sample]) -> list[Series]:
-    """CPU milliseconds a page, by kind of process, a point for each cycle."""
+    """CPU milliseconds a page, by kind of process, a point for each cycle.
+
+    A kind that spends much of its time on starts is only shown: how often it starts depends on how long it is idle.
+    """
     ends = list(_ends_of_cycles(samples))
     kinds = sorted({kind for sample in ends for kind in sample.pages})
-    return [Series(f"CPU a page, {kind}", "ms", _costs(ends, kind), share=_COST, least=1) for kind in kinds]
+    return [
+        Series(f"CPU a page, {kind}", "ms", _costs(ends, kind), share=None if _starts(ends, kind) else _COST, least=1)
+        for kind in kinds
+    ]
+
+
+def _starts(ends: Sequence[Sample], kind: str) -> bool:
+    """Whether more of its CPU time goes into starts than page costs may rise by."""
+    last = ends[-1]
+    return last.starts.get(kind, 0) * last.start_s.get(kind, 0.0) > _COST * last.cpu_s.get(kind, 0.0)
 
 
 def worker_kinds(samples: Sequence[Sample]) -> list[str]:
@@ -161,10 +183,11 @@ def _of_storage(samples: Sequence[Sample]) -> Iterator[Series]:
         ("database file", _database_mib, True),
         ("data folder", _data_mib, False),
     ):
-        yield Series(name, "MiB", _of(samples, size), share=None if told else _SAW)
+        whole = _of(samples, size)
+        yield Series(name, "MiB", whole, share=None if told else _SAW)
         if told:
             each = [_share_each(sample, size(sample), then if of_most else sample.kept or 1) for sample, then in told]
-            yield Series(f"{name}, a task", "KiB", each, share=_SAW)
+            yield Series(f"{name}, a task", "KiB", each, share=_SAW, whole=whole)
 
 
 def _database_used_mib(sample: Sample) -> float:

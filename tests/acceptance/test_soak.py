@@ -21,7 +21,9 @@ CYCLE_S, REST_AFTER, LIFE_S = 300.0, 4, 1200.0
 SWING = 0.3
 """What is pruned every ten minutes goes up and down by as much."""
 FASTER = 0.3
-"""Neighbours leave more of the cores from hour to hour: more tasks are done, and kept."""
+"""Neighbours leave more of the cores from hour to hour: more tasks are done, and kept. Or less: −0.3."""
+EMPTY_MIB = 2.0
+"""The size of storage without a task."""
 LEAKS = {
     "server's memory, at work": 5.0,
     "server's memory, at rest": 5.0,
@@ -77,8 +79,11 @@ def test_a_run_that_was_cut_short_is_drawn_but_has_not_passed(tmp_path: Path) ->
     assert lines_drawn(tmp_path / "soak.svg") > 10
 
 
-def test_a_run_in_which_nothing_grows_passes_though_neighbours_leave_it_more_of_the_cores(tmp_path: Path) -> None:
-    run = steady_run({})
+@pytest.mark.parametrize("faster", [FASTER, 0.0, -FASTER])
+def test_a_run_in_which_nothing_grows_passes_whatever_neighbours_leave_it_of_the_cores(
+    faster: float, tmp_path: Path
+) -> None:
+    run = steady_run({}, faster=faster)
     assert {judgement.series.name for judgement in judge_all(run)} >= LEAKS.keys()
     assert report(run, plot=tmp_path / "soak.svg")
 
@@ -126,14 +131,14 @@ def head() -> Head:
     return Head(seed=1, hours=HOURS, load=0.7, commit="none", settings={}, dashboard="none")
 
 
-def steady_run(leaks: dict[str, float]) -> Recorded:
+def steady_run(leaks: dict[str, float], *, faster: float = FASTER) -> Recorded:
     """Two hours in which nothing grows but what leaks, by so much an hour; the rest goes up and down."""
     chance = random.Random(1)  # noqa: S311 - noise
-    found = [moment(number * EVERY_S, leaks, chance) for number in range(int(HOURS * 3600 / EVERY_S))]
+    found = [moment(number * EVERY_S, leaks, chance, faster) for number in range(int(HOURS * 3600 / EVERY_S))]
     return Recorded(head(), found, Ending(complaints=[], leftovers=[]))
 
 
-def moment(at_s: float, leaks: dict[str, float], chance: random.Random) -> Sample:
+def moment(at_s: float, leaks: dict[str, float], chance: random.Random, faster: float) -> Sample:
     hours, cycle = at_s / 3600, int(at_s // CYCLE_S)
     share = at_s % CYCLE_S / CYCLE_S
     rests = share > 0.7 and cycle % REST_AFTER == REST_AFTER - 1
@@ -142,7 +147,7 @@ def moment(at_s: float, leaks: dict[str, float], chance: random.Random) -> Sampl
     def leak_of(name: str) -> float:
         return leaks.get(name, 0.0) * hours
 
-    throughput = 300 * (1 + FASTER * hours)
+    throughput = 300 * (1 + faster * hours)
     kept = round(throughput * (1 + SWING * (at_s % 600 / 600 - 0.5)))
     at = "at rest" if rests else "at work"
     server = ProcessSeen(
@@ -173,10 +178,10 @@ def moment(at_s: float, leaks: dict[str, float], chance: random.Random) -> Sampl
         processes=[server] if rests else [server, worker],
         children=round((0 if rests else 2 + chance.uniform(-1, 1)) + leak_of(f"child processes, {at}")),
         zombies=round(leak_of("zombies, at rest")) if rests else 0,
-        database_mib=throughput * (30 + leak_of("database file, a task")) / 1024,
-        database_used_mib=kept * (25 + leak_of("database in use, a task")) / 1024,
+        database_mib=EMPTY_MIB + throughput * (30 + leak_of("database file, a task")) / 1024,
+        database_used_mib=EMPTY_MIB + kept * (25 + leak_of("database in use, a task")) / 1024,
         wal_mib=4 + leak_of("write-ahead log"),
-        data_mib=kept * (120 + leak_of("data folder, a task")) / 1024,
+        data_mib=EMPTY_MIB + kept * (120 + leak_of("data folder, a task")) / 1024,
         answer_ms=chance.uniform(1, 50),
         cpu_s={name: spend(name, hours, leaks) for name in ("server", "rapidocr/accurate")},
         pages={"server": pages, "rapidocr/accurate": pages},
