@@ -200,7 +200,7 @@ def _show_text(text: str, encoded: Callable[[str], str]) -> str:
 
 def advance(letter: str) -> int:
     """The width of a character of the glyphless font; none if it is drawn over or under a letter, or not at all."""
-    return 0 if letter in _MARKS or category(letter) in ("Mn", "Me") else ADVANCE
+    return 0 if letter in _MARKS or all(category(part) in ("Mn", "Me") for part in letter) else ADVANCE
 
 
 def _stretch(length: float, size: float, *, characters: int) -> float:
