@@ -73,7 +73,7 @@ def test_an_installation_that_fails_says_so_and_leaves_the_engine_unusable(tmp_p
     )
     assert failed.returncode == 2
     assert "No matching distribution" in failed.stderr
-    assert failed.stderr.splitlines()[-1].endswith("Then run the installation again.")
+    assert failed.stderr.splitlines()[-1].endswith("then run the installation again.")
     reason = engine(on_the_command_line(tmp_path / "data"), "ppstructure").reason
     assert reason is not None
     assert "pagemill engines install ppstructure" in reason

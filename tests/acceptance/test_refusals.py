@@ -119,7 +119,7 @@ def test_a_task_waits_to_be_started_and_is_started_once(api: Api, tmp_path: Path
     started = api.http.post(f"/tasks/{task_id}/start", json={"device": "cpu"})
     assert started.status_code == 202
     assert api.wait_for_end(task_id).status == "succeeded"
-    check_problem(api.http.post(f"/tasks/{task_id}/start"), 409, "illegal_transition", "succeeded")
+    check_problem(api.http.post(f"/tasks/{task_id}/start"), 409, "illegal_transition", "read")
     check_problem(api.http.post(f"/tasks/{task_id}/cancel"), 409, "illegal_transition", "succeeded")
 
 

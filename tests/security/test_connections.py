@@ -203,7 +203,7 @@ def test_the_same_is_said_once_a_minute() -> None:
     now[0] = 61
     again = record("a")
     assert said.filter(again)
-    assert "5 times more" in again.getMessage()
+    assert "5 more times" in again.getMessage()
 
 
 NO_REQUESTS = {
