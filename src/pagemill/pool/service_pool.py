@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 
-from pagemill.domain.errors import DeviceUnavailable, PoolExhausted
+from pagemill.domain.errors import DeviceUnavailable, PagemillError, PoolExhausted
 from pagemill.domain.memory import CPU, DeviceId
 from pagemill.domain.ports import Service
 from pagemill.domain.reports.snapshot import LaneSnapshot, PoolSnapshot
@@ -159,7 +159,11 @@ class OCRServicePool:
         return service
 
     async def _hold_spare(self, key: ModelSetKey, *, fresh: bool) -> _Held:
-        return await self._hold(key, await _take(self._spare), self._spare, fresh=fresh)
+        try:
+            return await self._hold(key, await _take(self._spare), self._spare, fresh=fresh)
+        except PagemillError as error:
+            logger.info("The spare worker cannot be used: %s", error)
+            raise
 
     async def _hold(self, key: ModelSetKey, place: ExitStack, lane: Places, *, fresh: bool) -> _Held:
         """Add what a service needs besides its place; if that fails, give the place back."""
