@@ -1,9 +1,10 @@
 """Computes series of a soak over time, and judges whether any of them rises.
 
 The slope is Theil and Sen's: the median of the slopes between all pairs of points, which a few outliers cannot move.
-Of a series with lives (a worker's memory) only pairs of one life count. A series rises where its slope is above its
-limit, which is a share of its median an hour: 4 % an hour doubles in a day. A run of less than half an hour is all
-warm-up, and is not judged.
+Of a series with lives (a worker's memory) only pairs of one life count. From life to life, only pairs of two workers of
+the same age count: a young worker after an old one is not a fall. A series rises where its slope is above its limit,
+which is a share of its median an hour: 4 % an hour doubles in a day. A run of less than half an hour is all warm-up,
+and is not judged.
 """
 
 from collections import defaultdict
@@ -18,6 +19,8 @@ WARM_UP = 0.25
 """The share of the run to leave out: caches fill, kernels are compiled, and the first tasks reach their deletion."""
 SHORTEST_S = 1800.0
 LIFE_WARM_UP_S = 300.0
+SAME_AGE_S = 30.0
+"""The most seconds that two workers of the same age may differ by."""
 """Seconds of each worker's life to leave out."""
 _DOUBLES_IN_A_DAY = 0.04
 _SAW = 0.10
@@ -39,11 +42,17 @@ _HOUR_S = 3600.0
 
 @dataclass(frozen=True)
 class Point:
-    """A value of a series; `life` is the process that it belongs to, where only points of one process compare."""
+    """A value of a series.
+
+    Attributes:
+        life: The process that it belongs to, where only points of one process compare.
+        age_s: For how long that process had been seen.
+    """
 
     at_s: float
     value: float
     life: int = 0
+    age_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ class Series:
         share: The share of its median by which it may rise in an hour; None if it is only shown.
         least: It may rise by so much in an hour whatever its median is.
         level: Its median may be at most this, whatever its slope; None for any.
+        of_one_age: Points of different lives at one age compare, instead of points of one life.
         whole: What the values are shares of. A share alone rises if there are fewer of them: it counts only if the
             whole rises, too.
     """
@@ -64,6 +74,7 @@ class Series:
     share: float | None = _DOUBLES_IN_A_DAY
     least: float = 0.0
     level: float | None = None
+    of_one_age: bool = False
     whole: Sequence[Point] = ()
 
 
@@ -90,7 +101,8 @@ def judge(series: Series, *, total_s: float, warm_up: float = WARM_UP) -> Judgem
     steady = [point for point in series.points if point.at_s >= warm_up * total_s]
     middle = median(point.value for point in steady) if steady else 0.0
     limit = None if series.share is None else max(series.share * middle, series.least)
-    slope = robust_slope(steady) if len(steady) >= _FEWEST_POINTS else None
+    find_slope = slope_at_one_age if series.of_one_age else robust_slope
+    slope = find_slope(steady) if len(steady) >= _FEWEST_POINTS else None
     passed = None if limit is None or slope is None else slope <= limit or _is_level(series, warm_up * total_s)
     if series.level is not None and middle > series.level:
         passed = False
@@ -112,7 +124,16 @@ def robust_slope(points: Sequence[Point]) -> float | None:
     for point in points:
         lives[point.life].append(point)
     each = max(2, _MOST_POINTS // len(lives)) if lives else 0
-    pairs = (pair for life in lives.values() for pair in combinations(_thin_out(life, each), 2))
+    return _median_slope(pair for life in lives.values() for pair in combinations(_thin_out(life, each), 2))
+
+
+def slope_at_one_age(points: Sequence[Point]) -> float | None:
+    """The median of the slopes of all pairs from two lives at the same age, for each hour; None without a pair."""
+    pairs = combinations(sorted(points, key=lambda point: point.at_s), 2)
+    return _median_slope((a, b) for a, b in pairs if a.life != b.life and abs(a.age_s - b.age_s) <= SAME_AGE_S)
+
+
+def _median_slope(pairs: Iterable[tuple[Point, Point]]) -> float | None:
     slopes = [_HOUR_S * (b.value - a.value) / (b.at_s - a.at_s) for a, b in pairs if b.at_s > a.at_s]
     return median(slopes) if slopes else None
 
@@ -209,21 +230,19 @@ def _share_each(sample: Sample, mib: float, tasks: int) -> Point:
 def _of_workers(samples: Sequence[Sample]) -> Iterator[Series]:
     for kind in worker_kinds(samples):
         seen = [(sample.at_s, process) for sample in samples for process in _workers(sample) if process.kind == kind]
-        points = [Point(at_s, process.own_mib, process.pid) for at_s, process in seen]
-        grown = list(_grown_up(points))
-        settled = grown if len(grown) >= _FEWEST_POINTS else points
-        yield Series(f"{kind}, from life to life", "MiB", [Point(each.at_s, each.value) for each in settled], least=4)
-        if settled is grown:
+        points = list(_with_ages(seen))
+        grown = [point for point in points if point.age_s >= LIFE_WARM_UP_S]
+        yield Series(f"{kind}, from life to life", "MiB", points, least=4, of_one_age=True)
+        if len(grown) >= _FEWEST_POINTS:
             yield Series(f"{kind}, within a life", "MiB", grown, share=_GROWS, least=8)
         held = [Point(at_s, process.descriptors) for at_s, process in seen]
         yield Series(f"{kind}, descriptors", "", held, least=1)
 
 
-def _grown_up(points: Iterable[Point]) -> Iterator[Point]:
+def _with_ages(seen: Iterable[tuple[float, ProcessSeen]]) -> Iterator[Point]:
     born: dict[int, float] = {}
-    for point in points:
-        if point.at_s - born.setdefault(point.life, point.at_s) >= LIFE_WARM_UP_S:
-            yield point
+    for at_s, process in seen:
+        yield Point(at_s, process.own_mib, process.pid, at_s - born.setdefault(process.pid, at_s))
 
 
 def _costs(ends: Sequence[Sample], kind: str) -> list[Point]:

@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+from itertools import accumulate, pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,7 +13,7 @@ from benchmarks.soak_documents import Documents, samples
 from benchmarks.soak_load import deck
 from benchmarks.soak_report import judge_all, report
 from benchmarks.soak_samples import Ending, Head, ProcessSeen, Recorded, Recording, Sample, read_recording
-from benchmarks.soak_slopes import Point, robust_slope
+from benchmarks.soak_slopes import Point, robust_slope, slope_at_one_age
 from tests.fixtures.server import clean_environment
 
 HOURS = 2
@@ -108,6 +109,20 @@ def test_outliers_do_not_move_the_slope() -> None:
     slope = robust_slope(points)
     assert slope is not None
     assert abs(slope) < 1
+
+
+@pytest.mark.parametrize("leak", [0.0, 20.0])
+def test_workers_of_different_ages_do_not_look_like_a_leak_nor_hide_one(leak: float) -> None:
+    """Each worker takes more as it ages, and each lives longer than the one before."""
+    ends = list(accumulate(600.0 * (1 + life / 4) for life in range(8)))
+    points = [
+        Point(at_s, 300 + 0.05 * (at_s - born) + leak * at_s / 3600, life, at_s - born)
+        for life, (born, end) in enumerate(pairwise([0.0, *ends]))
+        for at_s in range(int(born), int(end), 60)
+    ]
+    slope = slope_at_one_age(points)
+    assert slope is not None
+    assert abs(slope - leak) < 2
 
 
 def test_a_seed_decides_the_steps_and_the_documents(tmp_path: Path) -> None:
