@@ -100,12 +100,12 @@ tasks = Table(
     Column("delete_at", UtcDateTime, comment="set if the task has its own time to live"),
     Column("cache_key", String(64), comment="equal for tasks that may share pages"),
     Column("batch_id", String(64), comment="the batch that it belongs to"),
+    Column("password_at", String(255), comment="who was told the document's password"),
     Column("estimated_memory_mb", Integer),
     Column("actual_memory_mb", Integer),
     Column("assigned_device", String(64)),
     Column("service_instance_id", String(255)),
     Column("resource_cleanup_completed", Boolean, nullable=False, server_default=false()),
-    Column("password_at", String(255), comment="who was told the document's password"),
 )
 Index(None, tasks.c.status, tasks.c.task_id)
 Index(None, tasks.c.status, tasks.c.assigned_device, tasks.c.queue_order, tasks.c.task_id)

@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from pagemill.store.migrations.listed_values import list_values, rename_values
 
-revision = "0102"
-down_revision = "0101"
+revision = "0202"
+down_revision = "0201"
 branch_labels = None
 depends_on = None
 

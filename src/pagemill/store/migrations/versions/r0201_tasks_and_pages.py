@@ -1,10 +1,10 @@
-"""Tasks, pages and results, and what submitting, queueing and keeping them needs; no resource tracking yet."""
+"""Tasks, pages and results, callers and their keys, and what queueing and keeping needs; no resource tracking yet."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0101"
+revision = "0201"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -31,13 +31,15 @@ REASONS = (
     "page_unreadable", "engine_error", "worker_crashed", "timeout", "queue_timeout", "deadline_exceeded", "cancelled",
     "internal_error",
 )  # fmt: skip
-KINDS = ("pdf", "png", "jpeg", "tiff", "webp", "bmp")
+KINDS = ("pdf", "png", "jpeg", "tiff", "webp", "bmp", "gif", "heic", "avif")
 PAGE_STATES = ("queued", "leased", "done", "failed", "cancelled")
 STAGES = ("text", "ocr")
+SCOPES = ("read", "submit", "admin")
 TASK_INDEXES = (
     ("status", "task_id"),
     ("admission",),
     ("caller", "admission"),
+    ("caller", "document_size_bytes"),
     ("finished_at",),
     ("delete_at",),
     ("cache_key", "task_id"),
@@ -86,11 +88,15 @@ def upgrade() -> None:
     _create_idempotency_keys()
     _create_webhook_deliveries()
     _create_learned_state()
+    _create_api_keys()
+    _create_audit_log()
 
 
 def downgrade() -> None:
     """Remove everything."""
-    for table in ("learned_state", "webhook_deliveries", "document_batches", "page_quarantine"):
+    for table in ("audit_log", "api_keys", "learned_state", "webhook_deliveries"):
+        op.drop_table(table)
+    for table in ("document_batches", "page_quarantine"):
         op.drop_table(table)
     for table in ("idempotency_keys", "task_labels", "page_results", "task_pages", "tasks", "task_transitions"):
         op.drop_table(table)
@@ -154,13 +160,13 @@ def _columns_of_queueing() -> list[sa.schema.SchemaItem]:
 
 
 def _columns_of_sending() -> list[sa.schema.SchemaItem]:
-    caller = "name of the API key that sent it; callers share the workers"
     return [
-        sa.Column("caller", sa.String(255), nullable=False, server_default=sa.text("''"), comment=caller),
+        _caller("name of the API key that sent it; callers share the workers"),
         sa.Column("deadline_at", TIME),
         sa.Column("delete_at", TIME, comment="set if the task has its own time to live"),
         sa.Column("cache_key", sa.String(64), comment="equal for tasks that may share pages"),
         sa.Column("batch_id", sa.String(64), comment="the batch that it belongs to"),
+        sa.Column("password_at", sa.String(255), comment="who was told the document's password"),
     ]
 
 
@@ -201,6 +207,7 @@ def _create_task_pages() -> None:
         sa.Column("peak_bytes", sa.BigInteger()),
         sa.Column("confidence", sa.Float()),
         sa.Column("finished_at", TIME),
+        sa.Column("warnings", JSON),
         sa.PrimaryKeyConstraint("task_id", "number", name="pk_task_pages"),
         _owned_by_task("task_pages"),
         _one_of("task_pages", "state", PAGE_STATES),
@@ -240,6 +247,7 @@ def _create_page_results() -> None:
 def _create_page_quarantine() -> None:
     op.create_table(
         "page_quarantine",
+        _caller("the caller that sent the document"),
         sa.Column("document_sha256", sa.String(64), nullable=False),
         sa.Column("page_number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("model_set", sa.String(255), nullable=False, comment="engine, profile, languages, device"),
@@ -252,7 +260,7 @@ def _create_page_quarantine() -> None:
         sa.Column("reason", sa.String(32), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
-        sa.PrimaryKeyConstraint("document_sha256", "page_number", "model_set", name="pk_page_quarantine"),
+        sa.PrimaryKeyConstraint("caller", "document_sha256", "page_number", "model_set", name="pk_page_quarantine"),
         _one_of("page_quarantine", "reason", REASONS),
     )
 
@@ -324,6 +332,44 @@ def _create_learned_state() -> None:
         sa.Column("updated_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_learned_state"),
     )
+
+
+def _create_api_keys() -> None:
+    op.create_table(
+        "api_keys",
+        sa.Column("key_id", sa.String(32), nullable=False),
+        sa.Column("name", sa.String(64), nullable=False, comment="of the caller"),
+        sa.Column("scope", sa.String(32), nullable=False),
+        sa.Column("digest", sa.String(64), nullable=False, comment="SHA-256 of the whole key"),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("expires_at", TIME),
+        sa.Column("revoked_at", TIME),
+        sa.PrimaryKeyConstraint("key_id", name="pk_api_keys"),
+        _one_of("api_keys", "scope", SCOPES),
+    )
+
+
+def _create_audit_log() -> None:
+    op.create_table(
+        "audit_log",
+        sa.Column("sequence", SEQUENCE, nullable=False),
+        sa.Column("minute", TIME, nullable=False, comment="equal uses within it are one row"),
+        sa.Column("name", sa.String(255), nullable=False, comment="who"),
+        sa.Column("key_id", sa.String(32), nullable=False, comment="empty for the command line"),
+        sa.Column("action", sa.String(64), nullable=False, comment="what: an endpoint or a command"),
+        sa.Column("target", sa.String(255), nullable=False, comment="what it was done to; empty for a list"),
+        sa.Column("owner", sa.String(255), nullable=False, comment="whose that is; empty for everyone's"),
+        sa.Column("first_at", TIME, nullable=False),
+        sa.Column("last_at", TIME, nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("sequence", name="pk_audit_log"),
+        sqlite_autoincrement=True,
+    )
+    _index("audit_log", "minute", "name", "key_id", "action", "target", "owner", unique=True)
+
+
+def _caller(comment: str) -> sa.Column[str]:
+    return sa.Column("caller", sa.String(255), nullable=False, server_default=sa.text("''"), comment=comment)
 
 
 def _index(table: str, *columns: str, unique: bool = False) -> None:
