@@ -21,10 +21,12 @@ from pagemill.store.quotas import CallerQuota
 from pagemill.store.task_queue import QueueConfig
 from pagemill.tasks.decisions.plan import READER_LANE, ChunkLimits
 from pagemill.tasks.duties.expiry import ExpiryConfig
+from pagemill.tasks.duties.heartbeat import HeartbeatConfig
 from pagemill.tasks.duties.pruning import PruningConfig
 from pagemill.tasks.duties.rescuer import RescuerConfig
 from pagemill.tasks.duties.watchdog import Waits, WatchdogConfig, longest_silence
 from pagemill.tasks.duties.webhook_setup import WebhookConfig
+from pagemill.tasks.nodes import NodeRules
 from pagemill.tasks.work.chunk_params import ChunkRules
 from pagemill.tasks.work.chunks import ChunkConfig
 from pagemill.tasks.work.dispatcher import DispatcherConfig
@@ -34,6 +36,7 @@ from pagemill.web.web_config import WebConfig
 
 LOCAL_OWNER = "local"
 MOST_AUTOMATIC_THREADS = 4
+_MACHINE_ID = Path("/etc/machine-id")
 OTHERS_GRACE = timedelta(seconds=30)
 """How long another server has to finish what it began, before this server does it."""
 
@@ -66,6 +69,32 @@ def owner(settings: Settings) -> str:
     if is_alone(settings):
         return LOCAL_OWNER
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def machine_id(settings: Settings) -> str:
+    """The id of this machine: of its host name and `/etc/machine-id`, which containers of one image share."""
+    if settings.node.machine_id is not None:
+        return settings.node.machine_id
+    written = _MACHINE_ID.read_text().strip() if _MACHINE_ID.is_file() else ""
+    return "-".join(filter(None, (socket.gethostname(), written[:12])))
+
+
+def node_name(settings: Settings) -> str:
+    """The name of this server for people."""
+    return settings.node.name or socket.gethostname()
+
+
+def node_rules(settings: Settings) -> NodeRules:
+    """How long nodes count."""
+    return NodeRules(
+        gone_after=timedelta(seconds=settings.tasks.lease_seconds),
+        awaited_for=timedelta(seconds=settings.tasks.queue_timeout_seconds),
+    )
+
+
+def heartbeat_config(settings: Settings) -> HeartbeatConfig:
+    """Configuration of the heartbeat: a node that misses three beats in a row is not gone yet."""
+    return HeartbeatConfig(interval=timedelta(seconds=settings.tasks.lease_seconds / 4))
 
 
 def environments(settings: Settings) -> Path:

@@ -223,6 +223,15 @@ class AlertSettings(_Section):
     """URL that gets a signed webhook when a page runs out of memory."""
 
 
+class NodeSettings(_Section):
+    """This server among others on one PostgreSQL."""
+
+    name: str | None = None
+    """Its name for people. none: the host name."""
+    machine_id: str | None = None
+    """The id of its machine. none: the host name and `/etc/machine-id`. Set it if two machines have the same."""
+
+
 class Settings(BaseSettings):
     """All settings."""
 
@@ -254,6 +263,7 @@ class Settings(BaseSettings):
     documents: DocumentSettings = DocumentSettings()
     webhooks: WebhookSettings = WebhookSettings()
     alerts: AlertSettings = AlertSettings()
+    node: NodeSettings = NodeSettings()
     engines: dict[str, dict[str, str | int | float | bool]] = Field(default_factory=dict)
     """More settings of single engines, by name."""
 

@@ -11,6 +11,7 @@ from pagemill import configs
 from pagemill.app.duty_parts import DutyParts
 from pagemill.app.front_parts import FrontParts
 from pagemill.app.memory_parts import MemoryParts
+from pagemill.app.node_parts import NodeParts
 from pagemill.app.pool_parts import PoolParts
 from pagemill.app.progress_parts import ProgressParts
 from pagemill.app.services import Runnable, run_services
@@ -74,9 +75,12 @@ class Application:
         memory = MemoryParts.of(site, machine)
         pool = PoolParts.of(site, memory, at_rest=self._give_back_memory)
         self._progress = ProgressParts.of(store, owner=site.owner)
+        node = NodeParts.of(site, store, memory=memory, pool=pool)
         self._work = WorkParts.of(site, store, memory=memory, pool=pool, progress=self._progress)
         self._duties = DutyParts.of(site, store, memory=memory, pool=pool, progress=self._progress, work=self._work)
-        front = FrontParts.of(site, store, memory=memory, pool=pool, progress=self._progress, work=self._work)
+        front = FrontParts.of(
+            site, store, memory=memory, pool=pool, node=node, progress=self._progress, work=self._work
+        )
 
         self.manager = front.manager
         self.reader = front.reader
@@ -93,6 +97,7 @@ class Application:
         self.services: Sequence[Runnable] = (
             self._database,
             *self._duties.learning,
+            node.heartbeat,
             self._work.warnings,
             self.guard,
             self.pool,

@@ -5,6 +5,7 @@ from typing import Self
 
 from pagemill import configs
 from pagemill.app.memory_parts import MemoryParts
+from pagemill.app.node_parts import NodeParts
 from pagemill.app.pool_parts import PoolParts
 from pagemill.app.progress_parts import ProgressParts
 from pagemill.app.site import Site
@@ -58,6 +59,7 @@ class FrontParts:
         *,
         memory: MemoryParts,
         pool: PoolParts,
+        node: NodeParts,
         progress: ProgressParts,
         work: WorkParts,
     ) -> Self:
@@ -67,7 +69,7 @@ class FrontParts:
         return cls(
             manager=manager,
             batches=_batches(site, store, progress=progress, manager=manager),
-            reader=_reader(site, store, memory=memory, pool=pool, progress=progress),
+            reader=_reader(site, store, memory=memory, pool=pool, node=node, progress=progress),
             engine_reader=EngineReader(
                 site.engines,
                 estimator=memory.estimator,
@@ -147,7 +149,7 @@ def _batches(site: Site, store: StoreParts, *, progress: ProgressParts, manager:
 
 
 def _reader(
-    site: Site, store: StoreParts, *, memory: MemoryParts, pool: PoolParts, progress: ProgressParts
+    site: Site, store: StoreParts, *, memory: MemoryParts, pool: PoolParts, node: NodeParts, progress: ProgressParts
 ) -> TaskReader:
     status = StatusReader(
         statistics=store.queue,
@@ -156,6 +158,7 @@ def _reader(
         tally=progress.handlers.tally,
         server_bytes=memory.machine.own_bytes,
         drifts=memory.estimator.drifts,
+        nodes=node.nodes.report,
     )
     return TaskReader(
         store=store.tasks,

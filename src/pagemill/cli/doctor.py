@@ -4,10 +4,15 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from pagemill.app import Application
+from pagemill.configs import node_rules
+from pagemill.domain.clocks import SystemClock
+from pagemill.domain.errors import PagemillError
 from pagemill.domain.memory import MIB
+from pagemill.domain.work.nodes import SeenNode, state_of
 from pagemill.engines.registry import structure_missing, structure_spec, unusable_engines
 from pagemill.memory.capacity import Capacity, capacities
 from pagemill.memory.estimator import LearningEstimator, seeds_of
@@ -15,7 +20,9 @@ from pagemill.memory.probes.host import Bound, HostProbe
 from pagemill.pool.sandbox.kernel import shortcomings
 from pagemill.settings import Settings
 from pagemill.store.migrate import why_unusable
+from pagemill.store.nodes import read_nodes
 from pagemill.store.private_folder import make_private, open_to_others
+from pagemill.tasks.nodes import NodeRules
 from pagemill.version import __version__
 
 _LIBRARIES = (
@@ -93,6 +100,33 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class NodeFound:
+    """A server that reads pages with the same database."""
+
+    name: str
+    owner: str
+    version: str
+    state: str
+    seen_s: float
+    reservable_mb: dict[str, int]
+    engines: Sequence[str]
+
+    @classmethod
+    def of(cls, seen: SeenNode, now: datetime, rules: NodeRules) -> "NodeFound":
+        """In MiB and seconds."""
+        node = seen.node
+        return cls(
+            name=node.name,
+            owner=node.owner,
+            version=node.version,
+            state=state_of(seen, now, gone_after=rules.gone_after).value,
+            seen_s=round(max(0.0, (now - seen.seen_at).total_seconds()), 1),
+            reservable_mb={name: ceiling.size_bytes // MIB for name, ceiling in node.ceilings.items()},
+            engines=sorted(node.engines),
+        )
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that `doctor` found."""
 
@@ -103,6 +137,7 @@ class Report:
     engines: Sequence[EngineState]
     services: Sequence[Fit]
     libraries: dict[str, str]
+    nodes: Sequence[NodeFound]
     advice: Sequence[str]
 
 
@@ -134,8 +169,19 @@ def _report(settings: Settings) -> Report:
         engines=[EngineState(name, name not in unusable, unusable.get(name, "")) for name in specs],
         services=[Fit.of(each) for each in capacities(usable, accounts, LearningEstimator(seeds_of(usable)))],
         libraries=libraries,
+        nodes=_find_nodes(settings),
         advice=list(_advice(settings, libraries, gpus=len(devices) - 1)),
     )
+
+
+def _find_nodes(settings: Settings) -> Sequence[NodeFound]:
+    """The nodes in the database; none if it cannot be used, which the advice then says."""
+    try:
+        found = read_nodes(settings.resolved_database_url)
+    except PagemillError:
+        return []
+    now = SystemClock().now()
+    return [NodeFound.of(seen, now, node_rules(settings)) for seen in found]
 
 
 def _list_installed() -> Iterator[tuple[str, str]]:
@@ -177,5 +223,10 @@ def _lines(report: Report) -> Iterator[str]:
     yield "\nServices that fit (A4 pages at 200 dpi, shipped estimates)"
     for fit in report.services:
         yield f"  {fit.service} on {fit.device}: {fit.fit_now} now, {fit.fit_at_most} at most. {fit.reason}"
+    if report.nodes:
+        yield "\nNodes on this database"
+    for node in report.nodes:
+        sizes = ", ".join(f"{size} MiB of {device}" for device, size in node.reservable_mb.items())
+        yield f"  {node.name} ({node.version}, {node.owner}) {node.state}, seen {node.seen_s} s ago: {sizes}"
     yield "\nLibraries: " + ", ".join(f"{name} {number}" for name, number in report.libraries.items())
     yield from (f"\n{advice}" for advice in report.advice)

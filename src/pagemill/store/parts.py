@@ -8,6 +8,7 @@ from pagemill.store.document_batches import SqlDocumentBatches
 from pagemill.store.event_log import SqlEventLog
 from pagemill.store.idempotency import SqlSubmissions
 from pagemill.store.learned_state import SqlLearnedState
+from pagemill.store.nodes import SqlNodes
 from pagemill.store.notices import SqlTaskNotices
 from pagemill.store.outbox import SqlOutbox
 from pagemill.store.overdue import SqlOverdueTasks
@@ -38,5 +39,6 @@ class StoreParts:
         self.notices = SqlTaskNotices(database)
         self.outbox = SqlOutbox(database, clock)
         self.learned = SqlLearnedState(database, clock)
+        self.nodes = SqlNodes(database, clock)
         self.keys = SqlApiKeys(database, clock)
         self.audit = SqlAuditLog(database, clock)

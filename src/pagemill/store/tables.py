@@ -13,6 +13,7 @@
     api_keys ── who may use the service; only hashes of the keys
     audit_log ── every use of an admin right
     learned_state ── what a restart should not forget, such as the peaks of each model set
+    nodes ── the servers that read pages: their limits and engines, and when each last wrote
 
 Queries lock a task's row before rows of its pages, so that two servers on one PostgreSQL never wait in a circle.
 """
@@ -260,6 +261,20 @@ learned_state = Table(
     Column("value", Json, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("owner", String(255), primary_key=True, comment="its name in leases"),
+    Column("machine_id", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("devices", Json, nullable=False, comment="limits in bytes, and places, by device"),
+    Column("engines", Json, nullable=False, comment="languages by engine that works there"),
+    Column("draining", Boolean, nullable=False, server_default=false(), comment="it claims no more pages"),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+Index(None, nodes.c.seen_at)
 
 api_keys = Table(
     "api_keys",

@@ -1,10 +1,11 @@
 """Takes the one snapshot of the service that all status views use."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from pagemill.domain.memory import Drift
 from pagemill.domain.ports import MemoryAdmission, QueueStatistics, ServicePool
 from pagemill.domain.reports.service_status import ServiceStatus
+from pagemill.domain.work.nodes import NodeStatus
 from pagemill.domain.work.recognition import ModelSetKey
 from pagemill.tasks.decisions.forecast import forecasts
 from pagemill.tasks.decisions.plan import READER_LANE
@@ -21,6 +22,7 @@ class StatusReader:
         tally: The work so far.
         server_bytes: Memory of the server process itself.
         drifts: How well estimates held lately.
+        nodes: The nodes on the database.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class StatusReader:
         tally: WorkCounter,
         server_bytes: Callable[[], int],
         drifts: Callable[[], Mapping[ModelSetKey, Drift]],
+        nodes: Callable[[], Awaitable[tuple[NodeStatus, ...]]],
     ) -> None:
         self._statistics = statistics
         self._pool = pool
@@ -39,6 +42,7 @@ class StatusReader:
         self._tally = tally
         self._server_bytes = server_bytes
         self._drifts = drifts
+        self._nodes = nodes
 
     async def read(self) -> ServiceStatus:
         """The service at this moment."""
@@ -53,6 +57,7 @@ class StatusReader:
             server_bytes=self._server_bytes(),
             drifts=self._drifts(),
             forecasts=forecasts(queue.line, page_seconds=queue.page_seconds, places=places),
+            nodes=await self._nodes(),
         )
 
     async def read_for(self, caller: str) -> ServiceStatus:

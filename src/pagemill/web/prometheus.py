@@ -4,6 +4,7 @@ Names begin with `pagemill_`, units are base units (seconds, bytes), and no labe
 task, worker or caller has a series of its own. Counters begin at zero with the server process.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from fastapi import APIRouter, Request, Response
@@ -21,6 +22,7 @@ from prometheus_client.registry import Collector
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.reports.service_status import Durations, ServiceStatus
 from pagemill.domain.task.task import Rung, TaskStatus, rung_name
+from pagemill.domain.work.nodes import NodeState
 from pagemill.domain.work.outcomes import LossCause
 from pagemill.tasks.task_reader import TaskReader
 from pagemill.version import __version__
@@ -76,6 +78,7 @@ class StatusCollector(Collector):
         yield from self._memory()
         yield from self._pool()
         yield from self._collect_uploads()
+        yield from self._nodes()
 
     def _tasks(self) -> Iterator[Metric]:
         queue = self._status.queue
@@ -167,6 +170,11 @@ class StatusCollector(Collector):
         yield _gauge("pagemill_uploads_in_progress", "Uploads in progress.", uploads.in_progress)
         yield _counter("pagemill_uploads", "Documents received completely.", uploads.finished)
         yield _counter("pagemill_uploaded_bytes", "Bytes of documents received completely.", uploads.finished_bytes)
+
+    def _nodes(self) -> Iterator[Metric]:
+        counts = Counter(node.state for node in self._status.nodes)
+        states: dict[str, float] = {state.value: counts[state] for state in NodeState}
+        yield _gauges("pagemill_nodes", "Servers that read pages, and those that ended lately.", "state", states)
 
 
 def _gauge(name: str, description: str, value: float) -> Metric:

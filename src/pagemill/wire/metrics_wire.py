@@ -4,6 +4,7 @@ from typing import Self
 
 from pagemill.domain.reports.service_status import TaskMetrics
 from pagemill.domain.task.task import TaskStatus
+from pagemill.wire.node_wire import NodeWire
 from pagemill.wire.task_wire import DeviceMemoryWire
 from pagemill.wire.wire_model import WireModel
 
@@ -54,10 +55,13 @@ class MetricsWire(WireModel):
     """Services in use, and their limits."""
     average_wait_time: float
     """Seconds from queued to started, of the tasks started in the last hour."""
+    nodes: list[NodeWire]
+    """The servers that read pages, by name; one that ended stays for an hour."""
 
     @classmethod
     def of(cls, metrics: TaskMetrics) -> Self:
         """The metrics as they are shown."""
         memory = {device: DeviceMemoryWire.of(memory) for device, memory in metrics.memory_by_device.items()}
         wait_s = metrics.average_wait_time.total_seconds()
-        return cls.show(metrics, memory_by_device=memory, average_wait_time=wait_s)
+        nodes = [NodeWire.of(node) for node in metrics.nodes]
+        return cls.show(metrics, memory_by_device=memory, average_wait_time=wait_s, nodes=nodes)

@@ -10,6 +10,7 @@ from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import DeviceId, DeviceMemory, Drift
 from pagemill.domain.reports.snapshot import PoolSnapshot, QueueSnapshot, TaskGroup
 from pagemill.domain.task.task import Rung, TaskStatus
+from pagemill.domain.work.nodes import NodeStatus
 from pagemill.domain.work.outcomes import LossCause
 from pagemill.domain.work.recognition import READER, ModelSetKey, Stage
 
@@ -81,6 +82,7 @@ class ServiceStatus:
         server_bytes: Memory of the server process itself, without its workers.
         forecasts: The first unfinished tasks, running ones before waiting ones.
         drifts: How well estimates of pages held lately, for model sets that read pages.
+        nodes: The servers that read pages, also those that ended lately.
     """
 
     queue: QueueSnapshot
@@ -90,6 +92,7 @@ class ServiceStatus:
     server_bytes: int
     forecasts: tuple[Forecast, ...] = ()
     drifts: Mapping[ModelSetKey, Drift] = field(default_factory=dict)
+    nodes: tuple[NodeStatus, ...] = ()
 
     def seen_by(self, caller: str, *, tasks: Mapping[TaskStatus, int]) -> Self:
         """The status without details of other callers' tasks; `tasks` is the number of the caller's own by status."""
@@ -192,6 +195,7 @@ class TaskMetrics:
         memory_by_device: Limit, use, reservations and level of every device.
         pool_utilization: Services in use, and their limits.
         average_wait_time: Mean time from queued to started of recently started tasks; zero if there are none.
+        nodes: The servers that read pages, also those that ended lately.
     """
 
     active_tasks: TaskCounts
@@ -199,6 +203,7 @@ class TaskMetrics:
     memory_by_device: Mapping[DeviceId, DeviceMemory]
     pool_utilization: PoolUtilization
     average_wait_time: timedelta
+    nodes: tuple[NodeStatus, ...] = ()
 
     @classmethod
     def of(cls, status: ServiceStatus) -> Self:
@@ -209,6 +214,7 @@ class TaskMetrics:
             memory_by_device={device.device: device for device in status.devices},
             pool_utilization=PoolUtilization.of(status.pool),
             average_wait_time=status.queue.average_wait,
+            nodes=status.nodes,
         )
 
 

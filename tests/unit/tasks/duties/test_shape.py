@@ -24,6 +24,7 @@ def duty_classes() -> dict[str, type]:
 def test_the_duties_are_found() -> None:
     assert set(duty_classes()) == {
         "Expiry",
+        "Heartbeat",
         "LearningKeeper",
         "Pruning",
         "Rescuer",

@@ -1,0 +1,89 @@
+"""Nodes: the servers that read pages, as all servers on one database know them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pagemill.domain.memory import Ceiling, DeviceId
+
+
+@dataclass(frozen=True)
+class NodeDevice:
+    """A device of a node.
+
+    Attributes:
+        ceiling: The most that the node can ever reserve of it.
+        places: How many services can be in use on it.
+    """
+
+    ceiling: Ceiling
+    places: int
+
+
+@dataclass(frozen=True)
+class Node:
+    """A server that reads pages.
+
+    Attributes:
+        owner: Its name in leases; a node that was restarted has another one, except on SQLite.
+        machine_id: The machine that it runs on.
+        name: Its name for people.
+        version: The version of Pagemill.
+        devices: Its devices; work on a GPU also needs memory of the CPU.
+        engines: The engines that work there, with the ISO 639 codes that each reads; no codes if they are unknown.
+        is_draining: It claims no more pages, because it is about to end.
+    """
+
+    owner: str
+    machine_id: str
+    name: str
+    version: str
+    devices: Mapping[DeviceId, NodeDevice] = field(default_factory=dict)
+    engines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    is_draining: bool = False
+
+    @property
+    def ceilings(self) -> Mapping[DeviceId, Ceiling]:
+        """The most that it can ever reserve of each device."""
+        return {name: device.ceiling for name, device in self.devices.items()}
+
+
+@dataclass(frozen=True)
+class SeenNode:
+    """A node, and when it last wrote that it is alive."""
+
+    node: Node
+    seen_at: datetime
+
+
+class NodeState(StrEnum):
+    """Whether a node reads pages."""
+
+    LIVE = "live"
+    DRAINING = "draining"
+    """It is about to end, or has ended in order."""
+    GONE = "gone"
+    """It has not written for as long as a lease lasts, so its pages go to others."""
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """A node as people see it.
+
+    Attributes:
+        seen_ago: How long ago it last wrote that it is alive.
+        is_this: It is the server that answers.
+    """
+
+    node: Node
+    state: NodeState
+    seen_ago: timedelta
+    is_this: bool = False
+
+
+def state_of(seen: SeenNode, now: datetime, *, gone_after: timedelta) -> NodeState:
+    """The state of a node that was last seen then. A node that drains and is not seen any more is gone."""
+    if now - seen.seen_at >= gone_after:
+        return NodeState.GONE
+    return NodeState.DRAINING if seen.node.is_draining else NodeState.LIVE
