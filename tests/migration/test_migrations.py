@@ -28,7 +28,7 @@ RESOURCE_COLUMNS = {
     "service_instance_id": None,
     "resource_cleanup_completed": False,
 }
-NEWEST = "0202"
+NEWEST = "0203"
 ADD_TASK = """
 INSERT INTO tasks (task_id, status, document_path, document_name, document_size_bytes, document_sha256, kind,
                    page_count, options, fingerprint, created_at, queue_order, pages_total, pages_done)
@@ -63,7 +63,7 @@ ALL_OPTIONS = TaskOptions(
     webhook_url="https://example.org/",
 )
 NEVER_RELEASED = ("0001", "0012", "0101", "0102", "0107")
-NEWER = ("0203", "9999")
+NEWER = ("0204", "9999")
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def test_an_older_schema_goes_up_and_down_with_its_data(empty_database: str) -> 
 
     migrate.upgrade(empty_database)
     newer = _everything(empty_database)
-    assert set(newer) - set(older) == {"task_events", "task_metrics"}
+    assert set(newer) - set(older) == {"task_events", "task_metrics", "nodes"}
     for before, after in zip(older["tasks"], newer["tasks"], strict=True):
         device = None if TaskStatus(str(before["status"])).is_final else "cpu"
         assert after == {**before, **RESOURCE_COLUMNS, "assigned_device": device}

@@ -62,7 +62,7 @@ def read_nodes(url: str) -> Sequence[SeenNode]:
 
 def _list(connection: Connection) -> Sequence[SeenNode]:
     query = select(nodes).order_by(nodes.c.name, nodes.c.owner)
-    return [_seen(row) for row in connection.execute(query).mappings()]
+    return [_read(row) for row in connection.execute(query).mappings()]
 
 
 def _numbers(device: NodeDevice) -> Mapping[str, int]:
@@ -75,7 +75,7 @@ def _numbers(device: NodeDevice) -> Mapping[str, int]:
     }
 
 
-def _seen(row: RowMapping) -> SeenNode:
+def _read(row: RowMapping) -> SeenNode:
     node = Node(
         owner=row["owner"],
         machine_id=row["machine_id"],

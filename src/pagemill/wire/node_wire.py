@@ -20,9 +20,7 @@ class NodeDeviceWire(WireModel):
     def of(cls, device: NodeDevice) -> Self:
         """The device as it is shown."""
         ceiling = device.ceiling
-        return cls(
-            limit_mb=ceiling.limit_bytes // MIB, reservable_mb=ceiling.size_bytes // MIB, places=device.places
-        )
+        return cls(limit_mb=ceiling.limit_bytes // MIB, reservable_mb=ceiling.size_bytes // MIB, places=device.places)
 
 
 class NodeWire(WireModel):

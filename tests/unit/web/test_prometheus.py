@@ -22,7 +22,7 @@ from pagemill.web.prometheus import StatusCollector
 from pagemill.web.uploads import UploadCounts
 
 PDF = b"%PDF-1.7\n"
-LABELS = {"status", "outcome", "reason", "stage", "rung", "cause", "device", "lane", "le", "version"}
+LABELS = {"state", "status", "outcome", "reason", "stage", "rung", "cause", "device", "lane", "le", "version"}
 """Every label has few values, and more documents do not make more of them."""
 NO_BASE_UNITS = ("_ms", "_milliseconds", "_minutes", "_kb", "_mb", "_mib", "_percent")
 
