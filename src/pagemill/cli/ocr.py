@@ -18,7 +18,7 @@ from pagemill.cli.exits import ExitCode, complain, exit_code_of
 from pagemill.cli.showing import bar_label, progress_bars
 from pagemill.cli.targets import overall_code, targets_for
 from pagemill.domain.errors import InvalidRequest, PagemillError
-from pagemill.domain.task.results import ResultFormat, result_formats
+from pagemill.domain.task.results import ResultFormat, explain_unknown_format, result_formats
 from pagemill.domain.task.task import Task, TaskOptions
 from pagemill.library.local import local_application
 from pagemill.logs import configure_logging
@@ -145,7 +145,7 @@ class _OcrRun:
 def _format(name: str, application: Application) -> ResultFormat:
     formats = result_formats(application.writers)
     if name not in formats:
-        raise InvalidRequest(f"Unknown format {name!r}. Use one of: {', '.join(sorted(formats))}.")
+        raise InvalidRequest(explain_unknown_format(name, formats))
     return formats[name]
 
 

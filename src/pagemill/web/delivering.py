@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
-from pagemill.domain.task.results import ResultFormat
+from pagemill.domain.task.results import ResultFormat, explain_unknown_format
 from pagemill.domain.task.task import Task
 from pagemill.tasks.results.result_files import result_tag
 from pagemill.web.negotiation import best_match
@@ -33,7 +33,7 @@ def choose_format(formats: Mapping[str, ResultFormat], name: str | None, accept:
     known = ", ".join(formats)
     if name is not None:
         if name not in formats:
-            problem = FieldProblem(field="format", message=f"there is no format {name!r}; available: {known}")
+            problem = FieldProblem(field="format", message=explain_unknown_format(name, formats))
             raise RequestRefused.for_fields([problem])
         return formats[name]
     by_type: dict[str, ResultFormat] = {}

@@ -1,6 +1,7 @@
 """The result of a task, and how to write it to a file."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -86,6 +87,22 @@ INERT_PDF = FileFormat("pdf-inert", "application/pdf", ".pdf")
 """A searchable PDF without scripts, actions, media or embedded files."""
 
 ARCHIVE = FileFormat("zip", "application/zip", ".zip")
+
+
+NO_PDF_A = (
+    "Pagemill does not write PDF/A: it would have to rebuild the document, and nothing here can check that the result "
+    "conforms. Choose the format pdf, and make PDF/A of that file with OCRmyPDF (ocrmypdf --skip-text "
+    "--output-type pdfa-2)."
+)
+_PDF_A = re.compile(r"(application/)?pdf[^a-z0-9]?a([^a-z0-9]?[1-4][abefu]?)?", re.IGNORECASE)
+"""The names under which people ask for it: pdfa, pdf/a, PDF/A-2b, pdf-a-2b."""
+
+
+def explain_unknown_format(name: str, known: Iterable[str]) -> str:
+    """Why results are not available in a format, and what to choose instead."""
+    if _PDF_A.fullmatch(name.strip()):
+        return NO_PDF_A
+    return f"There is no format {name!r}. Choose one of: {', '.join(known)}."
 
 
 def result_formats(writers: Mapping[str, ResultFormat]) -> Mapping[str, ResultFormat]:

