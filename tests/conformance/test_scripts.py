@@ -34,7 +34,7 @@ def second() -> Iterator[Engine]:
     if SPEC.unusable:
         pytest.skip(f"{SPEC.unusable} scripts/system-parts installs some")
     languages = SPEC.profiles[0].model_languages(())
-    engine = scripts.load(EngineConfig(profile="accurate", languages=languages, threads=1))
+    engine = scripts.load(EngineConfig(profile="accurate", languages=languages, threads=1, options=SPEC.options))
     yield engine
     engine.close()
 
@@ -102,12 +102,12 @@ def test_a_page_in_latin_needs_no_second_reading(first: Engine) -> None:
 def test_what_is_not_installed_is_named_with_its_package(tmp_path: Path) -> None:
     (tmp_path / "rus.traineddata").touch()
     (tmp_path / "eng.traineddata").touch()
-    spec = scripts_spec({"tessdata_dir": str(tmp_path)})
+    spec = scripts_spec({"tesseract": {"tessdata_dir": str(tmp_path)}}, tmp_path)
     assert spec.profiles[0].languages == ("ru",)
     assert "tesseract-ocr-ell" in spec.more_languages
     assert "tesseract-ocr-rus" not in spec.more_languages
     assert not spec.unusable
-    assert scripts_spec({"tessdata_dir": str(tmp_path / "none")}).unusable
+    assert scripts_spec({"tesseract": {"tessdata_dir": str(tmp_path / "none")}}, tmp_path).unusable
 
 
 def test_every_common_script_is_found_by_its_languages() -> None:

@@ -1,4 +1,4 @@
-"""Writes `exemplars.json`: the letters of each language, from CLDR.
+"""Writes `pagemill/engines/exemplars.json`: the letters of each language, from CLDR.
 
 Run it as `python -m tests.data.make_exemplars FOLDER` with the unpacked npm package `cldr-misc-full`
 (`npm pack cldr-misc-full`, then `tar xzf` it).
@@ -10,15 +10,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pagemill.domain.work.scripts import SCRIPTS
+from pagemill.engines.alphabets import FILE
 from pagemill.engines.paddle.specs import paddle_specs
 from pagemill.engines.rapidocr.spec import rapidocr_specs
 
-FILE = Path(__file__).with_name("exemplars.json")
 CLDR_CODES: Mapping[str, str] = {"tl": "fil"}
 """CLDR's codes where they differ from ours."""
 
-OTHERS = "ar be bg el fa he hi ko mk ne ru sr ta te th uk ur uz-Cyrl vi cy"
-"""Languages that models beyond those in packages may claim, and those that are not claimed any more."""
+NOT_CLAIMED = ("vi", "cy")
+"""Languages that are not claimed any more."""
 
 _TOKEN = re.compile(r"\{(?P<cluster>[^}]*)\}|\\u(?P<code>[0-9A-F]{4})|\\?(?P<letter>\S)")
 _RANGE = "-"
@@ -43,11 +44,13 @@ def _letters(found: re.Match[str]) -> str:
 
 
 def list_claimed() -> Iterator[str]:
-    """The languages that engines claim, and others that they may."""
+    """The languages that engines claim, those that other models may, and those that are not claimed any more."""
     for spec in (*rapidocr_specs({}), *paddle_specs({}, Path())):
         for profile in spec.profiles:
             yield from profile.languages
-    yield from OTHERS.split()
+    for script in SCRIPTS:
+        yield from script.languages
+    yield from NOT_CLAIMED
 
 
 def main() -> None:

@@ -31,28 +31,78 @@ def engines(
 
 @engine_commands.command()
 def install(
-    name: Annotated[str, typer.Argument(help='What to install: "ppstructure", for PP-StructureV3 and PaddleOCR.')],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help='What to install: "ppstructure", for PP-StructureV3 and PaddleOCR, or "rapidocr", for its models of '
+            "other scripts."
+        ),
+    ],
     folder: Annotated[
-        Path | None, typer.Option(help="Folder for its environment. Default: below the data directory.")
+        Path | None, typer.Option(help="Folder for the environment or the models. Default: below the data directory.")
     ] = None,
+    languages: Annotated[
+        str | None, typer.Option(help='For rapidocr: languages of other scripts, such as "ru,el,ko".')
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="For rapidocr: a folder with model files to copy.")
+    ] = None,
+    allow_download: Annotated[
+        bool, typer.Option("--allow-download", help="For rapidocr: download models from RapidOCR's model list.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Create the separate environment that an engine needs. This step needs the network; the engine does not."""
+    """Create the separate environment that an engine needs, or add models of other scripts to rapidocr.
+
+    Creating an environment needs the network, and so does --allow-download; the engines do not.
+    """
+    from pagemill.engines.paddle.environment import NAME as PADDLE
+    from pagemill.engines.rapidocr.spec import NAME as RAPIDOCR
+
+    settings = settings_or_exit(config)
+    with explain_errors():
+        if name == PADDLE:
+            _install_paddle(settings, folder)
+        elif name == RAPIDOCR:
+            _install_models(settings, folder, languages, source, allow_download=allow_download)
+        else:
+            raise InvalidRequest(f"{name!r} cannot be installed. Use {PADDLE} or {RAPIDOCR}.")
+
+
+def _install_paddle(settings: "Settings", folder: Path | None) -> None:
     from pagemill.configs import environments
     from pagemill.engines.paddle.environment import NAME, PaddleEnvironment
     from pagemill.engines.paddle.install import install_paddle
 
-    settings = settings_or_exit(config)
-    with explain_errors():
-        if name != NAME:
-            raise InvalidRequest(f"{name!r} cannot be installed. Use {NAME}.")
-        options = settings.engines.get(NAME, {})
-        usual = PaddleEnvironment.of(options, environments(settings))
-        environment = usual if folder is None else PaddleEnvironment(folder.absolute())
-        install_paddle(environment, tell=typer.echo)
-    typer.echo(f"Installed in {environment.folder}. Restart Pagemill to use it.")
-    if environment != usual:
-        typer.echo(f"Add this to the settings: engines.{NAME}.environment: {environment.folder}")
+    options = settings.engines.get(NAME, {})
+    usual = PaddleEnvironment.of(options, environments(settings))
+    environment = usual if folder is None else PaddleEnvironment(folder.absolute())
+    install_paddle(environment, tell=typer.echo)
+    _tell_installed(environment.folder, usual.folder, setting=f"engines.{NAME}.environment")
+
+
+def _install_models(
+    settings: "Settings", folder: Path | None, languages: str | None, source: Path | None, *, allow_download: bool
+) -> None:
+    from pagemill.configs import environments
+    from pagemill.engines.rapidocr.script_install import install_models, listed_models, models_for
+    from pagemill.engines.rapidocr.script_models import OPTION, models_folder
+    from pagemill.engines.rapidocr.spec import NAME
+
+    codes = [code.strip() for code in (languages or "").split(",") if code.strip()]
+    if not codes:
+        raise InvalidRequest("Name the languages to install models for, for example --languages ru,el,ko.")
+    usual = models_folder(settings.engines.get(NAME, {}), environments(settings))
+    chosen = usual if folder is None else folder.absolute()
+    wanted = models_for(codes, listed_models())
+    install_models(wanted, chosen, source=source, allow_download=allow_download, tell=typer.echo)
+    _tell_installed(chosen, usual, setting=f"engines.{NAME}.{OPTION}")
+
+
+def _tell_installed(folder: Path, usual: Path, *, setting: str) -> None:
+    typer.echo(f"Installed in {folder}. Restart Pagemill to use it.")
+    if folder != usual:
+        typer.echo(f"Add this to the settings: {setting}: {folder}")
 
 
 async def _show(settings: "Settings", *, as_json: bool) -> ExitCode:

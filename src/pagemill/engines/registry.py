@@ -37,7 +37,7 @@ def engine_specs(
         *rapidocr_specs(options),
         tesseract_spec(options.get("tesseract", {})),
         *paddle_specs(options, environments),
-        scripts_spec(options.get("tesseract", {})),
+        scripts_spec(options, environments),
     )
     return MappingProxyType({spec.name: _as_found(spec) for spec in known})
 

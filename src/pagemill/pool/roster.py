@@ -218,7 +218,7 @@ class Roster:
             languages=key.languages,
             device=seen.device,
             threads=self._config.threads,
-            options=self._config.engine_options.get(key.engine, {}),
+            options={**self._config.engine_options.get(key.engine, {}), **spec.options},
         )
         max_pixels = self.profile(key).max_pixels
         return Load(

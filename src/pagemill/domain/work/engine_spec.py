@@ -69,6 +69,7 @@ class EngineSpec:
         finds_structure: It finds layout and tables by itself and needs no structure models.
         files: Absolute paths of files and folders outside packages that its worker reads: its models.
         writes: Absolute paths of files and folders that its worker also changes; all its workers share them.
+        options: Settings that its worker gets besides those of `engines.<name>`, and that prevail.
     """
 
     name: str
@@ -85,6 +86,7 @@ class EngineSpec:
     finds_structure: bool = False
     files: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
     def profile(self, name: str) -> EngineProfile | None:
         """The profile of that name; the default for an empty name."""

@@ -12,9 +12,20 @@ from pagemill.domain.memory import CPU
 from pagemill.domain.work.engine_spec import EngineConfig
 from pagemill.engines.allocator import give_large_blocks_back, share_one_heap
 from pagemill.engines.pixels import Pixels, normalise
-from pagemill.engines.rapidocr.models import NO_ALPHABET, Letters, ModelFiles, Networks, NetworksFactory, Tensor
+from pagemill.engines.rapidocr.models import (
+    NO_ALPHABET,
+    Letters,
+    ModelFiles,
+    Networks,
+    NetworksFactory,
+    RecognitionNetwork,
+    Tensor,
+)
 from pagemill.engines.rapidocr.providers import CPU_PROVIDER, Provider, check_in_use, cuda_providers
 from pagemill.engines.rapidocr.spec import CUDA_BATCH, ONE_BY_ONE
+
+_NONE_AND_SPACE = 2
+"""What a recognition network tells apart besides its letters."""
 
 _QUIET = 3  # errors only: ONNX Runtime writes its warnings straight to the worker's stderr
 
@@ -36,6 +47,25 @@ def networks_on_cuda(config: EngineConfig) -> NetworksFactory:
         return _networks(files, threads, providers, batch_size=CUDA_BATCH)
 
     return load
+
+
+def recognition_network(path: Path, *, threads: int) -> RecognitionNetwork:
+    """Load only a recognition network, on the CPU.
+
+    Raises:
+        EngineFailed: The model has no alphabet, or one for another network.
+    """
+    share_one_heap()
+    give_large_blocks_back()
+    session = _Session(path, [CPU_PROVIDER], threads=threads, smallest=(48, 32))
+    network = _Recognition(session)
+    letters, told = len(network.characters()), session.last_size
+    if told is not None and letters + _NONE_AND_SPACE != told:
+        raise EngineFailed(
+            f"The alphabet of {path.name} has {letters} letters, but the model tells {told - _NONE_AND_SPACE} apart. "
+            "Use RapidOCR's own export of the model."
+        )
+    return network
 
 
 def _networks(files: ModelFiles, threads: int, providers: Sequence[Provider], *, batch_size: int) -> Networks:
@@ -75,6 +105,12 @@ class _Session:
         """The output for a batch of images."""
         (output,) = self._session.run(None, {self._input: batch})
         return np.asarray(output, dtype=np.float32)
+
+    @property
+    def last_size(self) -> int | None:
+        """The last dimension of the output; None if it varies."""
+        size = self._session.get_outputs()[0].shape[-1]
+        return size if isinstance(size, int) else None
 
     def shrink(self) -> None:
         """See `DetectionNetwork.shrink`. ONNX Runtime frees unused blocks only at the end of a run, so make one."""

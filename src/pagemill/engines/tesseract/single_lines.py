@@ -2,34 +2,20 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageOps
 from tesserocr import OEM, PSM, RIL, LeptLogLevel, PyTessBaseAPI, set_leptonica_log_level
 
-from pagemill.engines.tesseract.recognition import Rectangle, ask_for_memory
+from pagemill.domain.page.page import Rectangle
+from pagemill.engines.line_reading import LineReading
+from pagemill.engines.tesseract.recognition import ask_for_memory
 
 _PAPER = 12
 """Pixels of paper around a line, which Tesseract needs."""
 
 _MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Marks of direction, which Tesseract puts between scripts; the letters themselves imply it."""
-
-
-@dataclass(frozen=True)
-class LineReading:
-    """What was read in the picture of a line.
-
-    Attributes:
-        text: In reading order.
-        confidence: 0 … 1.
-        words: Places and confidences of its words in the picture, as the engine counts words.
-    """
-
-    text: str
-    confidence: float
-    words: tuple[tuple[Rectangle, float], ...]
 
 
 class TesseractLines:
