@@ -35,7 +35,7 @@ def address(source: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def listed(source: Path, address: str, name: str = NAME) -> ListedModel:
+def model_at(source: Path, address: str, name: str = NAME) -> ListedModel:
     return ListedModel(NAME, f"{address}/{name}", hashlib.sha256((source / NAME).read_bytes()).hexdigest())
 
 
@@ -53,7 +53,7 @@ def install(model: ListedModel, folder: Path, **how: bool | Path) -> list[str]:
 
 
 def test_a_download_that_is_allowed_installs_the_model(tmp_path: Path, source: Path, address: str) -> None:
-    told = install(listed(source, address), tmp_path / "models", allow_download=True)
+    told = install(model_at(source, address), tmp_path / "models", allow_download=True)
     (model,) = script_models(tmp_path / "models")
     assert "ru" in model.languages
     assert any("Downloading" in line for line in told)
@@ -61,19 +61,19 @@ def test_a_download_that_is_allowed_installs_the_model(tmp_path: Path, source: P
 
 
 def test_a_folder_comes_before_a_download(tmp_path: Path, source: Path) -> None:
-    told = install(listed(source, "http://127.0.0.1:1"), tmp_path, source=source, allow_download=True)
+    told = install(model_at(source, "http://127.0.0.1:1"), tmp_path, source=source, allow_download=True)
     assert any("Copying" in line for line in told)
 
 
 def test_without_leave_nothing_is_asked_of_the_network(tmp_path: Path, source: Path) -> None:
     with pytest.raises(InvalidRequest, match="--allow-download"):
-        install(listed(source, "http://127.0.0.1:1"), tmp_path)
+        install(model_at(source, "http://127.0.0.1:1"), tmp_path)
 
 
 @pytest.mark.parametrize("file", ["no_such_file", ""])
 def test_a_download_that_fails_leaves_nothing(tmp_path: Path, source: Path, address: str, file: str) -> None:
     with pytest.raises(InvalidSettings, match=r"could not be downloaded|damaged or another version"):
-        install(listed(source, address, file), tmp_path, allow_download=True)
+        install(model_at(source, address, file), tmp_path, allow_download=True)
     assert list(tmp_path.iterdir()) == []
 
 

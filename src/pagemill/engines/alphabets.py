@@ -12,7 +12,7 @@ FILE = Path(__file__).with_name("exemplars.json")
 _LARGEST = 500
 """Letters of the largest alphabet; what has more is written in ideographs or syllables."""
 _SHARE = 0.995
-"""Of ideographs, of which CLDR lists some that nobody writes any more (ゐ, ヱ)."""
+"""Least share of a language's ideographs: CLDR lists some that are no longer written (ゐ, ヱ)."""
 _ALIKE = str.maketrans("\u02bb\u02bc", "\u2018\u2019")
 """Letters that no picture tells from the quotation marks that are in every alphabet."""
 _COMBINING_ACUTE = "\u0301"

@@ -18,7 +18,7 @@ from pagemill.engines.tesseract.languages import package_of
 
 _LIST = "default_models.yaml"
 _FOR_ALL_LANGUAGES = "cyrillic"
-"""Of two families for one script, the one that knows all its languages."""
+"""The family that knows all languages of its script, which has two."""
 
 _SILENCE_S = 60.0
 

@@ -40,7 +40,7 @@ class RapidOcrLines:
         outline = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
         strips = list(pieces(LineStrip(framed, outline)))
         read = self._recogniser.read(strips, batch_size=ONE_BY_ONE)
-        return _joined(strips, read, paper)
+        return _join(strips, read, paper)
 
     def trim(self) -> None:
         """Free the memory of the last lines."""
@@ -53,7 +53,7 @@ def _with_paper(pixels: Pixels) -> tuple[Pixels, int]:
     return np.asarray(framed, dtype=np.uint8), paper
 
 
-def _joined(strips: Sequence[LineStrip], read: Sequence[ReadLine], paper: int) -> LineReading:
+def _join(strips: Sequence[LineStrip], read: Sequence[ReadLine], paper: int) -> LineReading:
     """The pieces of a line, from left to right, as one line in reading order."""
     texts, places = [], []
     for strip, line in zip(strips, read, strict=True):
