@@ -235,17 +235,18 @@ def _draw_spanned(sheet: TableSheet, cells: Sequence[Cell], columns: int) -> Non
 
 
 Maker = Callable[[TableSheet], None]
-KINDS: dict[str, Maker] = {
+PLAIN_KINDS: dict[str, Maker] = {
     "letter": _letter,
     "two columns": _two_columns,
     "narrow paragraphs": _narrow_letter,
     "ruled table": _table(True, rows=(4, 10), columns=(3, 5), pitch=(48, 70)),
     "unruled table": _table(False, rows=(4, 12), columns=(3, 5), pitch=(36, 60)),
     "dense table": _table(False, rows=(24, 32), columns=(4, 6), pitch=(30, 36)),
-    "spans in the head": _spanned_heads,
-    "groups of rows": _grouped_rows,
     "dense ruled table": _table(True, rows=(24, 32), columns=(4, 6), pitch=(32, 36)),
 }
+"""Pages whose tables have no spans, so that alignment alone shows their rows and columns."""
+
+KINDS = {**PLAIN_KINDS, "spans in the head": _spanned_heads, "groups of rows": _grouped_rows}
 
 
 def make_sheet(kind: str, seed: int) -> TableSheet:
