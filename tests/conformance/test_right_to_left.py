@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 
 import pikepdf
@@ -18,6 +19,7 @@ from pagemill.documents.writers import ResultWriters
 from pagemill.domain.documents import OcrMode
 from pagemill.domain.page.page import Block, BlockKind, Line, Page, PageSource, Polygon, Table, TableCell
 from pagemill.domain.task.results import ResultHeader
+from pagemill.domain.work.languages import name_languages
 
 _WORD = re.compile(r'(?<=CONTENT=")[^"]+|(?<=>)[^<>]+(?=</span>)')
 SIZE = 16
@@ -236,14 +238,37 @@ def test_cells_that_run_from_left_do_not_take_over_the_direction_of_their_table(
     assert '<table dir="rtl">\n<tr><td dir="rtl">תאריך החשבון</td><td dir="auto">-25</td>' in _write_file("html", page)
 
 
-def test_cells_of_a_recognised_table_say_their_direction() -> None:
-    texts = {"סכום": ' dir="rtl"', "the word שלום": ' dir="auto"', "25": ""}
-    cells = tuple(TableCell(row=0, column=at, lines=(at,), text=text) for at, text in enumerate(texts))
-    lines = tuple(Line(text=text, polygon=_box(40 + 90 * at, 40, 120 + 90 * at, 52)) for at, text in enumerate(texts))
-    table = Table(rows=1, columns=3, cells=cells)
-    page = _page_of(Block(polygon=_box(40, 40, 400, 52), lines=lines, kind=BlockKind.TABLE, table=table))
-    row = "".join(f"<td{direction}>{text}</td>" for text, direction in texts.items())
-    assert f"<table>\n<tr>{row}</tr>" in _write_file("html", page)
+@pytest.mark.parametrize(
+    ("texts", "direction", "written"),
+    [
+        (
+            {"סכום": ' dir="rtl"', "the word שלום": ' dir="auto"', "a word in English": ""},
+            "",
+            ["סכום", "the word שלום", "a word in English"],
+        ),
+        ({"25": ' dir="auto"', "סכום": ' dir="rtl"', "תאריך החשבון": ' dir="rtl"'}, ' dir="rtl"', None),
+        ({"25": "", "30": "", "total": ""}, "", ["25", "30", "total"]),
+    ],
+)
+def test_a_recognised_table_and_its_cells_say_their_direction(
+    texts: dict[str, str], direction: str, written: list[str] | None
+) -> None:
+    """A table that runs from right to left begins with the cell that stands at the right of the page."""
+    page = _page_of(_table_of(list(texts)))
+    order = written or list(reversed(texts))
+    row = "".join(f"<td{texts[text]}>{text}</td>" for text in order)
+    assert f"<table{direction}>\n<tr>{row}</tr>" in _write_file("html", page)
+    assert f'<table class="ocr_table" id="block_1_1"{direction} title' in (hocr := _write_file("hocr", page))
+    assert [unescape(word) for word in re.findall(r'"ocrx_word"[^>]*>([^<]+)<', hocr)] == order
+
+
+def test_a_cell_over_several_columns_of_a_table_from_right_to_left_keeps_its_span() -> None:
+    block = _table_of(["25", "תאריך החשבון"])
+    assert block.table is not None
+    wide = block.table.cells[1].model_copy(update={"column_span": 2})
+    table = block.table.model_copy(update={"columns": 3, "cells": (block.table.cells[0], wide)})
+    written = _write_file("html", _page_of(block.model_copy(update={"table": table})))
+    assert '<tr><td colspan="2" dir="rtl">תאריך החשבון</td><td dir="auto">25</td></tr>' in written
 
 
 def test_the_heading_says_the_direction_of_the_name() -> None:
@@ -263,6 +288,14 @@ def test_files_that_say_directions_meet_their_standards(case: str) -> None:
     assert xhtml_faults(files["hocr"]) == []
 
 
+def _table_of(texts: list[str]) -> Block:
+    """A table of one row, its cells from left to right on the page."""
+    cells = tuple(TableCell(row=0, column=at, lines=(at,), text=text) for at, text in enumerate(texts))
+    lines = tuple(Line(text=text, polygon=_box(40 + 90 * at, 40, 120 + 90 * at, 52)) for at, text in enumerate(texts))
+    table = Table(rows=1, columns=len(texts), cells=cells)
+    return Block(polygon=_box(40, 40, 400, 52), lines=lines, kind=BlockKind.TABLE, table=table)
+
+
 def _box(left: float, top: float, right: float, bottom: float) -> Polygon:
     return ((left, top), (right, top), (right, bottom), (left, bottom))
 
@@ -280,3 +313,38 @@ def _page_of(block: Block) -> Page:
 
 def _write_file(name: str, page: Page) -> str:
     return ResultWriters()[name].page(page).decode()
+
+
+LANGUAGES = {"ru": "Все люди рождаются", "und-Arab": "يولد جميع الناس", "en": "All human beings", "": "12.50"}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in BlockKind if kind is not BlockKind.TABLE])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_block_says_its_language_if_it_is_known(language: str, kind: BlockKind) -> None:
+    page = name_languages(_page_of(_block(LANGUAGES[language], kind)), ["ru", "en"])
+    wanted = [language] if language else []
+    assert re.findall(r'^<\w+ lang="([\w-]+)"', _write_file("html", page).split("\n", 1)[1]) == wanted
+    assert re.findall(r'"line_\w+"[^>]* lang="([\w-]+)" xml:lang="\1"', _write_file("hocr", page)) == wanted
+    assert re.findall(r'<TextLine [^>]*LANG="([\w-]+)"', _write_file("alto", page)) == wanted
+
+
+def test_a_block_in_two_languages_says_them_line_by_line() -> None:
+    text = "Все люди рождаются\nAll human beings"
+    page = name_languages(_page_of(_block(text, BlockKind.TEXT)), ["ru", "en"])
+    assert "lang=" not in _write_file("html", page)
+    assert re.findall(r' lang="(\w+)"', _write_file("hocr", page)) == ["ru", "en"]
+    assert re.findall(r'LANG="(\w+)"', _write_file("alto", page)) == ["ru", "en"]
+
+
+@pytest.mark.parametrize("named", [[], ["ru", "en"], ["zh-Hant"]])
+def test_files_that_say_languages_meet_their_standards(named: list[str]) -> None:
+    text = "\n".join([*LANGUAGES.values(), "人人生而自由"])
+    page = name_languages(_page_of(_block(text, BlockKind.TEXT)), named)
+    header = ResultHeader(task_id="01TASK", document="a.pdf", pages_total=1)
+    files = {}
+    for name in ("hocr", "alto"):
+        writer = ResultWriters()[name]
+        files[name] = writer.begin(header) + writer.page(page) + writer.end()
+    assert b"ocrp_lang" in files["hocr"]
+    assert alto_faults(files["alto"]) == []
+    assert xhtml_faults(files["hocr"]) == []

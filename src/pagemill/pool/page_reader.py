@@ -14,6 +14,7 @@ from pagemill.domain.page.doubt import is_doubtful, warn_of_doubt
 from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.page import Page, PageSource, PageWarning, WarningKind
 from pagemill.domain.work.engine_spec import Engine, StructureAnalyser
+from pagemill.domain.work.languages import name_languages
 from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead
 from pagemill.domain.work.recognition import ChunkParams, Stage
 from pagemill.engines.failures import is_out_of_memory
@@ -113,6 +114,7 @@ class PageReader:
         page, pixels = self._recognise_page(number, params) if params.stage is Stage.OCR else self._text(number, params)
         if page is None:
             return PageNeedsOcr(number)
+        page = name_languages(page, params.options.languages)
         return PageRead(
             number,
             payload=page.to_json(),

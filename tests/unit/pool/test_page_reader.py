@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -92,6 +92,14 @@ def test_a_page_is_rendered_as_asked_and_read() -> None:
     assert Page.from_json(outcome.payload).text == "page 2"
     assert (outcome.pixels, outcome.confidence) == (6, 0.5)
     assert shelf.rendered == [(2, 99, 77)]
+
+
+@pytest.mark.parametrize(("named", "language"), [((), None), (("en",), "en"), (("en", "de"), None)])
+def test_lines_are_in_the_language_that_the_task_named(named: tuple[str, ...], language: str | None) -> None:
+    asked = replace(params(), options=RecognitionOptions(dpi=99, languages=named))
+    outcome = reader(Shelf()).read(1, asked)
+    assert isinstance(outcome, PageRead)
+    assert {line.language for line in Page.from_json(outcome.payload).lines} == {language}
 
 
 def test_a_text_layer_is_taken_without_an_engine_and_counts_no_pixels() -> None:

@@ -113,7 +113,7 @@ def _line(line: Line, key: str) -> str:
     words = "".join(_string(spaced, f"{key}_{at}") for at, spaced in enumerate(spaced_words(line), 1))
     if not words:
         return ""
-    place = f"{_place(line.polygon)}{_direction(line)}"
+    place = f"{_place(line.polygon)}{_direction(line)}{_language(line)}"
     return f'<TextLine ID="line_{key}" {place}>{_shape(line.polygon)}{words}</TextLine>'
 
 
@@ -122,6 +122,11 @@ def _direction(line: Line) -> str:
     if not has_letters_from_right([line.text]):
         return ""
     return f' BASEDIRECTION="{"rtl" if runs_from_right([line.text]) else "ltr"}"'
+
+
+def _language(line: Line) -> str:
+    """The line's language, after a space; empty if it is not known."""
+    return "" if line.language is None else f' LANG="{xml_text(line.language)}"'
 
 
 def _string(spaced: SpacedWord, key: str) -> str:

@@ -1,10 +1,8 @@
 """hOCR 1.2 (kba.github.io/hocr-spec/1.2): an XHTML document with the position of every word."""
 
-from itertools import groupby
-
 from pagemill.documents.words import Bounds, SpacedWord, spaced_words
-from pagemill.documents.writers.html_table import spans
-from pagemill.documents.writers.markup import fixed_direction_attribute, xml_text
+from pagemill.documents.writers.html_table import rows_as_read, spans, table_direction
+from pagemill.documents.writers.markup import fixed_direction_attribute, fixed_language_attribute, xml_text
 from pagemill.documents.writers.rows import one_line
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.page.direction import runs_from_right
@@ -20,7 +18,7 @@ _HEAD = """\
 <meta http-equiv="Content-Type" content="text/html; charset=utf-8" />
 <meta name="ocr-system" content="{system}" />
 <meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_par ocr_line ocr_header ocr_footer ocr_pageno \
-ocr_caption ocr_photo ocr_table ocrx_word ocrp_wconf ocrp_dir" />
+ocr_caption ocr_photo ocr_table ocrx_word ocrp_wconf ocrp_dir ocrp_lang" />
 <meta name="ocr-number-of-pages" content="{pages}" />
 </head>
 <body>
@@ -105,17 +103,17 @@ def _area(block: Block, key: str) -> str:
 
 def _table(block: Block, table: Table, key: str) -> str:
     """The table in XHTML, as hOCR requires; its lines are in the cells."""
-    rows = {row: list(cells) for row, cells in groupby(table.cells, key=lambda cell: cell.row)}
+    is_within = runs_from_right(line.text for line in block.lines)
     written = (
-        "<tr>" + "".join(_cell(cell, block, key) for cell in rows.get(row, ())) + "</tr>\n"
-        for row in range(table.rows)
-        if row in rows
+        "<tr>" + "".join(_cell(cell, block, key, is_within=is_within) for cell in cells) + "</tr>\n"
+        for _, cells in rows_as_read(table, is_from_right=is_within)
     )
-    return f'<table class="ocr_table" id="block_{key}" title="{bbox(block.polygon)}">\n{"".join(written)}</table>\n'
+    attributes = f'id="block_{key}"{table_direction(is_from_right=is_within)} title="{bbox(block.polygon)}"'
+    return f'<table class="ocr_table" {attributes}>\n{"".join(written)}</table>\n'
 
 
-def _cell(cell: TableCell, block: Block, key: str) -> str:
-    lines = "\n".join(_line(block.lines[at], "ocr_line", f"{key}_{at + 1}") for at in cell.lines)
+def _cell(cell: TableCell, block: Block, key: str, *, is_within: bool) -> str:
+    lines = "\n".join(_line(block.lines[at], "ocr_line", f"{key}_{at + 1}", is_within=is_within) for at in cell.lines)
     return f"<td{spans(cell)}>{lines}</td>"
 
 
@@ -123,6 +121,7 @@ def _line(line: Line, line_class: str, key: str, *, is_within: bool = False) -> 
     words = "".join(_word(spaced, f"{key}_{at}") for at, spaced in enumerate(spaced_words(line), 1))
     properties = "; ".join(filter(None, (bbox(line.polygon), baseline(line.polygon))))
     direction = fixed_direction_attribute([line.text], is_within=is_within)
+    direction += fixed_language_attribute(line.language)
     return f'<span class="{line_class}" id="line_{key}"{direction} title="{properties}">{words}</span>'
 
 

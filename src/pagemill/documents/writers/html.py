@@ -1,15 +1,19 @@
 """HTML for reading: headings, paragraphs, lists and tables, without scripts, styles or links."""
 
+import re
 from collections.abc import Iterable
 from typing import assert_never
 
 from pagemill.documents.writers.html_table import html_table
-from pagemill.documents.writers.markup import direction_attribute, xml_text
+from pagemill.documents.writers.markup import direction_attribute, language_attribute, xml_text
 from pagemill.documents.writers.rows import block_cells, list_item, one_line
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.page.direction import runs_from_right
 from pagemill.domain.page.page import Block, BlockKind, Page
 from pagemill.domain.task.results import ResultHeader
+from pagemill.domain.work.languages import common_language
+
+_TAG = re.compile(r"^<\w+")
 
 
 class HtmlWriter:
@@ -30,7 +34,7 @@ class HtmlWriter:
 
     def page(self, page: Page) -> bytes:
         """See `ResultWriter.page`. A section."""
-        return _section(page.number, "".join(_write_block(block, page) for block in page.blocks if block.lines))
+        return _section(page.number, "".join(_write_in_language(block, page) for block in page.blocks if block.lines))
 
     def mark_unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
         """See `ResultWriter.mark_unread`. A section with the note."""
@@ -44,6 +48,12 @@ class HtmlWriter:
 
 def _section(number: int, content: str) -> bytes:
     return f'<section id="page-{number}" aria-label="Page {number}">\n{content}</section>\n'.encode()
+
+
+def _write_in_language(block: Block, page: Page) -> str:
+    """The block; its outer element says its language, if all of it is in one that is known."""
+    attribute = language_attribute(common_language(block.lines))
+    return _TAG.sub(lambda tag: f"{tag[0]}{attribute}", _write_block(block, page), count=1)
 
 
 def _write_block(block: Block, page: Page) -> str:

@@ -1,20 +1,38 @@
 """A table with spans in HTML; Markdown uses it too, because it has no spans."""
 
+from collections.abc import Iterator
 from itertools import groupby
 
 from pagemill.documents.writers.markup import direction_attribute, xml_text
 from pagemill.documents.writers.rows import one_line
+from pagemill.domain.page.direction import runs_from_right
 from pagemill.domain.page.page import Table, TableCell
 
 
 def html_table(table: Table) -> str:
-    """The table, one row of cells per line.
-
-    Its columns stand as on the page, so it has no direction; each cell has its own.
-    """
-    rows = {row: "".join(map(_cell, cells)) for row, cells in groupby(table.cells, key=lambda cell: cell.row)}
+    """The table, one row of cells per line, in the order in which it is read."""
+    is_from_right = runs_from_right(cell.text for cell in table.cells)
+    rows = {
+        row: "".join(_cell(cell, is_within=is_from_right) for cell in cells)
+        for row, cells in rows_as_read(table, is_from_right=is_from_right)
+    }
     written = (f"<tr>{rows.get(row, '')}</tr>\n" for row in range(table.rows))
-    return f"<table>\n{''.join(written)}</table>\n"
+    return f"<table{table_direction(is_from_right=is_from_right)}>\n{''.join(written)}</table>\n"
+
+
+def rows_as_read(table: Table, *, is_from_right: bool) -> Iterator[tuple[int, list[TableCell]]]:
+    """The rows that have cells, with their numbers.
+
+    The columns of a table are counted from the left of the page. In HTML, the first cell of a table that runs from
+    right to left stands at the right.
+    """
+    for row, cells in groupby(table.cells, key=lambda cell: cell.row):
+        yield row, sorted(cells, key=lambda cell: cell.column, reverse=is_from_right)
+
+
+def table_direction(*, is_from_right: bool) -> str:
+    """The attribute `dir` of a table, after a space; empty if it runs from left to right."""
+    return ' dir="rtl"' if is_from_right else ""
 
 
 def spans(cell: TableCell) -> str:
@@ -24,6 +42,6 @@ def spans(cell: TableCell) -> str:
     return rows + columns
 
 
-def _cell(cell: TableCell) -> str:
+def _cell(cell: TableCell, *, is_within: bool) -> str:
     text = one_line(cell.text)
-    return f"<td{spans(cell)}{direction_attribute([text])}>{xml_text(text)}</td>"
+    return f"<td{spans(cell)}{direction_attribute([text], is_within=is_within)}>{xml_text(text)}</td>"

@@ -33,3 +33,13 @@ def direction_attribute(texts: Iterable[str], *, is_within: bool = False) -> str
 def fixed_direction_attribute(texts: Iterable[str], *, is_within: bool = False) -> str:
     """Likewise for XHTML 1.0, which lacks `auto`: text with most letters from left to right has `ltr` instead."""
     return direction_attribute(texts, is_within=is_within).replace("auto", "ltr")
+
+
+def language_attribute(language: str | None) -> str:
+    """The attribute `lang` for HTML, after a space; empty if the language is not known."""
+    return "" if language is None else f' lang="{xml_text(language)}"'
+
+
+def fixed_language_attribute(language: str | None) -> str:
+    """Likewise for XHTML, where programs for XML look for `xml:lang`."""
+    return "" if language is None else f'{language_attribute(language)} xml:lang="{xml_text(language)}"'

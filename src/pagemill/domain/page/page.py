@@ -106,12 +106,18 @@ class Word(_Model):
 
 
 class Line(_Model):
-    """One line of text in reading direction. `text` is the line as read, spaces included."""
+    """One line of text in reading direction. `text` is the line as read, spaces included.
+
+    Attributes:
+        language: Its language as a tag (BCP 47), or only its script (`und-Cyrl`); None if neither is known. JSON omits
+            it then.
+    """
 
     text: str
     polygon: Polygon
     confidence: Confidence | None = None
     words: tuple[Word, ...] = ()
+    language: Annotated[str | None, Field(exclude_if=lambda language: language is None)] = None
 
 
 class TableCell(_Model):

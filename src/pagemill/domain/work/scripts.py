@@ -11,11 +11,13 @@ class Script:
 
     Attributes:
         name: For people.
+        code: ISO 15924, as in tags of languages.
         languages: ISO 639 codes of languages written in it; the first reads most texts in it.
         letters: Its letters, as the inside of a character class.
     """
 
     name: str
+    code: str
     languages: tuple[str, ...]
     letters: str
 
@@ -27,32 +29,33 @@ class Script:
 
 
 SCRIPTS = (
-    Script("Arabic", ("ar", "fa", "ur", "ps", "ug", "sd"), "\u0600-\u06ff\u0750-\u077f"),
+    Script("Arabic", "Arab", ("ar", "fa", "ur", "ps", "ug", "sd"), "\u0600-\u06ff\u0750-\u077f"),
     Script(
         "Cyrillic",
+        "Cyrl",
         ("ru", "uk", "be", "bg", "sr", "mk", "kk", "ky", "mn", "tg", "tt", "az-Cyrl", "uz-Cyrl"),
         "\u0400-\u052f",
     ),
-    Script("Devanagari", ("hi", "mr", "ne", "sa"), "\u0900-\u097f"),
-    Script("Greek", ("el",), "\u0370-\u03ff\u1f00-\u1fff"),
-    Script("Hebrew", ("he", "yi"), "\u0590-\u05ff"),
-    Script("Korean", ("ko",), "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"),
-    Script("Thai", ("th",), "\u0e00-\u0e7f"),
-    Script("Amharic", ("am", "ti"), "\u1200-\u137f"),
-    Script("Armenian", ("hy",), "\u0530-\u058f"),
-    Script("Bengali", ("bn", "as"), "\u0980-\u09ff"),
-    Script("Burmese", ("my",), "\u1000-\u109f"),
-    Script("Georgian", ("ka",), "\u10a0-\u10ff"),
-    Script("Gujarati", ("gu",), "\u0a80-\u0aff"),
-    Script("Gurmukhi", ("pa",), "\u0a00-\u0a7f"),
-    Script("Kannada", ("kn",), "\u0c80-\u0cff"),
-    Script("Khmer", ("km",), "\u1780-\u17ff"),
-    Script("Lao", ("lo",), "\u0e80-\u0eff"),
-    Script("Malayalam", ("ml",), "\u0d00-\u0d7f"),
-    Script("Odia", ("or",), "\u0b00-\u0b7f"),
-    Script("Sinhala", ("si",), "\u0d80-\u0dff"),
-    Script("Tamil", ("ta",), "\u0b80-\u0bff"),
-    Script("Telugu", ("te",), "\u0c00-\u0c7f"),
+    Script("Devanagari", "Deva", ("hi", "mr", "ne", "sa"), "\u0900-\u097f"),
+    Script("Greek", "Grek", ("el",), "\u0370-\u03ff\u1f00-\u1fff"),
+    Script("Hebrew", "Hebr", ("he", "yi"), "\u0590-\u05ff"),
+    Script("Korean", "Kore", ("ko",), "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"),
+    Script("Thai", "Thai", ("th",), "\u0e00-\u0e7f"),
+    Script("Amharic", "Ethi", ("am", "ti"), "\u1200-\u137f"),
+    Script("Armenian", "Armn", ("hy",), "\u0530-\u058f"),
+    Script("Bengali", "Beng", ("bn", "as"), "\u0980-\u09ff"),
+    Script("Burmese", "Mymr", ("my",), "\u1000-\u109f"),
+    Script("Georgian", "Geor", ("ka",), "\u10a0-\u10ff"),
+    Script("Gujarati", "Gujr", ("gu",), "\u0a80-\u0aff"),
+    Script("Gurmukhi", "Guru", ("pa",), "\u0a00-\u0a7f"),
+    Script("Kannada", "Knda", ("kn",), "\u0c80-\u0cff"),
+    Script("Khmer", "Khmr", ("km",), "\u1780-\u17ff"),
+    Script("Lao", "Laoo", ("lo",), "\u0e80-\u0eff"),
+    Script("Malayalam", "Mlym", ("ml",), "\u0d00-\u0d7f"),
+    Script("Odia", "Orya", ("or",), "\u0b00-\u0b7f"),
+    Script("Sinhala", "Sinh", ("si",), "\u0d80-\u0dff"),
+    Script("Tamil", "Taml", ("ta",), "\u0b80-\u0bff"),
+    Script("Telugu", "Telu", ("te",), "\u0c00-\u0c7f"),
 )
 """Scripts that the usual engines do not read; they do read Latin and Chinese."""
 
