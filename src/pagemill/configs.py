@@ -278,7 +278,9 @@ def connection_rules(settings: Settings) -> ConnectionRules:
     )
 
 
-def web_config(settings: Settings, *, uploads: Path, engines: Mapping[str, EngineSpec]) -> WebConfig:
+def web_config(
+    settings: Settings, *, uploads: Path, engines: Mapping[str, EngineSpec], has_structure: bool = False
+) -> WebConfig:
     """Configuration of the HTTP side."""
     return WebConfig(
         uploads=uploads,
@@ -293,6 +295,8 @@ def web_config(settings: Settings, *, uploads: Path, engines: Mapping[str, Engin
         max_wait=timedelta(seconds=settings.server.max_wait_seconds),
         api_keys=settings.server.api_keys,
         allowed_hosts=settings.server.allowed_hosts,
+        root_doors=settings.server.root_doors,
+        has_structure=has_structure,
         profiles={
             spec.name: [profile.name for profile in spec.profiles] for spec in engines.values() if not spec.unusable
         },

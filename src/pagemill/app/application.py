@@ -23,6 +23,7 @@ from pagemill.domain.errors import DatabaseUnavailable
 from pagemill.domain.task.task import Task, TaskCreateRequest, TaskOptions
 from pagemill.domain.work.engine_spec import EngineSpec
 from pagemill.engines.allocator import allocator_trim
+from pagemill.engines.registry import structure_missing
 from pagemill.memory.probes.machine import MachineProbe
 from pagemill.pool.sandbox.kernel import shortcomings
 from pagemill.settings import Settings
@@ -147,6 +148,11 @@ class Application:
     def answer_waiting(self) -> None:
         """Answer those who wait for a task with its present state; for a server that takes no more requests."""
         self._progress.watch.close()
+
+    @property
+    def has_structure(self) -> bool:
+        """Whether layout and tables can be found here."""
+        return structure_missing(self._site.structure) is None
 
     @property
     def uploads(self) -> Path:

@@ -21,7 +21,12 @@ def http_api(application: Application) -> FastAPI:
         engines=application.engine_reader,
         writers=application.writers,
         access=application.access,
-        config=configs.web_config(settings, uploads=application.uploads, engines=application.engines),
+        config=configs.web_config(
+            settings,
+            uploads=application.uploads,
+            engines=application.engines,
+            has_structure=application.has_structure,
+        ),
         checks={"database": application.check_database},
         schemas={"result": result_schema_text()},
     )

@@ -21,6 +21,8 @@ CALLER = "pagemill.caller"
 """Key of the `Caller` in a request's ASGI scope."""
 OPENAPI = "/openapi.json"
 """The framework's own endpoint."""
+DOORS = "/compat/"
+"""The interfaces of other services are below `/compat/NAME` (see `pagemill.web.compat`)."""
 
 
 class About(StrEnum):
@@ -61,6 +63,7 @@ _READ_BATCH = Rule(Scope.READ, About.BATCH)
 _CHANGE_BATCH = Rule(Scope.SUBMIT, About.BATCH)
 _LIST = Rule(Scope.READ, About.LIST)
 _SEND = Rule(Scope.SUBMIT, takes_documents=True)
+_DOCLING = f"{DOORS}docling"
 
 RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/"): _SERVICE,
@@ -101,6 +104,14 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/batches/{batch_id}/tasks"): _READ_BATCH,
     ("GET", "/batches/{batch_id}/events"): _READ_BATCH,
     ("POST", "/batches/{batch_id}/cancel"): _CHANGE_BATCH,
+    ("GET", f"{_DOCLING}/health"): Rule(None),
+    ("GET", f"{_DOCLING}/version"): _SERVICE,
+    ("POST", f"{_DOCLING}/v1/convert/file"): _SEND,
+    ("POST", f"{_DOCLING}/v1/convert/file/async"): _SEND,
+    ("POST", f"{_DOCLING}/v1/convert/source"): _SEND,
+    ("POST", f"{_DOCLING}/v1/convert/source/async"): _SEND,
+    ("GET", f"{_DOCLING}/v1/status/poll/{{task_id}}"): _READ_TASK,
+    ("GET", f"{_DOCLING}/v1/result/{{task_id}}"): _READ_TASK,
 }
 """The rule of every endpoint, by method and path."""
 

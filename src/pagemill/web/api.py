@@ -21,6 +21,9 @@ from pagemill.web.access import check_rules
 from pagemill.web.allowed import AllowedMethods
 from pagemill.web.audit_endpoints import AuditEndpoints
 from pagemill.web.batch_endpoints import BatchEndpoints
+from pagemill.web.compat.all_doors import all_doors
+from pagemill.web.compat.door_tasks import DoorTasks
+from pagemill.web.compat.entrance import Entrance
 from pagemill.web.dashboard_routes import Dashboard
 from pagemill.web.engine_endpoints import EngineEndpoints
 from pagemill.web.event_endpoints import EventEndpoints
@@ -95,6 +98,17 @@ def create_api(
         max_concurrent=config.max_concurrent_uploads,
         per_minute=config.uploads_per_minute,
     )
+    doors = all_doors(
+        DoorTasks(
+            commands,
+            reads,
+            uploads=uploads,
+            writers=writers,
+            files=files,
+            engines=engines,
+            has_structure=config.has_structure,
+        )
+    )
     routers = (
         ServiceEndpoints(checks or {}, page=dashboard.page).router(),
         dashboard.router(),
@@ -108,6 +122,7 @@ def create_api(
         PageEndpoints(views).router(),
         TaskEndpoints(commands, reads, uploads=uploads, config=config).router(),
         ResultEndpoints(reads, writers=writers, files=files).router(),
+        *(door.router() for door in doors),
     )
     check_rules(routers)
     for router in routers:
@@ -121,6 +136,7 @@ def create_api(
         names=OwnNames(),
     )
     api.add_middleware(RequestFrame, guard=guard, body=config.body)
+    api.add_middleware(Entrance, doors=doors, at_root=config.root_doors)
     return api
 
 

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pagemill.domain.errors import PagemillError
 from pagemill.web.guards import Guard, no_valid_key
-from pagemill.web.problems import REQUEST_ID, RequestRefused, problem_response
+from pagemill.web.problems import REQUEST_ID, RequestRefused, error_response
 from pagemill.web.timed_body import BodyRules, TimedBody
 
 logger = logging.getLogger(__name__)
@@ -57,10 +57,10 @@ class RequestFrame:
             timed = TimedBody(receive, self._body, is_answered=lambda: framed.started, monotonic=self._monotonic)
             await self._app(scope, timed, _WhileCurrent(framed, partial(self._guard.is_current, request)))
         except (RequestRefused, PagemillError) as error:
-            await problem_response(request, error)(scope, receive, framed)
+            await error_response(request, error)(scope, receive, framed)
         except _KeyEnded:
             if not framed.started:
-                await problem_response(request, no_valid_key())(scope, receive, framed)
+                await error_response(request, no_valid_key(request))(scope, receive, framed)
             elif not framed.has_length:
                 await framed({"type": "http.response.body", "body": b"", "more_body": False})
         except ClientDisconnect:
@@ -70,7 +70,7 @@ class RequestFrame:
             if framed.started:
                 raise
             message = f"Something went wrong on our side. Look for the request id {name} in the service's log."
-            await problem_response(request, RequestRefused("internal_error", message))(scope, receive, framed)
+            await error_response(request, RequestRefused("internal_error", message))(scope, receive, framed)
 
 
 class _FramedSend:

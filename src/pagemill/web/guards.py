@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -13,6 +13,7 @@ from pagemill.tasks.access.gate import Gate
 from pagemill.tasks.access.key_ring import KeyRing
 from pagemill.web.access import CALLER, Endpoint, check_access, endpoint_at
 from pagemill.web.dashboard_routes import is_page
+from pagemill.web.key_ways import KEY_WAYS, KeyWay
 from pagemill.web.own_names import OwnNames
 from pagemill.web.problems import RequestRefused, nothing_at
 from pagemill.web.senders import SENDER, sender_by_address
@@ -81,17 +82,16 @@ class Guard:
 
     async def _caller(self, request: Request, *, needs_key: bool) -> Caller | None:
         """Who sends the request; None if it has no valid key and needs none."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        caller = await self._ring.caller_with(token.strip()) if scheme.lower() == "bearer" else None
-        if caller is not None:
-            request.scope[SENDER] = caller.name
-            return caller
+        for token in keys_of(request):
+            if (caller := await self._ring.caller_with(token)) is not None:
+                request.scope[SENDER] = caller.name
+                return caller
         if await self._ring.is_open():
             request.scope[SENDER] = sender_by_address(request, self._trusted)
             await self._check_host(request.headers.get("host", ""))
             return ANYONE
         if needs_key:
-            raise no_valid_key()
+            raise no_valid_key(request)
         return None
 
     async def _admit(self, request: Request, caller: Caller, endpoint: Endpoint | None) -> None:
@@ -114,9 +114,20 @@ class Guard:
         raise RequestRefused("host_not_allowed", message)
 
 
-def no_valid_key() -> RequestRefused:
+def keys_of(request: Request) -> Iterator[str]:
+    """The API keys in a request: as `Authorization: Bearer`, and in the ways of the interface that it uses."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        yield token.strip()
+    ways: Sequence[KeyWay] = request.scope.get(KEY_WAYS, ())
+    yield from filter(None, (way.find(request) for way in ways))
+
+
+def no_valid_key(request: Request) -> RequestRefused:
     """The refusal of a request without a key that the service accepts."""
-    message = 'Send one of the service\'s API keys as "Authorization: Bearer KEY". Keys expire and can be revoked.'
+    ways: Sequence[KeyWay] = request.scope.get(KEY_WAYS, ())
+    forms = " or ".join(f'"{form}"' for form in ("Authorization: Bearer KEY", *(way.form for way in ways)))
+    message = f"Send one of the service's API keys as {forms}. Keys expire and can be revoked."
     return RequestRefused("unauthorized", message, headers={"WWW-Authenticate": 'Bearer realm="pagemill"'})
 
 

@@ -1,7 +1,7 @@
 """Every error as a problem detail (RFC 9457), and the one table from error codes to HTTP statuses."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -18,6 +18,8 @@ from pagemill.web.allowed import AllowedMethods
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "pagemill.request_id"
 """Key of the request's id in its ASGI scope."""
+ERROR_SHAPE = "pagemill.error_shape"
+"""Key of the `ErrorShape` of a request's ASGI scope, if its errors are not problem details."""
 
 MOST_FIELD_PROBLEMS = 20
 SOON_S = 5
@@ -148,14 +150,31 @@ def problem_type(code: str) -> str:
     return f"/problems/{code.replace('_', '-')}"
 
 
+ErrorShape = Callable[[Request, PagemillError | RequestRefused], Response]
+"""Shows an error as the clients of an interface expect it."""
+
+
+def error_response(request: Request, error: PagemillError | RequestRefused) -> Response:
+    """The error as the clients of the requested interface expect it: a problem detail, unless it has another shape."""
+    shape: ErrorShape = request.scope.get(ERROR_SHAPE, problem_response)
+    return shape(request, error)
+
+
 def problem_response(request: Request, error: PagemillError | RequestRefused) -> Response:
-    """The error as an HTTP response, with `Retry-After` if the error says when to try again."""
+    """The error as a problem detail, with `Retry-After` if the error says when to try again."""
+    problem = problem_of(request, error)
+    headers = problem_headers(error)
+    return Response(problem.model_dump_json(), status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def problem_of(request: Request, error: PagemillError | RequestRefused) -> Problem:
+    """What to say about the error."""
     status, title = PROBLEMS[error.code]
     detail, details = error.message, dict(error.details)
     if isinstance(error, PagemillError):  # may quote a library, whose text may name paths of this machine
         detail = without_paths(detail)
         details = {name: without_paths(each) if isinstance(each, str) else each for name, each in details.items()}
-    problem = Problem(
+    return Problem(
         type=problem_type(error.code),
         title=title,
         status=status,
@@ -165,17 +184,19 @@ def problem_response(request: Request, error: PagemillError | RequestRefused) ->
         retryable=error.retryable,
         request_id=request_id(request),
         details=details,
+        errors=list(error.errors) if isinstance(error, RequestRefused) else [],
     )
-    headers: dict[str, str] = {}
-    if isinstance(error, RequestRefused):
-        problem.errors.extend(error.errors)
-        headers.update(error.headers)
+
+
+def problem_headers(error: PagemillError | RequestRefused) -> dict[str, str]:
+    """The headers of an error's response, with `Retry-After` if it says when to try again."""
+    headers = dict(error.headers) if isinstance(error, RequestRefused) else {}
     retry_after = error.details.get("retry_after_s")
-    if retry_after is None and error.retryable and status is HTTPStatus.SERVICE_UNAVAILABLE:
+    if retry_after is None and error.retryable and PROBLEMS[error.code][0] is HTTPStatus.SERVICE_UNAVAILABLE:
         retry_after = SOON_S
     if isinstance(retry_after, int | float):
         headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
-    return Response(problem.model_dump_json(), status_code=status, headers=headers, media_type=MEDIA_TYPE)
+    return headers
 
 
 def bare_problem(code: str, message: str) -> bytes:
@@ -207,10 +228,10 @@ def request_id(request: Request) -> str:
 
 
 def install_problem_handlers(api: FastAPI, allowed: AllowedMethods) -> None:
-    """Answer every error, our own and the framework's, with a problem detail."""
+    """Answer every error, our own and the framework's, as the clients of the interface expect it."""
 
     async def answer(request: Request, error: Exception) -> Response:
-        return problem_response(request, _refusal_of(request, error, allowed))
+        return error_response(request, _refusal_of(request, error, allowed))
 
     for kind in (PagemillError, RequestRefused, RequestValidationError, HTTPException):
         api.add_exception_handler(kind, answer)

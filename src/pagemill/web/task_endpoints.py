@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import WithJsonSchema
 
-from pagemill.domain.errors import Conflict, DatabaseUnavailable
+from pagemill.domain.errors import Conflict
 from pagemill.domain.task.task import Task, TaskPage, TaskStartRequest, TaskStatus
 from pagemill.tasks.manager import TaskManager
 from pagemill.tasks.task_reader import TaskReader
@@ -28,6 +28,7 @@ from pagemill.web.options import LABEL, label_filter
 from pagemill.web.paging import link_next
 from pagemill.web.paths import TaskId, root_of
 from pagemill.web.receiving import receive_task
+from pagemill.web.submitting import submit_document
 from pagemill.web.uploads import UploadStore
 from pagemill.web.web_config import WebConfig
 from pagemill.wire.metrics_wire import MetricsWire
@@ -197,16 +198,9 @@ class TaskEndpoints:
         With an `Idempotency-Key` you can repeat the request for 24 hours without creating a second task.
         """
         wanted = await receive_task(request, self._uploads)
-        try:
-            submission = await self._commands.submit_task(wanted)
-        except DatabaseUnavailable:
-            raise  # the task may be stored; if it is not, pruning deletes its document later
-        except Exception:
-            await self._uploads.remove(wanted.document)
-            raise
+        submission = await submit_document(self._commands, self._uploads, wanted)
         task = submission.task
         if submission.replayed:
-            await self._uploads.remove(wanted.document)
             response.headers[REPLAYED] = "true"
         response.headers["Location"] = task_path(task.task_id, root=root_of(request))
         return await self._answer_command(task, request, response)

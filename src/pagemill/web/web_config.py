@@ -25,6 +25,8 @@ class WebConfig:
             open.
         allowed_hosts: Host names that clients may use, besides IP addresses and names without a dot that lead to this
             machine; "*" for any. Only an open API checks them.
+        root_doors: Names of the doors that also answer at the root.
+        has_structure: Whether layout and tables can be found.
         profiles: The profiles of every available engine, the default first; for display.
         guard_percent: Percentage of a device's limit at which each level of the memory guard begins; for display.
         idle_timeout: When an unused model set is unloaded; for display.
@@ -39,6 +41,8 @@ class WebConfig:
     max_wait: timedelta = timedelta(seconds=120)
     api_keys: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
+    root_doors: tuple[str, ...] = ()
+    has_structure: bool = False
     profiles: Mapping[str, Sequence[str]] = field(default_factory=dict)
     guard_percent: Mapping[str, int] = field(default_factory=dict)
     idle_timeout: timedelta = timedelta(seconds=300)

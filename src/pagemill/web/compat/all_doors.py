@@ -1,0 +1,12 @@
+"""All doors."""
+
+from collections.abc import Sequence
+
+from pagemill.web.compat.docling.door import DoclingDoor
+from pagemill.web.compat.door_tasks import DoorTasks
+from pagemill.web.compat.entrance import Door
+
+
+def all_doors(tasks: DoorTasks) -> Sequence[Door]:
+    """Every door, on the same tasks."""
+    return (DoclingDoor(tasks),)

@@ -1,0 +1,99 @@
+"""Clients of other services read real documents through the doors of a real server."""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from docling_core.types.doc.document import DoclingDocument
+from tests.acceptance.test_structure import PRICES, make_price_list
+from tests.data.documents import make_numbered_scan, make_typed
+from tests.fixtures.server import Server
+
+from pagemill.domain.task.task import TaskStatus
+from pagemill.engines.registry import structure_missing, structure_spec
+
+DOCLING = "/compat/docling"
+
+
+def test_open_webui_reads_a_scan_through_docling(server: Server, tmp_path: Path) -> None:
+    """As its DoclingLoader does."""
+    path = make_numbered_scan(tmp_path / "scan.pdf", 2)
+    with path.open("rb") as file:
+        answer = httpx.post(
+            f"{server.url}{DOCLING}/v1/convert/file",
+            files={"files": (str(path), file, "application/pdf")},
+            data={"image_export_mode": "placeholder", "do_ocr": "true", "ocr_lang": ["en", "de"]},
+            timeout=120,
+        )
+    assert answer.is_success, answer.text
+    text = answer.json()["document"]["md_content"]
+    assert "101" in text
+    assert "102" in text
+
+
+def test_ragflow_reads_a_document_through_docling(server: Server, tmp_path: Path) -> None:
+    """It asks for chunks first, and for the document if that is refused."""
+    path = make_typed(tmp_path / "typed.pdf", 2)
+    source = {
+        "kind": "file",
+        "filename": "typed.pdf",
+        "base64_string": base64.b64encode(path.read_bytes()).decode(),
+    }
+    options: dict[str, object] = {"from_formats": ["pdf"], "to_formats": ["json", "md", "text"]}
+    url = f"{server.url}{DOCLING}/v1/convert/source"
+    before = len(server.api.http.get("/tasks").json()["tasks"])
+    chunked = httpx.post(url, json={"options": {**options, "do_chunking": True}, "sources": [source]}, timeout=60)
+    assert chunked.status_code == 422
+    assert len(server.api.http.get("/tasks").json()["tasks"]) == before
+    answer = httpx.post(url, json={"options": options, "sources": [source]}, timeout=60).json()
+    assert answer["status"] == "success"
+    document = DoclingDocument.model_validate(answer["document"]["json_content"])
+    assert len(document.pages) == 2
+    assert answer["document"]["text_content"].strip().startswith(document.texts[0].text.splitlines()[0])
+
+
+@pytest.mark.parametrize("make", [make_typed, make_numbered_scan])
+def test_docling_places_the_words_where_they_are(
+    server: Server, tmp_path: Path, make: Callable[[Path, int], Path]
+) -> None:
+    path = make(tmp_path / "document.pdf", 1)
+    with path.open("rb") as file:
+        answer = httpx.post(
+            f"{server.url}{DOCLING}/v1/convert/file", files={"files": file}, data={"to_formats": "json"}, timeout=60
+        )
+    document = DoclingDocument.model_validate(answer.json()["document"]["json_content"])
+    size = document.pages[1].size
+    assert size is not None
+    for text in document.texts:
+        (where,) = text.prov
+        assert 0 <= where.bbox.l < where.bbox.r <= size.width
+        assert 0 <= where.bbox.b < where.bbox.t <= size.height
+
+
+@pytest.mark.skipif(structure_missing(structure_spec()) is not None, reason="The structure models are not installed.")
+def test_a_table_is_a_table_for_docling(server: Server, tmp_path: Path) -> None:
+    path = make_price_list(tmp_path / "prices.pdf")
+    for asked, expected in (("true", 1), ("false", 0)):
+        with path.open("rb") as file:
+            answer = httpx.post(
+                f"{server.url}{DOCLING}/v1/convert/file",
+                files={"files": file},
+                data={"to_formats": ["json"], "do_table_structure": asked},
+                timeout=60,
+            )
+        document = DoclingDocument.model_validate(answer.json()["document"]["json_content"])
+        assert len(document.tables) == expected
+        for table in document.tables:
+            assert [[cell.text for cell in row] for row in table.data.grid] == PRICES
+
+
+def test_a_client_that_hangs_up_cancels_its_task(server: Server, tmp_path: Path) -> None:
+    path = make_numbered_scan(tmp_path / "scan.pdf", 30)
+    with path.open("rb") as file, pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{server.url}{DOCLING}/v1/convert/file", files={"files": file}, timeout=httpx.Timeout(60, read=2))
+    task_id = server.api.http.get("/tasks", params={"label": "door:docling", "limit": "1"}).json()["tasks"][0][
+        "task_id"
+    ]
+    assert server.api.wait_for_end(task_id).status is TaskStatus.CANCELLED
