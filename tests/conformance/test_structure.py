@@ -1,6 +1,9 @@
 """What a structure analyser must do, with the models that ship inside packages. No engine takes part."""
 
+import base64
+import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,8 @@ from pagemill.domain.page.reading_order import blocks_in_reading_order
 from pagemill.domain.work.engine_spec import StructureAnalyser
 from pagemill.engines.registry import structure_missing, structure_spec
 from pagemill.pool.child import _make_structure
+
+FORMULA = Path(__file__).parent.parent / "data" / "formula.png"
 
 pytestmark = pytest.mark.skipif(
     structure_missing(structure_spec()) is not None, reason="The structure models are not installed here."
@@ -161,3 +166,23 @@ def test_without_the_table_model_plain_tables_are_found_and_others_told_of() -> 
     told_of = [warning.kind for warning in page.warnings]
     assert (None in grids) is (WarningKind.STRUCTURE in told_of)
     without.close()
+
+
+def test_a_formula_is_a_picture_in_its_place(analyser: StructureAnalyser) -> None:
+    made = TablePage.blank()
+    for row, text in enumerate((*BEFORE, *AFTER)):
+        made.write(text, 120, 250 + 40 * row + 160 * (row >= len(BEFORE)))
+    formula = Image.open(FORMULA)
+    made.image.paste(formula, (400, 440))
+    lines = list(made.lines)
+    invented = TablePage.blank()
+    invented.write("\u4e09 p", 520, 460, size=20)
+    made.lines += invented.lines
+    page = analyser.find_structure(read(made), page_image(made.image))
+    (block,) = [block for block in page.blocks if block.kind is BlockKind.FORMULA]
+    assert block.lines == ()
+    assert block.picture is not None
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(block.picture.base64))))
+    assert np.count_nonzero(shown < 128) > 0.9 * np.count_nonzero(np.asarray(formula) < 128)
+    assert sorted(line.text for line in page.lines) == sorted(line.text for line in lines)
+    assert [warning.kind for warning in page.warnings] == [WarningKind.FORMULA]

@@ -2,6 +2,8 @@
 
 import json
 
+from tests.data.block_pictures import PICTURE
+
 from pagemill.documents.writers import ResultWriters
 from pagemill.documents.writers.markdown import escape
 from pagemill.domain.errors import TaskFailureReason
@@ -18,7 +20,8 @@ def block(kind: BlockKind, *rows: tuple[str, ...]) -> Block:
         for y, row in enumerate(rows)
         for x, cell in enumerate(row)
     )
-    return Block(polygon=lines[0].polygon, lines=lines, kind=kind)
+    polygon = lines[0].polygon if lines else ((0, 0), (100, 0), (100, 12))
+    return Block(polygon=polygon, lines=lines, kind=kind)
 
 
 def page(number: int, *blocks: Block) -> Page:
@@ -76,6 +79,9 @@ def test_markdown_has_headings_lists_and_page_marks() -> None:
             block(BlockKind.LIST, ("• one",), ("goes on",)),
             block(BlockKind.LIST, ("12. twelve",)),
             block(BlockKind.LIST, ("(a) letter",)),
+            block(BlockKind.FORMULA, ("read",)),
+            block(BlockKind.FORMULA, ("F = m a",)).model_copy(update={"picture": PICTURE}),
+            block(BlockKind.FORMULA).model_copy(update={"picture": PICTURE}),
         ),
         unread=2,
     )
@@ -88,6 +94,10 @@ def test_markdown_has_headings_lists_and_page_marks() -> None:
         "- one\n  goes on",
         "12. twelve",
         "(a) letter",
+        "read",
+        "<!-- formula: not read -->",
+        "F = m a",
+        "<!-- formula: not read -->",
         "<!-- page 2 -->",
         "> **Page 2 was not read:** Too slow. (timeout)\n",
     ]

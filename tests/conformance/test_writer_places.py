@@ -66,7 +66,8 @@ TABLE = Block(
 def page(number: int) -> Page:
     blocks = [Block(polygon=each.polygon, lines=(each,), kind=kind) for kind, each in LINES.items()]
     figure = Block(polygon=rectangle(0, 300, 100, 400), kind=BlockKind.FIGURE)
-    everything = (*blocks, TABLE, figure)
+    formula = Block(polygon=rectangle(0, 420, 100, 450), kind=BlockKind.FORMULA)
+    everything = (*blocks, TABLE, figure, formula)
     return Page(number=number, width_px=600, height_px=800, dpi=199.6, source=PageSource.OCR, blocks=everything)
 
 
@@ -179,6 +180,7 @@ def test_hocr_nests_as_its_specification_has_it() -> None:
         ("ocr_page", "unread"),
         ("ocr_page", "ocr_carea"),
         ("ocr_page", "ocr_photo"),
+        ("ocr_page", "ocr_math"),
         ("ocr_page", "ocr_table"),
         (None, "ocr_line"),
         ("ocr_carea", "ocr_par"),

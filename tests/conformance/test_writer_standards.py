@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.data.block_pictures import PICTURE
 from tests.fixtures.standards import alto_faults, hocr_faults, xhtml_faults
 
 from pagemill.documents.writers import ResultWriters
@@ -55,6 +56,10 @@ CELLS = (line("in two rows"), line("one", confidence=1), line("two", confidence=
 PAGES: dict[str, tuple[Block, ...]] = {
     "empty": (),
     "one figure": (block(kind=BlockKind.FIGURE),),
+    "formulas": (
+        block(kind=BlockKind.FORMULA).model_copy(update={"picture": PICTURE}),
+        block(line("F = m a"), kind=BlockKind.FORMULA).model_copy(update={"picture": PICTURE}),
+    ),
     "layout": tuple(block(line(f"a {kind}", confidence=0.5), kind=kind) for kind in BlockKind),
     "layout without lines": tuple(block(kind=kind) for kind in BlockKind),
     "turned": (block(line("a side", SIDEWAYS), line("on its head", UPSIDE_DOWN), line("not level", ASKEW)),),

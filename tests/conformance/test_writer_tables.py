@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 from markdown_it import MarkdownIt
+from tests.data.block_pictures import PICTURE
 
 from pagemill.documents.writers import ResultWriters
 from pagemill.domain.errors import TaskFailureReason
@@ -41,12 +42,14 @@ class Outline(HTMLParser):
         self.open: list[str] = []
         self.seen: set[str] = set()
         self.attributes: set[str] = set()
+        self.sources: list[str | None] = []
         self.texts: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen.add(tag)
         self.attributes |= {name for name, _ in attrs}
-        if tag != "meta":
+        self.sources += [value for name, value in attrs if name == "src"]
+        if tag not in ("meta", "img"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -64,6 +67,7 @@ def test_html_has_structure_and_nothing_that_runs_or_is_loaded() -> None:
         block(BlockKind.LIST, ("• one",)),
         block(BlockKind.TABLE, ("tea", "2.50"), ("coffee", "3.10")),
         *(block(kind, ("javascript:alert(1)",)) for kind in BlockKind),
+        Block(polygon=((0, 0), (40, 0), (40, 10)), kind=BlockKind.FORMULA, picture=PICTURE),
     )
     outline = Outline()
     outline.feed(text)
@@ -89,8 +93,10 @@ def test_html_has_structure_and_nothing_that_runs_or_is_loaded() -> None:
         "figure",
         "figcaption",
         "strong",
+        "img",
     }
-    assert outline.attributes == {"charset", "id", "aria-label", "value"}
+    assert outline.attributes == {"charset", "id", "aria-label", "value", "src", "alt", "width", "height"}
+    assert outline.sources == [f"data:image/png;base64,{PICTURE.base64}"]
     assert "<h2>Annual &lt;img src=x onerror=alert(1)&gt;</h2>" in text
     assert '<ol><li value="3">third\ngoes on</li></ol>' in text
     assert "<ul><li>one</li></ul>" in text

@@ -30,7 +30,7 @@ _MARGIN = 0.4
 
 
 def doubtful_lines(page: Page, image: PageImage) -> list[Rectangle]:
-    """Places of lines that no reliably read word accounts for, from the top, in pixels of the page.
+    """Places of lines that no reliably read word and no picture accounts for, from the top, in pixels of the page.
 
     Args:
         page: As it was read.
@@ -46,7 +46,8 @@ def doubtful_lines(page: Page, image: PageImage) -> list[Rectangle]:
 
 def _sure_polygons(page: Page) -> list[tuple[Point, ...]]:
     lines = (line for line in page.lines if not is_doubtful_line(line))
-    return [piece.polygon for line in lines for piece in (line.words or (line,))]
+    pictured = (block.polygon for block in page.blocks if block.picture is not None)
+    return [*(piece.polygon for line in lines for piece in (line.words or (line,))), *pictured]
 
 
 def _level(lines: Sequence[InkLine]) -> list[InkLine]:

@@ -18,7 +18,7 @@ _HEAD = """\
 <meta http-equiv="Content-Type" content="text/html; charset=utf-8" />
 <meta name="ocr-system" content="{system}" />
 <meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_par ocr_line ocr_header ocr_footer ocr_pageno \
-ocr_caption ocr_photo ocr_table ocrx_word ocrp_wconf ocrp_dir ocrp_lang" />
+ocr_caption ocr_photo ocr_math ocr_table ocrx_word ocrp_wconf ocrp_dir ocrp_lang" />
 <meta name="ocr-number-of-pages" content="{pages}" />
 </head>
 <body>
@@ -86,7 +86,8 @@ class HocrWriter:
 def _area(block: Block, key: str) -> str:
     title = bbox(block.polygon)
     if not block.lines:
-        return f'<div class="ocr_photo" id="block_{key}" title="{title}"></div>\n'
+        kind = "ocr_math" if block.kind is BlockKind.FORMULA else "ocr_photo"
+        return f'<div class="{kind}" id="block_{key}" title="{title}"></div>\n'
     if block.table is not None:
         return _table(block, block.table, key)
     line_class = _LINE_CLASSES.get(block.kind, "ocr_line")

@@ -17,7 +17,10 @@ _TAG = re.compile(r"^<\w+")
 
 
 class HtmlWriter:
-    """HTML 5; each page is a `section` with the id `page-N`. Nothing in it loads or runs, whatever the text says."""
+    """HTML 5; each page is a `section` with the id `page-N`. Nothing in it loads or runs, whatever the text says.
+
+    Pictures of formulas are in the file.
+    """
 
     name = "html"
     media_type = "text/html; charset=utf-8"
@@ -34,7 +37,8 @@ class HtmlWriter:
 
     def page(self, page: Page) -> bytes:
         """See `ResultWriter.page`. A section."""
-        return _section(page.number, "".join(_write_in_language(block, page) for block in page.blocks if block.lines))
+        written = (_write_in_language(block, page) for block in page.blocks if block.lines or block.picture)
+        return _section(page.number, "".join(written))
 
     def mark_unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
         """See `ResultWriter.mark_unread`. A section with the note."""
@@ -72,11 +76,20 @@ def _write_block(block: Block, page: Page) -> str:
         case BlockKind.CAPTION:
             return f"<figure>{_element('figcaption', ' '.join(_join_rows(rows)))}</figure>\n"
         case BlockKind.FIGURE | BlockKind.FORMULA:
-            return f"<figure>{_paragraph(rows)}</figure>\n"
+            return f"<figure>{_picture(block)}{_paragraph(rows) if rows else ''}</figure>\n"
         case BlockKind.TEXT:
             return _table(rows) if any(len(row) > 1 for row in rows) else _paragraph(rows)
         case _:
             assert_never(block.kind)
+
+
+def _picture(block: Block) -> str:
+    """The picture, within the file."""
+    if block.picture is None:
+        return ""
+    shown = block.picture
+    size = f'width="{shown.width_px}" height="{shown.height_px}"'
+    return f'<img src="{xml_text(shown.url)}" alt="A {block.kind} that was not read" {size}>\n'
 
 
 def _join_rows(rows: Iterable[list[str]]) -> Iterable[str]:

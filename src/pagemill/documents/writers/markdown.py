@@ -17,11 +17,14 @@ _AT_START = re.compile(r"(?P<digits>\d{1,9})?(?P<mark>#{1,6}(?=\s|$)|[+=-]|(?<=\
 
 _ESCAPED = r"\\\g<0>"
 
+UNREAD_FORMULA = "<!-- formula: not read -->"
 HARD_BREAK = "\\\n"
 
 
 class MarkdownWriter:
     """CommonMark; page marks are HTML comments, titles are headings of the second level, items are list items.
+
+    A formula that was not read is a comment.
 
     A recognised table has pipes (GitHub's extension), or is HTML if cells span several rows or columns, which Markdown
     cannot express.
@@ -38,7 +41,7 @@ class MarkdownWriter:
 
     def page(self, page: Page) -> bytes:
         """See `ResultWriter.page`. The page's mark and its blocks."""
-        blocks = (_write_block(block, page) for block in page.blocks if block.lines)
+        blocks = (_write_block(block, page) for block in page.blocks if block.lines or block.picture)
         return "".join(f"\n{part}\n" for part in (f"<!-- page {page.number} -->", *blocks)).encode()
 
     def mark_unread(self, page_number: int, reason: TaskFailureReason, message: str) -> bytes:
@@ -66,11 +69,13 @@ def _write_block(block: Block, page: Page) -> str:
             return f"## {escape(' '.join(rows))}"
         case BlockKind.LIST:
             return _item(rows)
+        case BlockKind.FORMULA:
+            mark = UNREAD_FORMULA if block.picture is not None else ""
+            return "\n\n".join(filter(None, (mark, _paragraph(rows, has_cells=len(rows) < len(block.lines)))))
         case (
             BlockKind.TABLE
             | BlockKind.TEXT
             | BlockKind.FIGURE
-            | BlockKind.FORMULA
             | BlockKind.CAPTION
             | BlockKind.HEADER
             | BlockKind.FOOTER

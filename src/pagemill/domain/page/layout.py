@@ -6,6 +6,7 @@ content cannot look like columns of the page. A table counts only if its lines f
 form rows of cells; otherwise its lines are read as if the model had seen no table.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -37,6 +38,14 @@ _WORDY_CELL = 30
 
 _LONGEST_FORMULA = 150
 """Highest number of letters in a formula; more is running text."""
+
+_WORD = re.compile(r"\b[^\W\d_]{4,}\b")
+_PROSE = 0.5
+"""Words of at least four letters are at most this share of a formula; more is running text."""
+
+_LIKELY_FORMULA = 0.5
+_SIGN = re.compile("[=\u2200-\u22ff\u0391-\u03c9]")
+"""An equals sign, an operator, or a Greek letter."""
 
 _EDGE = 0.12
 """Share of the page's height at each edge in which a header or footer counts without other pages."""
@@ -172,15 +181,21 @@ def _believe(
 
 
 def _is_likely(region: Region, lines: Sequence[Line], paper: _Paper) -> bool:
-    """Whether the content of a region fits its kind: a formula is short; a header is short and at the page's edge."""
+    """Whether the content of a region fits its kind: a header, for example, is short and at the page's edge."""
     if region.kind is BlockKind.FORMULA:
-        return sum(len(line.text) for line in lines if region.holds(line)) <= _LONGEST_FORMULA
+        return _may_be_formula(" ".join(line.text for line in lines if region.holds(line)))
     if region.kind not in {BlockKind.HEADER, BlockKind.FOOTER}:
         return True
     middle = (region.top + region.bottom) / 2 / paper.height_px
     held = [line for line in lines if region.holds(line)]
     is_short = len(held) <= _MOST_EDGE_LINES and all(len(line.text) <= _LONGEST_EDGE_LINE for line in held)
     return is_short and (middle <= _EDGE if region.kind is BlockKind.HEADER else middle >= 1 - _EDGE)
+
+
+def _may_be_formula(text: str) -> bool:
+    """Whether a text is short and mostly something else than words."""
+    letters = len(text.replace(" ", ""))
+    return letters <= _LONGEST_FORMULA and sum(map(len, _WORD.findall(text))) <= _PROSE * letters
 
 
 def _widen_tables(regions: Iterable[Region], lines: Sequence[Line], paper: _Paper) -> list[Region]:
@@ -211,7 +226,7 @@ def _with_rest_of(region: Region, tables: Iterable[Block]) -> Region:
 def _without_rivals(regions: Iterable[Region], lines: Sequence[Line]) -> list[Region]:
     """Regions without rivals: tables and figures keep their content; otherwise the more confident region stays."""
     seen = [region for region in regions if region.area and not _is_whole_page(region, lines)]
-    likely = (region for region in seen if not any(_is_outdone(region, other) for other in seen))
+    likely = (region for region in seen if not any(_is_outdone(region, other, lines) for other in seen))
     kept: list[Region] = []
     for region in sorted(likely, key=_precedence):
         if all(region.shared_part(other) < _SAME for other in kept):
@@ -224,12 +239,20 @@ def _precedence(region: Region) -> tuple[bool, float, float, float]:
     return region.kind not in _CONTAINERS, -(region.confidence + telling), region.top, region.left
 
 
-def _is_outdone(region: Region, other: Region) -> bool:
-    """Whether a region of about the same size has another kind, with more confidence, than this table or figure."""
+def _is_outdone(region: Region, other: Region, lines: Sequence[Line]) -> bool:
+    """Whether a region of about the same size has another kind, with more confidence, than this table or figure.
+
+    Layout models often call a formula both a formula and text, so signs of mathematics decide between these two.
+    """
     if region.kind not in _CONTAINERS or other.confidence <= region.confidence:
         return False
     smaller, larger = sorted((region.area, other.area))
-    return smaller > larger / 2 and region.shared_part(other) >= _SAME
+    if smaller <= larger / 2 or region.shared_part(other) < _SAME:
+        return False
+    may_be_both = region.kind is BlockKind.FORMULA and other.kind is BlockKind.TEXT
+    if may_be_both and region.confidence >= _LIKELY_FORMULA:
+        return not any(_SIGN.search(line.text) for line in lines if region.holds(line))
+    return True
 
 
 def _is_whole_page(region: Region, lines: Sequence[Line]) -> bool:

@@ -58,7 +58,7 @@ class WarningKind(StrEnum):
     STRUCTURE = "structure"
     """Layout and tables are missing."""
     FORMULA = "formula"
-    """A formula was found, and not read as one."""
+    """A formula was found, and is in the result as a picture."""
     LOWER_RESOLUTION = "lower_resolution"
     """The page was read at a lower resolution than asked for."""
     XFA_FORM = "xfa_form"
@@ -167,17 +167,40 @@ class Table(_Model):
         return texts
 
 
+class BlockPicture(_Model):
+    """What a block looks like, upright.
+
+    Attributes:
+        media_type: The format of the picture.
+        width_px: Its columns; they may be fewer than the block's.
+        height_px: Its rows.
+        base64: The picture.
+    """
+
+    media_type: str
+    width_px: Annotated[int, Field(ge=1)]
+    height_px: Annotated[int, Field(ge=1)]
+    base64: Annotated[str, Field(pattern="^[A-Za-z0-9+/]+=*$")]
+
+    @property
+    def url(self) -> str:
+        """The picture as a URL that contains it."""
+        return f"data:{self.media_type};base64,{self.base64}"
+
+
 class Block(_Model):
     """Lines that belong together: a paragraph, a heading, a table.
 
     Attributes:
         table: Rows, columns and spans, if the block is a table with recognised structure. JSON omits it otherwise.
+        picture: What it looks like, if its lines cannot say it: a formula. JSON omits it otherwise.
     """
 
     polygon: Polygon
     lines: tuple[Line, ...] = ()
     kind: BlockKind = BlockKind.TEXT
     table: Annotated[Table | None, Field(exclude_if=lambda table: table is None)] = None
+    picture: Annotated[BlockPicture | None, Field(exclude_if=lambda picture: picture is None)] = None
 
     @property
     def text(self) -> str:

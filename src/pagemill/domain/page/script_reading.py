@@ -91,7 +91,7 @@ def _blocks_outside(page: Page, boxes: Sequence[Rectangle]) -> list[Block]:
             kept.append(block)
             continue
         lines = tuple(left for line in block.lines if (left := _outside(line, boxes)) is not None)
-        if lines:
+        if lines or block.picture is not None:
             kept.append(block.model_copy(update={"lines": lines}))
     return kept
 

@@ -9,17 +9,27 @@ import cv2
 import numpy as np
 
 from pagemill.domain.errors import EngineFailed
-from pagemill.domain.page.formulas import with_formula_warnings
+from pagemill.domain.page.formulas import with_formula_pictures
 from pagemill.domain.page.grid import GridCell
 from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.layout import Region, blocks_by_layout
-from pagemill.domain.page.page import Block, BlockKind, Line, Page, PageWarning, WarningKind
+from pagemill.domain.page.page import (
+    Block,
+    BlockKind,
+    BlockPicture,
+    Line,
+    Page,
+    PageWarning,
+    Rectangle,
+    WarningKind,
+)
 from pagemill.domain.page.tables import table_block
 from pagemill.domain.work.engine_spec import StructureAnalyser
 from pagemill.engines.allocator import allocator_trim
 from pagemill.engines.failures import engine_errors
 from pagemill.engines.pixels import Pixels, pixels_of, turn
 from pagemill.engines.structure.layout import HEIGHT, WIDTH, LayoutModel
+from pagemill.engines.structure.pictures import picture_of
 from pagemill.engines.structure.table_models import TableModel, load_table_model
 
 NO_TABLE_MODEL = (
@@ -87,11 +97,16 @@ class Analyser:
             cells = self._cells(region, pixels, scale)
             return table_block(cells, lines, polygon=region.polygon)
 
+        def picture(box: Rectangle) -> BlockPicture | None:
+            left, top, right, bottom = box
+            return picture_of(pixels, (left / scale[0], top / scale[1], right / scale[0], bottom / scale[1]))
+
         regions = [_scale_region(region, scale) for region in self._models().layout.regions(pixels)]
         blocks = blocks_by_layout(
             tuple(page.lines), regions, width_px=page.width_px, height_px=page.height_px, table=table
         )
-        return self._with_table_warnings(with_formula_warnings(page.model_copy(update={"blocks": blocks})))
+        analysed = with_formula_pictures(page.model_copy(update={"blocks": blocks}), picture)
+        return self._with_table_warnings(analysed)
 
     def _with_table_warnings(self, page: Page) -> Page:
         """The page, with a warning if a table has no grid because the table model is missing."""

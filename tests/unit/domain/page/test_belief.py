@@ -6,7 +6,7 @@ import pytest
 from benchmarks.accuracy_tables import HEIGHT, PLAIN_KINDS, WIDTH, make_sheet
 
 from pagemill.domain.page.aligned_blocks import with_aligned_tables
-from pagemill.domain.page.formulas import with_formula_warnings
+from pagemill.domain.page.formulas import with_formula_pictures
 from pagemill.domain.page.grid import GridCell
 from pagemill.domain.page.layout import Region, blocks_by_layout
 from pagemill.domain.page.page import Block, BlockKind, Line, Page, PageSource, Polygon, WarningKind, Word
@@ -144,7 +144,10 @@ def test_a_cell_over_split_rows_covers_both() -> None:
             False,
         ),
         (BlockKind.FORMULA, 600, "E = mc2", True),
+        (BlockKind.FORMULA, 600, "y = sum(w x) / sqrt(1 + x2) + f(t) dt, where x > 0", True),
         (BlockKind.FORMULA, 600, "nobody knew " * 20, False),
+        (BlockKind.FORMULA, 600, "x = the number of boats", False),
+        (BlockKind.FORMULA, 600, "Compositionofthe forces F", False),
     ],
 )
 def test_a_kind_is_believed_where_it_can_be(kind: BlockKind, top: float, text: str, *, is_believed: bool) -> None:
@@ -160,9 +163,9 @@ def test_a_formula_is_told_of_even_without_a_line() -> None:
         [line("the boats came in", 100, 300)], [region], width_px=WIDTH, height_px=HEIGHT, table=lambda _r, _l: None
     )
     page = Page(number=1, width_px=WIDTH, height_px=HEIGHT, dpi=None, source=PageSource.OCR, blocks=blocks)
-    (warning,) = with_formula_warnings(page).warnings
+    (warning,) = with_formula_pictures(page, lambda _box: None).warnings
     assert (warning.kind, warning.box) == (WarningKind.FORMULA, (100, 600, 500, 660))
-    assert with_formula_warnings(page.model_copy(update={"blocks": blocks[:1]})).warnings == ()
+    assert with_formula_pictures(page.model_copy(update={"blocks": blocks[:1]}), lambda _box: None).warnings == ()
 
 
 def test_cells_full_of_running_text_are_no_table() -> None:
@@ -172,3 +175,21 @@ def test_cells_full_of_running_text_are_no_table() -> None:
     wide = [line(f"{words} and {words} that day", 5, 30 * row + 5) for row in range(4)]
     few = merged_at(["12", "13"], 125)
     assert table_of(grid(5, 2, width=290, height=30), [*wide, *few], box(0, 0, 520, 150)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_mathematics"), [("x = y + 2", True), ("\u2211 w x", True), ("12.50 3.10 9", False)]
+)
+@pytest.mark.parametrize(("confidence", "is_likely"), [(0.45, False), (0.6, True), (0.99, True)])
+def test_signs_of_mathematics_decide_between_a_formula_and_text(
+    text: str, confidence: float, *, is_mathematics: bool, is_likely: bool
+) -> None:
+    regions = [
+        Region(BlockKind.FORMULA, 90, 595, 700, 630, confidence),
+        Region(BlockKind.TEXT, 90, 595, 700, 630, 0.97),
+    ]
+    found = blocks_by_layout(
+        [line(text, 100, 600)], regions, width_px=WIDTH, height_px=HEIGHT, table=lambda _region, _lines: None
+    )
+    is_surer = confidence > 0.97
+    assert [block.kind is BlockKind.FORMULA for block in found] == [is_surer or (is_likely and is_mathematics)]
