@@ -54,6 +54,15 @@ def test_json_tells_the_roles(api: Api, book: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("pages", [1, 2, 4, 11])
+def test_a_single_page_tells_the_same_roles_as_the_result(api: Api, tmp_path: Path, pages: int) -> None:
+    task = api.read(make_book(tmp_path / "book.pdf", pages))
+    result = api.http.get(f"/tasks/{task.task_id}/result", params={"format": "json"}).json()["pages"]
+    single = [api.http.get(f"/tasks/{task.task_id}/pages/{number}").json() for number in range(1, pages + 1)]
+    assert [{"status": "read", **page} for page in single] == result
+    assert {block["kind"] for block in single[0]["blocks"]} >= ({"header", "page_number"} if pages > 2 else {"text"})
+
+
 def test_by_the_client(api: Api, book: Path, tmp_path: Path) -> None:
     task = api.read(book)
     with Client(str(api.http.base_url)) as client:

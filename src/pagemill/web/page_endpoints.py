@@ -60,7 +60,10 @@ class PageEndpoints:
         return router
 
     async def page(self, task_id: TaskId, number: Number, request: Request) -> Response:
-        """Blocks, lines and words with their polygons in pixels of the upright page, as soon as the page is read."""
+        """Blocks, lines and words with their polygons in pixels of the upright page, as soon as the page is read.
+
+        Headers, footers and page numbers have their kinds, as in the result: the finished pages around it show them.
+        """
         return _answer(request, await self._views.page(task_id, number), "application/json")
 
     async def image(self, task_id: TaskId, number: Number, request: Request) -> Response:

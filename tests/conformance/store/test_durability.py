@@ -137,6 +137,10 @@ METHODS: dict[str, tuple[Survival, Call]] = {
     "batches.list_batches": (Survival.READ, lambda site: site.parts.batches.list_batches()),
     "batches.find_unfinished": (Survival.READ, lambda site: site.parts.batches.find_unfinished("batch")),
     "results.page_result": (Survival.READ, lambda site: site.parts.results.page_result("finished", 1)),
+    "results.results_around": (
+        Survival.READ,
+        lambda site: site.parts.results.results_around("finished", 1, span=4),
+    ),
     "submissions.find": (Survival.READ, lambda site: site.parts.submissions.find("", "key")),
     "retention.find_outdated": (Survival.READ, lambda site: site.parts.retention.find_outdated(MINUTE)),
     "retention.unknown_tasks": (Survival.READ, lambda site: site.parts.retention.unknown_tasks(["a"])),

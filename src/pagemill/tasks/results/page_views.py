@@ -1,11 +1,14 @@
 """Single pages of tasks, for viewing: the text and a picture of the page."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from pagemill.domain.errors import NotFound, PoolExhausted
+from pagemill.domain.page.edges import edges_of
+from pagemill.domain.page.furniture import SPAN, roles_of, with_roles
 from pagemill.domain.page.page import Page
 from pagemill.domain.ports import TaskStore
 from pagemill.tasks.passwords import Passwords
@@ -22,6 +25,10 @@ class PageResults(Protocol):
 
     async def page_result(self, task_id: str, number: int) -> bytes | None:
         """`Page.to_json()` of the page; None if it was not read (yet)."""
+        ...
+
+    async def results_around(self, task_id: str, number: int, *, span: int) -> Sequence[bytes]:
+        """`Page.to_json()` of the pages that were read nearest to this one, up to `span` before and after it."""
         ...
 
 
@@ -51,7 +58,7 @@ class PageViews:
         self._drawing: dict[Path, asyncio.Task[None]] = {}
 
     async def page(self, task_id: str, number: int) -> bytes:
-        """`Page.to_json()` of a page that was read.
+        """`Page.to_json()` of a page that was read, with its headers, footers and page numbers as in the task's result.
 
         Raises:
             NotFound: There is no such task, or the page was not read.
@@ -62,7 +69,8 @@ class PageViews:
             raise NotFound(
                 f"Page {number} of task {task_id} has not been read. See its state in the list of the task's pages."
             )
-        return found
+        around = await self._results.results_around(task_id, number, span=SPAN)
+        return await asyncio.to_thread(_with_roles, found, around)
 
     async def image(self, task_id: str, number: int, *, password: str | None = None) -> bytes:
         """The page as a JPEG, upright if its rotation is known.
@@ -109,3 +117,10 @@ class PageViews:
         del self._drawing[path]
         if not done.cancelled():
             done.exception()  # those who wait for it get the error; perhaps no one waits
+
+
+def _with_roles(payload: bytes, around: Sequence[bytes]) -> bytes:
+    """The page with the kinds of its headers, footers and page numbers, as the pages around it show them."""
+    page = Page.from_json(payload)
+    roles = roles_of(edges_of(page), [edges_of(Page.from_json(other)) for other in around])
+    return with_roles(page, roles).to_json() if roles else payload

@@ -5,7 +5,8 @@ import pytest
 from tests.fixtures.stores import Stores, new_task, read_page
 
 from pagemill.domain.errors import NotFound, PageUnreadable, PoolExhausted
-from pagemill.domain.page.page import Page, PageSource
+from pagemill.domain.page.furniture import with_furniture
+from pagemill.domain.page.page import Block, Line, Page, PageSource
 from pagemill.domain.task.task import TaskOptions
 from pagemill.domain.work.recognition import RecognitionOptions
 from pagemill.store.page_results import SqlPageResults
@@ -65,6 +66,31 @@ async def test_a_page_is_what_was_read(stores: Stores, tmp_path: Path) -> None:
     assert await seen.page("a", 2) == page_turned(90)
     with pytest.raises(NotFound):
         await seen.page("none", 2)
+
+
+def page_of_a_book(number: int) -> bytes:
+    """A page with a header, text and a page number; every fourth lacks the header."""
+    rows = [(f"row {row} of {number * 17 % 13}", 300.0 + 40 * row) for row in range(10)]
+    header = [] if number % 4 == 0 else [("The Harbour in Winter", 40.0)]
+    blocks = []
+    for text, top in [*header, *rows, (str(number), 950.0)]:
+        box = ((100.0, top), (500.0, top), (500.0, top + 20), (100.0, top + 20))
+        blocks.append(Block(polygon=box, lines=(Line(text=text, polygon=box),)))
+    page = Page(
+        number=number, width_px=700, height_px=1000, dpi=100, source=PageSource.TEXT_LAYER, blocks=tuple(blocks)
+    )
+    return page.to_json()
+
+
+@pytest.mark.parametrize("finished", [{1}, {1, 2}, {1, 2, 3}, {2, 4, 5, 9, 11}, set(range(1, 13)), {1, 12}])
+async def test_a_page_has_the_roles_of_the_whole_result(stores: Stores, tmp_path: Path, finished: set[int]) -> None:
+    await stores.add_running("a", pages=12)
+    lease = await stores.claim("a", limit=12)
+    await stores.pages.commit_pages(lease, [read_page(number, page_of_a_book(number)) for number in sorted(finished)])
+    seen = views(stores, Drawer(), tmp_path)
+    result = list(with_furniture([Page.from_json(payload) async for payload in stores.tasks.results("a")]))
+    assert [page.number for page in result] == sorted(finished)
+    assert [Page.from_json(await seen.page("a", page.number)) for page in result] == result
 
 
 async def test_a_picture_is_turned_as_the_page_was_when_it_was_read(stores: Stores, tmp_path: Path) -> None:
