@@ -27,9 +27,11 @@ MEANINGS = {
     "available.",
     TaskFailureReason.CANCELLED: "A user cancelled the task; its finished pages remain available.",
     TaskFailureReason.OUT_OF_MEMORY: "The page ran out of memory at every attempt: in a smaller batch (engines that "
-    "read lines in batches), in a fresh process, alone on its device, on another device, and at a lower resolution if "
+    "read lines in batches), in a fresh process, alone on its device, on another device, on a larger node if there is "
+    "one, and at a lower resolution if "
     "the request allowed that.",
-    TaskFailureReason.POOL_EXHAUSTED: "No worker or no memory became free within `tasks.queue_timeout_seconds`.",
+    TaskFailureReason.POOL_EXHAUSTED: "No worker, no memory or no node that is large enough became free within "
+    "`tasks.queue_timeout_seconds`.",
     TaskFailureReason.DEVICE_UNAVAILABLE: "The service does not have the requested device.",
     TaskFailureReason.MEMORY_LIMIT_EXCEEDED: "The page needs more memory than its reservation, or more than the "
     "service has.",

@@ -3,7 +3,7 @@
 import os
 import secrets
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -221,9 +221,9 @@ def rescuer_config(settings: Settings, owner: str) -> RescuerConfig:
     return RescuerConfig(grace=timedelta(0) if is_alone(settings) else OTHERS_GRACE, dead_owner=owner)
 
 
-def expiry_config(settings: Settings, *, devices: Collection[DeviceId] | None) -> ExpiryConfig:
-    """Configuration of expiry; `devices`: see `ExpiryConfig`."""
-    return ExpiryConfig(timedelta(seconds=settings.tasks.queue_timeout_seconds), devices)
+def expiry_config(settings: Settings) -> ExpiryConfig:
+    """Configuration of expiry."""
+    return ExpiryConfig(timedelta(seconds=settings.tasks.queue_timeout_seconds))
 
 
 def pruning_config(settings: Settings) -> PruningConfig:

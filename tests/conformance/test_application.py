@@ -29,6 +29,7 @@ def test_what_others_need_starts_before_them(
         "Database",
         "LearningKeeper",
         "LearningKeeper",
+        "Heartbeat",
         "MemoryWarnings",
         "MemoryGuard",
         "OCRServicePool",

@@ -28,7 +28,8 @@ RESOURCE_COLUMNS = {
     "service_instance_id": None,
     "resource_cleanup_completed": False,
 }
-NEWEST = "0203"
+NO_NEED = {"need_ram_bytes": 0, "need_gpu_bytes": 0}
+NEWEST = "0204"
 ADD_TASK = """
 INSERT INTO tasks (task_id, status, document_path, document_name, document_size_bytes, document_sha256, kind,
                    page_count, options, fingerprint, created_at, queue_order, pages_total, pages_done)
@@ -63,7 +64,7 @@ ALL_OPTIONS = TaskOptions(
     webhook_url="https://example.org/",
 )
 NEVER_RELEASED = ("0001", "0012", "0101", "0102", "0107")
-NEWER = ("0204", "9999")
+NEWER = ("0205", "9999")
 
 
 @contextmanager
@@ -124,7 +125,8 @@ def test_an_older_schema_goes_up_and_down_with_its_data(empty_database: str) -> 
     for before, after in zip(older["tasks"], newer["tasks"], strict=True):
         device = None if TaskStatus(str(before["status"])).is_final else "cpu"
         assert after == {**before, **RESOURCE_COLUMNS, "assigned_device": device}
-    for table in set(older) - {"tasks"}:
+    assert newer["task_pages"] == [{**page, **NO_NEED} for page in older["task_pages"]]
+    for table in set(older) - {"tasks", "task_pages"}:
         assert newer[table] == older[table]
 
     _track_resources(empty_database)

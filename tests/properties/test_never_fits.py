@@ -21,6 +21,8 @@ from pagemill.memory.admission import WorkerUse
 from pagemill.memory.estimator import LearningEstimator, seeds_of
 from pagemill.memory.guard import GuardConfig, MemoryGuard
 from pagemill.tasks.device_choice import Place, TaskPlacer
+from pagemill.tasks.nodes import NodeRules, Nodes
+from pagemill.testing.nodes import FakeNodeTable
 
 GPU = DeviceId("cuda:0")
 OWN = 50 * MIB
@@ -88,7 +90,9 @@ class Scene:
         self.guard = MemoryGuard(GuardConfig(), machine=self.machine, clock=StandingClock())
         self.guard.devices()
         self.estimator = LearningEstimator(seeds_of(SPECS.values()))
-        self.placer = TaskPlacer(SPECS, estimator=self.estimator, memory=self.guard)
+        clock = StandingClock()
+        alone = Nodes(NodeRules(), table=FakeNodeTable(clock), describe=lambda: None, clock=clock)
+        self.placer = TaskPlacer(SPECS, estimator=self.estimator, memory=self.guard, nodes=alone)
 
     def place(self, options: TaskOptions, size: PageSize = A4) -> Place:
         return self.placer.place(options, DocumentInfo(DocumentKind.PDF, 1, (size,)))

@@ -77,8 +77,10 @@ class Application:
         pool = PoolParts.of(site, memory, at_rest=self._give_back_memory)
         self._progress = ProgressParts.of(store, owner=site.owner)
         node = NodeParts.of(site, store, memory=memory, pool=pool)
-        self._work = WorkParts.of(site, store, memory=memory, pool=pool, progress=self._progress)
-        self._duties = DutyParts.of(site, store, memory=memory, pool=pool, progress=self._progress, work=self._work)
+        self._work = WorkParts.of(site, store, memory=memory, pool=pool, node=node, progress=self._progress)
+        self._duties = DutyParts.of(
+            site, store, memory=memory, pool=pool, node=node, progress=self._progress, work=self._work
+        )
         front = FrontParts.of(
             site, store, memory=memory, pool=pool, node=node, progress=self._progress, work=self._work
         )

@@ -6,6 +6,7 @@ from typing import Self
 
 from pagemill import configs
 from pagemill.app.memory_parts import MemoryParts
+from pagemill.app.node_parts import NodeParts
 from pagemill.app.pool_parts import PoolParts
 from pagemill.app.progress_parts import ProgressParts
 from pagemill.app.services import Runnable
@@ -42,6 +43,7 @@ class DutyParts:
         *,
         memory: MemoryParts,
         pool: PoolParts,
+        node: NodeParts,
         progress: ProgressParts,
         work: WorkParts,
     ) -> Self:
@@ -61,7 +63,7 @@ class DutyParts:
             ),
             upkeep=(
                 _rescuer(site, store, work),
-                _expiry(site, store, memory=memory, pool=pool, progress=progress, work=work),
+                _expiry(site, store, node=node, progress=progress, work=work),
                 _watchdog(site, store, progress=progress, work=work),
                 _pruning(site, store),
                 *([sampler] if site.settings.tasks.enable_resource_tracking else []),
@@ -79,14 +81,12 @@ def _rescuer(site: Site, store: StoreParts, work: WorkParts) -> Rescuer:
     )
 
 
-def _expiry(
-    site: Site, store: StoreParts, *, memory: MemoryParts, pool: PoolParts, progress: ProgressParts, work: WorkParts
-) -> Expiry:
+def _expiry(site: Site, store: StoreParts, *, node: NodeParts, progress: ProgressParts, work: WorkParts) -> Expiry:
     return Expiry(
-        configs.expiry_config(site.settings, devices=None if site.is_alone else pool.places.keys()),
+        configs.expiry_config(site.settings),
         overdue=store.overdue,
         dispatcher=work.dispatcher,
-        memory=memory.guard,
+        nodes=node.nodes,
         watch=progress.watch,
         clock=site.clock,
     )

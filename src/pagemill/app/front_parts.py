@@ -65,7 +65,7 @@ class FrontParts:
     ) -> Self:
         """Wire them."""
         writers = ResultWriters()
-        manager = _manager(site, store, memory=memory, pool=pool, progress=progress, work=work)
+        manager = _manager(site, store, memory=memory, pool=pool, node=node, progress=progress, work=work)
         return cls(
             manager=manager,
             batches=_batches(site, store, progress=progress, manager=manager),
@@ -107,6 +107,7 @@ def _manager(
     *,
     memory: MemoryParts,
     pool: PoolParts,
+    node: NodeParts,
     progress: ProgressParts,
     work: WorkParts,
 ) -> TaskManager:
@@ -132,6 +133,7 @@ def _manager(
         watch=progress.watch,
         clock=site.clock,
         passwords=progress.passwords,
+        nodes=node.nodes,
         work_dir=site.work_dir,
     )
 

@@ -6,6 +6,7 @@ from typing import Self
 
 from pagemill import configs
 from pagemill.app.memory_parts import MemoryParts
+from pagemill.app.node_parts import NodeParts
 from pagemill.app.pool_parts import PoolParts
 from pagemill.app.progress_parts import ProgressParts
 from pagemill.app.site import Site
@@ -46,7 +47,14 @@ class WorkParts:
 
     @classmethod
     def of(
-        cls, site: Site, store: StoreParts, *, memory: MemoryParts, pool: PoolParts, progress: ProgressParts
+        cls,
+        site: Site,
+        store: StoreParts,
+        *,
+        memory: MemoryParts,
+        pool: PoolParts,
+        node: NodeParts,
+        progress: ProgressParts,
     ) -> Self:
         """Wire them."""
         cleaner = TaskCleaner(
@@ -63,9 +71,10 @@ class WorkParts:
             pages=store.pages,
             overdue=store.overdue,
             memory=memory.guard,
-            chunks=_chunks(site, store, memory=memory, pool=pool, progress=progress),
+            chunks=_chunks(site, store, memory=memory, pool=pool, node=node, progress=progress),
             follower=follower,
             passwords=progress.passwords,
+            nodes=node.nodes,
         )
         wakeups = TaskWakeups(watch=progress.watch, dispatcher=dispatcher)
         return cls(
@@ -80,7 +89,7 @@ class WorkParts:
 
 
 def _chunks(
-    site: Site, store: StoreParts, *, memory: MemoryParts, pool: PoolParts, progress: ProgressParts
+    site: Site, store: StoreParts, *, memory: MemoryParts, pool: PoolParts, node: NodeParts, progress: ProgressParts
 ) -> ChunkRunner:
     policy = configs.retry_policy(site.settings)
     handlers = progress.handlers
@@ -94,6 +103,7 @@ def _chunks(
         memory=memory.guard,
         handlers=handlers,
         params=params,
+        nodes=node.nodes,
         on_oom=oom_alerts(configs.webhook_config(site.settings), outbox=store.outbox, clock=site.clock),
     )
     config = configs.chunk_config(site.settings, site.owner)

@@ -73,9 +73,16 @@ class MemoryNeed:
         """Both together."""
         return MemoryNeed(self.ram_bytes + other.ram_bytes, self.gpu_bytes + other.gpu_bytes)
 
+    def at_least(self, other: "MemoryNeed") -> "MemoryNeed":
+        """The need that covers both, each memory by itself."""
+        return MemoryNeed(max(self.ram_bytes, other.ram_bytes), max(self.gpu_bytes, other.gpu_bytes))
+
     def on(self, device: DeviceId) -> int:
         """The part that counts there: host memory on the CPU, GPU memory elsewhere."""
         return self.ram_bytes if device == CPU else self.gpu_bytes
+
+
+NOTHING = MemoryNeed(0)
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,10 @@ class ChunkMemory:
         resident.retire()
         return False
 
+    def least_need(self, key: ModelSetKey, params: ChunkParams) -> MemoryNeed:
+        """What a machine must be able to provide for the chunk: `grow` tries it wherever this fits."""
+        return self._estimator.modest_peak(key, pixels=self._pixels(key, params), batch_size=params.batch_size)
+
     async def grow_by(self, resident: Resident, more_bytes: int) -> bool:
         """As `grow`, for opening a document, which may take `more_bytes` on top of the reader's base."""
         return await self._grow_to(resident, self._estimator.base(resident.key) + MemoryNeed(more_bytes))

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pagemill.domain.errors import NeverFits, PoolExhausted, WorkerLost
 from pagemill.domain.memory import MemoryNeed
 from pagemill.domain.ports import OnBegin, OnPage
-from pagemill.domain.work.outcomes import ChunkOutcome, PageFailed, PageOutcome
+from pagemill.domain.work.outcomes import ChunkOutcome, PageOutcome, PageTooLarge
 from pagemill.domain.work.recognition import ChunkParams, ModelSetKey
 from pagemill.pool.chunk_memory import DECODING_BYTES, ChunkMemory
 from pagemill.pool.deaths import lost_error
@@ -64,7 +64,7 @@ class OCRService:
                 if worker is None or not await memory.grow(resident, params):
                     return ChunkOutcome((), worker.known_loss if worker else None)
             except NeverFits as error:
-                return await _refuse(params.pages, error, on_page)
+                return await _refuse(params.pages, error, memory.least_need(resident.key, params), on_page)
             with memory.working(resident, task_id, pages=len(params.pages)):
                 if on_begin is not None:
                     await on_begin()
@@ -105,7 +105,7 @@ class OCRService:
                     raise lost_error(memory.blame(resident, loss)) from error
 
 
-async def _refuse(pages: Sequence[int], error: NeverFits, on_page: OnPage) -> ChunkOutcome:
+async def _refuse(pages: Sequence[int], error: NeverFits, need: MemoryNeed, on_page: OnPage) -> ChunkOutcome:
     for number in pages:
-        await on_page(PageFailed(number, error.reason, error.message, error.retryable))
+        await on_page(PageTooLarge(number, error.reason, error.message, error.retryable, need=need))
     return ChunkOutcome(tuple(pages))

@@ -233,6 +233,8 @@ def _reset_values() -> Values:
         "crashes": 0,
         "rung": 0,
         "device": None,
+        "need_ram_bytes": 0,
+        "need_gpu_bytes": 0,
         "retry_at": None,
         "failure_reason": None,
         "failure_message": None,

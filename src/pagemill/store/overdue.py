@@ -7,13 +7,14 @@ another, no longer meets the conditions once its row is locked, because whatever
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, false, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, false, func, or_, select, update
 
 from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.memory import NOTHING, MemoryNeed, in_mib
 from pagemill.domain.ports import Clock, IsGone, is_never_gone
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import FINAL_STATUSES, PageLease, PageState, Task, TaskStatus
-from pagemill.store.changes import begin_to_wait, change_status, note
+from pagemill.store.changes import OPEN, begin_to_wait, change_status, note
 from pagemill.store.database import Database, reading, writing
 from pagemill.store.each_task import each_task
 from pagemill.store.records import task_of
@@ -96,12 +97,32 @@ class SqlOverdueTasks:
 def _expire(connection: Connection, row: RowMapping, now: datetime, is_gone: IsGone) -> Task:
     task = task_of(row)
     is_device_gone = task.assigned_device is not None and is_gone(task.assigned_device)
-    reason, message = why_expired(task, now, unserved_since=row["unserved_since"], is_device_gone=is_device_gone)
+    reason, message = why_expired(
+        task,
+        now,
+        unserved_since=row["unserved_since"],
+        is_device_gone=is_device_gone,
+        need=_find_need(connection, task.task_id),
+    )
     return change_status(connection, task, TaskStatus.EXPIRED, now=now, reason=reason, message=message)
 
 
+def _find_need(connection: Connection, task_id: str) -> MemoryNeed:
+    """What its unfinished pages need at least, if a node was too small for them."""
+    largest = select(
+        func.coalesce(func.max(task_pages.c.need_ram_bytes), 0), func.coalesce(func.max(task_pages.c.need_gpu_bytes), 0)
+    ).where(task_pages.c.task_id == task_id, task_pages.c.state.in_(OPEN))
+    ram_bytes, gpu_bytes = connection.execute(largest).one()
+    return MemoryNeed(ram_bytes, gpu_bytes)
+
+
 def why_expired(
-    task: Task, now: datetime, *, unserved_since: datetime | None, is_device_gone: bool = False
+    task: Task,
+    now: datetime,
+    *,
+    unserved_since: datetime | None,
+    is_device_gone: bool = False,
+    need: MemoryNeed = NOTHING,
 ) -> tuple[TaskFailureReason, str]:
     """The reason and message of an overdue task."""
     if task.deadline_at is not None and task.deadline_at <= now:
@@ -114,6 +135,12 @@ def why_expired(
             "the device is back, or send the document again for another device or engine. Its finished pages remain "
             "available."
         )
+    if need != NOTHING:
+        return TaskFailureReason.POOL_EXHAUSTED, (
+            f"For {waited:.0f} s, no node took pages of the task that are too large for the others: they need "
+            f"{_list_sizes(need)}. Start a node that can provide this, or raise the limit of one, and retry the task. "
+            "Its finished pages remain available."
+        )
     if task.status is TaskStatus.QUEUED and task.started_at is None:
         return TaskFailureReason.QUEUE_TIMEOUT, (
             f"The task waited {waited:.0f} s without starting. Send it again when the service is less busy, or raise "
@@ -124,6 +151,11 @@ def why_expired(
         "less busy or has more memory, or raise tasks.queue_timeout_seconds. Its finished pages remain available."
         f"{_about_password(task)}"
     )
+
+
+def _list_sizes(need: MemoryNeed) -> str:
+    sizes = {"host memory": need.ram_bytes, "GPU memory": need.gpu_bytes}
+    return " and ".join(f"{in_mib(size)} MiB of {name}" for name, size in sizes.items() if size)
 
 
 def _about_password(task: Task) -> str:

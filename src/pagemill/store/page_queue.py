@@ -16,6 +16,7 @@ from itertools import groupby, takewhile
 from operator import itemgetter
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     ColumnElement,
     Connection,
@@ -29,7 +30,7 @@ from sqlalchemy import (
 )
 
 from pagemill.domain.errors import NotFound
-from pagemill.domain.memory import DeviceId
+from pagemill.domain.memory import DeviceId, MemoryNeed
 from pagemill.domain.ports import Clock
 from pagemill.domain.task.events import Details, TaskEvent
 from pagemill.domain.task.task import PageLease, PageState, Rung, Task, TaskStatus
@@ -37,7 +38,7 @@ from pagemill.domain.work.backlog import Backlog, PageKind
 from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageRead
 from pagemill.domain.work.quarantine import Circumstances
 from pagemill.domain.work.recognition import Stage
-from pagemill.store.changes import OPEN, at, begin_to_wait, change_status, lock_row, note
+from pagemill.store.changes import OPEN, at, begin_to_wait, change_status, lock_row, note, note_all
 from pagemill.store.completion import WORKABLE, is_any_resting, lock_resting, settle_task
 from pagemill.store.database import Database, reading, writing
 from pagemill.store.each_task import each_task
@@ -48,7 +49,9 @@ from pagemill.store.settling import (
     commit,
     count,
     count_failure,
+    for_larger_node,
     lock_status,
+    needs_larger_node,
     rows_of,
     settle,
     stale_lease,
@@ -67,23 +70,27 @@ _RUNNING = (
     .limit(bindparam("at_most", type_=Integer))
 )
 _ALONE = task_pages.c.rung >= Rung.ALONE
+_NEED = (task_pages.c.need_ram_bytes, task_pages.c.need_gpu_bytes)
 
 
 def _device_of(page_device: ColumnElement[str | None]) -> ColumnElement[str | None]:
     return func.coalesce(page_device, tasks.c.assigned_device)
 
 
-# The stage, `_ALONE` and `_device_of` make the `PageKind` of a page. The backlog counts by them and a claim filters by
-# them, so that the two agree.
+# The stage, `_ALONE`, `_device_of` and `_NEED` make the `PageKind` of a page. The backlog counts by them and a claim
+# filters by them, so that the two agree.
 _OPEN_PAGES = (
     select(
         *(task_pages.c.task_id, task_pages.c.state, task_pages.c.stage, task_pages.c.device),
-        *(_ALONE.label("alone"), WORKABLE.label("workable")),
+        *(_ALONE.label("alone"), WORKABLE.label("workable"), *_NEED),
     )
     .where(task_pages.c.task_id.in_(_RUNNING), task_pages.c.state.in_(OPEN))
     .subquery()
 )
-_KIND = (_OPEN_PAGES.c.task_id, _OPEN_PAGES.c.stage, _OPEN_PAGES.c.alone, _OPEN_PAGES.c.device)
+_KIND = (
+    *(_OPEN_PAGES.c.task_id, _OPEN_PAGES.c.stage, _OPEN_PAGES.c.alone, _OPEN_PAGES.c.device),
+    *(_OPEN_PAGES.c.need_ram_bytes, _OPEN_PAGES.c.need_gpu_bytes),
+)
 _KINDS = (
     select(
         *_KIND,
@@ -99,10 +106,13 @@ _BACKLOG = (
         tasks.c.unserved_since.is_not(None).label("is_unserved"),
         tasks.c.options[("recognition", "structure")].as_boolean().label("structure"),
         *(_KINDS.c.stage, _KINDS.c.alone, _device_of(_KINDS.c.device).label("device")),
-        *(_KINDS.c.waiting, _KINDS.c.leased),
+        *(_KINDS.c.need_ram_bytes, _KINDS.c.need_gpu_bytes, _KINDS.c.waiting, _KINDS.c.leased),
     )
     .join(_KINDS, _KINDS.c.task_id == tasks.c.task_id)
-    .order_by(tasks.c.admission, tasks.c.task_id, _KINDS.c.stage, _KINDS.c.alone, _KINDS.c.device)
+    .order_by(
+        *(tasks.c.admission, tasks.c.task_id, _KINDS.c.stage, _KINDS.c.alone, _KINDS.c.device),
+        *(_KINDS.c.need_ram_bytes, _KINDS.c.need_gpu_bytes),
+    )
 )
 _WAITING = (
     select(task_pages.c.number, task_pages.c.attempts, task_pages.c.crashes, task_pages.c.rung)
@@ -112,6 +122,8 @@ _WAITING = (
         task_pages.c.stage == bindparam("at_stage", type_=task_pages.c.stage.type),
         bindparam("alone", type_=Boolean) == _ALONE,
         bindparam("on_device", type_=task_pages.c.device.type) == _device_of(task_pages.c.device),
+        task_pages.c.need_ram_bytes == bindparam("ram_bytes", type_=BigInteger),
+        task_pages.c.need_gpu_bytes == bindparam("gpu_bytes", type_=BigInteger),
         WORKABLE,
     )
     .order_by(task_pages.c.number)
@@ -134,7 +146,8 @@ _LEASE = (
 )
 
 
-_TO_OCR: Values = {"stage": Stage.OCR, "rung": Rung.USUAL.value, "device": None, "retry_at": None}
+_NO_NEED: Values = {"need_ram_bytes": 0, "need_gpu_bytes": 0}
+_TO_OCR: Values = {"stage": Stage.OCR, "rung": Rung.USUAL.value, "device": None, "retry_at": None, **_NO_NEED}
 """What happens to a page without a text layer. It starts at the lowest rung again: the memory used to look for text
 says nothing about recognition."""
 
@@ -166,7 +179,8 @@ class SqlPageQueue:
         """See `PageQueue.claim_pages`."""
         now = self._clock.now()
         of_kind = {"at_stage": kind.stage, "alone": kind.alone, "on_device": kind.device}
-        wanted = {**at(now), **of_kind, "of_task": task_id, "at_most": limit}
+        of_need = {"ram_bytes": kind.need.ram_bytes, "gpu_bytes": kind.need.gpu_bytes}
+        wanted = {**at(now), **of_kind, **of_need, "of_task": task_id, "at_most": limit}
         try:
             row = lock_row(connection, task_id)
         except NotFound:
@@ -191,6 +205,7 @@ class SqlPageQueue:
             until=now + lease_for,
             is_unserved=row["unserved_since"] is not None,
             password_at=row["password_at"],
+            need=kind.need,
         )
         _write_lease(connection, lease, owner)
         return lease
@@ -239,13 +254,24 @@ class SqlPageQueue:
 
     @writing
     def give_back(
-        self, connection: Connection, lease: PageLease, pages: Sequence[int], *, refused: bool = False
+        self,
+        connection: Connection,
+        lease: PageLease,
+        pages: Sequence[int],
+        *,
+        refused: bool = False,
+        need: MemoryNeed | None = None,
     ) -> None:
         """See `PageQueue.give_back`."""
+        now = self._clock.now()
         status = lock_status(connection, lease)
-        settle(connection, lease, pages, {"state": waiting_state(status)})
+        for_larger = {} if need is None else for_larger_node(need)
+        settle(connection, lease, pages, {"state": waiting_state(status), **for_larger})
+        if need is not None:
+            details = [needs_larger_node(number, need) for number in pages]
+            note_all(connection, lease.task_id, TaskEvent.PAGE_RETRIED, now=now, details=details)
         if refused:
-            begin_to_wait(connection, (lease.task_id,), now=self._clock.now())
+            begin_to_wait(connection, (lease.task_id,), now=now)
 
     @writing
     def renew(self, connection: Connection, lease: PageLease, lease_for: timedelta) -> PageLease:
@@ -302,7 +328,8 @@ def _backlog(rows: Sequence[RowMapping]) -> Backlog:
     waiting: Counter[PageKind] = Counter()
     for row in rows:
         if row["waiting"]:
-            waiting[PageKind(row["stage"], bool(row["alone"]), row["device"])] += row["waiting"]
+            need = MemoryNeed(row["need_ram_bytes"], row["need_gpu_bytes"])
+            waiting[PageKind(row["stage"], bool(row["alone"]), row["device"], need)] += row["waiting"]
     return Backlog(
         task_id=rows[0]["task_id"],
         priority=rows[0]["priority"],

@@ -6,10 +6,10 @@ These functions run inside a write transaction of their caller, which locks the 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Integer, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, case, insert, select, update
 
 from pagemill.domain.errors import StaleLease
-from pagemill.domain.memory import MIB, DeviceId
+from pagemill.domain.memory import MIB, DeviceId, MemoryNeed, in_mib
 from pagemill.domain.task.events import Details, TaskEvent
 from pagemill.domain.task.task import PageLease, PageState, Rung, TaskStatus
 from pagemill.domain.work.outcomes import PageFailed, PageRead
@@ -141,6 +141,21 @@ def _result(task_id: str, page: PageRead, fingerprint: str, now: datetime) -> Va
         "payload": payload,
         "created_at": now,
     }
+
+
+def for_larger_node(need: MemoryNeed) -> Values:
+    """The values of a page that waits for a node with more memory, where it has climbed no higher than this rung."""
+    rung = task_pages.c.rung
+    start = Rung.FRESH_PROCESS.value
+    low = case((rung < start, rung), else_=start)
+    return {"need_ram_bytes": need.ram_bytes, "need_gpu_bytes": need.gpu_bytes, "rung": low}
+
+
+def needs_larger_node(number: int, need: MemoryNeed) -> Details:
+    """The details of the event of such a page."""
+    details: Details = {"page": number, "cause": "needs_larger_node"}
+    sizes = {"needs_ram_mb": in_mib(need.ram_bytes), "needs_gpu_mb": in_mib(need.gpu_bytes)}
+    return {**details, **{name: size for name, size in sizes.items() if size}}
 
 
 def count_failure(failure: PageFailed, *, crashed: bool, rung: Rung | None, device: DeviceId | None) -> Values:

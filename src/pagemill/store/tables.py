@@ -161,6 +161,8 @@ task_pages = Table(
     Column("confidence", Float),
     Column("finished_at", UtcDateTime),
     Column("warnings", JsonIfAny),
+    Column("need_ram_bytes", BigInteger, nullable=False, server_default="0", comment="a node had too little for it"),
+    Column("need_gpu_bytes", BigInteger, nullable=False, server_default="0", comment="likewise"),
     CheckConstraint("(state = 'leased') = (lease_owner IS NOT NULL)", name="lease"),
     sqlite_with_rowid=False,
 )

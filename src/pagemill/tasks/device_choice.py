@@ -1,20 +1,23 @@
 """Estimates what a task needs on each device, and chooses where it will run."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pagemill.domain.documents import DocumentInfo
 from pagemill.domain.errors import DeviceUnavailable, NeverFits
-from pagemill.domain.memory import CPU, DeviceId, DeviceMemory, MemoryNeed, in_mib
+from pagemill.domain.memory import CPU, DeviceId, DeviceMemory, MemoryLevel, MemoryNeed, in_mib
 from pagemill.domain.ports import MemoryAdmission, MemoryEstimator
 from pagemill.domain.task.task import Task, TaskOptions
 from pagemill.domain.work.engine_spec import EngineSpec
 from pagemill.domain.work.fitting import find_lack, within_ceilings
+from pagemill.domain.work.nodes import Node
 from pagemill.domain.work.quarantine import Circumstances
 from pagemill.domain.work.recognition import ModelSetKey, Stage
 from pagemill.tasks.decisions.advice import other_requests, with_advice
 from pagemill.tasks.decisions.circumstances import circumstances, model_set, stages
 from pagemill.tasks.decisions.intake import choose_engine, first_stage, largest_page_pixels
+from pagemill.tasks.nodes import Nodes
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,18 @@ class Place:
 
 
 class TaskPlacer:
-    """Estimates the need of a task on every possible device, and chooses one."""
+    """Estimates the need of a task on every possible device, and chooses one.
+
+    Devices of this server come first. If none can ever hold the task, it looks at the live nodes.
+    """
 
     def __init__(
-        self, engines: Mapping[str, EngineSpec], *, estimator: MemoryEstimator, memory: MemoryAdmission
+        self, engines: Mapping[str, EngineSpec], *, estimator: MemoryEstimator, memory: MemoryAdmission, nodes: Nodes
     ) -> None:
         self._engines = engines
         self._estimator = estimator
         self._memory = memory
+        self._nodes = nodes
 
     def place(self, options: TaskOptions, info: DocumentInfo) -> Place:
         """The place of a document with these options.
@@ -83,8 +90,16 @@ class TaskPlacer:
         return self._place(options, stage, profile.max_pixels if task.page_pixels is None else task.page_pixels)
 
     def _place(self, options: TaskOptions, first: Stage, pixels: int) -> Place:
+        try:
+            return self._place_on(self._memory.devices(), options, first, pixels)
+        except (NeverFits, DeviceUnavailable):
+            for node in self._nodes.list_live():
+                with suppress(NeverFits, DeviceUnavailable):
+                    return self._place_on(devices_of(node), options, first, pixels)
+            raise
+
+    def _place_on(self, devices: Sequence[DeviceMemory], options: TaskOptions, first: Stage, pixels: int) -> Place:
         spec, profile = choose_engine(self._engines, options.recognition)
-        devices = self._memory.devices()
         keys = {
             device.device: [
                 model_set(stage, options.recognition, device.device, profile)
@@ -102,7 +117,12 @@ class TaskPlacer:
                 for device, need in needs.items()
             }
             chosen = select_device(options.device, spec, devices, needs)
-        return Place(chosen, needs[chosen], pixels, circumstances(keys[chosen], devices))
+        return Place(chosen, needs[chosen], pixels, circumstances(keys[chosen], self._largest(devices)))
+
+    def _largest(self, devices: Sequence[DeviceMemory]) -> Sequence[DeviceMemory]:
+        """The devices with the largest limit that any live node has: a page given up on less is tried again."""
+        of_nodes = [device for node in self._nodes.list_live() for device in devices_of(node)]
+        return sorted((*devices, *of_nodes), key=lambda device: device.limit_bytes)
 
     def _need(self, keys: Sequence[ModelSetKey], pixels: int) -> MemoryNeed:
         """The largest need of the stages that a page goes through."""
@@ -116,6 +136,22 @@ class TaskPlacer:
 def _find_largest(needs: Iterable[MemoryNeed]) -> MemoryNeed:
     ram, gpu = zip(*((need.ram_bytes, need.gpu_bytes) for need in needs), strict=True)
     return MemoryNeed(max(ram), max(gpu))
+
+
+def devices_of(node: Node) -> Sequence[DeviceMemory]:
+    """The devices of a node, as if nothing used them."""
+    return [
+        DeviceMemory(
+            name,
+            ceiling.limit_bytes,
+            used_bytes=0,
+            reserved_bytes=0,
+            level=MemoryLevel.NORMAL,
+            margin_bytes=ceiling.margin_bytes,
+            own_bytes=ceiling.own_bytes,
+        )
+        for name, ceiling in node.ceilings.items()
+    ]
 
 
 def usable_devices(spec: EngineSpec, devices: Sequence[DeviceMemory]) -> Sequence[DeviceMemory]:

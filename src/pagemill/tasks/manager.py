@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pagemill.domain.documents import parse_page_range
-from pagemill.domain.errors import DuplicateSubmission, IllegalTransition
+from pagemill.domain.errors import DeviceUnavailable, DuplicateSubmission, IllegalTransition, NeverFits
 from pagemill.domain.outgoing import OutgoingRules
 from pagemill.domain.ports import (
     Clock,
@@ -39,8 +39,9 @@ from pagemill.tasks.decisions.intake import (
     choose_engine,
     first_stage,
 )
-from pagemill.tasks.device_choice import TaskPlacer
+from pagemill.tasks.device_choice import Place, TaskPlacer
 from pagemill.tasks.ids import new_task_id
+from pagemill.tasks.nodes import Nodes
 from pagemill.tasks.passwords import Passwords
 from pagemill.tasks.progress.event_handlers import TaskEventHandlers
 from pagemill.tasks.progress.task_watch import TaskWatch
@@ -91,13 +92,15 @@ class TaskManager:
         watch: TaskWatch,
         clock: Clock,
         passwords: Passwords,
+        nodes: Nodes,
         work_dir: Path,
     ) -> None:
         self._config = config
         self._work_dir = work_dir
         self._engines = engines
         self._inspector = inspector
-        self._placer = TaskPlacer(engines, estimator=estimator, memory=memory)
+        self._placer = TaskPlacer(engines, estimator=estimator, memory=memory, nodes=nodes)
+        self._nodes = nodes
         self._queue = queue
         self._store = store
         self._pages = pages
@@ -153,7 +156,7 @@ class TaskManager:
         info = await self._inspector.inspect(request.document.path, caller=request.caller, password=request.password)
         check_page_count(info, self._config.max_pages)
         numbers = parse_page_range(options.pages, info.page_count)
-        place = self._placer.place(options, info)
+        place = await self._place(lambda: self._placer.place(options, info))
         return NewTask(
             task_id=new_task_id(self._clock.now()),
             request=request,
@@ -166,6 +169,14 @@ class TaskManager:
             circumstances=place.circumstances,
             password_at=self._passwords.owner if info.needs_password else None,
         )
+
+    async def _place(self, place: Callable[[], Place]) -> Place:
+        """Place a task; refuse it only after a look at the nodes of this moment."""
+        try:
+            return place()
+        except (NeverFits, DeviceUnavailable):
+            await self._nodes.look()
+            return place()
 
     async def announce(self, task: Task) -> Task:
         """Make sure that a stored task gets its turn, or ends if it has no unfinished pages."""
@@ -227,7 +238,7 @@ class TaskManager:
         """
         task = await self._store.get(task_id)
         check_startable(task)
-        place = self._placer.place_again(task, request.device)
+        place = await self._place(lambda: self._placer.place_again(task, request.device))
         placed = replace(task, assigned_device=place.device, estimated_memory_mb=place.estimated_memory_mb)
         password = await self._find_password(task, password)
         if password is not None:

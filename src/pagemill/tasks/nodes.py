@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from pagemill.domain.memory import NOTHING, DeviceId, MemoryNeed
 from pagemill.domain.ports import Clock, NodeTable
 from pagemill.domain.work.nodes import Node, NodeState, NodeStatus, SeenNode, state_of
 
@@ -62,6 +63,35 @@ class Nodes:
             )
             for seen in self._seen
         )
+
+    def may_claim(self, device: DeviceId, need: MemoryNeed) -> bool:
+        """Whether pages with that need are for this server; if not, a larger node is alive or may come back.
+
+        This one rule decides what a node claims, what it gives to others, and what it says never fits: it claims also
+        what no node can hold, so that one of them says so.
+        """
+        own = self.own
+        if own is None or need == NOTHING or own.can_hold(device, need):
+            return True
+        return not any(node.can_hold(device, need) for node in self._others(self._rules.awaited_for))
+
+    def list_live(self) -> Sequence[Node]:
+        """The other nodes that are alive."""
+        return [node for node in self._others(self._rules.gone_after) if not node.is_draining]
+
+    def has_device(self, device: DeviceId) -> bool:
+        """Whether this server or a live node has the device."""
+        own = self.own
+        here = own is not None and device in own.devices
+        return here or any(device in node.devices for node in self.list_live())
+
+    def _others(self, seen_within: timedelta) -> Sequence[Node]:
+        """The nodes on other machines that were seen lately; on this machine, there were only earlier lives of ours."""
+        own, now = self.own, self._clock.now()
+        ours = () if own is None else (own.machine_id,)
+        return [
+            seen.node for seen in self._seen if now - seen.seen_at < seen_within and seen.node.machine_id not in ours
+        ]
 
     def _state(self, seen: SeenNode) -> NodeState:
         return state_of(seen, self._clock.now(), gone_after=self._rules.gone_after)

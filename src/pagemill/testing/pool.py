@@ -13,7 +13,8 @@ from pagemill.domain.page.page import Page, PageSource
 from pagemill.domain.ports import MemoryAdmission, OnBegin, OnPage, Service
 from pagemill.domain.reports.snapshot import LaneSnapshot, PoolSnapshot
 from pagemill.domain.work.engine_spec import EngineSpec, find_profile
-from pagemill.domain.work.outcomes import ChunkOutcome, PageFailed, PageNeedsOcr, PageOutcome, PageRead
+from pagemill.domain.work.fitting import least_need
+from pagemill.domain.work.outcomes import ChunkOutcome, PageNeedsOcr, PageOutcome, PageRead, PageTooLarge
 from pagemill.domain.work.recognition import READER, ChunkParams, ModelSetKey, Stage
 
 Script = Callable[[str, ChunkParams, OnPage], Awaitable[ChunkOutcome]]
@@ -82,7 +83,7 @@ class FakeService:
             release = self._promise(task_id, params)
         except NeverFits as error:
             for number in params.pages:
-                await on_page(PageFailed(number, error.reason, error.message, error.retryable))
+                await on_page(_too_large(number, error))
             return ChunkOutcome(params.pages)
         if release is None:
             return ChunkOutcome(())
@@ -227,6 +228,10 @@ async def read_every_page(task_id: str, params: ChunkParams, on_page: OnPage) ->
     for number in params.pages:
         await on_page(_outcome(number, params.stage))
     return ChunkOutcome(params.pages)
+
+
+def _too_large(number: int, error: NeverFits) -> PageTooLarge:
+    return PageTooLarge(number, error.reason, error.message, error.retryable, need=least_need(error))
 
 
 def _outcome(number: int, stage: Stage) -> PageOutcome:

@@ -8,10 +8,12 @@ import pytest
 from tests.fixtures.stores import MINUTE, Stores
 
 from pagemill.domain.memory import CPU, MIB, Ceiling, DeviceId
+from pagemill.domain.ports import NodeTable
 from pagemill.domain.work.nodes import Node, NodeDevice, NodeState
 from pagemill.store.nodes import read_nodes
 from pagemill.tasks.duties.heartbeat import Heartbeat, HeartbeatConfig
 from pagemill.tasks.nodes import NodeRules, Nodes
+from pagemill.testing.nodes import FakeNodeTable
 
 GPU = DeviceId("cuda:0")
 RULES = NodeRules(gone_after=timedelta(seconds=20), awaited_for=5 * MINUTE)
@@ -40,38 +42,47 @@ def heartbeat(stores: Stores, nodes: Nodes) -> Heartbeat:
     return Heartbeat(HeartbeatConfig(interval=timedelta(hours=1)), nodes=nodes, table=stores.nodes)
 
 
-async def test_what_a_node_writes_is_read_back_and_replaced(stores: Stores, database_url: str) -> None:
+@pytest.fixture(params=["sql", "fake"])
+def table(request: pytest.FixtureRequest, stores: Stores) -> NodeTable:
+    return stores.nodes if request.param == "sql" else FakeNodeTable(stores.clock)
+
+
+async def test_what_a_node_writes_is_read_back_and_replaced(stores: Stores, table: NodeTable) -> None:
     first, second = make_node("b", name="b"), make_node("a", machine="n", name="a")
     for node in (first, second, replace(first, version="0.2")):
         stores.clock.turn(SECOND)
-        await stores.nodes.announce(node)
-    seen = await stores.nodes.list_nodes()
+        await table.announce(node)
+    seen = await table.list_nodes()
     assert [each.node for each in seen] == [second, replace(first, version="0.2")]
     assert [stores.clock.now() - each.seen_at for each in seen] == [SECOND, 0 * SECOND]
-    assert list(read_nodes(database_url)) == list(seen)
 
 
 @pytest.mark.parametrize("drains", [True, False])
 @pytest.mark.parametrize("machine", ["m", "other"])
 async def test_a_new_node_drops_those_that_ended_in_order_on_its_machine_and_no_others(
-    stores: Stores, machine: str, *, drains: bool
+    table: NodeTable, machine: str, *, drains: bool
 ) -> None:
-    await stores.nodes.announce(replace(make_node("old"), is_draining=drains))
-    await stores.nodes.announce(make_node("new", machine=machine))
-    owners = {each.node.owner for each in await stores.nodes.list_nodes()}
+    await table.announce(replace(make_node("old"), is_draining=drains))
+    await table.announce(make_node("new", machine=machine))
+    owners = {each.node.owner for each in await table.list_nodes()}
     assert owners == ({"new"} if drains and machine == "m" else {"old", "new"})
 
 
-async def test_a_node_is_live_then_gone_then_forgotten(stores: Stores) -> None:
-    nodes = nodes_of(stores, lambda: None)
+async def test_a_command_reads_them_without_a_server(stores: Stores, database_url: str) -> None:
     await stores.nodes.announce(make_node())
+    assert list(read_nodes(database_url)) == list(await stores.nodes.list_nodes())
+
+
+async def test_a_node_is_live_then_gone_then_forgotten(stores: Stores, table: NodeTable) -> None:
+    nodes = Nodes(RULES, table=table, describe=lambda: None, clock=stores.clock)
+    await table.announce(make_node())
     for after, state in ((0 * SECOND, NodeState.LIVE), (19 * SECOND, NodeState.LIVE), (SECOND, NodeState.GONE)):
         stores.clock.turn(after)
         (status,) = await nodes.report()
         assert (status.state, status.is_this) == (state, False)
     assert status.seen_ago == 20 * SECOND
-    assert await stores.nodes.forget(21 * SECOND) == 0
-    assert await stores.nodes.forget(20 * SECOND) == 1
+    assert await table.forget(21 * SECOND) == 0
+    assert await table.forget(20 * SECOND) == 1
     assert await nodes.report() == ()
 
 

@@ -11,9 +11,10 @@ from tests.fixtures.tasks_room import OWNER, Room, Working, eventually, some_pag
 
 from pagemill.domain.clocks import SteadyClock
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryLevel
+from pagemill.domain.memory import CPU, MIB, Ceiling, DeviceId, MemoryLevel
 from pagemill.domain.ports import OnPage
 from pagemill.domain.task.task import PageState, TaskOptions, TaskStatus
+from pagemill.domain.work.nodes import Node, NodeDevice
 from pagemill.domain.work.outcomes import ChunkOutcome, LossCause, WorkerLoss
 from pagemill.domain.work.recognition import ChunkParams
 from pagemill.store.event_log import SqlEventLog
@@ -30,12 +31,12 @@ TIMEOUT = 5 * MINUTE
 JUMPS = (timedelta(hours=3), timedelta(hours=-3))
 
 
-def _expiry(room: Room, *, devices: Collection[DeviceId] | None = None) -> Expiry:
+def _expiry(room: Room) -> Expiry:
     return Expiry(
-        ExpiryConfig(TIMEOUT, devices),
+        ExpiryConfig(TIMEOUT),
         overdue=SqlOverdueTasks(room.stores.database, room.stores.clock),
         dispatcher=room.dispatcher,
-        memory=room.memory,
+        nodes=room.nodes,
         watch=room.watch,
         clock=room.stores.clock,
     )
@@ -176,28 +177,36 @@ HERE = {CPU: 1024 * MIB, GPU: 1024 * MIB}
 @pytest.mark.parametrize("is_let_in", [True, False])
 @pytest.mark.parametrize("device", [CPU, GPU])
 @pytest.mark.parametrize("gone", [None, CPU, GPU])
-@pytest.mark.parametrize("ours", [None, (), (CPU,), (CPU, GPU)])
-async def test_a_task_whose_device_is_gone_is_told_that(
+@pytest.mark.parametrize("elsewhere", [(), (CPU,), (CPU, GPU)])
+@pytest.mark.parametrize("other", ["live", "draining", "gone"])
+async def test_a_task_whose_device_no_live_node_has_is_told_that(
     stores: Stores,
     tmp_path: Path,
     *,
     is_let_in: bool,
     device: DeviceId,
     gone: DeviceId | None,
-    ours: Collection[DeviceId] | None,
+    elsewhere: Collection[DeviceId],
+    other: str,
 ) -> None:
-    """Unless another server may have it: of several, each knows only its own."""
     room = Room(stores, tmp_path, memory=FakeAdmission({name: size for name, size in HERE.items() if name != gone}))
     await stores.add_queued("a", device=device)
     if is_let_in:
         assert await stores.queue.get_next_task(device)
-    expiry = _expiry(room, devices=ours)
+    expiry = _expiry(room)
+    devices = {name: NodeDevice(Ceiling(MIB), places=1) for name in elsewhere}
+    seen = Node("other", "other", "other", "1", devices=devices, is_draining=other == "draining")
+    if other == "gone":
+        await stores.nodes.announce(seen)
     stores.clock.turn(TIMEOUT)
+    if other != "gone":
+        await stores.nodes.announce(seen)
+    await room.nodes.look()
     await expiry.run_once()
     task = await stores.tasks.get("a")
-    knows = ours is None or device in ours
+    is_there = device != gone or (device in elsewhere and other == "live")
     otherwise = TaskFailureReason.POOL_EXHAUSTED if is_let_in else TaskFailureReason.QUEUE_TIMEOUT
-    expected = TaskFailureReason.DEVICE_UNAVAILABLE if device == gone and knows else otherwise
+    expected = otherwise if is_there else TaskFailureReason.DEVICE_UNAVAILABLE
     assert (task.status, task.failure_reason) == (TaskStatus.EXPIRED, expected)
     if expected is TaskFailureReason.DEVICE_UNAVAILABLE:
         assert f"The device {device} is gone" in (task.failure_message or "")

@@ -106,7 +106,7 @@ async def test_what_is_never_served_ends_however_often_it_gave_way(stores: Store
         ExpiryConfig(TIMEOUT),
         overdue=stores.overdue,
         dispatcher=room.dispatcher,
-        memory=room.memory,
+        nodes=room.nodes,
         watch=room.watch,
         clock=stores.clock,
     )

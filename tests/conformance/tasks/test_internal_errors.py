@@ -20,7 +20,7 @@ from pagemill.domain.errors import (
     StaleLease,
     TaskFailureReason,
 )
-from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.memory import CPU, DeviceId, MemoryNeed
 from pagemill.domain.ports import OnPage
 from pagemill.domain.task.events import Details, TaskEvent
 from pagemill.domain.task.task import PageLease, PageState, Rung, Task, TaskStatus
@@ -99,9 +99,11 @@ class FaultyPages(SqlPageQueue):
             lease, failure, retry_in=retry_in, crashed=crashed, rung=rung, device=device, quarantined=quarantined
         )
 
-    async def give_back(self, lease: PageLease, pages: Sequence[int], *, refused: bool = False) -> None:
+    async def give_back(
+        self, lease: PageLease, pages: Sequence[int], *, refused: bool = False, need: MemoryNeed | None = None
+    ) -> None:
         self.sabotage.at("give back")
-        await super().give_back(lease, pages, refused=refused)
+        await super().give_back(lease, pages, refused=refused, need=need)
 
 
 class FaultyResources(SqlResourceLog):

@@ -162,6 +162,7 @@ async def test_expiry_ends_the_work_on_the_others(poisoned: str, stores: Stores,
         follower=room.follower,
         overdue=stores.overdue,
         passwords=room.passwords,
+        nodes=room.nodes,
     )
     for name in (poisoned, *GOOD):
         await stores.tasks.create(new_task(name, options=TaskOptions(deadline_seconds=1)))
@@ -171,7 +172,7 @@ async def test_expiry_ends_the_work_on_the_others(poisoned: str, stores: Stores,
         ExpiryConfig(7 * DAY),
         overdue=stores.overdue,
         dispatcher=dispatcher,
-        memory=room.memory,
+        nodes=room.nodes,
         watch=room.watch,
         clock=stores.clock,
     )

@@ -84,6 +84,7 @@ def manager_in(
         watch=room.watch,
         clock=room.stores.clock,
         passwords=room.passwords,
+        nodes=room.nodes,
         work_dir=room.work_dir,
     )
 

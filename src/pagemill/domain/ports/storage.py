@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from pagemill.domain.errors import TaskFailureReason
-from pagemill.domain.memory import DeviceId
+from pagemill.domain.memory import DeviceId, MemoryNeed
 from pagemill.domain.task.document_batch import DocumentBatch, NewDocumentBatch, SubmittedBatch
 from pagemill.domain.task.submission import Submitted
 from pagemill.domain.task.task import NewTask, PageLease, PageState, Rung, Task, TaskPage, TaskStatus
@@ -298,10 +298,13 @@ class PageQueue(Protocol):
         """
         ...
 
-    async def give_back(self, lease: PageLease, pages: Sequence[int], *, refused: bool = False) -> None:
-        """Return pages that no worker worked on; it costs them nothing.
+    async def give_back(
+        self, lease: PageLease, pages: Sequence[int], *, refused: bool = False, need: MemoryNeed | None = None
+    ) -> None:
+        """Return pages; it costs them nothing.
 
-        `refused`: no service or no memory was free for them, so the task is unserved from now on.
+        `refused`: no service or no memory was free for them, so the task is unserved from now on. `need`: this node is
+        too small for them; they wait for one that can provide this, and start there on a low rung of the ladder.
 
         Raises:
             StaleLease: One of the pages no longer belongs to this lease; none was returned.

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pagemill.domain.documents import DocumentInfo, DocumentKind
 from pagemill.domain.errors import IllegalTransition, NotFound, TaskFailureReason
-from pagemill.domain.memory import DeviceId
+from pagemill.domain.memory import NOTHING, DeviceId, MemoryNeed
 from pagemill.domain.page.page import PageWarning
 from pagemill.domain.text import TextFromOutside
 from pagemill.domain.text_fields import Name, Text
@@ -120,7 +120,9 @@ class Rung(IntEnum):
     FRESH_PROCESS = 2
     ALONE = 3
     OTHER_DEVICE = 4
-    LOWER_RESOLUTION = 5
+    LARGER_NODE = 5
+    """The page goes to a node with more memory, where it begins at `FRESH_PROCESS` again."""
+    LOWER_RESOLUTION = 6
 
 
 def rung_name(rung: Rung | None) -> str:
@@ -351,6 +353,7 @@ class PageLease:
         pixels: Pixels of the document's largest page image, if known.
         is_unserved: No page of the task was settled since it was queued or refused a service.
         password_at: The server that was told the password of the document; None if it needs none.
+        need: What its pages need at least, if a node was too small for them.
     """
 
     task_id: str
@@ -366,6 +369,7 @@ class PageLease:
     pixels: int | None = None
     is_unserved: bool = False
     password_at: str | None = None
+    need: MemoryNeed = NOTHING
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pagemill.domain.memory import CPU, DeviceId
+from pagemill.domain.memory import CPU, NOTHING, DeviceId, MemoryNeed
 from pagemill.domain.work.recognition import Stage
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class PageKind:
     """The kind of a waiting page: a plan counts pages by kind, and a claim takes pages of one kind.
 
@@ -15,11 +15,13 @@ class PageKind:
         stage: The next stage.
         alone: The page needs its lane to itself.
         device: Where to recognise the page: its task's device, or the one that it fell back to.
+        need: The memory that it needs at least, if a node was too small for it: others claim it only if they have more.
     """
 
     stage: Stage
     alone: bool
     device: DeviceId
+    need: MemoryNeed = NOTHING
 
     @property
     def works_on(self) -> DeviceId:

@@ -38,6 +38,12 @@ class Lack:
         )
 
 
+def least_need(error: NeverFits) -> MemoryNeed:
+    """The memory that a device must be able to provide, by the error of one that cannot; nothing without numbers."""
+    size_bytes = int(error.details.get("needed_bytes") or 0)
+    return MemoryNeed(size_bytes) if error.details.get("device") == CPU else MemoryNeed(0, size_bytes)
+
+
 def within_ceilings(
     device: DeviceId, need: MemoryNeed, modest: MemoryNeed, ceilings: Mapping[DeviceId, Ceiling]
 ) -> MemoryNeed:

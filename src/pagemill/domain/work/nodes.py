@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pagemill.domain.memory import Ceiling, DeviceId
+from pagemill.domain.memory import CPU, Ceiling, DeviceId, MemoryNeed
+from pagemill.domain.work.fitting import find_lack
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Node:
         """The most that it can ever reserve of each device."""
         return {name: device.ceiling for name, device in self.devices.items()}
 
+    def can_hold(self, device: DeviceId, need: MemoryNeed) -> bool:
+        """Whether it has the device, and could ever provide the need there. "Never fits" is the opposite."""
+        ceilings = self.ceilings
+        return device in ceilings and CPU in ceilings and find_lack(device, need, ceilings) is None
+
 
 @dataclass(frozen=True)
 class SeenNode:
@@ -80,6 +86,15 @@ class NodeStatus:
     state: NodeState
     seen_ago: timedelta
     is_this: bool = False
+
+
+def larger_need(node: Node, device: DeviceId, need: MemoryNeed) -> MemoryNeed:
+    """What another node must provide for a page that ran out of memory of a device on this node.
+
+    It is a quarter more than this node can provide: a machine that is only a little larger would end the same way.
+    """
+    size_bytes = node.devices[device].ceiling.size_bytes * 5 // 4 + 1 if device in node.devices else 0
+    return need.at_least(MemoryNeed(size_bytes) if device == CPU else MemoryNeed(0, size_bytes))
 
 
 def state_of(seen: SeenNode, now: datetime, *, gone_after: timedelta) -> NodeState:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pagemill.domain.errors import TaskFailureReason
+from pagemill.domain.memory import NOTHING, MemoryNeed
 from pagemill.domain.page.page import PageWarning
 from pagemill.domain.text import TextFromOutside, without_paths
 
@@ -53,6 +54,17 @@ class PageFailed(TextFromOutside):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "message", without_paths(self.message))
+
+
+@dataclass(frozen=True)
+class PageTooLarge(PageFailed):
+    """The page needs more memory than this node can ever provide; no worker tried it.
+
+    Attributes:
+        need: What it needs at least; a node that can provide this may read it.
+    """
+
+    need: MemoryNeed = NOTHING
 
 
 PageOutcome = PageRead | PageNeedsOcr | PageFailed

@@ -1,6 +1,8 @@
 """The out-of-memory ladder: how to retry a page that did not fit. Pure decisions.
 
-    usual ─▶ smaller batch ─▶ fresh process ─▶ alone on the device ─▶ another device ─▶ lower resolution ─▶ quarantine
+    usual ─▶ smaller batch ─▶ fresh process ─▶ alone on the device ─▶ another device
+                                    ▲                                      │
+                                    └────────── on a larger node ◀─────────┴─▶ lower resolution ─▶ quarantine
 
 A batch is the text lines in one run of an engine's recognition model. Pagemill's engines read many lines at once only
 on a GPU, so on the CPU the first rung is a fresh process.
@@ -30,6 +32,7 @@ class Situation:
         batch_size: Maximum lines in one run of the engine.
         dpi: Resolution of the rendered page; None for an image, whose resolution is fixed.
         may_lower_resolution: Whether the caller allowed a lower resolution.
+        has_larger_node: Another node has notably more memory.
     """
 
     device: DeviceId
@@ -37,6 +40,7 @@ class Situation:
     batch_size: int
     dpi: int | None
     may_lower_resolution: bool
+    has_larger_node: bool = False
 
     @property
     def fallback(self) -> DeviceId | None:
@@ -85,6 +89,8 @@ def _helps(rung: Rung, situation: Situation) -> bool:
         return situation.batch_size > 1
     if rung is Rung.OTHER_DEVICE:
         return situation.fallback is not None
+    if rung is Rung.LARGER_NODE:
+        return situation.has_larger_node
     if rung is Rung.LOWER_RESOLUTION:
         return situation.may_lower_resolution and situation.dpi is not None and situation.dpi > LOWEST_DPI
     return True

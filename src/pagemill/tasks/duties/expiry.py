@@ -1,14 +1,13 @@
 """Ends tasks that have waited too long: for their first page, or past their deadline."""
 
 import logging
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pagemill.domain.memory import DeviceId
-from pagemill.domain.ports import Clock, MemoryAdmission, OverdueTasks
+from pagemill.domain.ports import Clock, OverdueTasks
 from pagemill.domain.task.task import Task
 from pagemill.tasks.duty import Duty, with_each
+from pagemill.tasks.nodes import Nodes
 from pagemill.tasks.progress.task_watch import TaskWatch
 from pagemill.tasks.work.dispatcher import Dispatcher
 
@@ -20,14 +19,12 @@ class ExpiryConfig:
     """When a task has waited too long.
 
     Attributes:
-        queue_timeout: Longest wait for its first page.
-        devices: The devices this server had when it started: if one of them is gone, overdue tasks for it end with
-            `DEVICE_UNAVAILABLE`. None if no other server exists: then any missing device counts as gone.
+        queue_timeout: Longest wait for its first page. If no live node has its device, the task then ends with
+            `DEVICE_UNAVAILABLE`.
         interval: Time between two runs.
     """
 
     queue_timeout: timedelta
-    devices: Collection[DeviceId] | None = None
     interval: timedelta = timedelta(seconds=1)
 
 
@@ -44,12 +41,12 @@ class Expiry:
         *,
         overdue: OverdueTasks,
         dispatcher: Dispatcher,
-        memory: MemoryAdmission,
+        nodes: Nodes,
         watch: TaskWatch,
         clock: Clock,
     ) -> None:
         self._config = config
-        self._memory = memory
+        self._nodes = nodes
         self._overdue = overdue
         self._dispatcher = dispatcher
         self._watch = watch
@@ -66,10 +63,8 @@ class Expiry:
         """End overdue tasks, and all work on them here."""
         watched = timedelta(seconds=self._clock.monotonic() - self._started)
         timeout = self._config.queue_timeout if watched >= self._config.queue_timeout else None
-        present = {device.device for device in self._memory.devices()}
-        ours = self._config.devices
         expired = await self._overdue.expire(
-            queue_timeout=timeout, is_gone=lambda device: device not in present and (ours is None or device in ours)
+            queue_timeout=timeout, is_gone=lambda device: not self._nodes.has_device(device)
         )
         await with_each(expired, self._end_work_on, name=lambda task: f"Ending the work on task {task.task_id}")
 

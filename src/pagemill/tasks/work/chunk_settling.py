@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
-from pagemill.domain.errors import DatabaseUnavailable, PagemillError, StaleLease
+from pagemill.domain.errors import DatabaseUnavailable, NeverFits, PagemillError, StaleLease
 from pagemill.domain.memory import DeviceId
 from pagemill.domain.ports import PageQueue
 from pagemill.domain.task.task import PageLease
 from pagemill.domain.uninterrupted import finish_despite_cancel
-from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead, WorkerLoss
+from pagemill.domain.work.fitting import least_need
+from pagemill.domain.work.outcomes import PageFailed, PageNeedsOcr, PageOutcome, PageRead, PageTooLarge, WorkerLoss
 from pagemill.tasks.decisions.plan import Assignment
 from pagemill.tasks.decisions.retry import INNOCENT
 from pagemill.tasks.progress.event_handlers import TaskEventHandlers
@@ -126,9 +127,7 @@ class PageSettler:
 
     async def fail_open_pages(self, chunk: OpenChunk, error: PagemillError) -> None:
         """Fail all open pages for the same reason."""
-        await self._fail_all(
-            chunk, lambda number: PageFailed(number, error.reason, error.message, retryable=error.retryable)
-        )
+        await self._fail_all(chunk, lambda number: _failure_for(number, error))
 
     async def charge_open_pages(self, chunk: OpenChunk, error: Exception) -> None:
         """Count an attempt for all open pages, which failed because of an internal error."""
@@ -198,6 +197,12 @@ class PageSettler:
             if isinstance(outcome, PageRead):
                 self._handlers.tally.page_read(chunk.lease.stage, outcome.seconds)
                 self._params.learn(chunk.lease, chunk.device)
+
+
+def _failure_for(number: int, error: PagemillError) -> PageFailed:
+    if isinstance(error, NeverFits):
+        return PageTooLarge(number, error.reason, error.message, error.retryable, need=least_need(error))
+    return PageFailed(number, error.reason, error.message, retryable=error.retryable)
 
 
 def _peak_bytes(outcome: PageOutcome) -> int:

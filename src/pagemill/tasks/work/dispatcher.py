@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from pagemill.domain.memory import DeviceId, MemoryLevel
@@ -24,6 +24,7 @@ from pagemill.domain.work.backlog import Backlog
 from pagemill.tasks.decisions.line import Line, lanes_of
 from pagemill.tasks.decisions.plan import READER_LANE, Assignment, ChunkLimits, plan
 from pagemill.tasks.duty import Duty
+from pagemill.tasks.nodes import Nodes
 from pagemill.tasks.passwords import Passwords
 from pagemill.tasks.work.chunks import ChunkRunner
 from pagemill.tasks.work.finisher import TaskFinisher
@@ -78,6 +79,7 @@ class Dispatcher:
         chunks: ChunkRunner,
         follower: TaskFinisher,
         passwords: Passwords,
+        nodes: Nodes,
     ) -> None:
         self._config = config
         self._queue = queue
@@ -87,6 +89,7 @@ class Dispatcher:
         self._chunks = chunks
         self._follower = follower
         self._passwords = passwords
+        self._nodes = nodes
         self._virtual_times: Mapping[str, float] = {}
         self._line = Line(config.capacity)
         self._begun = 0
@@ -146,12 +149,22 @@ class Dispatcher:
         everything = await self._pages.backlog()
         if await self._admit(self._config.max_running - len(everything)):
             everything = await self._pages.backlog()
-        backlogs = [each for each in everything if self._passwords.may_open(each.task_id, each.password_at)]
+        openable = [each for each in everything if self._passwords.may_open(each.task_id, each.password_at)]
+        backlogs = [self._without_foreign_pages(each) for each in openable]
         self._wasted &= {backlog.task_id for backlog in backlogs}
         self._line.look(backlogs, self._virtual_times, closed=self._find_closed(), begun=self._begun)
         for assignment in self._plan(backlogs):
             self._begin(assignment)
-        await self._note_refused(backlogs, locked=[each for each in everything if each not in backlogs])
+        locked = [each for each in everything if each not in openable]
+        foreign = [each for each, left in zip(openable, backlogs, strict=True) if each.waiting and not left.waiting]
+        await self._note_refused(backlogs, elsewhere=[*locked, *foreign])
+
+    def _without_foreign_pages(self, backlog: Backlog) -> Backlog:
+        """The backlog without the pages that only a larger node can read."""
+        waiting = {
+            kind: pages for kind, pages in backlog.waiting.items() if self._nodes.may_claim(kind.works_on, kind.need)
+        }
+        return backlog if len(waiting) == len(backlog.waiting) else replace(backlog, waiting=waiting)
 
     async def _admit(self, room: int) -> int:
         admitted = 0
@@ -204,10 +217,11 @@ class Dispatcher:
         devices = self._config.capacity.keys() - {READER_LANE}
         return {lane for lane in devices if self._memory.level(DeviceId(lane)) >= MemoryLevel.HARD}
 
-    async def _note_refused(self, backlogs: Sequence[Backlog], *, locked: Sequence[Backlog]) -> None:
+    async def _note_refused(self, backlogs: Sequence[Backlog], *, elsewhere: Sequence[Backlog]) -> None:
         """Record a refusal for tasks that wait only in closed lanes, so that they do not wait forever.
 
-        Also for tasks that only another server, which knows their password, can read: that server may be gone.
+        Also for tasks that only another server can read, because it knows their password or is larger: that server may
+        be gone.
         """
         opened = self._config.capacity.keys() - self._find_closed()
         refused = [
@@ -215,7 +229,7 @@ class Dispatcher:
             for backlog in backlogs
             if not (backlog.is_unserved or backlog.leased) and (lanes := lanes_of(backlog)) and lanes.isdisjoint(opened)
         ]
-        refused += [backlog.task_id for backlog in locked if not (backlog.is_unserved or backlog.leased)]
+        refused += [backlog.task_id for backlog in elsewhere if not (backlog.is_unserved or backlog.leased)]
         if refused:
             await self._overdue.note_refused(refused)
 

@@ -3,22 +3,24 @@
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from pagemill.domain.documents import DocumentKind
 from pagemill.domain.errors import MEMORY_REASONS, DatabaseUnavailable, IllegalTransition, StaleLease, TaskFailureReason
-from pagemill.domain.memory import CPU, MIB, DeviceId, DeviceMemory
+from pagemill.domain.memory import CPU, MIB, DeviceId, DeviceMemory, MemoryNeed
 from pagemill.domain.ports import MemoryAdmission, PageQueue, TaskQueue, TaskStore
 from pagemill.domain.task.events import Details, TaskEvent
 from pagemill.domain.task.task import PageLease, PageState, RetryPolicy, Rung, Task
 from pagemill.domain.work.engine_spec import EngineSpec, find_profile
-from pagemill.domain.work.outcomes import PageFailed, WorkerLoss
+from pagemill.domain.work.nodes import larger_need
+from pagemill.domain.work.outcomes import PageFailed, PageTooLarge, WorkerLoss
 from pagemill.domain.work.quarantine import Circumstances
 from pagemill.domain.work.recognition import Stage
 from pagemill.tasks.decisions.circumstances import circumstances, model_set
 from pagemill.tasks.decisions.ladder import Situation, next_rung
 from pagemill.tasks.decisions.retry import Decision, GiveUpPage, RetryPage, ReturnPage, after_failure, after_loss
+from pagemill.tasks.nodes import Nodes
 from pagemill.tasks.progress.event_handlers import TaskEventHandlers
 from pagemill.tasks.work.chunk_params import ChunkParamsMaker
 from pagemill.tasks.work.faults import Fault
@@ -69,6 +71,7 @@ class TaskErrorHandler:
         memory: MemoryAdmission,
         handlers: TaskEventHandlers,
         params: ChunkParamsMaker,
+        nodes: Nodes,
         on_oom: OnOom = ignore_oom,
     ) -> None:
         self._policy = policy
@@ -79,6 +82,7 @@ class TaskErrorHandler:
         self._memory = memory
         self._handlers = handlers
         self._params = params
+        self._nodes = nodes
         self._on_oom = on_oom
 
     async def page_failed(self, lease: PageLease, failure: PageFailed, *, device: DeviceId) -> None:
@@ -116,9 +120,21 @@ class TaskErrorHandler:
         if failure.reason in MEMORY_REASONS and failure.retryable:
             await self._out_of_memory(OomFailure(lease, failure, device))
             return
+        if isinstance(failure, PageTooLarge) and await self._gave_to_larger_node(lease, failure, device):
+            return
         attempts = lease.attempts[lease.pages.index(failure.number)]
         decision = after_failure(self._policy, failure, attempts=attempts)
         await self._carry_out(lease, failure, decision)
+
+    async def _gave_to_larger_node(self, lease: PageLease, failure: PageTooLarge, device: DeviceId) -> bool:
+        """Return a page that never fits here for a node where it does; False if there is none."""
+        need = lease.need.at_least(failure.need)
+        await self._nodes.look()
+        if self._nodes.may_claim(device, need):
+            return False
+        await self._pages.give_back(lease, (failure.number,), refused=True, need=need)
+        self._handlers.tally.page_retried()
+        return True
 
     async def _worker_lost(self, lease: PageLease, loss: WorkerLoss, device: DeviceId) -> None:
         details: Details = {
@@ -169,7 +185,9 @@ class TaskErrorHandler:
         """
         if oom is None:
             return await self._all_out_of_memory(task)
-        situation = self._situation(task, oom)
+        await self._nodes.look()
+        need = self._need_beyond(oom)
+        situation = replace(self._situation(task, oom), has_larger_node=not self._nodes.may_claim(oom.device, need))
         rung = next_rung(oom.rung, situation)
         state = self._memory_state()
         logger.warning(
@@ -182,12 +200,10 @@ class TaskErrorHandler:
             state,
         )
         await self._handlers.record(task.task_id, TaskEvent.OOM_RECOVERY, _oom_details(oom, rung, state))
-        retry_in = None if rung is None else timedelta(0)
-        device = situation.fallback if rung is Rung.OTHER_DEVICE else None
-        under = self._circumstances(oom.lease, oom.device, task.assigned_device)
-        await self._pages.fail_page(
-            oom.lease, oom.failure, retry_in=retry_in, rung=rung, device=device, quarantined=under
-        )
+        if rung is Rung.LARGER_NODE:
+            await self._pages.give_back(oom.lease, (oom.failure.number,), refused=True, need=need)
+        else:
+            await self._climb(task, oom, rung, fallback=situation.fallback)
         self._handlers.tally.out_of_memory(rung)
         if rung is None:
             self._handlers.tally.page_given_up(oom.failure.reason)
@@ -195,6 +211,22 @@ class TaskErrorHandler:
             self._handlers.tally.page_retried()
         await self._on_oom(task, oom, rung)
         return rung
+
+    async def _climb(self, task: Task, oom: OomFailure, rung: Rung | None, *, fallback: DeviceId | None) -> None:
+        """Move the page to a rung here; None fails it for good."""
+        await self._pages.fail_page(
+            oom.lease,
+            oom.failure,
+            retry_in=None if rung is None else timedelta(0),
+            rung=rung,
+            device=fallback if rung is Rung.OTHER_DEVICE else None,
+            quarantined=self._circumstances(oom.lease, oom.device, task.assigned_device),
+        )
+
+    def _need_beyond(self, oom: OomFailure) -> MemoryNeed:
+        """What a node must provide to be worth a try after this one."""
+        own = self._nodes.own
+        return oom.lease.need if own is None else larger_need(own, oom.device, oom.lease.need)
 
     async def _all_out_of_memory(self, task: Task) -> Rung | None:
         waiting = await self._store.pages(task.task_id, state=PageState.QUEUED)

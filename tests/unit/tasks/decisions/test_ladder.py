@@ -21,12 +21,14 @@ def climb(situation: Situation) -> list[Rung]:
     ("situation", "rungs"),
     [
         (Situation(CPU, [CPU], 8, 200, may_lower_resolution=False), [0, 1, 2, 3]),
-        (Situation(CPU, [CPU, GPU], 8, 200, may_lower_resolution=True), [0, 1, 2, 3, 5]),
+        (Situation(CPU, [CPU, GPU], 8, 200, may_lower_resolution=True), [0, 1, 2, 3, 6]),
         (Situation(GPU, [CPU, GPU], 8, 200, may_lower_resolution=False), [0, 1, 2, 3, 4]),
-        (Situation(GPU, [GPU], 8, 200, may_lower_resolution=True), [0, 1, 2, 3, 5]),
+        (Situation(GPU, [GPU], 8, 200, may_lower_resolution=True), [0, 1, 2, 3, 6]),
         (Situation(GPU, [CPU, GPU], 8, None, may_lower_resolution=True), [0, 1, 2, 3, 4]),
         (Situation(CPU, [CPU], 8, 100, may_lower_resolution=True), [0, 1, 2, 3]),
         (Situation(CPU, [CPU], 1, 200, may_lower_resolution=False), [0, 2, 3]),
+        (Situation(CPU, [CPU], 1, 200, may_lower_resolution=True, has_larger_node=True), [0, 2, 3, 5, 6]),
+        (Situation(GPU, [CPU, GPU], 8, 200, may_lower_resolution=False, has_larger_node=True), [0, 1, 2, 3, 4, 5]),
     ],
 )
 def test_only_rungs_that_change_something_are_taken(situation: Situation, rungs: list[int]) -> None:
