@@ -1,20 +1,37 @@
 """Clients of other services read real documents through the doors of a real server."""
 
 import base64
-from collections.abc import Callable
+import io
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import pypdfium2
 import pytest
+from azure.ai.documentintelligence import DocumentIntelligenceClient
+from azure.ai.documentintelligence.models import AnalyzeDocumentRequest, AnalyzeOutputOption, DocumentContentFormat
+from azure.core.credentials import AzureKeyCredential
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from docling_core.types.doc.document import DoclingDocument
 from tests.acceptance.test_structure import PRICES, make_price_list
 from tests.data.documents import make_numbered_scan, make_typed
+from tests.fixtures.doors import NAMES
 from tests.fixtures.server import Server
 
 from pagemill.domain.task.task import TaskStatus
 from pagemill.engines.registry import structure_missing, structure_spec
 
 DOCLING = "/compat/docling"
+KEY = "a-key-that-is-long-enough"
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that wants a key, with every door at the root."""
+    settings = {"SERVER__API_KEYS": json.dumps([KEY]), "SERVER__ROOT_DOORS": json.dumps(NAMES)}
+    with Server(tmp_path_factory.mktemp("closed") / "data", settings=settings) as running:
+        yield running
 
 
 def test_open_webui_reads_a_scan_through_docling(server: Server, tmp_path: Path) -> None:
@@ -97,3 +114,59 @@ def test_a_client_that_hangs_up_cancels_its_task(server: Server, tmp_path: Path)
         "task_id"
     ]
     assert server.api.wait_for_end(task_id).status is TaskStatus.CANCELLED
+
+
+def text_of(pdf: bytes) -> list[str]:
+    """The text of each page of a PDF."""
+    return [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(io.BytesIO(pdf))]
+
+
+@pytest.mark.parametrize(("make", "expected"), [(make_numbered_scan, ["101", "102"]), (make_typed, ["", ""])])
+def test_paperless_reads_a_document_through_azure(
+    closed: Server, tmp_path: Path, make: Callable[[Path, int], Path], expected: list[str]
+) -> None:
+    """As its parser for remote recognition does."""
+    path = make(tmp_path / "document.pdf", 2)
+    with DocumentIntelligenceClient(closed.url, AzureKeyCredential(KEY)) as client:
+        poller = client.begin_analyze_document(
+            model_id="prebuilt-read",
+            body=AnalyzeDocumentRequest(bytes_source=path.read_bytes()),
+            output_content_format=DocumentContentFormat.TEXT,
+            output=[AnalyzeOutputOption.PDF],
+            content_type="application/json",
+        )
+        result = poller.result(60)
+        pdf = b"".join(
+            client.get_analyze_result_pdf(model_id="prebuilt-read", result_id=poller.details["operation_id"])
+        )
+    assert [page.page_number for page in result.pages] == [1, 2]
+    for page, number, text in zip(result.pages, expected, text_of(pdf), strict=True):
+        words = [word.content for word in page.words or ()]
+        assert words
+        assert any(number in word for word in words)
+        assert [text.split().count(word) for word in set(words)] == [words.count(word) for word in set(words)], (
+            "only one layer"
+        )
+        assert page.unit == "inch"
+        assert all(
+            0 <= at <= max(page.width or 0, page.height or 0) for word in page.words or () for at in word.polygon or ()
+        )
+
+
+def test_azures_client_sends_bytes_and_understands_refusals(closed: Server, server: Server, tmp_path: Path) -> None:
+    path = make_typed(tmp_path / "typed.pdf", 1)
+    with DocumentIntelligenceClient(f"{server.url}/compat/azure", AzureKeyCredential("unneeded")) as client:
+        with path.open("rb") as file:
+            poller = client.begin_analyze_document("prebuilt-read", body=file, content_type="application/octet-stream")
+        assert poller.result(60).content
+        with pytest.raises(HttpResponseError, match="prebuilt-read"):
+            client.begin_analyze_document("prebuilt-layout", body=io.BytesIO(b"%PDF"))
+        with pytest.raises(HttpResponseError) as refused:
+            client.begin_analyze_document("prebuilt-read", body=io.BytesIO(b"no document"))
+        assert refused.value.error is not None
+        assert refused.value.error.code == "InvalidRequest"
+    with (
+        DocumentIntelligenceClient(closed.url, AzureKeyCredential("another")) as stranger,
+        pytest.raises(ClientAuthenticationError, match="Ocp-Apim-Subscription-Key"),
+    ):
+        stranger.begin_analyze_document("prebuilt-read", body=io.BytesIO(b"%PDF"))

@@ -26,7 +26,14 @@ ENDPOINTS = sorted(RULES)
 PUBLIC = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/dashboard/{version}/{name}"), *PROBES}
 ONLY_ADMINS = {("GET", "/audit")}
 LISTS = {"/tasks", "/batches", "/events", "/status", "/audit"}
-OTHERS: Mapping[str, str] = {"number": "1", "version": "0", "name": "result", "task_id": "", "batch_id": ""}
+OTHERS: Mapping[str, str] = {
+    "number": "1",
+    "version": "0",
+    "name": "result",
+    "task_id": "",
+    "batch_id": "",
+    "model_id": "prebuilt-read",
+}
 FILE = {"file": ("a.pdf", b"%PDF-1.7\n")}
 NAMED = [pytest.param(*each, id=" ".join(each)) for each in ENDPOINTS]
 
@@ -63,7 +70,7 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, of: Mapping[str
         return await client.post(path, files=FILE)
     if make := SENDING.get((method, path)):
         body = make(b"%PDF-1.7\n")
-        return await client.request(method, path, content=body.content, headers=body.headers)
+        return await client.request(method, path.format(**of), content=body.content, headers=body.headers)
     return await client.request(method, path.format(**of))
 
 

@@ -1,7 +1,7 @@
 """What holds at the service's own endpoints holds at every endpoint of every door: keys, owners, limits, time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 from tests.fixtures.asgi import AsgiRequest
 from tests.fixtures.callers import Callers, callers_of, send_task
 from tests.fixtures.doors import (
+    BODIES,
     ENDPOINTS,
     ERROR_MESSAGES,
     KEY_WAYS,
@@ -17,7 +18,9 @@ from tests.fixtures.doors import (
     PROBES,
     SENDING,
     TAKE_DOCUMENTS,
+    Body,
     door_of,
+    fill,
 )
 from tests.fixtures.stores import Stores
 from tests.fixtures.web_tasks import WebTasks
@@ -30,8 +33,9 @@ from pagemill.web.web_config import WebConfig
 
 PDF = b"%PDF-1.7\n"
 MIB = 1024 * 1024
+Make = Callable[[bytes], Body]
 KEYED = [pytest.param(*each, id=" ".join(each)) for each in ENDPOINTS if each not in PROBES]
-SENT = [pytest.param(*each, id=" ".join(each)) for each in TAKE_DOCUMENTS]
+SENT = [pytest.param(*each, id=f"{each[1]} {at}") for at, each in enumerate(BODIES)]
 
 
 @pytest.fixture
@@ -40,12 +44,16 @@ async def callers(stores: Stores, tmp_path: Path) -> AsyncIterator[Callers]:
         yield made
 
 
-async def ask(client: httpx.AsyncClient, method: str, path: str, task_id: str, document: bytes = PDF) -> httpx.Response:
+async def ask_at(client: httpx.AsyncClient, method: str, path: str, where: str, task_id: str) -> httpx.Response:
     make = SENDING.get((method, path))
-    if make is not None:
-        body = make(document)
-        return await client.request(method, path, content=body.content, headers=body.headers)
-    return await client.request(method, path.replace("{task_id}", task_id))
+    body = make(PDF) if make else None
+    content, headers = (body.content, body.headers) if body else (None, {})
+    return await client.request(method, fill(where, task_id), content=content, headers=headers)
+
+
+async def send_by(client: httpx.AsyncClient, method: str, path: str, make: Make) -> httpx.Response:
+    body = make(PDF)
+    return await client.request(method, fill(path, ""), content=body.content, headers=body.headers)
 
 
 def at_root(path: str) -> str:
@@ -65,8 +73,8 @@ def test_the_tests_know_every_door_and_every_endpoint_that_takes_documents() -> 
 def test_no_two_doors_meet_at_the_root_and_none_hides_an_endpoint() -> None:
     for method, path in ENDPOINTS:
         root = at_root(path)
-        assert endpoint_at(method, root.replace("{task_id}", "x")) is None, path
-        inside = [name for name in NAMES if endpoint_at("GET", f"{DOORS}{name}{root.replace('{task_id}', 'x')}")]
+        assert endpoint_at(method, fill(root, "x")) is None, path
+        inside = [name for name in NAMES if endpoint_at("GET", f"{DOORS}{name}{fill(root, 'x')}")]
         assert inside == [door_of(path)], root
 
 
@@ -90,15 +98,6 @@ async def test_a_key_lets_in_in_each_way_of_the_door_and_in_no_other(
             assert (answer.status_code != 401) is is_let_in, (way(token), answer.status_code, answer.text)
             if not is_let_in:
                 assert "API keys" in ERROR_MESSAGES[door_of(path)](answer)
-
-
-async def ask_at(
-    client: httpx.AsyncClient, method: str, path: str, where: str, task_id: str, document: bytes = PDF
-) -> httpx.Response:
-    make = SENDING.get((method, path))
-    body = make(document) if make else None
-    content, headers = (body.content, body.headers) if body else (None, {})
-    return await client.request(method, where.replace("{task_id}", task_id), content=content, headers=headers)
 
 
 @pytest.mark.parametrize(("method", "path"), KEYED)
@@ -132,7 +131,7 @@ async def test_doors_are_at_the_root_only_where_a_setting_says_so(
         for method, path in ENDPOINTS:
             answer = await ask_at(client, method, path, at_root(path), task_id)
             is_there = is_at_root and door_of(path) == name
-            assert (answer.status_code == 404 and "code" in answer.text) is not is_there, (path, answer.text[:200])
+            assert ("nothing at" in answer.text) is not is_there, (path, answer.text[:200])
 
 
 async def test_what_no_door_has_is_refused_in_its_shape(callers: Callers) -> None:
@@ -143,31 +142,33 @@ async def test_what_no_door_has_is_refused_in_its_shape(callers: Callers) -> Non
             assert answer.status_code == status
             assert "nothing at" in ERROR_MESSAGES[name](answer)
     for method, path in ENDPOINTS:
-        answer = await client.request("PATCH", path.replace("{task_id}", "x"))
+        answer = await client.request("PATCH", fill(path, "x"))
         assert (answer.status_code, method in answer.headers["allow"]) == (405, True), path
     assert (await client.get(f"{DOORS}nowhere/v1")).json()["code"] == "not_found"
 
 
-@pytest.mark.parametrize(("method", "path"), SENT)
-async def test_a_body_that_stops_is_refused(tasks: WebTasks, tmp_path: Path, method: str, path: str) -> None:
+@pytest.mark.parametrize(("method", "path", "make"), SENT)
+async def test_a_body_that_stops_is_refused(
+    tasks: WebTasks, tmp_path: Path, method: str, path: str, make: Make
+) -> None:
     api = tasks.api(WebConfig(uploads=tmp_path / "uploads", body=BodyRules(stall=timedelta(seconds=0.05))))
-    body = SENDING[method, path](PDF + bytes(2 * MIB))
+    body = make(PDF + bytes(2 * MIB))
     for begun in (b"", body.content[: 3 * MIB // 2]):
         headers = [("content-type", body.media_type), ("content-length", str(len(body.content)))]
-        request = AsgiRequest(api, method, path, headers)
+        request = AsgiRequest(api, method, fill(path, ""), headers)
         request.body(begun)
         await request.end()
         assert request.status == 408, request.text
         assert not files_in(tmp_path / "uploads")
 
 
-@pytest.mark.parametrize(("method", "path"), SENT)
+@pytest.mark.parametrize(("method", "path", "make"), SENT)
 @pytest.mark.parametrize("is_declared", [False, True])
 async def test_a_document_over_the_limit_is_refused_and_leaves_nothing(
-    tasks: WebTasks, tmp_path: Path, method: str, path: str, *, is_declared: bool
+    tasks: WebTasks, tmp_path: Path, method: str, path: str, make: Make, *, is_declared: bool
 ) -> None:
     api = tasks.api(WebConfig(uploads=tmp_path / "uploads", max_upload_bytes=MIB))
-    body = SENDING[method, path](PDF + bytes(4 * MIB))
+    body = make(PDF + bytes(4 * MIB))
 
     async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, len(body.content), 50_000):
@@ -175,21 +176,21 @@ async def test_a_document_over_the_limit_is_refused_and_leaves_nothing(
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://localhost") as client:
         content = body.content if is_declared else pieces()
-        answer = await client.request(method, path, content=content, headers=body.headers)
+        answer = await client.request(method, fill(path, ""), content=content, headers=body.headers)
     assert answer.status_code == 413, answer.text
     assert str(MIB) in ERROR_MESSAGES[door_of(path)](answer) or is_declared
     assert not files_in(tmp_path / "uploads")
 
 
-@pytest.mark.parametrize(("method", "path"), SENT)
+@pytest.mark.parametrize(("method", "path", "make"), SENT)
 async def test_a_document_goes_to_the_disk_as_it_arrives(
-    tasks: WebTasks, tmp_path: Path, method: str, path: str
+    tasks: WebTasks, tmp_path: Path, method: str, path: str, make: Make
 ) -> None:
     uploads = tmp_path / "uploads"
     api = tasks.api(WebConfig(uploads=uploads))
-    body = SENDING[method, path](PDF + bytes(3 * MIB))
+    body = make(PDF + bytes(3 * MIB))
     headers = [("content-type", body.media_type), ("content-length", str(len(body.content)))]
-    request = AsgiRequest(api, method, path, headers)
+    request = AsgiRequest(api, method, fill(path, ""), headers)
     for piece in cut(body.content[:-100], 64 * 1024):
         request.body(piece)
     await request.wait_until_drained()
@@ -205,26 +206,28 @@ def cut(content: bytes, size: int) -> Iterator[bytes]:
     return (content[start : start + size] for start in range(0, len(content), size))
 
 
-@pytest.mark.parametrize(("method", "path"), SENT)
+@pytest.mark.parametrize(("method", "path", "make"), SENT)
 async def test_the_rate_of_uploads_is_that_of_the_caller(
-    stores: Stores, tmp_path: Path, method: str, path: str
+    stores: Stores, tmp_path: Path, method: str, path: str, make: Make
 ) -> None:
     async with callers_of(stores, tmp_path, uploads_per_minute=2) as callers:
         callers.tasks.room.watch.close()
         client = await callers.client("acme")
         await send_task(client)
-        assert (await ask(client, method, path, "")).status_code in (200, 202, 503)
-        refused = await ask(client, method, path, "")
+        assert (await send_by(client, method, path, make)).status_code in (200, 202, 503)
+        refused = await send_by(client, method, path, make)
         assert (refused.status_code, "retry-after" in refused.headers) == (429, True), refused.text
         assert "per minute" in ERROR_MESSAGES[door_of(path)](refused)
-        assert (await ask(await callers.client("zeta"), method, path, "")).status_code != 429
+        assert (await send_by(await callers.client("zeta"), method, path, make)).status_code != 429
 
 
-@pytest.mark.parametrize(("method", "path"), SENT)
-async def test_what_is_sent_through_a_door_belongs_to_its_caller(callers: Callers, method: str, path: str) -> None:
+@pytest.mark.parametrize(("method", "path", "make"), SENT)
+async def test_what_is_sent_through_a_door_belongs_to_its_caller(
+    callers: Callers, method: str, path: str, make: Make
+) -> None:
     callers.tasks.room.watch.close()
     client = await callers.client("acme")
-    await ask(client, method, path, "")
+    await send_by(client, method, path, make)
     (task,) = await callers.tasks.list_sent()
     assert task.caller == "acme"
     assert (await client.get(f"/tasks/{task.task_id}")).status_code == 200

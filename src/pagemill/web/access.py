@@ -64,6 +64,7 @@ _CHANGE_BATCH = Rule(Scope.SUBMIT, About.BATCH)
 _LIST = Rule(Scope.READ, About.LIST)
 _SEND = Rule(Scope.SUBMIT, takes_documents=True)
 _DOCLING = f"{DOORS}docling"
+_AZURE = f"{DOORS}azure/documentintelligence/documentModels/{{model_id}}"
 
 RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/"): _SERVICE,
@@ -112,6 +113,10 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", f"{_DOCLING}/v1/convert/source/async"): _SEND,
     ("GET", f"{_DOCLING}/v1/status/poll/{{task_id}}"): _READ_TASK,
     ("GET", f"{_DOCLING}/v1/result/{{task_id}}"): _READ_TASK,
+    ("POST", f"{_AZURE}:analyze"): _SEND,
+    ("GET", f"{_AZURE}/analyzeResults/{{task_id}}"): _READ_TASK,
+    ("DELETE", f"{_AZURE}/analyzeResults/{{task_id}}"): _CHANGE_TASK,
+    ("GET", f"{_AZURE}/analyzeResults/{{task_id}}/pdf"): _READ_TASK,
 }
 """The rule of every endpoint, by method and path."""
 

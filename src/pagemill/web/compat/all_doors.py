@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pagemill.web.compat.azure.door import AzureDoor
 from pagemill.web.compat.docling.door import DoclingDoor
 from pagemill.web.compat.door_tasks import DoorTasks
 from pagemill.web.compat.entrance import Door
@@ -9,4 +10,4 @@ from pagemill.web.compat.entrance import Door
 
 def all_doors(tasks: DoorTasks) -> Sequence[Door]:
     """Every door, on the same tasks."""
-    return (DoclingDoor(tasks),)
+    return (DoclingDoor(tasks), AzureDoor(tasks))

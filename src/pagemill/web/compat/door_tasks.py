@@ -29,7 +29,7 @@ from pagemill.domain.errors import (
     WorkerLost,
 )
 from pagemill.domain.task.results import ResultFormat, ResultWriter, UnreadPage, unread_page
-from pagemill.domain.task.task import PageState, StoredDocument, Task, TaskCreateRequest, TaskOptions
+from pagemill.domain.task.task import PageState, StoredDocument, Task, TaskCreateRequest, TaskOptions, TaskStatus
 from pagemill.tasks.engine_reader import EngineReader
 from pagemill.tasks.manager import TaskManager
 from pagemill.tasks.results.result_files import ResultFiles
@@ -198,7 +198,9 @@ def check_read(task: Task) -> None:
 
 def failure_of(task: Task) -> PagemillError:
     """Why no page of an ended task was read."""
-    kind = _ERRORS.get(task.failure_reason or TaskFailureReason.PAGE_UNREADABLE, EngineFailed)
+    is_cancelled = task.status is TaskStatus.CANCELLED
+    usual = TaskFailureReason.CANCELLED if is_cancelled else TaskFailureReason.PAGE_UNREADABLE
+    kind = _ERRORS.get(task.failure_reason or usual, EngineFailed)
     return kind(task.failure_message or f"No page of the document was read; the task is {task.status}.")
 
 

@@ -1,0 +1,1 @@
+"""The door for clients of Azure Document Intelligence (`prebuilt-read`), such as Paperless-ngx."""
