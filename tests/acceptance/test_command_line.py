@@ -3,9 +3,11 @@
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -113,6 +115,77 @@ def test_whoever_has_read_enough_may_close_the_pipe(temporary: Path, tmp_path: P
     with run.stderr as stderr:
         assert stderr.read() == b""
     assert run.wait(LIMIT_S) == 0
+
+
+@pytest.mark.parametrize("output", [None, "-"])
+def test_a_document_comes_through_a_pipe(temporary: Path, tmp_path: Path, output: str | None) -> None:
+    document = make_typed(tmp_path / "typed.pdf", 2)
+    with document.open("rb") as pipe:
+        run = subprocess.run(
+            [*COMMAND, "ocr", "-", *(["-o", output] if output else [])],
+            env=environment(temporary),
+            stdin=pipe,
+            capture_output=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert b"leaf 2" in run.stdout
+
+
+def test_a_folder_is_read_with_all_that_is_below_it(temporary: Path, tmp_path: Path) -> None:
+    for name in ("a/same.pdf", "b/same.pdf", "b/same.PNG"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        make = make_typed if name.endswith("pdf") else lambda path, _pages: make_scan(path, ["Label 4711"])
+        make(tmp_path / "in" / name, 1)
+    run = pagemill(temporary, "ocr", "in", "-o", "out", "--json")
+    assert (run.returncode, run.stderr) == (0, "")
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    results = {line["file"]: line["result"] for line in lines}
+    assert results == {
+        "in/a/same.pdf": "out/a/same.txt",
+        "in/b/same.PNG": "out/b/same.PNG.txt",
+        "in/b/same.pdf": "out/b/same.pdf.txt",
+    }
+    assert {line["status"] for line in lines} == {"succeeded"}
+    assert all((tmp_path / result).read_text() for result in results.values())
+    again = pagemill(temporary, "ocr", "in", "-o", "out")
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "and 2 more are there already" in again.stderr
+    assert pagemill(temporary, "ocr", "in", "-o", "out", "--force").returncode == 0
+
+
+def test_an_interrupted_command_leaves_what_was_read_and_marks_it(temporary: Path, tmp_path: Path) -> None:
+    document = make_numbered_scan(tmp_path / "long.pdf", 40)
+    run = subprocess.Popen(
+        [*COMMAND, "ocr", str(document), "-o", str(tmp_path / "long.txt")],
+        env=environment(temporary),
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    database = next(iter(until_there(temporary, "*/pagemill.db")))
+    until(lambda: pages_done(database) >= 2)
+    run.send_signal(signal.SIGINT)
+    _, stderr = run.communicate(timeout=LIMIT_S)
+    text = (tmp_path / "long.partial.txt").read_text()
+    done = text.count("Number")
+    assert 2 <= done < 40
+    assert f"interrupted. {tmp_path / 'long.partial.txt'} has {done} of 40 pages." in stderr.decode()
+    assert (run.returncode, (tmp_path / "long.txt").exists()) == (130, False)
+
+
+def until_there(folder: Path, pattern: str) -> list[Path]:
+    until(lambda: bool([*folder.glob(pattern)]))
+    return [*folder.glob(pattern)]
+
+
+def pages_done(database: Path) -> int:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        try:
+            found: int = connection.execute("SELECT coalesce(sum(pages_done), 0) FROM tasks").fetchone()[0]
+        except sqlite3.OperationalError:
+            return 0  # the tables are being made
+    return found
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 from tests.data.documents import make_numbered_scan, make_typed
 from tests.fixtures.server import PATIENCE_S, Gate, are_gone, clean_environment, until
 
@@ -102,6 +104,20 @@ def test_pages_come_as_they_are_read_and_those_read_stay(tmp_path: Path) -> None
     for place in (4, -5):
         with pytest.raises(IndexError, match="4 pages"):
             pages[place]
+
+
+@pytest.mark.usefixtures("temporary")
+def test_files_pictures_and_arrays_are_documents(tmp_path: Path) -> None:
+    scan = make_numbered_scan(tmp_path / "scan.pdf", 2)
+    image = Image.new("RGB", (300, 200), "white")
+    with session({}) as reading:
+        with scan.open("rb") as file:
+            from_file = reading.ocr(file, **AS_TOLD)
+        found = [from_file, reading.ocr(image, **AS_TOLD), reading.ocr(np.asarray(image), **AS_TOLD)]
+        assert [(pages.name, len(pages)) for pages in found] == [("scan.pdf", 2), ("document", 1), ("document", 1)]
+        assert {(page.width_px, page.height_px) for pages in found[1:] for page in pages} == {(300, 200)}
+        with pytest.raises(InvalidRequest, match="not a picture"):
+            reading.ocr(np.zeros((2, 2), float), **AS_TOLD)
 
 
 @pytest.mark.usefixtures("temporary")

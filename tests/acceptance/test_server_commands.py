@@ -73,7 +73,7 @@ def test_a_result_that_cannot_be_delivered_keeps_none_of_the_others_back(tmp_pat
     results = tmp_path / "results"
     (results / "first.txt" / "in the way").mkdir(parents=True)
     with faulty_server(tmp_path / "data", {}) as server:
-        both = runner_for(server)("submit", *files, *FAULTY, "--wait", "-o", results)
+        both = runner_for(server)("submit", *files, *FAULTY, "--wait", "--force", "-o", results)
     assert both.exit_code == 3
     assert both.stderr.startswith(f"pagemill: {files[0]}: Cannot write {results / 'first.txt'}: ")
     assert (results / "second.txt").read_text() == "page 1\n\f"
@@ -135,7 +135,7 @@ def test_what_goes_wrong_is_one_sentence_and_an_exit_code(pagemill: Run, scan: P
         (("list", "--status", "sleeping"), 2, "partially_succeeded"),
         (("status", "--server", "http://127.0.0.1:9", "-c", "impatient.yaml"), 2, "impatient.yaml"),
         (("status", "--server", "nowhere"), 2, "is not a valid address"),
-        (("batch", tmp_path / "empty"), 2, "no documents found in"),
+        (("batch", tmp_path / "empty"), 2, "No documents found in"),
     ]
     (tmp_path / "empty").mkdir()
     for arguments, code, words in cases:
@@ -169,19 +169,19 @@ def test_a_batch_goes_on_where_it_stopped(pagemill: Run, tmp_path: Path) -> None
     first = pagemill(*arguments)
     assert first.exit_code == 0
     assert first.stderr == "pagemill: batch bills: 2 documents, 2 read\n"
-    assert (results / "deeper" / "b.png.txt").read_text() == "Number 101\n\f"
+    assert (results / "deeper" / "b.txt").read_text() == "Number 101\n\f"
     tasks = {line["file"]: line["task_id"] for line in map(json.loads, first.stdout.splitlines())}
     assert tasks.keys() == {"a.pdf", "deeper/b.png"}
 
-    (results / "a.pdf.txt").unlink()
-    (results / "deeper" / "b.png.txt").write_text("fetched before, and left alone")
+    (results / "a.txt").unlink()
+    (results / "deeper" / "b.txt").write_text("fetched before, and left alone")
     make_typed(folder / "c.pdf", 1)
     again = pagemill(*arguments)
     assert again.stderr == "pagemill: batch bills: 3 documents, 3 read\n"
     now = {line["file"]: line["task_id"] for line in map(json.loads, again.stdout.splitlines())}
     assert {name: now[name] for name in tasks} == tasks, "nothing is sent twice"
-    assert (results / "a.pdf.txt").exists()
-    assert (results / "deeper" / "b.png.txt").read_text() == "fetched before, and left alone"
+    assert (results / "a.txt").exists()
+    assert (results / "deeper" / "b.txt").read_text() == "fetched before, and left alone"
     listed = pagemill("list", "--label", "batch=bills", "--json").stdout.splitlines()
     assert {json.loads(line)["task_id"] for line in listed} == set(now.values())
 
@@ -189,7 +189,7 @@ def test_a_batch_goes_on_where_it_stopped(pagemill: Run, tmp_path: Path) -> None
     changed = pagemill(*arguments)
     sent_again = {line["file"]: line["task_id"] for line in map(json.loads, changed.stdout.splitlines())}
     assert [name for name in now if sent_again[name] != now[name]] == ["a.pdf"], "what was changed is read anew"
-    assert "leaf 2" in (results / "a.pdf.txt").read_text()
+    assert "leaf 2" in (results / "a.txt").read_text()
 
 
 def test_a_batch_delivers_what_it_can_and_reads_the_rest_again_when_asked(tmp_path: Path) -> None:
@@ -204,14 +204,14 @@ def test_a_batch_delivers_what_it_can_and_reads_the_rest_again_when_asked(tmp_pa
         assert "bad.pdf: " in partly.stderr
         assert "1 of 2 pages read" in partly.stderr
         assert partly.stderr.splitlines()[-1].endswith("2 documents, 1 not read, 1 partly read")
-        assert "page 1" in (tmp_path / "out" / "scan.pdf.txt").read_text()
+        assert "page 1" in (tmp_path / "out" / "scan.txt").read_text()
     with faulty_server(tmp_path / "data", {}) as server:
         run = runner_for(server)
         assert "1 partly read" in run(*arguments).stderr
         (folder / "bad.pdf").unlink()
         whole = run(*arguments, "--retry")
         assert (whole.exit_code, json.loads(whole.stdout)["status"]) == (0, "succeeded")
-        assert "page 2" in (tmp_path / "out" / "scan.pdf.txt").read_text()
+        assert "page 2" in (tmp_path / "out" / "scan.txt").read_text()
 
 
 @pytest.fixture

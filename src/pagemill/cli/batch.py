@@ -8,24 +8,24 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.progress import Progress, TaskID
 
-from pagemill.cli.delivering import Form, deliver, extension_of
+from pagemill.cli.delivering import FormRequest, deliver
 from pagemill.cli.exits import ExitCode, complain
+from pagemill.cli.inputs import documents_in, explain_empty
 from pagemill.cli.remote import exit_code_of_refusal, explain_refusal
 from pagemill.cli.showing import bar_label, print_line, progress_bars
 from pagemill.cli.submit import follow_with_bar, report
 from pagemill.cli.targets import overall_code
 from pagemill.client import AsyncClient, ClientError, SubmitOptions
+from pagemill.domain.errors import InvalidRequest
+from pagemill.domain.task.results import ResultFormat, result_names
 from pagemill.wire.task_wire import TaskWire
 
-SUFFIXES = frozenset(
-    {".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".heic", ".heif", ".avif"}
-)
 BATCH, ITEM = "batch", "batch_item"
 
 
@@ -37,8 +37,8 @@ class BatchRequest:
         folder: The folder of documents, with its subfolders.
         name: The name of the batch, a label of its tasks.
         options: The options for every document.
-        form: How the results are written.
-        output: Folder that receives them, in the shape of `folder`; None leaves them on the server.
+        how: The form of the results; the output is a folder that gets the shape of `folder`, or None: then the results
+            stay on the server.
         at_once: Documents to process at the same time.
         retry: Retry pages that could not be read before.
         as_json: Print a line of JSON for each document on stdout.
@@ -47,8 +47,7 @@ class BatchRequest:
     folder: Path
     name: str
     options: SubmitOptions
-    form: Form
-    output: Path | None
+    how: FormRequest
     at_once: int
     retry: bool
     as_json: bool
@@ -58,18 +57,6 @@ def default_name(folder: Path) -> str:
     """A name that is the same for the same folder."""
     whole = folder.resolve()
     return f"{whole.name or 'root'}-{hashlib.sha256(str(whole).encode()).hexdigest()[:8]}"
-
-
-def documents_in(folder: Path, *, but: Path | None) -> list[Path]:
-    """Every document below the folder, by name, except hidden ones and those in the results' folder `but`."""
-    return sorted(path for path in _walk(folder) if but is None or but.resolve() not in path.resolve().parents)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.suffix.lower() in SUFFIXES and path.is_file():
-            yield path
 
 
 def item_key(file: Path, name: str, options: SubmitOptions) -> str:
@@ -82,14 +69,17 @@ def item_key(file: Path, name: str, options: SubmitOptions) -> str:
 
 async def run_batch(client: AsyncClient, request: BatchRequest) -> ExitCode:
     """Read all documents. Fetch what was read before without reading it again; skip what was fetched before."""
-    files = await asyncio.to_thread(documents_in, request.folder, but=request.output)
+    output = request.how.output
+    if output is not None and output.resolve() == request.folder.resolve():
+        raise InvalidRequest("The results cannot go among the documents. Name another folder with --output.")
+    files = await asyncio.to_thread(documents_in, request.folder, but=output)
     if not files:
-        complain(f"no documents found in {request.folder} ({', '.join(sorted(SUFFIXES))}).")
-        return ExitCode.USAGE
+        raise InvalidRequest(explain_empty(request.folder))
     known = {task.options.labels.get(ITEM, ""): task async for task in client.tasks(labels={BATCH: request.name})}
-    extension = await extension_of(client, request.form.name)
+    goes_to = replace(request.how, output=output or request.folder)  # what stays on the server is not for a terminal
+    result = await goes_to.choose(client, into_folder=True)
     with progress_bars() as bars:
-        run = _Run(client, request, known, bars=bars, extension=extension)
+        run = _Run(client, request, known, bars=bars, result=result)
         try:
             codes = await run.read_all(files)
         except asyncio.CancelledError:
@@ -113,22 +103,28 @@ class _Run:
         known: Mapping[str, TaskWire],
         *,
         bars: Progress,
-        extension: str,
+        result: ResultFormat,
     ) -> None:
         self._client = client
         self._request = request
         self._known = known
         self._bars = bars
-        self._extension = extension
+        self._result = result
+        self._targets: Mapping[str, Path] = {}
         self._gate = asyncio.Semaphore(request.at_once)
         self._overall: TaskID | None = None
 
     async def read_all(self, files: Sequence[Path]) -> list[ExitCode]:
         self._overall = self._bars.add_task(bar_label(self._request.name), total=len(files), unit="documents")
-        return await asyncio.gather(*(self._one(file) for file in files))
+        names = [file.relative_to(self._request.folder).as_posix() for file in files]
+        if self._request.how.output is not None:
+            results = result_names(names, self._result.extension)
+            self._targets = {
+                name: self._request.how.output / result for name, result in zip(names, results, strict=True)
+            }
+        return await asyncio.gather(*(self._one(file, name) for file, name in zip(files, names, strict=True)))
 
-    async def _one(self, file: Path) -> ExitCode:
-        name = file.relative_to(self._request.folder).as_posix()
+    async def _one(self, file: Path, name: str) -> ExitCode:
         async with self._gate:
             try:
                 code = await self._read(file, name)
@@ -148,9 +144,9 @@ class _Run:
         task = await self._task(file, name)
         if not task.status.is_final:
             task = await follow_with_bar(self._client, task, self._bars, keep=False)
-        target = self._target(name)
+        target = self._targets.get(name)
         if target is not None and task.progress.pages_done and not _is_newer(target, file, task):
-            await deliver(self._client, task, self._request.form, target)
+            await deliver(self._client, task, self._result, self._request.how, target)
         if self._request.as_json:
             shown = {"file": name, "task_id": task.task_id, "status": task.status, "result": target and str(target)}
             print_line(json.dumps(shown, ensure_ascii=False))
@@ -167,19 +163,15 @@ class _Run:
                 file,
                 name=name,
                 idempotency_key=f"{BATCH}:{self._request.name}:{key}"[:255],
-                password=self._request.form.password,
+                password=self._request.how.password,
                 **options,
             )
         unread = known.status.is_final and known.progress.pages_done < known.progress.pages_total
         return (
-            await self._client.retry(known, password=self._request.form.password)
+            await self._client.retry(known, password=self._request.how.password)
             if unread and self._request.retry
             else known
         )
-
-    def _target(self, name: str) -> Path | None:
-        output = self._request.output
-        return None if output is None else output / f"{name}{self._extension}"
 
 
 def _is_newer(target: Path, file: Path, task: TaskWire) -> bool:

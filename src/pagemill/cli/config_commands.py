@@ -11,7 +11,7 @@ config_commands = typer.Typer(help="Show and check the settings.", no_args_is_he
 
 @config_commands.command()
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Print the settings in force as YAML, ready to use as a settings file. Secrets are masked."""
+    """Print the settings in force. They are YAML, ready to use as a settings file. Secrets are masked."""
     import yaml
 
     from pagemill.cli.showing_settings import mask_secrets
@@ -32,7 +32,7 @@ def validate(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 @config_commands.command()
 def schema() -> None:
-    """Print the JSON schema of the settings file, for editors that complete and check it."""
+    """Print the JSON schema of the settings file. Editors complete and check the file with it."""
     from pagemill.settings import Settings
 
     typer.echo(json.dumps(Settings.model_json_schema(), indent=2, ensure_ascii=False))

@@ -49,7 +49,7 @@ def downgrade(
 
 @db_commands.command()
 def current(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Print the revision of the database, or "none" if it was never migrated."""
+    """Print the revision of the database. A database that was never migrated has "none"."""
     from pagemill.store import migrate
 
     url = settings_or_exit(config).resolved_database_url

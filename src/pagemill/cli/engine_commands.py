@@ -24,7 +24,10 @@ def engines(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, as GET /engines returns it.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """List engines with their languages, devices, memory and load times, and why an engine is unavailable."""
+    """List the engines, or install one.
+
+    The list has their languages, devices, memory and load times, and why an engine is unavailable.
+    """
     if context.invoked_subcommand is None:
         run_command(_show(settings_or_exit(config, {"log_level": "error"}), as_json=as_json))
 

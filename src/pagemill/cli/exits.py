@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from enum import IntEnum
 from typing import NoReturn
 
+import typer
+
 from pagemill.domain.errors import (
     Conflict,
     DeviceUnavailable,
@@ -64,6 +66,12 @@ def exit_code_of(error: PagemillError) -> ExitCode:
 def complain(message: str) -> None:
     """Write one sentence to stderr."""
     print(f"pagemill: {message}", file=sys.stderr)  # noqa: T201 - this is the command line
+
+
+def refuse(message: str) -> NoReturn:
+    """End the command, whose options are wrong, with one sentence."""
+    complain(message)
+    raise typer.Exit(ExitCode.USAGE)
 
 
 def run_command(work: Coroutine[None, None, ExitCode]) -> NoReturn:

@@ -14,7 +14,7 @@ from pagemill.cli.loading import ConfigOption, JsonOption, settings_or_exit
 from pagemill.domain.callers import Scope
 
 key_commands = typer.Typer(
-    help="Create, list, revoke and rotate API keys, and show what admins did.",
+    help="Manage API keys, and show what admins did.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -71,7 +71,7 @@ def rotate(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Replace a key with a new one of the same caller and scope, and print the new one once."""
+    """Replace a key with a new one, and print it once. Caller and scope stay the same."""
     from pagemill.cli.key_office import rotate_key
 
     run_command(rotate_key(settings_or_exit(config), key, overlap=overlap, expires=expires, as_json=as_json))
@@ -83,7 +83,10 @@ def audit(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show what admins did with other callers' tasks, and changes of keys: who, what and when, newest first."""
+    """Show what admins did: who, what and when, newest first.
+
+    These are uses of other callers' tasks, and changes of keys.
+    """
     from pagemill.cli.key_office import show_audit
 
     run_command(show_audit(settings_or_exit(config), limit=limit, as_json=as_json))

@@ -8,11 +8,12 @@ import typer
 from pagemill.cli.config_commands import config_commands
 from pagemill.cli.db import db_commands
 from pagemill.cli.engine_commands import engine_commands
-from pagemill.cli.exits import run_command
+from pagemill.cli.exits import refuse, run_command
 from pagemill.cli.keys import key_commands
 from pagemill.cli.loading import ConfigOption, JsonOption, end_on_signals, explain_errors, settings_or_exit
 from pagemill.cli.passwords import PasswordFileOption, PasswordOption, read_password
-from pagemill.cli.server_commands import FurnitureOption, server_commands
+from pagemill.cli.result_options import ForceOption, FormatOption, FurnitureOption, OutputOption
+from pagemill.cli.server_commands import server_commands
 from pagemill.domain.documents import OcrMode
 from pagemill.version import __version__
 
@@ -68,14 +69,15 @@ def serve(
 
 @cli.command()
 def ocr(
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="PDFs and images.")],
-    output_format: Annotated[
-        str, typer.Option("--format", "-f", help="text, markdown, json, html, hocr, alto, csv, pdf, pdf-inert or zip.")
-    ] = "text",
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="PDFs, images and folders of them; - for stdin."),
+    ],
+    output_format: FormatOption = None,
     keep_furniture: FurnitureOption = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File, or folder for several documents. Default: stdout.")
-    ] = None,
+    output: OutputOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
     pages: Annotated[str, typer.Option(help='Pages such as "1-3,7,-1". Default: all.')] = "",
     mode: Annotated[
         OcrMode,
@@ -94,6 +96,7 @@ def ocr(
     config: ConfigOption = None,
 ) -> None:
     """Read documents on this machine, without a server."""
+    from pagemill.cli.inputs import STDIN
     from pagemill.cli.ocr import OcrRequest, recognise_files
     from pagemill.domain.task.task import TaskOptions
     from pagemill.domain.work.recognition import RecognitionOptions
@@ -107,8 +110,21 @@ def ocr(
         structure=structure,
     )
     options = TaskOptions(pages=pages, recognition=recognition, device=device)
+    if as_json and output is None:
+        refuse("--json lists the files of the results: name one with --output. For results in JSON, use --format json.")
+    if STDIN in files and password_file == STDIN:
+        refuse("Standard input cannot be both the document and the password file. Write one of them to a file.")
     secret = read_password(ask=password, file=password_file)
-    request = OcrRequest(tuple(files), options, output_format, output, keep_furniture, secret)
+    request = OcrRequest(
+        tuple(files),
+        options,
+        output_format,
+        output,
+        force=force,
+        as_json=as_json,
+        keep_furniture=keep_furniture,
+        password=secret,
+    )
     run_command(recognise_files(request, settings_or_exit(config, {"log_level": "error"})))
 
 
@@ -118,7 +134,10 @@ def doctor(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show limits, devices and engines of this machine, how many services of each kind fit, and why not more."""
+    """Show what this machine has, and how many services fit.
+
+    For each kind of service, it says why not more fit.
+    """
     from pagemill.cli.doctor import examine, mend
 
     settings = settings_or_exit(config, {"log_level": "error"})
@@ -135,7 +154,7 @@ def bench(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Measure pages per second and peak memory on this machine, with generated pages."""
+    """Measure pages per second and peak memory. It generates the pages."""
     from pagemill.cli.bench import measure, render_table
 
     settings = settings_or_exit(config, {"log_level": "error"})

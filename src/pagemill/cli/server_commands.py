@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pagemill.cli.completing import complete_task
-from pagemill.cli.exits import ExitCode, complain
+from pagemill.cli.exits import refuse
 from pagemill.cli.loading import ConfigOption, JsonOption
 from pagemill.cli.passwords import PasswordFileOption, PasswordOption, read_password
 from pagemill.cli.reading_options import labels_of, with_reading_options
 from pagemill.cli.remote import ServerOption, run_with_client
+from pagemill.cli.result_options import ForceOption, FormatOption, FurnitureOption, OutputOption
 
 if TYPE_CHECKING:
     from pagemill.cli.task_commands import Selection
@@ -22,16 +23,6 @@ BATCH_PATIENCE_S = 24 * 3600.0
 
 server_commands = typer.Typer(rich_markup_mode=None)
 
-FormatOption = Annotated[
-    str, typer.Option("--format", "-f", help="text, markdown, json, html, hocr, alto, csv, pdf, pdf-inert or zip.")
-]
-OutputOption = Annotated[
-    Path | None, typer.Option("--output", "-o", help="File, or folder for several documents. Default: stdout.")
-]
-FurnitureOption = Annotated[
-    bool,
-    typer.Option("--keep-furniture", help="Keep headers, footers and page numbers in text and Markdown."),
-]
 TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="Id of a task.", autocompletion=complete_task)]
 TasksArgument = Annotated[
     list[str], typer.Argument(metavar="TASK...", help="Ids of tasks.", autocompletion=complete_task)
@@ -49,13 +40,14 @@ LabelOption = Annotated[
 @with_reading_options
 def submit(
     options: "SubmitOptions",
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="PDFs and images.")],
+    files: Annotated[list[Path], typer.Argument(help="PDFs and images; - for stdin.")],
     wait: Annotated[bool, typer.Option("--wait", help="Wait until they are read, then deliver the results.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Wait until they are read, and print their events.")] = False,
     start: Annotated[bool, typer.Option(help="Queue them now; with --no-start they wait until you start them.")] = True,
-    output_format: FormatOption = "text",
+    output_format: FormatOption = None,
     keep_furniture: FurnitureOption = False,
     output: OutputOption = None,
+    force: ForceOption = False,
     as_json: JsonOption = False,
     password: PasswordOption = False,
     password_file: PasswordFileOption = None,
@@ -63,18 +55,25 @@ def submit(
     config: ConfigOption = None,
 ) -> None:
     """Send documents to the server and print their task ids."""
-    from pagemill.cli.delivering import Form
+    from pagemill.cli.delivering import FormRequest
+    from pagemill.cli.inputs import STDIN
     from pagemill.cli.submit import SubmitRequest, submit_files
 
     if wait and watch:
-        _refuse("Use either --wait (for the results) or --watch (for the events), not both.")
+        refuse("Use either --wait (for the results) or --watch (for the events), not both.")
     if not start:
         options["start"] = False
         if wait or watch:
-            _refuse("A task that is not started never ends. Do not use --wait or --watch together with --no-start.")
+            refuse("A task that is not started never ends. Do not use --wait or --watch together with --no-start.")
+    if folder := next((file for file in files if file.is_dir()), None):
+        refuse(f"{folder} is a folder. To read all documents in it, use: pagemill batch {folder}")
+    if output and not wait:
+        refuse("--output needs --wait: without it, there is no result yet. To fetch it later, use: pagemill result")
+    if STDIN in files and password_file == STDIN:
+        refuse("Standard input cannot be both the document and the password file. Write one of them to a file.")
     secret = read_password(ask=password, file=password_file)
-    form = Form(output_format, keep_furniture, secret)
-    request = SubmitRequest(files, options, wait=wait, watch=watch, form=form, output=output, as_json=as_json)
+    how = FormRequest(output_format, output, force=force, keep_furniture=keep_furniture, password=secret)
+    request = SubmitRequest(files, options, wait=wait, watch=watch, how=how, as_json=as_json)
     run_with_client(lambda client: submit_files(client, request), config=config, server=server)
 
 
@@ -84,7 +83,7 @@ def batch(
     options: "SubmitOptions",
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, readable=True, help="Folder of documents.")],
     name: Annotated[str | None, typer.Option(help="Name of the batch. Default: made from the folder's name.")] = None,
-    output_format: FormatOption = "text",
+    output_format: FormatOption = None,
     keep_furniture: FurnitureOption = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the results. Default: they stay on the server.")
@@ -99,14 +98,14 @@ def batch(
 ) -> None:
     """Read a folder of documents. Run the same command again to continue where it stopped."""
     from pagemill.cli.batch import BatchRequest, default_name, run_batch
-    from pagemill.cli.delivering import Form
+    from pagemill.cli.delivering import FormRequest
 
+    secret = read_password(ask=password, file=password_file)
     request = BatchRequest(
         folder,
         name or default_name(folder),
         options,
-        form=Form(output_format, keep_furniture, read_password(ask=password, file=password_file)),
-        output=output,
+        how=FormRequest(output_format, output, keep_furniture=keep_furniture, password=secret),
         at_once=at_once,
         retry=retry,
         as_json=as_json,
@@ -142,9 +141,10 @@ def watch(
 @server_commands.command()
 def result(
     task: TaskArgument,
-    output_format: FormatOption = "text",
+    output_format: FormatOption = None,
     keep_furniture: FurnitureOption = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File. Default: stdout.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File; - for stdout, the default.")] = None,
+    force: ForceOption = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the task ends.")] = False,
     password: PasswordOption = False,
     password_file: PasswordFileOption = None,
@@ -152,11 +152,12 @@ def result(
     config: ConfigOption = None,
 ) -> None:
     """Fetch a result. While the task runs, fetch the pages read so far."""
-    from pagemill.cli.delivering import Form
+    from pagemill.cli.delivering import FormRequest
     from pagemill.cli.task_commands import ResultRequest, fetch_result
 
-    form = Form(output_format, keep_furniture, read_password(ask=password, file=password_file))
-    request = ResultRequest(task, form, output, wait)
+    secret = read_password(ask=password, file=password_file)
+    how = FormRequest(output_format, output, force=force, keep_furniture=keep_furniture, password=secret)
+    request = ResultRequest(task, how, wait)
     run_with_client(lambda client: fetch_result(client, request), config=config, server=server)
 
 
@@ -233,11 +234,14 @@ def purge(
     server: ServerOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Delete finished tasks with their documents and results: the tasks you name, or all that you select."""
+    """Delete finished tasks with their documents and results.
+
+    Name the tasks, or select them with the options.
+    """
     from pagemill.cli.task_commands import purge_tasks
 
     if tasks and (status or label or older_than):
-        _refuse("Either name tasks or select them with --status, --label and --older-than, not both.")
+        refuse("Either name tasks or select them with --status, --label and --older-than, not both.")
     selection = _selection(status, label, timedelta(days=older_than))
     run_with_client(
         lambda client: purge_tasks(client, tasks or (), selection, yes=yes, as_json=as_json),
@@ -251,10 +255,5 @@ def _selection(status: str | None, label: list[str] | None, older_than: timedelt
     from pagemill.domain.task.task import TaskStatus
 
     if status is not None and status not in [*TaskStatus]:
-        _refuse(f"Unknown status {status!r}. Use one of: {', '.join(TaskStatus)}.")
+        refuse(f"Unknown status {status!r}. Use one of: {', '.join(TaskStatus)}.")
     return Selection(None if status is None else TaskStatus(status), labels_of(label), older_than)
-
-
-def _refuse(message: str) -> None:
-    complain(message)
-    raise typer.Exit(ExitCode.USAGE)

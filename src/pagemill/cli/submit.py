@@ -1,19 +1,22 @@
 """`pagemill submit`: sends documents to the server and, if asked, waits until they are read."""
 
 import asyncio
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.progress import Progress
 
-from pagemill.cli.delivering import Form, deliver, extension_of
+from pagemill.cli.delivering import FormRequest, deliver
 from pagemill.cli.exits import ExitCode, complain
+from pagemill.cli.inputs import Input, find_inputs
 from pagemill.cli.remote import exit_code_of_refusal, explain_refusal
 from pagemill.cli.showing import bar_label, event_line, outcome, print_json, print_line, progress_bars
 from pagemill.cli.targets import overall_code, targets_for
 from pagemill.client import AsyncClient, ClientError, SubmitOptions
+from pagemill.domain.task.results import ResultFormat
 from pagemill.wire.task_wire import TaskWire
 
 
@@ -22,12 +25,11 @@ class SubmitRequest:
     """The request of `pagemill submit`.
 
     Attributes:
-        files: The documents to send.
+        files: The documents to send; "-" for standard input.
         options: How to read them.
         wait: Wait until all are read, and deliver the results.
         watch: Wait until all are read, and print their events instead.
-        form: The form of the results.
-        output: None for stdout; a folder for several files, otherwise a file.
+        how: The form of the results, and where they go.
         as_json: Print tasks or events as JSON, one object per line.
     """
 
@@ -35,29 +37,33 @@ class SubmitRequest:
     options: SubmitOptions
     wait: bool
     watch: bool
-    form: Form
-    output: Path | None
+    how: FormRequest
     as_json: bool
 
 
 async def submit_files(client: AsyncClient, request: SubmitRequest) -> ExitCode:
     """Send all documents; with `wait` or `watch`, stay with each until it ends, one after the other."""
-    extension = await extension_of(client, request.form.name) if request.output else ""
-    targets = targets_for(request.files, request.output, extension)
+    into_folder = len(request.files) > 1
+    result = await request.how.choose(client, into_folder=into_folder)
     codes: list[ExitCode] = []
-    sent: list[tuple[Path, TaskWire]] = []
-    for file in request.files:
-        try:
-            sent.append((file, await client.submit(file, password=request.form.password, **request.options)))
-        except ClientError as error:
-            complain(f"{file}: {explain_refusal(error)}")
-            codes.append(exit_code_of_refusal(error))
-            continue
-        if not (request.wait or request.watch):
-            _tell(sent[-1][1], as_json=request.as_json)
-            codes.append(ExitCode.OK)
+    sent: list[tuple[Input, TaskWire]] = []
+    with tempfile.TemporaryDirectory(prefix="pagemill-") as folder:
+        inputs = await asyncio.to_thread(find_inputs, request.files, stdin_folder=Path(folder))
+        how = request.how
+        targets = targets_for(inputs, how.output, result.extension, into_folder=into_folder, force=how.force)
+        for document in inputs:
+            try:
+                task = await client.submit(document.path, password=how.password, **request.options)
+            except ClientError as error:
+                complain(f"{document.label}: {explain_refusal(error)}")
+                codes.append(exit_code_of_refusal(error))
+                continue
+            sent.append((document, task))
+            if not (request.wait or request.watch):
+                _tell(task, as_json=request.as_json)
+                codes.append(ExitCode.OK)
     if request.wait or request.watch:
-        codes += await _stay(client, request, sent, targets=targets)
+        codes += await _stay(client, request, sent, result=result, targets=targets)
     return overall_code(codes)
 
 
@@ -71,20 +77,21 @@ def _tell(task: TaskWire, *, as_json: bool) -> None:
 async def _stay(
     client: AsyncClient,
     request: SubmitRequest,
-    sent: Sequence[tuple[Path, TaskWire]],
+    sent: Sequence[tuple[Input, TaskWire]],
     *,
-    targets: dict[Path, Path | None],
+    result: ResultFormat,
+    targets: Mapping[Input, Path | None],
 ) -> list[ExitCode]:
     codes = []
     try:
-        for file, task in sent:
+        for document, task in sent:
             try:
-                over = await _see_through(client, request, task, target=targets[file])
+                over = await _see_through(client, request, task, result=result, target=targets[document])
             except ClientError as error:
-                complain(f"{file}: {explain_refusal(error)} (task {task.task_id})")
+                complain(f"{document.label}: {explain_refusal(error)} (task {task.task_id})")
                 codes.append(exit_code_of_refusal(error))
             else:
-                codes.append(report(file.name, over))
+                codes.append(report(document.path.name, over))
                 await tell_warnings(client, over)
     except asyncio.CancelledError:
         say_how_to_go_on([task for _, task in sent])
@@ -92,13 +99,15 @@ async def _stay(
     return codes
 
 
-async def _see_through(client: AsyncClient, request: SubmitRequest, task: TaskWire, *, target: Path | None) -> TaskWire:
+async def _see_through(
+    client: AsyncClient, request: SubmitRequest, task: TaskWire, *, result: ResultFormat, target: Path | None
+) -> TaskWire:
     """Wait for the task to end and, if asked, deliver its result."""
     over = await (watch_task if request.watch else wait_for_task)(client, task, as_json=request.as_json)
     if request.wait and request.as_json:
         print_json(over)
-    if request.wait and (request.output or not request.as_json) and over.progress.pages_done:
-        await deliver(client, over, request.form, target)
+    if request.wait and (request.how.output or not request.as_json) and over.progress.pages_done:
+        await deliver(client, over, result, request.how, target)
     return over
 
 

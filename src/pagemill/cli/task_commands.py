@@ -6,12 +6,11 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import typer
 
 from pagemill.cli.batch import ITEM
-from pagemill.cli.delivering import Form, deliver
+from pagemill.cli.delivering import FormRequest, deliver
 from pagemill.cli.exits import ExitCode, complain
 from pagemill.cli.remote import exit_code_of_refusal, explain_refusal
 from pagemill.cli.showing import (
@@ -22,7 +21,7 @@ from pagemill.cli.showing import (
     task_facts,
 )
 from pagemill.cli.submit import report, say_how_to_go_on, tell_warnings, wait_for_task, watch_task
-from pagemill.cli.targets import overall_code
+from pagemill.cli.targets import STDOUT, check_targets, overall_code
 from pagemill.client import AsyncClient, ClientError
 from pagemill.domain.task.task import FINAL_STATUSES, TaskStatus
 from pagemill.wire.status_wire import StatusWire
@@ -82,26 +81,27 @@ class ResultRequest:
     """The request of `pagemill result`.
 
     Attributes:
-        form: The form of the result.
-        output: The file; None for stdout.
+        how: The form of the result, and where it goes.
         wait: Wait until the task has ended; otherwise take the pages finished so far.
     """
 
     task_id: str
-    form: Form
-    output: Path | None
+    how: FormRequest
     wait: bool
 
 
 async def fetch_result(client: AsyncClient, request: ResultRequest) -> ExitCode:
     """Deliver a result; if pages are missing, say so and return the exit code for that."""
+    target = None if request.how.output == STDOUT else request.how.output
+    result = await request.how.choose(client)
+    check_targets([target] if target else [], documents=(), force=request.how.force)
     try:
         if request.wait:
             await wait_for_task(client, request.task_id, as_json=False)
     except asyncio.CancelledError:
         say_how_to_go_on([request.task_id])
         return ExitCode.INTERRUPTED
-    is_complete = await deliver(client, request.task_id, request.form, request.output)
+    is_complete = await deliver(client, request.task_id, result, request.how, target)
     task = await client.task(request.task_id)
     await tell_warnings(client, task)
     if is_complete:

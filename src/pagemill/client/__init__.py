@@ -27,7 +27,8 @@ from pagemill.client.errors import (
 )
 from pagemill.client.result_calls import Result
 from pagemill.client.retries import RetryRules
-from pagemill.client.sending import Document, SubmitOptions
+from pagemill.client.sending import SubmitOptions
+from pagemill.wire.python_documents import Document
 
 __all__ = [
     "DEFAULT_SERVER",

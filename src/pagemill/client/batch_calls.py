@@ -11,11 +11,12 @@ from pydantic import JsonValue
 from pagemill.client.calls import parse_answer
 from pagemill.client.errors import NothingThere, WaitedTooLong
 from pagemill.client.following import Following, Heard
-from pagemill.client.sending import Document, SubmitOptions, Upload, form_fields
+from pagemill.client.sending import SubmitOptions, Upload, form_fields
 from pagemill.client.task_calls import TASKS_AT_ONCE, UPLOAD_SILENCE_S
 from pagemill.client.transport import Request
 from pagemill.domain.task.task import TaskStatus
 from pagemill.wire.batch_wire import BatchListWire, BatchWire
+from pagemill.wire.python_documents import Document
 from pagemill.wire.task_wire import TaskListWire, TaskWire
 
 BatchRef = str | BatchWire

@@ -12,10 +12,14 @@ from typing import BinaryIO, Literal
 
 from pagemill.client.errors import DocumentUnusable
 from pagemill.domain.task.plain_options import ReadingOptions
-
-Document = str | os.PathLike[str] | bytes | BinaryIO
-"""A path, the bytes themselves, or an open, seekable file."""
-UNNAMED = "document"
+from pagemill.wire.python_documents import (
+    NAME_OF_BYTES,
+    Document,
+    UnusablePicture,
+    encode_picture,
+    is_picture,
+    name_of,
+)
 
 
 class SubmitOptions(ReadingOptions, total=False):
@@ -64,22 +68,22 @@ class Upload:
         name: Its name; None for the file's name.
 
     Raises:
-        DocumentUnusable: It is not a file, or not seekable.
+        DocumentUnusable: It is not a file, not seekable, or not a picture.
     """
 
     def __init__(self, document: Document, name: str | None = None) -> None:
-        self._document = Path(document) if isinstance(document, str | os.PathLike) else document
+        self._document = _take(document)
         self._start = 0
         if isinstance(self._document, Path):
             own = self._document.name
             if not self._document.is_file():
                 raise DocumentUnusable(f"File not found: {self._document}.")
         elif isinstance(self._document, bytes):
-            own = UNNAMED
+            own = NAME_OF_BYTES
         else:
-            own = _name_of(self._document)
+            own = name_of(self._document)
             self._start = _position(self._document)
-        self.name = name or own or UNNAMED
+        self.name = name or own or NAME_OF_BYTES
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
@@ -102,6 +106,17 @@ class Upload:
                 yield rest
 
 
+def _take(document: Document) -> Path | bytes | BinaryIO:
+    if isinstance(document, str | os.PathLike):
+        return Path(document)
+    if not is_picture(document):
+        return document
+    try:
+        return encode_picture(document)
+    except UnusablePicture as error:
+        raise DocumentUnusable(str(error)) from error
+
+
 def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
@@ -115,8 +130,3 @@ def _position(file: BinaryIO) -> int:
             "This document cannot be sent again if the connection breaks. Pass its bytes or a file instead."
         )
     return file.tell()
-
-
-def _name_of(file: BinaryIO) -> str:
-    name = getattr(file, "name", None)
-    return Path(name).name if isinstance(name, str) else UNNAMED

@@ -8,11 +8,12 @@ from pydantic import BaseModel, JsonValue
 
 from pagemill.client.calls import Calls, TaskRef, parse_answer, path_of, task_id_of
 from pagemill.client.errors import NothingThere, NotInThatState
-from pagemill.client.sending import Document, SubmitOptions, Upload, form_fields, password_header
+from pagemill.client.sending import SubmitOptions, Upload, form_fields, password_header
 from pagemill.client.transport import Request
 from pagemill.domain.task.task import TaskStartRequest, TaskStatus
 from pagemill.wire.engine_wire import EngineListWire
 from pagemill.wire.metrics_wire import MetricsWire
+from pagemill.wire.python_documents import Document
 from pagemill.wire.receipt_wire import ReceiptWire
 from pagemill.wire.status_wire import SetupWire, StatusWire
 from pagemill.wire.task_wire import (

@@ -1,13 +1,15 @@
 """Reads documents in this process: `ocr` for one, `Session` for many, with the models loaded in between."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
-from typing import Self, Unpack
+from typing import BinaryIO, Self, Unpack
 
 from pydantic import ValidationError
 
@@ -31,8 +33,17 @@ from pagemill.library.background import Background
 from pagemill.library.pages import Filling, Pages
 from pagemill.settings import Settings
 from pagemill.settings_loading import load_settings
+from pagemill.wire.python_documents import (
+    NAME_OF_BYTES,
+    Array,
+    Document,
+    Picture,
+    UnusablePicture,
+    encode_picture,
+    is_picture,
+    name_of,
+)
 
-NAME_OF_BYTES = "document"
 ROWS_AT_ONCE = 32
 """Pages to query at a time; settled pages are not queried again."""
 
@@ -81,7 +92,7 @@ class Session:
 
     def ocr(
         self,
-        document: str | os.PathLike[str] | bytes,
+        document: Document,
         *,
         password: str | None = None,
         **options: Unpack[ReadingOptions],
@@ -97,7 +108,7 @@ class Session:
 
     def _begin_reading(
         self,
-        document: str | os.PathLike[str] | bytes,
+        document: Document,
         options: ReadingOptions,
         *,
         password: str | None,
@@ -115,7 +126,7 @@ class Session:
 
 
 def ocr(
-    document: str | os.PathLike[str] | bytes,
+    document: Document,
     *,
     settings: Settings | None = None,
     memory_limit_mb: int | None = None,
@@ -125,7 +136,7 @@ def ocr(
     """Read one document in this process, with the service's memory guarantees; for several, see `Session`.
 
     Args:
-        document: A path, or the bytes themselves.
+        document: A path, the bytes themselves, an open file, an image of Pillow, or an array of NumPy.
         settings: As for `Session`.
         memory_limit_mb: As for `Session`.
         password: Of a protected PDF.
@@ -143,18 +154,29 @@ def ocr(
 
 
 @contextmanager
-def _as_file(document: str | os.PathLike[str] | bytes) -> Iterator[Path]:
-    """The document's file; bytes get a temporary one."""
-    if isinstance(document, bytes):
-        with tempfile.TemporaryDirectory(prefix="pagemill-") as folder:
-            path = Path(folder) / NAME_OF_BYTES
-            path.write_bytes(document)
-            yield path
+def _as_file(document: Document) -> Iterator[Path]:
+    """The document's file; what is not in one gets a temporary one."""
+    if isinstance(document, str | os.PathLike):
+        path = Path(document)
+        if not path.is_file():
+            raise InvalidRequest(f"The file {path} does not exist.")
+        yield path
         return
-    path = Path(document)
-    if not path.is_file():
-        raise InvalidRequest(f"The file {path} does not exist.")
-    yield path
+    with tempfile.TemporaryDirectory(prefix="pagemill-") as folder:
+        content = _bytes_of(document)
+        path = Path(folder) / (NAME_OF_BYTES if isinstance(content, bytes) else name_of(content))
+        with path.open("wb") as file:
+            shutil.copyfileobj(BytesIO(content) if isinstance(content, bytes) else content, file)
+        yield path
+
+
+def _bytes_of(document: bytes | BinaryIO | Picture | Array) -> bytes | BinaryIO:
+    if not is_picture(document):
+        return document
+    try:
+        return encode_picture(document)
+    except UnusablePicture as error:
+        raise InvalidRequest(str(error)) from error
 
 
 def _options(asked: ReadingOptions) -> TaskOptions:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
-from pagemill.domain.task.results import ResultFormat, explain_unknown_format
+from pagemill.domain.task.results import ResultFormat, explain_unknown_format, result_name
 from pagemill.domain.task.task import Task
 from pagemill.tasks.results.result_files import result_tag
 from pagemill.web.negotiation import best_match
@@ -113,13 +113,6 @@ def _disposition(task: Task, result: ResultFormat) -> str:
     name = quote(result_name(task.document.name, result.extension), safe="")
     kind = "inline" if _bare_type(result.media_type) in SHOWN_INLINE else "attachment"
     return f"{kind}; filename=\"{task.task_id}{result.extension}\"; filename*=UTF-8''{name}"
-
-
-def result_name(document: str, extension: str) -> str:
-    """The document's name with another extension; never its own name, or saving a result would replace the document."""
-    stem = document.rpartition(".")[0] or document
-    name = stem + extension
-    return name if name.lower() != document.lower() else f"{stem}-searchable{extension}"
 
 
 def _bare_type(media_type: str) -> str:

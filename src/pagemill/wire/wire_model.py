@@ -2,10 +2,12 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from pagemill.domain.shown_model import ShownModel
 
 
-class WireModel(BaseModel):
+class WireModel(ShownModel):
     """A JSON object; the docstring of a field is its description in the OpenAPI document."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)

@@ -14,6 +14,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the command runs: two documents of the same name, never opened."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "empty").mkdir()
     for name in ("a.pdf", "elsewhere/a.pdf", "taken.txt"):
         (tmp_path / name).touch()
     return tmp_path
@@ -24,13 +25,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("arguments", "words"),
     [
         (["a.pdf", "--format", "docx"], ["docx", "json", "markdown", "text"]),
-        (["a.pdf", "elsewhere/a.pdf", "-o", "folder"], ["2 documents", "folder/a.txt"]),
+        (["a.pdf", "-o", "taken.txt"], ["taken.txt is there already", "--force"]),
+        (["a.pdf", "-o", "a.pdf", "--force"], ["would replace the document a.pdf"]),
+        (["a.pdf", "-o", "b.docx"], [".docx", "markdown"]),
+        (["a.pdf", "--json"], ["--output", "--format json"]),
+        (["-", "--password-file", "-"], ["Standard input"]),
         (["a.pdf", "elsewhere/a.pdf", "-o", "taken.txt"], ["taken.txt is a file"]),
         (["a.pdf", "--config", "nowhere.yaml"], ["nowhere.yaml"]),
         (["a.pdf", "--ocr", "perhaps"], ["perhaps", "auto"]),
         (["a.pdf", "--dpi", "7"], ["dpi", "50"]),
         (["missing.pdf"], ["missing.pdf"]),
-        (["elsewhere"], ["elsewhere"]),
+        (["empty"], ["No documents found in empty"]),
         ([], ["files"]),
     ],
 )
@@ -43,3 +48,9 @@ def test_bad_usage_is_explained_and_ends_with_2(arguments: list[str], words: lis
 def test_version_and_help() -> None:
     assert CliRunner().invoke(cli, ["--version"]).stdout == f"pagemill {__version__}\n"
     assert "serve" in CliRunner().invoke(cli, ["--help"]).stdout
+
+
+@pytest.mark.parametrize("group", [[], ["db"], ["config"], ["engines"], ["keys"]], ids=" ".join)
+def test_summaries_of_commands_are_whole_sentences(group: list[str]) -> None:
+    shown = CliRunner().invoke(cli, [*group, "--help"], env={"COLUMNS": "80"}).stdout.split("Commands:\n")[1]
+    assert [line for line in shown.splitlines() if not line.endswith(".") or line.endswith("...")] == []

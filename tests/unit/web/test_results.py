@@ -8,7 +8,7 @@ from tests.fixtures.web_tasks import WebTasks
 from tests.unit.web.conftest import client_of
 
 from pagemill.documents.writers import ResultWriters
-from pagemill.web.delivering import result_name
+from pagemill.domain.task.results import result_name
 from pagemill.web.web_config import WebConfig
 
 PDF = b"%PDF-1.7 of three pages"

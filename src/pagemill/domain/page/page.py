@@ -9,14 +9,17 @@ origin at the top left corner, at `Page.dpi`. Confidences are 0 … 1, or None i
 
 from collections.abc import Iterator
 from enum import StrEnum
+from textwrap import shorten
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from pagemill.domain.shown_model import ShownModel
 from pagemill.domain.text_fields import as_storable_json
 
 Point = tuple[float, float]
 Polygon = Annotated[tuple[Point, ...], Field(min_length=3)]
+_SHOWN_LETTERS = 60
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -44,7 +47,7 @@ class BlockKind(StrEnum):
     FORMULA = "formula"
 
 
-class _Model(BaseModel):
+class _Model(ShownModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
@@ -234,6 +237,15 @@ class Page(_Model):
     profile: str | None = None
     blocks: tuple[Block, ...] = ()
     warnings: tuple[PageWarning, ...] = ()
+
+    def __repr__(self) -> str:
+        """One line, with the beginning of the text."""
+        confidence = "" if self.confidence is None else f", confidence {self.confidence:.0%}"
+        start = shorten(self.text, _SHOWN_LETTERS, placeholder="…")
+        size = f"{self.width_px} × {self.height_px} px"
+        return f"<Page {self.number}: {size}, {len([*self.lines])} lines{confidence}, {start!r}>"
+
+    __str__ = __repr__
 
     @property
     def text(self) -> str:

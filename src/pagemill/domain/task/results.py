@@ -1,7 +1,8 @@
 """The result of a task, and how to write it to a file."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -108,6 +109,24 @@ def explain_unknown_format(name: str, known: Iterable[str]) -> str:
 def result_formats(writers: Mapping[str, ResultFormat]) -> Mapping[str, ResultFormat]:
     """Every format by name: first those written page by page, then those made as a whole."""
     return {**writers, **{each.name: each for each in (SEARCHABLE_PDF, INERT_PDF, ARCHIVE)}}
+
+
+def result_name(document: str, extension: str) -> str:
+    """The document's name with another extension; never its own name, or saving a result would replace the document."""
+    folder, slash, last = document.rpartition("/")
+    stem = folder + slash + (last.rpartition(".")[0] or last)
+    name = stem + extension
+    return name if name.lower() != document.lower() else f"{stem}-searchable{extension}"
+
+
+def result_names(documents: Sequence[str], extension: str) -> list[str]:
+    """A name for each document's result in one folder; where several would have the same, with their own extensions."""
+    short = [result_name(document, extension) for document in documents]
+    times = Counter(map(str.lower, short))
+    return [
+        name if times[name.lower()] == 1 else document + extension
+        for name, document in zip(short, documents, strict=True)
+    ]
 
 
 class ResultWriter(ResultFormat, Protocol):
