@@ -55,9 +55,9 @@ def install(
     ] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Create the separate environment that an engine needs, or add models of other scripts to rapidocr.
+    """Install what an engine needs.
 
-    Creating an environment needs the network, and so does --allow-download; the engines do not.
+    This is a separate environment, or models of other scripts for rapidocr. Creating an environment needs the network, and so does --allow-download; the engines do not.
     """
     from pagemill.engines.paddle.environment import NAME as PADDLE
     from pagemill.engines.rapidocr.spec import NAME as RAPIDOCR
