@@ -57,7 +57,8 @@ def install(
 ) -> None:
     """Install what an engine needs.
 
-    This is a separate environment, or models of other scripts for rapidocr. Creating an environment needs the network, and so does --allow-download; the engines do not.
+    This is a separate environment, or models of other scripts for rapidocr. Creating an environment needs the network,
+    and so does --allow-download; the engines do not.
     """
     from pagemill.engines.paddle.environment import NAME as PADDLE
     from pagemill.engines.rapidocr.spec import NAME as RAPIDOCR
