@@ -23,8 +23,8 @@ def decode(content: bytes) -> Image.Image:
     [((), np.uint8, "L"), ((3,), np.uint8, "RGB"), ((4,), np.uint8, "RGBA"), ((), np.bool_, "1")],
 )
 def test_an_array_keeps_its_pixels(shape: tuple[int, ...], kind: type, mode: str) -> None:
-    count = HEIGHT * WIDTH * (shape[0] if shape else 1)
-    array = (np.arange(count) % 2 if kind is np.bool_ else np.arange(count)).astype(kind).reshape(HEIGHT, WIDTH, *shape)
+    values = np.arange(HEIGHT * WIDTH * (shape[0] if shape else 1)) % (2 if kind is np.bool_ else 256)
+    array: np.ndarray = values.astype(kind).reshape(HEIGHT, WIDTH, *shape)
     assert is_picture(array)
     found = decode(encode_picture(array))
     assert (found.mode, found.size) == (mode, (WIDTH, HEIGHT))
