@@ -135,7 +135,7 @@ class TableSheet:
         self.grids.append(grid)
         return y + rows * pitch
 
-    def spanned(self, x: float, y: float, cells: Sequence[Cell], *, widths: Sequence[int], pitch: int) -> None:
+    def draw_spanned(self, x: float, y: float, cells: Sequence[Cell], *, widths: Sequence[int], pitch: int) -> None:
         """A ruled table of cells, some of which cover several places."""
         size, edges = 22, [x + sum(widths[:at]) for at in range(len(widths) + 1)]
         draw = ImageDraw.Draw(self.image)
@@ -229,7 +229,7 @@ def _grouped_rows(sheet: TableSheet) -> None:
 
 def _draw_spanned(sheet: TableSheet, cells: Sequence[Cell], columns: int) -> None:
     y = sheet.prose(120, 120, 1000, 6) + 40
-    sheet.spanned(
+    sheet.draw_spanned(
         120, y, cells, widths=[200, *[800 // (columns - 1)] * (columns - 1)], pitch=sheet.chance.randint(44, 64)
     )
 

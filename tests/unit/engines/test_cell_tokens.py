@@ -9,7 +9,7 @@ BOX = (0.1, 0.2, 0.3, 0.4)
 CELL = ["<td></td>"]
 
 
-def spanned(*spans: str) -> list[str]:
+def make_spanned(*spans: str) -> list[str]:
     return ["<td", *spans, ">", "</td>"]
 
 
@@ -30,11 +30,19 @@ def test_cells_are_in_the_order_of_their_rows() -> None:
 @pytest.mark.parametrize(
     ("first", "second", "expected"),
     [
-        (row(spanned(' colspan="2"'), CELL), row(CELL, CELL, CELL), [(0, 0, 1, 2), (0, 2, 1, 1)]),
-        (row(spanned(' rowspan="2"'), CELL), row(CELL), [(0, 0, 2, 1), (0, 1, 1, 1), (1, 1, 1, 1)]),
-        (row(CELL, spanned(' rowspan="2"')), row(CELL), [(0, 0, 1, 1), (0, 1, 2, 1), (1, 0, 1, 1)]),
-        (row(spanned(' rowspan="2"', ' colspan="3"'), CELL), row(CELL), [(0, 0, 2, 3), (0, 3, 1, 1), (1, 3, 1, 1)]),
-        (row(spanned(' colspan="2"', ' rowspan="2"'), CELL), row(CELL), [(0, 0, 2, 2), (0, 2, 1, 1), (1, 2, 1, 1)]),
+        (row(make_spanned(' colspan="2"'), CELL), row(CELL, CELL, CELL), [(0, 0, 1, 2), (0, 2, 1, 1)]),
+        (row(make_spanned(' rowspan="2"'), CELL), row(CELL), [(0, 0, 2, 1), (0, 1, 1, 1), (1, 1, 1, 1)]),
+        (row(CELL, make_spanned(' rowspan="2"')), row(CELL), [(0, 0, 1, 1), (0, 1, 2, 1), (1, 0, 1, 1)]),
+        (
+            row(make_spanned(' rowspan="2"', ' colspan="3"'), CELL),
+            row(CELL),
+            [(0, 0, 2, 3), (0, 3, 1, 1), (1, 3, 1, 1)],
+        ),
+        (
+            row(make_spanned(' colspan="2"', ' rowspan="2"'), CELL),
+            row(CELL),
+            [(0, 0, 2, 2), (0, 2, 1, 1), (1, 2, 1, 1)],
+        ),
     ],
 )
 def test_a_span_moves_later_cells(

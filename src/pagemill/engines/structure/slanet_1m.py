@@ -20,7 +20,7 @@ SIDE = 488
 
 _MEAN = np.array((0.485, 0.456, 0.406), dtype=np.float32)
 _SPREAD = np.array((0.229, 0.224, 0.225), dtype=np.float32)
-"""Of the colours of ImageNet, by which PaddleOCR normalises."""
+"""Mean and spread of the colours of ImageNet, by which PaddleOCR normalises."""
 
 
 class Slanet1m:
