@@ -22,6 +22,7 @@ from pagemill.store.task_queue import QueueConfig
 from pagemill.tasks.decisions.plan import READER_LANE, ChunkLimits
 from pagemill.tasks.duties.expiry import ExpiryConfig
 from pagemill.tasks.duties.heartbeat import HeartbeatConfig
+from pagemill.tasks.duties.peer_watch import PeerWatchConfig
 from pagemill.tasks.duties.pruning import PruningConfig
 from pagemill.tasks.duties.rescuer import RescuerConfig
 from pagemill.tasks.duties.watchdog import Waits, WatchdogConfig, longest_silence
@@ -95,6 +96,11 @@ def node_rules(settings: Settings) -> NodeRules:
 def heartbeat_config(settings: Settings) -> HeartbeatConfig:
     """Configuration of the heartbeat: a node that misses three beats in a row is not gone yet."""
     return HeartbeatConfig(interval=timedelta(seconds=settings.tasks.lease_seconds / 4))
+
+
+def peer_watch_config(settings: Settings) -> PeerWatchConfig:
+    """Configuration of the watch of other nodes: it sees new ones after their first heartbeat."""
+    return PeerWatchConfig(interval=heartbeat_config(settings).interval)
 
 
 def environments(settings: Settings) -> Path:

@@ -38,8 +38,9 @@ def test_what_others_need_starts_before_them(
         "Expiry",
         "Watchdog",
         "Pruning",
+        *(["PeerWatch"] if database == "postgresql" else []),
         *(["TaskSampler"] if is_tracked else []),
         *(["WebhookCourier"] if secret is not None else []),
-        "Dispatcher",
         "Notifications",
+        "Dispatcher",
     ]

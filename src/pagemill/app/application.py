@@ -31,6 +31,7 @@ from pagemill.store import migrate
 from pagemill.store.database import Database
 from pagemill.store.document_copies import keep_copy
 from pagemill.store.folder_lock import locked_folder
+from pagemill.store.machine_lock import locked_machine
 from pagemill.store.parts import StoreParts
 from pagemill.tasks.work.cleanup import remove_half_made
 from pagemill.web.uploads import remove_abandoned
@@ -106,8 +107,8 @@ class Application:
             self.pool,
             self._work.follower,
             *self._duties.upkeep,
-            self._work.dispatcher,
             self._work.notifications,
+            self._work.dispatcher,
         )
 
     @asynccontextmanager
@@ -115,6 +116,9 @@ class Application:
         """Start every part in order; at the end, return unfinished pages and stop the parts in the reverse order."""
         async with AsyncExitStack() as stack:
             stack.enter_context(locked_folder(self._site.data_dir, shared=not self._site.is_alone))
+            if not self._site.is_alone:
+                machine = configs.machine_id(self.settings)
+                stack.enter_context(locked_machine(self._site.database_url, machine))
             await asyncio.to_thread(migrate.upgrade, self._site.database_url)
             make_folder(self.uploads)
             if self._site.is_alone:

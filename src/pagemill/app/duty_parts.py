@@ -13,8 +13,10 @@ from pagemill.app.services import Runnable
 from pagemill.app.site import Site
 from pagemill.app.work_parts import WorkParts
 from pagemill.store.parts import StoreParts
+from pagemill.store.presence import SqlNodeLocks
 from pagemill.tasks.duties.expiry import Expiry
 from pagemill.tasks.duties.learning import LearningConfig, LearningKeeper
+from pagemill.tasks.duties.peer_watch import PeerWatch
 from pagemill.tasks.duties.pruning import Pruning
 from pagemill.tasks.duties.rescuer import Rescuer
 from pagemill.tasks.duties.sampler import SamplerConfig, TaskSampler
@@ -66,6 +68,7 @@ class DutyParts:
                 _expiry(site, store, node=node, progress=progress, work=work),
                 _watchdog(site, store, progress=progress, work=work),
                 _pruning(site, store),
+                *([] if site.is_alone else [_peer_watch(site, store, node=node, work=work)]),
                 *([sampler] if site.settings.tasks.enable_resource_tracking else []),
                 *([courier] if courier is not None else []),
             ),
@@ -89,6 +92,17 @@ def _expiry(site: Site, store: StoreParts, *, node: NodeParts, progress: Progres
         nodes=node.nodes,
         watch=progress.watch,
         clock=site.clock,
+    )
+
+
+def _peer_watch(site: Site, store: StoreParts, *, node: NodeParts, work: WorkParts) -> PeerWatch:
+    return PeerWatch(
+        configs.peer_watch_config(site.settings),
+        nodes=node.nodes,
+        table=store.nodes,
+        locks=SqlNodeLocks(site.database_url),
+        pages=store.pages,
+        dispatcher=work.dispatcher,
     )
 
 

@@ -83,7 +83,11 @@ class WorkParts:
             dispatcher=dispatcher,
             warnings=MemoryWarnings(pool=pool.pool, handlers=progress.handlers, listen=memory.guard.listen),
             notifications=Notifications(
-                site.database_url, on_event=wakeups.on_event, on_connected=wakeups.on_connected
+                site.database_url,
+                on_event=wakeups.on_event,
+                on_connected=wakeups.on_connected,
+                owner=site.owner,
+                on_standing=node.nodes.note,
             ),
         )
 

@@ -21,6 +21,7 @@ from pagemill.pool.sandbox.kernel import shortcomings
 from pagemill.settings import Settings
 from pagemill.store.migrate import why_unusable
 from pagemill.store.nodes import read_nodes
+from pagemill.store.presence import why_leases_alone
 from pagemill.store.private_folder import make_private, open_to_others
 from pagemill.tasks.nodes import NodeRules
 from pagemill.version import __version__
@@ -194,7 +195,8 @@ def _list_installed() -> Iterator[tuple[str, str]]:
 
 
 def _advice(settings: Settings, libraries: dict[str, str], *, gpus: int) -> Iterator[str]:
-    if (reason := why_unusable(settings.resolved_database_url)) is not None:
+    url = settings.resolved_database_url
+    if (reason := why_unusable(url) or why_leases_alone(url)) is not None:
         yield reason
     yield from shortcomings(is_on=settings.pool.sandbox)
     if open_to_others(settings.data_dir.resolve()):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from sqlalchemy import Connection, RowMapping, delete, insert, inspect, or_, select
+from sqlalchemy import Connection, RowMapping, delete, insert, inspect, or_, select, update
 
 from pagemill.domain.memory import Ceiling, DeviceId
 from pagemill.domain.ports import Clock
@@ -41,6 +41,12 @@ class SqlNodes:
     def list_nodes(self, connection: Connection) -> Sequence[SeenNode]:
         """See `NodeTable.list_nodes`."""
         return _list(connection)
+
+    @writing
+    def mark_gone(self, connection: Connection, owner: str, *, unseen_for: timedelta) -> None:
+        """See `NodeTable.mark_gone`."""
+        dead = update(nodes).where(nodes.c.owner == owner, nodes.c.seen_at > self._clock.now() - unseen_for)
+        connection.execute(dead.values(seen_at=self._clock.now() - unseen_for))
 
     @writing
     def forget(self, connection: Connection, unseen_for: timedelta) -> int:

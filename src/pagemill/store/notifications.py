@@ -8,21 +8,21 @@ waiting. On SQLite there is only one server, and so nothing to listen to.
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import psycopg
 
 from pagemill.domain.task.events import TaskEvent
+from pagemill.domain.work.nodes import Standing
 from pagemill.store.dialects import is_sqlite, parse_url
+from pagemill.store.presence import Connection, connect, take_lock
 
 logger = logging.getLogger(__name__)
 
 CHANNEL = "pagemill"
 CONNECT_AGAIN_AFTER = timedelta(seconds=1)
-KEEPALIVE = {"connect_timeout": "5", "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3"}
-"""A connection whose other end has vanished is noticed after 25 seconds."""
 
 
 class Notifications:
@@ -32,12 +32,22 @@ class Notifications:
         url: The database, as for `Database`.
         on_event: Called for every event of every task, from all servers.
         on_connected: Called whenever listening starts (again); earlier events may have been missed.
+        owner: The name of this node in leases; None if it reads no pages, and so needs no lock.
+        on_standing: Called with what the node's lock says of it, whenever that changes.
     """
 
     def __init__(
-        self, url: str, *, on_event: Callable[[str, TaskEvent], None], on_connected: Callable[[], None]
+        self,
+        url: str,
+        *,
+        on_event: Callable[[str, TaskEvent], None],
+        on_connected: Callable[[], None],
+        owner: str | None = None,
+        on_standing: Callable[[Standing], None] = lambda _: None,
     ) -> None:
         self._url = parse_url(url)
+        self._owner = owner
+        self._on_standing = on_standing
         self._on_event = on_event
         self._on_connected = on_connected
         self._listening: asyncio.Task[None] | None = None
@@ -63,13 +73,24 @@ class Notifications:
             await asyncio.sleep(CONNECT_AGAIN_AFTER.total_seconds())
 
     async def _listen(self) -> None:
-        url = self._url.set(drivername="postgresql").update_query_dict(KEEPALIVE)
-        address = url.render_as_string(hide_password=False)
-        async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+        async with await connect(self._url) as connection, self._lock(connection):
             await connection.execute(f"LISTEN {CHANNEL}")
             self._on_connected()
             async for notice in connection.notifies():
                 self._tell(notice.payload)
+
+    @asynccontextmanager
+    async def _lock(self, connection: Connection) -> AsyncIterator[None]:
+        """Hold this node's lock; however the session ends, unless this server ends it, the lock is lost with it."""
+        standing = None if self._owner is None else await take_lock(connection, self._owner)
+        if standing is not None:
+            self._on_standing(standing)
+        try:
+            yield
+        except (psycopg.Error, OSError):
+            if standing is Standing.HELD:
+                self._on_standing(Standing.LOST)
+            raise
 
     def _tell(self, payload: str) -> None:
         task_id, _, name = payload.rpartition(" ")

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pagemill.domain.memory import NOTHING, DeviceId, MemoryNeed
 from pagemill.domain.ports import Clock, NodeTable
-from pagemill.domain.work.nodes import Node, NodeState, NodeStatus, SeenNode, state_of
+from pagemill.domain.work.nodes import Node, NodeState, NodeStatus, SeenNode, Standing, state_of
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,31 @@ class Nodes:
         self._describe = describe
         self._clock = clock
         self._seen: Sequence[SeenNode] = ()
+        self._standing = Standing.LEASES_ALONE
 
     @property
     def own(self) -> Node | None:
         """This server, as it is now; None if it reads no pages."""
         return self._describe()
+
+    @property
+    def rules(self) -> NodeRules:
+        """How long a node counts."""
+        return self._rules
+
+    @property
+    def may_work(self) -> bool:
+        """Whether this server may claim pages: not while others may believe that it is dead."""
+        return self._standing is not Standing.LOST
+
+    def note(self, standing: Standing) -> None:
+        """Note what this server's lock says of it."""
+        self._standing = standing
+
+    def list_present(self) -> Sequence[str]:
+        """The names in leases of all nodes that are not gone, whatever their machine."""
+        now = self._clock.now()
+        return [seen.node.owner for seen in self._seen if now - seen.seen_at < self._rules.gone_after]
 
     async def look(self) -> None:
         """Read the table again."""
@@ -70,8 +90,7 @@ class Nodes:
         This one rule decides what a node claims, what it gives to others, and what it says never fits: it claims also
         what no node can hold, so that one of them says so.
         """
-        own = self.own
-        if own is None or need == NOTHING or own.can_hold(device, need):
+        if need == NOTHING or (own := self.own) is None or own.can_hold(device, need):
             return True
         return not any(node.can_hold(device, need) for node in self._others(self._rules.awaited_for))
 

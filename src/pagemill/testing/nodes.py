@@ -1,6 +1,7 @@
 """Nodes for tests: a table in memory."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from pagemill.domain.ports import Clock
@@ -23,6 +24,13 @@ class FakeNodeTable:
     async def list_nodes(self) -> Sequence[SeenNode]:
         """See `NodeTable.list_nodes`."""
         return sorted(self._seen, key=lambda each: (each.node.name, each.node.owner))
+
+    async def mark_gone(self, owner: str, *, unseen_for: timedelta) -> None:
+        """See `NodeTable.mark_gone`."""
+        then = self._clock.now() - unseen_for
+        self._seen = [
+            replace(each, seen_at=min(each.seen_at, then)) if each.node.owner == owner else each for each in self._seen
+        ]
 
     async def forget(self, unseen_for: timedelta) -> int:
         """See `NodeTable.forget`."""

@@ -86,6 +86,19 @@ async def test_a_node_is_live_then_gone_then_forgotten(stores: Stores, table: No
     assert await nodes.report() == ()
 
 
+async def test_a_node_that_died_is_gone_at_once_and_live_again_when_it_writes(stores: Stores, table: NodeTable) -> None:
+    nodes = Nodes(RULES, table=table, describe=lambda: None, clock=stores.clock)
+    states = []
+    for owner in ("other", "dead"):
+        await table.announce(make_node(owner, machine=owner))
+    await table.mark_gone("dead", unseen_for=RULES.gone_after)
+    states.append({each.node.owner: each.state for each in await nodes.report()})
+    await table.announce(make_node("dead", machine="dead"))
+    states.append({each.node.owner: each.state for each in await nodes.report()})
+    live = {"other": NodeState.LIVE, "dead": NodeState.LIVE}
+    assert states == [{**live, "dead": NodeState.GONE}, live]
+
+
 async def test_the_heartbeat_writes_before_any_work_and_says_when_the_node_ends(stores: Stores) -> None:
     nodes = nodes_of(stores, make_node)
     beat = heartbeat(stores, nodes)

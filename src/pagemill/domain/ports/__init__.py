@@ -7,7 +7,7 @@ Fakes that pass the same conformance suites live in `pagemill.testing`.
 from pagemill.domain.ports.access import ApiKeys, AuditLog
 from pagemill.domain.ports.clock import Clock
 from pagemill.domain.ports.memory import MemoryAdmission, MemoryEstimator, MemoryHistory, MemoryProbe, WatchedWorkers
-from pagemill.domain.ports.nodes import NodeTable
+from pagemill.domain.ports.nodes import NodeLocks, NodeTable
 from pagemill.domain.ports.records import (
     EventLog,
     LearnedState,
@@ -47,6 +47,7 @@ __all__ = [
     "MemoryEstimator",
     "MemoryHistory",
     "MemoryProbe",
+    "NodeLocks",
     "NodeTable",
     "OnBegin",
     "OnPage",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from pagemill.domain.memory import CPU, Ceiling, DeviceId, MemoryNeed
 from pagemill.domain.work.fitting import find_lack
@@ -71,6 +71,17 @@ class NodeState(StrEnum):
     """It is about to end, or has ended in order."""
     GONE = "gone"
     """It has not written for as long as a lease lasts, so its pages go to others."""
+
+
+class Standing(Enum):
+    """What a node's lock says of the node itself."""
+
+    HELD = auto()
+    """It has its lock."""
+    LOST = auto()
+    """It had its lock and lost it: others may have taken its pages, so it must claim no more."""
+    LEASES_ALONE = auto()
+    """It has no lock, and others know only by its leases that it is alive."""
 
 
 @dataclass(frozen=True)

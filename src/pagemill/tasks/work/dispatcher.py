@@ -144,7 +144,7 @@ class Dispatcher:
 
     async def run_once(self) -> None:
         """Admit tasks, plan, and start the plan."""
-        if self._stopping:
+        if self._stopping or not self._nodes.may_work:
             return
         everything = await self._pages.backlog()
         if await self._admit(self._config.max_running - len(everything)):

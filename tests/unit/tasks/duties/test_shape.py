@@ -26,6 +26,7 @@ def test_the_duties_are_found() -> None:
         "Expiry",
         "Heartbeat",
         "LearningKeeper",
+        "PeerWatch",
         "Pruning",
         "Rescuer",
         "TaskSampler",
