@@ -45,7 +45,7 @@ async def connect(url: URL) -> Connection:
 
 
 async def take_lock(connection: Connection, owner: str) -> Standing:
-    """Take the lock of a node for as long as the session lasts; wait until nobody else has it."""
+    """Take the lock of a node for as long as the session lasts; wait until no other session has it."""
     if await _is_pooled(connection):
         return Standing.LEASES_ALONE
     await connection.execute(_WAIT, (owner,))

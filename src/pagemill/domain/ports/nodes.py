@@ -35,7 +35,7 @@ class NodeLocks(Protocol):
         """Wait until the node that has the lock ends, and keep the lock during the block.
 
         Returns:
-            True if the lock was seen held and then became free. False, at once, if nobody has it or no locks are
+            True if the lock was seen held and then became free. False, at once, if no session has it or no locks are
             possible here: that says nothing about the node.
         """
         ...
