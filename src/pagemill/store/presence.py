@@ -58,8 +58,8 @@ class SqlNodeLocks:
     def __init__(self, url: str) -> None:
         self._url = parse_url(url)
 
-    def gaining(self, owner: str) -> AbstractAsyncContextManager[bool]:
-        """See `NodeLocks.gaining`."""
+    def watch(self, owner: str) -> AbstractAsyncContextManager[bool]:
+        """See `NodeLocks.watch`."""
         return self._gain(owner)
 
     @asynccontextmanager

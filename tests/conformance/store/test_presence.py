@@ -54,7 +54,7 @@ async def end_session(url: str, connection: Connection) -> None:
 
 
 async def watch(url: str, owner: str) -> bool:
-    async with SqlNodeLocks(url).gaining(owner) as was_held:
+    async with SqlNodeLocks(url).watch(owner) as was_held:
         return was_held
 
 
@@ -102,7 +102,7 @@ async def test_who_comes_back_waits_until_its_pages_are_rescued(url: str) -> Non
     async with asyncio.timeout(LIMIT_S):
         async with node(url, "a"):
             locks = SqlNodeLocks(url)
-            gaining = locks.gaining("a")
+            gaining = locks.watch("a")
             watching = asyncio.create_task(gaining.__aenter__())
             await wait_for_waiter(url)
         assert await watching

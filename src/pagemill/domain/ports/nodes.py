@@ -31,7 +31,7 @@ class NodeTable(Protocol):
 class NodeLocks(Protocol):
     """A lock for each node, which ends with the node."""
 
-    def gaining(self, owner: str) -> AbstractAsyncContextManager[bool]:
+    def watch(self, owner: str) -> AbstractAsyncContextManager[bool]:
         """Wait until the node that has the lock ends, and keep the lock during the block.
 
         Returns:

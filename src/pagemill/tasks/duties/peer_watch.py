@@ -84,7 +84,7 @@ class PeerWatch:
         """Watch the first of these nodes that has a lock, until it dies."""
         try:
             for peer in peers:
-                async with self._locks.gaining(peer) as was_held:
+                async with self._locks.watch(peer) as was_held:
                     if was_held:
                         await self._rescue(peer)
                         return
