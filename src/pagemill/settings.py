@@ -20,7 +20,7 @@ PREFIX = "PAGEMILL_"
 _REACHED_BY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - how a server on this machine is reached
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-DoorName = Literal["docling", "azure"]
+DoorName = Literal["docling", "azure", "openwebui", "tika"]
 Percent = Annotated[int, Field(ge=6, le=100)]
 
 
@@ -112,7 +112,8 @@ class ServerSettings(_Section):
     """Host names that clients may use, besides IP addresses and names without a dot that lead to this machine; "*"
     allows any name."""
     root_doors: tuple[DoorName, ...] = ()
-    """Interfaces of other services to serve at the root, besides `/compat/NAME`: `docling`, `azure`."""
+    """Interfaces of other services to serve at the root, besides `/compat/NAME`: `docling`,
+    `azure`, `openwebui`, `tika`."""
     idle_timeout_seconds: Seconds = 15
     """Close a connection that waits this long for a complete request head."""
     max_connections: Count = 1000

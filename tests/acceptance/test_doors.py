@@ -5,10 +5,13 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pypdfium2
 import pytest
+import tika.parser
+import tika.tika
 from azure.ai.documentintelligence import DocumentIntelligenceClient
 from azure.ai.documentintelligence.models import AnalyzeDocumentRequest, AnalyzeOutputOption, DocumentContentFormat
 from azure.core.credentials import AzureKeyCredential
@@ -170,3 +173,41 @@ def test_azures_client_sends_bytes_and_understands_refusals(closed: Server, serv
         pytest.raises(ClientAuthenticationError, match="Ocp-Apim-Subscription-Key"),
     ):
         stranger.begin_analyze_document("prebuilt-read", body=io.BytesIO(b"%PDF"))
+
+
+def test_open_webui_reads_pages_through_its_own_door(closed: Server, tmp_path: Path) -> None:
+    """As its ExternalDocumentLoader does."""
+    path = make_numbered_scan(tmp_path / "scan 1.pdf", 2)
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/pdf", "X-Filename": quote(path.name)}
+    answer = httpx.put(f"{closed.url}/process", content=path.read_bytes(), headers=headers, timeout=60)
+    items = answer.json()
+    assert [str(101 + at) in item["page_content"] for at, item in enumerate(items)] == [True, True]
+    assert [item["metadata"]["page_label"] for item in items] == ["1", "2"]
+    assert items[0]["metadata"]["source"] == "scan 1.pdf"
+
+
+def test_tikas_client_reads_a_document(closed: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tika.tika, "TikaClientOnly", True)
+    path = make_numbered_scan(tmp_path / "scan.pdf", 2)
+    url = closed.url.replace("http://", f"http://any:{KEY}@")
+    read = tika.parser.from_buffer(path.read_bytes(), serverEndpoint=url)
+    assert read["status"] == 200
+    assert "101" in read["content"]
+    assert read["metadata"]["xmpTPg:NPages"] == "2"
+    told = tika.parser.from_file(str(path), serverEndpoint=url, service="meta")
+    assert told["metadata"]["Content-Type"] == "application/pdf"
+    assert "102" in tika.parser.from_file(str(path), serverEndpoint=url, service="text")["content"]
+    refused = tika.parser.from_buffer(b"no document", serverEndpoint=url)
+    assert refused["status"] == 415
+    assert "X-TIKA:EXCEPTION:container_exception" in refused["metadata"]
+    assert tika.parser.from_buffer(b"%PDF", serverEndpoint=closed.url)["status"] == 401
+
+
+def test_open_webui_reads_a_document_through_tika(server: Server, tmp_path: Path) -> None:
+    """As its TikaLoader does."""
+    path = make_typed(tmp_path / "typed.pdf", 1)
+    headers = {"Content-Type": "application/pdf", "X-Tika-PDFextractInlineImages": "true"}
+    answer = httpx.put(f"{server.url}/compat/tika/tika/text", content=path.read_bytes(), headers=headers, timeout=60)
+    told = answer.json()
+    assert told["X-TIKA:content"].strip()
+    assert told["Content-Type"] == "application/pdf"

@@ -228,6 +228,9 @@ async def test_what_is_sent_through_a_door_belongs_to_its_caller(
     callers.tasks.room.watch.close()
     client = await callers.client("acme")
     await send_by(client, method, path, make)
+    if path.endswith("/meta"):
+        assert not await callers.tasks.list_sent(), "nothing is kept"
+        return
     (task,) = await callers.tasks.list_sent()
     assert task.caller == "acme"
     assert (await client.get(f"/tasks/{task.task_id}")).status_code == 200

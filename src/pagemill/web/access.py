@@ -117,6 +117,12 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", f"{_AZURE}/analyzeResults/{{task_id}}"): _READ_TASK,
     ("DELETE", f"{_AZURE}/analyzeResults/{{task_id}}"): _CHANGE_TASK,
     ("GET", f"{_AZURE}/analyzeResults/{{task_id}}/pdf"): _READ_TASK,
+    ("PUT", f"{DOORS}openwebui/process"): _SEND,
+    ("GET", f"{DOORS}tika/tika"): _SERVICE,
+    ("PUT", f"{DOORS}tika/tika"): _SEND,
+    ("PUT", f"{DOORS}tika/tika/text"): _SEND,
+    ("PUT", f"{DOORS}tika/rmeta/text"): _SEND,
+    ("PUT", f"{DOORS}tika/meta"): _SEND,
 }
 """The rule of every endpoint, by method and path."""
 

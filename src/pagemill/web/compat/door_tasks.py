@@ -35,6 +35,7 @@ from pagemill.tasks.manager import TaskManager
 from pagemill.tasks.results.result_files import ResultFiles
 from pagemill.tasks.task_reader import TaskReader
 from pagemill.web.access import caller_of
+from pagemill.web.compat.language_names import SHORT_NAMES
 from pagemill.web.problems import RequestRefused
 from pagemill.web.submitting import submit_document
 from pagemill.web.uploads import UploadStore
@@ -175,7 +176,8 @@ class DoorTasks:
 
         Other services name languages in ways of their own. Without languages, the script of each line is found.
         """
-        languages = tuple(dict.fromkeys(each.strip().lower() for each in given if each.strip()))
+        names = (each.strip().lower() for each in given if each.strip())
+        languages = tuple(dict.fromkeys(SHORT_NAMES.get(name, name) for name in names))
         known = {
             language
             for report in self._engines.engines()

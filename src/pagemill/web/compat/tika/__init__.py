@@ -1,0 +1,1 @@
+"""The door for clients of Apache Tika's server."""
