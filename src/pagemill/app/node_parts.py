@@ -35,6 +35,7 @@ class NodeParts:
             configs.node_rules(site.settings),
             table=store.nodes,
             describe=lambda: describe(site, memory, pool),
+            engines=list_engines(site.engines),
             clock=site.clock,
         )
         return cls(nodes, Heartbeat(configs.heartbeat_config(site.settings), nodes=nodes, table=store.nodes))
@@ -49,14 +50,14 @@ def describe(site: Site, memory: MemoryParts, pool: PoolParts) -> Node:
         name=configs.node_name(site.settings),
         version=__version__,
         devices={each.device: NodeDevice(each.ceiling, pool.places.get(each.device, 0)) for each in devices},
-        engines=languages_by_engine(site.engines),
+        engines=list_engines(site.engines),
     )
 
 
-def languages_by_engine(engines: Mapping[str, EngineSpec]) -> Mapping[str, tuple[str, ...]]:
-    """The engines that tasks can choose here, each with the languages that it reads."""
-    usable = (spec for spec in engines.values() if not spec.unusable and not spec.assists)
+def list_engines(engines: Mapping[str, EngineSpec]) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """The engines and profiles that work here, each with the languages that it reads."""
     return {
-        spec.name: tuple(sorted({language for profile in spec.profiles for language in profile.languages}))
-        for spec in usable
+        spec.name: {profile.name: profile.languages for profile in spec.profiles if not profile.unusable}
+        for spec in engines.values()
+        if not spec.unusable
     }

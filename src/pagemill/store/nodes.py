@@ -31,7 +31,10 @@ class SqlNodes:
             "name": node.name,
             "version": node.version,
             "devices": {name: _numbers(device) for name, device in node.devices.items()},
-            "engines": {name: list(languages) for name, languages in node.engines.items()},
+            "engines": {
+                name: {profile: list(languages) for profile, languages in profiles.items()}
+                for name, profiles in node.engines.items()
+            },
             "draining": node.is_draining,
             "seen_at": self._clock.now(),
         }
@@ -88,7 +91,10 @@ def _read(row: RowMapping) -> SeenNode:
         name=row["name"],
         version=row["version"],
         devices={DeviceId(name): _device(numbers) for name, numbers in row["devices"].items()},
-        engines={name: tuple(languages) for name, languages in row["engines"].items()},
+        engines={
+            name: {profile: tuple(languages) for profile, languages in profiles.items()}
+            for name, profiles in row["engines"].items()
+        },
         is_draining=row["draining"],
     )
     return SeenNode(node, row["seen_at"])

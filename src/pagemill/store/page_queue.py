@@ -105,6 +105,7 @@ _BACKLOG = (
         *(tasks.c.task_id, tasks.c.priority, tasks.c.admission, tasks.c.caller, tasks.c.password_at),
         tasks.c.unserved_since.is_not(None).label("is_unserved"),
         tasks.c.options[("recognition", "structure")].as_boolean().label("structure"),
+        tasks.c.options[("recognition", "engine")].as_string().label("engine"),
         *(_KINDS.c.stage, _KINDS.c.alone, _device_of(_KINDS.c.device).label("device")),
         *(_KINDS.c.need_ram_bytes, _KINDS.c.need_gpu_bytes, _KINDS.c.waiting, _KINDS.c.leased),
     )
@@ -340,6 +341,7 @@ def _backlog(rows: Sequence[RowMapping]) -> Backlog:
         structure=bool(rows[0]["structure"]),
         is_unserved=bool(rows[0]["is_unserved"]),
         password_at=rows[0]["password_at"],
+        engine=rows[0]["engine"] or "",
     )
 
 

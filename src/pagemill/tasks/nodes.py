@@ -1,12 +1,12 @@
 """What this server knows of the nodes on its database: which are alive, and what each can do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pagemill.domain.memory import NOTHING, DeviceId, MemoryNeed
+from pagemill.domain.memory import NOTHING, DeviceId
 from pagemill.domain.ports import Clock, NodeTable
-from pagemill.domain.work.nodes import Node, NodeState, NodeStatus, SeenNode, Standing, state_of
+from pagemill.domain.work.nodes import Node, NodeState, NodeStatus, SeenNode, Standing, Work, state_of
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,23 @@ class Nodes:
         rules: How long a node counts.
         table: What every node wrote about itself.
         describe: Describes this server now; None if it reads no pages.
+        engines: The engines that work here.
         clock: The time.
     """
 
     def __init__(
-        self, rules: NodeRules, *, table: NodeTable, describe: Callable[[], Node | None], clock: Clock
+        self,
+        rules: NodeRules,
+        *,
+        table: NodeTable,
+        describe: Callable[[], Node | None],
+        engines: Collection[str] = (),
+        clock: Clock,
     ) -> None:
         self._rules = rules
         self._table = table
         self._describe = describe
+        self._engines = frozenset(engines)
         self._clock = clock
         self._seen: Sequence[SeenNode] = ()
         self._standing = Standing.LEASES_ALONE
@@ -84,15 +92,18 @@ class Nodes:
             for seen in self._seen
         )
 
-    def may_claim(self, device: DeviceId, need: MemoryNeed) -> bool:
-        """Whether pages with that need are for this server; if not, a larger node is alive or may come back.
+    def may_claim(self, work: Work) -> bool:
+        """Whether such pages are for this server; if not, a node that can read them is alive or may come back.
 
         This one rule decides what a node claims, what it gives to others, and what it says never fits: it claims also
-        what no node can hold, so that one of them says so.
+        what no node can read, so that one of them says so.
         """
-        if need == NOTHING or (own := self.own) is None or own.can_hold(device, need):
+        if work.need == NOTHING and (not work.engine or work.engine in self._engines):
             return True
-        return not any(node.can_hold(device, need) for node in self._others(self._rules.awaited_for))
+        own = self.own
+        if own is None or own.can_do(work):
+            return True
+        return not any(node.can_do(work) for node in self._others(self._rules.awaited_for))
 
     def list_live(self) -> Sequence[Node]:
         """The other nodes that are alive."""

@@ -38,8 +38,8 @@ class NodeWire(WireModel):
     is_this: bool
     """It is the server that answers."""
     devices: dict[str, NodeDeviceWire]
-    engines: dict[str, list[str]]
-    """The engines that work there, with the languages that each reads; no languages if they are unknown."""
+    engines: dict[str, dict[str, list[str]]]
+    """The engines and profiles that work there, with the languages that each reads; none if they are unknown."""
 
     @classmethod
     def of(cls, status: NodeStatus) -> Self:
@@ -54,5 +54,8 @@ class NodeWire(WireModel):
             seen_s=status.seen_ago.total_seconds(),
             is_this=status.is_this,
             devices={name: NodeDeviceWire.of(device) for name, device in node.devices.items()},
-            engines={name: list(languages) for name, languages in node.engines.items()},
+            engines={
+                name: {profile: list(languages) for profile, languages in profiles.items()}
+                for name, profiles in node.engines.items()
+            },
         )

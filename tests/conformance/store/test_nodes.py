@@ -30,7 +30,7 @@ def make_node(owner: str = "ä-1", *, machine: str = "m", name: str = "ä", host
             CPU: NodeDevice(Ceiling(host_mb * MIB, 45 * MIB, 50 * MIB), places=2),
             GPU: NodeDevice(Ceiling(2**40, 2**36), places=0),
         },
-        engines={"rapidocr": ("de", "en"), "paddle": ()},
+        engines={"rapidocr": {"accurate": ("de", "en"), "fast": ()}, "paddle": {}},
     )
 
 

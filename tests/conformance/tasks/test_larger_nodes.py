@@ -16,7 +16,7 @@ from pagemill.domain.ports import OnPage
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import PageLease, PageState, Rung, TaskStatus
 from pagemill.domain.work.backlog import PageKind
-from pagemill.domain.work.nodes import Node, NodeDevice
+from pagemill.domain.work.nodes import Node, NodeDevice, Work
 from pagemill.domain.work.outcomes import ChunkOutcome, PageFailed, PageTooLarge
 from pagemill.domain.work.recognition import ChunkParams, ModelSetKey, Stage
 from pagemill.engines.registry import engine_specs
@@ -33,7 +33,7 @@ NEED = 543 * MIB
 ON_BOTH = {name: replace(spec, device_kinds=("cpu", "cuda")) for name, spec in engine_specs().items()}
 NO_MEMORY = PageFailed(1, TaskFailureReason.OUT_OF_MEMORY, "no memory", retryable=True, peak_bytes=SMALL)
 OTHERS = (
-    *("none", "as small", "larger", "larger without the GPU"),
+    *("none", "as small", "larger", "larger without the GPU", "larger without the engine"),
     *("larger, draining", "larger, gone", "larger, long gone"),
 )
 WAITED_FOR = ("larger", "larger, draining", "larger, gone")
@@ -66,6 +66,7 @@ async def add_other(room: Room, other: str) -> None:
         "other",
         "1",
         devices={name: NodeDevice(Ceiling(limit), 1) for name, limit in devices.items()},
+        engines={"rapidocr": {}} if other != "larger without the engine" else {},
         is_draining=other == "larger, draining",
     )
     await room.stores.nodes.announce(node)
@@ -96,7 +97,9 @@ async def count_quarantined(stores: Stores) -> int:
     return len(await stores.database.read(lambda connection: connection.execute(page_quarantine.select()).all()))
 
 
-def is_waited_for(other: str, device: DeviceId) -> bool:
+def is_waited_for(other: str, device: DeviceId, stage: Stage) -> bool:
+    if other == "larger without the engine":
+        return stage is Stage.TEXT
     return other in WAITED_FOR or (other == "larger without the GPU" and device == CPU)
 
 
@@ -114,14 +117,14 @@ async def test_what_never_fits_here_waits_for_a_larger_node_and_else_fails_at_on
         (page,) = await stores.tasks.pages(other)
         assert await count_quarantined(stores) == 0
         kind = await find_kind(stores, other)
-        if not is_waited_for(other, works_on):
+        if not is_waited_for(other, works_on, stage):
             assert kind is None
             assert (page.state, page.failure_reason) == (PageState.FAILED, TaskFailureReason.MEMORY_LIMIT_EXCEEDED)
             continue
         assert kind is not None, other
         assert (kind.need, page.attempts, page.crashes) == (need_on(works_on), 0, 0)
         assert page.rung is min(rung, Rung.FRESH_PROCESS)
-        assert not room.nodes.may_claim(kind.works_on, kind.need)
+        assert not room.nodes.may_claim(Work(kind.works_on, kind.need))
         (event,) = await stores.events.read(other, kinds=[TaskEvent.PAGE_RETRIED])
         assert event.details["cause"] == "needs_larger_node"
         assert {event.details.get("needs_ram_mb"), event.details.get("needs_gpu_mb")} == {543, None}
@@ -143,7 +146,7 @@ async def test_what_ran_out_of_memory_on_every_rung_here_is_quarantined_only_if_
         await room.errors.page_failed(lease, NO_MEMORY, device=works_on)
         (page,) = await stores.tasks.pages(other)
         climbs = rung < Rung.ALONE or (rung is Rung.ALONE and works_on == GPU)
-        waits = not climbs and rung < Rung.LARGER_NODE and is_waited_for(other, works_on)
+        waits = not climbs and rung < Rung.LARGER_NODE and is_waited_for(other, works_on, stage)
         assert (page.state is PageState.FAILED) is (not climbs and not waits), other
         assert (await count_quarantined(stores) > before[0]) is (not climbs and not waits), other
         if waits:
@@ -163,7 +166,7 @@ async def test_a_node_claims_what_no_node_can_hold_and_says_so(stores: Stores, t
     await room.errors.page_failed(lease, too_large(CPU), device=CPU)
     (kind,) = (await stores.pages.backlog())[0].waiting
     stores.clock.turn(NodeRules().awaited_for)
-    assert room.nodes.may_claim(kind.works_on, kind.need)
+    assert room.nodes.may_claim(Work(kind.works_on, kind.need))
     again = await stores.pages.claim_pages("a", kind, limit=1, owner="x", lease_for=LEASE)
     assert again is not None
     assert again.need == need_on(CPU)
@@ -216,6 +219,30 @@ async def test_while_the_larger_node_does_not_come_the_task_ends_in_time_and_say
     task = await stores.tasks.get("a")
     assert (task.status, task.failure_reason) == (TaskStatus.EXPIRED, TaskFailureReason.POOL_EXHAUSTED)
     assert "they need 543 MiB of host memory. Start a node" in (task.failure_message or "")
+    await room.follower.stop()
+
+
+@pytest.mark.parametrize("here", [True, False])
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("stage", Stage)
+async def test_pages_go_to_a_node_that_has_their_engine(
+    stores: Stores, tmp_path: Path, stage: Stage, *, here: bool, there: bool
+) -> None:
+    """Where no node has it, the first one says so; a text layer needs no engine."""
+    engines = {name: spec for name, spec in ON_BOTH.items() if here or name != "rapidocr"}
+    room = Room(stores, tmp_path, engines=engines)
+    devices = {CPU: NodeDevice(Ceiling(LARGE), 1)}
+    await stores.nodes.announce(
+        Node("other", "other machine", "other", "1", devices=devices, engines={"rapidocr": {}} if there else {})
+    )
+    await room.nodes.look()
+    await stores.add_running("a", pages=1, stage=stage)
+    (backlog,) = await stores.pages.backlog()
+    assert backlog.engine == "rapidocr"
+    await room.dispatcher.run_once()
+    is_claimed = stage is Stage.TEXT or here or not there
+    assert bool(room.dispatcher.works()) is is_claimed
+    await room.dispatcher.stop()
     await room.follower.stop()
 
 

@@ -41,6 +41,7 @@ class Backlog:
         structure: Whether to find layout and tables.
         is_unserved: No page of it was settled since it was queued or refused a service.
         password_at: The server that was told the password of its document; None if it needs none.
+        engine: The engine that recognises its pages.
     """
 
     task_id: str
@@ -52,3 +53,4 @@ class Backlog:
     structure: bool = False
     is_unserved: bool = False
     password_at: str | None = None
+    engine: str = ""

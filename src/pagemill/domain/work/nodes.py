@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
+from typing import Self
 
-from pagemill.domain.memory import CPU, Ceiling, DeviceId, MemoryNeed
+from pagemill.domain.memory import CPU, NOTHING, Ceiling, DeviceId, MemoryNeed
 from pagemill.domain.work.fitting import find_lack
+from pagemill.domain.work.recognition import Stage
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,26 @@ class NodeDevice:
 
 
 @dataclass(frozen=True)
+class Work:
+    """What work asks of a node.
+
+    Attributes:
+        device: The device that works on it.
+        need: The memory that it needs at least.
+        engine: The engine that reads it; empty if any worker can.
+    """
+
+    device: DeviceId
+    need: MemoryNeed = NOTHING
+    engine: str = ""
+
+    @classmethod
+    def of(cls, stage: Stage, device: DeviceId, need: MemoryNeed, *, engine: str) -> Self:
+        """The work on pages at that stage: text layers need no engine."""
+        return cls(device, need, engine if stage is Stage.OCR else "")
+
+
+@dataclass(frozen=True)
 class Node:
     """A server that reads pages.
 
@@ -32,7 +54,8 @@ class Node:
         name: Its name for people.
         version: The version of Pagemill.
         devices: Its devices; work on a GPU also needs memory of the CPU.
-        engines: The engines that work there, with the ISO 639 codes that each reads; no codes if they are unknown.
+        engines: The engines and profiles that work there, with the ISO 639 codes that each reads; no codes if they are
+            unknown.
         is_draining: It claims no more pages, because it is about to end.
     """
 
@@ -41,7 +64,7 @@ class Node:
     name: str
     version: str
     devices: Mapping[DeviceId, NodeDevice] = field(default_factory=dict)
-    engines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    engines: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     is_draining: bool = False
 
     @property
@@ -53,6 +76,10 @@ class Node:
         """Whether it has the device, and could ever provide the need there. "Never fits" is the opposite."""
         ceilings = self.ceilings
         return device in ceilings and CPU in ceilings and find_lack(device, need, ceilings) is None
+
+    def can_do(self, work: Work) -> bool:
+        """Whether it has the engine, and can hold the work."""
+        return (not work.engine or work.engine in self.engines) and self.can_hold(work.device, work.need)
 
 
 @dataclass(frozen=True)

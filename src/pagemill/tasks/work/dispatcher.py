@@ -20,7 +20,8 @@ from datetime import timedelta
 from pagemill.domain.memory import DeviceId, MemoryLevel
 from pagemill.domain.ports import MemoryAdmission, OverdueTasks, PageQueue, TaskQueue
 from pagemill.domain.task.task import Task
-from pagemill.domain.work.backlog import Backlog
+from pagemill.domain.work.backlog import Backlog, PageKind
+from pagemill.domain.work.nodes import Work
 from pagemill.tasks.decisions.line import Line, lanes_of
 from pagemill.tasks.decisions.plan import READER_LANE, Assignment, ChunkLimits, plan
 from pagemill.tasks.duty import Duty
@@ -160,9 +161,9 @@ class Dispatcher:
         await self._note_refused(backlogs, elsewhere=[*locked, *foreign])
 
     def _without_foreign_pages(self, backlog: Backlog) -> Backlog:
-        """The backlog without the pages that only a larger node can read."""
+        """The backlog without the pages that only another node can read."""
         waiting = {
-            kind: pages for kind, pages in backlog.waiting.items() if self._nodes.may_claim(kind.works_on, kind.need)
+            kind: pages for kind, pages in backlog.waiting.items() if self._nodes.may_claim(_work_of(kind, backlog))
         }
         return backlog if len(waiting) == len(backlog.waiting) else replace(backlog, waiting=waiting)
 
@@ -273,3 +274,7 @@ def _cancel(works: Sequence[asyncio.Task[bool]]) -> None:
     for work in works:
         if not work.cancelling():
             work.cancel()
+
+
+def _work_of(kind: PageKind, backlog: Backlog) -> Work:
+    return Work.of(kind.stage, kind.works_on, kind.need, engine=backlog.engine)

@@ -13,7 +13,7 @@ from pagemill.domain.ports import MemoryAdmission, PageQueue, TaskQueue, TaskSto
 from pagemill.domain.task.events import Details, TaskEvent
 from pagemill.domain.task.task import PageLease, PageState, RetryPolicy, Rung, Task
 from pagemill.domain.work.engine_spec import EngineSpec, find_profile
-from pagemill.domain.work.nodes import larger_need
+from pagemill.domain.work.nodes import Work, larger_need
 from pagemill.domain.work.outcomes import PageFailed, PageTooLarge, WorkerLoss
 from pagemill.domain.work.quarantine import Circumstances
 from pagemill.domain.work.recognition import Stage
@@ -130,7 +130,7 @@ class TaskErrorHandler:
         """Return a page that never fits here for a node where it does; False if there is none."""
         need = lease.need.at_least(failure.need)
         await self._nodes.look()
-        if self._nodes.may_claim(device, need):
+        if self._nodes.may_claim(_work(lease, device, need)):
             return False
         await self._pages.give_back(lease, (failure.number,), refused=True, need=need)
         self._handlers.tally.page_retried()
@@ -187,7 +187,8 @@ class TaskErrorHandler:
             return await self._all_out_of_memory(task)
         await self._nodes.look()
         need = self._need_beyond(oom)
-        situation = replace(self._situation(task, oom), has_larger_node=not self._nodes.may_claim(oom.device, need))
+        has_larger_node = not self._nodes.may_claim(_work(oom.lease, oom.device, need))
+        situation = replace(self._situation(task, oom), has_larger_node=has_larger_node)
         rung = next_rung(oom.rung, situation)
         state = self._memory_state()
         logger.warning(
@@ -296,6 +297,10 @@ class TaskErrorHandler:
                 self._handlers.tally.page_given_up(failure.reason)
             case ReturnPage():
                 await self._pages.give_back(lease, (failure.number,), refused=True)
+
+
+def _work(lease: PageLease, device: DeviceId, need: MemoryNeed) -> Work:
+    return Work.of(lease.stage, device, need, engine=lease.options.engine)
 
 
 def _failure_of(loss: WorkerLoss, page: int) -> PageFailed:
