@@ -67,14 +67,32 @@ class Picture:
     Attributes:
         rect: Its place.
         order: How many objects are drawn before it.
-        pixels: Its own, weighted by the memory that decoding them takes.
+        width: Its columns.
+        height: Its rows.
+        weight: How many times more memory its decoding takes than in most formats.
         is_opaque: Whether it hides what is drawn before it.
+        address: Of the object.
+        index: Its position among the page's objects; None within a form.
     """
 
     rect: PageRect
     order: int
-    pixels: int
+    width: int
+    height: int
+    weight: int
     is_opaque: bool
+    address: int
+    index: int | None
+
+    @property
+    def own_pixels(self) -> int:
+        """Columns times rows."""
+        return self.width * self.height
+
+    @property
+    def pixels(self) -> int:
+        """Its pixels, weighted by the memory that decoding them takes."""
+        return self.own_pixels * self.weight
 
 
 @dataclass
@@ -122,6 +140,11 @@ class Drawing:
         area = max((right - left) * (top - bottom), 1.0)
         return min(1.0, sum(_area_within(picture.rect, self.page) for picture in self.pictures) / area)
 
+    @property
+    def clips_by_text(self) -> bool:
+        """Whether a text object is a clip for what follows it."""
+        return any(_render_mode(text) >= pdfium_c.FPDF_TEXTRENDERMODE_FILL_CLIP for text in self.texts)
+
     def hides(self, text: int, rect: PageRect) -> bool:
         """Whether a picture is drawn over this part of a text object, given by its address."""
         if not self._covering:
@@ -158,11 +181,11 @@ def drawing_of(page: pdfium.PdfPage) -> Drawing:
         if drawing.objects >= MOST_OBJECTS:
             drawing.is_whole = False
             break
-        _add(_object(address, index), drawing, _UPRIGHT, depth=0)
+        _add(_object(address, index), drawing, _UPRIGHT, depth=0, index=index)
     return drawing
 
 
-def _add(drawn: int, drawing: Drawing, placed: _Matrix, *, depth: int) -> None:
+def _add(drawn: int, drawing: Drawing, placed: _Matrix, *, depth: int, index: int | None = None) -> None:
     match _kind(drawn):
         case pdfium_c.FPDF_PAGEOBJ_FORM:
             _add_form(drawn, drawing, placed, depth=depth)
@@ -170,7 +193,7 @@ def _add(drawn: int, drawing: Drawing, placed: _Matrix, *, depth: int) -> None:
         case pdfium_c.FPDF_PAGEOBJ_TEXT:
             drawing.texts[drawn] = drawing.objects
         case pdfium_c.FPDF_PAGEOBJ_IMAGE:
-            _add_picture(drawn, drawing, placed)
+            _add_picture(drawn, drawing, placed, index)
         case pdfium_c.FPDF_PAGEOBJ_PATH:
             _add_shape(drawn, drawing, placed)
         case _:
@@ -190,14 +213,23 @@ def _add_form(form: int, drawing: Drawing, placed: _Matrix, *, depth: int) -> No
         _add(_inner_object(form, index), drawing, inner, depth=depth + 1)
 
 
-def _add_picture(image: int, drawing: Drawing, placed: _Matrix) -> None:
+def _add_picture(image: int, drawing: Drawing, placed: _Matrix, index: int | None) -> None:
     rect = _rect_of(image, placed)
     if min(rect[2] - rect[0], rect[3] - rect[1]) < _LEAST_PICTURE:
         return
     width, height = ctypes.c_uint(), ctypes.c_uint()
     _pixel_size(image, ctypes.addressof(width), ctypes.addressof(height))
-    pixels, is_opaque = width.value * height.value * _weight(image), not _is_transparent(image)
-    drawing.pictures.append(Picture(rect, drawing.objects, pixels, is_opaque))
+    picture = Picture(
+        rect,
+        drawing.objects,
+        width.value,
+        height.value,
+        weight=_weight(image),
+        is_opaque=not _is_transparent(image),
+        address=image,
+        index=index,
+    )
+    drawing.pictures.append(picture)
 
 
 def _add_shape(path: int, drawing: Drawing, placed: _Matrix) -> None:
@@ -252,6 +284,23 @@ def _chain_matrices(inner: _Matrix, outer: _Matrix) -> _Matrix:
 def _transform(x: float, y: float, matrix: _Matrix) -> tuple[float, float]:
     a, b, c, d, e, f = matrix
     return a * x + c * y + e, b * x + d * y + f
+
+
+def clips(drawn: int) -> Iterator[list[tuple[float, float]] | None]:
+    """The paths that an object, given by its address, is clipped by: their points, or None for a curve."""
+    clip = pdfium_c.FPDFPageObj_GetClipPath(ctypes.cast(drawn, pdfium_c.FPDF_PAGEOBJECT))
+    for path in range(pdfium_c.FPDFClipPath_CountPaths(clip) if clip else 0):
+        segments = pdfium_c.FPDFClipPath_CountPathSegments(clip, path)
+        points = [_point(pdfium_c.FPDFClipPath_GetPathSegment(clip, path, at)) for at in range(segments)]
+        yield None if None in points else [point for point in points if point is not None]
+
+
+def _point(segment: pdfium_c.FPDF_PATHSEGMENT) -> tuple[float, float] | None:
+    if pdfium_c.FPDFPathSegment_GetType(segment) == pdfium_c.FPDF_SEGMENT_BEZIERTO:
+        return None
+    x, y = ctypes.c_float(), ctypes.c_float()
+    pdfium_c.FPDFPathSegment_GetPoint(segment, x, y)
+    return x.value, y.value
 
 
 def is_invisible(text: int) -> bool:

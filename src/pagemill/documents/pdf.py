@@ -18,8 +18,9 @@ from pagemill.documents.document import SIZES_TOLD, Unread, check_page_number
 from pagemill.documents.kept_file import KeptFile
 from pagemill.documents.layers import page_without_hidden_layers
 from pagemill.documents.page_frame import PageFrame
-from pagemill.documents.passwords import load_with_pdfium
+from pagemill.documents.passwords import load_with_pdfium, open_with_pikepdf
 from pagemill.documents.pdf_facts import PdfFacts, read_facts
+from pagemill.documents.reduced_pictures import JpegKey, plain_jpegs
 from pagemill.documents.sheet import WrittenWords, read_sheet, written_words
 from pagemill.documents.xfa import with_values
 from pagemill.domain.documents import DocumentInfo, DocumentKind, OcrMode, PageSize, too_many_pages
@@ -98,7 +99,8 @@ class PdfFile:
         if mode is OcrMode.FORCE:
             return None
         with self._page(number, flat=True) as page:
-            sheet = read_sheet(page, partial(self._frame, page, number), dpi=dpi)
+            at = partial(self._frame, page, number)
+            sheet = read_sheet(page, at, dpi=dpi, find_plain=lambda: self._plain_jpegs)
         if number == 1 and self._facts.form_values:
             return with_values(sheet.known_page(number, dpi=dpi), self._facts.form_values)
         if sheet.doubt is None and (mode is OcrMode.NEVER or not sheet.hidden):
@@ -177,6 +179,17 @@ class PdfFile:
     @cached_property
     def _facts(self) -> PdfFacts:
         return read_facts(self._path, self._password)
+
+    @cached_property
+    def _plain_jpegs(self) -> frozenset[JpegKey]:
+        """The JPEG pictures that may be drawn coarsely; none if the document is encrypted or damaged."""
+        if self._needs_password:
+            return frozenset()
+        try:
+            with open_with_pikepdf(self._path, None) as pdf:
+                return frozenset() if pdf.is_encrypted else plain_jpegs(pdf)
+        except (pikepdf.PdfError, ValueError, TypeError, RuntimeError):
+            return frozenset()
 
     def _unit(self, number: int) -> float:
         return self._facts.units.get(number, 1.0)

@@ -10,7 +10,7 @@ Runs in workers only. A page that can show nothing but its text is not drawn at 
 
 import ctypes
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from statistics import median
@@ -23,6 +23,7 @@ from pagemill.documents.common_words import is_clearly_read
 from pagemill.documents.page_frame import PageFrame, PageRect, Rect
 from pagemill.documents.page_objects import Drawing, drawing_of, is_invisible, switch_off
 from pagemill.documents.plausibility import is_plausible
+from pagemill.documents.reduced_pictures import LEAST_PIXELS, JpegKey, Reducible, draw_reduced, reducible_pictures
 from pagemill.documents.text_layer import TextLayer, read_text_layer
 from pagemill.documents.text_lines import lines_of_words
 from pagemill.documents.trust import distrust
@@ -133,7 +134,18 @@ FrameAt = Callable[[float], PageFrame]
 """The page's frame at a number of dots per inch."""
 
 
-def read_sheet(page: pdfium.PdfPage, at: FrameAt, *, dpi: float, most_decoded: int | None = MOST_DECODED) -> Sheet:
+FindPlain = Callable[[], Container[JpegKey]]
+"""Finds the plain JPEGs of the document, for pages that need to know."""
+
+
+def read_sheet(
+    page: pdfium.PdfPage,
+    at: FrameAt,
+    *,
+    dpi: float,
+    most_decoded: int | None = MOST_DECODED,
+    find_plain: FindPlain | None = None,
+) -> Sheet:
     """Examine a page. Until the page is closed, drawings of it lack the ink of known words.
 
     Args:
@@ -141,6 +153,8 @@ def read_sheet(page: pdfium.PdfPage, at: FrameAt, *, dpi: float, most_decoded: i
         at: Its frame.
         dpi: Resolution in whose pixels its words are given.
         most_decoded: Pixels of pictures that may be decoded to look at them; None for any.
+        find_plain: Draw plain JPEGs coarsely, in every drawing of the page until it is closed; None to draw all as
+            they are.
 
     Raises:
         PdfiumError: The page's content cannot be read.
@@ -152,9 +166,19 @@ def read_sheet(page: pdfium.PdfPage, at: FrameAt, *, dpi: float, most_decoded: i
     hidden = frozenset(_find_hidden(layer, drawing))
     if not (hidden or layer.broken or drawing.may_hold_text):
         return Sheet(layer, tuple(range(len(layer.words))))
-    if most_decoded is not None and drawing.pixels > most_decoded:
+    coarse = _find_reducible(drawing, at, find_plain) if find_plain is not None else []
+    saved = sum(each.picture.pixels - each.pixels for each in coarse)
+    if most_decoded is not None and drawing.pixels - saved > most_decoded:
         return Sheet(layer, (), doubt="its pictures are too large to search for text")
+    if coarse:
+        draw_reduced(page.pdf, page, coarse)
     return _looked_at(page, layer, drawing, hidden, at)
+
+
+def _find_reducible(drawing: Drawing, at: FrameAt, find_plain: FindPlain) -> list[Reducible]:
+    if all(picture.own_pixels < LEAST_PIXELS for picture in drawing.pictures):
+        return []
+    return reducible_pictures(drawing, find_plain(), _frame_to_look(at).scale)
 
 
 @dataclass(frozen=True)
@@ -252,6 +276,12 @@ def _is_believed(layer: TextLayer, hidden: frozenset[int], look: "_Look") -> boo
     return look.is_blank or sum(inked) >= _LEAST_INKED * len(inked)
 
 
+def _frame_to_look(at: FrameAt) -> PageFrame:
+    frame = at(LOOKED_AT_DPI)
+    pixels = frame.width_px * frame.height_px
+    return at(LOOKED_AT_DPI * math.sqrt(MOST_LOOKED_AT / pixels)) if pixels > MOST_LOOKED_AT else frame
+
+
 @dataclass(frozen=True)
 class _Look:
     """The page, drawn to be searched."""
@@ -264,10 +294,7 @@ class _Look:
         import cv2
         import numpy as np
 
-        frame = at(LOOKED_AT_DPI)
-        pixels = frame.width_px * frame.height_px
-        if pixels > MOST_LOOKED_AT:
-            frame = at(LOOKED_AT_DPI * math.sqrt(MOST_LOOKED_AT / pixels))
+        frame = _frame_to_look(at)
         width, height = page.get_size()
         rows, columns = math.ceil(height * frame.scale), math.ceil(width * frame.scale)
         samples = bytearray(rows * columns * 3)

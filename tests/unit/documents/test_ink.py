@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 from tests.data.pictures import draw_rules, photo, write_lines
 
-from pagemill.documents.ink import Gray, InkLine, ink_lines
+from pagemill.documents.ink import Gray, InkLine, _find_marks, _median, ink_lines
 
 TEXTS = ("Invoice number 2026-0417", "Total amount due 148.50 EUR")
 
@@ -89,3 +92,18 @@ def test_what_lies_under_a_word_is_not_told() -> None:
 def test_a_blank_page_has_none() -> None:
     assert find_lines(Image.new("L", (850, 1100), 255)) == []
     assert find_lines(Image.new("L", (3, 2), 0)) == []
+
+
+@pytest.mark.parametrize("density", [0.002, 0.03, 0.25])
+@pytest.mark.parametrize("shape", [(40, 1), (1, 40), (700, 900)])
+def test_marks_are_counted_whatever_their_number(shape: tuple[int, int], density: float) -> None:
+    """Noise of a quarter of all points begins more runs than a short label can tell apart."""
+    ink = (np.random.default_rng(4).random(shape) < density).astype(np.uint8) * 255
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=cv2.CV_32S)
+    assert np.array_equal(_find_marks(ink), stats[1:])
+
+
+@given(st.lists(st.sampled_from([0, 1, 7, 128, 254, 255]), min_size=1, max_size=9))
+def test_a_median_of_counts_is_that_of_the_values(values: list[int]) -> None:
+    counts = np.bincount(values, minlength=256)
+    assert _median(np.arange(256, dtype=np.float64), counts) == np.median(values)
