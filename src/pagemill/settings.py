@@ -20,7 +20,7 @@ PREFIX = "PAGEMILL_"
 _REACHED_BY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - how a server on this machine is reached
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-DoorName = Literal["docling", "azure", "openwebui", "tika"]
+DoorName = Literal["docling", "azure", "openwebui", "tika", "mistral"]
 Percent = Annotated[int, Field(ge=6, le=100)]
 
 
@@ -113,7 +113,7 @@ class ServerSettings(_Section):
     allows any name."""
     root_doors: tuple[DoorName, ...] = ()
     """Interfaces of other services to serve at the root, besides `/compat/NAME`: `docling`,
-    `azure`, `openwebui`, `tika`."""
+    `azure`, `openwebui`, `tika`, `mistral`."""
     idle_timeout_seconds: Seconds = 15
     """Close a connection that waits this long for a complete request head."""
     max_connections: Count = 1000

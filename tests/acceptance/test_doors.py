@@ -17,6 +17,8 @@ from azure.ai.documentintelligence.models import AnalyzeDocumentRequest, Analyze
 from azure.core.credentials import AzureKeyCredential
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from docling_core.types.doc.document import DoclingDocument
+from mistralai.client import Mistral
+from mistralai.client.errors import HTTPValidationError, SDKError
 from tests.acceptance.test_structure import PRICES, make_price_list
 from tests.data.documents import make_numbered_scan, make_typed
 from tests.fixtures.doors import NAMES
@@ -211,3 +213,26 @@ def test_open_webui_reads_a_document_through_tika(server: Server, tmp_path: Path
     told = answer.json()
     assert told["X-TIKA:content"].strip()
     assert told["Content-Type"] == "application/pdf"
+
+
+def test_mistrals_client_reads_a_document(closed: Server, tmp_path: Path) -> None:
+    """As LibreChat and Open WebUI do, and LiteLLM, which sends the document with the request."""
+    path = make_numbered_scan(tmp_path / "scan.pdf", 2)
+    with Mistral(api_key=KEY, server_url=closed.url) as client:
+        file = client.files.upload(file={"file_name": path.name, "content": path.read_bytes()}, purpose="ocr")
+        address = client.files.get_signed_url(file_id=file.id, expiry=1)
+        model = "mistral-ocr-latest"
+        read = client.ocr.process(model=model, document={"type": "document_url", "document_url": address.url})
+        assert [str(101 + page.index) in page.markdown for page in read.pages] == [True, True]
+        assert client.files.delete(file_id=file.id).deleted
+        data = "data:application/pdf;base64," + base64.b64encode(path.read_bytes()).decode()
+        again = client.ocr.process(model=model, document={"type": "document_url", "document_url": data}, pages=[1])
+        assert [(page.index, "102" in page.markdown) for page in again.pages] == [(1, True)]
+        with pytest.raises(SDKError) as refused:
+            client.ocr.process(model=model, document={"type": "file", "file_id": file.id})
+        assert refused.value.status_code == 404
+        with pytest.raises(HTTPValidationError, match="fetches no documents"):
+            client.ocr.process(model=model, document={"type": "document_url", "document_url": "https://example.org/a"})
+    with Mistral(api_key="another", server_url=closed.url) as stranger, pytest.raises(SDKError) as closed_out:
+        stranger.files.upload(file={"file_name": path.name, "content": b"%PDF"}, purpose="ocr")
+    assert closed_out.value.status_code == 401

@@ -64,6 +64,7 @@ _CHANGE_BATCH = Rule(Scope.SUBMIT, About.BATCH)
 _LIST = Rule(Scope.READ, About.LIST)
 _SEND = Rule(Scope.SUBMIT, takes_documents=True)
 _DOCLING = f"{DOORS}docling"
+_MISTRAL = f"{DOORS}mistral/v1"
 _AZURE = f"{DOORS}azure/documentintelligence/documentModels/{{model_id}}"
 
 RULES: Mapping[tuple[str, str], Rule] = {
@@ -123,6 +124,11 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("PUT", f"{DOORS}tika/tika/text"): _SEND,
     ("PUT", f"{DOORS}tika/rmeta/text"): _SEND,
     ("PUT", f"{DOORS}tika/meta"): _SEND,
+    ("POST", f"{_MISTRAL}/files"): _SEND,
+    ("GET", f"{_MISTRAL}/files/{{task_id}}"): _READ_TASK,
+    ("DELETE", f"{_MISTRAL}/files/{{task_id}}"): _CHANGE_TASK,
+    ("GET", f"{_MISTRAL}/files/{{task_id}}/url"): _READ_TASK,
+    ("POST", f"{_MISTRAL}/ocr"): _SEND,
 }
 """The rule of every endpoint, by method and path."""
 

@@ -98,6 +98,7 @@ def create_api(
         max_concurrent=config.max_concurrent_uploads,
         per_minute=config.uploads_per_minute,
     )
+    gate = Gate(access.owners, access.audit)
     doors = all_doors(
         DoorTasks(
             commands,
@@ -105,6 +106,7 @@ def create_api(
             uploads=uploads,
             writers=writers,
             files=files,
+            gate=gate,
             engines=engines,
             has_structure=config.has_structure,
         )
@@ -130,7 +132,7 @@ def create_api(
     install_problem_handlers(api, AllowedMethods(routers))
     guard = Guard(
         ring=ring,
-        gate=Gate(access.owners, access.audit),
+        gate=gate,
         allowed_hosts=config.allowed_hosts,
         trusted=config.trusted_proxies,
         names=OwnNames(),

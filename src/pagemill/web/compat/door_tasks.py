@@ -29,13 +29,23 @@ from pagemill.domain.errors import (
     WorkerLost,
 )
 from pagemill.domain.task.results import ResultFormat, ResultWriter, UnreadPage, unread_page
-from pagemill.domain.task.task import PageState, StoredDocument, Task, TaskCreateRequest, TaskOptions, TaskStatus
+from pagemill.domain.task.task import (
+    PageState,
+    StoredDocument,
+    Task,
+    TaskCreateRequest,
+    TaskOptions,
+    TaskStartRequest,
+    TaskStatus,
+)
+from pagemill.tasks.access.gate import Gate
 from pagemill.tasks.engine_reader import EngineReader
 from pagemill.tasks.manager import TaskManager
 from pagemill.tasks.results.result_files import ResultFiles
 from pagemill.tasks.task_reader import TaskReader
 from pagemill.web.access import caller_of
 from pagemill.web.compat.language_names import SHORT_NAMES
+from pagemill.web.paths import known_form
 from pagemill.web.problems import RequestRefused
 from pagemill.web.submitting import submit_document
 from pagemill.web.uploads import UploadStore
@@ -76,6 +86,7 @@ class DoorTasks:
         uploads: Receives documents.
         writers: Result formats by name.
         files: Makes searchable PDFs.
+        gate: Tells what a caller may reach.
         engines: Tells which languages can be read.
         has_structure: Whether layout and tables can be found.
     """
@@ -88,6 +99,7 @@ class DoorTasks:
         uploads: UploadStore,
         writers: Mapping[str, ResultWriter],
         files: ResultFiles,
+        gate: Gate,
         engines: EngineReader,
         has_structure: bool,
     ) -> None:
@@ -97,6 +109,7 @@ class DoorTasks:
         self._reads = reads
         self._writers = writers
         self._files = files
+        self._gate = gate
         self._engines = engines
 
     async def submit(self, request: Request, document: StoredDocument, options: TaskOptions) -> Task:
@@ -131,6 +144,18 @@ class DoorTasks:
         """The ended task of the document, with at least one page. Raises as `submit`, `wait_for_end`, `check_read`."""
         task = await self.wait_for_end(request, await self.submit(request, document, options))
         check_read(task)
+        return task
+
+    async def reach(self, request: Request, task_id: str) -> Task:
+        """A task that the body of the request names. Raises NotFound, also if it belongs to another caller."""
+        action = f"{request.method} {request.scope['route'].path}"
+        await self._gate.check_task(caller_of(request), await known_form(task_id), action)
+        return await self._reads.get_task(task_id)
+
+    async def start(self, task: Task) -> Task:
+        """Start a task that waits for that, or that ended without a page; leave it alone if it is under way."""
+        if task.status is TaskStatus.CREATED or task.status.is_final:
+            return await self._commands.start_task(task.task_id, TaskStartRequest())
         return task
 
     async def cancel(self, task_id: str) -> None:

@@ -57,16 +57,24 @@ class PageItems:
     Args:
         writer: Writes a page.
         make: Makes the item of a page, from its number and what the writer wrote; the page is None if it was not read.
+        only: Which pages to write, by number; None for all.
     """
 
     media_type = "application/json"
     extension = ".json"
     name = "items"
 
-    def __init__(self, writer: ResultWriter, make: Callable[[int, str, Page | None], Mapping[str, object]]) -> None:
+    def __init__(
+        self,
+        writer: ResultWriter,
+        make: Callable[[int, str, Page | None], Mapping[str, object]],
+        *,
+        only: Callable[[int], bool] | None = None,
+    ) -> None:
         self.leaves_out_furniture = writer.leaves_out_furniture
         self._writer = BareWriter(writer)
         self._make = make
+        self._only = only
         self._separator = b""
 
     def begin(self, header: ResultHeader) -> bytes:
@@ -86,6 +94,8 @@ class PageItems:
         return b"]"
 
     def _item(self, number: int, written: bytes, page: Page | None) -> bytes:
+        if self._only is not None and not self._only(number):
+            return b""
         before, self._separator = self._separator, b","
         return before + dump(self._make(number, written.decode().strip("\n"), page))
 

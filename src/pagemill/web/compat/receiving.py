@@ -77,6 +77,20 @@ async def receive_json(
     understand: Callable[[Mapping[str, object]], Asked],
 ) -> tuple[Asked, StoredDocument]:
     """Store the document in a JSON object; see `JsonBody` and `receive_form`."""
+    asked, document = await find_json(request, uploads, names=names, understand=understand)
+    if document is None:
+        raise refused_field("body", f"the body has no document; send it in Base64 as {' or '.join(sorted(names))}")
+    return asked, document
+
+
+async def find_json(
+    request: Request,
+    uploads: UploadStore,
+    *,
+    names: Collection[str],
+    understand: Callable[[Mapping[str, object]], Asked],
+) -> tuple[Asked, StoredDocument | None]:
+    """Like `receive_json`; the document is None if the object has none."""
     _check_size(request, uploads.max_bytes // 3 * 4)
     async with uploads.take_place(sender_of(request)) as file:
         body = JsonBody(names)
@@ -84,10 +98,7 @@ async def receive_json(
             if document := body.feed(chunk):
                 await file.write(document)
         asked = understand(body.close())
-        if not body.has_document:
-            message = f"the body has no document; send it in Base64 as {' or '.join(sorted(names))}"
-            raise refused_field("body", message)
-        return asked, await file.finish(asked.name or UNNAMED)
+        return asked, await file.finish(asked.name or UNNAMED) if body.has_document else None
 
 
 async def receive_body(request: Request, uploads: UploadStore, *, name: str) -> StoredDocument:
