@@ -1,9 +1,10 @@
-"""Rules, formulas and long lines, recognised: part `small` of `python -m benchmarks.accuracy`."""
+"""Rules, formulas, long lines and vertical Japanese, recognised: part `small` of `python -m benchmarks.accuracy`."""
 
 import io
 import random
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from benchmarks.silent_errors import Case, find_errors, table
 from PIL import Image, ImageDraw, ImageFont
@@ -16,6 +17,12 @@ _PROSE = (
     "and written down in a book that was not seen again.",
     "Two of the samples were lost on the way to the harbour.",
 )
+_JAPANESE = (
+    "吾輩は猫である。名前はまだ無い。",
+    "何でも薄暗い、じめじめした所で、",
+    "泣いて居た事だけは、記憶して居る。",
+)
+_JAPANESE_FONT = Path("/usr/share/fonts/truetype/nanum/NanumGothic.ttf")
 _IDEOGRAPHS = "三二一浆工口日丁"
 _FORMULAS = ("x = y + 2", "F = m a", "a / b = c", "= = =", "y² = x³ + 1")
 SEEDS = 6
@@ -28,6 +35,8 @@ def cases() -> Iterator[Case]:
         yield Case("drawn rules", _png(_rule_pages(chance)), _PROSE, ("mmm", "———", "ooo"))
         yield Case("formulas", _png(_formulas(chance)), _PROSE, tuple(_IDEOGRAPHS))
         yield Case("long lines", _png(_long(chance)), (" ".join(_PROSE),))
+        if _JAPANESE_FONT.exists():
+            yield Case("vertical Japanese", _png(_vertical(chance)), _JAPANESE)
 
 
 def _sheet(width: int = 1240) -> tuple[Image.Image, ImageDraw.ImageDraw]:
@@ -60,6 +69,19 @@ def _formulas(chance: random.Random) -> Image.Image:
 def _long(chance: random.Random) -> Image.Image:
     image, draw = _sheet(2900)
     _write(draw, " ".join(_PROSE), 200 + chance.randint(0, 40), x=60)
+    return image
+
+
+def _vertical(chance: random.Random) -> Image.Image:
+    """Columns from right to left, with marks at the upper right of their cells."""
+    image, draw = _sheet()
+    size = chance.choice((24, 30, 38))
+    font = ImageFont.truetype(str(_JAPANESE_FONT), size)
+    for at, column in enumerate(_JAPANESE):
+        for row, letter in enumerate(column):
+            aside = 0.6 * size if letter in "、。" else 0.0
+            place = (1000 - 2 * size * at + aside, 60 + 1.02 * size * row - aside)
+            draw.text(place, letter, fill=20, font=font)
     return image
 
 

@@ -1,10 +1,10 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 
 from pagemill.engines.rapidocr.orientation import turn_to_upright
-from pagemill.engines.rapidocr.recognition import ReadLine
+from pagemill.engines.rapidocr.recognition import ReadLine, ReadWord
 from pagemill.engines.rapidocr.strips import LineStrip
 
 PAGE = np.zeros((800, 800), dtype=np.uint8)
@@ -51,3 +51,43 @@ def test_an_upright_page_is_not_read_twice() -> None:
         raise AssertionError("read again")
 
     assert turn_to_upright([LEVEL], [ReadLine("text", 0.95, ())], never) == 0
+
+
+JAPANESE, LATIN = "吾輩は猫である名前はまだ無い", "a line in Latin"
+
+
+def read_letters(text: str, again: Callable[[str, int], str]) -> tuple[int, int]:
+    """The turn of a page with lines that run down and say this, and how many letters were read again."""
+    line = ReadLine(text, 0.99, (ReadWord(text, 0.0, 1.0, 0.99),))
+    asked = 0
+
+    def read(strips: Sequence[LineStrip]) -> list[ReadLine]:
+        nonlocal asked
+        asked += len(strips)
+        assert all(not strip.runs_down for strip in strips)
+        letters = text[:: max(1, len(text) // 4)][:4] * 3
+        return [ReadLine(again(letter, at), 0.9, ()) for at, letter in enumerate(letters)]
+
+    return turn_to_upright([DOWN] * 3, [line] * 3, read), asked
+
+
+@pytest.mark.parametrize(
+    ("again", "degrees"),
+    [
+        (lambda letter, _: letter, 0),
+        (lambda letter, at: letter if at % 3 else "x", 0),
+        (lambda letter, at: "x" if at % 3 else letter, 270),
+        (lambda _, __: "", 270),
+    ],
+)
+def test_vertical_writing_stays_if_its_letters_stand_upright(again: Callable[[str, int], str], degrees: int) -> None:
+    assert read_letters(JAPANESE, again) == (degrees, 12)
+
+
+def test_only_letters_of_east_asian_scripts_are_looked_at_one_by_one() -> None:
+    assert read_letters(LATIN, lambda letter, _: letter) == (270, 0)
+
+
+def test_a_page_with_any_level_line_is_judged_by_most() -> None:
+    lines = [ReadLine(JAPANESE, 0.99, (ReadWord(JAPANESE, 0.0, 1.0, 0.99),))] * 3
+    assert turn_to_upright([LEVEL, DOWN, DOWN], lines, lambda strips: [ReadLine("", 0.0, ())] * len(strips)) == 270

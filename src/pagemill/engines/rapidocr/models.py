@@ -82,10 +82,12 @@ class Letters:
     Attributes:
         indices: The likeliest letter of each column, as a place in the alphabet, 0 for none.
         probabilities: How likely it is, 0 … 1.
+        spaces: How likely a space is, 0 … 1: the last place in the alphabet.
     """
 
     indices: NDArray[np.integer]
     probabilities: Tensor
+    spaces: Tensor
 
 
 class DetectionNetwork(Protocol):

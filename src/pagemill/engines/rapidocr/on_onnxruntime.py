@@ -142,7 +142,7 @@ class _Recognition:
         for _, alike in groupby(pictures, key=np.shape):
             while batch := tuple(islice(alike, batch_size)):
                 for likelihoods in self._session.run(np.concatenate([normalise(picture) for picture in batch])):
-                    yield Letters(likelihoods.argmax(axis=1), likelihoods.max(axis=1))
+                    yield Letters(likelihoods.argmax(axis=1), likelihoods.max(axis=1), likelihoods[:, -1].copy())
 
     def shrink(self) -> None:
         self._session.shrink()

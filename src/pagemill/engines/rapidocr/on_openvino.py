@@ -76,13 +76,14 @@ class _Detection:
 class _Recognition:
     """Reads two lines at once instead of one on all threads, because such small layers are not worth dividing.
 
-    It returns only the best letter of each column: the probabilities of all 18,710 would be 6 MB per line.
+    It returns only the best letter of each column, and how likely a space is: the probabilities of all 18,710 would be
+    6 MB per line.
     """
 
     def __init__(self, core: openvino.Core, path: Path, threads: int) -> None:
         model = _of_pixels(core.read_model(path))
         self._alphabet = _alphabet(model)
-        _tell_the_best_only(model)
+        _tell_best_and_space(model)
         streams = min(threads, _MOST_STREAMS)
         config = _config(threads, streams=streams, kernels=_LINE_SHAPES)
         self._compiled = core.compile_model(model, "CPU", config)
@@ -135,10 +136,12 @@ def _alphabet(model: openvino.Model) -> str | None:
     return str(model.get_rt_info(path).value) if model.has_rt_info(path) else None
 
 
-def _tell_the_best_only(model: openvino.Model) -> None:
+def _tell_best_and_space(model: openvino.Model) -> None:
     (likelihoods,) = model.get_results()
     best = operations.topk(likelihoods.input_value(0), np.int64(1), 2, "max", "none", index_element_type="i32")
-    model.add_results([operations.result(best.output(0)), operations.result(best.output(1))])
+    space = operations.gather(likelihoods.input_value(0), np.array([-1]), np.int64(2))
+    outputs = (best.output(0), best.output(1), space.output(0))
+    model.add_results([operations.result(output) for output in outputs])
     model.remove_result(likelihoods)
 
 
@@ -150,7 +153,8 @@ class _Run:
         columns = picture.shape[1] // COLUMN
         self._probabilities: Tensor = np.full((1, columns, 1), _NOT_WRITTEN, dtype=np.float32)
         self._indices = np.zeros((1, columns, 1), dtype=np.int32)
-        for index, output in enumerate((self._probabilities, self._indices)):
+        self._spaces: Tensor = np.zeros((1, columns, 1), dtype=np.float32)
+        for index, output in enumerate((self._probabilities, self._indices, self._spaces)):
             request.set_output_tensor(index, openvino.Tensor(output, shared_memory=True))
         request.start_async([picture[None]])
 
@@ -158,7 +162,7 @@ class _Run:
         """The letters of the line, once it is read."""
         self.request.wait()
         _check_written(self._probabilities)
-        return Letters(self._indices[0, :, 0], self._probabilities[0, :, 0])
+        return Letters(self._indices[0, :, 0], self._probabilities[0, :, 0], self._spaces[0, :, 0])
 
 
 def _check_written(output: Tensor) -> None:

@@ -1,7 +1,7 @@
 """Reads text lines."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from statistics import fmean
@@ -11,7 +11,9 @@ from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
 
 from pagemill.engines.pixels import Pixels, as_bgr, resize
 from pagemill.engines.rapidocr.models import COLUMN, Letters, RecognitionNetwork
+from pagemill.engines.rapidocr.spaces import add_spaces
 from pagemill.engines.rapidocr.strips import LONGEST, LineStrip
+from pagemill.engines.rapidocr.vertical_marks import add_marks
 
 _HEIGHT = 48
 _NARROWEST = 32
@@ -40,6 +42,12 @@ class ReadWord:
     end: float
     confidence: float
 
+    def letters(self) -> Iterator[tuple[str, float, float]]:
+        """Each letter with its estimated position: all are equally wide."""
+        width = (self.end - self.start) / max(1, len(self.text))
+        for at, letter in enumerate(self.text):
+            yield letter, self.start + at * width, self.start + (at + 1) * width
+
 
 @dataclass(frozen=True)
 class ReadLine:
@@ -65,17 +73,27 @@ class Recogniser:
         """Read lines, at most `batch_size` in a run, the widest first, and return them in their order."""
         widths = [input_width(strip.aspect) for strip in strips]
         order = sorted(range(len(strips)), key=lambda index: -widths[index])
-        pictures = (_picture(strips[index], widths[index]) for index in order)
-        lines = dict(
-            zip(order, map(self._decode_letters, self._network.read(pictures, batch_size=batch_size)), strict=True)
-        )
+        vertical: dict[int, Pixels] = {}
+
+        def pictures() -> Iterator[Pixels]:
+            for index in order:
+                picture = _picture(strips[index], widths[index])
+                if strips[index].runs_down:
+                    vertical[index] = picture
+                yield picture
+
+        read = zip(order, self._network.read(pictures(), batch_size=batch_size), strict=True)
+        lines = {index: self._decode_letters(letters, vertical.pop(index, None)) for index, letters in read}
         return [lines[index] for index in range(len(strips))]
 
     def shrink(self) -> None:
         """See `RecognitionNetwork.shrink`; call it between pages."""
         self._network.shrink()
 
-    def _decode_letters(self, letters: Letters) -> ReadLine:
+    def _decode_letters(self, letters: Letters, vertical: Pixels | None) -> ReadLine:
+        letters = add_spaces(letters, self._decode.character)
+        if vertical is not None:
+            letters = add_marks(letters, vertical, self._decode.character)
         ((text, confidence),), (info,) = self._decode.decode(
             letters.indices[None], letters.probabilities[None], return_word_box=True, remove_duplicate=True
         )

@@ -78,6 +78,10 @@ class LineStrip:
             )
         return np.array(corners, dtype=np.float32)
 
+    def cut(self, start: float, end: float) -> "LineStrip":
+        """The stretch between two fractions of the line's length as a strip of its own."""
+        return LineStrip(self.page, self.part(start, end))
+
     def flip(self) -> "LineStrip":
         """The same line with its picture turned by 180 degrees."""
         return replace(self, upside_down=not self.upside_down)
