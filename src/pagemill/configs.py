@@ -140,7 +140,7 @@ def model_manager_config(
     """Configuration of the model manager."""
     return ModelManagerConfig(
         threads=threads(settings),
-        workers_per_key=max(services.values()),
+        workers_per_key=max(services.values(), default=1),
         readers=settings.pool.readers + settings.documents.max_inspections,
         idle_timeout=timedelta(seconds=settings.pool.idle_timeout_seconds),
         idle_timeouts={

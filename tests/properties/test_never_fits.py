@@ -16,6 +16,7 @@ from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed, MemoryReading
 from pagemill.domain.reports.snapshot import WatchedWorker
 from pagemill.domain.task.task import TaskOptions
 from pagemill.domain.work.engine_spec import EngineProfile, EngineSpec
+from pagemill.domain.work.nodes import Node
 from pagemill.domain.work.recognition import RecognitionOptions
 from pagemill.memory.admission import WorkerUse
 from pagemill.memory.estimator import LearningEstimator, seeds_of
@@ -78,6 +79,11 @@ class Machine:
         raise AssertionError(pid)
 
 
+def make_node() -> Node:
+    """The only one; what it can hold is asked of its guard."""
+    return Node("this", "this", "this", "1")
+
+
 @dataclass
 class Scene:
     """The door and the ledger behind it."""
@@ -91,7 +97,7 @@ class Scene:
         self.guard.devices()
         self.estimator = LearningEstimator(seeds_of(SPECS.values()))
         clock = StandingClock()
-        alone = Nodes(NodeRules(), table=FakeNodeTable(clock), describe=lambda: None, clock=clock)
+        alone = Nodes(NodeRules(), table=FakeNodeTable(clock), describe=make_node, clock=clock)
         self.placer = TaskPlacer(SPECS, estimator=self.estimator, memory=self.guard, nodes=alone)
 
     def place(self, options: TaskOptions, size: PageSize = A4) -> Place:

@@ -4,6 +4,7 @@ Each module wires one room; `application` joins the rooms, and `http` adds the H
 """
 
 from pagemill.app.application import Application
-from pagemill.app.http import http_api
+from pagemill.app.http import http_api, http_probes
+from pagemill.app.site import Role
 
-__all__ = ["Application", "http_api"]
+__all__ = ["Application", "Role", "http_api", "http_probes"]

@@ -15,7 +15,7 @@ from pagemill.app.node_parts import NodeParts
 from pagemill.app.pool_parts import PoolParts
 from pagemill.app.progress_parts import ProgressParts
 from pagemill.app.services import Runnable, run_services
-from pagemill.app.site import Site
+from pagemill.app.site import Role, Site
 from pagemill.app.work_parts import WorkParts
 from pagemill.domain.clocks import SystemClock
 from pagemill.domain.durable import make_folder
@@ -46,6 +46,7 @@ class Application:
         settings: All settings.
         engines: The available engines, by name; None for those that come with Pagemill.
         machine: Measures memory; None for the probes of this machine.
+        role: Whether it takes requests, reads pages, or both.
 
     Attributes:
         manager: Commands on tasks.
@@ -69,9 +70,10 @@ class Application:
         *,
         engines: Mapping[str, EngineSpec] | None = None,
         machine: MachineProbe | None = None,
+        role: Role = Role.SERVER,
     ) -> None:
         self.settings = settings
-        self._site = site = Site.of(settings, engines)
+        self._site = site = Site.of(settings, engines, role=role)
         self._database = Database(site.database_url)
         store = StoreParts(self._database, site.clock, queue=configs.queue_config(settings))
         memory = MemoryParts.of(site, machine)
@@ -92,7 +94,7 @@ class Application:
         self.feed = front.feed
         self.views = front.views
         self.files = front.files
-        self.engines = site.engines
+        self.engines = node.engines
         self.engine_reader = front.engine_reader
         self.writers = front.writers
         self.access = front.access
@@ -108,7 +110,7 @@ class Application:
             self._work.follower,
             *self._duties.upkeep,
             self._work.notifications,
-            self._work.dispatcher,
+            *([self._work.dispatcher] if role.reads_pages else []),
         )
 
     @asynccontextmanager
@@ -116,7 +118,7 @@ class Application:
         """Start every part in order; at the end, return unfinished pages and stop the parts in the reverse order."""
         async with AsyncExitStack() as stack:
             stack.enter_context(locked_folder(self._site.data_dir, shared=not self._site.is_alone))
-            if not self._site.is_alone:
+            if self._site.role.reads_pages and not self._site.is_alone:
                 machine = configs.machine_id(self.settings)
                 stack.enter_context(locked_machine(self._site.database_url, machine))
             await asyncio.to_thread(migrate.upgrade, self._site.database_url)

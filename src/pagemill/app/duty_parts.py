@@ -58,18 +58,20 @@ class DutyParts:
         sampler = TaskSampler(
             SamplerConfig(), samples=store.samples, pool=pool.pool, handlers=progress.handlers, clock=site.clock
         )
+        reads = site.role.reads_pages
+        estimates, times = (LearningConfig(name, saves=reads) for name in ("memory estimates", "load times"))
         return cls(
             learning=(
-                LearningKeeper(LearningConfig("memory estimates"), learner=memory.estimator, state=store.learned),
-                LearningKeeper(LearningConfig("load times"), learner=pool.load_times, state=store.learned),
+                LearningKeeper(estimates, learner=memory.estimator, state=store.learned),
+                LearningKeeper(times, learner=pool.load_times, state=store.learned),
             ),
             upkeep=(
                 _rescuer(site, store, work),
                 _expiry(site, store, node=node, progress=progress, work=work),
-                _watchdog(site, store, progress=progress, work=work),
+                *([_watchdog(site, store, progress=progress, work=work)] if reads else []),
                 _pruning(site, store),
-                *([] if site.is_alone else [_peer_watch(site, store, node=node, work=work)]),
-                *([sampler] if site.settings.tasks.enable_resource_tracking else []),
+                *([_peer_watch(site, store, node=node, work=work)] if reads and not site.is_alone else []),
+                *([sampler] if reads and site.settings.tasks.enable_resource_tracking else []),
                 *([courier] if courier is not None else []),
             ),
         )

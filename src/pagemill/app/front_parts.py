@@ -71,7 +71,7 @@ class FrontParts:
             batches=_batches(site, store, progress=progress, manager=manager),
             reader=_reader(site, store, memory=memory, pool=pool, node=node, progress=progress),
             engine_reader=EngineReader(
-                site.engines,
+                node.engines,
                 estimator=memory.estimator,
                 memory=memory.estimator,
                 loads=pool.load_times,
@@ -117,10 +117,11 @@ def _manager(
         sends_webhooks=settings.webhooks.secret is not None,
         outgoing=configs.outgoing_rules(settings),
         no_structure=structure_missing(site.structure),
+        keeps_passwords=site.role.reads_pages,
     )
     return TaskManager(
         config,
-        engines=site.engines,
+        engines=node.engines,
         inspector=pool.inspector,
         estimator=memory.estimator,
         memory=memory.guard,

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from pagemill import configs
 from pagemill.app.application import Application
 from pagemill.documents.writers.json_schema import result_schema_text
-from pagemill.web.api import create_api
+from pagemill.web.api import create_api, create_probes
 
 
 def http_api(application: Application) -> FastAPI:
@@ -29,4 +29,14 @@ def http_api(application: Application) -> FastAPI:
         ),
         checks={"database": application.check_database},
         schemas={"result": result_schema_text()},
+    )
+
+
+def http_probes(application: Application) -> FastAPI:
+    """Probes and metrics of an application that is `running`, for a node."""
+    return create_probes(
+        application.reader,
+        access=application.access,
+        config=configs.web_config(application.settings, uploads=application.uploads, engines=application.engines),
+        checks={"database": application.check_database},
     )

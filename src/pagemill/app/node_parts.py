@@ -12,6 +12,7 @@ from pagemill.domain.work.engine_spec import EngineSpec
 from pagemill.domain.work.nodes import Node, NodeDevice
 from pagemill.store.parts import StoreParts
 from pagemill.tasks.duties.heartbeat import Heartbeat
+from pagemill.tasks.known_engines import KnownEngines
 from pagemill.tasks.nodes import Nodes
 from pagemill.version import __version__
 
@@ -23,10 +24,12 @@ class NodeParts:
     Attributes:
         nodes: What this server knows of the nodes.
         heartbeat: Writes that this node is alive.
+        engines: The engines that requests can choose.
     """
 
     nodes: Nodes
     heartbeat: Heartbeat
+    engines: Mapping[str, EngineSpec]
 
     @classmethod
     def of(cls, site: Site, store: StoreParts, *, memory: MemoryParts, pool: PoolParts) -> Self:
@@ -35,10 +38,12 @@ class NodeParts:
             configs.node_rules(site.settings),
             table=store.nodes,
             describe=lambda: describe(site, memory, pool),
+            reads_pages=site.role.reads_pages,
             engines=list_engines(site.engines),
             clock=site.clock,
         )
-        return cls(nodes, Heartbeat(configs.heartbeat_config(site.settings), nodes=nodes, table=store.nodes))
+        heartbeat = Heartbeat(configs.heartbeat_config(site.settings), nodes=nodes, table=store.nodes)
+        return cls(nodes, heartbeat, site.engines if site.is_alone else KnownEngines(site.engines, nodes))
 
 
 def describe(site: Site, memory: MemoryParts, pool: PoolParts) -> Node:

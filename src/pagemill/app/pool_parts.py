@@ -47,7 +47,7 @@ class PoolParts:
             at_rest: Awaited whenever the last model set has been unloaded.
         """
         devices = [reading.device for reading in memory.machine.read()]
-        places = configs.services_by_device(site.settings, devices)
+        places = configs.services_by_device(site.settings, devices if site.role.reads_pages else [])
         config = configs.pool_config(site.settings, places)
         load_times = LoadTimes()
         models = _models(site, memory, places=places, load_times=load_times, at_rest=at_rest)

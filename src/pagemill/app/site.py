@@ -3,14 +3,32 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
 from pagemill import configs
 from pagemill.domain.clocks import SteadyClock, SystemClock
+from pagemill.domain.errors import InvalidSettings
 from pagemill.domain.work.engine_spec import EngineSpec, StructureSpec
 from pagemill.engines.registry import structure_spec
 from pagemill.settings import Settings
+
+
+class Role(StrEnum):
+    """What a server does."""
+
+    SERVER = "server"
+    """It takes requests and reads pages."""
+    FRONT = "front"
+    """It takes requests, and leaves the pages to nodes."""
+    NODE = "node"
+    """It reads pages, and answers nothing but probes and metrics."""
+
+    @property
+    def reads_pages(self) -> bool:
+        """Whether it is a node."""
+        return self is not Role.FRONT
 
 
 @dataclass(frozen=True)
@@ -23,6 +41,7 @@ class Site:
         owner: The name of this server in leases.
         engines: The available engines, by name.
         structure: The structure models.
+        role: What it does.
     """
 
     settings: Settings
@@ -30,16 +49,29 @@ class Site:
     owner: str
     engines: Mapping[str, EngineSpec]
     structure: StructureSpec
+    role: Role = Role.SERVER
 
     @classmethod
-    def of(cls, settings: Settings, engines: Mapping[str, EngineSpec] | None = None) -> Self:
-        """The site for these settings; `engines` defaults to those that come with Pagemill."""
+    def of(
+        cls, settings: Settings, engines: Mapping[str, EngineSpec] | None = None, *, role: Role = Role.SERVER
+    ) -> Self:
+        """The site for these settings; `engines` defaults to those that come with Pagemill.
+
+        Raises:
+            InvalidSettings: A front or a node alone needs PostgreSQL.
+        """
+        if role is not Role.SERVER and configs.is_alone(settings):
+            raise InvalidSettings(
+                f"`pagemill {role}` works with other servers, and SQLite supports only one. Set database_url to a "
+                "PostgreSQL database, or use `pagemill serve`."
+            )
         return cls(
             settings=settings,
             clock=SteadyClock(SystemClock()),
             owner=configs.owner(settings),
             engines=configs.engines(settings) if engines is None else engines,
             structure=structure_spec(),
+            role=role,
         )
 
     @property

@@ -86,7 +86,7 @@ class WorkParts:
                 site.database_url,
                 on_event=wakeups.on_event,
                 on_connected=wakeups.on_connected,
-                owner=site.owner,
+                owner=site.owner if site.role.reads_pages else None,
                 on_standing=node.nodes.note,
             ),
         )

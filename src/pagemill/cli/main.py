@@ -32,6 +32,11 @@ cli.add_typer(engine_commands, name="engines")
 cli.add_typer(key_commands, name="keys")
 
 
+HostOption = Annotated[str | None, typer.Option(help="Address to listen on.")]
+PortOption = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")]
+DataOption = Annotated[Path | None, typer.Option(help="Folder for the database, uploads and working files.")]
+
+
 def main() -> None:
     """Entry point of the `pagemill` command."""
     cli(prog_name="pagemill")
@@ -54,17 +59,35 @@ def root(
 
 @cli.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder for the database, uploads and working files.")] = None,
-    config: ConfigOption = None,
+    host: HostOption = None, port: PortOption = None, data_dir: DataOption = None, config: ConfigOption = None
 ) -> None:
-    """Serve the HTTP API."""
+    """Serve the HTTP API, and read documents."""
+    _serve("server", host=host, port=port, data_dir=data_dir, config=config)
+
+
+@cli.command()
+def front(
+    host: HostOption = None, port: PortOption = None, data_dir: DataOption = None, config: ConfigOption = None
+) -> None:
+    """Serve the HTTP API, and leave reading to nodes; needs PostgreSQL, but no engine."""
+    _serve("front", host=host, port=port, data_dir=data_dir, config=config)
+
+
+@cli.command()
+def node(
+    host: HostOption = None, port: PortOption = None, data_dir: DataOption = None, config: ConfigOption = None
+) -> None:
+    """Read documents that other servers take; serve only probes and metrics. Needs PostgreSQL."""
+    _serve("node", host=host, port=port, data_dir=data_dir, config=config)
+
+
+def _serve(role: str, *, host: str | None, port: int | None, data_dir: Path | None, config: Path | None) -> None:
+    from pagemill.app import Role
     from pagemill.cli.serve import serve_http
 
     server = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = settings_or_exit(config, {"server": server} | ({"data_dir": data_dir} if data_dir else {}))
-    run_command(serve_http(settings))
+    run_command(serve_http(settings, role=Role(role)))
 
 
 @cli.command()

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from pagemill.app import Application, http_api
+from fastapi import FastAPI
+
+from pagemill.app import Application, Role, http_api, http_probes
 from pagemill.cli.exits import ExitCode
 from pagemill.configs import connection_rules
 from pagemill.domain.clocks import SystemClock
@@ -29,7 +31,11 @@ logger = logging.getLogger(__name__)
 
 
 async def serve_http(
-    settings: Settings, *, engines: Mapping[str, EngineSpec] | None = None, machine: MachineProbe | None = None
+    settings: Settings,
+    *,
+    engines: Mapping[str, EngineSpec] | None = None,
+    machine: MachineProbe | None = None,
+    role: Role = Role.SERVER,
 ) -> ExitCode:
     """Serve until SIGINT or SIGTERM, then end in order; unfinished pages continue after the next start.
 
@@ -37,6 +43,7 @@ async def serve_http(
         settings: All settings.
         engines: See `Application`.
         machine: See `Application`.
+        role: See `Application`.
 
     Raises:
         InvalidSettings: The address, the data folder or the database cannot be used.
@@ -48,10 +55,11 @@ async def serve_http(
     warn_of_others(settings.data_dir.resolve())
     raise_descriptor_limit()
     with _open_listener(settings.server.host, settings.server.port) as listener:
-        application = Application(settings, engines=engines, machine=machine)
+        application = Application(settings, engines=engines, machine=machine, role=role)
         async with application.running():
             _spare_collections()
-            await _Server(application).serve([listener])
+            api = http_probes(application) if role is Role.NODE else http_api(application)
+            await _Server(application, api).serve([listener])
     return ExitCode.OK
 
 
@@ -93,8 +101,8 @@ def _spare_collections() -> None:
 class _Server(HttpServer):
     """Logs its address, answers waiting requests before it ends, and does not raise the signal again at its end."""
 
-    def __init__(self, application: Application) -> None:
-        super().__init__(http_api(application), connection_rules(application.settings))
+    def __init__(self, application: Application, api: FastAPI) -> None:
+        super().__init__(api, connection_rules(application.settings))
         self._application = application
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -1,7 +1,6 @@
 """Estimates what a task needs on each device, and chooses where it will run."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pagemill.domain.documents import DocumentInfo
@@ -18,6 +17,8 @@ from pagemill.tasks.decisions.advice import other_requests, with_advice
 from pagemill.tasks.decisions.circumstances import circumstances, model_set, stages
 from pagemill.tasks.decisions.intake import choose_engine, first_stage, largest_page_pixels
 from pagemill.tasks.nodes import Nodes
+
+_NO_NODE = "No node with the engine is alive, so no server could read the pages. Start one with `pagemill node`."
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Place:
 class TaskPlacer:
     """Estimates the need of a task on every possible device, and chooses one.
 
-    Devices of this server come first. If none can ever hold the task, it looks at the live nodes.
+    Devices of this server come first. If none can ever hold the task, it looks at the other nodes.
     """
 
     def __init__(
@@ -90,13 +91,21 @@ class TaskPlacer:
         return self._place(options, stage, profile.max_pixels if task.page_pixels is None else task.page_pixels)
 
     def _place(self, options: TaskOptions, first: Stage, pixels: int) -> Place:
-        try:
-            return self._place_on(self._memory.devices(), options, first, pixels)
-        except (NeverFits, DeviceUnavailable):
-            for node in self._nodes.list_live():
-                with suppress(NeverFits, DeviceUnavailable):
-                    return self._place_on(devices_of(node), options, first, pixels)
-            raise
+        refusal: NeverFits | DeviceUnavailable | None = None
+        for devices in self._list_machines(options.recognition.engine):
+            try:
+                return self._place_on(devices, options, first, pixels)
+            except (NeverFits, DeviceUnavailable) as error:
+                refusal = refusal or error
+        raise refusal or DeviceUnavailable(_NO_NODE, device=options.device)
+
+    def _list_machines(self, engine: str) -> Iterator[Sequence[DeviceMemory]]:
+        """The devices of this server if it is a node, then those of each other node with the engine."""
+        if self._nodes.reads_pages:
+            yield self._memory.devices()
+        for node in self._nodes.list_others():
+            if engine in node.engines:
+                yield devices_of(node)
 
     def _place_on(self, devices: Sequence[DeviceMemory], options: TaskOptions, first: Stage, pixels: int) -> Place:
         spec, profile = choose_engine(self._engines, options.recognition)

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pagemill.domain.documents import parse_page_range
-from pagemill.domain.errors import DeviceUnavailable, DuplicateSubmission, IllegalTransition, NeverFits
+from pagemill.domain.errors import (
+    DeviceUnavailable,
+    DuplicateSubmission,
+    EncryptedDocument,
+    IllegalTransition,
+    NeverFits,
+)
 from pagemill.domain.outgoing import OutgoingRules
 from pagemill.domain.ports import (
     Clock,
@@ -60,16 +66,30 @@ class TaskManagerConfig:
         sends_webhooks: Whether tasks may have a webhook.
         outgoing: Addresses that webhooks may go to.
         no_structure: Why tasks cannot have structure, in one sentence; None if they can.
+        keeps_passwords: Whether this server reads pages, and so can open protected documents later.
     """
 
     max_pages: int = 5000
     sends_webhooks: bool = False
     outgoing: OutgoingRules = field(default_factory=OutgoingRules)
     no_structure: str | None = None
+    keeps_passwords: bool = True
 
     def check_webhook(self, url: str) -> None:
         """Refuse a webhook that could never be delivered. Raises as `pagemill.domain.task.webhooks.check_webhook`."""
         check_webhook(url, sends=self.sends_webhooks, outgoing=self.outgoing)
+
+    def check_password(self, *, needed: bool) -> None:
+        """Refuse a protected document whose password would be of no use.
+
+        Raises:
+            EncryptedDocument: The nodes that read pages never learn the password.
+        """
+        if needed and not self.keeps_passwords:
+            raise EncryptedDocument(
+                "This server takes requests only, and a password stays on the server that is told it. Send the "
+                "document to a server that also reads pages, or remove its password."
+            )
 
 
 class TaskManager:
@@ -154,6 +174,7 @@ class TaskManager:
         spec, _ = choose_engine(self._engines, options.recognition)
         check_structure(spec, options.recognition, missing=self._config.no_structure)
         info = await self._inspector.inspect(request.document.path, caller=request.caller, password=request.password)
+        self._config.check_password(needed=info.needs_password)
         check_page_count(info, self._config.max_pages)
         numbers = parse_page_range(options.pages, info.page_count)
         place = await self._place(lambda: self._placer.place(options, info))
@@ -238,6 +259,7 @@ class TaskManager:
         """
         task = await self._store.get(task_id)
         check_startable(task)
+        self._config.check_password(needed=task.needs_password)
         place = await self._place(lambda: self._placer.place_again(task, request.device))
         placed = replace(task, assigned_device=place.device, estimated_memory_mb=place.estimated_memory_mb)
         password = await self._find_password(task, password)

@@ -28,7 +28,8 @@ class Nodes:
     Args:
         rules: How long a node counts.
         table: What every node wrote about itself.
-        describe: Describes this server now; None if it reads no pages.
+        describe: Describes this server now.
+        reads_pages: Whether this server is a node; if not, nothing describes it.
         engines: The engines that work here.
         clock: The time.
     """
@@ -38,13 +39,15 @@ class Nodes:
         rules: NodeRules,
         *,
         table: NodeTable,
-        describe: Callable[[], Node | None],
+        describe: Callable[[], Node],
+        reads_pages: bool = True,
         engines: Collection[str] = (),
         clock: Clock,
     ) -> None:
         self._rules = rules
         self._table = table
         self._describe = describe
+        self._reads_pages = reads_pages
         self._engines = frozenset(engines)
         self._clock = clock
         self._seen: Sequence[SeenNode] = ()
@@ -53,7 +56,7 @@ class Nodes:
     @property
     def own(self) -> Node | None:
         """This server, as it is now; None if it reads no pages."""
-        return self._describe()
+        return self._describe() if self._reads_pages else None
 
     @property
     def rules(self) -> NodeRules:
@@ -104,6 +107,16 @@ class Nodes:
         if own is None or own.can_do(work):
             return True
         return not any(node.can_do(work) for node in self._others(self._rules.awaited_for))
+
+    @property
+    def reads_pages(self) -> bool:
+        """Whether this server is a node."""
+        return self._reads_pages
+
+    def list_others(self) -> list[Node]:
+        """The other nodes that are alive or may come back, those that are alive first."""
+        live = self.list_live()
+        return [*live, *(node for node in self._others(self._rules.awaited_for) if node not in live)]
 
     def list_live(self) -> Sequence[Node]:
         """The other nodes that are alive."""

@@ -48,7 +48,9 @@ class StatusReader:
         """The service at this moment."""
         queue = await self._statistics.statistics()
         pool = self._pool.snapshot()
-        places = sum(lane.capacity for lane in pool.lanes if lane.name != READER_LANE)
+        nodes = await self._nodes()
+        here = sum(lane.capacity for lane in pool.lanes if lane.name != READER_LANE)
+        places = here or sum(device.places for each in nodes for device in each.node.devices.values())
         return ServiceStatus(
             queue=queue,
             pool=pool,
@@ -57,7 +59,7 @@ class StatusReader:
             server_bytes=self._server_bytes(),
             drifts=self._drifts(),
             forecasts=forecasts(queue.line, page_seconds=queue.page_seconds, places=places),
-            nodes=await self._nodes(),
+            nodes=nodes,
         )
 
     async def read_for(self, caller: str) -> ServiceStatus:

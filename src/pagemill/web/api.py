@@ -1,9 +1,9 @@
 """Builds the HTTP API."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from pagemill.domain.task.results import ResultWriter
 from pagemill.tasks.access import Access
@@ -92,12 +92,7 @@ def create_api(
     ring = KeyRing(access.keys, access.clock, fixed=config.api_keys)
     api = _bare_api(with_keys=lambda: ring.is_closed)
     dashboard = Dashboard()
-    uploads = UploadStore(
-        config.uploads,
-        max_bytes=config.max_upload_bytes,
-        max_concurrent=config.max_concurrent_uploads,
-        per_minute=config.uploads_per_minute,
-    )
+    uploads = _upload_store(config)
     gate = Gate(access.owners, access.audit)
     doors = all_doors(
         DoorTasks(
@@ -127,6 +122,36 @@ def create_api(
         *(door.router() for door in doors),
     )
     check_rules(routers)
+    _open(api, routers, ring=ring, gate=gate, config=config)
+    api.add_middleware(Entrance, doors=doors, at_root=config.root_doors)
+    return api
+
+
+def create_probes(
+    reads: TaskReader, *, access: Access, config: WebConfig, checks: Mapping[str, ReadinessCheck] | None = None
+) -> FastAPI:
+    """The ASGI application of a node, which takes no requests: probes and metrics; see `create_api`."""
+    ring = KeyRing(access.keys, access.clock, fixed=config.api_keys)
+    api = _bare_api(with_keys=lambda: ring.is_closed)
+    routers = (
+        ServiceEndpoints(checks or {}, page=Dashboard().page).probes(),
+        PrometheusEndpoint(reads, _upload_store(config)).router(),
+    )
+    _open(api, routers, ring=ring, gate=Gate(access.owners, access.audit), config=config)
+    return api
+
+
+def _upload_store(config: WebConfig) -> UploadStore:
+    return UploadStore(
+        config.uploads,
+        max_bytes=config.max_upload_bytes,
+        max_concurrent=config.max_concurrent_uploads,
+        per_minute=config.uploads_per_minute,
+    )
+
+
+def _open(api: PagemillApi, routers: Sequence[APIRouter], *, ring: KeyRing, gate: Gate, config: WebConfig) -> None:
+    """Let requests reach these endpoints, each through the guard."""
     for router in routers:
         api.include_router(router)
     install_problem_handlers(api, AllowedMethods(routers))
@@ -138,8 +163,6 @@ def create_api(
         names=OwnNames(),
     )
     api.add_middleware(RequestFrame, guard=guard, body=config.body)
-    api.add_middleware(Entrance, doors=doors, at_root=config.root_doors)
-    return api
 
 
 def _bare_api(*, with_keys: Callable[[], bool]) -> PagemillApi:

@@ -39,13 +39,7 @@ class ServiceEndpoints:
         router.add_api_route(
             "/", self.describe, summary="Entry point", response_model=ServiceWire, responses={200: {"content": _PAGE}}
         )
-        router.add_api_route("/livez", self.live, summary="Check that the process is alive")
-        router.add_api_route(
-            "/readyz",
-            self.ready,
-            summary="Check that the service can take work",
-            responses=problem_responses("not_ready"),
-        )
+        self._add_probes(router)
         router.add_api_route(
             "/problems/{name}",
             self.problem,
@@ -53,6 +47,21 @@ class ServiceEndpoints:
             responses=problem_responses("not_found"),
         )
         return router
+
+    def probes(self) -> APIRouter:
+        """The endpoints for health checks alone."""
+        router = APIRouter(tags=["service"])
+        self._add_probes(router)
+        return router
+
+    def _add_probes(self, router: APIRouter) -> None:
+        router.add_api_route("/livez", self.live, summary="Check that the process is alive")
+        router.add_api_route(
+            "/readyz",
+            self.ready,
+            summary="Check that the service can take work",
+            responses=problem_responses("not_ready"),
+        )
 
     async def describe(self, request: Request, response: Response) -> ServiceWire | Response:
         """Name, version and links; the dashboard if you accept HTML."""

@@ -59,3 +59,17 @@ async def test_what_is_kept_and_cannot_be_understood_is_learned_anew(state: SqlL
     await keeper.run_once()
     assert await state.load("peaks") == fresh.snapshot()
     await keeper.stop()
+
+
+async def test_a_server_that_reads_no_pages_saves_nothing_and_follows_those_that_do(state: SqlLearnedState) -> None:
+    front, node = estimator(), estimator()
+    config = LearningConfig("peaks", interval=timedelta(hours=1), saves=False)
+    keeper = LearningKeeper(config, learner=front, state=state)
+    await keeper.start()
+    node.observe(KEY, pixels=1, batch_size=None, peak=MemoryNeed(700 * MIB))
+    await state.save("peaks", node.snapshot())
+    front.observe(KEY, pixels=1, batch_size=None, peak=MemoryNeed(900 * MIB))
+    await keeper.run_once()
+    assert front.snapshot() == node.snapshot()
+    await keeper.stop()
+    assert await state.load("peaks") == node.snapshot()

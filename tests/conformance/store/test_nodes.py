@@ -1,6 +1,5 @@
 """Every server sees what every node last wrote about itself, and for how long it has been silent."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -34,8 +33,12 @@ def make_node(owner: str = "ä-1", *, machine: str = "m", name: str = "ä", host
     )
 
 
-def nodes_of(stores: Stores, describe: Callable[[], Node | None]) -> Nodes:
-    return Nodes(RULES, table=stores.nodes, describe=describe, clock=stores.clock)
+def nodes_of(stores: Stores, *, reads_pages: bool = True) -> Nodes:
+    return nodes_on(stores, stores.nodes, reads_pages=reads_pages)
+
+
+def nodes_on(stores: Stores, table: NodeTable, *, reads_pages: bool = False) -> Nodes:
+    return Nodes(RULES, table=table, describe=make_node, reads_pages=reads_pages, clock=stores.clock)
 
 
 def heartbeat(stores: Stores, nodes: Nodes) -> Heartbeat:
@@ -74,7 +77,7 @@ async def test_a_command_reads_them_without_a_server(stores: Stores, database_ur
 
 
 async def test_a_node_is_live_then_gone_then_forgotten(stores: Stores, table: NodeTable) -> None:
-    nodes = Nodes(RULES, table=table, describe=lambda: None, clock=stores.clock)
+    nodes = nodes_on(stores, table)
     await table.announce(make_node())
     for after, state in ((0 * SECOND, NodeState.LIVE), (19 * SECOND, NodeState.LIVE), (SECOND, NodeState.GONE)):
         stores.clock.turn(after)
@@ -87,7 +90,7 @@ async def test_a_node_is_live_then_gone_then_forgotten(stores: Stores, table: No
 
 
 async def test_a_node_that_died_is_gone_at_once_and_live_again_when_it_writes(stores: Stores, table: NodeTable) -> None:
-    nodes = Nodes(RULES, table=table, describe=lambda: None, clock=stores.clock)
+    nodes = nodes_on(stores, table)
     states = []
     for owner in ("other", "dead"):
         await table.announce(make_node(owner, machine=owner))
@@ -100,7 +103,7 @@ async def test_a_node_that_died_is_gone_at_once_and_live_again_when_it_writes(st
 
 
 async def test_the_heartbeat_writes_before_any_work_and_says_when_the_node_ends(stores: Stores) -> None:
-    nodes = nodes_of(stores, make_node)
+    nodes = nodes_of(stores)
     beat = heartbeat(stores, nodes)
     await beat.start()
     (status,) = await nodes.report()
@@ -116,7 +119,7 @@ async def test_the_heartbeat_writes_before_any_work_and_says_when_the_node_ends(
 
 async def test_a_server_that_reads_no_pages_is_no_node_and_sees_the_others(stores: Stores) -> None:
     await stores.nodes.announce(make_node())
-    front = nodes_of(stores, lambda: None)
+    front = nodes_of(stores, reads_pages=False)
     beat = heartbeat(stores, front)
     await beat.start()
     await beat.stop()
@@ -126,6 +129,6 @@ async def test_a_server_that_reads_no_pages_is_no_node_and_sees_the_others(store
 async def test_the_heartbeat_drops_nodes_that_are_long_gone(stores: Stores) -> None:
     await stores.nodes.announce(make_node("old", machine="other"))
     stores.clock.turn(HeartbeatConfig.forgotten_after)
-    nodes = nodes_of(stores, make_node)
+    nodes = nodes_of(stores)
     await heartbeat(stores, nodes).run_once()
     assert [each.node.owner for each in await nodes.report()] == [make_node().owner]

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,14 @@ from pagemill.domain.errors import (
     Conflict,
     DeviceUnavailable,
     DocumentTooLarge,
+    EncryptedDocument,
     IllegalTransition,
     InvalidRequest,
     NeverFits,
     PagemillError,
     QueueFull,
 )
-from pagemill.domain.memory import CPU, MIB, DeviceId, MemoryNeed
+from pagemill.domain.memory import CPU, MIB, Ceiling, DeviceId, MemoryNeed
 from pagemill.domain.outgoing import OutgoingRules
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import (
@@ -33,11 +35,13 @@ from pagemill.domain.task.task import (
     TaskStatus,
 )
 from pagemill.domain.work.engine_spec import EngineSpec
+from pagemill.domain.work.nodes import Node, NodeDevice
 from pagemill.domain.work.recognition import Stage
 from pagemill.engines.registry import engine_specs
 from pagemill.store.idempotency import SqlSubmissions
 from pagemill.store.task_queue import QueueConfig
 from pagemill.tasks.manager import TaskManager, TaskManagerConfig
+from pagemill.tasks.nodes import NodeRules
 from pagemill.tasks.removal import RESULTS_SUFFIX
 from pagemill.testing.memory import FakeAdmission, FakeEstimator
 
@@ -275,3 +279,47 @@ async def test_a_task_of_read_pages_that_ended_since_it_was_looked_at_is_announc
     for status in (TaskStatus.RUNNING, ended):
         await room.stores.tasks.transition(seen.task_id, status)
     assert (await manager_in(room).announce(nothing_left)).status is ended
+
+
+async def test_a_server_that_takes_requests_only_refuses_documents_with_a_password(room: Room, tmp_path: Path) -> None:
+    for keeps in (True, False):
+        config = TaskManagerConfig(keeps_passwords=keeps)
+        request = TaskCreateRequest(document(tmp_path), TaskOptions(), password="a" * 8)
+        manager = room.manager(ProtectedDocuments(), config)
+        if keeps:
+            assert (await manager.prepare(request)).password_at is not None
+            continue
+        with pytest.raises(EncryptedDocument, match="takes requests only"):
+            await manager.prepare(request)
+
+
+class ProtectedDocuments(Inspector):
+    async def inspect(self, path: str, *, caller: str = "", password: str | None = None) -> DocumentInfo:
+        info = await super().inspect(path, caller=caller, password=password)
+        return replace(info, needs_password=True)
+
+
+@pytest.mark.parametrize("reads_pages", [True, False])
+@pytest.mark.parametrize("there", [None, "without the engine", "too small", "large enough", "gone", "long gone"])
+@pytest.mark.parametrize("here", ["too small", "large enough"])
+async def test_the_door_takes_what_some_node_can_hold(
+    room: Room, tmp_path: Path, here: str, there: str | None, *, reads_pages: bool
+) -> None:
+    own_mb = 1024 if here == "large enough" else 50
+    room = replace(room, reads_pages=reads_pages, memory=FakeAdmission({CPU: own_mb * MIB}))
+    if there is not None:
+        size = 50 if there == "too small" else 1024
+        engines = {} if there == "without the engine" else {"rapidocr": {"accurate": ()}}
+        devices = {CPU: NodeDevice(Ceiling(size * MIB), 1)}
+        await room.stores.nodes.announce(Node("b", "other machine", "b", "1", devices=devices, engines=engines))
+    rules = NodeRules()
+    room.stores.clock.turn({"gone": rules.gone_after, "long gone": rules.awaited_for}.get(there or "", timedelta(0)))
+    fits = (reads_pages and here == "large enough") or there in ("large enough", "gone")
+    if fits:
+        assert (await create(room, tmp_path)).assigned_device == CPU
+        return
+    with pytest.raises((NeverFits, DeviceUnavailable)) as refusal:
+        await create(room, tmp_path)
+    is_any = reads_pages or there == "too small"
+    assert isinstance(refusal.value, NeverFits) is is_any
+    assert ("Start one with `pagemill node`" in refusal.value.message) is not is_any

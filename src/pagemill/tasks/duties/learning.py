@@ -21,10 +21,12 @@ class LearningConfig:
     Attributes:
         name: The name of the learner's state.
         interval: Time between two saves; a crash of the server loses at most this much.
+        saves: Whether to save; if not, it restores again instead, to learn from the servers that read pages.
     """
 
     name: str
     interval: timedelta = timedelta(minutes=1)
+    saves: bool = True
 
 
 class LearningKeeper:
@@ -38,6 +40,7 @@ class LearningKeeper:
 
     def __init__(self, config: LearningConfig, *, learner: Learner, state: LearnedState) -> None:
         self._name = config.name
+        self._saves = config.saves
         self._learner = learner
         self._state = state
         self._saved = ""
@@ -62,6 +65,9 @@ class LearningKeeper:
 
     async def run_once(self) -> None:
         """Save the state if it has changed."""
+        if not self._saves:
+            await self.recall()
+            return
         learned = self._learner.snapshot()
         if (text := _text(learned)) != self._saved:
             await self._state.save(self._name, learned)
