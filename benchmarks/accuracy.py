@@ -4,7 +4,7 @@ Every engine that the settings let be used here reads every document (`accuracy_
 has it, finding upright by itself; the profile `fast` where the settings name its files. Figures are of one page each:
 word F1 is free of order, character errors are in reading order. `--part order` is how well lines are put in order
 (`benchmarks.order`), without any engine. Other parts count silent errors (`benchmarks.silent_errors`) of one kind of
-page: `kinds`, `stamps`, `hidden_layers`, `searchable`, `furniture`, `tables`, `small`, `scripts`.
+page: `kinds`, `stamps`, `hidden_layers`, `searchable`, `furniture`, `tables`, `small`, `scripts`, `bent`.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from benchmarks import (
     accuracy_furniture,
     accuracy_small,
     accuracy_tables,
+    bent_pages,
     hidden_layers,
     kinds,
     order,
@@ -46,6 +47,7 @@ _SILENT: Mapping[str, Callable[[], str]] = {
     "tables": accuracy_tables.report,
     "small": accuracy_small.report,
     "scripts": scripts.report,
+    "bent": bent_pages.report,
 }
 """Parts that count silent errors."""
 

@@ -50,8 +50,13 @@ def find_errors(case: Case, session: Session) -> Finding:
 def wrong_lines(case: Case, text: str) -> tuple[str, ...]:
     """What is wrong with a text that was read: missing lines, and words that must not be in it."""
     letters = "".join(text.split())
-    missing = [line for line in case.lines if "".join(line.split()) not in letters]
-    return (*missing, *(word for word in case.absent if word in letters))
+    return (*wrong_lines_of(case.lines, text), *(word for word in case.absent if word in letters))
+
+
+def wrong_lines_of(lines: Iterable[str], text: str) -> tuple[str, ...]:
+    """The lines that a text lacks, white space apart."""
+    letters = "".join(text.split())
+    return tuple(line for line in lines if "".join(line.split()) not in letters)
 
 
 def table(findings: Iterable[Finding], *, title: str) -> str:

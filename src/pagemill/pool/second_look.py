@@ -1,6 +1,7 @@
-"""Reads a page again where its colours hide writing from an engine. Runs in a worker.
+"""Reads a page again where its lines bend or its colours hide writing from an engine. Runs in a worker.
 
-page ──▶ engine ──▶ words ──▶ stripes in which inks cover each other ──▶ engine, ink by ink ──▶ one page
+page ──▶ engine ──▶ words ──▶ flattened, if lines bend ──▶ engine ──▶ words
+     words ──▶ stripes in which inks cover each other ──▶ engine, ink by ink ──▶ one page
 """
 
 from collections.abc import Iterator
@@ -10,10 +11,11 @@ from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.page import Line, Page, Polygon
 from pagemill.domain.page.second_reading import SecondReading
 from pagemill.domain.work.engine_spec import Engine
+from pagemill.pool.flat_reading import read_flat
 
 
 def looked_at_again(page: Page, image: PageImage, engine: Engine, *, batch_size: int | None) -> Page:
-    """The page with the words that only show when its inks are separated; raises as `Engine.read`.
+    """The page with the words that only show when it is flattened or its inks are separated; raises as `Engine.read`.
 
     Args:
         page: As the engine read it.
@@ -21,6 +23,7 @@ def looked_at_again(page: Page, image: PageImage, engine: Engine, *, batch_size:
         engine: The engine.
         batch_size: As for `Engine.read`.
     """
+    page = read_flat(page, image, engine, batch_size=batch_size)
     second = SecondReading(page)
 
     def lines(picture: PageImage, top: int) -> Iterator[Line]:

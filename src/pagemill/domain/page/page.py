@@ -66,6 +66,8 @@ class WarningKind(StrEnum):
     """The page was read at a lower resolution than asked for."""
     XFA_FORM = "xfa_form"
     """The values of the form are there, but their places are made up."""
+    BENT_LINES = "bent_lines"
+    """Lines of a photographed page bend, and could not be flattened."""
     SIGNATURE = "signature"
     """The document is signed, and its searchable PDF will have words that the signature does not cover."""
 
