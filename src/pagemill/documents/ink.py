@@ -298,7 +298,10 @@ def _level_lines(ink: Gray, marks: Marks) -> Iterator[InkLine]:
 
 
 def _line(ink: Gray, marks: Marks) -> InkLine | None:
-    """The marks as a line, if they look like its letters."""
+    """The marks as a line, if they look like its letters; without marks that are far higher than most."""
+    marks = marks[marks[:, 3] <= _ALIGNED * np.median(marks[:, 3])]
+    if len(marks) < _LEAST_MARKS:
+        return None
     left, top = int(marks[:, 0].min()), int(marks[:, 1].min())
     right, bottom = int((marks[:, 0] + marks[:, 2]).max()), int((marks[:, 1] + marks[:, 3]).max())
     heights, width, height = marks[:, 3], right - left, bottom - top

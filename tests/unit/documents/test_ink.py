@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from tests.data.pictures import draw_rules, photo, write_lines
 
 from pagemill.documents.ink import Gray, InkLine, _find_marks, _median, ink_lines
@@ -107,3 +107,16 @@ def test_marks_are_counted_whatever_their_number(shape: tuple[int, int], density
 def test_a_median_of_counts_is_that_of_the_values(values: list[int]) -> None:
     counts = np.bincount(values, minlength=256)
     assert _median(np.arange(256, dtype=np.float64), counts) == np.median(values)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_panel_with_writing_on_a_photo_is_found(seed: int) -> None:
+    """The edge of a bright panel stands out from dark clouds as a tall mark, right beside the first letter."""
+    chance = np.random.default_rng(seed)
+    rough = Image.fromarray(chance.integers(40, 220, (9, 12), dtype=np.uint8))
+    picture = rough.resize((556, 417), Image.Resampling.BICUBIC)
+    draw, left, top = ImageDraw.Draw(picture), int(chance.integers(20, 150)), int(chance.integers(20, 300))
+    draw.rectangle((left, top, left + 360, top + 56), fill=int(chance.integers(200, 255)))
+    font = ImageFont.load_default(int(chance.integers(14, 24)))
+    draw.text((left + int(chance.integers(4, 30)), top + 12), "IBAN DE02 1203 0000 2020 51", font=font, fill=20)
+    assert sum(line.marks for line in find_lines(picture)) >= 4
