@@ -1,13 +1,15 @@
 """What the dashboard tells of the queue and of memory, from the real server."""
 
 import re
+import signal
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Shoot
 from tests.browser.test_dashboard import expect_status, home, row_of
 from tests.data.documents import make_scan
-from tests.fixtures.server import FAULTY_ENGINE, Gate, faulty_server
+from tests.fixtures.postgres import PostgresServer
+from tests.fixtures.server import FAULTY_ENGINE, Gate, faulty_server, until
 
 LONG = 500
 
@@ -90,3 +92,29 @@ def test_a_long_document_is_shown_whole(page: Page, tmp_path: Path) -> None:
         page.locator(".cell").first.click()
         page.keyboard.press("End")
         expect(page.get_by_role("heading", name=f"Page {LONG}", exact=True)).to_be_visible()
+
+
+def test_servers_on_one_database_are_shown_where_there_are_several(
+    page: Page, tmp_path: Path, shoot: Shoot, postgres_server: PostgresServer
+) -> None:
+    settings = {"DATABASE_URL": postgres_server.create("browser"), "TASKS__LEASE_SECONDS": "4"}
+    data = tmp_path / "data"
+    with faulty_server(data, {}, **settings, NODE__NAME="first", NODE__MACHINE_ID="1") as server:
+        page.goto(f"{home(server)}/#/service")
+        expect(page.get_by_role("region", name="Resident model sets")).to_be_visible()
+        nodes = page.get_by_role("region", name="Nodes")
+        expect(nodes).to_have_count(0)
+        with faulty_server(data, {}, role="node", **settings, NODE__NAME="second", NODE__MACHINE_ID="2") as node:
+            until(lambda: len(server.api.http.get("/status").json()["nodes"]) == 2)
+            page.reload()
+            expect(nodes.get_by_role("row", name=re.compile(r"^second live .*iB of cpu"))).to_be_visible()
+            expect(nodes).to_contain_text("first (this server)")
+            expect(nodes).to_contain_text("2 servers can read pages")
+            shoot(page, "service-nodes")
+            node.end(signal.SIGKILL)
+            until(
+                lambda: {each["state"] for each in server.api.http.get("/status").json()["nodes"]} == {"live", "gone"}
+            )
+            page.reload()
+            expect(nodes.get_by_role("row", name=re.compile("^second gone"))).to_be_visible()
+    postgres_server.drop("browser")

@@ -16,6 +16,7 @@ from pagemill.domain.reports.snapshot import (
     UnloadCause,
 )
 from pagemill.domain.task.task import TaskStatus, rung_name
+from pagemill.wire.node_wire import NodeWire
 from pagemill.wire.task_wire import DeviceMemoryWire
 from pagemill.wire.wire_model import WireModel
 
@@ -222,6 +223,8 @@ class StatusWire(WireModel):
     """The last unload, and its cause."""
     queue: QueueWire
     work: WorkWire
+    nodes: list[NodeWire]
+    """The servers that read pages, by name; one that ended stays for an hour."""
 
     @classmethod
     def of(cls, status: ServiceStatus) -> Self:
@@ -236,6 +239,7 @@ class StatusWire(WireModel):
             last_eviction=EvictionWire.of(evicted) if (evicted := status.pool.last_eviction) else None,
             queue=QueueWire.of(status.queue, status.forecasts),
             work=WorkWire.of(status.work),
+            nodes=[NodeWire.of(node) for node in status.nodes],
         )
 
 

@@ -1,31 +1,28 @@
 """A small node never condemns what a larger one can read: it gives the page back with what it needs."""
 
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
-from tests.fixtures.stores import LEASE, MINUTE, Stores, kind_of, new_task, read_page
-from tests.fixtures.tasks_room import Room, eventually
+from tests.fixtures.machines import Machine
+from tests.fixtures.stores import LEASE, MINUTE, Stores, kind_of, new_task
+from tests.fixtures.tasks_room import Room
 
 from pagemill.domain.errors import TaskFailureReason
 from pagemill.domain.memory import CPU, MIB, Ceiling, DeviceId, MemoryNeed
-from pagemill.domain.ports import OnPage
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import PageLease, PageState, Rung, TaskStatus
 from pagemill.domain.work.backlog import PageKind
 from pagemill.domain.work.nodes import Node, NodeDevice, Work
-from pagemill.domain.work.outcomes import ChunkOutcome, PageFailed, PageTooLarge
-from pagemill.domain.work.recognition import ChunkParams, ModelSetKey, Stage
+from pagemill.domain.work.outcomes import PageFailed, PageTooLarge
+from pagemill.domain.work.recognition import Stage
 from pagemill.engines.registry import engine_specs
 from pagemill.store.tables import page_quarantine, task_pages
 from pagemill.tasks.duties.expiry import Expiry, ExpiryConfig
 from pagemill.tasks.nodes import NodeRules
-from pagemill.tasks.work.chunks import ChunkConfig
 from pagemill.testing.memory import FakeAdmission
-from pagemill.testing.pool import ChunkPromises, FakeServicePool
 
 GPU = DeviceId("cuda:0")
 SMALL, LARGE = 400 * MIB, 2000 * MIB
@@ -249,56 +246,6 @@ async def test_pages_go_to_a_node_that_has_their_engine(
 # --- two nodes on one queue -----------------------------------------------------------------------------------------
 
 
-@dataclass
-class Machine:
-    """A node with a ledger of its own; its engine takes what each page needs, and dies where that is too much."""
-
-    stores: Stores
-    folder: Path
-    name: str
-    limit: int
-    sizes: dict[int, int]
-    foreseen: bool = True
-
-    def __post_init__(self) -> None:
-        self.memory = FakeAdmission({CPU: self.limit})
-        self.killed = Counter[int]()
-        pool = FakeServicePool(ON_BOTH, {CPU: 1}, script=self.read, promises=ChunkPromises(self.memory, self.reserve))
-        config = ChunkConfig(owner=self.name, acquire_wait=timedelta(0))
-        self.room = Room(
-            self.stores, self.folder / self.name, memory=self.memory, pool=pool, config=config, machine=self.name
-        )
-
-    def reserve(self, _key: ModelSetKey, _task_id: str, params: ChunkParams) -> MemoryNeed:
-        largest = max(self.sizes[number] for number in params.pages)
-        return MemoryNeed(largest if self.foreseen else min(largest, self.limit))
-
-    async def read(self, _task_id: str, params: ChunkParams, on_page: OnPage) -> ChunkOutcome:
-        for number in params.pages:
-            if self.sizes[number] > self.limit:
-                self.killed[number] += 1
-                await on_page(replace(NO_MEMORY, number=number))
-            else:
-                await on_page(read_page(number))
-        return ChunkOutcome(params.pages)
-
-    async def beat(self) -> None:
-        await self.stores.nodes.announce(self.room.describe())
-        await self.room.nodes.look()
-
-    async def work(self) -> None:
-        """Until it has nothing more to do at this moment."""
-        for _ in range(50):
-            await self.room.dispatcher.run_once()
-            if not self.room.dispatcher.works():
-                return
-            await eventually(self._is_idle)
-        raise AssertionError("it works forever")
-
-    async def _is_idle(self) -> bool:
-        return not self.room.dispatcher.works()
-
-
 SIZES = (100 * MIB, NEED, 100 * MIB, LARGE, LARGE + 100 * MIB)
 
 
@@ -331,5 +278,4 @@ async def test_what_fits_the_larger_of_two_is_read_whoever_comes_first(
     assert states == {n: PageState.DONE if size <= LARGE else PageState.FAILED for n, size in sizes.items()}
     assert await count_quarantined(stores) == (0 if foreseen else 1), "only what no node could read"
     for machine in (small, large):
-        await machine.room.dispatcher.stop()
-        await machine.room.follower.stop()
+        await machine.stop()

@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { memoryCard } from "./memory-card.js";
 import { countDown, modelSets } from "./model-sets.js";
+import { nodes } from "./nodes.js";
 import { failures, queueTables, tiles, workDone } from "./queue-cards.js";
 
 const TICK_MS = 1_000;
@@ -26,6 +27,7 @@ function sections(live) {
     tiles(live),
     ...Object.entries(status.devices).map(([device, memory]) => memoryCard(device, memory, live)),
     modelSets(live),
+    nodes(status),
     queueTables(status.queue),
     workDone(status.work),
     failures(status),
