@@ -29,6 +29,7 @@ from pagemill.web.engine_endpoints import EngineEndpoints
 from pagemill.web.event_endpoints import EventEndpoints
 from pagemill.web.frame import RequestFrame
 from pagemill.web.guards import Guard
+from pagemill.web.head_requests import HeadRequests
 from pagemill.web.openapi import openapi_document
 from pagemill.web.own_names import OwnNames
 from pagemill.web.page_endpoints import PageEndpoints
@@ -163,6 +164,7 @@ def _open(api: PagemillApi, routers: Sequence[APIRouter], *, ring: KeyRing, gate
         names=OwnNames(),
     )
     api.add_middleware(RequestFrame, guard=guard, body=config.body)
+    api.add_middleware(HeadRequests)
 
 
 def _bare_api(*, with_keys: Callable[[], bool]) -> PagemillApi:
