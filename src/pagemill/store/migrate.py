@@ -36,7 +36,7 @@ from pagemill.store.dialects import (
 )
 from pagemill.store.tables import metadata
 
-OLDER_SCHEMA = "0201"
+OLDER_SCHEMA = "0301"
 """The revision before resource tracking: without the five columns, `task_metrics` and `task_events`."""
 _CONNECT_SECONDS = 5
 """Longest wait for a connection to PostgreSQL."""

@@ -297,7 +297,7 @@ audit_log = Table(
     Column("minute", UtcDateTime, nullable=False, comment="equal uses within it are one row"),
     Column("name", String(255), nullable=False, comment="who"),
     Column("key_id", String(32), nullable=False, comment="empty for the command line"),
-    Column("action", String(64), nullable=False, comment="what: an endpoint or a command"),
+    Column("action", String(255), nullable=False, comment="what: an endpoint or a command"),
     Column("target", String(255), nullable=False, comment="what it was done to; empty for a list"),
     Column("owner", String(255), nullable=False, comment="whose that is; empty for everyone's"),
     Column("first_at", UtcDateTime, nullable=False),

@@ -1,10 +1,10 @@
-"""Tasks, pages and results, callers and their keys, and what queueing and keeping needs; no resource tracking yet."""
+"""Tasks, pages and results, callers and their keys, nodes, queueing and keeping; no resource tracking yet."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0201"
+revision = "0301"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -90,11 +90,12 @@ def upgrade() -> None:
     _create_learned_state()
     _create_api_keys()
     _create_audit_log()
+    _create_nodes()
 
 
 def downgrade() -> None:
     """Remove everything."""
-    for table in ("audit_log", "api_keys", "learned_state", "webhook_deliveries"):
+    for table in ("nodes", "audit_log", "api_keys", "learned_state", "webhook_deliveries"):
         op.drop_table(table)
     for table in ("document_batches", "page_quarantine"):
         op.drop_table(table)
@@ -208,6 +209,8 @@ def _create_task_pages() -> None:
         sa.Column("confidence", sa.Float()),
         sa.Column("finished_at", TIME),
         sa.Column("warnings", JSON),
+        _need("need_ram_bytes", "a node had too little for it"),
+        _need("need_gpu_bytes", "likewise"),
         sa.PrimaryKeyConstraint("task_id", "number", name="pk_task_pages"),
         _owned_by_task("task_pages"),
         _one_of("task_pages", "state", PAGE_STATES),
@@ -218,6 +221,10 @@ def _create_task_pages() -> None:
     )
     _index("task_pages", "task_id", "state", "stage", "retry_at")
     _index("task_pages", "finished_at", "seconds")
+
+
+def _need(name: str, comment: str) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger(), nullable=False, server_default="0", comment=comment)
 
 
 def _columns_of_leases() -> list[sa.schema.SchemaItem]:
@@ -356,7 +363,7 @@ def _create_audit_log() -> None:
         sa.Column("minute", TIME, nullable=False, comment="equal uses within it are one row"),
         sa.Column("name", sa.String(255), nullable=False, comment="who"),
         sa.Column("key_id", sa.String(32), nullable=False, comment="empty for the command line"),
-        sa.Column("action", sa.String(64), nullable=False, comment="what: an endpoint or a command"),
+        sa.Column("action", sa.String(255), nullable=False, comment="what: an endpoint or a command"),
         sa.Column("target", sa.String(255), nullable=False, comment="what it was done to; empty for a list"),
         sa.Column("owner", sa.String(255), nullable=False, comment="whose that is; empty for everyone's"),
         sa.Column("first_at", TIME, nullable=False),
@@ -366,6 +373,23 @@ def _create_audit_log() -> None:
         sqlite_autoincrement=True,
     )
     _index("audit_log", "minute", "name", "key_id", "action", "target", "owner", unique=True)
+
+
+def _create_nodes() -> None:
+    draining = "it claims no more pages"
+    op.create_table(
+        "nodes",
+        sa.Column("owner", sa.String(255), nullable=False, comment="its name in leases"),
+        sa.Column("machine_id", sa.String(255), nullable=False),
+        sa.Column("name", sa.String(255), nullable=False),
+        sa.Column("version", sa.String(64), nullable=False),
+        sa.Column("devices", JSON, nullable=False, comment="limits in bytes, and places, by device"),
+        sa.Column("engines", JSON, nullable=False, comment="languages by engine that works there"),
+        sa.Column("draining", sa.Boolean(), nullable=False, server_default=sa.false(), comment=draining),
+        sa.Column("seen_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("owner", name="pk_nodes"),
+    )
+    _index("nodes", "seen_at")
 
 
 def _caller(comment: str) -> sa.Column[str]:

@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from pagemill.store.migrations.listed_values import list_values, rename_values
 
-revision = "0202"
-down_revision = "0201"
+revision = "0302"
+down_revision = "0301"
 branch_labels = None
 depends_on = None
 
