@@ -21,4 +21,5 @@ class AllowedMethods:
         matching = [route for route in self._routes if route.path_regex.match(path)]
         fewest = min((len(route.param_convertors) for route in matching), default=0)
         nearest = (route.methods or () for route in matching if len(route.param_convertors) == fewest)
-        return frozenset().union(*nearest)
+        methods = frozenset().union(*nearest)
+        return methods | {"HEAD"} if "GET" in methods else methods

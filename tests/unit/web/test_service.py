@@ -58,6 +58,11 @@ async def test_every_get_has_its_head(client: httpx.AsyncClient, tasks: WebTasks
             assert head.headers.get(name) == got.headers.get(name), path
 
 
+async def test_what_a_path_allows_names_the_head_beside_the_get(client: httpx.AsyncClient) -> None:
+    assert (await client.put("/livez")).headers["allow"] == "GET, HEAD"
+    assert "HEAD" not in (await client.put("/tasks/a/cancel")).headers["allow"]
+
+
 async def test_the_head_of_a_stream_is_over_at_once(client: httpx.AsyncClient) -> None:
     async with asyncio.timeout(5):
         head = await client.head("/events", headers={"Accept": "text/event-stream"})
