@@ -89,7 +89,7 @@ async def test_the_frameworks_own_errors_take_the_same_form(client: httpx.AsyncC
     check_problem(await client.get("/tasks?limit=x"), "invalid_request")
     not_allowed = await client.put("/tasks")
     check_problem(not_allowed, "method_not_allowed")
-    assert set(not_allowed.headers["allow"].split(", ")) <= {"GET", "POST"}
+    assert set(not_allowed.headers["allow"].split(", ")) <= {"GET", "HEAD", "POST"}
 
 
 async def test_an_unknown_error_says_nothing_to_the_public_and_all_to_the_log(
@@ -141,14 +141,14 @@ async def test_every_kind_of_problem_can_be_looked_up(client: httpx.AsyncClient)
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("/", "GET"),
-        ("/livez", "GET"),
-        ("/tasks", "GET, POST"),
-        ("/tasks/metrics", "GET"),
-        ("/tasks/one", "DELETE, GET"),
+        ("/", "GET, HEAD"),
+        ("/livez", "GET, HEAD"),
+        ("/tasks", "GET, HEAD, POST"),
+        ("/tasks/metrics", "GET, HEAD"),
+        ("/tasks/one", "DELETE, GET, HEAD"),
         ("/tasks/one/start", "POST"),
-        ("/batches", "GET, POST"),
-        ("/batches/one", "DELETE, GET"),
+        ("/batches", "GET, HEAD, POST"),
+        ("/batches/one", "DELETE, GET, HEAD"),
         ("/batches/one/cancel", "POST"),
     ],
 )
