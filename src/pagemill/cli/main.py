@@ -69,7 +69,10 @@ def serve(
 def front(
     host: HostOption = None, port: PortOption = None, data_dir: DataOption = None, config: ConfigOption = None
 ) -> None:
-    """Serve the HTTP API, and leave reading to nodes; needs PostgreSQL, but no engine."""
+    """Serve the HTTP API, and leave reading to nodes.
+
+    It needs PostgreSQL, but no engine.
+    """
     _serve("front", host=host, port=port, data_dir=data_dir, config=config)
 
 
@@ -77,7 +80,10 @@ def front(
 def node(
     host: HostOption = None, port: PortOption = None, data_dir: DataOption = None, config: ConfigOption = None
 ) -> None:
-    """Read documents that other servers take; serve only probes and metrics. Needs PostgreSQL."""
+    """Read the documents that other servers take.
+
+    It serves only probes and metrics, and needs PostgreSQL.
+    """
     _serve("node", host=host, port=port, data_dir=data_dir, config=config)
 
 
