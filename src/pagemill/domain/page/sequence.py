@@ -24,6 +24,7 @@ from pagemill.domain.page.strips import (
     by_bands,
     by_columns,
     columns_end,
+    is_headline,
     under_what_spans,
 )
 
@@ -64,7 +65,22 @@ def _in_sequence(passages: Region, size: float, depth: int = 0, *, is_whole: boo
 def _articles(bands: Sequence[list[Passage]], size: float) -> list[list[Passage]]:
     """The articles: each is read to its end, all columns included, before what is below it."""
     setting = Setting.of(bands, size)
-    return _join_bands(_with_heads(bands, size), lambda above, below: not columns_end(above, below, setting, size))
+
+    def goes_on(above: Region, below: Region) -> bool:
+        return not columns_end(above, below, setting, size)
+
+    groups = _parted_at_headlines(bands, setting, size)
+    return [part for group in groups for part in _join_bands(_with_heads(group, size), goes_on)]
+
+
+def _parted_at_headlines(bands: Sequence[list[Passage]], setting: Setting, size: float) -> list[list[list[Passage]]]:
+    """The bands, in groups that each begin with a headline over all columns, except perhaps the first."""
+    groups: list[list[list[Passage]]] = []
+    for at, band in enumerate(bands):
+        if not groups or (at + 1 < len(bands) and is_headline(bands[at - 1], band, bands[at + 1], setting, size)):
+            groups.append([])
+        groups[-1].append(band)
+    return groups
 
 
 def _join_bands(bands: Sequence[list[Passage]], goes_on: Callable[[Region, Region], bool]) -> list[list[Passage]]:

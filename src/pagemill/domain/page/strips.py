@@ -7,6 +7,7 @@ The score is a weighted sum of evidence. The weights are rounded from a logistic
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from pagemill.domain.page.continuity import continuity
@@ -19,6 +20,7 @@ from pagemill.domain.page.cuts import (
     left_of,
     overlap,
     right_of,
+    rows_in,
     top_of,
 )
 from pagemill.domain.page.passages import Passage
@@ -38,6 +40,9 @@ NEAR = 1.2
 CLEAR = 2.0
 """White space from the top to the bottom of a region that is wider than this parts panels, as in a leaflet."""
 
+HEADLINE = 1.3
+"""The type of a headline is at least this large, in heights of the writing."""
+
 MANY_GAPS = 3
 """If this many gaps within columns are about as high as a strip, the strip is nothing special."""
 
@@ -50,6 +55,7 @@ _WEIGHTS = {
     "other number of columns": 1.0,
     "one column above": 1.0,
     "lone head": 2.5,
+    "spanning head": 2.0,
     "tail": -2.0,
     "same edges": -1.1,
     "level": 1.5,
@@ -125,6 +131,27 @@ class Strip:
         is_large = min(sizes) > LARGE * self.size
         return is_large and len(sizes) <= HEAD_ROWS and len(self.lower) == 1 and self.height > NEAR
 
+    @property
+    def is_over_spanning_head(self) -> bool:
+        """Whether a headline below spans several columns that are above."""
+        first = min(self.below, key=from_top)
+        return first.rows[0].size >= HEADLINE * self.size and _count_under([first], self._last) > 1
+
+    @property
+    def is_over_tail(self) -> bool:
+        """Whether only one column continues below."""
+        is_one = len(self.lower) == 1 and not self.is_over_lone_head
+        return is_one and _count_under(self.lower[0], self._last) < 2
+
+    @cached_property
+    def _last(self) -> Sequence[Region]:
+        """What the columns above end with."""
+        return columns_of(_outermost(self.above, is_last=True), self.size)
+
+
+def _count_under(region: Region, columns: Sequence[Region]) -> int:
+    return sum(overlap(region, column) for column in columns)
+
 
 def _narrowest(columns: Sequence[Region]) -> float:
     return min((left_of(right) - right_of(left) for left, right in pairwise(columns)), default=0.0)
@@ -145,6 +172,25 @@ def columns_end(above: Region, below: Region, setting: Setting, size: float) -> 
     return sum(_WEIGHTS[name] * value for name, value in evidence(strip, setting).items()) > 0
 
 
+def is_headline(above: Region, band: Region, below: Region, setting: Setting, size: float) -> bool:
+    """Whether a band is a headline over all columns of the band below it.
+
+    It may be shorter than they are wide, but nothing stands beside it, and they begin level right below it.
+    """
+    first = min(band, key=from_top)
+    large = first.rows[0].size
+    if large < HEADLINE * size or rows_in(band) > HEAD_ROWS or len(columns_of(band, size)) > 1:
+        return False
+    columns = columns_of(_outermost(below, is_last=False), size)
+    tops = [top_of(column) for column in columns]
+    is_near = min(tops) - bottom_of(band) < NEAR * large
+    is_left = abs(left_of(band) - left_of(below)) < size
+    others = columns_of(_outermost(above, is_last=True), size)
+    is_other = len(columns) > 1 and len(others) not in {1, len(columns)} and setting.gutter <= CLEAR * size
+    is_new = is_other or _count_under(band, columns) > 1
+    return is_new and max(tops) - min(tops) < 0.5 * size and is_near and is_left
+
+
 def evidence(strip: Strip, setting: Setting) -> dict[str, float]:
     """The features that show an end, each of the order of 1."""
     upper, lower, size = strip.upper, strip.lower, strip.size
@@ -160,7 +206,8 @@ def evidence(strip: Strip, setting: Setting) -> dict[str, float]:
         "other number of columns": float(len(upper) != len(lower) and min(len(upper), len(lower)) > 1),
         "one column above": float(len(upper) == 1),
         "lone head": float(strip.is_over_lone_head),
-        "tail": same if len(lower) == 1 and not strip.is_over_lone_head else 0.0,
+        "spanning head": float(strip.is_over_spanning_head),
+        "tail": same if strip.is_over_tail else 0.0,
         "same edges": same,
         "level": level / len(lower),
         "heads": float(len(lower) > 1 and any(_begins_large(column, size) for column in lower)),

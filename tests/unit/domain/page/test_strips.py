@@ -117,3 +117,30 @@ def test_authors_side_by_side_are_no_columns_that_go_on_past_the_abstract() -> N
     abstract = [line("Abstract", 420, 220, 90), *column("s", 180, 246, 4, width=660)]
     page = [*authors, *abstract, *column("a", 100, 390, 20), *column("b", 530, 390, 20)]
     assert names(page)[6:] == ["Abstract", *number_lines(("s", 4), ("a", 20), ("b", 20))]
+
+
+@pytest.mark.parametrize("count", [3, 4, 5])
+@pytest.mark.parametrize("spans", [2, 3])
+@pytest.mark.parametrize("white", [16, 24, 40])
+@pytest.mark.parametrize("has_deck", [False, True])
+def test_a_headline_shorter_than_its_article_parts_it_from_the_article_above(
+    count: int, spans: int, white: int, has_deck: bool
+) -> None:
+    lefts = [100 + at * 280 for at in range(count)]
+    page = [entry for at, left in enumerate(lefts) for entry in column("abcde"[at], left, 100, 14, width=260)]
+    top = 100 + 13 * PITCH + HEIGHT + white
+    page.append(line("head of the lower article", 100, top, 280 * spans - 60, height=40))
+    top += 48
+    if has_deck:
+        page.append(line("deck says in a line what it tells", 100, top, 280 * spans - 140))
+        top += HEIGHT + 8
+    page += [entry for at, left in enumerate(lefts) for entry in column("fghij"[at], left, top, 15, width=260)]
+    upper, lower = ([(name, rows) for name in letters[:count]] for letters, rows in (("abcde", 14), ("fghij", 15)))
+    middle = ["head", "deck"] if has_deck else ["head"]
+    assert names(page) == [*number_lines(*upper), *middle, *number_lines(*lower)]
+
+
+def test_a_head_within_a_column_ends_no_columns() -> None:
+    left = [*column("a", 100, 100, 10), line("head of a part", 100, 352, 240, height=28), *column("b", 100, 390, 12)]
+    right = [*column("c", 530, 100, 10), *column("d", 530, 390, 12)]
+    assert names([*left, *right]) == [*number_lines(("a", 10)), "head", *number_lines(("b", 12), ("c", 10), ("d", 12))]
