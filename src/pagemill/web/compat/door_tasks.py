@@ -38,6 +38,7 @@ from pagemill.domain.task.task import (
     TaskStartRequest,
     TaskStatus,
 )
+from pagemill.domain.work.recognition import MOST_LANGUAGES
 from pagemill.tasks.access.gate import Gate
 from pagemill.tasks.engine_reader import EngineReader
 from pagemill.tasks.manager import TaskManager
@@ -210,7 +211,8 @@ class DoorTasks:
             for profile in report.profiles
             for language in profile.languages
         }
-        return (languages, ()) if known.issuperset(languages) else ((), languages)
+        is_known = known.issuperset(languages) and len(languages) <= MOST_LANGUAGES
+        return (languages, ()) if is_known else ((), languages)
 
 
 def check_read(task: Task) -> None:

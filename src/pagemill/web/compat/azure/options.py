@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pagemill.domain.task.task import Task
+from pagemill.web.compat.pages import check_pages
 from pagemill.web.receiving import refused_field
 
 LATEST_VERSION = "2024-11-30"
@@ -56,7 +57,7 @@ def query_options(given: Mapping[str, str]) -> AnalyzeOptions:
         ignored.append(f"stringIndexType={index}")
     locale = given.get("locale", "").partition("-")[0].lower()
     return AnalyzeOptions(
-        pages=given.get("pages", ""),
+        pages=check_pages(given.get("pages", ""), field="pages"),
         languages=(locale,) if locale else (),
         index=UTF16 if is_utf16 else CODE_POINTS,
         ignored=tuple(ignored),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pagemill.domain.documents import OcrMode
+from pagemill.web.compat.pages import check_pages
 from pagemill.web.receiving import refused_field
 
 FORMATS: Mapping[str, str] = {"md": "markdown", "text": "text", "html": "html", "json": "json"}
@@ -119,7 +120,7 @@ def _pages(given: "_Given") -> str:
     if len(ends) != 2 or not all(end.isdecimal() and int(end) > 0 for end in ends):
         raise refused_field("page_range", "write two page numbers, the first and the last")
     first, last = map(int, ends)
-    return f"{first}-" if last > _LAST else f"{first}-{last}"
+    return check_pages(f"{first}-" if last > _LAST else f"{first}-{last}", field="page_range")
 
 
 class _Given:

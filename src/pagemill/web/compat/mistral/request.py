@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pagemill.web.compat.pages import check_pages
 from pagemill.web.receiving import refused_field
 
 DOCUMENTS = ("document_url", "image_url", "url")
@@ -90,4 +91,6 @@ def _choose_pages(given: object) -> PageChoice:
     ranges = [(int(match[1]), int(match[2] or match[1])) for match in matches if match is not None]
     if not ranges or len(ranges) < len(parts) or any(last < first for first, last in ranges):
         raise refused_field("pages", 'write page numbers from 0, such as [0, 1] or "0-5,7"')
-    return PageChoice(tuple(ranges))
+    choice = PageChoice(tuple(ranges))
+    check_pages(choice.text, field="pages")
+    return choice
