@@ -4,6 +4,9 @@ The models that RapidOCR publishes are in no package, so these are the packaged 
 Latin print and writes it in the letters of the other script.
 """
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -202,6 +205,18 @@ def test_a_model_whose_alphabet_belongs_to_another_network_is_refused(tmp_path: 
     assert "ru" in spec_with(tmp_path).profiles[0].languages
     with pytest.raises(EngineFailed, match="letters, but the model tells"):
         RapidOcrLines(path, threads=1)
+
+
+def test_the_runtime_of_models_is_kept_from_reporting_before_it_is_imported() -> None:
+    program = (
+        "import os, sys; from pagemill.domain.work.engine_spec import EngineConfig;"
+        "from pagemill.engines import scripts;"
+        "scripts.load(EngineConfig('accurate'));"
+        "print(os.environ.get('ORT_DISABLE_TELEMETRY'), 'onnxruntime' in sys.modules)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split() == ["1", "False"]
 
 
 def test_files_with_other_names_are_left_alone(tmp_path: Path) -> None:

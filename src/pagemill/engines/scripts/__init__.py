@@ -15,6 +15,8 @@ __all__ = ["load"]
 def load(config: EngineConfig) -> Engine:
     """The `EngineFactory` of the reader of scripts; it loads each language when a line needs it."""
     os.environ["OMP_THREAD_LIMIT"] = str(config.threads)
+    # ONNX Runtime, which reads with models, reports to its maker from its import on unless this is set before
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     with engine_errors(doing=f"Loading the engine {NAME}"):
         from pagemill.engines.scripts.engine import ScriptsEngine
 
