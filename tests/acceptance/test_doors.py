@@ -236,3 +236,12 @@ def test_mistrals_client_reads_a_document(closed: Server, tmp_path: Path) -> Non
     with Mistral(api_key="another", server_url=closed.url) as stranger, pytest.raises(SDKError) as closed_out:
         stranger.files.upload(file={"file_name": path.name, "content": b"%PDF"}, purpose="ocr")
     assert closed_out.value.status_code == 401
+
+
+def test_addresses_are_those_that_a_proxy_names(closed: Server, tmp_path: Path) -> None:
+    answer = httpx.post(
+        f"{closed.url}/documentintelligence/documentModels/prebuilt-read:analyze",
+        content=make_typed(tmp_path / "typed.pdf", 1).read_bytes(),
+        headers={"Authorization": f"Bearer {KEY}", "Host": "ocr.example.org", "X-Forwarded-Proto": "https"},
+    )
+    assert answer.headers["operation-location"].startswith("https://ocr.example.org/documentintelligence/")
