@@ -243,5 +243,6 @@ def test_addresses_are_those_that_a_proxy_names(closed: Server, tmp_path: Path) 
         f"{closed.url}/documentintelligence/documentModels/prebuilt-read:analyze",
         content=make_typed(tmp_path / "typed.pdf", 1).read_bytes(),
         headers={"Authorization": f"Bearer {KEY}", "Host": "ocr.example.org", "X-Forwarded-Proto": "https"},
+        timeout=60,
     )
     assert answer.headers["operation-location"].startswith("https://ocr.example.org/documentintelligence/")
