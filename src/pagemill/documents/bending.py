@@ -4,6 +4,7 @@ small picture ── strips, each compared with the next one, row by row ── 
 page ── straightened along the curves of the Bend ── engine ── places ── back along the curves
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -16,6 +17,9 @@ from pagemill.domain.page.page import Point, Rectangle
 
 LEAST_BEND = 4.0
 """Pixels of a small picture (about 1400 rows) by which lines may differ from straight ones: engines read those well."""
+
+MUCH = 10.0
+"""Pixels of a small picture by which lines bend so much that words are lost, beyond doubt about the measurement."""
 
 _Floats = NDArray[np.float64]
 
@@ -82,13 +86,15 @@ class Bend:
         rows: Shape (curves, columns): the heights of curves that run through evenly spaced places in the middle of the
             page, as shares of its height. Columns are evenly spaced.
         box: Where the writing is that shows it, pixels of the page.
-        is_straight: Whether lines are straight on the flattened picture.
+        most: The most that a line differs from a straight one, pixels of the small picture.
+        is_straight: Whether lines are nearly straight on the flattened picture.
     """
 
     width_px: int
     height_px: int
     rows: NDArray[np.float32]
     box: Rectangle
+    most: float
     is_straight: bool = False
 
     @property
@@ -153,9 +159,10 @@ def find_bend(gray: Gray, width_px: int, height_px: int) -> Bend | None:
         if rest is None:
             return replace(bend, is_straight=True)
         if not rest.is_known:
-            break
+            return bend
         bend = bend.then(rest)
-    return bend
+    rest = _measure_bend(bend.flatten(gray), width_px, height_px)
+    return replace(bend, is_straight=rest is None or rest.most < MUCH)
 
 
 def _measure_bend(gray: Gray, width_px: int, height_px: int) -> Bend | None:
@@ -166,14 +173,15 @@ def _measure_bend(gray: Gray, width_px: int, height_px: int) -> Bend | None:
     surface = _Surface.fit(seen) if len(seen.slope) >= _FEWEST else None
     if surface is None:
         whole = 0.0, 0.0, float(width_px), float(height_px)
-        return Bend(width_px, height_px, _UNBENT, whole) if seen.are_of_waves else None
+        return Bend(width_px, height_px, _UNBENT, whole, math.inf) if seen.are_of_waves else None
     doubt = 1 + _SKEW_DOUBT * abs(float(np.median(seen.slope)))
-    if surface.most_bend(seen, width / 2) < LEAST_BEND * doubt:
+    most = surface.most_bend(seen, width / 2)
+    if most < LEAST_BEND * doubt:
         return None
     rows = (_follow(surface, width / height) + 1) / 2
     left, top, right, bottom = ((one + 1) / 2 for one in surface.known)
     box = left * width_px, top * height_px, right * width_px, bottom * height_px
-    return Bend(width_px, height_px, rows.astype(np.float32), box)
+    return Bend(width_px, height_px, rows.astype(np.float32), box, most)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from pagemill.documents.accounting import turn_upright
-from pagemill.documents.bending import Bend, find_bend
+from pagemill.documents.bending import MUCH, Bend, find_bend
 from pagemill.domain.page.geometry import enclosing_polygon
 from pagemill.domain.page.image import PageImage
 from pagemill.domain.page.page import Line, Page, PageWarning, Point, Polygon, WarningKind, Word
@@ -24,7 +24,7 @@ _LESS = 0.97
 def read_flat(page: Page, image: PageImage, engine: Engine, *, batch_size: int | None) -> Page:
     """The page; if its lines bend, as read from a flattened picture. Raises as `Engine.read`.
 
-    If flattening does not help, or lines still bend, the page has a warning with the place.
+    If lines bend much, and flattening does not help or leaves them bent, the page has a warning with the place.
 
     Args:
         page: As the engine read it.
@@ -36,9 +36,9 @@ def read_flat(page: Page, image: PageImage, engine: Engine, *, batch_size: int |
     if bend is None:
         return page
     flat = _read_flattened(page, image, engine, bend, batch_size) if bend.is_known else None
-    if flat is not None and bend.is_straight:
-        return flat
     read = page if flat is None else flat
+    if bend.is_straight if flat is not None else bend.most < MUCH:
+        return read
     warning = PageWarning(kind=WarningKind.BENT_LINES, message=BENT, box=bend.box)
     return read.model_copy(update={"warnings": (*read.warnings, warning)})
 

@@ -90,7 +90,7 @@ def test_places_map_back_to_what_the_flattened_picture_shows() -> None:
 )
 def test_every_place_maps_to_a_place(x: float, y: float) -> None:
     rows = np.linspace(-0.05, 1.1, 65, dtype=np.float32)[:, None] + np.zeros((1, 65), dtype=np.float32)
-    bent = Bend(990, 1400, rows, (0.0, 0.0, 990.0, 1400.0))
+    bent = Bend(990, 1400, rows, (0.0, 0.0, 990.0, 1400.0), 5.0)
     at, down = bent.place((x, y))
     assert at == x
     assert -0.05 * 1400 <= down <= 1.1 * 1400
