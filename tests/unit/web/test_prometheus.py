@@ -78,13 +78,16 @@ async def test_rungs_have_the_same_names_in_the_status(client: httpx.AsyncClient
     assert sorted(in_status.values()) == list(range(1, len(rungs) + 1))
 
 
-async def test_alerts_in_the_docs_ask_for_what_is_there(client: httpx.AsyncClient) -> None:
-    page = Path(__file__).parents[3].joinpath("docs", "how-to", "monitor.md").read_text()
+@pytest.mark.parametrize(
+    "file", ["docs/how-to/monitor.md", "deploy/prometheus/alerts.yaml", "deploy/grafana/pagemill.json"]
+)
+async def test_docs_alerts_and_dashboard_ask_for_what_is_there(file: str, client: httpx.AsyncClient) -> None:
+    text = (Path(__file__).parents[3] / file).read_text().replace('\\"', '"')
     there = [sample for family in (await families(client)).values() for sample in family.samples]
-    asked = re.findall(r"(pagemill_\w+)(?:\{(\w+)=\"(\w+)\"\})?", page)
-    assert ("pagemill_oom_recoveries_total", "rung", "given_up") in asked
-    for name, label, text in asked:
-        assert any(sample.name == name and (not label or sample.labels[label] == text) for sample in there), name
+    asked = re.findall(r"(pagemill_\w+)(?:\{(?:instance=~\"\$instance\",)?(\w+)=\"(\w+)\"\})?", text)
+    assert [found for found in asked if found[1]]
+    for name, label, value in asked:
+        assert any(sample.name == name and (not label or sample.labels[label] == value) for sample in there), name
 
 
 async def test_the_numbers_are_those_of_the_service(client: httpx.AsyncClient, tasks: WebTasks) -> None:

@@ -301,6 +301,7 @@ async def test_health_and_metrics_have_the_specifications_fields(client: httpx.A
             "by_engine": {},
         },
         "average_wait_time": 0.0,
+        "nodes": [],
     }
 
 
