@@ -38,14 +38,14 @@ def judge_all(run: Recorded) -> list[Judgement]:
 
 
 def print_table(judgements: Sequence[Judgement]) -> None:
-    """A line for each series: its median after the warm-up, its slope, the most that may be, and the verdict."""
+    """A line for each series: its median after the warm-up, its slopes, the most that may be, and the verdict."""
     width = max(len(judgement.series.name) for judgement in judgements)
-    print(f"\n{'after the warm-up':{width}}{'points':>8}{'median':>11}{'slope/h':>11}{'limit/h':>10}")
+    print(f"\n{'after the warm-up':{width}}{'points':>8}{'median':>11}{'slope/h':>11}{'2nd half':>11}{'limit/h':>10}")
     for judgement in judgements:
-        slope = "–" if judgement.slope is None else f"{judgement.slope:+.2f}"
+        slope, later = ("–" if each is None else f"{each:+.2f}" for each in (judgement.slope, judgement.later))
         limit = "–" if judgement.limit is None else f"{judgement.limit:.2f}"
         print(
-            f"{judgement.series.name:{width}}{judgement.points:8}{judgement.median:11.2f}{slope:>11}{limit:>10}"
+            f"{judgement.series.name:{width}}{judgement.points:8}{judgement.median:11.2f}{slope:>11}{later:>11}{limit:>10}"
             f"  {judgement.series.unit:4}{_verdict(judgement)}"
         )
 

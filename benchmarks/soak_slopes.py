@@ -3,8 +3,9 @@
 The slope is Theil and Sen's: the median of the slopes between all pairs of points, which a few outliers cannot move.
 Of a series with lives (a worker's memory) only pairs of one life count. From life to life, only pairs of two workers of
 the same age count: a young worker after an old one is not a fall. A series rises where its slope is above its limit,
-which is a share of its median an hour: 4 % an hour doubles in a day. A run of less than half an hour is all warm-up,
-and is not judged.
+which is a share of its median an hour: 4 % an hour doubles in a day. Memory must rise in the whole and in the second
+half: a heap grows in steps to the most that it ever has to hold at once, but a leak goes on. A run of less than half an
+hour is all warm-up, and is not judged.
 """
 
 from collections import defaultdict
@@ -63,6 +64,7 @@ class Series:
         share: The share of its median by which it may rise in an hour; None if it is only shown.
         least: It may rise by so much in an hour whatever its median is.
         level: Its median may be at most this, whatever its slope; None for any.
+        settles: It may reach a new level: a rise that ends before the second half does not count.
         of_one_age: Points of different lives at one age compare, instead of points of one life.
         whole: What the values are shares of. A share alone rises if there are fewer of them: it counts only if the
             whole rises, too.
@@ -74,6 +76,7 @@ class Series:
     share: float | None = _DOUBLES_IN_A_DAY
     least: float = 0.0
     level: float | None = None
+    settles: bool = False
     of_one_age: bool = False
     whole: Sequence[Point] = ()
 
@@ -84,6 +87,7 @@ class Judgement:
 
     Attributes:
         slope: Rise in an hour; None with too few points.
+        later: The same in the second half.
         limit: The most the slope may be.
         passed: None if it is not judged.
     """
@@ -92,6 +96,7 @@ class Judgement:
     points: int
     median: float
     slope: float | None
+    later: float | None
     limit: float | None
     passed: bool | None
 
@@ -102,13 +107,24 @@ def judge(series: Series, *, total_s: float, warm_up: float = WARM_UP) -> Judgem
     middle = median(point.value for point in steady) if steady else 0.0
     limit = None if series.share is None else max(series.share * middle, series.least)
     find_slope = slope_at_one_age if series.of_one_age else robust_slope
-    slope = find_slope(steady) if len(steady) >= _FEWEST_POINTS else None
-    passed = None if limit is None or slope is None else slope <= limit or _is_level(series, warm_up * total_s)
+    slope, later = (
+        find_slope(part) if len(part) >= _FEWEST_POINTS else None for part in (steady, _second_half(steady))
+    )
+    passed = None
+    if limit is not None and slope is not None:
+        has_settled = series.settles and later is not None and later <= limit
+        passed = slope <= limit or has_settled or _is_level(series, warm_up * total_s)
     if series.level is not None and middle > series.level:
         passed = False
     if total_s < SHORTEST_S:
         passed = None
-    return Judgement(series, len(steady), middle, slope, limit, passed)
+    return Judgement(series, len(steady), middle, slope, later, limit, passed)
+
+
+def _second_half(points: Sequence[Point]) -> Sequence[Point]:
+    """The points in the later half of their time."""
+    middle = (points[0].at_s + points[-1].at_s) / 2 if points else 0.0
+    return [point for point in points if point.at_s >= middle]
 
 
 def _is_level(series: Series, since_s: float) -> bool:
@@ -143,8 +159,8 @@ def all_series(samples: Sequence[Sample]) -> list[Series]:
     busy = [sample for sample in samples if sample.phase == "work"]
     resting = list(_at_rest(samples))
     return [
-        Series("server's memory, at work", "MiB", _of_server(busy, lambda server: server.own_mib)),
-        Series("server's memory, at rest", "MiB", _of_server(resting, lambda server: server.own_mib)),
+        Series("server's memory, at work", "MiB", _of_server(busy, lambda server: server.own_mib), settles=True),
+        Series("server's memory, at rest", "MiB", _of_server(resting, lambda server: server.own_mib), settles=True),
         *_of_workers(samples),
         Series("server's descriptors, at work", "", _of_server(busy, lambda server: server.descriptors), least=_SETS),
         Series("server's descriptors, at rest", "", _of_server(resting, lambda server: server.descriptors), least=1),

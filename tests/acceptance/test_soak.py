@@ -13,7 +13,7 @@ from benchmarks.soak_documents import Documents, samples
 from benchmarks.soak_load import deck
 from benchmarks.soak_report import judge_all, report
 from benchmarks.soak_samples import Ending, Head, ProcessSeen, Recorded, Recording, Sample, read_recording
-from benchmarks.soak_slopes import Point, robust_slope, slope_at_one_age
+from benchmarks.soak_slopes import Point, Series, judge, robust_slope, slope_at_one_age
 from tests.fixtures.server import clean_environment
 
 HOURS = 2
@@ -102,6 +102,17 @@ def test_a_leak_in_any_series_is_found_and_only_there(leaking: str, tmp_path: Pa
 def test_what_did_not_end_as_it_had_to_fails_the_run(ending: Ending, tmp_path: Path) -> None:
     run = steady_run({})
     assert not report(Recorded(run.head, run.samples, ending), plot=tmp_path / "soak.svg")
+
+
+@pytest.mark.parametrize(("steps", "settles", "passes"), [(4, True, True), (4, False, False), (100, True, False)])
+def test_a_rise_that_ends_is_no_leak_of_memory(steps: int, *, settles: bool, passes: bool) -> None:
+    """It rises by 12 of 100 MiB in two hours: in a few steps that end before the second half, or all the time."""
+    total_s = HOURS * 3600.0
+    ends_s = total_s if steps == 100 else 0.6 * total_s
+    at = [EVERY_S * number for number in range(int(total_s / EVERY_S))]
+    points = [Point(at_s, 100 + 12 * min(1.0, int(steps * at_s / ends_s) / steps)) for at_s in at]
+    judgement = judge(Series("memory", "MiB", points, settles=settles), total_s=total_s)
+    assert (judgement.passed, judgement.slope is not None and judgement.slope > 4.5) == (passes, True)
 
 
 def test_outliers_do_not_move_the_slope() -> None:
