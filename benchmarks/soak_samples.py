@@ -154,8 +154,9 @@ class CpuBook:
     def look(self) -> None:
         """Write down what each process has used by now."""
         own = psutil.Process()
-        below = {child.pid for child in _children(self.server)} | {self.server}
-        for process in [own, *_children(own.pid)]:
+        processes = [own, *_children(own.pid)]
+        below = {child.pid for child in _children(self.server)} | {self.server}  # after it: a worker may just start
+        for process in processes:
             with suppress(psutil.Error):
                 key = (process.pid, process.create_time())
                 times = process.cpu_times()
