@@ -1,6 +1,5 @@
 """A page whose lines bend is flattened or has a warning, through the whole way of a page."""
 
-import io
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import cycle
@@ -10,13 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.data.bent import SHAPES, WAVES, bend, typed_lines, typed_page
+from tests.fixtures.reading import open_reader, read_picture
 
-from pagemill.documents.opening import open_document
 from pagemill.domain.page.page import Block, Line, Page, PageSource, WarningKind
-from pagemill.domain.work.engine_spec import EngineConfig
-from pagemill.domain.work.outcomes import PageRead
-from pagemill.domain.work.recognition import ChunkParams, RecognitionOptions, Stage
-from pagemill.engines.rapidocr import load_on_onnxruntime
 from pagemill.pool.flat_reading import BENT, reads_less
 from pagemill.pool.page_reader import PageReader
 
@@ -28,26 +23,13 @@ _SURE = 0.98
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[PageReader]:
-    engine = load_on_onnxruntime(EngineConfig("accurate", threads=2))
-    reader = PageReader(engine, max_pixels=40_000_000, open_document=open_document)
-    yield reader
-    reader.close()
+    with open_reader() as reader:
+        yield reader
 
 
 @pytest.fixture(scope="module")
 def level() -> Image.Image:
     return typed_page(LINES, size=SIZE, font=24)
-
-
-def read(reader: PageReader, image: Image.Image, folder: Path, *, rotation: int | None = None) -> Page:
-    made = io.BytesIO()
-    image.save(made, "PNG")
-    path = folder / "a.png"
-    path.write_bytes(made.getvalue())
-    options = RecognitionOptions(engine="rapidocr", rotation=rotation)
-    outcome = reader.read(1, ChunkParams(str(path), (1,), Stage.OCR, options))
-    assert isinstance(outcome, PageRead)
-    return Page.from_json(outcome.payload)
 
 
 def ink_of(image: Image.Image, left: float, top: float, right: float, bottom: float) -> float:
@@ -61,7 +43,7 @@ def test_bent_lines_are_read_and_their_words_are_where_their_ink_is(
     reader: PageReader, level: Image.Image, tmp_path: Path, shape: str, mode: str
 ) -> None:
     picture = bend(level, shape, 70).convert(mode)
-    page = read(reader, picture, tmp_path, rotation=0)
+    page = read_picture(reader, picture, tmp_path, rotation=0)
     texts = [line.text for line in page.lines]
     assert len(texts) == len(LINES)
     assert all(SequenceMatcher(None, *pair).ratio() > _SURE for pair in zip(texts, LINES, strict=True))
@@ -79,14 +61,14 @@ def test_bent_lines_are_read_and_their_words_are_where_their_ink_is(
 @pytest.mark.parametrize("turn", [90, 180])
 def test_a_turned_page_is_flattened_upright(reader: PageReader, level: Image.Image, tmp_path: Path, turn: int) -> None:
     picture = bend(level, "bulge", 50).rotate(turn, expand=True)
-    page = read(reader, picture, tmp_path, rotation=turn)
+    page = read_picture(reader, picture, tmp_path, rotation=turn)
     assert [line.text for line in page.lines] == LINES
     assert (page.rotation, page.width_px, page.height_px) == (turn, *level.size)
 
 
 def test_flat_and_skewed_pages_are_read_once(reader: PageReader, level: Image.Image, tmp_path: Path) -> None:
     for picture in (level, level.rotate(3, Image.Resampling.BICUBIC, fillcolor=255)):
-        page = read(reader, picture, tmp_path, rotation=0)
+        page = read_picture(reader, picture, tmp_path, rotation=0)
         assert [line.text for line in page.lines] == LINES
         assert page.warnings == ()
 
@@ -96,7 +78,7 @@ def test_a_page_that_cannot_be_flattened_has_a_warning_with_the_place(
     reader: PageReader, tmp_path: Path, shape: str, pixels: int
 ) -> None:
     full = typed_page(typed_lines(3, count=24, words=11), size=(1000, 1300), font=20)
-    page = read(reader, bend(full, shape, pixels), tmp_path, rotation=0)
+    page = read_picture(reader, bend(full, shape, pixels), tmp_path, rotation=0)
     (warning,) = [warning for warning in page.warnings if warning.kind is WarningKind.BENT_LINES]
     assert warning.box is not None
     assert warning.message == BENT

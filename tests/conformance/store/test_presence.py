@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from tests.fixtures.databases import CleanDatabase
 from tests.fixtures.postgres import PostgresServer
+from tests.fixtures.proxy import Relay
 from tests.fixtures.stores import Stores, TurnedClock, new_task, read_page, start_database
 from tests.fixtures.tasks_room import Room, eventually
 
@@ -202,32 +203,25 @@ async def test_a_node_without_its_lock_claims_nothing(stores: Stores, tmp_path: 
 # --- behind a pooler -------------------------------------------------------------------------------------------------
 
 
-class Pooler:
+class Pooler(Relay):
     """Stands between clients and PostgreSQL, and tells clients a process id of its own, as poolers do."""
 
     def __init__(self, server: Path, folder: Path) -> None:
         self._server = str(server)
-        self._open: list[socket.socket] = []
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(folder / ".s.PGSQL.5432"))
-        self._listener.listen()
-        threading.Thread(target=self._accept, daemon=True).start()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(folder / ".s.PGSQL.5432"))
+        listener.listen()
+        super().__init__(listener, self._reach)
 
-    def close(self) -> None:
-        for each in (self._listener, *self._open):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+    def pass_on(self, client: socket.socket, server: socket.socket) -> None:
+        """See `Relay.pass_on`."""
+        threading.Thread(target=self._pass, args=(client, server), daemon=True).start()
+        threading.Thread(target=self._pass, args=(server, client), daemon=True).start()
 
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(self._server)
-                self._open += [client, server]
-                threading.Thread(target=self._pass, args=(client, server), daemon=True).start()
-                threading.Thread(target=self._pass, args=(server, client), daemon=True).start()
+    def _reach(self) -> socket.socket:
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(self._server)
+        return server
 
     @staticmethod
     def _pass(source: socket.socket, sink: socket.socket) -> None:
