@@ -46,6 +46,11 @@ TASK_INDEXES = (
     ("batch_id", "task_id"),
 )
 
+TABLES = (
+    "task_transitions", "tasks", "task_pages", "page_results", "task_labels", "idempotency_keys", "page_quarantine",
+    "document_batches", "webhook_deliveries", "learned_state", "api_keys", "audit_log", "nodes",
+)  # fmt: skip
+
 JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 TIME = sa.DateTime(timezone=True)
 SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -78,28 +83,17 @@ FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION chec
 
 def upgrade() -> None:
     """Make the tables."""
-    _create_tasks()
-    _create_task_transitions()
-    _create_task_pages()
-    _create_page_results()
-    _create_page_quarantine()
-    _create_document_batches()
-    _create_task_labels()
-    _create_idempotency_keys()
-    _create_webhook_deliveries()
-    _create_learned_state()
-    _create_api_keys()
-    _create_audit_log()
-    _create_nodes()
+    for create in (
+        _create_tasks, _create_task_transitions, _create_task_pages, _create_page_results, _create_page_quarantine,
+        _create_document_batches, _create_task_labels, _create_idempotency_keys, _create_webhook_deliveries,
+        _create_learned_state, _create_api_keys, _create_audit_log, _create_nodes,
+    ):  # fmt: skip
+        create()
 
 
 def downgrade() -> None:
     """Remove everything."""
-    for table in ("nodes", "audit_log", "api_keys", "learned_state", "webhook_deliveries"):
-        op.drop_table(table)
-    for table in ("document_batches", "page_quarantine"):
-        op.drop_table(table)
-    for table in ("idempotency_keys", "task_labels", "page_results", "task_pages", "tasks", "task_transitions"):
+    for table in reversed(TABLES):
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION check_task_status()")
@@ -252,18 +246,14 @@ def _create_page_results() -> None:
 
 
 def _create_page_quarantine() -> None:
+    limit = "memory limit of the device when the page was given up"
     op.create_table(
         "page_quarantine",
         _caller("the caller that sent the document"),
         sa.Column("document_sha256", sa.String(64), nullable=False),
         sa.Column("page_number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("model_set", sa.String(255), nullable=False, comment="engine, profile, languages, device"),
-        sa.Column(
-            "limit_bytes",
-            sa.BigInteger(),
-            nullable=False,
-            comment="memory limit of the device when the page was given up",
-        ),
+        sa.Column("limit_bytes", sa.BigInteger(), nullable=False, comment=limit),
         sa.Column("reason", sa.String(32), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
