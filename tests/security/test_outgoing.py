@@ -185,10 +185,17 @@ async def test_what_the_system_makes_of_odd_names_is_judged(receiver: Receiver, 
     del receiver
 
 
+INSTALLER = "engines/rapidocr/script_install.py"
+"""Fetches models for `pagemill engines install`, and only with `--allow-download`."""
+
+
 def test_nothing_else_in_the_service_sends_anything() -> None:
     """A new part that speaks to others belongs behind the same check."""
     root = Path(pagemill.__file__).parent
     speaks = re.compile(r"^\s*(?:import|from) (?:httpx|urllib\.request|http\.client|requests|aiohttp|smtplib)\b", re.M)
     found = {str(path.relative_to(root)) for path in root.rglob("*.py") if speaks.search(path.read_text())}
-    service = {each for each in found if not each.startswith(("client/", "cli/"))}
+    service = {each for each in found if not each.startswith(("client/", "cli/"))} - {INSTALLER}
     assert service == {"tasks/duties/webhook_sender.py"}
+    fetch = re.compile(r"^\s*(?:import|from) \S*\bscript_install\b", re.M)
+    users = {str(path.relative_to(root)) for path in root.rglob("*.py") if fetch.search(path.read_text())}
+    assert users == {"cli/engine_commands.py"}, "the service itself never fetches a model"

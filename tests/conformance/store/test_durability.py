@@ -16,6 +16,7 @@ from pagemill.domain.task.document_batch import NewDocumentBatch
 from pagemill.domain.task.events import TaskEvent
 from pagemill.domain.task.task import PageLease, Task, TaskOptions, TaskStatus
 from pagemill.domain.task.webhooks import Delivery
+from pagemill.domain.work.nodes import Node
 from pagemill.domain.work.recognition import Stage
 from pagemill.store.database import Database
 from pagemill.store.parts import StoreParts
@@ -57,6 +58,7 @@ def _key(site: Site) -> ApiKey:
     return IssuedKey.make("acme", Scope.READ, now=site.created.created_at).key
 
 
+NODE = Node("node", machine_id="machine", name="name", version="1")
 METHODS: dict[str, tuple[Survival, Call]] = {
     "queue.submit": (Survival.PROMISED, lambda site: site.parts.queue.submit(new_task("new"))),
     "queue.add_task": (Survival.PROMISED, lambda site: site.parts.queue.add_task(site.created)),
@@ -119,6 +121,10 @@ METHODS: dict[str, tuple[Survival, Call]] = {
     ),
     "outbox.prune": (Survival.REPEATED, lambda site: site.parts.outbox.prune()),
     "learned.save": (Survival.REPEATED, lambda site: site.parts.learned.save("sizes", {})),
+    "nodes.announce": (Survival.REPEATED, lambda site: site.parts.nodes.announce(NODE)),
+    "nodes.mark_gone": (Survival.REPEATED, lambda site: site.parts.nodes.mark_gone("node", unseen_for=MINUTE)),
+    "nodes.forget": (Survival.REPEATED, lambda site: site.parts.nodes.forget(MINUTE)),
+    "nodes.list_nodes": (Survival.READ, lambda site: site.parts.nodes.list_nodes()),
     "keys.find": (Survival.READ, lambda site: site.parts.keys.find("known")),
     "keys.list_keys": (Survival.READ, lambda site: site.parts.keys.list_keys()),
     "keys.has_any": (Survival.READ, lambda site: site.parts.keys.has_any()),

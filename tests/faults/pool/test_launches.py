@@ -108,7 +108,7 @@ async def test_a_launch_that_fails_leaves_nothing(step: str, error: str, monkeyp
             await yard.pool.release(service)
         await yard.pool.stop()
     assert children() == before
-    assert open_files() == files
+    await eventually(lambda: open_files() == files)
 
 
 class BrokenProbe(FakeProbe):
